@@ -1,0 +1,552 @@
+///usr/bin/env jbang "$0" "$@" ; exit $?
+//DESCRIPTION Starts real Cassandra 4.1 nodes on loopback addresses
+//JAVA 17+
+//DEPS org.apache.cassandra:cassandra-all:4.1.10
+//DEPS info.picocli:picocli:4.7.7
+//JAVA_OPTIONS -Xmx64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Dsun.rmi.transport.tcp.responseTimeout=10000
+//MAIN Cassandra
+
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.lang.management.RuntimeMXBean;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.KeyStore;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import javax.management.ObjectName;
+import javax.management.remote.JMXConnectorFactory;
+import javax.management.remote.JMXServiceURL;
+import org.apache.cassandra.config.DatabaseDescriptor;
+import org.apache.cassandra.cql3.QueryProcessor;
+import org.apache.cassandra.db.ConsistencyLevel;
+import org.apache.cassandra.exceptions.RequestExecutionException;
+import org.apache.cassandra.service.CassandraDaemon;
+import org.yaml.snakeyaml.Yaml;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/**
+ * Starts one or several Cassandra nodes, each a process of its own, and keeps them until SIGTERM, Ctrl-C or their end.
+ * Prints {@code ready HOST:9042} for each node and then {@code ready}. Everything is below the folder, per address:
+ * {@code HOST/data}, {@code HOST/logs/system.log}, {@code HOST/nodetool} (a shell script). JMX is at {@code HOST:7199}.
+ *
+ * <p>Example: {@code ./jbang tests/servers/cassandra.java --listen 127.0.0.2,127.0.0.3,127.0.0.4}
+ */
+@Command(name = "cassandra", mixinStandardHelpOptions = true, sortOptions = false)
+class Cassandra implements Callable<Integer> {
+  private static final int CQL = 9042;
+  private static final int JMX = 7199;
+  private static final String STORE_PASSWORD = "cassandra";
+  private static final Duration START_LIMIT = Duration.ofMinutes(5);
+  private static final String READY = "cassandra.ready";
+
+  /** What Cassandra 4.1 needs of a JDK newer than 11; its tools need it too. */
+  private static final List<String> JDK_FLAGS =
+      Stream.concat(
+              Stream.of(
+                      "java.base/jdk.internal.misc",
+                      "java.base/jdk.internal.ref",
+                      "java.base/sun.nio.ch",
+                      "java.management.rmi/com.sun.jmx.remote.internal.rmi",
+                      "java.rmi/sun.rmi.registry",
+                      "java.rmi/sun.rmi.server",
+                      "java.sql/java.sql")
+                  .map(name -> "--add-exports=" + name + "=ALL-UNNAMED"),
+              Stream.of(
+                      "java.base/java.lang",
+                      "java.base/java.lang.module",
+                      "java.base/java.lang.reflect",
+                      "java.base/java.util",
+                      "java.base/java.util.concurrent",
+                      "java.base/java.util.concurrent.atomic",
+                      "java.base/java.nio",
+                      "java.base/java.io",
+                      "java.base/java.net",
+                      "java.base/java.math",
+                      "java.base/sun.nio.ch",
+                      "java.base/jdk.internal.loader",
+                      "java.base/jdk.internal.ref",
+                      "java.base/jdk.internal.reflect",
+                      "java.base/jdk.internal.math",
+                      "java.base/jdk.internal.module",
+                      "java.base/jdk.internal.util.jar",
+                      "jdk.management/com.sun.management.internal")
+                  .map(name -> "--add-opens=" + name + "=ALL-UNNAMED"))
+          .toList();
+
+  @Option(names = "--listen", split = ",", required = true, paramLabel = "HOST", description = "nodes to start")
+  private List<String> listen;
+
+  @Option(
+      names = "--cluster",
+      split = ",",
+      paramLabel = "HOST",
+      description = "all nodes of the cluster, where others of it are started elsewhere (default: --listen)")
+  private List<String> cluster;
+
+  @Option(names = "--seeds", split = ",", paramLabel = "HOST", description = "default: --cluster")
+  private List<String> seeds;
+
+  @Option(names = "--dir", paramLabel = "DIR", description = "kept at the end (default: a temporary folder)")
+  private Path dir;
+
+  @Option(names = "--auth", description = "log-in and authorisation; the first role is cassandra, password cassandra")
+  private boolean auth;
+
+  @Option(
+      names = "--tls",
+      paramLabel = "DIR",
+      arity = "0..1",
+      fallbackValue = "",
+      description = "TLS for clients and between nodes; makes ca.pem, client.pem, client.key, client.p12 and"
+          + " truststore.p12 (password: cassandra) in the folder unless they are there (default: tls below --dir)")
+  private Path tls;
+
+  @Option(names = "--tls-client-auth", description = "clients and other nodes need a certificate")
+  private boolean tlsClientAuth;
+
+  @Option(names = "--dc", defaultValue = "datacenter1", description = "default: ${DEFAULT-VALUE}")
+  private String dc;
+
+  @Option(names = "--rack", defaultValue = "rack1", description = "default: ${DEFAULT-VALUE}")
+  private String rack;
+
+  @Option(names = "--bootstrap", description = "join a running cluster and take over a part of its data")
+  private boolean bootstrap;
+
+  @Option(names = "--yaml", paramLabel = "KEY=VALUE", description = "cassandra.yaml setting; a.b=c for a nested one")
+  private Map<String, String> yaml = Map.of();
+
+  @Option(names = "--heap", defaultValue = "512m", description = "of each node (default: ${DEFAULT-VALUE})")
+  private String heap;
+
+  @Option(names = "--stop-with", paramLabel = "PID", description = "stop when this process ends")
+  private Long stopWith;
+
+  public static void main(String[] args) {
+    System.exit(new CommandLine(new Cassandra()).execute(args));
+  }
+
+  @Override
+  public Integer call() throws Exception {
+    cluster = cluster == null ? listen : cluster;
+    seeds = seeds == null ? cluster : seeds;
+    try (var nodes = new Nodes(dir, "cassandra-", stopWith)) {
+      dir = nodes.home();
+      if (tls != null) {
+        tls = tls.toString().isEmpty() ? dir.resolve("tls") : tls.toAbsolutePath();
+        makeAuthority();
+      }
+      var newcomers = listen.stream().filter(host -> Files.notExists(dir.resolve(host).resolve("data"))).toList();
+      for (var host : listen) {
+        configure(host);
+        nodes.start(host, command(host), log(host));
+      }
+      for (var host : listen) {
+        nodes.await(host, START_LIMIT, () -> serves(host, newcomers.contains(host)));
+        System.out.println("ready " + host + ":" + CQL);
+      }
+      System.out.println("ready");
+      return nodes.join();
+    }
+  }
+
+  private Path log(String host) {
+    return dir.resolve(host).resolve("logs/system.log");
+  }
+
+  private void configure(String host) throws Exception {
+    var home = dir.resolve(host);
+    var conf = Files.createDirectories(home.resolve("conf"));
+    Files.createDirectories(home.resolve("tmp"));
+    Files.createDirectories(log(host).getParent());
+    if (tls != null && Files.notExists(conf.resolve("node.p12"))) {
+      makeCertificate(conf, "node", "CN=" + host, "san=ip:" + host);
+    }
+    Files.writeString(conf.resolve("cassandra-rackdc.properties"), "dc=%s%nrack=%s%n".formatted(dc, rack));
+    Files.writeString(conf.resolve("cassandra.yaml"), new Yaml().dump(settings(host, home)));
+    Files.writeString(conf.resolve("logback.xml"), logback("INFO", "System.out"));
+    Files.writeString(conf.resolve("logback-tools.xml"), logback("WARN", "System.err"));
+    var nodetool =
+        Files.writeString(home.resolve("nodetool"), "#!/bin/sh\nexec " + String.join(" ", nodetool(host)) + " \"$@\"\n");
+    Files.setPosixFilePermissions(nodetool, PosixFilePermissions.fromString("rwxr-xr-x"));
+  }
+
+  private Map<String, Object> settings(String host, Path home) {
+    var settings = new LinkedHashMap<String, Object>();
+    settings.put("cluster_name", "thp");
+    settings.put("num_tokens", 4);
+    settings.put("partitioner", "org.apache.cassandra.dht.Murmur3Partitioner");
+    settings.put("commitlog_sync", "periodic");
+    settings.put("commitlog_sync_period", "10000ms");
+    settings.put("data_file_directories", List.of(home.resolve("data").toString()));
+    settings.put("commitlog_directory", home.resolve("commitlog").toString());
+    settings.put("hints_directory", home.resolve("hints").toString());
+    settings.put("saved_caches_directory", home.resolve("saved_caches").toString());
+    settings.put("cdc_raw_directory", home.resolve("cdc_raw").toString());
+    settings.put(
+        "seed_provider",
+        List.of(
+            Map.of(
+                "class_name",
+                "org.apache.cassandra.locator.SimpleSeedProvider",
+                "parameters",
+                List.of(Map.of("seeds", String.join(",", seeds))))));
+    settings.put("listen_address", host);
+    settings.put("rpc_address", host);
+    settings.put("native_transport_port", CQL);
+    settings.put("endpoint_snitch", "GossipingPropertyFileSnitch");
+    settings.put("auto_bootstrap", bootstrap);
+    settings.put("auto_snapshot", true);
+    if (auth) {
+      settings.put("authenticator", "PasswordAuthenticator");
+      settings.put("authorizer", "CassandraAuthorizer");
+    }
+    if (tls != null) {
+      settings.put("client_encryption_options", encryption(home, "enabled", true));
+      settings.put("server_encryption_options", encryption(home, "internode_encryption", "all"));
+    }
+    yaml.forEach((key, value) -> put(settings, key, new Yaml().load(value)));
+    return settings;
+  }
+
+  private Map<String, Object> encryption(Path home, String switchedBy, Object value) {
+    var options = new LinkedHashMap<String, Object>();
+    options.put(switchedBy, value);
+    options.put("optional", false);
+    options.put("keystore", home.resolve("conf/node.p12").toString());
+    options.put("keystore_password", STORE_PASSWORD);
+    options.put("truststore", tls.resolve("truststore.p12").toString());
+    options.put("truststore_password", STORE_PASSWORD);
+    options.put("require_client_auth", tlsClientAuth);
+    return options;
+  }
+
+  @SuppressWarnings("unchecked")
+  private static void put(Map<String, Object> settings, String key, Object value) {
+    var dot = key.indexOf('.');
+    if (dot < 0) {
+      settings.put(key, value);
+      return;
+    }
+    var nested = settings.computeIfAbsent(key.substring(0, dot), name -> new LinkedHashMap<String, Object>());
+    put((Map<String, Object>) nested, key.substring(dot + 1), value);
+  }
+
+  private static String logback(String level, String target) {
+    return """
+        <configuration>
+          <appender name="OUT" class="ch.qos.logback.core.ConsoleAppender">
+            <target>%s</target>
+            <encoder><pattern>%%-5level [%%thread] %%date{ISO8601} %%F:%%L - %%msg%%n</pattern></encoder>
+          </appender>
+          <root level="%s"><appender-ref ref="OUT"/></root>
+        </configuration>
+        """
+        .formatted(target, level);
+  }
+
+  private List<String> command(String host) throws IOException {
+    var home = dir.resolve(host);
+    var classPath = System.getProperty("java.class.path");
+    var jamm =
+        Stream.of(classPath.split(":")).filter(jar -> jar.matches(".*/jamm-[^/]*\\.jar")).findFirst().orElseThrow();
+    var command = new ArrayList<String>();
+    // As root, Cassandra would lock all of its memory: twice as much of it, for no use in a test.
+    if (System.getProperty("user.name").equals("root") && Files.isExecutable(Path.of("/usr/bin/setpriv"))) {
+      command.addAll(List.of("/usr/bin/setpriv", "--bounding-set", "-ipc_lock", "--inh-caps", "-ipc_lock"));
+    }
+    command.addAll(List.of(java(), "-Xmx" + heap, "-XX:+UseSerialGC", "-XX:-UsePerfData", "-javaagent:" + jamm));
+    command.addAll(JDK_FLAGS);
+    var properties = new LinkedHashMap<String, String>();
+    properties.put("java.io.tmpdir", home.resolve("tmp").toString());
+    properties.put("jna.tmpdir", home.resolve("tmp").toString());
+    properties.put("jdk.attach.allowAttachSelf", "true");
+    properties.put("java.security.manager", "allow");
+    properties.put("com.sun.management.jmxremote.host", host);
+    properties.put("com.sun.management.jmxremote.port", "" + JMX);
+    properties.put("com.sun.management.jmxremote.rmi.port", "" + JMX);
+    properties.put("com.sun.management.jmxremote.authenticate", "false");
+    properties.put("com.sun.management.jmxremote.ssl", "false");
+    properties.put("java.rmi.server.hostname", host);
+    properties.put("cassandra-foreground", "yes");
+    properties.put("cassandra.storagedir", home.toString());
+    properties.put("cassandra.config", home.resolve("conf/cassandra.yaml").toUri().toString());
+    properties.put("cassandra.ring_delay_ms", "5000");
+    properties.put("cassandra.skip_wait_for_gossip_to_settle", "0");
+    properties.put("cassandra.shutdown_announce_in_ms", "500");
+    properties.put("cassandra.superuser_setup_delay_ms", "100");
+    properties.put("cassandra.system_auth.default_rf", "" + cluster.size());
+    properties.forEach((key, value) -> command.add("-D" + key + "=" + value));
+    command.addAll(List.of("-cp", home.resolve("conf") + ":" + classPath, Node.class.getName()));
+    return command;
+  }
+
+  private List<String> nodetool(String host) {
+    var home = dir.resolve(host);
+    var command = new ArrayList<>(List.of(java(), "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
+    command.addAll(JDK_FLAGS);
+    // nodetool writes its history into the home folder
+    command.add("-Duser.home=" + home.resolve("tmp"));
+    command.add("-Djava.io.tmpdir=" + home.resolve("tmp"));
+    command.add("-Dlogback.configurationFile=" + home.resolve("conf/logback-tools.xml"));
+    command.addAll(List.of("-cp", System.getProperty("java.class.path"), "org.apache.cassandra.tools.NodeTool"));
+    command.addAll(List.of("-h", host, "-p", "" + JMX));
+    return command.stream().map(word -> "'" + word + "'").toList();
+  }
+
+  private static String java() {
+    return Path.of(System.getProperty("java.home"), "bin/java").toString();
+  }
+
+  /** A newcomer serves when every node of the cluster is up with it, a returning one when those that run are. */
+  private boolean serves(String host, boolean newcomer) {
+    var mine = View.of(host);
+    if (mine.isEmpty() || !mine.get().serving()) {
+      return false;
+    }
+    for (var peer : cluster) {
+      var theirs = View.of(peer);
+      if (theirs.isEmpty() ? newcomer : !theirs.get().knows(host) || !mine.get().knows(peer)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private void makeAuthority() throws Exception {
+    if (Files.exists(tls)) {
+      return;
+    }
+    Files.createDirectories(tls.getParent());
+    var made = Files.createTempDirectory(tls.getParent(), "tls-");
+    keytool(made, "-genkeypair -alias ca -keyalg RSA -dname CN=thp-ca -ext bc:c -validity 3650 -keystore ca.p12");
+    keytool(made, "-exportcert -rfc -alias ca -keystore ca.p12 -file ca.pem");
+    keytool(made, "-importcert -noprompt -alias ca -file ca.pem -keystore truststore.p12");
+    var target = tls;
+    tls = made;
+    makeCertificate(made, "client", "CN=client", "san=dns:client");
+    tls = target;
+    try {
+      Files.move(made, tls, StandardCopyOption.ATOMIC_MOVE);
+    } catch (FileSystemException e) {
+      // another script was quicker: its authority counts
+      Nodes.delete(made);
+    }
+  }
+
+  private void makeCertificate(Path folder, String name, String subject, String extension) throws Exception {
+    var store = "-alias " + name + " -keystore " + name + ".p12 ";
+    var authority = "-alias ca -keystore " + tls.resolve("ca.p12") + " ";
+    var extensions = "-ext " + extension + " -ext eku=serverAuth,clientAuth ";
+    keytool(folder, "-genkeypair -keyalg RSA -validity 3650 " + store + "-dname " + subject);
+    keytool(folder, "-certreq -file " + name + ".csr " + store);
+    keytool(folder, "-gencert -rfc -validity 3650 -infile " + name + ".csr -outfile " + name + ".pem " + authority + extensions);
+    var chain = Files.readString(folder.resolve(name + ".pem")) + Files.readString(tls.resolve("ca.pem"));
+    Files.writeString(folder.resolve(name + ".pem"), chain);
+    keytool(folder, "-importcert -noprompt -file " + name + ".pem " + store);
+    Files.delete(folder.resolve(name + ".csr"));
+    var loaded = KeyStore.getInstance(folder.resolve(name + ".p12").toFile(), STORE_PASSWORD.toCharArray());
+    var key = Base64.getMimeEncoder().encodeToString(loaded.getKey(name, STORE_PASSWORD.toCharArray()).getEncoded());
+    Files.writeString(
+        folder.resolve(name + ".key"), "-----BEGIN PRIVATE KEY-----\n" + key + "\n-----END PRIVATE KEY-----\n");
+  }
+
+  private static void keytool(Path folder, String line) throws Exception {
+    var command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin/keytool").toString()));
+    command.addAll(List.of(line.trim().split(" +")));
+    command.addAll(List.of("-storepass", STORE_PASSWORD, "-storetype", "PKCS12"));
+    var process = new ProcessBuilder(command).directory(folder.toFile()).redirectErrorStream(true).start();
+    var output = new String(process.getInputStream().readAllBytes());
+    if (process.waitFor() != 0) {
+      throw new IOException("keytool " + line + ": " + output);
+    }
+  }
+
+  /** What a node knows, asked over JMX. */
+  record View(boolean serving, Set<String> up, Set<String> changing, int schemas) {
+    boolean knows(String host) {
+      return up.contains(host) && !changing.contains(host) && schemas == 1;
+    }
+
+    static Optional<View> of(String host) {
+      var url = "service:jmx:rmi:///jndi/rmi://%s:%d/jmxrmi".formatted(host, JMX);
+      try (var connector = JMXConnectorFactory.connect(new JMXServiceURL(url))) {
+        var connection = connector.getMBeanServerConnection();
+        var runtime =
+            ManagementFactory.newPlatformMXBeanProxy(
+                connection, ManagementFactory.RUNTIME_MXBEAN_NAME, RuntimeMXBean.class);
+        if (!runtime.getSystemProperties().containsKey(READY)) {
+          return Optional.of(new View(false, Set.of(), Set.of(), 0));
+        }
+        var storage = new ObjectName("org.apache.cassandra.db:type=StorageService");
+        var proxy = new ObjectName("org.apache.cassandra.db:type=StorageProxy");
+        var changing = new HashSet<String>();
+        for (var state : List.of("JoiningNodes", "LeavingNodes", "MovingNodes")) {
+          changing.addAll(strings(connection.getAttribute(storage, state)));
+        }
+        var versions = strings(((Map<?, ?>) connection.getAttribute(proxy, "SchemaVersions")).keySet());
+        versions.remove("UNREACHABLE");
+        var up = strings(connection.getAttribute(storage, "LiveNodes"));
+        return Optional.of(new View(true, up, changing, versions.size()));
+      } catch (Exception e) {
+        return Optional.empty();
+      }
+    }
+
+    private static Set<String> strings(Object collection) {
+      var strings = new HashSet<String>();
+      ((Collection<?>) collection).forEach(each -> strings.add(each.toString()));
+      return strings;
+    }
+  }
+
+  /** The node's own process. */
+  static final class Node {
+    public static void main(String[] args) throws InterruptedException {
+      Nodes.endWithParent();
+      CassandraDaemon.main(args);
+      while (DatabaseDescriptor.getAuthenticator().requireAuthentication() && !hasFirstRole()) {
+        TimeUnit.MILLISECONDS.sleep(100);
+      }
+      System.setProperty(READY, "true");
+    }
+
+    private static boolean hasFirstRole() {
+      try {
+        var select = "SELECT role FROM system_auth.roles WHERE role = 'cassandra'";
+        return !QueryProcessor.process(select, ConsistencyLevel.LOCAL_ONE).isEmpty();
+      } catch (RequestExecutionException e) {
+        return false;
+      }
+    }
+  }
+
+  // --- shared: Nodes (identical in every script that has it; a test holds them equal) ---
+  /** Server processes that end with this process, whatever ends it; their folder goes too when it is a temporary one. */
+  static final class Nodes implements AutoCloseable {
+    private final boolean temporary;
+    private final Path home;
+    private final Map<String, Process> processes = new LinkedHashMap<>();
+    private final Map<String, Path> logs = new LinkedHashMap<>();
+    private boolean closed;
+
+    Nodes(Path dir, String prefix, Long stopWith) throws IOException {
+      temporary = dir == null;
+      home = temporary ? Files.createTempDirectory(prefix) : Files.createDirectories(dir.toAbsolutePath());
+      Runtime.getRuntime().addShutdownHook(new Thread(this::close));
+      if (stopWith != null) {
+        ProcessHandle.of(stopWith)
+            .<CompletableFuture<?>>map(ProcessHandle::onExit)
+            .orElse(CompletableFuture.completedFuture(null))
+            .thenRunAsync(() -> System.exit(0));
+      }
+    }
+
+    Path home() {
+      return home;
+    }
+
+    synchronized void start(String name, List<String> command, Path log) throws IOException {
+      if (closed) {
+        throw new IllegalStateException("stopped");
+      }
+      var builder = new ProcessBuilder(command).directory(home.toFile()).redirectErrorStream(true);
+      processes.put(name, builder.redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile())).start());
+      logs.put(name, log);
+    }
+
+    void await(String name, Duration limit, Callable<Boolean> ready) throws Exception {
+      var end = System.nanoTime() + limit.toNanos();
+      while (!ready.call()) {
+        if (processes.get(name).waitFor(200, TimeUnit.MILLISECONDS)) {
+          throw new IllegalStateException(name + " ended while starting:\n" + logEnd(name));
+        }
+        if (System.nanoTime() > end) {
+          throw new IllegalStateException(name + " is not ready after " + limit + ":\n" + logEnd(name));
+        }
+      }
+    }
+
+    private String logEnd(String name) throws IOException {
+      try (var lines = Files.lines(logs.get(name))) {
+        var all = lines.toList();
+        return String.join("\n", all.subList(Math.max(0, all.size() - 40), all.size()));
+      }
+    }
+
+    /** Waits for the end of all; 1 since nobody asked for it. */
+    int join() throws InterruptedException {
+      for (var process : processes.values()) {
+        process.waitFor();
+      }
+      return 1;
+    }
+
+    @Override
+    public synchronized void close() {
+      if (closed) {
+        return;
+      }
+      closed = true;
+      processes.values().forEach(Process::destroy);
+      for (var process : processes.values()) {
+        try {
+          if (!process.waitFor(60, TimeUnit.SECONDS)) {
+            process.destroyForcibly().waitFor();
+          }
+        } catch (InterruptedException e) {
+          process.destroyForcibly();
+        }
+      }
+      if (temporary) {
+        delete(home);
+      }
+    }
+
+    static void delete(Path folder) {
+      try (var paths = Files.walk(folder)) {
+        for (var path : paths.sorted(Comparator.reverseOrder()).toList()) {
+          Files.deleteIfExists(path);
+        }
+      } catch (IOException e) {
+        System.err.println("cannot delete " + folder + ": " + e.getMessage());
+      }
+    }
+
+    /** Called by the server process: its standard input closes when the process that started it is gone. */
+    static void endWithParent() {
+      var watch =
+          new Thread(
+              () -> {
+                try {
+                  while (System.in.read() >= 0) {}
+                } catch (IOException e) {
+                  // gone as well
+                }
+                Runtime.getRuntime().halt(1);
+              });
+      watch.setDaemon(true);
+      watch.start();
+    }
+  }
+  // --- end shared: Nodes ---
+}
