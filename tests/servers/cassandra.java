@@ -142,7 +142,7 @@ class Cassandra implements Callable<Integer> {
   private Long stopWith;
 
   public static void main(String[] args) {
-    System.exit(new CommandLine(new Cassandra()).execute(args));
+    System.exit(new CommandLine(new Cassandra()).setExecutionExceptionHandler(Nodes::explain).execute(args));
   }
 
   @Override
@@ -520,6 +520,11 @@ class Cassandra implements Callable<Integer> {
       if (temporary) {
         delete(home);
       }
+    }
+
+    static int explain(Exception e, CommandLine commandLine, CommandLine.ParseResult arguments) {
+      System.err.println("error: " + (e instanceof IllegalStateException ? e.getMessage() : e));
+      return 1;
     }
 
     static void delete(Path folder) {
