@@ -1,0 +1,50 @@
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.Random;
+
+/**
+ * Attachments made from a number: the same number gives the same bytes anywhere, so that the graph can name files that
+ * another process writes. Sizes are log-normal, median 15 KB, mean about 37 KB.
+ */
+class Attachments {
+  private static final int MEDIAN = 15_000;
+  private static final double SIGMA = 1.35;
+  private static final int LARGEST = 20_000_000;
+
+  private Attachments() {}
+
+  static byte[] content(int i) {
+    // java.util.Random and StrictMath give the same numbers on every Java
+    var random = new Random(i * 2_654_435_761L);
+    var size = (int) Math.min(LARGEST, Math.max(1, MEDIAN * StrictMath.exp(SIGMA * random.nextGaussian())));
+    var content = new byte[size];
+    random.nextBytes(content);
+    return content;
+  }
+
+  /** The file name of attachment i: the SHA-256 of its content in hexadecimal digits. */
+  static String id(int i) {
+    return id(content(i));
+  }
+
+  static String id(byte[] content) {
+    try {
+      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(content));
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** Writes attachments 0 to n-1 into a folder, as TheHive keeps them on a file system. */
+  static void writeAll(Path folder, int n) throws IOException {
+    Files.createDirectories(folder);
+    for (int i = 0; i < n; i++) {
+      var content = content(i);
+      Files.write(folder.resolve(id(content)), content);
+    }
+  }
+}
