@@ -3,7 +3,8 @@
 //JAVA 17+
 //DEPS org.apache.cassandra:cassandra-all:4.1.10
 //DEPS info.picocli:picocli:4.7.7
-//JAVA_OPTIONS -Xmx64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData -Dsun.rmi.transport.tcp.responseTimeout=10000
+//JAVA_OPTIONS -Xmx64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData
+//JAVA_OPTIONS -Dsun.rmi.transport.tcp.responseTimeout=10000
 //MAIN Cassandra
 
 import java.io.IOException;
@@ -185,8 +186,8 @@ class Cassandra implements Callable<Integer> {
     Files.writeString(conf.resolve("cassandra.yaml"), new Yaml().dump(settings(host, home)));
     Files.writeString(conf.resolve("logback.xml"), logback("INFO", "System.out"));
     Files.writeString(conf.resolve("logback-tools.xml"), logback("WARN", "System.err"));
-    var nodetool =
-        Files.writeString(home.resolve("nodetool"), "#!/bin/sh\nexec " + String.join(" ", nodetool(host)) + " \"$@\"\n");
+    var nodetool = home.resolve("nodetool");
+    Files.writeString(nodetool, "#!/bin/sh\nexec " + String.join(" ", nodetool(host)) + " \"$@\"\n");
     Files.setPosixFilePermissions(nodetool, PosixFilePermissions.fromString("rwxr-xr-x"));
   }
 
@@ -359,7 +360,8 @@ class Cassandra implements Callable<Integer> {
     var extensions = "-ext " + extension + " -ext eku=serverAuth,clientAuth ";
     keytool(folder, "-genkeypair -keyalg RSA -validity 3650 " + store + "-dname " + subject);
     keytool(folder, "-certreq -file " + name + ".csr " + store);
-    keytool(folder, "-gencert -rfc -validity 3650 -infile " + name + ".csr -outfile " + name + ".pem " + authority + extensions);
+    var files = "-infile " + name + ".csr -outfile " + name + ".pem ";
+    keytool(folder, "-gencert -rfc -validity 3650 " + files + authority + extensions);
     var chain = Files.readString(folder.resolve(name + ".pem")) + Files.readString(tls.resolve("ca.pem"));
     Files.writeString(folder.resolve(name + ".pem"), chain);
     keytool(folder, "-importcert -noprompt -file " + name + ".pem " + store);
@@ -441,7 +443,7 @@ class Cassandra implements Callable<Integer> {
   }
 
   // --- shared: Nodes (identical in every script that has it; a test holds them equal) ---
-  /** Server processes that end with this process, whatever ends it; their folder goes too when it is a temporary one. */
+  /** Server processes that end with this one, whatever ends it; their folder goes too when it is a temporary one. */
   static final class Nodes implements AutoCloseable {
     private final boolean temporary;
     private final Path home;
@@ -507,7 +509,8 @@ class Cassandra implements Callable<Integer> {
         return;
       }
       closed = true;
-      processes.values().forEach(Process::destroy);
+      // not Process.destroy: it closes the standard input, and that is the end at once
+      processes.values().forEach(process -> process.toHandle().destroy());
       for (var process : processes.values()) {
         try {
           if (!process.waitFor(60, TimeUnit.SECONDS)) {

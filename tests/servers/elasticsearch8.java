@@ -52,6 +52,7 @@ class Elasticsearch8 implements Callable<Integer> {
   private static final String LOG =
       """
       status = error
+      shutdownHook = disable
       appender.console.type = Console
       appender.console.name = console
       appender.console.layout.type = PatternLayout
@@ -157,18 +158,22 @@ class Elasticsearch8 implements Callable<Integer> {
     all.put("network.host", host);
     all.put("http.port", "" + httpPort);
     all.put("transport.port", "" + TRANSPORT);
-    all.put("discovery.seed_hosts", cluster.stream().map(each -> each + ":" + TRANSPORT).collect(Collectors.joining(",")));
+    all.put("discovery.seed_hosts", joined(cluster.stream().map(each -> each + ":" + TRANSPORT)));
     all.put("cluster.initial_master_nodes", String.join(",", cluster));
     all.put("cluster.routing.allocation.disk.threshold_enabled", "false");
     all.put("path.home", home.toString());
     all.put("path.data", home.resolve("data").toString());
     all.put("path.logs", home.resolve("logs").toString());
     if (!repositories.isEmpty()) {
-      all.put("path.repo", repositories.stream().map(each -> each.toAbsolutePath().toString()).collect(Collectors.joining(",")));
+      all.put("path.repo", joined(repositories.stream().map(each -> each.toAbsolutePath().toString())));
     }
     all.putAll(settings);
     all.forEach((key, value) -> command.add(key + "=" + value));
     return command;
+  }
+
+  private static String joined(Stream<String> parts) {
+    return parts.collect(Collectors.joining(","));
   }
 
   private boolean serves(String host, int nodes) throws InterruptedException {
@@ -218,7 +223,7 @@ class Elasticsearch8 implements Callable<Integer> {
   }
 
   // --- shared: Nodes (identical in every script that has it; a test holds them equal) ---
-  /** Server processes that end with this process, whatever ends it; their folder goes too when it is a temporary one. */
+  /** Server processes that end with this one, whatever ends it; their folder goes too when it is a temporary one. */
   static final class Nodes implements AutoCloseable {
     private final boolean temporary;
     private final Path home;
@@ -284,7 +289,8 @@ class Elasticsearch8 implements Callable<Integer> {
         return;
       }
       closed = true;
-      processes.values().forEach(Process::destroy);
+      // not Process.destroy: it closes the standard input, and that is the end at once
+      processes.values().forEach(process -> process.toHandle().destroy());
       for (var process : processes.values()) {
         try {
           if (!process.waitFor(60, TimeUnit.SECONDS)) {
