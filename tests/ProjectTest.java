@@ -1,0 +1,82 @@
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/** What holds for every script of the project. */
+class ProjectTest {
+  private static final String FIRST_LINE = "///usr/bin/env jbang \"$0\" \"$@\" ; exit $?";
+
+  @Test
+  void everyScriptRunsByItself() throws IOException {
+    for (var script : runnable()) {
+      assertThat(Files.readAllLines(script)).as("%s", script).first().isEqualTo(FIRST_LINE);
+      assertThat(script).isExecutable();
+    }
+  }
+
+  @Test
+  void everyScriptSaysWhatItIsAndWhichJavaItNeeds() throws IOException {
+    for (var script : runnable()) {
+      var lines = Files.readAllLines(script);
+      assertThat(lines).as("%s", script).anyMatch(line -> line.matches("//DESCRIPTION \\S.*"));
+      assertThat(lines).as("%s", script).contains("//JAVA 17+");
+    }
+  }
+
+  @Test
+  void everyDependencyIsOneLineWithAnExactVersion() throws IOException {
+    var exact = Pattern.compile("//DEPS [\\w.-]+:[\\w.-]+:\\d[\\w.-]*(:[\\w.-]+)?(@pom)?");
+    for (var script : runnable()) {
+      assertThat(Files.readAllLines(script).stream().filter(line -> line.startsWith("//DEPS")).toList())
+          .as("%s", script).allSatisfy(line -> assertThat(line.strip()).matches(exact));
+    }
+  }
+
+  @Test
+  void everyScriptHasAnAliasAndEveryAliasAScript() throws IOException {
+    var catalog = Files.readString(Script.ROOT.resolve("jbang-catalog.json"));
+    var aliases = Pattern.compile("\"script-ref\"\\s*:\\s*\"([^\"]+)\"").matcher(catalog).results()
+        .map((MatchResult match) -> Script.ROOT.resolve(match.group(1))).toList();
+
+    assertThat(aliases).containsExactlyInAnyOrderElementsOf(scripts());
+  }
+
+  @Test
+  void jbangReadsTheCatalog() throws IOException {
+    var listed = Script.command(Script.ROOT.resolve("jbang").toString(), "alias", "list", "-f",
+        Script.ROOT.resolve("jbang-catalog.json").toString()).run();
+
+    assertThat(listed.code()).as(listed.err()).isZero();
+    assertThat(listed.out()).contains(scripts().stream()
+        .map(script -> script.getFileName().toString().replace(".java", "")).toList());
+  }
+
+  /** The product: the scripts at the top. */
+  static List<Path> scripts() throws IOException {
+    var scripts = javaFiles(Script.ROOT).toList();
+    assertThat(scripts).as("scripts in %s", Script.ROOT).isNotEmpty();
+    return scripts;
+  }
+
+  /** The product and the scripts of the tests; by its name in lower case a file is known to be one. */
+  private static List<Path> runnable() throws IOException {
+    try (var files = Files.walk(Script.ROOT.resolve("tests"))) {
+      var tests = files.filter(file -> file.getFileName().toString().matches("[a-z][\\w-]*[.]java")).toList();
+      assertThat(tests).isNotEmpty();
+      return Stream.concat(javaFiles(Script.ROOT), tests.stream()).toList();
+    }
+  }
+
+  private static Stream<Path> javaFiles(Path folder) throws IOException {
+    try (var files = Files.list(folder)) {
+      return files.filter(file -> file.toString().endsWith(".java")).sorted().toList().stream();
+    }
+  }
+}

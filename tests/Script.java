@@ -1,0 +1,325 @@
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * Runs a script of this checkout as a user does: {@code ./jbang <script> <args>} in a process and an environment of its
+ * own.
+ *
+ * <pre>{@code
+ * var result = Script.of("verify.java").env("CASSANDRA_CONNECTION", "127.0.0.2").args("--json").run();
+ * }</pre>
+ */
+final class Script {
+  static final Path ROOT = findRoot();
+
+  /** What may reach the process from here: enough to find Java, JBang, their caches and the way out, no settings. */
+  private static final Set<String> KEPT = Set.of("PATH", "HOME", "JAVA_HOME", "JDK_FOLDER", "XDG_CACHE_HOME", "TMPDIR",
+      "MAVEN_OPTS", "MAVEN_MIRROR_URL", "http_proxy", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY");
+
+  private static final Map<String, Boolean> BUILT = new ConcurrentHashMap<>();
+  private static final Set<Process> ALIVE = ConcurrentHashMap.newKeySet();
+
+  static {
+    Runtime.getRuntime().addShutdownHook(new Thread(() -> ALIVE.forEach(Script::killTree)));
+  }
+
+  private final String script;
+  private final List<String> command = new ArrayList<>();
+  private final Map<String, String> environment = new LinkedHashMap<>();
+  private Path folder = ROOT;
+  private String stdin = "";
+  private Duration timeout = Duration.ofMinutes(5);
+  private boolean terminal;
+
+  /** What a process left; {@code code} is 128 + signal after a signal. On a terminal all output is in {@code out}. */
+  record Result(int code, String out, String err, Duration took) {}
+
+  private Script(String script, List<String> command) {
+    this.script = script;
+    this.command.addAll(command);
+    System.getenv().forEach((name, value) -> {
+      if (KEPT.contains(name) || name.startsWith("JBANG_")) {
+        environment.put(name, value);
+      }
+    });
+    environment.put("LC_ALL", "C.UTF-8");
+  }
+
+  /** A script by its path inside the checkout. */
+  static Script of(String script) {
+    return new Script(script, List.of(ROOT.resolve("jbang").toString(), ROOT.resolve(script).toString()));
+  }
+
+  /** Any other command in the same clean environment. */
+  static Script command(String... command) {
+    return new Script(null, List.of(command));
+  }
+
+  /** Adds arguments. */
+  Script args(String... args) {
+    command.addAll(List.of(args));
+    return this;
+  }
+
+  /** Sets a variable, or with null takes it away. */
+  Script env(String name, String value) {
+    if (value == null) {
+      environment.remove(name);
+    } else {
+      environment.put(name, value);
+    }
+    return this;
+  }
+
+  Script env(Map<String, String> variables) {
+    variables.forEach(this::env);
+    return this;
+  }
+
+  Script in(Path folder) {
+    this.folder = folder;
+    return this;
+  }
+
+  /** All that it can read; nothing by default. Not for {@link #start}, see {@link Running#type}. */
+  Script stdin(String text) {
+    stdin = text;
+    return this;
+  }
+
+  /** After this long it is killed and the test fails; 5 minutes by default. */
+  Script timeout(Duration timeout) {
+    this.timeout = timeout;
+    return this;
+  }
+
+  /** Gives it a terminal of 120 columns for stdin, stdout and stderr. */
+  Script onTerminal() {
+    terminal = true;
+    return this;
+  }
+
+  Result run() {
+    var running = start();
+    running.type(stdin);
+    return running.await();
+  }
+
+  Running start() {
+    if (script != null) {
+      BUILT.computeIfAbsent(script, Script::build);
+    }
+    // A suite started in the background of a shell ignores Ctrl-C, and so would its children: undo that for them.
+    var line = Stream.concat(Stream.of("/usr/bin/env", "--default-signal=INT"), command.stream()).toList();
+    if (terminal) {
+      environment.putIfAbsent("TERM", "xterm");
+      environment.put("SHELL", "/bin/sh");
+      line = List.of("script", "-qec", "command -p stty cols 120 rows 40; exec " + quoted(line), "/dev/null");
+    }
+    var builder = new ProcessBuilder(line).directory(folder.toFile());
+    builder.environment().clear();
+    builder.environment().putAll(environment);
+    try {
+      return new Running(builder.start(), timeout, terminal);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /**
+   * Compiles and downloads beforehand: neither belongs to the time limit or the output of a test, and JBang does not
+   * expect two of itself to build the same script at once.
+   */
+  private static boolean build(String script) {
+    var result = command(ROOT.resolve("jbang").toString(), "build", ROOT.resolve(script).toString())
+        .timeout(Duration.ofMinutes(20)).run();
+    if (result.code() != 0) {
+      throw new AssertionError("cannot build " + script + "\n" + result.err());
+    }
+    return true;
+  }
+
+  private static String quoted(List<String> command) {
+    return command.stream().map(word -> "'" + word.replace("'", "'\\''") + "'").collect(Collectors.joining(" "));
+  }
+
+  private static Path findRoot() {
+    for (var folder = Path.of("").toAbsolutePath(); folder != null; folder = folder.getParent()) {
+      if (Files.exists(folder.resolve("tests/suite.java")) && Files.exists(folder.resolve("jbang"))) {
+        return folder;
+      }
+    }
+    throw new IllegalStateException("start the tests inside the checkout: ./jbang tests/suite.java");
+  }
+
+  private static void killTree(Process process) {
+    var descendants = process.descendants().toList();
+    process.destroyForcibly();
+    descendants.forEach(ProcessHandle::destroyForcibly);
+  }
+
+  /** A script at work. */
+  static final class Running {
+    private final Process process;
+    private final Instant started = Instant.now();
+    private final Duration timeout;
+    private final boolean terminal;
+    private final StringBuffer out = new StringBuffer();
+    private final StringBuffer err = new StringBuffer();
+    private final List<Thread> readers;
+
+    private Running(Process process, Duration timeout, boolean terminal) {
+      this.process = process;
+      this.timeout = timeout;
+      this.terminal = terminal;
+      ALIVE.add(process);
+      readers = List.of(read(process.getInputStream(), out), read(process.getErrorStream(), err));
+    }
+
+    long pid() {
+      return process.pid();
+    }
+
+    /** What it wrote to stdout (on a terminal: everything) until now. */
+    String out() {
+      return out.toString();
+    }
+
+    /** What it wrote to stderr until now. */
+    String err() {
+      return err.toString();
+    }
+
+    /** Types on its terminal, or writes to its standard input, which stays open until {@link #await}. */
+    Running type(String text) {
+      try {
+        process.getOutputStream().write(text.getBytes(StandardCharsets.UTF_8));
+        process.getOutputStream().flush();
+      } catch (IOException e) {
+        // It ended, or reads nothing: what it answered instead is for the test to see.
+      }
+      return this;
+    }
+
+    /** Waits until stderr (on a terminal: the screen) shows the text; fails when it ends without. */
+    Running awaitErr(String text) {
+      return awaitText(terminal ? this::out : this::err, text);
+    }
+
+    /** Waits until stdout shows the text; fails when it ends without. */
+    Running awaitOut(String text) {
+      return awaitText(this::out, text);
+    }
+
+    /** Ctrl-C. */
+    Running interrupt() {
+      return terminal ? type("\u0003") : signal("INT");
+    }
+
+    Running signal(String name) {
+      try {
+        new ProcessBuilder("kill", "-" + name, Long.toString(process.pid())).start().waitFor();
+      } catch (IOException | InterruptedException e) {
+        throw new AssertionError("cannot send SIG" + name, e);
+      }
+      return this;
+    }
+
+    /** SIGKILL to it and everything it started. */
+    Result kill() {
+      killTree(process);
+      return await();
+    }
+
+    /** Closes its standard input and waits for its end. */
+    Result await() {
+      try {
+        if (!terminal) { // on a terminal the end of input would be typed as Ctrl-D
+          closeStdin();
+        }
+        var left = timeout.minus(Duration.between(started, Instant.now()));
+        if (!process.waitFor(left.toMillis(), TimeUnit.MILLISECONDS)) {
+          killTree(process);
+          throw failure("not done after " + timeout.toSeconds() + " s");
+        }
+        var took = Duration.between(started, Instant.now());
+        closeStdin();
+        for (var reader : readers) {
+          // What it left behind in the background may hold its output open.
+          reader.join(5_000);
+        }
+        return new Result(process.exitValue(), out(), err(), took);
+      } catch (InterruptedException e) {
+        killTree(process);
+        throw new AssertionError("interrupted", e);
+      } finally {
+        ALIVE.remove(process);
+      }
+    }
+
+    private void closeStdin() {
+      try {
+        process.getOutputStream().close();
+      } catch (IOException e) {
+        // It had ended without reading everything.
+      }
+    }
+
+    private Running awaitText(Supplier<String> source, String text) {
+      while (!source.get().contains(text)) {
+        if (Duration.between(started, Instant.now()).compareTo(timeout) > 0) {
+          killTree(process);
+          throw failure("no \"" + text + "\" after " + timeout.toSeconds() + " s");
+        }
+        var ended = readers.stream().noneMatch(Thread::isAlive);
+        if (ended && !source.get().contains(text)) {
+          throw failure("ended without \"" + text + "\"");
+        }
+        try {
+          Thread.sleep(20);
+        } catch (InterruptedException e) {
+          killTree(process);
+          throw new AssertionError("interrupted", e);
+        }
+      }
+      return this;
+    }
+
+    private AssertionError failure(String what) {
+      return new AssertionError(what + "\n--- stdout\n" + out + "\n--- stderr\n" + err);
+    }
+
+    private static Thread read(InputStream stream, StringBuffer into) {
+      var thread = new Thread(() -> {
+        try (var reader = new InputStreamReader(stream, StandardCharsets.UTF_8)) {
+          var buffer = new char[8192];
+          for (int n = reader.read(buffer); n >= 0; n = reader.read(buffer)) {
+            into.append(buffer, 0, n);
+          }
+        } catch (IOException e) {
+          // The stream is closed under the reader when the process is killed.
+        }
+      });
+      thread.setDaemon(true);
+      thread.start();
+      return thread;
+    }
+  }
+}
