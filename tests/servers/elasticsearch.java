@@ -45,7 +45,6 @@ class Elasticsearch implements Callable<Integer> {
   private static final String LOG =
       """
       status = error
-      shutdownHook = disable
       appender.console.type = Console
       appender.console.name = console
       appender.console.layout.type = PatternLayout
@@ -121,6 +120,8 @@ class Elasticsearch implements Callable<Integer> {
     command.add(Path.of(System.getProperty("java.home"), "bin/java").toString());
     command.addAll(List.of("-Xmx" + heap, "-XX:+UseSerialGC", "-XX:-UsePerfData"));
     command.addAll(List.of("-Djava.io.tmpdir=" + home.resolve("tmp"), "-Djna.tmpdir=" + home.resolve("tmp")));
+    // else the log ends before the node does
+    command.add("-Dlog4j.shutdownHookEnabled=false");
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), Node.class.getName()));
     var all = new LinkedHashMap<String, String>();
     all.put("cluster.name", "thp");
