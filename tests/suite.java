@@ -25,6 +25,7 @@ import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
+import org.junit.platform.commons.JUnitException;
 import org.junit.platform.engine.FilterResult;
 import org.junit.platform.engine.TestExecutionResult;
 import org.junit.platform.engine.support.descriptor.MethodSource;
@@ -94,6 +95,9 @@ class Suite implements Callable<Integer> {
       var summary = new Summary();
       session.getLauncher().execute(plan, summary);
       return summary.print();
+    } catch (JUnitException e) {
+      System.err.println("error: " + e.getMessage());
+      return 1;
     }
   }
 
@@ -194,26 +198,32 @@ class Suite implements Callable<Integer> {
         case SUCCESSFUL -> {
           if (test.isTest()) {
             passed++;
-            line("✓", test, "");
+            line("✓", test);
           }
         }
-        case ABORTED -> skip(test, cause == null ? null : cause.getMessage());
+        case ABORTED -> skip(test, reason(cause));
         case FAILED -> fail(test, cause);
       }
     }
 
     private void skip(TestIdentifier test, String reason) {
-      if (reason == null || reason.isBlank()) {
+      if (reason.isBlank()) {
         fail(test, new AssertionError("skipped without a reason"));
         return;
       }
       skipped += testsIn(test);
-      line("–", test, "  skipped: " + reason.strip());
+      System.out.printf("– %s  skipped: %s%n", label(test), reason.strip());
+    }
+
+    /** What the author of the assumption wrote, without what JUnit says by itself. */
+    private static String reason(Throwable cause) {
+      var message = cause == null || cause.getMessage() == null ? "" : cause.getMessage();
+      return message.replaceFirst("^Assumption failed(: assumption is not (true|false)$|: |$)", "");
     }
 
     private void fail(TestIdentifier test, Throwable cause) {
       failed += testsIn(test);
-      line("✗", test, "");
+      line("✗", test);
       failures.add(label(test) + "\n" + shortTrace(cause).indent(4));
     }
 
@@ -222,9 +232,10 @@ class Suite implements Callable<Integer> {
       return Math.max(1, plan.getDescendants(test).stream().filter(TestIdentifier::isTest).count());
     }
 
-    private void line(String mark, TestIdentifier test, String note) {
-      var nanos = System.nanoTime() - started.getOrDefault(test.getUniqueId(), System.nanoTime());
-      System.out.printf(Locale.ROOT, "%s %s  %.1f s%s%n", mark, label(test), nanos / 1e9, note);
+    private void line(String mark, TestIdentifier test) {
+      var now = System.nanoTime();
+      var nanos = now - started.getOrDefault(test.getUniqueId(), now);
+      System.out.printf(Locale.ROOT, "%s %s  %.1f s%n", mark, label(test), nanos / 1e9);
     }
 
     private static String label(TestIdentifier test) {
