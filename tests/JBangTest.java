@@ -104,6 +104,24 @@ class JBangTest {
   }
 
   @Test
+  void withoutALocaleTextStaysText() throws IOException {
+    for (var locale : new String[] {"C", "POSIX", null}) {
+      var script = Files.writeString(temp.resolve("mark" + locale + ".java"), """
+          //JAVA 17+
+          class mark {
+            public static void main(String[] args) {
+              System.out.println("✓ " + args[0] + java.nio.file.Path.of(args[0]));
+            }
+          }
+          """);
+
+      var result = jbang().env("LC_ALL", locale).args(script.toString(), "ü").run();
+
+      assertThat(result.out()).as("%s: %s", locale, result.err()).isEqualTo("✓ üü\n");
+    }
+  }
+
+  @Test
   void handsSignalsToTheScriptAndItsCodeBack() {
     for (var signal : List.of("TERM", "INT", "HUP")) {
       var running = jbang("wait.java").start().awaitErr("waiting as ");

@@ -1,3 +1,4 @@
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
@@ -33,9 +34,20 @@ class ProjectTest {
   @Test
   void everyDependencyIsOneLineWithAnExactVersion() throws IOException {
     var exact = Pattern.compile("//DEPS [\\w.-]+:[\\w.-]+:\\d[\\w.-]*(:[\\w.-]+)?(@pom)?");
-    for (var script : runnable()) {
+    for (var script : allSources()) {
       assertThat(Files.readAllLines(script).stream().filter(line -> line.startsWith("//DEPS")).toList())
           .as("%s", script).allSatisfy(line -> assertThat(line.strip()).matches(exact));
+    }
+  }
+
+  @Test
+  void everyScriptWithMoreThanAsciiNamesItsEncoding() throws IOException {
+    for (var script : runnable()) {
+      var text = Files.readString(script);
+      if (!US_ASCII.newEncoder().canEncode(text)) {
+        assertThat(text.lines()).as("%s, which javac 17 refuses without a locale", script)
+            .contains("//COMPILE_OPTIONS -encoding UTF-8");
+      }
     }
   }
 
@@ -67,10 +79,12 @@ class ProjectTest {
 
   /** The product and the scripts of the tests; by its name in lower case a file is known to be one. */
   private static List<Path> runnable() throws IOException {
+    return allSources().stream().filter(file -> file.getFileName().toString().matches("[a-z][\\w-]*[.]java")).toList();
+  }
+
+  private static List<Path> allSources() throws IOException {
     try (var files = Files.walk(Script.ROOT.resolve("tests"))) {
-      var tests = files.filter(file -> file.getFileName().toString().matches("[a-z][\\w-]*[.]java")).toList();
-      assertThat(tests).isNotEmpty();
-      return Stream.concat(javaFiles(Script.ROOT), tests.stream()).toList();
+      return Stream.concat(javaFiles(Script.ROOT), files.filter(file -> file.toString().endsWith(".java"))).toList();
     }
   }
 

@@ -234,10 +234,9 @@ final class Script {
     }
 
     Running signal(String name) {
-      try {
-        new ProcessBuilder("kill", "-" + name, Long.toString(process.pid())).start().waitFor();
-      } catch (IOException | InterruptedException e) {
-        throw new AssertionError("cannot send SIG" + name, e);
+      var sent = command("/bin/sh", "-c", "kill -" + name + " " + process.pid()).run();
+      if (sent.code() != 0) {
+        throw new AssertionError("cannot send SIG" + name + ": " + sent.err());
       }
       return this;
     }

@@ -6,6 +6,7 @@
 //DEPS org.awaitility:awaitility:4.3.0
 //DEPS org.junit.jupiter:junit-jupiter:5.14.4
 //DEPS org.junit.platform:junit-platform-launcher:1.14.4
+//COMPILE_OPTIONS -encoding UTF-8
 //SOURCES Script.java
 //SOURCES JBangTest.java
 //SOURCES ProjectTest.java
