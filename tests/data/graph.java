@@ -6,6 +6,9 @@
 //DEPS org.janusgraph:janusgraph-es:1.1.0
 //DEPS org.slf4j:slf4j-simple:1.7.36
 //SOURCES Attachments.java
+//CDS
+//JAVA_OPTIONS -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xmx2g -Xlog:disable
+//MAIN Graph
 
 import com.datastax.oss.driver.api.core.CqlSession;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -67,6 +70,7 @@ class Graph {
 
   public static void main(String... args) {
     System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "error");
+    System.setProperty("org.slf4j.simpleLogger.log.io.netty", "off"); // closing races with itself and says so
     var commands = new CommandLine(new Graph());
     commands.setExecutionExceptionHandler(Graph::explain);
     System.exit(commands.execute(args)); // the driver's and the graph's threads would keep the process for seconds
@@ -298,9 +302,10 @@ class Graph {
     management.buildIndex("byNumber", Vertex.class).addKey(keys.get("number")).unique().buildCompositeIndex();
     management.buildIndex("byAttachmentId", Vertex.class).addKey(keys.get("attachmentId")).buildCompositeIndex();
     var global = management.buildIndex("global", Vertex.class);
-    for (var key : List.of("title", "description", "message", "text")) {
-      global.addKey(keys.get(key), Mapping.TEXT.asParameter());
+    for (var key : List.of("title", "description", "message")) {
+      global.addKey(keys.get(key), Mapping.TEXTSTRING.asParameter());
     }
+    global.addKey(keys.get("text"), Mapping.TEXT.asParameter());
     for (var key : List.of("_label", "state", "status", "dataType", "data", "sourceRef", "name", "contentType")) {
       global.addKey(keys.get(key), Mapping.STRING.asParameter());
     }
