@@ -45,7 +45,7 @@ class ProjectTest {
     for (var script : runnable()) {
       var text = Files.readString(script);
       if (!US_ASCII.newEncoder().canEncode(text)) {
-        assertThat(text.lines()).as("%s, which javac 17 refuses without a locale", script)
+        assertThat(text.lines().filter(line -> line.startsWith("//"))).as("%s, which javac 17 refuses without a locale", script)
             .contains("//COMPILE_OPTIONS -encoding UTF-8");
       }
     }

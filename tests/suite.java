@@ -2,12 +2,19 @@
 //DESCRIPTION Runs the tests: the scripts as a user runs them, on real servers
 //JAVA 17+
 //DEPS info.picocli:picocli:4.7.7
+//DEPS net.lingala.zip4j:zip4j:2.11.6
+//DEPS org.apache.cassandra:java-driver-core:4.19.0
 //DEPS org.assertj:assertj-core:3.27.7
 //DEPS org.awaitility:awaitility:4.3.0
 //DEPS org.junit.jupiter:junit-jupiter:5.14.4
 //DEPS org.junit.platform:junit-platform-launcher:1.14.4
 //COMPILE_OPTIONS -encoding UTF-8
 //SOURCES Script.java
+//SOURCES servers/Stack.java
+//SOURCES data/Attachments.java
+//SOURCES data/GraphData.java
+//SOURCES data/HotBackup.java
+//SOURCES DataTest.java
 //SOURCES JBangTest.java
 //SOURCES ProjectTest.java
 //SOURCES SharedBlocksTest.java
@@ -169,6 +176,7 @@ class Suite implements Callable<Integer> {
   /** A line for each test as it ends; failures in full at the end. */
   private static final class Summary implements TestExecutionListener {
     private static final int TRACE_LINES = 12;
+    private static final int MESSAGE_LENGTH = 4_000;
 
     private final Map<String, Long> started = new ConcurrentHashMap<>();
     private final List<String> failures = new ArrayList<>();
@@ -251,7 +259,9 @@ class Suite implements Callable<Integer> {
       }
       var text = new StringWriter();
       for (var e = cause; e != null; e = e.getCause()) {
-        text.append(e == cause ? "" : "Caused by: ").append(e.toString()).append("\n");
+        var message = e.toString();
+        text.append(e == cause ? "" : "Caused by: ").append(message, 0, Math.min(message.length(), MESSAGE_LENGTH))
+            .append(message.length() > MESSAGE_LENGTH ? " ...\n" : "\n");
         text.append(Stream.of(e.getStackTrace())
             .filter(frame -> !frame.getClassName().matches("(org[.]junit|org[.]assertj|java|jdk)[.].*"))
             .limit(TRACE_LINES).map(frame -> "    at " + frame + "\n").collect(joining()));
