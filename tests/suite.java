@@ -3,11 +3,12 @@
 //JAVA 17+
 //DEPS info.picocli:picocli:4.7.7
 //DEPS net.lingala.zip4j:zip4j:2.11.6
-//DEPS org.apache.cassandra:java-driver-core:4.19.0
+//DEPS org.apache.cassandra:java-driver-core:4.19.3
 //DEPS org.assertj:assertj-core:3.27.7
 //DEPS org.awaitility:awaitility:4.3.0
 //DEPS org.junit.jupiter:junit-jupiter:5.14.4
 //DEPS org.junit.platform:junit-platform-launcher:1.14.4
+//DEPS org.slf4j:slf4j-nop:1.7.36
 //COMPILE_OPTIONS -encoding UTF-8
 //SOURCES Script.java
 //SOURCES servers/Stack.java
