@@ -25,7 +25,7 @@ record GraphData(List<Server> cassandra, List<Server> elasticsearch) {
     flush();
   }
 
-  /** Overwrites, deletes and adds cases: what must not survive a restore. */
+  /** Overwrites, deletes (case 7, too) and adds cases: what must not survive a restore. */
   void damage() {
     graph("damage");
   }

@@ -64,6 +64,7 @@ class Graph {
   private static final int BATCH = 25; // cases a transaction
   private static final int PREVIEW_PAYLOAD = 24 * 1024;
   private static final int PREVIEW_TEXT = 8 * 1024;
+  private static final int DAMAGED_CASES = 40;
   private static final int EXTRA_CASES = 50;
   private static final int LOAD_THREADS = 4;
   private static final List<String> LABELS = List.of("Case", "Alert", "Observable", "Comment", "Attachment", "Preview");
@@ -237,7 +238,9 @@ class Graph {
     }
   }
 
-  @Command(name = "damage", description = "What must not survive a restore: overwrites, deletes and adds cases.")
+  @Command(
+      name = "damage",
+      description = "What must not survive a restore: of cases 1 to 40 overwrites the even and deletes the odd, adds 50.")
   static class Damage implements Callable<Integer> {
     @Mixin Target target;
 
@@ -246,8 +249,9 @@ class Graph {
       target.requireKeyspace();
       try (var graph = target.open("ALL", 1)) {
         var last = lastCase(graph.traversal());
-        updateCases(graph, IntStream.rangeClosed(1, Math.min(20, last)).boxed().toList(), "damaged");
-        deleteCases(graph, IntStream.rangeClosed(21, Math.min(40, last)).boxed().toList());
+        var hit = IntStream.rangeClosed(1, Math.min(DAMAGED_CASES, last)).boxed().toList();
+        updateCases(graph, hit.stream().filter(n -> n % 2 == 0).toList(), "damaged");
+        deleteCases(graph, hit.stream().filter(n -> n % 2 == 1).toList());
         inParallel(graph, last + 1, last + EXTRA_CASES, (tx, number) -> addCase(tx, number, "extra"));
       }
       target.refresh();

@@ -1,0 +1,248 @@
+///usr/bin/env jbang "$0" "$@" ; exit $?
+//DESCRIPTION The whole runbook on real servers: fill, back up, disaster, restore, compare
+//JAVA 17+
+//DEPS info.picocli:picocli:4.7.7
+//DEPS com.fasterxml.jackson.core:jackson-databind:2.22.4
+//DEPS net.lingala.zip4j:zip4j:2.11.6
+//DEPS org.apache.cassandra:java-driver-core:4.19.3
+//DEPS org.slf4j:slf4j-nop:1.7.36
+//COMPILE_OPTIONS -encoding UTF-8
+//JAVA_OPTIONS -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1
+//SOURCES Script.java
+//SOURCES servers/Stack.java
+//SOURCES data/GraphData.java
+//SOURCES data/HotBackup.java
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.stream.StreamSupport;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/**
+ * Shows a restore from beginning to end, on three Cassandra nodes and Elasticsearch of its own on loopback addresses:
+ * fills them, takes the hot backup, lets disaster happen, restores as an administrator would, and compares what the
+ * graph answers. Touches nothing else and removes everything at the end.
+ *
+ * <p>Example: {@code ./jbang tests/sandbox.java --keep}
+ */
+@Command(
+    name = "sandbox.java",
+    mixinStandardHelpOptions = true,
+    sortOptions = false,
+    description = "The whole runbook on real servers: fill, back up, disaster, restore, compare.",
+    exitCodeListHeading = "Exit codes:%n",
+    exitCodeList = {"0:the restored system answers as before", "1:it does not, or a step failed", "2:usage"})
+class Sandbox implements Callable<Integer> {
+  private static final List<String> SCRIPTS =
+      List.of(
+          "tests/servers/cassandra.java",
+          "tests/servers/elasticsearch.java",
+          "tests/data/graph.java",
+          "restore-cassandra-es.java");
+
+  @Option(names = "--cases", defaultValue = "300", description = "cases to fill in (${DEFAULT-VALUE})")
+  private int cases;
+
+  @Option(names = "--keep", description = "leave the servers running until Ctrl-C, to play with")
+  private boolean keep;
+
+  @Option(
+      names = "--listen",
+      split = ",",
+      paramLabel = "HOST",
+      defaultValue = "127.0.0.2,127.0.0.3,127.0.0.4",
+      description = "the Cassandra nodes; Elasticsearch is on the first (${DEFAULT-VALUE})")
+  private List<String> listen;
+
+  private final long started = System.nanoTime();
+  private Path archives;
+  private GraphData data;
+
+  public static void main(String... args) {
+    var commands = new CommandLine(new Sandbox());
+    commands.setExecutionExceptionHandler(
+        (e, command, result) -> {
+          System.err.println("error: " + e.getMessage());
+          return 1;
+        });
+    System.exit(commands.execute(args));
+  }
+
+  @Override
+  public Integer call() throws Exception {
+    archives = Files.createTempDirectory("sandbox");
+    Runtime.getRuntime().addShutdownHook(new Thread(this::cleanUp));
+
+    step("Getting and compiling what is needed (the first time: some minutes)", this::build);
+    step("Starting " + listen.size() + " Cassandra nodes and Elasticsearch", this::startServers);
+    step("Writing " + cases + " cases", () -> data.create(cases));
+    step("Changing, deleting and adding some", data::change);
+    var before = step("Asking the graph", data::ask);
+    step("Taking the hot backup", this::backUp);
+    step("Disaster: newer rows, deleted cases", data::damage);
+    var damaged = step("Asking the graph", data::ask);
+    step("Disaster: the index is gone", this::dropIndex);
+    step("Restoring: ./jbang restore-cassandra-es.java --yes", this::restore);
+    var restored = step("Asking the graph", data::ask);
+
+    print(before, damaged, restored);
+    var same = before.equals(restored);
+    System.out.println(
+        same ? "✓ The restored system answers as before the disaster" : "✗ The restored system answers differently");
+    System.out.printf(Locale.ROOT, "Took %.0f s%n", (System.nanoTime() - started) / 1e9);
+    if (keep) {
+      keepRunning();
+    }
+    return same ? 0 : 1;
+  }
+
+  private void build() throws IOException {
+    for (var script : SCRIPTS) {
+      run(Map.of(), "build", script);
+    }
+  }
+
+  private void startServers() {
+    var options = Stack.CassandraOptions.on(listen.toArray(String[]::new));
+    var cassandra = CompletableFuture.supplyAsync(() -> Stack.cassandra(options));
+    var elasticsearch = Stack.elasticsearch("7.10.2", List.of(listen.get(0)), 9200, archives);
+    data = new GraphData(cassandra.join(), elasticsearch);
+  }
+
+  private void backUp() {
+    HotBackup.take(data.cassandra().get(0), GraphData.KEYSPACE, URI.create(data.url()), archives);
+  }
+
+  private void dropIndex() {
+    data.elasticsearch().get(0).tool("DELETE", "/thehive_global");
+  }
+
+  private void restore() throws IOException {
+    settings().forEach((name, value) -> System.err.println("  export " + name + "=" + value));
+    run(settings(), "restore-cassandra-es.java", "--yes");
+  }
+
+  private Map<String, String> settings() {
+    var settings = new LinkedHashMap<String, String>();
+    settings.put("CASSANDRA_CONNECTION", listen.get(0));
+    settings.put("CASSANDRA_GENERAL_ARCHIVE_PATH", archives.resolve("cassandra").toString());
+    settings.put("ELASTICSEARCH_API_URL", data.url());
+    settings.put("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", archives.resolve("elasticsearch").toString());
+    return settings;
+  }
+
+  private void keepRunning() throws InterruptedException {
+    var servers = " --cassandra " + data.addresses() + " --elasticsearch " + data.url();
+    System.out.println("\nThe servers go on until Ctrl-C. In another terminal, in this folder:");
+    settings().forEach((name, value) -> System.out.println("  export " + name + "=" + value));
+    System.out.println("  ./jbang tests/data/graph.java ask" + servers);
+    System.out.println("  ./jbang tests/data/graph.java damage" + servers);
+    System.out.println("  ./jbang restore-cassandra-es.java --dry-run");
+    System.out.println("  " + data.cassandra().get(0).data().resolve("nodetool") + " status");
+    new CountDownLatch(1).await();
+  }
+
+  /** Runs a script in this terminal, with these variables in its environment. */
+  private static void run(Map<String, String> variables, String... arguments) throws IOException {
+    var builder = new ProcessBuilder(Script.ROOT.resolve("jbang").toString()).directory(Script.ROOT.toFile());
+    builder.command().addAll(List.of(arguments));
+    builder.environment().putAll(variables);
+    var process = builder.inheritIO().start();
+    try {
+      if (process.waitFor() != 0) {
+        throw new IOException("./jbang " + String.join(" ", arguments) + " ended with exit " + process.exitValue());
+      }
+    } catch (InterruptedException e) {
+      throw new IOException("interrupted", e);
+    } finally {
+      process.destroy();
+    }
+  }
+
+  private interface Action {
+    void run() throws Exception;
+  }
+
+  private static void step(String name, Action action) throws Exception {
+    step(
+        name,
+        () -> {
+          action.run();
+          return null;
+        });
+  }
+
+  private static <T> T step(String name, Callable<T> action) throws Exception {
+    var start = System.nanoTime();
+    System.err.println(name);
+    var result = action.call();
+    System.err.printf(Locale.ROOT, "  %.1f s%n", (System.nanoTime() - start) / 1e9);
+    return result;
+  }
+
+  private static void print(String... answers) throws IOException {
+    var json = new ObjectMapper();
+    var columns = new LinkedHashMap<String, String[]>();
+    for (int i = 0; i < answers.length; i++) {
+      var answer = json.readTree(answers[i]);
+      for (var row : rows(answer).entrySet()) {
+        columns.computeIfAbsent(row.getKey(), any -> new String[] {"0", "0", "0"})[i] = row.getValue();
+      }
+    }
+    System.out.printf("%n%-28s %12s %12s %12s%n", "", "before", "disaster", "restored");
+    columns.forEach((name, c) -> System.out.printf("%-28s %12s %12s %12s%n", name, c[0], c[1], c[2]));
+    System.out.println();
+    for (int i = 0; i < answers.length; i += answers.length - 1) {
+      var answer = json.readTree(answers[i]);
+      System.out.println((i == 0 ? "before:   " : "restored: ") + path(answer));
+    }
+    System.out.println();
+  }
+
+  private static Map<String, String> rows(JsonNode answer) {
+    var rows = new LinkedHashMap<String, String>();
+    answer.get("vertices").fields().forEachRemaining(v -> rows.put(v.getKey(), v.getValue().asText()));
+    answer.get("cases").fields().forEachRemaining(c -> rows.put("  cases " + c.getKey(), c.getValue().asText()));
+    rows.put("full text \"phishing\"", answer.get("phishing").asText());
+    rows.put("observables of case 7", "" + answer.get("observablesOfCase7").size());
+    rows.put("graph and index agree", answer.get("agree").asBoolean() ? "yes" : "no");
+    return rows;
+  }
+
+  /** The alert of case 7, its case, that case's observables and their attachment: one traversal over all tables. */
+  private static String path(JsonNode answer) {
+    var observables = texts(answer.get("observablesOfCase7"));
+    var attachments = texts(answer.get("attachmentsOfAlert7")).stream().map(id -> id.substring(0, 12) + "…").toList();
+    return "alert siem-7 > case 7 > " + String.join(", ", observables) + " > " + String.join(", ", attachments);
+  }
+
+  private static List<String> texts(JsonNode array) {
+    return StreamSupport.stream(array.spliterator(), false).map(JsonNode::asText).toList();
+  }
+
+  private void cleanUp() {
+    Stack.closeAll();
+    try (var files = Files.walk(archives)) {
+      for (var file : files.sorted(Comparator.reverseOrder()).toList()) {
+        Files.deleteIfExists(file);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}
