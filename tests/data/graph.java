@@ -139,8 +139,8 @@ class Graph {
       config.set("index.search.hostname", elasticsearch.getHost());
       config.set("index.search.port", elasticsearch.getPort());
       config.set("index.search.index-name", index);
-      // one writer at a time: nobody to wait for when numbers are handed out
-      config.set("ids.authority.wait-time", Duration.ofMillis(5));
+      // one writer at a time: hardly a wait when numbers are handed out, but a claim that takes longer is made again
+      config.set("ids.authority.wait-time", Duration.ofMillis(100));
       config.set("ids.num-partitions", 1);
       config.set("ids.block-size", 100_000);
       config.set("schema.default", "none");
