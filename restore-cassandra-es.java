@@ -1,0 +1,2620 @@
+///usr/bin/env jbang "$0" "$@" ; exit $?
+//DESCRIPTION Restores TheHive's Cassandra keyspace and Elasticsearch index from a hot backup
+//JAVA 17+
+//DEPS info.picocli:picocli:4.7.7
+//DEPS com.fasterxml.jackson.core:jackson-databind:2.22.4
+//DEPS org.apache.commons:commons-compress:1.28.0
+//DEPS net.lingala.zip4j:zip4j:2.11.6
+//DEPS me.tongfei:progressbar:0.10.2
+//DEPS org.elasticsearch.client:elasticsearch-rest-client:9.5.6
+//DEPS org.apache.cassandra:java-driver-core:4.19.3
+// cassandra-all streams the SSTables; it would bring older releases of the ones after it.
+//DEPS org.apache.cassandra:cassandra-all:4.1.10
+//DEPS io.netty:netty-all:4.1.137.Final
+//DEPS io.netty:netty-tcnative-boringssl-static:2.0.81.Final
+//DEPS commons-io:commons-io:2.22.0
+//DEPS commons-codec:commons-codec:1.23.0
+//DEPS org.yaml:snakeyaml:2.7
+//DEPS ch.qos.logback:logback-core:1.2.13
+//COMPILE_OPTIONS -encoding UTF-8
+//JAVA_OPTIONS -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1
+// Cassandra's classes and netty reach into the JDK; without the last three a newer JDK warns about it.
+//JAVA_OPTIONS --add-opens=java.base/java.io=ALL-UNNAMED --add-opens=java.base/java.nio=ALL-UNNAMED
+//JAVA_OPTIONS --add-opens=java.base/java.util=ALL-UNNAMED --add-opens=java.base/java.util.concurrent=ALL-UNNAMED
+//JAVA_OPTIONS --add-opens=java.base/sun.nio.ch=ALL-UNNAMED --add-exports=java.base/jdk.internal.ref=ALL-UNNAMED
+//JAVA_OPTIONS -XX:+IgnoreUnrecognizedVMOptions --enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow
+//JAVA_OPTIONS -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8 -Dstderr.encoding=UTF-8 -Djdk.console=java.base
+
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.encoder.PatternLayoutEncoder;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.ConsoleAppender;
+import com.datastax.oss.driver.api.core.AllNodesFailedException;
+import com.datastax.oss.driver.api.core.CqlIdentifier;
+import com.datastax.oss.driver.api.core.CqlSession;
+import com.datastax.oss.driver.api.core.CqlSessionBuilder;
+import com.datastax.oss.driver.api.core.DriverException;
+import com.datastax.oss.driver.api.core.auth.AuthenticationException;
+import com.datastax.oss.driver.api.core.config.DefaultDriverOption;
+import com.datastax.oss.driver.api.core.config.DriverConfigLoader;
+import com.datastax.oss.driver.api.core.context.DriverContext;
+import com.datastax.oss.driver.api.core.cql.SimpleStatement;
+import com.datastax.oss.driver.api.core.metadata.Node;
+import com.datastax.oss.driver.api.core.metadata.TokenMap;
+import com.datastax.oss.driver.api.core.metadata.schema.TableMetadata;
+import com.datastax.oss.driver.api.core.servererrors.InvalidQueryException;
+import com.datastax.oss.driver.api.core.session.ProgrammaticArguments;
+import com.datastax.oss.driver.internal.core.context.DefaultDriverContext;
+import com.datastax.oss.driver.internal.core.context.StartupOptionsBuilder;
+import com.datastax.oss.driver.internal.core.loadbalancing.BasicLoadBalancingPolicy;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.json.JsonReadFeature;
+import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.BufferedInputStream;
+import java.io.Closeable;
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.security.GeneralSecurityException;
+import java.security.KeyStore;
+import java.security.cert.Certificate;
+import java.security.cert.CertificateFactory;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.LocalDateTime;
+import java.time.format.DateTimeFormatter;
+import java.time.format.DateTimeParseException;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.UUID;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
+import java.util.function.LongSupplier;
+import java.util.function.Supplier;
+import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import java.util.zip.CRC32;
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.TrustManagerFactory;
+import me.tongfei.progressbar.ConsoleProgressBarConsumer;
+import me.tongfei.progressbar.DelegatingProgressBarConsumer;
+import me.tongfei.progressbar.ProgressBar;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import me.tongfei.progressbar.ProgressBarStyle;
+import net.lingala.zip4j.ZipFile;
+import net.lingala.zip4j.exception.ZipException;
+import net.lingala.zip4j.model.FileHeader;
+import org.apache.cassandra.config.DataRateSpec;
+import org.apache.cassandra.config.DatabaseDescriptor;
+import org.apache.cassandra.config.DurationSpec;
+import org.apache.cassandra.config.EncryptionOptions.ServerEncryptionOptions;
+import org.apache.cassandra.config.ParameterizedClass;
+import org.apache.cassandra.cql3.statements.schema.CreateTableStatement;
+import org.apache.cassandra.cql3.statements.schema.TableAttributes;
+import org.apache.cassandra.dht.Range;
+import org.apache.cassandra.dht.Token;
+import org.apache.cassandra.io.sstable.SSTableLoader;
+import org.apache.cassandra.io.sstable.format.SSTableReader;
+import org.apache.cassandra.locator.InetAddressAndPort;
+import org.apache.cassandra.schema.TableId;
+import org.apache.cassandra.schema.TableMetadataRef;
+import org.apache.cassandra.security.PEMBasedSslContextFactory;
+import org.apache.cassandra.security.PEMReader;
+import org.apache.cassandra.streaming.StreamEvent;
+import org.apache.cassandra.streaming.StreamEventHandler;
+import org.apache.cassandra.streaming.StreamState;
+import org.apache.cassandra.streaming.StreamingChannel;
+import org.apache.cassandra.tools.BulkLoadConnectionFactory;
+import org.apache.cassandra.utils.OutputHandler;
+import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
+import org.apache.commons.io.input.BoundedInputStream;
+import org.apache.http.Header;
+import org.apache.http.HttpHost;
+import org.apache.http.message.BasicHeader;
+import org.apache.http.util.EntityUtils;
+import org.elasticsearch.client.Request;
+import org.elasticsearch.client.ResponseException;
+import org.elasticsearch.client.RestClient;
+import org.slf4j.LoggerFactory;
+import picocli.CommandLine;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/**
+ * Step 2 of "Restore a hot backup on a cluster": brings back the Cassandra keyspace and the Elasticsearch index, side by
+ * side. Overwrites the keyspace (thehive) and the index (thehive_global). TheHive must be stopped on every node.
+ *
+ * <pre>CASSANDRA_CONNECTION=10.0.0.5 ./restore-cassandra-es.java --dry-run</pre>
+ */
+@Command(
+    name = "restore-cassandra-es.java",
+    description = "Restores TheHive's Cassandra keyspace and Elasticsearch index from a hot backup.",
+    version = "1.0.0",
+    mixinStandardHelpOptions = true,
+    sortOptions = false,
+    usageHelpAutoWidth = true)
+class RestoreCassandraEs implements Callable<Integer> {
+  static final String SCRIPT = "restore-cassandra-es";
+  static final String INDEX = "thehive_global";
+
+  @Option(names = "--backup", paramLabel = "POINT",
+      description = "a timestamp, a backup's name or a path; the newest backup by default")
+  String wanted;
+
+  @Option(names = "--max-gap", paramLabel = "DURATION", defaultValue = "PT15M",
+      description = "warn when the two backups are further apart (${DEFAULT-VALUE})")
+  Duration maxGap;
+
+  @Option(names = "--only", paramLabel = "HALF", description = "only one half: ${COMPLETION-CANDIDATES}")
+  HalfName only;
+
+  @Mixin Console console = new Console();
+
+  @ArgGroup(validate = false, heading = "%nCassandra:%n")
+  CassandraOptions cassandra = new CassandraOptions();
+
+  @ArgGroup(validate = false, heading = "%nElasticsearch:%n")
+  ElasticsearchOptions elasticsearch = new ElasticsearchOptions();
+
+  @Spec CommandSpec command;
+
+  public static void main(String[] args) {
+    System.exit(commandLine(new RestoreCassandraEs()).execute(args));
+  }
+
+  static CommandLine commandLine(RestoreCassandraEs script) {
+    return new CommandLine(script)
+        .setCaseInsensitiveEnumValuesAllowed(true)
+        .setExecutionExceptionHandler((thrown, line, parsed) -> script.console.error("", Failure.of(thrown)));
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    Settings.refuseBlank(command);
+    quietLibraries();
+    try (var halves = halves(); var report = new Report(cassandra.archives, SCRIPT, console.dryRun)) {
+      nameBackups(halves);
+      var refused = halves.sideBySide(half -> half.check(report.unfinished()));
+      if (!refused.isEmpty()) {
+        return finish(halves, refused, true);
+      }
+      console.confirm(planLines(halves), cassandra.keyspace);
+      if (console.dryRun) {
+        console.step("Dry run: every check passed, nothing was changed.");
+        return DONE;
+      }
+      report.begin(halves.names());
+      var failed = restore(halves, report);
+      var code = finish(halves, failed, false);
+      console.step("Report: %s", report.end(code, halves.finished(failed), halves.summary()));
+      return code;
+    }
+  }
+
+  /** The halves to be restored, in the order of the documented procedure. */
+  private Halves halves() {
+    var password = Settings.secret("BACKUP_PASSWORD");
+    var both = List.of(new Cassandra(cassandra, password, console), new Elasticsearch(elasticsearch, console));
+    return new Halves(both.stream().filter(half -> only == null || half.name() == only).toList());
+  }
+
+  private void nameBackups(Halves halves) {
+    var chosen = new ArrayList<Backup>();
+    for (var half : halves.list()) {
+      var backup = half.choose(wanted, maxGap);
+      console.step("Restoring %s from %s, taken %s", half.title(), backup.file(), backup.age());
+      chosen.add(backup);
+    }
+    var apart = Duration.between(chosen.get(0).taken(), chosen.get(chosen.size() - 1).taken()).abs();
+    if (apart.compareTo(maxGap) > 0) {
+      console.warn("the backups were taken %d minutes apart: database and index may not belong together", apart.toMinutes());
+    }
+  }
+
+  private List<String> planLines(Halves halves) {
+    var lines = new ArrayList<String>();
+    var verb = console.dryRun ? "Would" : "Will";
+    for (var half : halves.list()) {
+      lines.add("");
+      lines.add(half.title());
+      half.plan().forEach(line -> lines.add("  " + line.replaceFirst("^→", verb)));
+    }
+    lines.add("");
+    return lines;
+  }
+
+  private Map<Half, Failure> restore(Halves halves, Report report) throws IOException {
+    try (var progress = console.progress("Restoring", halves.total(), halves::done, halves::state)) {
+      return halves.sideBySide(half -> half.restore(report));
+    }
+  }
+
+  /** Every failure with its hint on stderr, the documented procedure's last line on stdout. */
+  private int finish(Halves halves, Map<Half, Failure> failed, boolean untouched) {
+    failed.forEach((half, failure) -> console.error(half.title(), failure));
+    if (failed.isEmpty()) {
+      console.step("Next: restore the attachments (restore-files-nfs.java or restore-files-minio.java), then start TheHive.");
+      System.out.println(only == null ? "=== ✓ Successful full restore ===" : "=== ✓ Successful restore of " + only + " ===");
+      return DONE;
+    }
+    console.step(untouched ? "Nothing was changed." : "Leave TheHive stopped; run the same command again when the cause is gone.");
+    System.out.println("=== ✗ ERROR - ES: exit %d, Cassandra: exit %d ===".formatted(
+        halves.code(HalfName.ELASTICSEARCH, failed, untouched), halves.code(HalfName.CASSANDRA, failed, untouched)));
+    var codes = failed.values().stream().map(failure -> failure.code).distinct().toList();
+    return !untouched && failed.size() < halves.list().size() ? PARTIAL : codes.get(0);
+  }
+
+  /** Cassandra's classes log through logback, which without a configuration prints everything to stdout. */
+  private void quietLibraries() {
+    var root = (Logger) LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
+    root.detachAndStopAllAppenders();
+    root.setLevel(console.verbose ? Level.WARN : Level.OFF);
+    if (console.verbose) {
+      var encoder = new PatternLayoutEncoder();
+      encoder.setContext(root.getLoggerContext());
+      encoder.setPattern("%level %logger{20}: %msg%n");
+      encoder.start();
+      var appender = new ConsoleAppender<ILoggingEvent>();
+      appender.setContext(root.getLoggerContext());
+      appender.setTarget("System.err");
+      appender.setEncoder(encoder);
+      appender.start();
+      root.addAppender(appender);
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------------- both halves
+
+  enum HalfName {
+    CASSANDRA, ELASTICSEARCH;
+
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  /** One of the two databases: checked, planned and restored without knowing of the other. */
+  interface Half extends Closeable {
+    HalfName name();
+
+    String title();
+
+    Backup choose(String wanted, Duration gap);
+
+    /** Every check that can be made before the first change; makes the plan. */
+    void check(JsonNode unfinished) throws Exception;
+
+    /** What will be done, a line each; those beginning with → are changes. */
+    List<String> plan();
+
+    /** Carries the plan out; what a run after a killed one would need to know is remembered in the report's marker. */
+    void restore(Report report) throws Exception;
+
+    /** Where it stands, in a few words. */
+    String state();
+
+    long done();
+
+    long total();
+
+    Map<String, Object> summary();
+  }
+
+  interface Step {
+    void run(Half half) throws Exception;
+  }
+
+  record Halves(List<Half> list) implements Closeable {
+    /** Runs a step of all halves at once and waits for all: one failing neither stops nor hides the other. */
+    Map<Half, Failure> sideBySide(Step step) {
+      var failures = new ConcurrentHashMap<Half, Failure>();
+      var threads = list.stream().map(half -> new Thread(() -> {
+        try {
+          step.run(half);
+        } catch (Throwable thrown) {
+          failures.put(half, Failure.of(thrown));
+        }
+      }, half.title())).toList();
+      threads.forEach(Thread::start);
+      threads.forEach(thread -> {
+        try {
+          thread.join();
+        } catch (InterruptedException e) {
+          throw new IllegalStateException(e);
+        }
+      });
+      return failures;
+    }
+
+    int code(HalfName name, Map<Half, Failure> failed, boolean untouched) {
+      return failed.entrySet().stream().filter(entry -> entry.getKey().name() == name).findFirst()
+          .map(entry -> entry.getValue().code).orElse(untouched ? DECLINED : DONE);
+    }
+
+    Set<String> names() {
+      return list.stream().map(half -> half.name().toString()).collect(Collectors.toSet());
+    }
+
+    Set<String> finished(Map<Half, Failure> failed) {
+      return list.stream().filter(half -> !failed.containsKey(half)).map(half -> half.name().toString()).collect(Collectors.toSet());
+    }
+
+    long done() {
+      return list.stream().mapToLong(Half::done).sum();
+    }
+
+    long total() {
+      return list.stream().mapToLong(Half::total).sum();
+    }
+
+    String state() {
+      return list.stream().map(Half::state).collect(Collectors.joining(", "));
+    }
+
+    Map<String, Object> summary() {
+      var all = new LinkedHashMap<String, Object>();
+      list.forEach(half -> all.put(half.name().toString(), half.summary()));
+      return all;
+    }
+
+    @Override
+    public void close() throws IOException {
+      for (var half : list) {
+        half.close();
+      }
+    }
+  }
+
+  // ---------------------------------------------------------------------------------------------------------- Cassandra
+
+  static final class CassandraOptions {
+    @Option(names = "--keyspace", paramLabel = "NAME", defaultValue = "${env:CASSANDRA_KEYSPACE:-thehive}",
+        description = "keyspace to restore (CASSANDRA_KEYSPACE, ${DEFAULT-VALUE})")
+    String keyspace;
+
+    @Option(names = "--cassandra-archives", paramLabel = "DIR",
+        defaultValue = "${env:CASSANDRA_GENERAL_ARCHIVE_PATH:-/mnt/backup/cassandra}",
+        description = "where its archives are (CASSANDRA_GENERAL_ARCHIVE_PATH, ${DEFAULT-VALUE})")
+    Path archives;
+
+    @Option(names = "--thehive-user", paramLabel = "ROLE", defaultValue = "${env:CASSANDRA_THEHIVE_USER:-thehive}",
+        description = "role that gets the grants (CASSANDRA_THEHIVE_USER, ${DEFAULT-VALUE})")
+    String role;
+
+    @Option(names = "--replication", paramLabel = "MAP",
+        description = "replication instead of the backup's, such as \"{'class': 'SimpleStrategy', 'replication_factor': 2}\"")
+    String replication;
+
+    @Option(names = "--work-path", paramLabel = "DIR", defaultValue = "${env:RESTORE_WORK_PATH}",
+        description = "where the archive is unpacked (RESTORE_WORK_PATH, beside the archives)")
+    Path work;
+
+    @Option(names = "--throttle", paramLabel = "MB/s", defaultValue = "0", description = "limit for streaming; 0 is none")
+    int throttle;
+
+    @Option(names = "--connections-per-host", paramLabel = "N", defaultValue = "1",
+        description = "streams per table and node (${DEFAULT-VALUE})")
+    int connections;
+
+    @Option(names = "--cassandra-ca", paramLabel = "PEM", defaultValue = "${env:CASSANDRA_SSL_CA}",
+        description = "connect with TLS, trusting this CA (CASSANDRA_SSL_CA)")
+    Path ca;
+
+    @Option(names = "--cassandra-cert", paramLabel = "PEM", defaultValue = "${env:CASSANDRA_SSL_CERT}",
+        description = "client certificate (CASSANDRA_SSL_CERT)")
+    Path certificate;
+
+    @Option(names = "--cassandra-key", paramLabel = "PEM", defaultValue = "${env:CASSANDRA_SSL_KEY}",
+        description = "its private key (CASSANDRA_SSL_KEY)")
+    Path key;
+
+    Path work() {
+      return (work == null ? archives : work).resolve("." + SCRIPT + ".unpacked");
+    }
+  }
+
+  /** What CASSANDRA_CONNECTION says, in any form that cqlsh or the documentation knows. */
+  record Connection(List<InetSocketAddress> contactPoints, Optional<String> user, Optional<String> password) {
+    private static final String FORMS = "set it to a node's address, such as 10.0.0.5, \"10.0.0.5 9042\" or \"10.0.0.5 -u admin\"";
+
+    static final class Words {
+      @Parameters(index = "0") String hosts;
+      @Parameters(index = "1", arity = "0..1") String portOrUser;
+      @Option(names = {"-u", "--username"}) String user;
+      @Option(names = {"-p", "--password"}) String password;
+    }
+
+    static Connection parse(String text) {
+      if (text == null || text.isBlank()) {
+        throw new Failure(USAGE, "CASSANDRA_CONNECTION is " + (text == null ? "not set" : "blank"), FORMS);
+      }
+      var words = new Words();
+      try {
+        var tokens = Pattern.compile("'([^']*)'|\"([^\"]*)\"|(\\S+)").matcher(text.strip()).results()
+            .map(m -> m.group(1) != null ? m.group(1) : m.group(2) != null ? m.group(2) : m.group(3));
+        new CommandLine(words).parseArgs(tokens.toArray(String[]::new));
+      } catch (CommandLine.ParameterException e) {
+        // Not its own message, which would repeat a password.
+        throw new Failure(USAGE, "CASSANDRA_CONNECTION is not understood", FORMS);
+      }
+      var second = Optional.ofNullable(words.portOrUser);
+      var port = second.filter(word -> word.matches("\\d{1,5}")).map(Integer::valueOf).orElse(9042);
+      var user = second.filter(word -> !word.matches("\\d+")).or(() -> Optional.ofNullable(words.user));
+      var hosts = Stream.of(words.hosts.split(",")).filter(host -> !host.isBlank()).map(host -> address(host, port)).toList();
+      return new Connection(hosts, user, Optional.ofNullable(words.password));
+    }
+
+    private static InetSocketAddress address(String host, int port) {
+      var parts = Pattern.compile("\\[(?<v6>[^]]+)](:(?<port6>\\d+))?|(?<v4>[^:]+):(?<port4>\\d+)").matcher(host);
+      if (!parts.matches()) {
+        return new InetSocketAddress(host, port);
+      }
+      var own = parts.group("v6") != null ? parts.group("port6") : parts.group("port4");
+      return new InetSocketAddress(parts.group("v6") != null ? parts.group("v6") : parts.group("v4"),
+          own == null ? port : Integer.parseInt(own));
+    }
+
+    String named() {
+      return contactPoints.stream().map(p -> p.getHostString() + ":" + p.getPort()).collect(Collectors.joining(", "));
+    }
+  }
+
+  /** All that the plan says and the restore needs to know; made by the checks, before the first change. */
+  record CassandraPlan(
+      CassandraBackup contents, Definition target, boolean same, boolean exists, List<Node> nodes, String version,
+      boolean authorisation, List<String> grants, Optional<ServerEncryptionOptions> encryption, Path work) {
+    int copies() {
+      return Replication.copies(target.replication(), nodes.stream().map(Node::getDatacenter).distinct().toList());
+    }
+  }
+
+  static final class Cassandra implements Half {
+    private static final String WORKING = "every node must be up and normal: nodetool status";
+
+    private final CassandraOptions options;
+    private final Optional<String> backupPassword;
+    private final Console console;
+    private final String clientName = SCRIPT + " " + UUID.randomUUID();
+    private final AtomicLong streamed = new AtomicLong();
+    private final Set<String> tablesDone = ConcurrentHashMap.newKeySet();
+    private Backup backup;
+    private Archive archive;
+    private CqlSession session;
+    private CassandraPlan plan;
+
+    Cassandra(CassandraOptions options, Optional<String> backupPassword, Console console) {
+      this.options = options;
+      this.backupPassword = backupPassword;
+      this.console = console;
+    }
+
+    @Override
+    public HalfName name() {
+      return HalfName.CASSANDRA;
+    }
+
+    @Override
+    public String title() {
+      return "Cassandra";
+    }
+
+    @Override
+    public Backup choose(String wanted, Duration gap) {
+      backup = BackupSet.choose(options.archives, Set.of("cassandra"), Set.of("tar", "zip"), wanted, gap);
+      return backup;
+    }
+
+    @Override
+    public void check(JsonNode unfinished) {
+      var connection = Connection.parse(System.getenv("CASSANDRA_CONNECTION"));
+      archive = new Archive(backup.file(), backupPassword);
+      var proof = CompletableFuture.supplyAsync(() -> CassandraBackup.prove(archive, options.keyspace));
+      session = connect(connection);
+      var nodes = checkNodes();
+      checkClients(nodes);
+      Streaming.initialise(partitioner(), options.throttle, options.work());
+      var contents = proof.join();
+      var target = contents.definition().withReplication(options.replication);
+      Replication.require(target.replication(), nodes.stream().collect(
+          Collectors.groupingBy(Node::getDatacenter, TreeMap::new, Collectors.counting())));
+      var live = describe();
+      var same = live.isPresent() && live.get().sameAs(target);
+      var authorisation = checkRights(connection, same);
+      checkDisk(contents.bytes());
+      plan = new CassandraPlan(contents, target, same, live.isPresent(), nodes, version(nodes), authorisation,
+          authorisation ? grants(unfinished) : List.of(), encryption(nodes.get(0)), options.work());
+    }
+
+    private CqlSession connect(Connection connection) {
+      var user = connection.user().or(() -> Optional.ofNullable(System.getenv("CASSANDRA_USER")));
+      var password = connection.password().or(() -> user.isEmpty() ? Settings.secret("CASSANDRA_PASSWORD")
+          : Settings.secretOrPrompt("CASSANDRA_PASSWORD", "Password of Cassandra's user " + user.get()));
+      if (user.isPresent() != password.isPresent()) {
+        throw new Failure(USAGE, user.isPresent() ? "no password for Cassandra's user " + user.get()
+            : "CASSANDRA_PASSWORD is set, but no user", "set CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE");
+      }
+      // No debouncing, no agreement wait after each statement, no quiet period at the end: each would cost seconds.
+      var config = DriverConfigLoader.programmaticBuilder()
+          .withDuration(DefaultDriverOption.REQUEST_TIMEOUT, Duration.ofMinutes(2))
+          .withDuration(DefaultDriverOption.CONNECTION_INIT_QUERY_TIMEOUT, Duration.ofSeconds(10))
+          .withDuration(DefaultDriverOption.CONTROL_CONNECTION_TIMEOUT, Duration.ofSeconds(20))
+          .withDuration(DefaultDriverOption.CONTROL_CONNECTION_AGREEMENT_TIMEOUT, Duration.ZERO)
+          .withDuration(DefaultDriverOption.METADATA_SCHEMA_WINDOW, Duration.ZERO)
+          .withStringList(DefaultDriverOption.METADATA_SCHEMA_REFRESHED_KEYSPACES, List.of(options.keyspace))
+          .withClass(DefaultDriverOption.LOAD_BALANCING_POLICY_CLASS, BasicLoadBalancingPolicy.class)
+          .withInt(DefaultDriverOption.NETTY_IO_SHUTDOWN_QUIET_PERIOD, 0)
+          .withInt(DefaultDriverOption.NETTY_ADMIN_SHUTDOWN_QUIET_PERIOD, 0)
+          .build();
+      var builder = new NamedSessionBuilder(clientName).withConfigLoader(config);
+      connection.contactPoints().forEach(builder::addContactPoint);
+      user.ifPresent(name -> builder.withAuthCredentials(name, password.get()));
+      if (options.ca != null) {
+        builder.withSslContext(Tls.context(options.ca, options.certificate, options.key));
+      }
+      try {
+        return builder.build();
+      } catch (AllNodesFailedException e) {
+        throw cannotConnect(connection, user, e);
+      } catch (IllegalArgumentException e) {
+        throw new Failure(UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(connection.named(), e.getMessage()),
+            "check CASSANDRA_CONNECTION");
+      }
+    }
+
+    private static Failure cannotConnect(Connection connection, Optional<String> user, AllNodesFailedException failed) {
+      var errors = failed.getAllErrors().values().stream().flatMap(List::stream).toList();
+      if (errors.stream().anyMatch(AuthenticationException.class::isInstance)) {
+        return new Failure(AUTHENTICATION, "Cassandra at %s refuses %s".formatted(connection.named(),
+            user.map(name -> "the log-in of " + name).orElse("a connection without log-in")),
+            "check CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE", failed);
+      }
+      Throwable cause = errors.isEmpty() ? failed : errors.get(0);
+      while (cause.getCause() != null) {
+        cause = cause.getCause();
+      }
+      return new Failure(UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(connection.named(), cause.getMessage()),
+          "is it started, is its address right, does it want TLS (CASSANDRA_SSL_CA)?", failed);
+    }
+
+    /** All must answer, agree on one schema and be neither joining nor leaving. */
+    private List<Node> checkNodes() {
+      var nodes = List.copyOf(session.getMetadata().getNodes().values());
+      if (schemaVersions(nodes).size() > 1) {
+        throw new Failure(UNSAFE, "Cassandra's nodes disagree on the schema", "wait until nodetool describecluster shows one version");
+      }
+      checkGossip();
+      return nodes;
+    }
+
+    /** Asks every node itself, so that none is taken for up that is not. */
+    private Set<UUID> schemaVersions(List<Node> nodes) {
+      var versions = new HashSet<UUID>();
+      for (var node : nodes) {
+        try {
+          var query = SimpleStatement.newInstance("SELECT schema_version FROM system.local").setNode(node);
+          versions.add(session.execute(query).one().getUuid("schema_version"));
+        } catch (DriverException e) {
+          throw new Failure(UNSAFE, "Cassandra node %s is down or not reachable from here".formatted(host(node)), WORKING, e);
+        }
+      }
+      return versions;
+    }
+
+    private void checkGossip() {
+      try {
+        for (var row : session.execute("SELECT address, status_with_port FROM system_views.gossip_info")) {
+          var status = String.valueOf(row.getString("status_with_port")).split(",")[0];
+          if (!Set.of("NORMAL", "LEFT", "removed", "null").contains(status)) {
+            throw new Failure(UNSAFE, "Cassandra node %s is %s".formatted(row.getInetAddress("address").getHostAddress(), status),
+                WORKING);
+          }
+        }
+      } catch (InvalidQueryException e) {
+        console.warn("this Cassandra does not tell whether nodes are joining or leaving: look at nodetool status");
+      }
+    }
+
+    /** TheHive or anything else that still writes would mix its rows into the restored ones. */
+    private void checkClients(List<Node> nodes) {
+      var others = new TreeSet<String>();
+      for (var node : nodes) {
+        var query = "SELECT address, driver_name, username FROM system_views.clients";
+        for (var row : session.execute(SimpleStatement.newInstance(query).setNode(node))) {
+          var driver = String.valueOf(row.getString("driver_name"));
+          var address = row.getInetAddress("address").getHostAddress();
+          if (driver.startsWith(SCRIPT) && !driver.equals(clientName)) {
+            throw new Failure(UNSAFE, "another restore is running, connected from " + address, "wait for its end");
+          }
+          if (!driver.equals(clientName)) {
+            others.add("%s (%s, user %s)".formatted(address, driver, row.getString("username")));
+          }
+        }
+      }
+      if (!others.isEmpty() && !console.force) {
+        throw new Failure(UNSAFE, "other clients are connected to Cassandra: " + String.join(", ", others),
+            "stop TheHive on every node (./service-control.java stop); --force if they do not write");
+      }
+    }
+
+    private Optional<Definition> describe() {
+      if (session.getMetadata().getKeyspace(id(options.keyspace)).isEmpty()) {
+        return Optional.empty();
+      }
+      var text = new StringBuilder();
+      session.execute("DESCRIBE KEYSPACE " + quoted(options.keyspace))
+          .forEach(row -> text.append(row.getString("create_statement")).append('\n'));
+      return Optional.of(Definition.parse(text.toString(), options.keyspace));
+    }
+
+    /** Whether authorisation is on; if so the role logged in must have every right that the restore will need. */
+    private boolean checkRights(Connection connection, boolean same) {
+      var user = connection.user().or(() -> Optional.ofNullable(System.getenv("CASSANDRA_USER")));
+      if (user.isEmpty()) {
+        return false;
+      }
+      var held = new HashSet<String>();
+      try {
+        for (var row : session.execute("LIST ALL PERMISSIONS OF " + quoted(user.get()))) {
+          held.add(row.getString("permission") + " " + row.getString("resource"));
+        }
+      } catch (InvalidQueryException e) {
+        return false;
+      }
+      for (var role : session.execute("LIST ROLES OF " + quoted(user.get()))) {
+        if (role.getBoolean("super")) {
+          return true;
+        }
+      }
+      var needed = same ? List.of("MODIFY") : List.of("CREATE", "DROP");
+      for (var right : needed) {
+        var scoped = !right.equals("CREATE") && held.contains("%s <keyspace %s>".formatted(right, options.keyspace));
+        if (!scoped && !held.contains(right + " <all keyspaces>")) {
+          throw new Failure(AUTHENTICATION, "Cassandra's role %s has no %s right for keyspace %s".formatted(
+              user.get(), right, options.keyspace), "log in as a superuser, or GRANT %s ON ALL KEYSPACES TO %s".formatted(right, user.get()));
+        }
+      }
+      return true;
+    }
+
+    /** Dropping a keyspace drops the grants on it: those there are now, those an interrupted run noted, and TheHive's. */
+    private List<String> grants(JsonNode unfinished) {
+      var grants = new TreeSet<String>();
+      unfinished.path("grants").forEach(grant -> grants.add(grant.asText()));
+      if (session.getMetadata().getKeyspace(id(options.keyspace)).isPresent()) {
+        for (var row : session.execute("LIST ALL PERMISSIONS ON KEYSPACE " + quoted(options.keyspace))) {
+          if (row.getString("resource").equals("<keyspace %s>".formatted(options.keyspace))) {
+            grants.add("GRANT %s ON KEYSPACE %s TO %s".formatted(
+                row.getString("permission"), quoted(options.keyspace), quoted(row.getString("role"))));
+          }
+        }
+      }
+      var roles = new HashSet<String>();
+      session.execute("LIST ROLES").forEach(row -> roles.add(row.getString("role")));
+      if (roles.contains(options.role)) {
+        grants.add("GRANT ALL PERMISSIONS ON KEYSPACE %s TO %s".formatted(quoted(options.keyspace), quoted(options.role)));
+      } else {
+        console.warn("there is no role %s to grant keyspace %s to: create it, or set CASSANDRA_THEHIVE_USER",
+            options.role, options.keyspace);
+      }
+      return List.copyOf(grants);
+    }
+
+    private void checkDisk(long bytes) {
+      var folder = options.work().getParent();
+      try {
+        var free = Files.getFileStore(folder).getUsableSpace();
+        if (free < bytes + bytes / 10) {
+          throw new Failure(UNSAFE, "%s has %s free, unpacking needs %s".formatted(folder, Console.size(free), Console.size(bytes)),
+              "name another folder with --work-path");
+        }
+        if (!Files.isWritable(folder)) {
+          throw new Failure(UNSAFE, "cannot write to " + folder, "name another folder with --work-path");
+        }
+      } catch (IOException e) {
+        throw new Failure(UNSAFE, "cannot use %s to unpack: %s".formatted(folder, e.getMessage()), "name another folder with --work-path");
+      }
+    }
+
+    private String partitioner() {
+      return session.execute("SELECT partitioner FROM system.local").one().getString("partitioner");
+    }
+
+    private static String version(List<Node> nodes) {
+      return nodes.stream().map(node -> String.valueOf(node.getCassandraVersion())).distinct().sorted()
+          .collect(Collectors.joining(" and "));
+    }
+
+    /** How the nodes want streams to be encrypted, in their own words. */
+    private Optional<ServerEncryptionOptions> encryption(Node node) {
+      var settings = new HashMap<String, String>();
+      session.execute(SimpleStatement.newInstance("SELECT name, value FROM system_views.settings").setNode(node))
+          .forEach(row -> settings.put(row.getString("name").replace('.', '_'), String.valueOf(row.getString("value"))));
+      if (settings.getOrDefault("server_encryption_options_internode_encryption", "none").equals("none")) {
+        return Optional.empty();
+      }
+      if (options.ca == null || options.certificate == null || options.key == null) {
+        throw new Failure(USAGE, "Cassandra's nodes encrypt what they send each other, streams too",
+            "set CASSANDRA_SSL_CA, CASSANDRA_SSL_CERT and CASSANDRA_SSL_KEY (PEM files)");
+      }
+      return Optional.of(Tls.internode(options.ca, options.certificate, options.key));
+    }
+
+    @Override
+    public List<String> plan() {
+      var lines = new ArrayList<String>();
+      var dataCentres = plan.nodes().stream().collect(Collectors.groupingBy(Node::getDatacenter, TreeMap::new, Collectors.counting()));
+      lines.add("backup proven: %d tables, %s in %d SSTables".formatted(
+          plan.contents().tables().size(), Console.size(plan.contents().bytes()), plan.contents().sstables()));
+      lines.add("target: keyspace %s, Cassandra %s, nodes %s, replication %s".formatted(
+          options.keyspace, plan.version(), dataCentres, plan.target().replication()));
+      if (plan.same()) {
+        lines.add("→ truncate %d tables: same definition as in the backup, grants stay".formatted(plan.contents().tables().size()));
+      } else {
+        lines.add(plan.exists() ? "→ drop and create keyspace %s: its definition differs from the backup's".formatted(options.keyspace)
+            : "→ create keyspace %s: it does not exist".formatted(options.keyspace));
+      }
+      if (plan.exists()) {
+        lines.add("Cassandra keeps what is removed as a snapshot on each node (auto_snapshot): nodetool clearsnapshot frees it later");
+      }
+      lines.add("→ unpack to %s and stream %d × %s%s".formatted(plan.work(), plan.copies(),
+          Console.size(plan.contents().bytes()), plan.encryption().map(e -> ", encrypted").orElse("")));
+      plan.grants().forEach(grant -> lines.add("→ " + grant));
+      return lines;
+    }
+
+    @Override
+    public void restore(Report report) throws Exception {
+      report.remember("grants", plan.grants());
+      var workers = Executors.newFixedThreadPool(plan.contents().tables().size() + 1, Console::daemon);
+      try (var unpacked = new Unpacked(plan.work(), options.keyspace, archive)) {
+        var folders = plan.contents().tables().stream()
+            .collect(Collectors.toMap(table -> table, table -> workers.submit(() -> unpacked.unpack(table))));
+        if (plan.same()) {
+          truncateTables();
+        } else {
+          dropKeyspace();
+          createKeyspace();
+        }
+        streamTables(workers, folders);
+        grant();
+      } finally {
+        workers.shutdownNow();
+      }
+    }
+
+    private void truncateTables() {
+      console.step("Truncating %d tables of %s", plan.contents().tables().size(), options.keyspace);
+      plan.contents().tables().stream()
+          .map(table -> session.executeAsync("TRUNCATE %s.%s".formatted(quoted(options.keyspace), quoted(table.name()))))
+          .toList().forEach(answer -> answer.toCompletableFuture().join());
+    }
+
+    private void dropKeyspace() throws InterruptedException {
+      if (plan.exists()) {
+        console.step("Dropping keyspace %s", options.keyspace);
+        session.execute("DROP KEYSPACE IF EXISTS " + quoted(options.keyspace));
+        awaitSchemaAgreement();
+      }
+    }
+
+    /** The backup's statements, one after the other through one node, which so knows each before the next. */
+    private void createKeyspace() throws InterruptedException {
+      console.step("Creating keyspace %s as in the backup", options.keyspace);
+      for (var statement : plan.target().statements()) {
+        session.execute(SimpleStatement.newInstance(statement).setNode(plan.nodes().get(0)));
+      }
+      awaitSchemaAgreement();
+    }
+
+    private void awaitSchemaAgreement() throws InterruptedException {
+      var deadline = Instant.now().plusSeconds(120);
+      while (schemaVersions(plan.nodes()).size() > 1) {
+        if (Instant.now().isAfter(deadline)) {
+          throw new Failure(UNSAFE, "Cassandra's nodes did not agree on the schema within 2 minutes", WORKING);
+        }
+        Thread.sleep(50);
+      }
+    }
+
+    private void streamTables(ExecutorService workers, Map<CassandraBackup.Table, Future<Path>> folders) {
+      var tables = plan.contents().tables().stream().filter(table -> !table.sstables().isEmpty()).toList();
+      var keyspace = session.refreshSchema().getKeyspace(id(options.keyspace)).orElseThrow();
+      var ring = Streaming.ring(session.getMetadata().getTokenMap().orElseThrow(), id(options.keyspace), plan.nodes());
+      console.step("Streaming %d tables to %d nodes", tables.size(), ring.size());
+      var streams = new LinkedHashMap<String, Future<?>>();
+      for (var table : tables) {
+        var id = keyspace.getTable(id(table.name())).flatMap(TableMetadata::getId).orElseThrow();
+        var metadata = Streaming.table(plan.target().tables().get(table.name()), options.keyspace, id);
+        streams.put(table.name(), workers.submit(() -> {
+          var folder = folders.get(table).get();
+          Streaming.stream(folder, metadata, table.sstables().size(), ring, plan.encryption(), options.connections, streamed, console);
+          tablesDone.add(table.name());
+          return Unpacked.delete(folder);
+        }));
+      }
+      awaitAll(streams);
+    }
+
+    private static void awaitAll(Map<String, Future<?>> streams) {
+      var failures = new TreeMap<String, Failure>();
+      streams.forEach((table, stream) -> {
+        try {
+          stream.get();
+        } catch (InterruptedException | ExecutionException e) {
+          failures.put(table, Failure.of(e));
+        }
+      });
+      if (!failures.isEmpty()) {
+        var first = failures.firstEntry();
+        throw new Failure(first.getValue().code, "not all tables were streamed: " + failures.entrySet().stream()
+            .map(entry -> entry.getKey() + ": " + entry.getValue().getMessage()).collect(Collectors.joining("; ")),
+            first.getValue().hint, first.getValue());
+      }
+    }
+
+    private void grant() {
+      plan.grants().forEach(session::execute);
+    }
+
+    @Override
+    public String state() {
+      return plan == null ? "" : "Cassandra %d of %d tables".formatted(tablesDone.size(),
+          plan.contents().tables().stream().filter(table -> !table.sstables().isEmpty()).count());
+    }
+
+    @Override
+    public long done() {
+      return Math.min(streamed.get(), total());
+    }
+
+    @Override
+    public long total() {
+      return plan.contents().bytes() * plan.copies();
+    }
+
+    @Override
+    public Map<String, Object> summary() {
+      var tables = plan.contents().tables().stream().map(table -> Map.of("name", table.name(), "sstables",
+          table.sstables().size(), "bytes", table.bytes())).toList();
+      return Map.of("backup", backup.name(), "archive", backup.file().toString(), "keyspace", options.keyspace,
+          "sameDefinition", plan.same(), "tables", tables, "grants", plan.grants());
+    }
+
+    @Override
+    public void close() throws IOException {
+      if (session != null) {
+        session.close();
+      }
+      if (archive != null) {
+        archive.close();
+      }
+    }
+
+    private static String host(Node node) {
+      return node.getBroadcastAddress().map(InetSocketAddress::getAddress).map(InetAddress::getHostAddress)
+          .orElse(node.getEndPoint().toString());
+    }
+
+    private static CqlIdentifier id(String name) {
+      return CqlIdentifier.fromInternal(name);
+    }
+
+    private static String quoted(String name) {
+      return id(name).asCql(false);
+    }
+  }
+
+  /** Tells the server who we are, so that system_views.clients shows a restore as one; the driver has no option for it. */
+  static final class NamedSessionBuilder extends CqlSessionBuilder {
+    private final String name;
+
+    NamedSessionBuilder(String name) {
+      this.name = name;
+    }
+
+    @Override
+    protected DriverContext buildContext(DriverConfigLoader loader, ProgrammaticArguments arguments) {
+      return new DefaultDriverContext(loader, arguments) {
+        @Override
+        public Map<String, String> getStartupOptions() {
+          var options = new HashMap<>(super.getStartupOptions());
+          options.put(StartupOptionsBuilder.DRIVER_NAME_KEY, name);
+          return options;
+        }
+      };
+    }
+  }
+
+  /** What the archive holds, all of it read and proven: nothing here is a promise of a file name. */
+  record CassandraBackup(Definition definition, List<Table> tables, long bytes) {
+    private static final Pattern MEMBER = Pattern.compile("[^/]+/(?<keyspace>\\w+)/(?<table>\\w+)-[0-9a-f]{32}/(?<file>[^/]+)");
+    private static final Pattern CQL = Pattern.compile("[^/]+/create_keyspace_(?<keyspace>\\w+)\\.cql");
+    private static final Pattern COMPONENT = Pattern.compile("(?<sstable>[a-z]{2}-[^-]+-[a-z]+)-(?<component>[A-Za-z_0-9+]+\\.\\w+)");
+
+    /** A table of the backup, its files by name, its SSTables by the common part of their components' names. */
+    record Table(String name, Map<String, Entry> files, Set<String> sstables) {
+      long bytes() {
+        return files.values().stream().mapToLong(Entry::size).sum();
+      }
+    }
+
+    long sstables() {
+      return tables.stream().mapToLong(table -> table.sstables().size()).sum();
+    }
+
+    static CassandraBackup prove(Archive archive, String keyspace) {
+      var all = new LinkedHashMap<String, Entry>();
+      archive.index(entry -> {
+        if (!entry.folder() && all.put(entry.name(), entry) != null) {
+          throw archive.broken("it holds '%s' twice".formatted(entry.name()), null);
+        }
+      });
+      var definition = definition(archive, all.values(), keyspace);
+      var tables = tables(archive, all.values(), keyspace);
+      for (var table : tables.keySet()) {
+        if (!definition.tables().containsKey(table)) {
+          throw archive.broken("it has files of table %s, which its definition lacks".formatted(table), null);
+        }
+      }
+      for (var table : definition.tables().keySet()) {
+        if (!tables.containsKey(table)) {
+          throw archive.broken("the folder of table %s is missing".formatted(table), null);
+        }
+      }
+      proveFiles(archive, tables.values());
+      return new CassandraBackup(definition, List.copyOf(tables.values()), tables.values().stream().mapToLong(Table::bytes).sum());
+    }
+
+    private static Definition definition(Archive archive, Collection<Entry> entries, String keyspace) {
+      for (var entry : entries) {
+        var match = CQL.matcher(entry.name());
+        if (match.matches() && match.group("keyspace").equals(keyspace)) {
+          return Definition.parse(text(archive, entry), keyspace);
+        }
+      }
+      var others = entries.stream().map(entry -> CQL.matcher(entry.name())).filter(Matcher::matches)
+          .map(match -> match.group("keyspace")).collect(Collectors.joining(", "));
+      throw archive.broken("create_keyspace_%s.cql is missing%s".formatted(
+          keyspace, others.isEmpty() ? "" : " (it is a backup of keyspace %s: set CASSANDRA_KEYSPACE)".formatted(others)), null);
+    }
+
+    private static SortedMap<String, Table> tables(Archive archive, Collection<Entry> entries, String keyspace) {
+      var tables = new TreeMap<String, Table>();
+      for (var entry : entries) {
+        var member = MEMBER.matcher(entry.name());
+        if (!member.matches() || !member.group("keyspace").equals(keyspace)) {
+          continue;
+        }
+        if (!entry.file()) {
+          throw archive.broken("its entry '%s' is not a plain file".formatted(entry.name()), null);
+        }
+        var table = tables.computeIfAbsent(member.group("table"), name -> new Table(name, new TreeMap<>(), new TreeSet<>()));
+        if (table.files().put(member.group("file"), entry) != null) {
+          throw archive.broken("it holds table %s twice".formatted(table.name()), null);
+        }
+        var component = COMPONENT.matcher(member.group("file"));
+        if (component.matches()) {
+          table.sstables().add(component.group("sstable"));
+        }
+      }
+      return tables;
+    }
+
+    /** Reads every byte: each SSTable has what its TOC lists, its data match its digest, none of the manifest's is missing. */
+    private static void proveFiles(Archive archive, Collection<Table> tables) {
+      var workers = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors(), Console::daemon);
+      try {
+        var proofs = new ArrayList<Future<?>>();
+        for (var table : tables) {
+          proveManifest(archive, table);
+          for (var sstable : table.sstables()) {
+            proveComponents(archive, table, sstable);
+          }
+          table.files().forEach((name, entry) -> proofs.add(workers.submit(() -> proveDigest(archive, table, name, entry))));
+        }
+        for (var proof : proofs) {
+          proof.get();
+        }
+      } catch (InterruptedException | ExecutionException e) {
+        throw Failure.of(e);
+      } finally {
+        workers.shutdownNow();
+      }
+    }
+
+    private static void proveManifest(Archive archive, Table table) {
+      var manifest = table.files().get("manifest.json");
+      if (manifest == null) {
+        throw archive.broken("table %s has no manifest.json".formatted(table.name()), null);
+      }
+      try {
+        for (var file : Report.JSON.readTree(text(archive, manifest)).path("files")) {
+          if (!file.asText().contains("/") && !table.files().containsKey(file.asText())) {
+            throw archive.broken("%s of table %s is missing".formatted(file.asText(), table.name()), null);
+          }
+        }
+      } catch (IOException e) {
+        throw archive.broken("manifest.json of table %s is not readable".formatted(table.name()), e);
+      }
+    }
+
+    private static void proveComponents(Archive archive, Table table, String sstable) {
+      var toc = table.files().get(sstable + "-TOC.txt");
+      if (toc == null) {
+        throw archive.broken("%s-TOC.txt of table %s is missing".formatted(sstable, table.name()), null);
+      }
+      text(archive, toc).lines().filter(line -> !line.isBlank()).forEach(component -> {
+        if (!table.files().containsKey(sstable + "-" + component.strip())) {
+          throw archive.broken("%s-%s of table %s is missing".formatted(sstable, component.strip(), table.name()), null);
+        }
+      });
+    }
+
+    private static Void proveDigest(Archive archive, Table table, String name, Entry entry) {
+      var crc = new CRC32();
+      var buffer = new byte[1 << 18];
+      var size = 0L;
+      try (var in = archive.open(entry)) {
+        for (var read = in.read(buffer); read >= 0; read = in.read(buffer)) {
+          crc.update(buffer, 0, read);
+          size += read;
+        }
+      } catch (IOException e) {
+        throw archive.broken("%s cannot be read: %s".formatted(entry.name(), e.getMessage()), e);
+      }
+      var digest = table.files().get(name.replace("-Data.db", "-Digest.crc32"));
+      if (size != entry.size() || name.endsWith("-Data.db") && digest != null
+          && !text(archive, digest).strip().equals(Long.toString(crc.getValue()))) {
+        throw archive.broken("%s of table %s does not match its digest".formatted(name, table.name()), null);
+      }
+      return null;
+    }
+
+    private static String text(Archive archive, Entry entry) {
+      try (var in = archive.open(entry)) {
+        return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+      } catch (IOException e) {
+        throw archive.broken("%s cannot be read: %s".formatted(entry.name(), e.getMessage()), e);
+      }
+    }
+  }
+
+  /** A keyspace's definition, as DESCRIBE KEYSPACE writes it. */
+  record Definition(
+      String keyspace, Map<String, String> replication, boolean durable, SortedMap<String, String> tables, List<String> others) {
+    private static final Pattern TOKEN =
+        Pattern.compile("(?s)'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\\$\\$.*?\\$\\$|--[^\n]*|//[^\n]*|/\\*.*?\\*/|;|.");
+    private static final Pattern KEYSPACE = Pattern.compile(
+        "(?is)CREATE KEYSPACE (IF NOT EXISTS )?\"?(?<name>\\w+)\"? WITH replication = (?<map>\\{[^}]*})(?<rest>.*)");
+    private static final Pattern TABLE = Pattern.compile("(?is)CREATE TABLE (IF NOT EXISTS )?(\"?(?<keyspace>\\w+)\"?\\.)\"?(?<name>\\w+)\"? .*");
+    private static final Pattern OPTION = Pattern.compile(
+        "(?is)(WITH|AND) ((?<name>\\w+) = ('(?:[^']|'')*'|\\{[^}]*}|[\\w.+-]+)|CLUSTERING ORDER BY \\([^)]*\\)|COMPACT STORAGE)");
+    private static final ObjectMapper MAP = JsonMapper.builder().enable(JsonReadFeature.ALLOW_SINGLE_QUOTES).build();
+
+    static Definition parse(String cql, String keyspace) {
+      Map<String, String> replication = null;
+      var durable = true;
+      var tables = new TreeMap<String, String>();
+      var others = new ArrayList<String>();
+      for (var statement : split(cql)) {
+        var create = KEYSPACE.matcher(statement);
+        var table = TABLE.matcher(statement);
+        if (create.matches() && create.group("name").equals(keyspace)) {
+          replication = replication(create.group("map"));
+          durable = !create.group("rest").replace(" ", "").toLowerCase(Locale.ROOT).contains("durable_writes=false");
+        } else if (table.matches() && table.group("keyspace").equals(keyspace)) {
+          tables.put(table.group("name"), statement);
+        } else if (statement.matches("(?is)CREATE (TYPE|(CUSTOM )?INDEX|MATERIALIZED VIEW|(OR REPLACE )?(FUNCTION|AGGREGATE)) .*")) {
+          others.add(statement);
+        } else {
+          // A definition creates; anything else in it is a mistake or an attack.
+          throw new Failure(BAD_BACKUP, "the definition of keyspace %s has a statement that does not belong there: %s".formatted(
+              keyspace, statement.substring(0, Math.min(80, statement.length()))), "look at its create_keyspace_%s.cql".formatted(keyspace));
+        }
+      }
+      if (replication == null || tables.isEmpty()) {
+        throw new Failure(BAD_BACKUP, "the definition of keyspace %s has no %s".formatted(
+            keyspace, replication == null ? "CREATE KEYSPACE" : "CREATE TABLE"), "look at its create_keyspace_%s.cql".formatted(keyspace));
+      }
+      return new Definition(keyspace, replication, durable, tables, others);
+    }
+
+    /** Statements with single spaces, without comments and without the warnings that cqlsh prints among them. */
+    static List<String> split(String cql) {
+      var statements = new ArrayList<String>();
+      var current = new StringBuilder();
+      var text = cql.lines().filter(line -> !line.regionMatches(true, 0, "warning", 0, 7)).collect(Collectors.joining("\n"));
+      for (var token : (Iterable<String>) TOKEN.matcher(text).results().map(MatchResult::group)::iterator) {
+        if (token.equals(";")) {
+          statements.add(current.toString().strip());
+          current.setLength(0);
+        } else if (token.startsWith("--") || token.startsWith("//") || token.startsWith("/*") || token.isBlank()) {
+          current.append(current.isEmpty() || current.charAt(current.length() - 1) == ' ' ? "" : " ");
+        } else {
+          current.append(token);
+        }
+      }
+      statements.add(current.toString().strip());
+      return statements.stream().filter(statement -> !statement.isEmpty()).toList();
+    }
+
+    /** A CQL map of text, which is JSON but for its quotes; the strategy's class by its short name. */
+    static Map<String, String> replication(String map) {
+      try {
+        var replication = new TreeMap<String, String>();
+        MAP.readTree(map).fields().forEachRemaining(entry -> replication.put(entry.getKey(), entry.getValue().asText()));
+        replication.computeIfPresent("class", (key, name) -> name.substring(name.lastIndexOf('.') + 1));
+        if (replication.containsKey("class")) {
+          return replication;
+        }
+      } catch (JsonProcessingException e) {
+        // falls through to the message, which names what was given
+      }
+      throw new Failure(USAGE, "%s is no replication".formatted(map), "such as \"{'class': 'NetworkTopologyStrategy', 'datacenter1': 3}\"");
+    }
+
+    Definition withReplication(String map) {
+      return map == null ? this : new Definition(keyspace, replication(map), durable, tables, others);
+    }
+
+    List<String> statements() {
+      var all = new ArrayList<String>();
+      all.add("CREATE KEYSPACE \"%s\" WITH replication = %s AND durable_writes = %s".formatted(
+          keyspace, Replication.text(replication), durable));
+      others.stream().filter(other -> other.matches("(?is)CREATE TYPE .*")).forEach(all::add);
+      all.addAll(tables.values());
+      others.stream().filter(other -> !other.matches("(?is)CREATE TYPE .*")).forEach(all::add);
+      return all;
+    }
+
+    /** The same to Cassandra: tables are compared as its own parser reads them, so order and written-out defaults are no matter. */
+    boolean sameAs(Definition other) {
+      var id = new UUID(0, 0);
+      return replication.equals(other.replication) && durable == other.durable && tables.keySet().equals(other.tables.keySet())
+          && new HashSet<>(others).equals(new HashSet<>(other.others))
+          && tables.keySet().stream().allMatch(name -> Streaming.table(tables.get(name), keyspace, id)
+              .equals(Streaming.table(other.tables.get(name), keyspace, id)));
+    }
+
+    /** Without the options that the parser at hand does not know (a newer server writes more of them). */
+    static String known(String table, Set<String> options) {
+      var first = Pattern.compile("(?i) WITH ").matcher(table);
+      if (!first.find()) {
+        return table;
+      }
+      var kept = OPTION.matcher(table.substring(first.start() + 1)).results()
+          .filter(option -> option.group(3) == null || options.contains(option.group(3).toLowerCase(Locale.ROOT)))
+          .map(option -> option.group(2)).toList();
+      return table.substring(0, first.start()) + (kept.isEmpty() ? "" : " WITH " + String.join(" AND ", kept));
+    }
+  }
+
+  /** Whether a replication can be had from the nodes there are. */
+  static final class Replication {
+    private Replication() {}
+
+    /** @param nodes how many nodes each data centre has now */
+    static void require(Map<String, String> replication, SortedMap<String, Long> nodes) {
+      var simple = replication.get("class").equals("SimpleStrategy");
+      var wanted = new TreeMap<>(replication);
+      wanted.remove("class");
+      var available = simple ? Map.of("replication_factor", nodes.values().stream().mapToLong(n -> n).sum()) : nodes;
+      var most = 1L;
+      var fits = !wanted.isEmpty();
+      for (var entry : wanted.entrySet()) {
+        var factor = factor(entry.getValue());
+        most = Math.max(most, factor);
+        fits &= factor >= 1 && factor <= available.getOrDefault(entry.getKey(), 0L);
+      }
+      if (!fits) {
+        var fitting = new TreeMap<>(Map.of("class", replication.get("class")));
+        for (var entry : available.entrySet()) {
+          fitting.put(entry.getKey(), Long.toString(Math.min(most, entry.getValue())));
+        }
+        throw new Failure(UNSAFE, "the backup's replication %s does not fit the nodes there are: %s".formatted(text(replication), nodes),
+            "to restore with what fits: --replication \"%s\"".formatted(text(fitting)));
+      }
+    }
+
+    static int copies(Map<String, String> replication, List<String> dataCentres) {
+      return replication.entrySet().stream().filter(e -> e.getKey().equals("replication_factor") || dataCentres.contains(e.getKey()))
+          .mapToInt(e -> (int) factor(e.getValue())).sum();
+    }
+
+    private static long factor(String text) {
+      try {
+        return Long.parseLong(text);
+      } catch (NumberFormatException e) {
+        throw new Failure(USAGE, "replication factor '%s' is not supported".formatted(text), "name a plain one with --replication");
+      }
+    }
+
+    static String text(Map<String, String> replication) {
+      return replication.entrySet().stream().map(e -> "'%s': '%s'".formatted(e.getKey(), e.getValue())).collect(Collectors.joining(", ", "{", "}"));
+    }
+  }
+
+  /** The unpacked tables, below a folder of ours that is gone when closed, also after Ctrl-C. */
+  static final class Unpacked implements Closeable {
+    private final Path root;
+    private final String keyspace;
+    private final Archive archive;
+    private final Thread onExit = new Thread(() -> delete(root()));
+
+    Unpacked(Path root, String keyspace, Archive archive) {
+      this.root = root;
+      this.keyspace = keyspace;
+      this.archive = archive;
+      delete(root);
+      Runtime.getRuntime().addShutdownHook(onExit);
+    }
+
+    private Path root() {
+      return root;
+    }
+
+    /** The loader takes keyspace and table from the last two folder names. */
+    Path unpack(CassandraBackup.Table table) throws IOException {
+      var folder = Files.createDirectories(root.resolve(keyspace).resolve(table.name()));
+      for (var file : table.files().entrySet()) {
+        archive.copy(file.getValue(), folder.resolve(file.getKey()));
+      }
+      return folder;
+    }
+
+    static Path delete(Path folder) {
+      try (var files = Files.walk(folder)) {
+        files.sorted(Comparator.reverseOrder()).forEach(file -> file.toFile().delete());
+      } catch (NoSuchFileException e) {
+        return folder;
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+      return folder;
+    }
+
+    @Override
+    public void close() {
+      delete(root);
+      Runtime.getRuntime().removeShutdownHook(onExit);
+    }
+  }
+
+  /** Cassandra's own bulk loader, inside this JVM; the only place that knows its classes. */
+  static final class Streaming {
+    private static final int ATTEMPTS = 3;
+
+    private Streaming() {}
+
+    /** Loads just as much of Cassandra as the loader needs; must come before any other use of its classes. */
+    static synchronized void initialise(String partitioner, int megabytesPerSecond, Path work) {
+      if (DatabaseDescriptor.isToolInitialized()) {
+        return;
+      }
+      // Without all four limits at zero the loader streams at 24 MiB/s.
+      var rate = new DataRateSpec.LongBytesPerSecondBound(megabytesPerSecond * 1_000_000L);
+      var config = new org.apache.cassandra.config.Config();
+      // Only names: a tool neither makes nor reads these folders.
+      System.setProperty("cassandra.storagedir", work.toString());
+      config.partitioner = partitioner;
+      config.endpoint_snitch = "SimpleSnitch";
+      config.commitlog_sync = org.apache.cassandra.config.Config.CommitLogSync.periodic;
+      config.commitlog_sync_period = new DurationSpec.IntMillisecondsBound("10s");
+      config.stream_throughput_outbound = rate;
+      config.inter_dc_stream_throughput_outbound = rate;
+      config.entire_sstable_stream_throughput_outbound = rate;
+      config.entire_sstable_inter_dc_stream_throughput_outbound = rate;
+      org.apache.cassandra.config.Config.setOverrideLoadConfig(() -> config);
+      DatabaseDescriptor.toolInitialization();
+    }
+
+    static org.apache.cassandra.schema.TableMetadata table(String statement, String keyspace, UUID id) {
+      return CreateTableStatement.parse(Definition.known(statement, TableAttributes.allKeywords()), keyspace)
+          .id(TableId.fromUUID(id)).build();
+    }
+
+    /** Every node that holds a replica, with its ranges of the ring. */
+    static Map<InetAddressAndPort, Collection<Range<Token>>> ring(TokenMap tokens, CqlIdentifier keyspace, List<Node> nodes) {
+      var factory = DatabaseDescriptor.getPartitioner().getTokenFactory();
+      var ring = new HashMap<InetAddressAndPort, Collection<Range<Token>>>();
+      for (var node : nodes) {
+        var ranges = new HashSet<Range<Token>>();
+        for (var range : tokens.getTokenRanges(keyspace, node)) {
+          ranges.add(new Range<>(factory.fromString(tokens.format(range.getStart())), factory.fromString(tokens.format(range.getEnd()))));
+        }
+        if (!ranges.isEmpty()) {
+          var address = node.getBroadcastAddress().orElseThrow();
+          ring.put(InetAddressAndPort.getByAddressOverrideDefaults(address.getAddress(), address.getPort()), ranges);
+        }
+      }
+      return ring;
+    }
+
+    /** Streams one table's folder to every replica; nodes that failed are tried again, the others are not. */
+    static void stream(Path folder, org.apache.cassandra.schema.TableMetadata table, int sstables,
+        Map<InetAddressAndPort, Collection<Range<Token>>> ring, Optional<ServerEncryptionOptions> encryption, int connections,
+        AtomicLong streamed, Console console) {
+      var open = new HashMap<>(ring);
+      for (var attempt = 1; ; attempt++) {
+        var client = new RingClient(table, open, encryption);
+        var loader = new CountingLoader(folder, client, sstables, connections);
+        try {
+          loader.stream(Set.of(), new Progress(streamed)).get();
+          return;
+        } catch (Exception e) {
+          var failed = loader.getFailedHosts();
+          open.keySet().removeIf(host -> !failed.isEmpty() && !failed.contains(host));
+          var names = open.keySet().stream().map(host -> host.getHostAddress(false)).sorted().collect(Collectors.joining(", "));
+          var cause = Failure.of(e);
+          if (cause.code == BAD_BACKUP || attempt == ATTEMPTS) {
+            throw new Failure(PARTIAL, "streaming to %s failed: %s".formatted(names, cause.getMessage().lines().findFirst().orElse("")),
+                "look at that node's system.log; its storage port must be reachable from here", e);
+          }
+          console.warn("streaming table %s to %s failed, trying again", table.name, names);
+        }
+      }
+    }
+
+    /** The loader leaves out, with no more than a line of output, what it cannot open. */
+    private static final class CountingLoader extends SSTableLoader {
+      private final int expected;
+      private final Path folder;
+
+      CountingLoader(Path folder, Client client, int expected, int connections) {
+        super(new org.apache.cassandra.io.util.File(folder), client, new OutputHandler.LogOutput(), connections, null);
+        this.folder = folder;
+        this.expected = expected;
+      }
+
+      @Override
+      protected Collection<SSTableReader> openSSTables(Map<InetAddressAndPort, Collection<Range<Token>>> ranges) {
+        var opened = super.openSSTables(ranges);
+        if (opened.size() != expected) {
+          throw new Failure(BAD_BACKUP, "%d of %d SSTables in %s cannot be opened".formatted(expected - opened.size(), expected, folder),
+              "run again with --verbose to see why");
+        }
+        return opened;
+      }
+    }
+
+    private static final class RingClient extends SSTableLoader.Client {
+      private final TableMetadataRef table;
+      private final Map<InetAddressAndPort, Collection<Range<Token>>> ring;
+      private final Optional<ServerEncryptionOptions> encryption;
+
+      RingClient(org.apache.cassandra.schema.TableMetadata table, Map<InetAddressAndPort, Collection<Range<Token>>> ring,
+          Optional<ServerEncryptionOptions> encryption) {
+        this.table = TableMetadataRef.forOfflineTools(table);
+        this.ring = ring;
+        this.encryption = encryption;
+      }
+
+      @Override
+      public void init(String keyspace) {
+        ring.forEach((host, ranges) -> ranges.forEach(range -> addRangeForEndpoint(range, host)));
+      }
+
+      @Override
+      public TableMetadataRef getTableMetadata(String name) {
+        return table;
+      }
+
+      @Override
+      public StreamingChannel.Factory getConnectionFactory() {
+        var port = ring.keySet().iterator().next().getPort();
+        return new BulkLoadConnectionFactory(encryption.orElseGet(ServerEncryptionOptions::new), port);
+      }
+    }
+
+    private record Progress(AtomicLong streamed) implements StreamEventHandler {
+      @Override
+      public void handleStreamEvent(StreamEvent event) {
+        if (event instanceof StreamEvent.ProgressEvent file) {
+          streamed.addAndGet(file.progress.deltaBytes);
+        }
+      }
+
+      @Override
+      public void onSuccess(StreamState state) {}
+
+      @Override
+      public void onFailure(Throwable thrown) {}
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------------ Elasticsearch
+
+  static final class ElasticsearchOptions {
+    @Option(names = "--elasticsearch", paramLabel = "URL", split = ",", defaultValue = "${env:ELASTICSEARCH_API_URL:-http://127.0.0.1:9200}",
+        description = "one or several nodes (ELASTICSEARCH_API_URL, ${DEFAULT-VALUE})")
+    List<String> urls;
+
+    @Option(names = "--repository", paramLabel = "NAME", defaultValue = "${env:ELASTICSEARCH_SNAPSHOT_REPOSITORY:-thehive_repository}",
+        description = "snapshot repository (ELASTICSEARCH_SNAPSHOT_REPOSITORY, ${DEFAULT-VALUE})")
+    String repository;
+
+    @Option(names = "--elasticsearch-archives", paramLabel = "DIR",
+        defaultValue = "${env:ELASTICSEARCH_GENERAL_ARCHIVE_PATH:-/mnt/backup/elasticsearch}",
+        description = "where its markers are (ELASTICSEARCH_GENERAL_ARCHIVE_PATH, ${DEFAULT-VALUE})")
+    Path archives;
+
+    @Option(names = "--elasticsearch-ca", paramLabel = "PEM", defaultValue = "${env:ELASTICSEARCH_CA}",
+        description = "trust this CA for https (ELASTICSEARCH_CA)")
+    Path ca;
+
+    @Option(names = "--recovery-rate", paramLabel = "RATE",
+        description = "raise indices.recovery.max_bytes_per_sec during the restore, such as 200mb")
+    String recoveryRate;
+
+    @Option(names = "--in-place", description = "delete the live index first: needs no room for two copies")
+    boolean inPlace;
+  }
+
+  /** All that the plan says and the restore needs to know; made by the checks, before the first change. */
+  record ElasticsearchPlan(
+      String version, int dataNodes, long bytes, int shards, String rate, boolean live, boolean complete, String temporary,
+      Set<String> leftovers) {}
+
+  static final class Elasticsearch implements Half {
+    private static final String RATE = "indices.recovery.max_bytes_per_sec";
+    private static final Duration STALLED = Duration.ofMinutes(5);
+
+    private final ElasticsearchOptions options;
+    private final Console console;
+    private Backup backup;
+    private ElasticsearchApi api;
+    private ElasticsearchPlan plan;
+    private String rateBefore;
+    private boolean rateRaised;
+    private volatile long recovered;
+    private volatile String stage = "waiting";
+    private long documents = -1;
+
+    Elasticsearch(ElasticsearchOptions options, Console console) {
+      this.options = options;
+      this.console = console;
+    }
+
+    @Override
+    public HalfName name() {
+      return HalfName.ELASTICSEARCH;
+    }
+
+    @Override
+    public String title() {
+      return "Elasticsearch";
+    }
+
+    @Override
+    public Backup choose(String wanted, Duration gap) {
+      backup = BackupSet.choose(options.archives, Set.of("elasticsearch"), Set.of("info"), wanted, gap);
+      return backup;
+    }
+
+    @Override
+    public void check(JsonNode unfinished) throws IOException {
+      api = new ElasticsearchApi(options);
+      var nodes = api.get("/_nodes/_all/settings");
+      var versions = new TreeSet<String>();
+      var dataNodes = 0;
+      var repositoryNodes = 0;
+      for (var node : nodes.path("nodes")) {
+        var roles = Report.JSON.convertValue(node.path("roles"), new TypeReference<Set<String>>() {});
+        var data = roles.stream().anyMatch(role -> role.startsWith("data"));
+        versions.add(node.path("version").asText());
+        dataNodes += data ? 1 : 0;
+        repositoryNodes += data || roles.contains("master") || roles.contains("cluster_manager") ? 1 : 0;
+      }
+      checkHealth();
+      checkRepository(repositoryNodes);
+      var snapshot = checkSnapshot(versions.first());
+      checkRights();
+      var live = checkLive();
+      var bytes = snapshotBytes();
+      var temporary = INDEX + "_restoring_" + backup.name().replaceFirst("^[a-z]+_", "");
+      var indices = Report.JSON.convertValue(api.get("/%s_restoring_*?expand_wildcards=all".formatted(INDEX)),
+          new TypeReference<TreeMap<String, Object>>() {}).keySet();
+      var complete = indices.contains(temporary) && restoredFrom(temporary, backup.name());
+      if (!complete && !options.inPlace) {
+        checkDisk(bytes);
+      }
+      rateRaised = unfinished.has("rateBefore");
+      rateBefore = unfinished.path("rateBefore").asText(null);
+      plan = new ElasticsearchPlan(String.join(" and ", versions), dataNodes, bytes, snapshot.path("shards").path("total").asInt(),
+          recoveryRate(), live, complete, temporary, Set.copyOf(indices));
+    }
+
+    private void checkHealth() throws IOException {
+      var health = api.get("/_cluster/health");
+      if (health.path("timed_out").asBoolean() || health.path("number_of_pending_tasks").asInt() > 1000) {
+        throw new Failure(UNSAFE, "Elasticsearch's cluster is not stable: " + health, "wait until GET /_cluster/health settles");
+      }
+    }
+
+    private void checkRepository(int nodes) throws IOException {
+      if (api.tryGet("/_snapshot/" + options.repository).isEmpty()) {
+        throw new Failure(BAD_BACKUP, "Elasticsearch has no snapshot repository " + options.repository,
+            "register it as before the backup, or set ELASTICSEARCH_SNAPSHOT_REPOSITORY");
+      }
+      var verified = api.post("/_snapshot/%s/_verify".formatted(options.repository), null, "cannot verify repository " + options.repository,
+          "every node must have it mounted at the same path, readable and writable").path("nodes").size();
+      if (verified < nodes) {
+        throw new Failure(UNSAFE, "repository %s is verified on %d of %d nodes".formatted(options.repository, verified, nodes),
+            "mount it on every node at the same path");
+      }
+    }
+
+    private JsonNode checkSnapshot(String clusterVersion) throws IOException {
+      var path = "/_snapshot/%s/%s".formatted(options.repository, backup.name());
+      var snapshot = api.tryGet(path).map(answer -> answer.path("snapshots").path(0)).orElseThrow(() -> new Failure(BAD_BACKUP,
+          "repository %s has no snapshot %s, though its marker %s exists".formatted(options.repository, backup.name(), backup.file()),
+          "the backup failed after its marker was written: choose another with --backup"));
+      var state = snapshot.path("state").asText();
+      var failed = snapshot.path("shards").path("failed").asInt();
+      if (!state.equals("SUCCESS") || failed > 0) {
+        throw new Failure(BAD_BACKUP, "snapshot %s is %s, %d of its shards failed".formatted(backup.name(), state, failed),
+            state.equals("IN_PROGRESS") ? "it is still being taken: wait for its end" : "choose another with --backup");
+      }
+      var indices = Report.JSON.convertValue(snapshot.path("indices"), new TypeReference<Set<String>>() {});
+      if (!indices.contains(INDEX)) {
+        throw new Failure(BAD_BACKUP, "snapshot %s does not contain %s but %s".formatted(backup.name(), INDEX, indices),
+            "choose another with --backup");
+      }
+      var version = snapshot.path("version").asText();
+      if (!restorable(version, clusterVersion, api.openSearch())) {
+        throw new Failure(BAD_BACKUP, "snapshot %s was taken by version %s, which version %s cannot restore".formatted(
+            backup.name(), version, clusterVersion), "restore it with the same major version or the next");
+      }
+      return snapshot;
+    }
+
+    /** A snapshot can go to the same or a later version, within one major version; OpenSearch 1 and 2 count as Elasticsearch 7.10. */
+    static boolean restorable(String snapshot, String cluster, boolean openSearch) {
+      var from = majorMinor(snapshot);
+      var to = majorMinor(cluster);
+      if (openSearch && from[0] >= 6) {
+        return to[0] <= 2 && from[0] <= 7 && (from[0] < 7 || from[1] <= 10);
+      }
+      return (from[0] < to[0] || from[0] == to[0] && from[1] <= to[1]) && from[0] >= to[0] - 1;
+    }
+
+    private static int[] majorMinor(String version) {
+      return Pattern.compile("\\d+").matcher(version).results().limit(2).mapToInt(m -> Integer.parseInt(m.group())).toArray();
+    }
+
+    private void checkRights() throws IOException {
+      var wanted = Map.of("cluster", List.of("manage"), "index", List.of(Map.of("names", List.of(INDEX, INDEX + "_restoring_*"),
+          "privileges", List.of("manage", "read"))));
+      var answer = api.tryPost("/_security/user/_has_privileges", wanted);
+      if (answer.isPresent() && !answer.get().path("has_all_requested").asBoolean(true)) {
+        throw new Failure(AUTHENTICATION, "Elasticsearch's user %s may not manage cluster and index %s".formatted(
+            answer.get().path("username").asText(), INDEX), "log in as one that may");
+      }
+    }
+
+    private boolean checkLive() throws IOException {
+      var live = api.tryGet("/" + INDEX);
+      if (live.isPresent() && !live.get().has(INDEX)) {
+        throw new Failure(UNSAFE, "%s is an alias of %s, not an index".formatted(INDEX, live.get().fieldNames().next()),
+            "TheHive's hot backup names an index: remove the alias first");
+      }
+      return live.isPresent();
+    }
+
+    private long snapshotBytes() throws IOException {
+      var status = api.get("/_snapshot/%s/%s/_status".formatted(options.repository, backup.name()));
+      return status.path("snapshots").path(0).path("indices").path(INDEX).path("stats").path("total").path("size_in_bytes").asLong();
+    }
+
+    /** Leaves every node the tenth of its disk (at most 100 GB) that Elasticsearch keeps free. */
+    private void checkDisk(long bytes) throws IOException {
+      var room = 0L;
+      for (var node : api.get("/_cat/allocation?format=json&bytes=b")) {
+        var total = node.path("disk.total").asLong();
+        room += Math.max(0, node.path("disk.avail").asLong() - Math.min(total / 10, 100_000_000_000L));
+      }
+      if (room < bytes) {
+        throw new Failure(UNSAFE, "Elasticsearch has room for %s, a second copy of %s needs %s".formatted(
+            Console.size(room), INDEX, Console.size(bytes)), "free some, or restore with --in-place (deletes the live index first)");
+      }
+    }
+
+    private String recoveryRate() throws IOException {
+      var settings = api.get("/_cluster/settings?include_defaults=true&flat_settings=true");
+      return Stream.of("transient", "persistent", "defaults").map(scope -> settings.path(scope).path(RATE).asText(""))
+          .filter(rate -> !rate.isEmpty()).findFirst().orElse("40mb");
+    }
+
+    @Override
+    public List<String> plan() {
+      var lines = new ArrayList<String>();
+      lines.add("snapshot proven: %s, %d shards, %s".formatted(backup.name(), plan.shards(), Console.size(plan.bytes())));
+      lines.add("target: index %s%s, version %s, %d data nodes".formatted(
+          INDEX, plan.live() ? "" : " (does not exist)", plan.version(), plan.dataNodes()));
+      if (options.inPlace) {
+        lines.add("→ delete %s, then restore it in its place: until that is done there is no index".formatted(INDEX));
+      } else {
+        lines.add(plan.complete() ? "→ use %s, which an interrupted run restored completely".formatted(plan.temporary())
+            : "→ restore as %s, beside the live index".formatted(plan.temporary()));
+        lines.add("→ replace %s by it when it is complete".formatted(INDEX));
+      }
+      var others = plan.leftovers().stream().filter(index -> !index.equals(plan.temporary())).toList();
+      if (!others.isEmpty()) {
+        lines.add("→ remove what an interrupted run left: " + String.join(", ", others));
+      }
+      lines.add(options.recoveryRate == null ? "recovery is limited to %s a second and node (raise it with --recovery-rate)".formatted(plan.rate())
+          : "→ raise the recovery limit from %s to %s until the end".formatted(plan.rate(), options.recoveryRate));
+      return lines;
+    }
+
+    @Override
+    public void restore(Report report) throws Exception {
+      var putBack = new Thread(this::putBackRate);
+      Runtime.getRuntime().addShutdownHook(putBack);
+      try {
+        raiseRate(report);
+        if (options.inPlace) {
+          restoreInPlace();
+        } else {
+          restoreBeside();
+          replaceLive();
+        }
+        awaitHealth();
+      } finally {
+        putBackRate();
+        Runtime.getRuntime().removeShutdownHook(putBack);
+      }
+      removeLeftovers();
+      stage = "done";
+    }
+
+    private void raiseRate(Report report) throws IOException {
+      if (options.recoveryRate == null) {
+        return;
+      }
+      if (!rateRaised) {
+        var before = api.get("/_cluster/settings?flat_settings=true").path("transient").path(RATE);
+        rateBefore = before.isMissingNode() ? null : before.asText();
+      }
+      report.remember("rateBefore", rateBefore);
+      rateRaised = true;
+      setRate(options.recoveryRate);
+    }
+
+    private synchronized void putBackRate() {
+      if (!rateRaised) {
+        return;
+      }
+      try {
+        setRate(rateBefore);
+        rateRaised = false;
+      } catch (IOException | Failure e) {
+        console.warn("could not put back %s to %s: %s", RATE, rateBefore, e.getMessage());
+      }
+    }
+
+    private void setRate(String rate) throws IOException {
+      var settings = new HashMap<String, Object>();
+      settings.put(RATE, rate);
+      api.call("PUT", "/_cluster/settings", Map.of("transient", settings));
+    }
+
+    private void restoreBeside() throws Exception {
+      if (plan.complete()) {
+        recovered = plan.bytes();
+        return;
+      }
+      if (plan.leftovers().contains(plan.temporary())) {
+        api.call("DELETE", "/" + plan.temporary(), null);
+      }
+      console.step("Restoring snapshot %s as %s", backup.name(), plan.temporary());
+      // Blocked for writing from its first moment: nothing but the snapshot is in it, and _clone asks for it.
+      stage = "restoring";
+      start(plan.temporary(), "POST", restorePath(), Map.of("indices", INDEX, "include_global_state", false, "rename_pattern", "^.+$",
+          "rename_replacement", plan.temporary(), "index_settings", Map.of("index.blocks.write", true)));
+      follow(plan.temporary());
+      if (!restoredFrom(plan.temporary(), backup.name())) {
+        throw new Failure(PARTIAL, "%s is not complete".formatted(plan.temporary()), "the live index was not touched");
+      }
+    }
+
+    /** Only now is the live index removed: a complete copy is in the cluster, and cloning it links its files. */
+    private void replaceLive() throws Exception {
+      var settings = api.get("/%s/_settings?flat_settings=true".formatted(plan.temporary())).path(plan.temporary()).path("settings");
+      var aliases = api.get("/%s/_alias".formatted(plan.temporary())).path(plan.temporary()).path("aliases");
+      documents = count(plan.temporary());
+      console.step("Replacing %s by the restored index (%d documents)", INDEX, documents);
+      stage = "replacing";
+      api.tryDelete("/" + INDEX);
+      var clone = new HashMap<String, Object>();
+      clone.put("index.blocks.write", null);
+      clone.put("index.number_of_replicas", settings.path("index.number_of_replicas").asText());
+      start(INDEX, "PUT", "/%s/_clone/%s".formatted(plan.temporary(), INDEX), Map.of("settings", clone, "aliases", aliases));
+      follow(INDEX);
+      if (count(INDEX) != documents) {
+        throw new Failure(PARTIAL, "%s has %d documents, the restored copy %s has %d".formatted(
+            INDEX, count(INDEX), plan.temporary(), documents), "run the same command again");
+      }
+      api.tryDelete("/" + plan.temporary());
+    }
+
+    private void restoreInPlace() throws Exception {
+      console.step("Deleting %s and restoring it from snapshot %s", INDEX, backup.name());
+      api.tryDelete("/" + INDEX);
+      stage = "restoring";
+      start(INDEX, "POST", restorePath(), Map.of("indices", INDEX, "include_global_state", false));
+      follow(INDEX);
+      documents = count(INDEX);
+    }
+
+    private String restorePath() {
+      return "/_snapshot/%s/%s/_restore".formatted(options.repository, backup.name());
+    }
+
+    /** A time-out of ours is not the end of it: the server goes on, and the index tells. */
+    private void start(String index, String method, String path, Map<String, ?> what) throws IOException {
+      try {
+        api.call(method, path, what);
+      } catch (Failure e) {
+        if (e.code != UNREACHABLE || api.tryGet("/" + index).isEmpty()) {
+          throw e;
+        }
+      }
+    }
+
+    /** Waits until every primary of the index is started; a shard that failed or makes no progress is an error. */
+    private void follow(String index) throws Exception {
+      var before = -1L;
+      var progress = Instant.now();
+      while (true) {
+        var shards = api.get("/_cat/shards/%s?format=json&h=shard,prirep,state,unassigned.reason,unassigned.details".formatted(index));
+        var primaries = 0;
+        var started = 0;
+        for (var shard : shards) {
+          if (!shard.path("prirep").asText().equals("p")) {
+            continue;
+          }
+          primaries++;
+          started += shard.path("state").asText().matches("STARTED|RELOCATING") ? 1 : 0;
+          if (shard.path("unassigned.reason").asText().equals("ALLOCATION_FAILED")) {
+            throw new Failure(PARTIAL, "shard %s of %s failed: %s".formatted(shard.path("shard").asText(), index,
+                shard.path("unassigned.details").asText()), options.inPlace ? null : "the live index was not touched");
+          }
+        }
+        if (primaries > 0 && started == primaries) {
+          return;
+        }
+        var now = recoveredBytes(index);
+        if (!stage.equals("replacing")) {
+          recovered = now;
+        }
+        progress = now + started > before ? Instant.now() : progress;
+        before = Math.max(before, now + started);
+        if (Instant.now().isAfter(progress.plus(STALLED))) {
+          throw new Failure(PARTIAL, "%s makes no progress: %s".formatted(index, explanation(index)), "see GET /_cluster/allocation/explain");
+        }
+        Thread.sleep(200);
+      }
+    }
+
+    private long recoveredBytes(String index) throws IOException {
+      var bytes = 0L;
+      for (var shard : api.get("/%s/_recovery".formatted(index)).path(index).path("shards")) {
+        bytes += shard.path("index").path("size").path("recovered_in_bytes").asLong();
+      }
+      return bytes;
+    }
+
+    private String explanation(String index) throws IOException {
+      var explained = api.tryPost("/_cluster/allocation/explain", Map.of("index", index, "shard", 0, "primary", true));
+      return explained.map(answer -> answer.path("allocate_explanation").asText()).orElse("no explanation");
+    }
+
+    /** Whether every primary of an index is there and came whole from a snapshot. */
+    private boolean restoredFrom(String index, String snapshot) throws IOException {
+      var health = api.get("/_cluster/health/%s?level=indices".formatted(index)).path("indices").path(index);
+      var primaries = health.path("number_of_shards").asInt(-1);
+      var restored = 0;
+      for (var shard : api.get("/%s/_recovery".formatted(index)).path(index).path("shards")) {
+        if (shard.path("primary").asBoolean() && shard.path("type").asText().equals("SNAPSHOT")
+            && shard.path("stage").asText().equals("DONE") && shard.path("source").path("snapshot").asText().equals(snapshot)) {
+          restored++;
+        }
+      }
+      return primaries > 0 && health.path("active_primary_shards").asInt() == primaries && restored == primaries;
+    }
+
+    /** Green where there are nodes enough for all replicas, yellow otherwise. */
+    private void awaitHealth() throws Exception {
+      stage = "waiting for replicas";
+      var settings = api.get("/%s/_settings?flat_settings=true".formatted(INDEX)).path(INDEX).path("settings");
+      var wanted = settings.path("index.number_of_replicas").asInt() < plan.dataNodes() ? "green" : "yellow";
+      var progress = Instant.now();
+      var before = -1L;
+      while (true) {
+        var health = api.get("/_cluster/health/" + INDEX);
+        if (health.path("status").asText().equals("green") || health.path("status").asText().equals(wanted)) {
+          return;
+        }
+        var now = recoveredBytes(INDEX) + health.path("active_shards").asInt();
+        progress = now > before ? Instant.now() : progress;
+        before = Math.max(before, now);
+        if (Instant.now().isAfter(progress.plusSeconds(60))) {
+          if (health.path("status").asText().equals("red")) {
+            throw new Failure(PARTIAL, "%s is red: %s".formatted(INDEX, explanation(INDEX)), "see GET /_cluster/allocation/explain");
+          }
+          console.warn("%s is complete but stays %s: not all replicas are allocated", INDEX, health.path("status").asText());
+          return;
+        }
+        Thread.sleep(200);
+      }
+    }
+
+    private void removeLeftovers() throws IOException {
+      for (var index : plan.leftovers()) {
+        api.tryDelete("/" + index);
+      }
+    }
+
+    private long count(String index) throws IOException {
+      api.call("POST", "/%s/_refresh".formatted(index), null);
+      return api.get("/%s/_count".formatted(index)).path("count").asLong(-1);
+    }
+
+    @Override
+    public String state() {
+      return "Elasticsearch " + stage;
+    }
+
+    @Override
+    public long done() {
+      return Math.min(recovered, total());
+    }
+
+    @Override
+    public long total() {
+      return plan.bytes();
+    }
+
+    @Override
+    public Map<String, Object> summary() {
+      var summary = new LinkedHashMap<String, Object>();
+      summary.put("backup", backup.name());
+      summary.put("repository", options.repository);
+      summary.put("index", INDEX);
+      summary.put("bytes", plan.bytes());
+      summary.put("documents", documents);
+      return summary;
+    }
+
+    @Override
+    public void close() throws IOException {
+      if (api != null) {
+        api.close();
+      }
+    }
+  }
+
+  /** Elasticsearch's REST API (OpenSearch's too), answers as JSON, errors as failures. */
+  static final class ElasticsearchApi implements Closeable {
+    private final RestClient client;
+    private final String named;
+
+    ElasticsearchApi(ElasticsearchOptions options) {
+      var hosts = options.urls.stream().map(ElasticsearchApi::host).toArray(HttpHost[]::new);
+      named = String.join(", ", Stream.of(hosts).map(HttpHost::toURI).toList());
+      var user = Optional.ofNullable(System.getenv("ELASTICSEARCH_USER"));
+      var key = Settings.secret("ELASTICSEARCH_API_KEY");
+      var password = user.flatMap(name -> Settings.secretOrPrompt("ELASTICSEARCH_PASSWORD", "Password of Elasticsearch's user " + name));
+      if (user.isPresent() && password.isEmpty()) {
+        throw new Failure(USAGE, "no password for Elasticsearch's user " + user.get(),
+            "set ELASTICSEARCH_PASSWORD or ELASTICSEARCH_PASSWORD_FILE");
+      }
+      var builder = RestClient.builder(hosts);
+      var authorisation = key.map(value -> "ApiKey " + value).or(() -> user.map(name -> "Basic " + Base64.getEncoder()
+          .encodeToString((name + ":" + password.get()).getBytes(StandardCharsets.UTF_8))));
+      authorisation.ifPresent(value -> builder.setDefaultHeaders(new Header[] {new BasicHeader("Authorization", value)}));
+      if (options.ca != null) {
+        builder.setHttpClientConfigCallback(http -> http.setSSLContext(Tls.context(options.ca, null, null)));
+      }
+      builder.setRequestConfigCallback(config -> config.setConnectTimeout(5_000).setSocketTimeout(60_000));
+      client = builder.build();
+    }
+
+    private static HttpHost host(String url) {
+      try {
+        if (url.contains("@")) {
+          throw new Failure(USAGE, "ELASTICSEARCH_API_URL holds a log-in", "set ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD instead");
+        }
+        return HttpHost.create(url.strip());
+      } catch (IllegalArgumentException e) {
+        throw new Failure(USAGE, "ELASTICSEARCH_API_URL '%s' is no URL".formatted(url), "such as http://127.0.0.1:9200");
+      }
+    }
+
+    boolean openSearch() throws IOException {
+      return tryGet("/").map(answer -> answer.path("version").path("distribution").asText().equals("opensearch")).orElse(false);
+    }
+
+    JsonNode get(String path) throws IOException {
+      return call("GET", path, null);
+    }
+
+    /** Empty where there is no such thing. */
+    Optional<JsonNode> tryGet(String path) throws IOException {
+      return unlessMissing("GET", path, null);
+    }
+
+    Optional<JsonNode> tryPost(String path, Object body) throws IOException {
+      return unlessMissing("POST", path, body);
+    }
+
+    void tryDelete(String path) throws IOException {
+      unlessMissing("DELETE", path, null);
+    }
+
+    private Optional<JsonNode> unlessMissing(String method, String path, Object body) throws IOException {
+      try {
+        return Optional.of(request(method, path, body));
+      } catch (ResponseException e) {
+        // 400 and 405: a distribution without that part of the API.
+        if (Set.of(400, 404, 405).contains(e.getResponse().getStatusLine().getStatusCode())) {
+          return Optional.empty();
+        }
+        throw failure(method, path, e);
+      }
+    }
+
+    JsonNode post(String path, Object body, String failed, String hint) throws IOException {
+      try {
+        return request("POST", path, body);
+      } catch (ResponseException e) {
+        var failure = failure("POST", path, e);
+        throw new Failure(failure.code, failed + ": " + failure.getMessage(), hint, e);
+      }
+    }
+
+    JsonNode call(String method, String path, Object body) throws IOException {
+      try {
+        return request(method, path, body);
+      } catch (ResponseException e) {
+        throw failure(method, path, e);
+      }
+    }
+
+    private JsonNode request(String method, String path, Object body) throws IOException {
+      var request = new Request(method, path);
+      if (body != null) {
+        request.setJsonEntity(Report.JSON.writeValueAsString(body));
+      }
+      try {
+        return Report.JSON.readTree(client.performRequest(request).getEntity().getContent());
+      } catch (ResponseException e) {
+        throw e;
+      } catch (IOException e) {
+        throw new Failure(UNREACHABLE, "cannot reach Elasticsearch at %s: %s".formatted(named, e.getMessage()),
+            "is it started, is ELASTICSEARCH_API_URL right?", e);
+      }
+    }
+
+    private Failure failure(String method, String path, ResponseException thrown) throws IOException {
+      var status = thrown.getResponse().getStatusLine().getStatusCode();
+      if (status == 401 || status == 403) {
+        return new Failure(AUTHENTICATION, "Elasticsearch at %s refuses %s %s: HTTP %d".formatted(named, method, path, status),
+            "check ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_API_KEY", thrown);
+      }
+      var body = EntityUtils.toString(thrown.getResponse().getEntity());
+      var reason = body;
+      try {
+        reason = Report.JSON.readTree(body).path("error").path("reason").asText(body);
+      } catch (JsonProcessingException e) {
+        // a proxy's answer: shown as it is
+      }
+      return new Failure(status >= 500 ? UNSAFE : UNEXPECTED, "Elasticsearch answers %s %s with HTTP %d: %s".formatted(method, path, status, reason),
+          null, thrown);
+    }
+
+    @Override
+    public void close() throws IOException {
+      client.close();
+    }
+  }
+
+  /** TLS from PEM files. */
+  static final class Tls {
+    private Tls() {}
+
+    /** Trusts the given CA only; shows the certificate where one is given. */
+    static SSLContext context(Path ca, Path certificate, Path key) {
+      try {
+        var trusted = KeyStore.getInstance("PKCS12");
+        trusted.load(null, null);
+        for (var trust : certificates(ca)) {
+          trusted.setCertificateEntry("ca" + trusted.size(), trust);
+        }
+        var trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+        trust.init(trusted);
+        var keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+        var own = KeyStore.getInstance("PKCS12");
+        own.load(null, null);
+        if (certificate != null && key != null) {
+          own.setKeyEntry("own", PEMReader.extractPrivateKey(Files.readString(key)), new char[0],
+              certificates(certificate).toArray(Certificate[]::new));
+        }
+        keys.init(own, new char[0]);
+        var context = SSLContext.getInstance("TLS");
+        context.init(keys.getKeyManagers(), trust.getTrustManagers(), null);
+        return context;
+      } catch (GeneralSecurityException | IOException e) {
+        throw new Failure(USAGE, "cannot use the TLS files %s: %s".formatted(
+            Stream.of(ca, certificate, key).filter(Objects::nonNull).map(Path::toString).collect(Collectors.joining(", ")),
+            e.getMessage()), "they must be PEM files");
+      }
+    }
+
+    /** The same for Cassandra's internode port. */
+    static ServerEncryptionOptions internode(Path ca, Path certificate, Path key) {
+      try {
+        var parameters = Map.of("private_key", Files.readString(key) + "\n" + Files.readString(certificate),
+            "trusted_certificates", Files.readString(ca));
+        return new ServerEncryptionOptions()
+            .withSslContextFactory(new ParameterizedClass(PEMBasedSslContextFactory.class.getName(), parameters))
+            .withInternodeEncryption(ServerEncryptionOptions.InternodeEncryption.all);
+      } catch (IOException e) {
+        throw new Failure(USAGE, "cannot read the TLS files: " + e.getMessage(), "check CASSANDRA_SSL_CA, CASSANDRA_SSL_CERT, CASSANDRA_SSL_KEY");
+      }
+    }
+
+    private static Collection<? extends Certificate> certificates(Path file) throws IOException, GeneralSecurityException {
+      try (var in = Files.newInputStream(file)) {
+        return CertificateFactory.getInstance("X.509").generateCertificates(in);
+      }
+    }
+  }
+
+  // --- shared: Failure (identical in every script that has it; a test holds them equal) ---
+  static final int DONE = 0;
+  static final int UNEXPECTED = 1;
+  static final int USAGE = 2;
+  static final int BAD_BACKUP = 10;
+  static final int UNREACHABLE = 11;
+  static final int AUTHENTICATION = 12;
+  static final int UNSAFE = 13;
+  static final int PARTIAL = 14;
+  static final int VERIFICATION = 15;
+  static final int DECLINED = 16;
+
+  /** What went wrong, what to do about it, and the exit code: shown as two lines, without a trace. */
+  static final class Failure extends RuntimeException {
+    final int code;
+    final String hint;
+
+    Failure(int code, String message, String hint) {
+      this(code, message, hint, null);
+    }
+
+    Failure(int code, String message, String hint, Throwable cause) {
+      super(message, cause);
+      this.code = code;
+      this.hint = hint;
+    }
+
+    /** Any exception as a Failure: what is not one already is unexpected. */
+    static Failure of(Throwable thrown) {
+      var cause = thrown;
+      while (cause.getCause() != null
+          && (cause instanceof CompletionException || cause instanceof ExecutionException
+              || cause instanceof UncheckedIOException)) {
+        cause = cause.getCause();
+      }
+      if (cause instanceof Failure failure) {
+        return failure;
+      }
+      var message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
+      if (cause instanceof FileSystemException file) {
+        message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : cause.getClass().getSimpleName());
+      }
+      return new Failure(UNEXPECTED, message, "run again with --verbose for the trace", cause);
+    }
+  }
+
+  // --- end shared: Failure ---
+
+  // --- shared: Settings (identical in every script that has it; a test holds them equal) ---
+  /** Settings are the environment variables of the documented procedure; an option overrides its variable. */
+  static final class Settings {
+    private Settings() {}
+
+    /** A variable that is set but blank is a mistake, never a value. */
+    static void refuseBlank(CommandSpec command) {
+      for (var option : command.options()) {
+        var name = Pattern.compile("\\$\\{env:(\\w+)").matcher(String.valueOf(option.defaultValue()));
+        if (name.find() && System.getenv(name.group(1)) != null && System.getenv(name.group(1)).isBlank()) {
+          throw new Failure(USAGE, name.group(1) + " is set but blank", "give it a value, or unset it");
+        }
+        if (option.getValue() instanceof String text && text.isBlank()) {
+          throw new Failure(USAGE, option.longestName() + " is blank", "give it a value, or leave it out");
+        }
+      }
+    }
+
+    /** A secret from the variable NAME, or from the file that NAME_FILE names (its last line break is not part of it). */
+    static Optional<String> secret(String name) {
+      var value = System.getenv(name);
+      var file = System.getenv(name + "_FILE");
+      if (value != null && file != null) {
+        throw new Failure(USAGE, name + " and " + name + "_FILE are both set", "unset one of them");
+      }
+      if (value != null && value.isBlank() || file != null && file.isBlank()) {
+        throw new Failure(USAGE, (value != null ? name : name + "_FILE") + " is set but blank", "give it a value, or unset it");
+      }
+      if (file == null) {
+        return Optional.ofNullable(value);
+      }
+      try {
+        return Optional.of(Files.readString(Path.of(file)).replaceFirst("\\R\\z", ""));
+      } catch (IOException | InvalidPathException e) {
+        throw new Failure(USAGE, "cannot read " + name + "_FILE " + file + ": " + e.getMessage(), "check path and mode");
+      }
+    }
+
+    /** A secret as above, else asked for on a terminal, else none. */
+    static Optional<String> secretOrPrompt(String name, String question) {
+      var secret = secret(name);
+      if (secret.isPresent() || System.console() == null) {
+        return secret;
+      }
+      return Optional.ofNullable(System.console().readPassword("%s: ", question)).map(String::new);
+    }
+  }
+
+  // --- end shared: Settings ---
+
+  // --- shared: BackupSet (identical in every script that has it; a test holds them equal) ---
+  /** One backup of one component: its archive or marker, and the time that its name gives. */
+  record Backup(Path file, String name, LocalDateTime taken) {
+    String age() {
+      var age = Duration.between(taken, LocalDateTime.now());
+      return age.toDays() > 1 ? age.toDays() + " days ago"
+          : age.toHours() > 1 ? age.toHours() + " hours ago" : Math.max(0, age.toMinutes()) + " minutes ago";
+    }
+  }
+
+  /** Chooses backups by the names that the documented backup scripts give them. */
+  static final class BackupSet {
+    static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("uuuuMMdd_HH'h'mm'm'ss's'");
+    private static final Pattern NAME =
+        Pattern.compile("(?<component>[a-z]+)_(?<stamp>\\d{8}_\\d\\dh\\d\\dm\\d\\ds)(\\.(?<type>[a-z.]+))?");
+
+    private BackupSet() {}
+
+    /**
+     * The newest backup in a folder, or the newest at or before the wanted restore point.
+     *
+     * @param components the accepted first parts of a name, such as {@code cassandra}
+     * @param types the accepted extensions, such as {@code tar}
+     * @param wanted a timestamp, a name or a path; null for the newest
+     * @param gap parts of one backup run are at most this far apart
+     */
+    static Backup choose(Path folder, Set<String> components, Set<String> types, String wanted, Duration gap) {
+      var what = components.iterator().next() + "_<timestamp>." + String.join("|", types);
+      var all = list(folder, what).stream()
+          .flatMap(file -> backup(file, components, types).stream())
+          .sorted(Comparator.comparing(Backup::taken).thenComparing(b -> b.file().toString()))
+          .toList();
+      if (wanted != null && wanted.contains("/") && backup(Path.of(wanted), components, types).isPresent()) {
+        return existing(backup(Path.of(wanted), components, types).get());
+      }
+      var until = wanted == null ? LocalDateTime.MAX : time(wanted);
+      var chosen = all.stream().filter(b -> !b.taken().isAfter(until)).reduce((first, last) -> last);
+      var next = all.stream().filter(b -> b.taken().isAfter(until)).findFirst();
+      // Parts of one run differ by seconds: a point named after its first part must not silently select yesterday's rest.
+      if (next.isPresent() && Duration.between(until, next.get().taken()).compareTo(gap) <= 0
+          && chosen.map(b -> Duration.between(b.taken(), until).compareTo(gap) > 0).orElse(true)) {
+        throw new Failure(BAD_BACKUP,
+            "%s was taken shortly after the restore point %s, and nothing shortly before it".formatted(next.get().name(), wanted),
+            "for that one: --backup " + STAMP.format(next.get().taken()));
+      }
+      return chosen.orElseThrow(() -> new Failure(BAD_BACKUP,
+          "no backup %s in %s%s".formatted(what, folder, wanted == null ? "" : " at or before " + wanted),
+          "is the backup folder mounted, and is its variable right?"));
+    }
+
+    private static List<Path> list(Path folder, String what) {
+      try (var files = Files.list(folder)) {
+        return files.toList();
+      } catch (NoSuchFileException e) {
+        throw new Failure(BAD_BACKUP, "no backup %s: there is no folder %s".formatted(what, folder),
+            "is the backup folder mounted, and is its variable right?");
+      } catch (IOException e) {
+        throw new Failure(BAD_BACKUP, "cannot list %s: %s".formatted(folder, e.getMessage()), "check its mode and owner");
+      }
+    }
+
+    private static Optional<Backup> backup(Path file, Set<String> components, Set<String> types) {
+      var match = NAME.matcher(file.getFileName().toString());
+      if (!match.matches() || !components.contains(match.group("component")) || !types.contains(match.group("type"))) {
+        return Optional.empty();
+      }
+      var name = match.group("component") + "_" + match.group("stamp");
+      return Optional.of(new Backup(file, name, time(match.group("stamp"))));
+    }
+
+    private static Backup existing(Backup backup) {
+      if (!Files.isRegularFile(backup.file())) {
+        throw new Failure(BAD_BACKUP, "there is no file " + backup.file(), "check the path given with --backup");
+      }
+      return backup;
+    }
+
+    private static LocalDateTime time(String wanted) {
+      var stamp = Pattern.compile("\\d{8}_\\d\\dh\\d\\dm\\d\\ds").matcher(wanted);
+      try {
+        return LocalDateTime.parse(stamp.find() ? stamp.group() : wanted, STAMP);
+      } catch (DateTimeParseException e) {
+        throw new Failure(USAGE, "'%s' is no restore point".formatted(wanted),
+            "name one like 20261122_12h00m56s, cassandra_20261122_12h00m56s or the path of an archive");
+      }
+    }
+  }
+
+  // --- end shared: BackupSet ---
+
+  // --- shared: Archive (identical in every script that has it; a test holds them equal) ---
+  /** One member of an archive; {@code offset} is that of its bytes in a plain tar, -1 where they are not in one piece. */
+  record Entry(String name, boolean folder, boolean file, long size, long offset, Object header) {}
+
+  /** Reads .tar and .zip (also AES-encrypted) alike, without unpacking them to disk. */
+  static final class Archive implements Closeable {
+    final Path path;
+    private final FileChannel channel;
+    private final ZipFile zip;
+
+    Archive(Path path, Optional<String> password) {
+      this.path = path;
+      try {
+        this.channel = FileChannel.open(path);
+        this.zip = path.toString().endsWith(".zip")
+            ? new ZipFile(path.toFile(), password.map(String::toCharArray).orElse(null)) : null;
+        if (zip != null && zip.isEncrypted() && password.isEmpty()) {
+          throw new Failure(AUTHENTICATION, path + " is encrypted", "set BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
+        }
+      } catch (IOException e) {
+        throw broken(e.getMessage(), e);
+      }
+    }
+
+    /** All members in file order; proves that the archive is complete and that no name leads out of its folder. */
+    void index(Consumer<Entry> visitor) {
+      try {
+        if (zip != null) {
+          indexZip(visitor);
+        } else {
+          indexTar(visitor);
+        }
+      } catch (IOException e) {
+        throw broken(e.getMessage(), e);
+      }
+    }
+
+    private void indexTar(Consumer<Entry> visitor) throws IOException {
+      var end = 0L;
+      try (var tar = new TarArchiveInputStream(new BufferedInputStream(Files.newInputStream(path), 1 << 16), "UTF-8")) {
+        for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
+          var plain = header.isFile() && !header.isSparse();
+          var offset = tar.getBytesRead();
+          visitor.accept(new Entry(safe(header.getName()), header.isDirectory(), plain, header.getSize(), offset, header));
+          end = offset + (header.isFile() ? (header.getSize() + 511) / 512 * 512 : 0);
+        }
+      }
+      // A tar cut between two members still lists without an error; only the closing block of zeros proves its end.
+      if (end == 0 || channel.size() < end + 512) {
+        throw broken("it is cut short", null);
+      }
+    }
+
+    private void indexZip(Consumer<Entry> visitor) throws IOException {
+      for (var header : zip.getFileHeaders()) {
+        visitor.accept(new Entry(safe(header.getFileName()), header.isDirectory(), !header.isDirectory(),
+            header.getUncompressedSize(), -1, header));
+      }
+    }
+
+    /** The bytes of one member; several may be read side by side, each by one thread. */
+    InputStream open(Entry entry) throws IOException {
+      if (zip == null) {
+        var member = Channels.newInputStream(FileChannel.open(path).position(entry.offset()));
+        return BoundedInputStream.builder().setInputStream(member).setMaxCount(entry.size()).get();
+      }
+      synchronized (zip) {
+        try {
+          return zip.getInputStream((FileHeader) entry.header());
+        } catch (ZipException e) {
+          if (e.getType() == ZipException.Type.WRONG_PASSWORD) {
+            throw new Failure(AUTHENTICATION, "wrong password for " + path, "check BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
+          }
+          throw e;
+        }
+      }
+    }
+
+    /** Writes one member to a file; in a plain tar the kernel copies. */
+    void copy(Entry entry, Path target) throws IOException {
+      if (zip != null) {
+        try (var in = open(entry)) {
+          Files.copy(in, target);
+        }
+        return;
+      }
+      try (var out = FileChannel.open(target, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+        for (var done = 0L; done < entry.size(); ) {
+          var copied = channel.transferTo(entry.offset() + done, entry.size() - done, out);
+          if (copied <= 0) {
+            throw new EOFException(path + " ended inside " + entry.name());
+          }
+          done += copied;
+        }
+      }
+    }
+
+    private String safe(String name) {
+      var path = name.endsWith("/") ? name.substring(0, name.length() - 1) : name;
+      var parts = List.of(path.replaceFirst("^\\./", "").split("/", -1));
+      if (name.startsWith("/") || name.indexOf('\0') >= 0 || parts.contains("..") || parts.contains("") && parts.size() > 1) {
+        throw broken("its entry '%s' leads out of the backup's folder".formatted(name), null);
+      }
+      return path.replaceFirst("^\\./", "");
+    }
+
+    Failure broken(String why, Throwable cause) {
+      return new Failure(BAD_BACKUP, "%s is no usable backup: %s".formatted(path, why), "nothing was changed; choose another with --backup", cause);
+    }
+
+    @Override
+    public void close() throws IOException {
+      channel.close();
+      if (zip != null) {
+        zip.close();
+      }
+    }
+  }
+
+  // --- end shared: Archive ---
+
+  // --- shared: Console (identical in every script that has it; a test holds them equal) ---
+  /** What the administrator sees: steps and progress on stderr, the result on stdout; and what all scripts may be told. */
+  @Command(
+      exitCodeListHeading = "%nExit codes:%n",
+      exitCodeList = {
+        "0:done", "1:unexpected error", "2:wrong usage or settings", "10:backup missing or invalid",
+        "11:target unreachable", "12:authentication", "13:target not in a safe state", "14:only a part was done",
+        "15:verification failed", "16:declined, nothing changed", "130:interrupted"
+      })
+  static final class Console {
+    @Option(names = "--yes", defaultValue = "${env:ASSUME_YES:-false}", fallbackValue = "true",
+        description = "do not ask before overwriting (ASSUME_YES)")
+    boolean yes;
+
+    @Option(names = "--dry-run", description = "do every check, print the plan, change nothing")
+    boolean dryRun;
+
+    @Option(names = "--force", description = "go on although TheHive or another client is connected")
+    boolean force;
+
+    @Option(names = "--verbose", description = "show traces and the libraries' warnings")
+    boolean verbose;
+
+    private final boolean terminal = System.console() != null;
+    private ProgressBar bar;
+
+    synchronized void step(String text, Object... values) {
+      System.err.println((bar != null && terminal ? "\r\033[K" : "") + text.formatted(values));
+    }
+
+    void warn(String text, Object... values) {
+      step("warning: " + text, values);
+    }
+
+    /** Shows what went wrong and what to do about it; the exit code for it. */
+    synchronized int error(String about, Failure failure) {
+      step("%s", "error: " + (about.isEmpty() ? "" : about + ": ") + failure.getMessage());
+      if (failure.hint != null) {
+        step("%s", "hint: " + failure.hint);
+      }
+      if (verbose) {
+        failure.printStackTrace();
+      }
+      return failure.code;
+    }
+
+    /** Shows the plan; then the name of what will be overwritten is to be typed, unless --yes answered already. */
+    void confirm(List<String> plan, String name) {
+      plan.forEach(line -> step("%s", line));
+      if (dryRun || yes) {
+        return;
+      }
+      if (!terminal) {
+        throw new Failure(DECLINED, "not confirmed: there is no terminal to ask on, nothing was changed",
+            "add --yes or set ASSUME_YES=true");
+      }
+      if (!name.equals(System.console().readLine("%nType %s to overwrite it: ", name))) {
+        throw new Failure(DECLINED, "not confirmed, nothing was changed", null);
+      }
+    }
+
+    /** A bar on a terminal, a line every five seconds elsewhere, until closed; bytes as counted by the work itself. */
+    Closeable progress(String task, long total, LongSupplier done, Supplier<String> state) {
+      var builder = new ProgressBarBuilder().setTaskName(task).setInitialMax(total).setUnit(" MB", 1_000_000).showSpeed()
+          .setStyle(ProgressBarStyle.ASCII).setUpdateIntervalMillis(terminal ? 200 : 5_000).clearDisplayOnFinish();
+      builder.setConsumer(terminal
+          ? new ConsoleProgressBarConsumer(System.err)
+          : new DelegatingProgressBarConsumer(line -> step("%s", line.strip()), 160));
+      bar = builder.build();
+      var clock = Executors.newSingleThreadScheduledExecutor(Console::daemon);
+      clock.scheduleAtFixedRate(() -> bar.stepTo(done.getAsLong()).setExtraMessage(state.get()), 0, 200, TimeUnit.MILLISECONDS);
+      return () -> {
+        clock.shutdownNow();
+        bar.close();
+        bar = null;
+      };
+    }
+
+    static Thread daemon(Runnable work) {
+      var thread = new Thread(work);
+      thread.setDaemon(true);
+      return thread;
+    }
+
+    static String size(long bytes) {
+      return bytes < 1_000_000 ? (bytes + 999) / 1000 + " kB"
+          : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB" : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
+    }
+  }
+
+  // --- end shared: Console ---
+
+  // --- shared: Report (identical in every script that has it; a test holds them equal) ---
+  /**
+   * The lock, the marker of an unfinished restore and the report, all beside the archives. The marker stands from the
+   * first change to the success; while it stands, TheHive must not be started.
+   */
+  static final class Report implements Closeable {
+    static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
+    private final Path folder;
+    private final String script;
+    private final Path marker;
+    private final FileChannel lock;
+    private final Instant started = Instant.now();
+
+    Report(Path folder, String script, boolean dryRun) {
+      this.folder = folder;
+      this.script = script;
+      this.marker = folder.resolve(script + ".unfinished");
+      this.lock = dryRun && !Files.isWritable(folder) ? null : lock(folder.resolve("." + script + ".lock"));
+    }
+
+    private static FileChannel lock(Path file) {
+      try {
+        var lock = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        if (lock.tryLock() == null) {
+          throw new Failure(UNSAFE, "another restore is running: %s is locked".formatted(file), "wait for its end");
+        }
+        return lock;
+      } catch (IOException e) {
+        throw new Failure(UNSAFE, "cannot write to %s: %s".formatted(file.getParent(), Failure.of(e).getMessage()),
+            "lock, marker and report are kept beside the archives: is the folder there and writable?");
+      }
+    }
+
+    /** What an interrupted run left for this one; empty when there was none. */
+    JsonNode unfinished() {
+      try {
+        return Files.exists(marker) ? JSON.readTree(marker.toFile()) : JSON.createObjectNode();
+      } catch (IOException e) {
+        throw new Failure(UNSAFE, "cannot read %s: %s".formatted(marker, e.getMessage()), "remove it if no restore is unfinished");
+      }
+    }
+
+    /** Marks parts as unfinished: to be called before the first change. Safe on disk when it returns. */
+    synchronized void begin(Set<String> parts) throws IOException {
+      var open = new TreeSet<>(parts);
+      unfinished().path("unfinished").forEach(part -> open.add(part.asText()));
+      remember("unfinished", open);
+    }
+
+    /** Adds to the marker what a run after this one would need to know. */
+    synchronized void remember(String name, Object value) throws IOException {
+      write(marker, ((ObjectNode) unfinished()).set(name, JSON.valueToTree(value)));
+    }
+
+    /** Writes the report, and takes finished parts from the marker; the marker goes with the last. */
+    synchronized Path end(int code, Set<String> finished, Map<String, ?> what) throws IOException {
+      var report = JSON.createObjectNode().put("script", script).put("started", started.toString())
+          .put("seconds", Duration.between(started, Instant.now()).toMillis() / 1000.0).put("exit", code);
+      what.forEach((name, value) -> report.set(name, JSON.valueToTree(value)));
+      var file = folder.resolve(script + "_" + BackupSet.STAMP.format(LocalDateTime.now()) + ".json");
+      write(file, report);
+      var open = new TreeSet<String>();
+      unfinished().path("unfinished").forEach(part -> open.add(part.asText()));
+      open.removeAll(finished);
+      if (open.isEmpty()) {
+        Files.deleteIfExists(marker);
+      } else {
+        remember("unfinished", open);
+      }
+      return file;
+    }
+
+    private static void write(Path file, Object what) throws IOException {
+      var temporary = file.resolveSibling(file.getFileName() + ".tmp");
+      try (var out = FileChannel.open(temporary, StandardOpenOption.CREATE, StandardOpenOption.WRITE,
+          StandardOpenOption.TRUNCATE_EXISTING)) {
+        out.write(ByteBuffer.wrap(JSON.writeValueAsBytes(what)));
+        out.force(true);
+      }
+      Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
+    }
+
+    @Override
+    public void close() throws IOException {
+      if (lock != null) {
+        lock.close();
+      }
+    }
+  }
+
+  // --- end shared: Report ---
+}
