@@ -13,6 +13,7 @@
 import com.datastax.oss.driver.api.core.CqlSession;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.net.ConnectException;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -175,7 +176,12 @@ class Graph {
     void refresh() throws IOException, InterruptedException {
       var uri = elasticsearch.resolve("/" + index + "_global/_refresh");
       var request = HttpRequest.newBuilder(uri).POST(HttpRequest.BodyPublishers.noBody()).build();
-      var response = HttpClient.newHttpClient().send(request, HttpResponse.BodyHandlers.ofString());
+      HttpResponse<String> response;
+      try {
+        response = HttpClient.newHttpClient().send(request, HttpResponse.BodyHandlers.ofString());
+      } catch (ConnectException e) {
+        throw new IOException("cannot reach Elasticsearch at " + elasticsearch); // its own message says nothing
+      }
       if (response.statusCode() != 200) {
         throw new IOException(uri + " answered " + response.statusCode() + ": " + response.body());
       }
