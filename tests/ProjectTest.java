@@ -78,7 +78,7 @@ class ProjectTest {
   }
 
   /** The product and the scripts of the tests; by its name in lower case a file is known to be one. */
-  private static List<Path> runnable() throws IOException {
+  static List<Path> runnable() throws IOException {
     return allSources().stream().filter(file -> file.getFileName().toString().matches("[a-z][\\w-]*[.]java")).toList();
   }
 

@@ -20,7 +20,7 @@ class SharedBlocksTest {
   @Test
   void sharedBlocksAreTheSameInEveryScript() throws IOException {
     var byName = new TreeMap<String, Map<String, Path>>();
-    for (var script : ProjectTest.scripts()) {
+    for (var script : ProjectTest.runnable()) {
       blocks(script, Files.readAllLines(script))
           .forEach((name, text) -> byName.computeIfAbsent(name, n -> new TreeMap<>()).put(text, script));
     }

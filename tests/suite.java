@@ -18,6 +18,7 @@
 //SOURCES DataTest.java
 //SOURCES JBangTest.java
 //SOURCES ProjectTest.java
+//SOURCES ServersTest.java
 //SOURCES SharedBlocksTest.java
 
 import static java.util.stream.Collectors.joining;

@@ -178,14 +178,23 @@ class Elasticsearch8 implements Callable<Integer> {
   }
 
   private boolean serves(String host, int nodes) throws InterruptedException {
-    var uri = "http://%s:%d/_cluster/health?timeout=1s&wait_for_nodes=ge(%d)".formatted(host, httpPort, nodes);
-    var request = HttpRequest.newBuilder(URI.create(uri)).timeout(Duration.ofSeconds(5)).build();
+    var health = "http://%s:%d/_cluster/health?timeout=1s".formatted(host, httpPort);
+    var settled = "&wait_for_events=languid&wait_for_no_initializing_shards=true";
+    var uri = URI.create(health + settled + "&wait_for_nodes=ge(%d)".formatted(nodes));
     try {
+      var request = HttpRequest.newBuilder(uri).timeout(Duration.ofSeconds(5)).build();
       var response = http.send(request, HttpResponse.BodyHandlers.ofString());
-      return response.statusCode() == 200 && response.body().contains("\"timed_out\":false");
+      return response.statusCode() == 200 && isSettled(response.body());
     } catch (IOException e) {
       return false;
     }
+  }
+
+  /** Not red; or red for good, since it has looked for its shards and some are not there. */
+  private static boolean isSettled(String health) {
+    var red = health.contains("\"status\":\"red\"");
+    var looked = health.contains("\"number_of_in_flight_fetch\":0,") && !health.contains("\"unassigned_shards\":0,");
+    return health.contains("\"timed_out\":false") && (!red || looked);
   }
 
   private static Map<String, String> parse(String[] settings) {
