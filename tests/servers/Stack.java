@@ -136,7 +136,8 @@ final class Stack {
     try (var folders = Files.newDirectoryStream(temporary, FOLDER + "*")) {
       for (var folder : folders) {
         var pid = Long.parseLong(folder.getFileName().toString().substring(FOLDER.length()));
-        if (ProcessHandle.of(pid).isEmpty() || pid == ProcessHandle.current().pid()) {
+        var isLeft = ProcessHandle.of(pid).isEmpty() || pid == ProcessHandle.current().pid();
+        if (isLeft && Files.isWritable(folder)) {
           delete(folder);
         }
       }
