@@ -16,7 +16,7 @@
 //DEPS commons-codec:commons-codec:1.23.0
 //DEPS org.yaml:snakeyaml:2.7
 //DEPS ch.qos.logback:logback-core:1.2.13
-//COMPILE_OPTIONS -encoding UTF-8
+//COMPILE_OPTIONS -encoding UTF-8 -Xlint:deprecation
 //JAVA_OPTIONS -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1
 // Cassandra's classes and netty reach into the JDK; without the last three a newer JDK warns about it.
 //JAVA_OPTIONS --add-opens=java.base/java.io=ALL-UNNAMED --add-opens=java.base/java.nio=ALL-UNNAMED
@@ -35,6 +35,7 @@ import com.datastax.oss.driver.api.core.CqlIdentifier;
 import com.datastax.oss.driver.api.core.CqlSession;
 import com.datastax.oss.driver.api.core.CqlSessionBuilder;
 import com.datastax.oss.driver.api.core.DriverException;
+import com.datastax.oss.driver.api.core.DriverTimeoutException;
 import com.datastax.oss.driver.api.core.auth.AuthenticationException;
 import com.datastax.oss.driver.api.core.config.DefaultDriverOption;
 import com.datastax.oss.driver.api.core.config.DriverConfigLoader;
@@ -44,10 +45,12 @@ import com.datastax.oss.driver.api.core.metadata.Node;
 import com.datastax.oss.driver.api.core.metadata.TokenMap;
 import com.datastax.oss.driver.api.core.metadata.schema.TableMetadata;
 import com.datastax.oss.driver.api.core.servererrors.InvalidQueryException;
+import com.datastax.oss.driver.api.core.servererrors.UnauthorizedException;
 import com.datastax.oss.driver.api.core.session.ProgrammaticArguments;
 import com.datastax.oss.driver.internal.core.context.DefaultDriverContext;
 import com.datastax.oss.driver.internal.core.context.StartupOptionsBuilder;
 import com.datastax.oss.driver.internal.core.loadbalancing.BasicLoadBalancingPolicy;
+import com.datastax.oss.driver.internal.core.util.concurrent.CompletableFutures;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.json.JsonReadFeature;
 import com.fasterxml.jackson.core.type.TypeReference;
@@ -79,6 +82,7 @@ import java.security.GeneralSecurityException;
 import java.security.KeyStore;
 import java.security.cert.Certificate;
 import java.security.cert.CertificateFactory;
+import java.text.DecimalFormat;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDateTime;
@@ -163,7 +167,6 @@ import org.elasticsearch.client.Request;
 import org.elasticsearch.client.ResponseException;
 import org.elasticsearch.client.RestClient;
 import org.slf4j.LoggerFactory;
-import picocli.CommandLine;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -171,6 +174,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine;
 
 /**
  * Step 2 of "Restore a hot backup on a cluster": brings back the Cassandra keyspace and the Elasticsearch index, side by
@@ -246,8 +250,14 @@ class RestoreCassandraEs implements Callable<Integer> {
   /** The halves to be restored, in the order of the documented procedure. */
   private Halves halves() {
     var password = Settings.secret("BACKUP_PASSWORD");
-    var both = List.of(new Cassandra(cassandra, password, console), new Elasticsearch(elasticsearch, console));
-    return new Halves(both.stream().filter(half -> only == null || half.name() == only).toList());
+    var list = new ArrayList<Half>();
+    if (only != HalfName.ELASTICSEARCH) {
+      list.add(new Cassandra(cassandra, Connection.fromEnvironment(), password, console));
+    }
+    if (only != HalfName.CASSANDRA) {
+      list.add(new Elasticsearch(elasticsearch, Credentials.fromEnvironment(), console));
+    }
+    return new Halves(list);
   }
 
   private void nameBackups(Halves halves) {
@@ -466,7 +476,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     }
   }
 
-  /** What CASSANDRA_CONNECTION says, in any form that cqlsh or the documentation knows. */
+  /** What CASSANDRA_CONNECTION says, in any form that cqlsh or the documentation knows, and who logs in. */
   record Connection(List<InetSocketAddress> contactPoints, Optional<String> user, Optional<String> password) {
     private static final String FORMS = "set it to a node's address, such as 10.0.0.5, \"10.0.0.5 9042\" or \"10.0.0.5 -u admin\"";
 
@@ -475,6 +485,18 @@ class RestoreCassandraEs implements Callable<Integer> {
       @Parameters(index = "1", arity = "0..1") String portOrUser;
       @Option(names = {"-u", "--username"}) String user;
       @Option(names = {"-p", "--password"}) String password;
+    }
+
+    static Connection fromEnvironment() {
+      var connection = parse(System.getenv("CASSANDRA_CONNECTION"));
+      var user = connection.user().or(() -> Optional.ofNullable(System.getenv("CASSANDRA_USER")));
+      var password = connection.password().or(() -> user.isEmpty() ? Settings.secret("CASSANDRA_PASSWORD")
+          : Settings.secretOrPrompt("CASSANDRA_PASSWORD", "Password of Cassandra's user " + user.get()));
+      if (user.isPresent() != password.isPresent()) {
+        throw new Failure(USAGE, user.isPresent() ? "no password for Cassandra's user " + user.get()
+            : "CASSANDRA_PASSWORD is set, but no user", "set CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE");
+      }
+      return new Connection(connection.contactPoints(), user, password);
     }
 
     static Connection parse(String text) {
@@ -525,6 +547,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     private static final String WORKING = "every node must be up and normal: nodetool status";
 
     private final CassandraOptions options;
+    private final Connection connection;
     private final Optional<String> backupPassword;
     private final Console console;
     private final String clientName = SCRIPT + " " + UUID.randomUUID();
@@ -535,8 +558,9 @@ class RestoreCassandraEs implements Callable<Integer> {
     private CqlSession session;
     private CassandraPlan plan;
 
-    Cassandra(CassandraOptions options, Optional<String> backupPassword, Console console) {
+    Cassandra(CassandraOptions options, Connection connection, Optional<String> backupPassword, Console console) {
       this.options = options;
+      this.connection = connection;
       this.backupPassword = backupPassword;
       this.console = console;
     }
@@ -559,10 +583,17 @@ class RestoreCassandraEs implements Callable<Integer> {
 
     @Override
     public void check(JsonNode unfinished) {
-      var connection = Connection.parse(System.getenv("CASSANDRA_CONNECTION"));
+      try {
+        makePlan(unfinished);
+      } catch (DriverException e) {
+        throw failure(e);
+      }
+    }
+
+    private void makePlan(JsonNode unfinished) {
       archive = new Archive(backup.file(), backupPassword);
       var proof = CompletableFuture.supplyAsync(() -> CassandraBackup.prove(archive, options.keyspace));
-      session = connect(connection);
+      session = connect();
       var nodes = checkNodes();
       checkClients(nodes);
       Streaming.initialise(partitioner(), options.throttle, options.work());
@@ -572,20 +603,13 @@ class RestoreCassandraEs implements Callable<Integer> {
           Collectors.groupingBy(Node::getDatacenter, TreeMap::new, Collectors.counting())));
       var live = describe();
       var same = live.isPresent() && live.get().sameAs(target);
-      var authorisation = checkRights(connection, same);
+      var authorisation = checkRights(same);
       checkDisk(contents.bytes());
       plan = new CassandraPlan(contents, target, same, live.isPresent(), nodes, version(nodes), authorisation,
           authorisation ? grants(unfinished) : List.of(), encryption(nodes.get(0)), options.work());
     }
 
-    private CqlSession connect(Connection connection) {
-      var user = connection.user().or(() -> Optional.ofNullable(System.getenv("CASSANDRA_USER")));
-      var password = connection.password().or(() -> user.isEmpty() ? Settings.secret("CASSANDRA_PASSWORD")
-          : Settings.secretOrPrompt("CASSANDRA_PASSWORD", "Password of Cassandra's user " + user.get()));
-      if (user.isPresent() != password.isPresent()) {
-        throw new Failure(USAGE, user.isPresent() ? "no password for Cassandra's user " + user.get()
-            : "CASSANDRA_PASSWORD is set, but no user", "set CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE");
-      }
+    private CqlSession connect() {
       // No debouncing, no agreement wait after each statement, no quiet period at the end: each would cost seconds.
       var config = DriverConfigLoader.programmaticBuilder()
           .withDuration(DefaultDriverOption.REQUEST_TIMEOUT, Duration.ofMinutes(2))
@@ -600,25 +624,33 @@ class RestoreCassandraEs implements Callable<Integer> {
           .build();
       var builder = new NamedSessionBuilder(clientName).withConfigLoader(config);
       connection.contactPoints().forEach(builder::addContactPoint);
-      user.ifPresent(name -> builder.withAuthCredentials(name, password.get()));
+      connection.user().ifPresent(name -> builder.withAuthCredentials(name, connection.password().get()));
       if (options.ca != null) {
         builder.withSslContext(Tls.context(options.ca, options.certificate, options.key));
       }
       try {
         return builder.build();
       } catch (AllNodesFailedException e) {
-        throw cannotConnect(connection, user, e);
+        throw cannotConnect(e);
       } catch (IllegalArgumentException e) {
         throw new Failure(UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(connection.named(), e.getMessage()),
             "check CASSANDRA_CONNECTION");
       }
     }
 
-    private static Failure cannotConnect(Connection connection, Optional<String> user, AllNodesFailedException failed) {
+    private static Failure failure(DriverException thrown) {
+      if (thrown instanceof UnauthorizedException) {
+        return new Failure(AUTHENTICATION, "Cassandra: " + thrown.getMessage(), "log in as a superuser", thrown);
+      }
+      var code = thrown instanceof AllNodesFailedException || thrown instanceof DriverTimeoutException ? UNREACHABLE : UNSAFE;
+      return new Failure(code, "Cassandra: " + thrown.getMessage(), WORKING, thrown);
+    }
+
+    private Failure cannotConnect(AllNodesFailedException failed) {
       var errors = failed.getAllErrors().values().stream().flatMap(List::stream).toList();
       if (errors.stream().anyMatch(AuthenticationException.class::isInstance)) {
         return new Failure(AUTHENTICATION, "Cassandra at %s refuses %s".formatted(connection.named(),
-            user.map(name -> "the log-in of " + name).orElse("a connection without log-in")),
+            connection.user().map(name -> "the log-in of " + name).orElse("a connection without log-in")),
             "check CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE", failed);
       }
       Throwable cause = errors.isEmpty() ? failed : errors.get(0);
@@ -700,8 +732,8 @@ class RestoreCassandraEs implements Callable<Integer> {
     }
 
     /** Whether authorisation is on; if so the role logged in must have every right that the restore will need. */
-    private boolean checkRights(Connection connection, boolean same) {
-      var user = connection.user().or(() -> Optional.ofNullable(System.getenv("CASSANDRA_USER")));
+    private boolean checkRights(boolean same) {
+      var user = connection.user();
       if (user.isEmpty()) {
         return false;
       }
@@ -830,6 +862,8 @@ class RestoreCassandraEs implements Callable<Integer> {
         }
         streamTables(workers, folders);
         grant();
+      } catch (DriverException e) {
+        throw failure(e);
       } finally {
         workers.shutdownNow();
       }
@@ -839,7 +873,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       console.step("Truncating %d tables of %s", plan.contents().tables().size(), options.keyspace);
       plan.contents().tables().stream()
           .map(table -> session.executeAsync("TRUNCATE %s.%s".formatted(quoted(options.keyspace), quoted(table.name()))))
-          .toList().forEach(answer -> answer.toCompletableFuture().join());
+          .toList().forEach(CompletableFutures::getUninterruptibly);
     }
 
     private void dropKeyspace() throws InterruptedException {
@@ -1194,8 +1228,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     /** A CQL map of text, which is JSON but for its quotes; the strategy's class by its short name. */
     static Map<String, String> replication(String map) {
       try {
-        var replication = new TreeMap<String, String>();
-        MAP.readTree(map).fields().forEachRemaining(entry -> replication.put(entry.getKey(), entry.getValue().asText()));
+        var replication = MAP.readValue(map, new TypeReference<TreeMap<String, String>>() {});
         replication.computeIfPresent("class", (key, name) -> name.substring(name.lastIndexOf('.') + 1));
         if (replication.containsKey("class")) {
           return replication;
@@ -1511,8 +1544,10 @@ class RestoreCassandraEs implements Callable<Integer> {
   static final class Elasticsearch implements Half {
     private static final String RATE = "indices.recovery.max_bytes_per_sec";
     private static final Duration STALLED = Duration.ofMinutes(5);
+    private static final Duration UNREACHABLE_FOR = Duration.ofMinutes(1);
 
     private final ElasticsearchOptions options;
+    private final Credentials credentials;
     private final Console console;
     private Backup backup;
     private ElasticsearchApi api;
@@ -1523,8 +1558,9 @@ class RestoreCassandraEs implements Callable<Integer> {
     private volatile String stage = "waiting";
     private long documents = -1;
 
-    Elasticsearch(ElasticsearchOptions options, Console console) {
+    Elasticsearch(ElasticsearchOptions options, Credentials credentials, Console console) {
       this.options = options;
+      this.credentials = credentials;
       this.console = console;
     }
 
@@ -1546,7 +1582,7 @@ class RestoreCassandraEs implements Callable<Integer> {
 
     @Override
     public void check(JsonNode unfinished) throws IOException {
-      api = new ElasticsearchApi(options);
+      api = new ElasticsearchApi(options, credentials);
       var nodes = api.get("/_nodes/_all/settings");
       var versions = new TreeSet<String>();
       var dataNodes = 0;
@@ -1558,7 +1594,6 @@ class RestoreCassandraEs implements Callable<Integer> {
         dataNodes += data ? 1 : 0;
         repositoryNodes += data || roles.contains("master") || roles.contains("cluster_manager") ? 1 : 0;
       }
-      checkHealth();
       checkRepository(repositoryNodes);
       var snapshot = checkSnapshot(versions.first());
       checkRights();
@@ -1575,13 +1610,6 @@ class RestoreCassandraEs implements Callable<Integer> {
       rateBefore = unfinished.path("rateBefore").asText(null);
       plan = new ElasticsearchPlan(String.join(" and ", versions), dataNodes, bytes, snapshot.path("shards").path("total").asInt(),
           recoveryRate(), live, complete, temporary, Set.copyOf(indices));
-    }
-
-    private void checkHealth() throws IOException {
-      var health = api.get("/_cluster/health");
-      if (health.path("timed_out").asBoolean() || health.path("number_of_pending_tasks").asInt() > 1000) {
-        throw new Failure(UNSAFE, "Elasticsearch's cluster is not stable: " + health, "wait until GET /_cluster/health settles");
-      }
     }
 
     private void checkRepository(int nodes) throws IOException {
@@ -1621,12 +1649,12 @@ class RestoreCassandraEs implements Callable<Integer> {
       return snapshot;
     }
 
-    /** A snapshot can go to the same or a later version, within one major version; OpenSearch 1 and 2 count as Elasticsearch 7.10. */
+    /** A snapshot can go to the same or a later version, of this or the next major; OpenSearch 1 and 2 count as Elasticsearch 7.10. */
     static boolean restorable(String snapshot, String cluster, boolean openSearch) {
       var from = majorMinor(snapshot);
       var to = majorMinor(cluster);
       if (openSearch && from[0] >= 6) {
-        return to[0] <= 2 && from[0] <= 7 && (from[0] < 7 || from[1] <= 10);
+        return to[0] <= 2 && (from[0] == 6 || from[0] == 7 && from[1] <= 10);
       }
       return (from[0] < to[0] || from[0] == to[0] && from[1] <= to[1]) && from[0] >= to[0] - 1;
     }
@@ -1815,39 +1843,47 @@ class RestoreCassandraEs implements Callable<Integer> {
       }
     }
 
-    /** Waits until every primary of the index is started; a shard that failed or makes no progress is an error. */
+    /** Waits until every primary of the index is started; a shard that failed, or no progress for long, is an error. */
     private void follow(String index) throws Exception {
-      var before = -1L;
-      var progress = Instant.now();
-      while (true) {
-        var shards = api.get("/_cat/shards/%s?format=json&h=shard,prirep,state,unassigned.reason,unassigned.details".formatted(index));
-        var primaries = 0;
-        var started = 0;
-        for (var shard : shards) {
-          if (!shard.path("prirep").asText().equals("p")) {
-            continue;
-          }
-          primaries++;
-          started += shard.path("state").asText().matches("STARTED|RELOCATING") ? 1 : 0;
-          if (shard.path("unassigned.reason").asText().equals("ALLOCATION_FAILED")) {
-            throw new Failure(PARTIAL, "shard %s of %s failed: %s".formatted(shard.path("shard").asText(), index,
-                shard.path("unassigned.details").asText()), options.inPlace ? null : "the live index was not touched");
-          }
-        }
-        if (primaries > 0 && started == primaries) {
-          return;
-        }
-        var now = recoveredBytes(index);
-        if (!stage.equals("replacing")) {
-          recovered = now;
-        }
-        progress = now + started > before ? Instant.now() : progress;
-        before = Math.max(before, now + started);
-        if (Instant.now().isAfter(progress.plus(STALLED))) {
-          throw new Failure(PARTIAL, "%s makes no progress: %s".formatted(index, explanation(index)), "see GET /_cluster/allocation/explain");
-        }
-        Thread.sleep(200);
+      if (!await(() -> primariesStarted(index), () -> recoveredBytes(index), STALLED)) {
+        throw new Failure(PARTIAL, "%s makes no progress: %s".formatted(index, explanation(index)), "see GET /_cluster/allocation/explain");
       }
+    }
+
+    private interface Question<T> {
+      T ask() throws IOException;
+    }
+
+    /** Asks until the answer is yes; false when the figure stood still for too long. A node that restarts is asked again. */
+    private boolean await(Question<Boolean> done, Question<Long> figure, Duration limit) throws Exception {
+      var before = -1L;
+      for (var moved = Instant.now(); Instant.now().isBefore(moved.plus(limit)); Thread.sleep(200)) {
+        try {
+          if (done.ask()) {
+            return true;
+          }
+          var now = figure.ask();
+          moved = now == before ? moved : Instant.now();
+          before = now;
+        } catch (Failure e) {
+          if (e.code != UNREACHABLE || Instant.now().isAfter(moved.plus(UNREACHABLE_FOR))) {
+            throw e;
+          }
+        }
+      }
+      return false;
+    }
+
+    private boolean primariesStarted(String index) throws IOException {
+      var started = true;
+      for (var shard : api.get("/_cat/shards/%s?format=json&h=shard,prirep,state,unassigned.reason,unassigned.details".formatted(index))) {
+        if (shard.path("unassigned.reason").asText().equals("ALLOCATION_FAILED")) {
+          throw new Failure(PARTIAL, "shard %s of %s failed: %s".formatted(shard.path("shard").asText(), index,
+              shard.path("unassigned.details").asText()), options.inPlace ? "run the same command again" : "the live index was not touched");
+        }
+        started &= !shard.path("prirep").asText().equals("p") || shard.path("state").asText().matches("STARTED|RELOCATING");
+      }
+      return started;
     }
 
     private long recoveredBytes(String index) throws IOException {
@@ -1855,6 +1891,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       for (var shard : api.get("/%s/_recovery".formatted(index)).path(index).path("shards")) {
         bytes += shard.path("index").path("size").path("recovered_in_bytes").asLong();
       }
+      recovered = Math.max(recovered, bytes);
       return bytes;
     }
 
@@ -1882,25 +1919,18 @@ class RestoreCassandraEs implements Callable<Integer> {
       stage = "waiting for replicas";
       var settings = api.get("/%s/_settings?flat_settings=true".formatted(INDEX)).path(INDEX).path("settings");
       var wanted = settings.path("index.number_of_replicas").asInt() < plan.dataNodes() ? "green" : "yellow";
-      var progress = Instant.now();
-      var before = -1L;
-      while (true) {
-        var health = api.get("/_cluster/health/" + INDEX);
-        if (health.path("status").asText().equals("green") || health.path("status").asText().equals(wanted)) {
-          return;
-        }
-        var now = recoveredBytes(INDEX) + health.path("active_shards").asInt();
-        progress = now > before ? Instant.now() : progress;
-        before = Math.max(before, now);
-        if (Instant.now().isAfter(progress.plusSeconds(60))) {
-          if (health.path("status").asText().equals("red")) {
-            throw new Failure(PARTIAL, "%s is red: %s".formatted(INDEX, explanation(INDEX)), "see GET /_cluster/allocation/explain");
-          }
-          console.warn("%s is complete but stays %s: not all replicas are allocated", INDEX, health.path("status").asText());
-          return;
-        }
-        Thread.sleep(200);
+      var healthy = await(() -> List.of("green", wanted).contains(status()),
+          () -> recoveredBytes(INDEX) + api.get("/_cluster/health/" + INDEX).path("active_shards").asInt(), Duration.ofMinutes(1));
+      if (!healthy && status().equals("red")) {
+        throw new Failure(PARTIAL, "%s is red: %s".formatted(INDEX, explanation(INDEX)), "see GET /_cluster/allocation/explain");
       }
+      if (!healthy) {
+        console.warn("%s is complete but stays %s: not all replicas are allocated", INDEX, status());
+      }
+    }
+
+    private String status() throws IOException {
+      return api.get("/_cluster/health/" + INDEX).path("status").asText();
     }
 
     private void removeLeftovers() throws IOException {
@@ -1948,25 +1978,37 @@ class RestoreCassandraEs implements Callable<Integer> {
     }
   }
 
+  /** Who logs in to Elasticsearch, as a value of the header Authorization. */
+  record Credentials(Optional<String> header) {
+    static Credentials fromEnvironment() {
+      var user = Optional.ofNullable(System.getenv("ELASTICSEARCH_USER"));
+      var key = Settings.secret("ELASTICSEARCH_API_KEY");
+      if (user.isEmpty() || key.isPresent()) {
+        return new Credentials(key.map(value -> "ApiKey " + value));
+      }
+      var password = Settings.secretOrPrompt("ELASTICSEARCH_PASSWORD", "Password of Elasticsearch's user " + user.get())
+          .orElseThrow(() -> new Failure(USAGE, "no password for Elasticsearch's user " + user.get(),
+              "set ELASTICSEARCH_PASSWORD or ELASTICSEARCH_PASSWORD_FILE"));
+      var pair = (user.get() + ":" + password).getBytes(StandardCharsets.UTF_8);
+      return new Credentials(Optional.of("Basic " + Base64.getEncoder().encodeToString(pair)));
+    }
+
+    @Override
+    public String toString() {
+      return "Credentials";
+    }
+  }
+
   /** Elasticsearch's REST API (OpenSearch's too), answers as JSON, errors as failures. */
   static final class ElasticsearchApi implements Closeable {
     private final RestClient client;
     private final String named;
 
-    ElasticsearchApi(ElasticsearchOptions options) {
+    ElasticsearchApi(ElasticsearchOptions options, Credentials credentials) {
       var hosts = options.urls.stream().map(ElasticsearchApi::host).toArray(HttpHost[]::new);
       named = String.join(", ", Stream.of(hosts).map(HttpHost::toURI).toList());
-      var user = Optional.ofNullable(System.getenv("ELASTICSEARCH_USER"));
-      var key = Settings.secret("ELASTICSEARCH_API_KEY");
-      var password = user.flatMap(name -> Settings.secretOrPrompt("ELASTICSEARCH_PASSWORD", "Password of Elasticsearch's user " + name));
-      if (user.isPresent() && password.isEmpty()) {
-        throw new Failure(USAGE, "no password for Elasticsearch's user " + user.get(),
-            "set ELASTICSEARCH_PASSWORD or ELASTICSEARCH_PASSWORD_FILE");
-      }
       var builder = RestClient.builder(hosts);
-      var authorisation = key.map(value -> "ApiKey " + value).or(() -> user.map(name -> "Basic " + Base64.getEncoder()
-          .encodeToString((name + ":" + password.get()).getBytes(StandardCharsets.UTF_8))));
-      authorisation.ifPresent(value -> builder.setDefaultHeaders(new Header[] {new BasicHeader("Authorization", value)}));
+      credentials.header().ifPresent(value -> builder.setDefaultHeaders(new Header[] {new BasicHeader("Authorization", value)}));
       if (options.ca != null) {
         builder.setHttpClientConfigCallback(http -> http.setSSLContext(Tls.context(options.ca, null, null)));
       }
@@ -2497,14 +2539,14 @@ class RestoreCassandraEs implements Callable<Integer> {
 
     /** A bar on a terminal, a line every five seconds elsewhere, until closed; bytes as counted by the work itself. */
     Closeable progress(String task, long total, LongSupplier done, Supplier<String> state) {
-      var builder = new ProgressBarBuilder().setTaskName(task).setInitialMax(total).setUnit(" MB", 1_000_000).showSpeed()
+      var builder = new ProgressBarBuilder().setTaskName(task).setInitialMax(total).setUnit(" MB", 1_000_000).showSpeed(new DecimalFormat("0.0"))
           .setStyle(ProgressBarStyle.ASCII).setUpdateIntervalMillis(terminal ? 200 : 5_000).clearDisplayOnFinish();
       builder.setConsumer(terminal
           ? new ConsoleProgressBarConsumer(System.err)
           : new DelegatingProgressBarConsumer(line -> step("%s", line.strip()), 160));
       bar = builder.build();
       var clock = Executors.newSingleThreadScheduledExecutor(Console::daemon);
-      clock.scheduleAtFixedRate(() -> bar.stepTo(done.getAsLong()).setExtraMessage(state.get()), 0, 200, TimeUnit.MILLISECONDS);
+      clock.scheduleAtFixedRate(() -> bar.stepTo(done.getAsLong()).setExtraMessage("  " + state.get()), 0, 200, TimeUnit.MILLISECONDS);
       return () -> {
         clock.shutdownNow();
         bar.close();
