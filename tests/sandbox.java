@@ -72,6 +72,7 @@ class Sandbox implements Callable<Integer> {
   private final long started = System.nanoTime();
   private Path archives;
   private GraphData data;
+  private volatile Process running;
 
   public static void main(String... args) {
     var commands = new CommandLine(new Sandbox());
@@ -158,19 +159,14 @@ class Sandbox implements Callable<Integer> {
   }
 
   /** Runs a script in this terminal, with these variables in its environment. */
-  private static void run(Map<String, String> variables, String... arguments) throws IOException {
+  private void run(Map<String, String> variables, String... arguments) throws IOException {
     var builder = new ProcessBuilder(Script.ROOT.resolve("jbang").toString()).directory(Script.ROOT.toFile());
     builder.command().addAll(List.of(arguments));
     builder.environment().putAll(variables);
-    var process = builder.inheritIO().start();
-    try {
-      if (process.waitFor() != 0) {
-        throw new IOException("./jbang " + String.join(" ", arguments) + " ended with exit " + process.exitValue());
-      }
-    } catch (InterruptedException e) {
-      throw new IOException("interrupted", e);
-    } finally {
-      process.destroy();
+    running = builder.inheritIO().start();
+    var code = running.onExit().join().exitValue();
+    if (code != 0) {
+      throw new IOException("./jbang " + String.join(" ", arguments) + " ended with exit " + code);
     }
   }
 
@@ -216,8 +212,10 @@ class Sandbox implements Callable<Integer> {
 
   private static Map<String, String> rows(JsonNode answer) {
     var rows = new LinkedHashMap<String, String>();
-    answer.get("vertices").fields().forEachRemaining(v -> rows.put(v.getKey(), v.getValue().asText()));
-    answer.get("cases").fields().forEachRemaining(c -> rows.put("  cases " + c.getKey(), c.getValue().asText()));
+    answer.get("vertices").properties().forEach(v -> rows.put(v.getKey(), v.getValue().asText()));
+    for (var state : List.of("created", "changed", "added", "damaged", "extra", "spoiled")) {
+      rows.put("  cases " + state, answer.get("cases").path(state).asText("0"));
+    }
     rows.put("full text \"phishing\"", answer.get("phishing").asText());
     rows.put("observables of case 7", "" + answer.get("observablesOfCase7").size());
     rows.put("graph and index agree", answer.get("agree").asBoolean() ? "yes" : "no");
@@ -236,6 +234,10 @@ class Sandbox implements Callable<Integer> {
   }
 
   private void cleanUp() {
+    if (running != null) {
+      running.destroy();
+      running.onExit().join();
+    }
     Stack.closeAll();
     try (var files = Files.walk(archives)) {
       for (var file : files.sorted(Comparator.reverseOrder()).toList()) {
