@@ -8,6 +8,7 @@
 //DEPS org.slf4j:slf4j-nop:1.7.36
 //COMPILE_OPTIONS -encoding UTF-8
 //JAVA_OPTIONS -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1
+//JAVA_OPTIONS -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8 -Dstderr.encoding=UTF-8
 //SOURCES Script.java
 //SOURCES servers/Stack.java
 //SOURCES data/GraphData.java
@@ -104,7 +105,9 @@ class Sandbox implements Callable<Integer> {
     print(before, damaged, restored);
     var same = before.equals(restored);
     System.out.println(
-        same ? "✓ The restored system answers as before the disaster" : "✗ The restored system answers differently");
+        same
+            ? "✓ The restored system answers as before the disaster"
+            : "✗ The restored system answers differently");
     System.out.printf(Locale.ROOT, "Took %.0f s%n", (System.nanoTime() - started) / 1e9);
     if (keep) {
       keepRunning();

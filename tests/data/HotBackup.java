@@ -163,7 +163,7 @@ class HotBackup {
   }
 
   private static void copySnapshot(Path data, String keyspace, String tag, Path target) throws IOException {
-    var folder = Files.isDirectory(data.resolve(keyspace)) ? data.resolve(keyspace) : data.resolve("data").resolve(keyspace);
+    var folder = data.resolve("data").resolve(keyspace);
     try (var tables = Files.list(folder)) {
       for (var table : tables.toList()) {
         var snapshot = table.resolve("snapshots").resolve(tag);

@@ -246,7 +246,7 @@ class Graph {
 
   @Command(
       name = "damage",
-      description = "What must not survive a restore: of cases 1 to 40 overwrites the even and deletes the odd, adds 50.")
+      description = "What must not survive a restore: overwrites, deletes (of cases 1 to 40 the odd) and adds cases.")
   static class Damage implements Callable<Integer> {
     @Mixin Target target;
 
