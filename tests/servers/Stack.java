@@ -92,6 +92,20 @@ final class Stack {
     return startAll(servers);
   }
 
+  /**
+   * An S3 server on port 9000, log-in {@code thehive}/{@code thehive-secret}; {@code tool("kind")} says whether it is a
+   * minio or an s3proxy.
+   *
+   * @param options of the script, such as {@code --kind=s3proxy}
+   */
+  static Server s3(String address, String... options) {
+    var login = Optional.of(new Server.Login("thehive", "thehive-secret"));
+    var server = new Local("s3", address, 9000, login, "data", null);
+    server.tool = words -> read(server.data().resolveSibling(words[0]));
+    server.arguments.addAll(List.of(options));
+    return startAll(List.of(server)).get(0);
+  }
+
   /** The folder of ca.pem, client.pem, client.key, client.p12 and truststore.p12 (password: cassandra). */
   static Path certificates() {
     return ROOT.resolve("certificates");
@@ -163,6 +177,14 @@ final class Stack {
       for (var path : paths.sorted(Comparator.reverseOrder()).toList()) {
         Files.deleteIfExists(path);
       }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static String read(Path file) {
+    try {
+      return Files.readString(file);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -255,11 +277,7 @@ final class Stack {
 
     @Override
     public String log() {
-      try {
-        return Files.readString(home.resolve(host).resolve("logs/system.log"));
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
-      }
+      return read(home.resolve(host).resolve("logs/system.log"));
     }
 
     @Override

@@ -1,0 +1,1712 @@
+///usr/bin/env jbang "$0" "$@" ; exit $?
+//DESCRIPTION Restores TheHive's attachments into an S3 bucket from a hot backup
+//JAVA 17+
+//DEPS info.picocli:picocli:4.7.7
+//DEPS com.fasterxml.jackson.core:jackson-databind:2.22.4
+//DEPS org.apache.commons:commons-compress:1.28.0
+//DEPS net.lingala.zip4j:zip4j:2.11.6
+//DEPS me.tongfei:progressbar:0.10.2
+//DEPS io.minio:minio:9.0.4
+// The SDK names okhttp, which is empty for Maven: its classes are in this one.
+//DEPS com.squareup.okhttp3:okhttp-jvm:5.5.1
+//DEPS commons-io:commons-io:2.22.0
+//DEPS commons-codec:commons-codec:1.23.0
+//COMPILE_OPTIONS -encoding UTF-8
+//JAVA_OPTIONS -Xmx256m -XX:+UseSerialGC -Xmn48m
+//JAVA_OPTIONS -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8 -Dstderr.encoding=UTF-8 -Djdk.console=java.base
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.minio.AbortMultipartUploadArgs;
+import io.minio.BucketExistsArgs;
+import io.minio.CompleteMultipartUploadArgs;
+import io.minio.CreateMultipartUploadArgs;
+import io.minio.DeleteObjectsArgs;
+import io.minio.GetBucketVersioningArgs;
+import io.minio.GetObjectArgs;
+import io.minio.GetObjectLockConfigurationArgs;
+import io.minio.Http;
+import io.minio.ListMultipartUploadsArgs;
+import io.minio.ListObjectsV2Args;
+import io.minio.MakeBucketArgs;
+import io.minio.MinioAsyncClient;
+import io.minio.PutObjectAPIArgs;
+import io.minio.RemoveObjectArgs;
+import io.minio.StatObjectArgs;
+import io.minio.UploadPartArgs;
+import io.minio.credentials.StaticProvider;
+import io.minio.errors.ErrorResponseException;
+import io.minio.errors.InvalidResponseException;
+import io.minio.errors.ServerException;
+import io.minio.errors.XmlParserException;
+import io.minio.messages.DeleteRequest;
+import io.minio.messages.ErrorResponse;
+import io.minio.messages.Part;
+import io.minio.messages.VersioningConfiguration;
+import java.io.BufferedInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.Closeable;
+import java.io.EOFException;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.net.URLConnection;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.security.GeneralSecurityException;
+import java.security.KeyStore;
+import java.security.cert.CertificateFactory;
+import java.text.DecimalFormat;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.LocalDateTime;
+import java.time.format.DateTimeFormatter;
+import java.time.format.DateTimeParseException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.UUID;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
+import java.util.function.LongSupplier;
+import java.util.function.Predicate;
+import java.util.function.Supplier;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLException;
+import javax.net.ssl.SSLHandshakeException;
+import javax.net.ssl.SSLPeerUnverifiedException;
+import javax.net.ssl.TrustManagerFactory;
+import javax.net.ssl.X509TrustManager;
+import me.tongfei.progressbar.ConsoleProgressBarConsumer;
+import me.tongfei.progressbar.DelegatingProgressBarConsumer;
+import me.tongfei.progressbar.ProgressBar;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import me.tongfei.progressbar.ProgressBarStyle;
+import net.lingala.zip4j.ZipFile;
+import net.lingala.zip4j.exception.ZipException;
+import net.lingala.zip4j.model.FileHeader;
+import okhttp3.Dispatcher;
+import okhttp3.OkHttpClient;
+import okhttp3.Protocol;
+import org.apache.commons.codec.digest.DigestUtils;
+import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
+import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
+import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
+import org.apache.commons.io.IOUtils;
+import org.apache.commons.io.input.BoundedInputStream;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine;
+
+/**
+ * Step 3 of "Restore a hot backup on a cluster", for attachments in an S3 bucket (MinIO, SeaweedFS, Ceph RGW, AWS): the
+ * bucket ends up exactly as in the backup. Objects that the backup does not hold are removed. TheHive must be stopped.
+ *
+ * <pre>MINIO_ENDPOINT=http://10.0.0.5:9000 MINIO_ACCESS_KEY=thehive ./restore-files-minio.java --dry-run</pre>
+ */
+@Command(
+    name = "restore-files-minio.java",
+    description = "Restores TheHive's attachments into an S3 bucket from a hot backup.",
+    version = "1.0.0",
+    mixinStandardHelpOptions = true,
+    sortOptions = false,
+    usageHelpAutoWidth = true)
+class RestoreFilesMinio implements Callable<Integer> {
+  static final String SCRIPT = "restore-files-minio";
+  static final String PROBE = ".thehive-restore-probe-";
+  /** Of a request's body: a part of a large object, or a tar of small ones. AWS's own tools cut parts alike. */
+  static final int BODY = 8 << 20;
+  static final int SMALL = 1 << 20;
+  static final int NAMED = 20;
+
+  @Option(names = "--backup", paramLabel = "POINT",
+      description = "a timestamp, a backup's name or a path; the newest backup by default")
+  String wanted;
+
+  @Option(names = "--archives", paramLabel = "DIR", defaultValue = "${env:MINIO_ARCHIVE_PATH:-/mnt/backup/minio/}",
+      description = "where the archives are (MINIO_ARCHIVE_PATH, ${DEFAULT-VALUE})")
+  Path archives;
+
+  @Option(names = "--keep-extra", description = "leave objects that are not in the backup")
+  boolean keepExtra;
+
+  @Option(names = "--max-delete", paramLabel = "PERCENT", defaultValue = "50",
+      description = "ask again before removing more than this part of the bucket (${DEFAULT-VALUE})")
+  int maxDelete;
+
+  @Option(names = "--transfers", paramLabel = "N", description = "requests side by side, 1 to 12 (by the cores: ${DEFAULT-VALUE})")
+  int transfers = Math.max(4, Math.min(8, 2 * Runtime.getRuntime().availableProcessors()));
+
+  @Option(names = "--one-by-one", description = "send every object by itself, also to a server that unpacks tars")
+  boolean oneByOne;
+
+  @Option(names = "--json", description = "print the report instead of the summary line")
+  boolean json;
+
+  @Mixin Console console = new Console();
+
+  @ArgGroup(validate = false, heading = "%nBucket:%n")
+  BucketOptions options = new BucketOptions();
+
+  @Spec CommandSpec command;
+
+  public static void main(String[] args) {
+    System.exit(commandLine(new RestoreFilesMinio()).execute(args));
+  }
+
+  static CommandLine commandLine(RestoreFilesMinio script) {
+    return new CommandLine(script)
+        .setExecutionExceptionHandler((thrown, line, parsed) -> script.console.error("", Failure.of(thrown)));
+  }
+
+  @Override
+  public Integer call() throws Exception {
+    Settings.refuseBlank(command);
+    refuseUsage();
+    var server = Login.of(options);
+    try (var report = new Report(archives, SCRIPT, console.dryRun);
+        var archive = new Archive(choose().file(), Settings.secret("BACKUP_PASSWORD"));
+        var bucket = new Bucket(options, server, transfers)) {
+      var contents = Contents.of(archive);
+      bucket.check();
+      var plan = compare(contents, bucket);
+      console.confirm(planLines(plan, bucket, report), bucket.name);
+      if (console.dryRun) {
+        console.step("Dry run: nothing was changed; whether this key may put and delete is tried before the first change.");
+        return print(plan.summary(bucket), summaryLine(plan, "Would restore"));
+      }
+      confirmRemoval(plan);
+      if (!bucket.exists) {
+        bucket.create();
+      }
+      var fast = bucket.probe(!oneByOne, console);
+      report.begin(Set.of("files"));
+      try {
+        upload(contents, bucket, fast, plan);
+        removeExtras(contents, bucket, plan);
+      } catch (Exception e) {
+        return failed(report, plan, bucket, Failure.of(e));
+      }
+      var file = report.end(DONE, Set.of("files"), plan.summary(bucket));
+      console.step("Report: %s", file);
+      console.step("Next: start TheHive (service-control.java start), then verify.java.");
+      return print(file, summaryLine(plan, "Restored"));
+    }
+  }
+
+  private void refuseUsage() {
+    if (transfers < 1 || transfers > 12) {
+      throw new Failure(USAGE, "--transfers " + transfers + " is not within 1 to 12", "each one needs 8 MB of memory");
+    }
+    if (maxDelete < 0 || maxDelete > 100) {
+      throw new Failure(USAGE, "--max-delete " + maxDelete + " is not within 0 to 100", null);
+    }
+  }
+
+  private Backup choose() {
+    var backup = BackupSet.choose(archives, new TreeSet<>(Set.of("minio", "seaweedfs")), new TreeSet<>(Set.of("tar", "zip")),
+        wanted, Duration.ZERO);
+    console.step("Restoring attachments from %s, taken %s", backup.file(), backup.age());
+    return backup;
+  }
+
+  /** What the bucket holds beside what the backup holds; content is read only where size and name are the same. */
+  private Plan compare(Contents contents, Bucket bucket) throws IOException {
+    var extra = new AtomicLong();
+    var listed = new AtomicLong();
+    bucket.list(page -> page.forEach(object -> {
+      listed.incrementAndGet();
+      contents.find(object.key()).ifPresentOrElse(item -> item.found(object), extra::incrementAndGet);
+    }));
+    var unsure = contents.sum(State.UNSURE);
+    var done = new AtomicLong();
+    try (var progress = console.progress("Comparing", unsure.bytes(), done::get, () -> "")) {
+      contents.read(item -> item.state == State.UNSURE, (item, in) -> {
+        item.state = bucket.same(item, in) ? State.PROVEN : State.DIFFERENT;
+        done.addAndGet(item.size);
+      });
+    }
+    return new Plan(contents.sum(State.MISSING), contents.sum(State.DIFFERENT), contents.sum(State.PROVEN), extra.get(),
+        listed.get(), new LinkedHashMap<>(), new AtomicLong());
+  }
+
+  private List<String> planLines(Plan plan, Bucket bucket, Report report) {
+    var verb = console.dryRun ? "Would" : "Will";
+    var lines = new ArrayList<String>();
+    lines.add("");
+    lines.add("Bucket %s at %s".formatted(bucket.name, bucket.endpoint));
+    if (report.unfinished().has("unfinished")) {
+      lines.add("  an earlier restore did not come to its end: this one goes on from there");
+    }
+    if (!bucket.exists) {
+      lines.add("  " + verb + " create it");
+    }
+    lines.add("  %s send %d new objects and %d changed ones (%s)".formatted(verb, plan.created.count(), plan.changed.count(),
+        Console.size(plan.bytes())));
+    lines.add("  %s leave %d unchanged objects".formatted(verb, plan.same.count()));
+    lines.add("  %s %s %d objects that are not in the backup".formatted(verb, keepExtra ? "leave" : "remove", plan.extra));
+    if (bucket.versioned) {
+      lines.add("  it is versioned%s: what is changed or removed stays in it as older versions"
+          .formatted(bucket.locked ? " and object-locked" : ""));
+    }
+    lines.add("");
+    return lines;
+  }
+
+  /** The classic way to lose a bucket is to name the wrong one. */
+  private void confirmRemoval(Plan plan) {
+    if (keepExtra || plan.extra * 100 <= maxDelete * plan.listed) {
+      return;
+    }
+    var what = "%d of the bucket's %d objects are not in the backup and would be removed".formatted(plan.extra, plan.listed);
+    var hint = "is it the right bucket and backup? --keep-extra leaves them, --max-delete 100 removes them";
+    if (!console.terminal) {
+      throw new Failure(DECLINED, what + ", nothing was changed", hint);
+    }
+    if (!("" + plan.extra).equals(System.console().readLine("%n%s.%nType their number to remove them: ", what))) {
+      throw new Failure(DECLINED, "not confirmed, nothing was changed", hint);
+    }
+  }
+
+  private void upload(Contents contents, Bucket bucket, boolean fast, Plan plan) throws Exception {
+    console.step("Sending %d objects, %d requests side by side%s", plan.created.count() + plan.changed.count(), transfers,
+        fast ? ", small objects as tars" : "");
+    send(contents, bucket, fast, plan);
+    var left = prove(contents, bucket);
+    if (left.count() > 0) {
+      console.step("Sending %d objects again, one by one", left.count());
+      send(contents, bucket, false, plan);
+      left = prove(contents, bucket);
+    }
+    if (left.count() > 0) {
+      throw new Failure(PARTIAL, "%d objects are not in the bucket as they are in the backup:%s".formatted(left.count(),
+          contents.named(State.MISSING, State.DIFFERENT, plan.failed)), "nothing was removed; run again: only these are sent");
+    }
+  }
+
+  private void send(Contents contents, Bucket bucket, boolean fast, Plan plan) throws Exception {
+    plan.failed.clear();
+    var sender = new Sender(bucket, transfers, fast);
+    try (var progress = console.progress("Sending", contents.unproven(), sender.sent::get, () -> "")) {
+      contents.read(item -> item.state != State.PROVEN && sender.goesOn(), sender::send);
+    } finally {
+      sender.finish();
+      sender.failures.forEach((item, failure) -> plan.failed.put(item.key(), failure));
+      plan.sent.addAndGet(sender.sent.get());
+    }
+    if (sender.gone != null) {
+      throw new Failure(sender.gone.code, sender.gone.getMessage() + "; what was sent until then stays",
+          "nothing was removed; run again: only what is missing is sent", sender.gone);
+    }
+  }
+
+  /** Holds the bucket's listing against what was sent: only what is listed with its size and ETag counts. */
+  private Sum prove(Contents contents, Bucket bucket) {
+    contents.inOrder.forEach(item -> item.state = State.MISSING);
+    bucket.list(page -> page.forEach(object -> contents.find(object.key()).ifPresent(item -> item.prove(object))));
+    return contents.sum(State.MISSING).plus(contents.sum(State.DIFFERENT));
+  }
+
+  private void removeExtras(Contents contents, Bucket bucket, Plan plan) {
+    if (plan.extra == 0) {
+      return;
+    }
+    console.step(keepExtra ? "Leaving %d objects that are not in the backup" : "Removing %d objects that are not in the backup",
+        plan.extra);
+    var refused = new ArrayList<String>();
+    bucket.list(page -> refused.addAll(bucket.remove(page.stream().map(Listed::key)
+        .filter(key -> key.startsWith(PROBE) || !keepExtra && contents.find(key).isEmpty()).toList())));
+    if (!refused.isEmpty()) {
+      throw new Failure(PARTIAL, "%d objects that are not in the backup could not be removed:%s".formatted(refused.size(),
+          refused.stream().limit(NAMED).map("\n  "::concat).collect(Collectors.joining())),
+          "everything in the backup is in the bucket; --keep-extra leaves the others");
+    }
+  }
+
+  private int failed(Report report, Plan plan, Bucket bucket, Failure failure) throws IOException {
+    var file = report.end(failure.code, Set.of(), plan.summary(bucket));
+    var code = console.error("", failure);
+    console.step("Leave TheHive stopped. Report: %s", file);
+    print(file, "=== ✗ ERROR - attachments: exit %d ===".formatted(code));
+    return code;
+  }
+
+  private int print(Path report, String line) throws IOException {
+    System.out.println(json ? Files.readString(report) : line);
+    return DONE;
+  }
+
+  private int print(Map<String, ?> summary, String line) throws IOException {
+    System.out.println(json ? Report.JSON.writeValueAsString(summary) : line);
+    return DONE;
+  }
+
+  private String summaryLine(Plan plan, String verb) {
+    return "=== ✓ %s %d objects: %d new, %d changed, %d unchanged, %d %s, %s sent ===".formatted(verb, plan.objects(),
+        plan.created.count(), plan.changed.count(), plan.same.count(), plan.extra, keepExtra ? "extra left" : "removed",
+        Console.size(console.dryRun ? plan.bytes() : plan.sent.get()));
+  }
+
+  /** A number of objects and their bytes. */
+  record Sum(long count, long bytes) {
+    Sum plus(Sum other) {
+      return new Sum(count + other.count, bytes + other.bytes);
+    }
+  }
+
+  /** What differs between backup and bucket; {@code failed} and {@code sent} are what came of it. */
+  record Plan(Sum created, Sum changed, Sum same, long extra, long listed, Map<String, Failure> failed, AtomicLong sent) {
+    long objects() {
+      return created.count + changed.count + same.count;
+    }
+
+    long bytes() {
+      return created.bytes + changed.bytes;
+    }
+
+    Map<String, Object> summary(Bucket bucket) {
+      var summary = new LinkedHashMap<String, Object>();
+      summary.put("endpoint", bucket.endpoint);
+      summary.put("bucket", bucket.name);
+      summary.put("objects", objects());
+      summary.put("new", created.count);
+      summary.put("changed", changed.count);
+      summary.put("unchanged", same.count);
+      summary.put("extra", extra);
+      summary.put("bytesSent", sent.get());
+      var failures = new TreeMap<String, String>();
+      failed.forEach((key, failure) -> failures.put(key, failure.getMessage()));
+      summary.put("failed", failures);
+      return summary;
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------------------- the backup
+
+  enum State {
+    MISSING, UNSURE, DIFFERENT, PROVEN
+  }
+
+  /** An object of the backup. There may be a million of them: no more here than is needed. */
+  static final class Item {
+    private final byte[] key;
+    final long size;
+    private final long offset;
+    private final Object header;
+    State state = State.MISSING;
+    // Its ETag, found or expected: three numbers here, as an object of its own would be half as much memory again.
+    private long high;
+    private long low;
+    private int parts;
+
+    Item(Entry entry, String key) {
+      this.key = key.getBytes(StandardCharsets.UTF_8);
+      this.size = entry.size();
+      this.offset = entry.offset();
+      this.header = entry.offset() < 0 ? entry.header() : null;
+    }
+
+    String key() {
+      return new String(key, StandardCharsets.UTF_8);
+    }
+
+    Entry entry() {
+      return new Entry(key(), false, true, size, offset, header);
+    }
+
+    void found(Listed object) {
+      state = object.size() == size ? State.UNSURE : State.DIFFERENT;
+      expect(object.etag());
+    }
+
+    void expect(ETag etag) {
+      high = etag.high();
+      low = etag.low();
+      parts = etag.parts();
+    }
+
+    ETag etag() {
+      return new ETag(high, low, parts);
+    }
+
+    void prove(Listed object) {
+      state = object.size() == size && object.etag().equals(etag()) ? State.PROVEN : State.DIFFERENT;
+    }
+  }
+
+  /** An MD5; that of the parts' MD5s where there are parts; parts is -1 for what only its server understands. */
+  record ETag(long high, long low, int parts) {
+    static ETag of(String text) {
+      var bare = text == null ? "" : text.replace("\"", "");
+      if (!bare.matches("[0-9a-f]{32}(-\\d{1,5})?")) {
+        return of(DigestUtils.md5(bare), -1);
+      }
+      return of(HexFormat.of().parseHex(bare.substring(0, 32)), bare.length() > 32 ? Integer.parseInt(bare.substring(33)) : 0);
+    }
+
+    static ETag of(byte[] md5, int parts) {
+      var buffer = ByteBuffer.wrap(md5);
+      return new ETag(buffer.getLong(), buffer.getLong(), parts);
+    }
+  }
+
+  interface Reader {
+    void read(Item item, InputStream in) throws IOException;
+  }
+
+  /** The objects that the backup holds: sorted to be found by name, in the archive's order to be read. */
+  static final class Contents {
+    final List<Item> inOrder = new ArrayList<>();
+    private final Archive archive;
+    private final Item[] byKey;
+
+    static Contents of(Archive archive) {
+      return new Contents(archive);
+    }
+
+    private Contents(Archive archive) {
+      this.archive = archive;
+      var folder = archive.path.getFileName().toString().replaceFirst("\\..*", "");
+      archive.index(entry -> add(entry, folder));
+      byKey = inOrder.toArray(Item[]::new);
+      Arrays.sort(byKey, Comparator.comparing((Item item) -> item.key, Arrays::compareUnsigned));
+      for (var i = 1; i < byKey.length; i++) {
+        if (Arrays.equals(byKey[i - 1].key, byKey[i].key)) {
+          throw archive.broken("it holds '%s' twice".formatted(byKey[i].key()), null);
+        }
+      }
+    }
+
+    private void add(Entry entry, String folder) {
+      var name = entry.name();
+      if (entry.folder() && (name + "/").startsWith(folder + "/")) {
+        return;
+      }
+      if (!name.startsWith(folder + "/")) {
+        throw archive.broken("its entry '%s' is not in the folder %s".formatted(name, folder), null);
+      }
+      var key = name.substring(folder.length() + 1);
+      if (!entry.file()) {
+        throw archive.broken("its entry '%s' is a link, a device or a sparse file".formatted(name), null);
+      }
+      if (key.indexOf('\uFFFD') >= 0) {
+        throw archive.broken("the name of its entry '%s' is not UTF-8".formatted(name), null);
+      }
+      var item = new Item(entry, key);
+      if (item.key.length == 0 || item.key.length > 1024 || List.of(key.split("/", -1)).contains(".")) {
+        throw archive.broken("the name of its entry '%s' is none for an object".formatted(name), null);
+      }
+      if (item.size > 10_000L * BODY) {
+        throw archive.broken("its entry '%s' is larger than can be sent (%s)".formatted(name, Console.size(10_000L * BODY)), null);
+      }
+      inOrder.add(item);
+    }
+
+    Optional<Item> find(String key) {
+      var wanted = key.getBytes(StandardCharsets.UTF_8);
+      var low = 0;
+      for (var high = byKey.length - 1; low <= high; ) {
+        var middle = (low + high) >>> 1;
+        var order = Arrays.compareUnsigned(byKey[middle].key, wanted);
+        if (order == 0) {
+          return Optional.of(byKey[middle]);
+        }
+        low = order < 0 ? middle + 1 : low;
+        high = order < 0 ? high : middle - 1;
+      }
+      return Optional.empty();
+    }
+
+    /** Reads the wanted objects one after another, in the archive's order. */
+    void read(Predicate<Item> wanted, Reader reader) throws IOException {
+      for (var item : inOrder) {
+        if (wanted.test(item)) {
+          try (var in = archive.open(item.entry())) {
+            reader.read(item, in);
+          }
+        }
+      }
+    }
+
+    Sum sum(State state) {
+      var all = inOrder.stream().filter(item -> item.state == state).mapToLong(item -> item.size).summaryStatistics();
+      return new Sum(all.getCount(), all.getSum());
+    }
+
+    long unproven() {
+      return inOrder.stream().filter(item -> item.state != State.PROVEN).mapToLong(item -> item.size).sum();
+    }
+
+    /** The first objects in one of the states, each on a line, with the reason where there is one. */
+    String named(State one, State other, Map<String, Failure> reasons) {
+      return Arrays.stream(byKey).filter(item -> item.state == one || item.state == other).limit(NAMED)
+          .map(item -> "\n  " + item.key() + Optional.ofNullable(reasons.get(item.key())).map(f -> ": " + f.getMessage()).orElse(""))
+          .collect(Collectors.joining());
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------------------- the sender
+
+  /** Bytes of one request, sent again from here when need be. */
+  static final class Body extends ByteArrayOutputStream {
+    /** The objects in a tar, and where each begins. */
+    final Map<Item, Integer> packed = new LinkedHashMap<>();
+
+    Body() {
+      super(BODY);
+    }
+
+    byte[] bytes() {
+      return buf;
+    }
+
+    void read(InputStream in, long length) throws IOException {
+      var wanted = (int) Math.min(length, BODY);
+      count = in.readNBytes(buf, 0, wanted);
+      if (count < wanted) {
+        throw new EOFException("the archive ended inside an entry");
+      }
+    }
+
+    boolean hasRoom(Item item) {
+      return packed.size() < 1000 && count + item.size + 4L * item.key.length + 8192 < BODY;
+    }
+
+    byte[] md5(int from, long length) {
+      var digest = DigestUtils.getMd5Digest();
+      digest.update(buf, from, (int) length);
+      return digest.digest();
+    }
+  }
+
+  /** Reads in one thread and sends in many: memory is that of the bodies, whatever the archive. */
+  static final class Sender {
+    final Map<Item, Failure> failures = new ConcurrentHashMap<>();
+    final AtomicLong sent = new AtomicLong();
+    volatile Failure gone;
+    private final Bucket bucket;
+    private final ExecutorService workers;
+    private final BlockingQueue<Body> free = new LinkedBlockingQueue<>();
+    private volatile boolean fast;
+    private Body batch;
+    private TarArchiveOutputStream tar;
+
+    Sender(Bucket bucket, int transfers, boolean fast) {
+      this.bucket = bucket;
+      this.fast = fast;
+      this.workers = Executors.newFixedThreadPool(transfers, Console::daemon);
+      Stream.generate(Body::new).limit(transfers + 1).forEach(free::add);
+    }
+
+    boolean goesOn() {
+      return gone == null && failures.size() < NAMED;
+    }
+
+    void send(Item item, InputStream in) throws IOException {
+      if (fast && item.size <= SMALL && Bucket.contentType(item.key()).equals(Bucket.BINARY)) {
+        pack(item, in);
+      } else if (item.size <= BODY) {
+        var body = take();
+        body.read(in, item.size);
+        workers.execute(() -> work(body, List.of(item), () -> item.expect(bucket.put(item, body))));
+      } else {
+        sendParts(item, in);
+      }
+    }
+
+    private void pack(Item item, InputStream in) throws IOException {
+      if (batch != null && !batch.hasRoom(item)) {
+        sendBatch();
+      }
+      if (batch == null) {
+        batch = take();
+        tar = new TarArchiveOutputStream(batch, "UTF-8");
+        tar.setLongFileMode(TarArchiveOutputStream.LONGFILE_POSIX);
+        tar.setAddPaxHeadersForNonAsciiNames(true);
+      }
+      var header = new TarArchiveEntry(item.key());
+      header.setSize(item.size);
+      // The server takes this for the time of the version: an older one would not become the current version.
+      header.setModTime(0);
+      tar.putArchiveEntry(header);
+      batch.packed.put(item, batch.size());
+      IOUtils.copyLarge(in, tar, new byte[1 << 16]);
+      tar.closeArchiveEntry();
+    }
+
+    private void sendBatch() throws IOException {
+      tar.finish();
+      var body = batch;
+      batch = null;
+      workers.execute(() -> work(body, List.of(), () -> {
+        body.packed.forEach((item, start) -> item.expect(ETag.of(body.md5(start, item.size), 0)));
+        try {
+          bucket.putTar(body);
+          sent.addAndGet(body.packed.keySet().stream().mapToLong(item -> item.size).sum());
+        } catch (Failure failure) {
+          // What of it arrived shows in the listing; the rest goes by itself.
+          fast = false;
+          if (failure.code == UNREACHABLE) {
+            throw failure;
+          }
+        }
+      }));
+    }
+
+    private void sendParts(Item item, InputStream in) throws IOException {
+      var upload = new Upload(item);
+      for (var left = item.size; left > 0 && upload.failure == null; left -= BODY) {
+        var body = take();
+        body.read(in, left);
+        var number = upload.next();
+        workers.execute(() -> {
+          work(body, List.of(), () -> upload.send(number, body));
+          upload.leave();
+        });
+      }
+      upload.leave();
+    }
+
+    /** Sends one request's body; what it was for is a failure when it cannot be sent. */
+    private void work(Body body, List<Item> items, Runnable request) {
+      try {
+        if (gone == null) {
+          request.run();
+          sent.addAndGet(items.stream().mapToLong(item -> item.size).sum());
+        }
+      } catch (Throwable thrown) {
+        fail(items, Failure.of(thrown));
+      } finally {
+        body.packed.clear();
+        body.reset();
+        free.add(body);
+      }
+    }
+
+    private void fail(List<Item> items, Failure failure) {
+      items.forEach(item -> failures.put(item, failure));
+      if (failure.code == UNREACHABLE) {
+        gone = failure;
+      }
+    }
+
+    private Body take() {
+      try {
+        return free.take();
+      } catch (InterruptedException e) {
+        throw new IllegalStateException(e);
+      }
+    }
+
+    /** Sends what is still packed, and waits for all. */
+    void finish() throws IOException, InterruptedException {
+      if (batch != null) {
+        sendBatch();
+      }
+      workers.shutdown();
+      workers.awaitTermination(1, TimeUnit.DAYS);
+    }
+
+    /** A large object on its way in parts; the last part to arrive completes it. */
+    private final class Upload {
+      private final Item item;
+      private final String id;
+      private final List<Part> parts = Collections.synchronizedList(new ArrayList<>());
+      private final byte[] md5s;
+      private final AtomicInteger open = new AtomicInteger(1);
+      private int last;
+      volatile Failure failure;
+
+      Upload(Item item) {
+        this.item = item;
+        this.md5s = new byte[16 * (int) ((item.size + BODY - 1) / BODY)];
+        var begun = "";
+        try {
+          begun = bucket.begin(item.key());
+        } catch (Failure e) {
+          failure = e;
+        }
+        this.id = begun;
+      }
+
+      int next() {
+        open.incrementAndGet();
+        return ++last;
+      }
+
+      void send(int number, Body body) {
+        if (failure != null) {
+          return;
+        }
+        try {
+          var md5 = body.md5(0, body.size());
+          System.arraycopy(md5, 0, md5s, 16 * (number - 1), 16);
+          parts.add(bucket.putPart(item.key(), id, number, body, md5));
+          sent.addAndGet(body.size());
+        } catch (Failure e) {
+          failure = e;
+        }
+      }
+
+      void leave() {
+        if (open.decrementAndGet() > 0) {
+          return;
+        }
+        try {
+          if (failure == null && gone == null) {
+            parts.sort(Comparator.comparingInt(Part::partNumber));
+            item.expect(ETag.of(DigestUtils.md5(md5s), parts.size()));
+            bucket.complete(item.key(), id, parts).ifPresent(item::expect);
+          } else if (!id.isEmpty()) {
+            bucket.abort(item.key(), id);
+          }
+        } catch (Failure e) {
+          failure = e;
+        }
+        if (failure != null) {
+          fail(List.of(item), failure);
+        }
+      }
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------------------- the bucket
+
+  static final class BucketOptions {
+    @Option(names = "--endpoint", paramLabel = "URL", defaultValue = "${env:MINIO_ENDPOINT}",
+        description = "the S3 server (MINIO_ENDPOINT); with keys in MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or files named"
+            + " by MINIO_ACCESS_KEY_FILE and MINIO_SECRET_KEY_FILE")
+    String endpoint;
+
+    @Option(names = "--alias", paramLabel = "NAME", defaultValue = "${env:MINIO_ALIAS:-th_minio}",
+        description = "without an endpoint: the alias of mc or mcli to take it and the keys from (MINIO_ALIAS, ${DEFAULT-VALUE})")
+    String alias;
+
+    @Option(names = "--bucket", paramLabel = "NAME", defaultValue = "${env:MINIO_BUCKET:-thehive}",
+        description = "the bucket (MINIO_BUCKET, ${DEFAULT-VALUE})")
+    String bucket;
+
+    @Option(names = "--region", paramLabel = "NAME", defaultValue = "${env:MINIO_REGION}",
+        description = "its region; asked from the server by default (MINIO_REGION)")
+    String region;
+
+    @Option(names = "--virtual-host", defaultValue = "${env:MINIO_VIRTUAL_HOST:-false}", fallbackValue = "true",
+        description = "the bucket's name is part of the host name (MINIO_VIRTUAL_HOST)")
+    boolean virtualHost;
+
+    @Option(names = "--ca", paramLabel = "PEM", defaultValue = "${env:MINIO_CA}",
+        description = "trust this CA for https (MINIO_CA)")
+    Path ca;
+
+    @Option(names = "--no-create", description = "refuse when there is no such bucket")
+    boolean noCreate;
+  }
+
+  /** Where and as whom: from the variables, else from the alias as mc keeps it. */
+  record Login(String endpoint, String access, String secret, String token) {
+    // As mc reads it: the keys stand in it as they are, without an encoding.
+    private static final Pattern WITH_TOKEN = Pattern.compile("(https?://)([^@]*?):([^@]*?):([^@]*)@([^@]*)");
+    private static final Pattern WITH_KEYS = Pattern.compile("(https?://)(.*?):(.*)@([^@]*)");
+
+    static Login of(BucketOptions options) {
+      if (options.endpoint == null) {
+        return ofAlias(options.alias);
+      }
+      var access = Settings.secretOrPrompt("MINIO_ACCESS_KEY", "Access key of " + options.endpoint);
+      var secret = Settings.secretOrPrompt("MINIO_SECRET_KEY", "Secret key of " + options.endpoint);
+      if (access.isEmpty() || secret.isEmpty()) {
+        throw new Failure(USAGE, "no keys for " + options.endpoint,
+            "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or MINIO_ACCESS_KEY_FILE and MINIO_SECRET_KEY_FILE");
+      }
+      return new Login(options.endpoint, access.get(), secret.get(), null);
+    }
+
+    private static Login ofAlias(String alias) {
+      var variable = System.getenv("MC_HOST_" + alias);
+      var found = variable != null ? ofVariable(alias, variable) : configFiles().flatMap(file -> ofFile(file, alias).stream()).findFirst();
+      return found.orElseThrow(() -> new Failure(USAGE, "no S3 server is named, and there is no alias %s".formatted(alias),
+          "set MINIO_ENDPOINT, MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or name an alias of mc with MINIO_ALIAS; looked in MC_HOST_%s, %s"
+              .formatted(alias, configFiles().map(Path::toString).collect(Collectors.joining(", ")))));
+    }
+
+    private static Optional<Login> ofVariable(String alias, String value) {
+      var token = WITH_TOKEN.matcher(value);
+      if (token.matches()) {
+        return Optional.of(new Login(token.group(1) + token.group(5), token.group(2), token.group(3), token.group(4)));
+      }
+      var keys = WITH_KEYS.matcher(value);
+      if (keys.matches()) {
+        return Optional.of(new Login(keys.group(1) + keys.group(4), keys.group(2), keys.group(3), null));
+      }
+      throw new Failure(USAGE, "MC_HOST_%s is not of the form https://ACCESS:SECRET@HOST:PORT".formatted(alias), null);
+    }
+
+    private static Stream<Path> configFiles() {
+      var folder = System.getenv("MC_CONFIG_DIR");
+      var home = Path.of(Optional.ofNullable(System.getenv("HOME")).orElse(System.getProperty("user.home")));
+      return Stream.concat(Stream.ofNullable(folder).map(Path::of), Stream.of(home.resolve(".mc"), home.resolve(".mcli")))
+          .map(path -> path.resolve("config.json"));
+    }
+
+    private static Optional<Login> ofFile(Path file, String alias) {
+      try {
+        var entry = Report.JSON.readTree(file.toFile()).path("aliases").path(alias);
+        return entry.isMissingNode() ? Optional.empty() : Optional.of(new Login(entry.path("url").asText(),
+            entry.path("accessKey").asText(), entry.path("secretKey").asText(), entry.path("sessionToken").asText(null)));
+      } catch (FileNotFoundException e) {
+        return Optional.empty();
+      } catch (IOException e) {
+        // Jackson's message would show the line, and with it a key.
+        throw new Failure(USAGE, "cannot read mc's " + file, "is it readable, and JSON? or set MINIO_ENDPOINT and the keys");
+      }
+    }
+  }
+
+  record Listed(String key, long size, ETag etag) {}
+
+  interface Request<T> {
+    CompletableFuture<T> send() throws Exception;
+  }
+
+  /** One bucket on one server; every request is tried again when server or network fail. */
+  static final class Bucket implements Closeable {
+    static final String BINARY = "application/octet-stream";
+    final String endpoint;
+    final String name;
+    boolean exists = true;
+    boolean versioned;
+    boolean locked;
+    private final MinioAsyncClient client;
+    private final boolean mayCreate;
+    // Before the first change an answer is wanted now; later an outage of half a minute is sat out.
+    private int attempts = 2;
+
+    Bucket(BucketOptions options, Login login, int transfers) {
+      endpoint = login.endpoint();
+      name = options.bucket;
+      mayCreate = !options.noCreate;
+      if (!endpoint.matches("https?://[^/]+/?")) {
+        throw new Failure(USAGE, "the endpoint '%s' is not of the form https://HOST:PORT".formatted(endpoint), "check MINIO_ENDPOINT");
+      }
+      var dispatcher = new Dispatcher(Executors.newCachedThreadPool(Console::daemon));
+      dispatcher.setMaxRequestsPerHost(transfers + 2);
+      var http = new OkHttpClient.Builder().dispatcher(dispatcher).connectTimeout(Duration.ofSeconds(10))
+          .readTimeout(Duration.ofMinutes(2)).writeTimeout(Duration.ofMinutes(2)).protocols(List.of(Protocol.HTTP_1_1));
+      try {
+        if (options.ca != null) {
+          trust(http, options.ca);
+        }
+        client = MinioAsyncClient.builder().endpoint(endpoint).region(options.region).httpClient(http.build())
+            .credentialsProvider(new StaticProvider(login.access(), login.secret(), login.token())).build();
+        if (options.virtualHost) {
+          client.enableVirtualStyleEndpoint();
+        }
+        BucketExistsArgs.builder().bucket(name).build();
+      } catch (IllegalArgumentException e) {
+        throw new Failure(USAGE, e.getMessage(), "check MINIO_ENDPOINT, MINIO_BUCKET and MINIO_REGION");
+      }
+    }
+
+    private static void trust(OkHttpClient.Builder http, Path ca) {
+      try (var in = Files.newInputStream(ca)) {
+        var store = KeyStore.getInstance(KeyStore.getDefaultType());
+        store.load(null, null);
+        for (var certificate : CertificateFactory.getInstance("X.509").generateCertificates(in)) {
+          store.setCertificateEntry("ca" + store.size(), certificate);
+        }
+        var managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+        managers.init(store);
+        var context = SSLContext.getInstance("TLS");
+        context.init(null, managers.getTrustManagers(), null);
+        http.sslSocketFactory(context.getSocketFactory(), (X509TrustManager) managers.getTrustManagers()[0]);
+      } catch (IOException | GeneralSecurityException e) {
+        throw new Failure(USAGE, "cannot read the CA certificate %s: %s".formatted(ca, e.getMessage()), "check --ca or MINIO_CA");
+      }
+    }
+
+    /** Reachable, keys accepted, bucket there and listed; what is not is a failure here, before any change. */
+    void check() {
+      try {
+        ask("list", () -> client.listObjectsV2(ListObjectsV2Args.builder().bucket(name).maxKeys(1).build()));
+      } catch (Failure failure) {
+        if (!"NoSuchBucket".equals(codeOf(failure))) {
+          throw failure;
+        }
+        if (!mayCreate) {
+          throw new Failure(UNREACHABLE, "there is no bucket %s at %s".formatted(name, endpoint), "check MINIO_BUCKET, or leave out --no-create");
+        }
+        exists = false;
+        return;
+      }
+      // Not every server knows versions and locks.
+      versioned = tryTo(() -> client.getBucketVersioning(GetBucketVersioningArgs.builder().bucket(name).build()))
+          .map(found -> found.status() == VersioningConfiguration.Status.ENABLED
+              || found.status() == VersioningConfiguration.Status.SUSPENDED).orElse(false);
+      locked = tryTo(() -> client.getObjectLockConfiguration(GetObjectLockConfigurationArgs.builder().bucket(name).build()))
+          .isPresent();
+    }
+
+    void create() {
+      ask("create", () -> client.makeBucket(MakeBucketArgs.builder().bucket(name).build()));
+    }
+
+    /** All objects, a page after the other; a bucket that is not there yet has none. */
+    void list(Consumer<List<Listed>> visitor) {
+      for (String token = null; exists || token != null; ) {
+        var next = token;
+        var result = ask("list", () -> client.listObjectsV2(
+            ListObjectsV2Args.builder().bucket(name).encodingType("url").continuationToken(next).build())).result();
+        visitor.accept(result.contents().stream().map(object -> {
+          object.setEncodingType(result.encodingType());
+          return new Listed(object.objectName(), object.size(), ETag.of(object.etag()));
+        }).toList());
+        token = result.nextContinuationToken();
+        if (!result.isTruncated() || token == null) {
+          return;
+        }
+      }
+    }
+
+    /** Whether an object of this size has this content. */
+    boolean same(Item item, InputStream in) throws IOException {
+      var etag = item.etag();
+      if (etag.parts() == 0) {
+        return ETag.of(DigestUtils.md5(in), 0).equals(etag);
+      }
+      if (etag.parts() == (item.size + BODY - 1) / BODY) {
+        var md5s = new ByteArrayOutputStream();
+        for (var left = item.size; left > 0; left -= BODY) {
+          md5s.write(DigestUtils.md5(BoundedInputStream.builder().setInputStream(in).setMaxCount(BODY).get()));
+        }
+        return ETag.of(DigestUtils.md5(md5s.toByteArray()), etag.parts()).equals(etag);
+      }
+      // Sent in parts of other sizes, or encrypted: only the bytes themselves tell.
+      try (var stored = ask("get", () -> client.getObject(GetObjectArgs.builder().bucket(name).object(item.key()).build()))) {
+        return IOUtils.contentEquals(new BufferedInputStream(stored, 1 << 16), new BufferedInputStream(in, 1 << 16));
+      }
+    }
+
+    /** Puts and deletes one object of a name of its own; finds out whether the server unpacks tars. */
+    boolean probe(boolean tar, Console console) throws IOException {
+      exists = true;
+      var outer = PROBE + UUID.randomUUID();
+      var inner = outer + ".unpacked";
+      try {
+        var body = new Body();
+        try (var out = new TarArchiveOutputStream(body)) {
+          var header = new TarArchiveEntry(inner);
+          header.setSize(1);
+          out.putArchiveEntry(header);
+          out.write(1);
+          out.closeArchiveEntry();
+        }
+        put(outer, body, body.size(), tar);
+        return tar && tryTo(() -> client.statObject(StatObjectArgs.builder().bucket(name).object(inner).build())).isPresent();
+      } finally {
+        vanish(outer, console);
+        vanish(inner, console);
+        attempts = 7;
+      }
+    }
+
+    /** In a versioned bucket every version of it. */
+    private void vanish(String key, Console console) {
+      var stat = tryTo(() -> client.statObject(StatObjectArgs.builder().bucket(name).object(key).build()));
+      if (stat.isEmpty()) {
+        return;
+      }
+      if (stat.get().versionId() != null && versioned) {
+        if (tryTo(() -> client.removeObject(RemoveObjectArgs.builder().bucket(name).object(key)
+            .versionId(stat.get().versionId()).build()).thenApply(nothing -> key)).isPresent()) {
+          return;
+        }
+        console.warn("the bucket does not let go of versions: %s (%d bytes) stays as a removed object's version", key, stat.get().size());
+      }
+      ask("delete from", () -> client.removeObject(RemoveObjectArgs.builder().bucket(name).object(key).build()));
+    }
+
+    static String contentType(String key) {
+      var guessed = URLConnection.guessContentTypeFromName(key.substring(key.lastIndexOf('/') + 1));
+      return guessed == null ? BINARY : guessed;
+    }
+
+    ETag put(Item item, Body body) {
+      return ETag.of(put(item.key(), body, item.size, false));
+    }
+
+    /** A tar that the server unpacks; its own name is never stored. */
+    void putTar(Body body) {
+      put(PROBE + "tar", body, body.size(), true);
+    }
+
+    private String put(String key, Body body, long size, boolean tar) {
+      var headers = new Http.Headers();
+      if (tar) {
+        headers.put("X-Amz-Meta-Snowball-Auto-Extract", "true");
+      }
+      sign(headers, body.md5(0, size));
+      return ask("put into", () -> client.putObject(PutObjectAPIArgs.builder().bucket(name).object(key)
+          .data(body.bytes(), (int) size).headers(headers).contentType(contentType(key)).build())).etag();
+    }
+
+    /** The body's MD5 is among the signed headers: hashing the body once more would only cost time. */
+    private static void sign(Http.Headers headers, byte[] md5) {
+      headers.put(Http.Headers.CONTENT_MD5, Base64.getEncoder().encodeToString(md5));
+      headers.put(Http.Headers.X_AMZ_CONTENT_SHA256, "UNSIGNED-PAYLOAD");
+    }
+
+    /** Begins a large object; what killed runs left of it goes. */
+    String begin(String key) {
+      tryTo(() -> client.listMultipartUploads(ListMultipartUploadsArgs.builder().bucket(name).prefix(key).build()))
+          .ifPresent(found -> found.result().uploads().stream().filter(upload -> upload.objectName().equals(key))
+              .forEach(upload -> abort(key, upload.uploadId())));
+      var headers = new Http.Headers(Http.Headers.CONTENT_TYPE, contentType(key));
+      return ask("put into", () -> client.createMultipartUpload(
+          CreateMultipartUploadArgs.builder().bucket(name).object(key).headers(headers).build())).result().uploadId();
+    }
+
+    Part putPart(String key, String upload, int number, Body body, byte[] md5) {
+      var headers = new Http.Headers();
+      sign(headers, md5);
+      return ask("put into", () -> client.uploadPart(UploadPartArgs.builder().bucket(name).object(key).uploadId(upload)
+          .partNumber(number).data(body.bytes(), body.size()).headers(headers).build())).part();
+    }
+
+    Optional<ETag> complete(String key, String upload, List<Part> parts) {
+      return Optional.ofNullable(ask("put into", () -> client.completeMultipartUpload(CompleteMultipartUploadArgs.builder()
+          .bucket(name).object(key).uploadId(upload).parts(parts.toArray(Part[]::new)).build())).etag()).map(ETag::of);
+    }
+
+    void abort(String key, String upload) {
+      tryTo(() -> client.abortMultipartUpload(
+          AbortMultipartUploadArgs.builder().bucket(name).object(key).uploadId(upload).build()));
+    }
+
+    /** Removes a page of objects; those that stay, with the reasons. */
+    List<String> remove(List<String> keys) {
+      if (keys.isEmpty()) {
+        return List.of();
+      }
+      var objects = keys.stream().map(DeleteRequest.Object::new).toList();
+      return ask("delete from", () -> client.deleteObjects(DeleteObjectsArgs.builder().bucket(name).objects(objects).quiet(true).build()))
+          .result().errors().stream().map(error -> error.objectName() + ": " + error.message()).toList();
+    }
+
+    private <T> Optional<T> tryTo(Request<T> request) {
+      try {
+        return Optional.of(ask("ask", request));
+      } catch (Failure failure) {
+        if (failure.code == UNREACHABLE) {
+          throw failure;
+        }
+        return Optional.empty();
+      }
+    }
+
+    private <T> T ask(String what, Request<T> request) {
+      for (var attempt = 1; ; attempt++) {
+        try {
+          return request.send().join();
+        } catch (Exception thrown) {
+          if (attempt >= attempts || !isPassing(thrown)) {
+            throw explain(what, thrown);
+          }
+        }
+        try {
+          Thread.sleep((250L << attempt) / 2 + ThreadLocalRandom.current().nextLong(250L << attempt));
+        } catch (InterruptedException e) {
+          throw new IllegalStateException(e);
+        }
+      }
+    }
+
+    /** Worth another try: the network, a server that is busy or starting, an answer that was cut. */
+    private static boolean isPassing(Throwable thrown) {
+      if (find(thrown, SSLException.class).filter(e -> e instanceof SSLHandshakeException || e instanceof SSLPeerUnverifiedException).isPresent()) {
+        return false;
+      }
+      var status = status(thrown);
+      return status >= 500 && status != 501 || status == 429 || status == 408
+          || status == 0 && (find(thrown, IOException.class).isPresent() || find(thrown, XmlParserException.class).isPresent());
+    }
+
+    private static int status(Throwable thrown) {
+      var other = find(thrown, InvalidResponseException.class).map(e -> e.getMessage().replaceFirst("(?s).*Response code: (\\d+).*", "$1"));
+      return find(thrown, ErrorResponseException.class).map(e -> e.response().code())
+          .or(() -> find(thrown, ServerException.class).map(ServerException::statusCode))
+          .or(() -> other.map(Integer::valueOf)).orElse(0);
+    }
+
+    private Failure explain(String what, Throwable thrown) {
+      var error = find(thrown, ErrorResponseException.class).map(ErrorResponseException::errorResponse);
+      var code = error.map(ErrorResponse::code).orElse("");
+      var status = status(thrown);
+      if (code.equals("AccessDenied") || code.equals("AllAccessDisabled")) {
+        return new Failure(AUTHENTICATION, "the access key may not %s bucket %s at %s".formatted(what, name, endpoint),
+            "its policy needs s3:GetBucketLocation (or give --region), s3:ListBucket, s3:GetObject, s3:PutObject, s3:DeleteObject", thrown);
+      }
+      if (status == 403 || status == 401) {
+        return new Failure(AUTHENTICATION, "%s refuses the keys: %s".formatted(endpoint, error.map(ErrorResponse::message).orElse(code)),
+            "check MINIO_ACCESS_KEY and MINIO_SECRET_KEY (or the alias), and this host's clock", thrown);
+      }
+      if (status == 0 && find(thrown, IOException.class).isPresent()) {
+        return new Failure(UNREACHABLE, "cannot reach %s: %s".formatted(endpoint, find(thrown, IOException.class).get().getMessage()),
+            find(thrown, SSLException.class).isPresent() ? "name the CA that signed its certificate with --ca or MINIO_CA" : "is it started? check MINIO_ENDPOINT", thrown);
+      }
+      if (find(thrown, InvalidResponseException.class).isPresent() || find(thrown, XmlParserException.class).isPresent()) {
+        return new Failure(UNREACHABLE, "%s does not answer as an S3 server does%s".formatted(endpoint, status > 0 ? " (status " + status + ")" : ""),
+            "is it the port of the S3 API?", thrown);
+      }
+      var message = error.map(e -> e.code() + ": " + e.message()).orElse(Failure.of(thrown).getMessage());
+      return new Failure(status >= 500 && status != 501 ? UNREACHABLE : UNEXPECTED, "cannot %s bucket %s at %s: %s".formatted(what, name, endpoint, message), "see the server's log", thrown);
+    }
+
+    private static String codeOf(Failure failure) {
+      return find(failure, ErrorResponseException.class).map(e -> e.errorResponse().code()).orElse("");
+    }
+
+    private static <T> Optional<T> find(Throwable thrown, Class<T> type) {
+      return Stream.iterate(thrown, Objects::nonNull, Throwable::getCause).filter(type::isInstance).map(type::cast).findFirst();
+    }
+
+    @Override
+    public void close() {
+      client.close();
+    }
+  }
+
+  // --- shared: Failure (identical in every script that has it; a test holds them equal) ---
+  static final int DONE = 0;
+  static final int UNEXPECTED = 1;
+  static final int USAGE = 2;
+  static final int BAD_BACKUP = 10;
+  static final int UNREACHABLE = 11;
+  static final int AUTHENTICATION = 12;
+  static final int UNSAFE = 13;
+  static final int PARTIAL = 14;
+  static final int VERIFICATION = 15;
+  static final int DECLINED = 16;
+
+  /** What went wrong, what to do about it, and the exit code: shown as two lines, without a trace. */
+  static final class Failure extends RuntimeException {
+    final int code;
+    final String hint;
+
+    Failure(int code, String message, String hint) {
+      this(code, message, hint, null);
+    }
+
+    Failure(int code, String message, String hint, Throwable cause) {
+      super(message, cause);
+      this.code = code;
+      this.hint = hint;
+    }
+
+    /** Any exception as a Failure: what is not one already is unexpected. */
+    static Failure of(Throwable thrown) {
+      var cause = thrown;
+      while (cause.getCause() != null
+          && (cause instanceof CompletionException || cause instanceof ExecutionException
+              || cause instanceof UncheckedIOException)) {
+        cause = cause.getCause();
+      }
+      if (cause instanceof Failure failure) {
+        return failure;
+      }
+      var message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
+      if (cause instanceof FileSystemException file) {
+        message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : cause.getClass().getSimpleName());
+      }
+      return new Failure(UNEXPECTED, message, "run again with --verbose for the trace", cause);
+    }
+  }
+
+  // --- end shared: Failure ---
+
+  // --- shared: Settings (identical in every script that has it; a test holds them equal) ---
+  /** Settings are the environment variables of the documented procedure; an option overrides its variable. */
+  static final class Settings {
+    private Settings() {}
+
+    /** A variable that is set but blank is a mistake, never a value. */
+    static void refuseBlank(CommandSpec command) {
+      for (var option : command.options()) {
+        var name = Pattern.compile("\\$\\{env:(\\w+)").matcher(String.valueOf(option.defaultValue()));
+        if (name.find() && System.getenv(name.group(1)) != null && System.getenv(name.group(1)).isBlank()) {
+          throw new Failure(USAGE, name.group(1) + " is set but blank", "give it a value, or unset it");
+        }
+        if (option.getValue() instanceof String text && text.isBlank()) {
+          throw new Failure(USAGE, option.longestName() + " is blank", "give it a value, or leave it out");
+        }
+      }
+    }
+
+    /** A secret from the variable NAME, or from the file that NAME_FILE names (its last line break is not part of it). */
+    static Optional<String> secret(String name) {
+      var value = System.getenv(name);
+      var file = System.getenv(name + "_FILE");
+      if (value != null && file != null) {
+        throw new Failure(USAGE, name + " and " + name + "_FILE are both set", "unset one of them");
+      }
+      if (value != null && value.isBlank() || file != null && file.isBlank()) {
+        throw new Failure(USAGE, (value != null ? name : name + "_FILE") + " is set but blank", "give it a value, or unset it");
+      }
+      if (file == null) {
+        return Optional.ofNullable(value);
+      }
+      try {
+        return Optional.of(Files.readString(Path.of(file)).replaceFirst("\\R\\z", ""));
+      } catch (IOException | InvalidPathException e) {
+        throw new Failure(USAGE, "cannot read " + name + "_FILE " + file + ": " + e.getMessage(), "check path and mode");
+      }
+    }
+
+    /** A secret as above, else asked for on a terminal, else none. */
+    static Optional<String> secretOrPrompt(String name, String question) {
+      var secret = secret(name);
+      if (secret.isPresent() || System.console() == null) {
+        return secret;
+      }
+      return Optional.ofNullable(System.console().readPassword("%s: ", question)).map(String::new);
+    }
+  }
+
+  // --- end shared: Settings ---
+
+  // --- shared: BackupSet (identical in every script that has it; a test holds them equal) ---
+  /** One backup of one component: its archive or marker, and the time that its name gives. */
+  record Backup(Path file, String name, LocalDateTime taken) {
+    String age() {
+      var age = Duration.between(taken, LocalDateTime.now());
+      return age.toDays() > 1 ? age.toDays() + " days ago"
+          : age.toHours() > 1 ? age.toHours() + " hours ago" : Math.max(0, age.toMinutes()) + " minutes ago";
+    }
+  }
+
+  /** Chooses backups by the names that the documented backup scripts give them. */
+  static final class BackupSet {
+    static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("uuuuMMdd_HH'h'mm'm'ss's'");
+    private static final Pattern NAME =
+        Pattern.compile("(?<component>[a-z]+)_(?<stamp>\\d{8}_\\d\\dh\\d\\dm\\d\\ds)(\\.(?<type>[a-z.]+))?");
+
+    private BackupSet() {}
+
+    /**
+     * The newest backup in a folder, or the newest at or before the wanted restore point.
+     *
+     * @param components the accepted first parts of a name, such as {@code cassandra}
+     * @param types the accepted extensions, such as {@code tar}
+     * @param wanted a timestamp, a name or a path; null for the newest
+     * @param gap parts of one backup run are at most this far apart
+     */
+    static Backup choose(Path folder, Set<String> components, Set<String> types, String wanted, Duration gap) {
+      var what = components.iterator().next() + "_<timestamp>." + String.join("|", types);
+      var all = list(folder, what).stream()
+          .flatMap(file -> backup(file, components, types).stream())
+          .sorted(Comparator.comparing(Backup::taken).thenComparing(b -> b.file().toString()))
+          .toList();
+      if (wanted != null && wanted.contains("/") && backup(Path.of(wanted), components, types).isPresent()) {
+        return existing(backup(Path.of(wanted), components, types).get());
+      }
+      var until = wanted == null ? LocalDateTime.MAX : time(wanted);
+      var chosen = all.stream().filter(b -> !b.taken().isAfter(until)).reduce((first, last) -> last);
+      var next = all.stream().filter(b -> b.taken().isAfter(until)).findFirst();
+      // Parts of one run differ by seconds: a point named after its first part must not silently select yesterday's rest.
+      if (next.isPresent() && Duration.between(until, next.get().taken()).compareTo(gap) <= 0
+          && chosen.map(b -> Duration.between(b.taken(), until).compareTo(gap) > 0).orElse(true)) {
+        throw new Failure(BAD_BACKUP,
+            "%s was taken shortly after the restore point %s, and nothing shortly before it".formatted(next.get().name(), wanted),
+            "for that one: --backup " + STAMP.format(next.get().taken()));
+      }
+      return chosen.orElseThrow(() -> new Failure(BAD_BACKUP,
+          "no backup %s in %s%s".formatted(what, folder, wanted == null ? "" : " at or before " + wanted),
+          "is the backup folder mounted, and is its variable right?"));
+    }
+
+    private static List<Path> list(Path folder, String what) {
+      try (var files = Files.list(folder)) {
+        return files.toList();
+      } catch (NoSuchFileException e) {
+        throw new Failure(BAD_BACKUP, "no backup %s: there is no folder %s".formatted(what, folder),
+            "is the backup folder mounted, and is its variable right?");
+      } catch (IOException e) {
+        throw new Failure(BAD_BACKUP, "cannot list %s: %s".formatted(folder, e.getMessage()), "check its mode and owner");
+      }
+    }
+
+    private static Optional<Backup> backup(Path file, Set<String> components, Set<String> types) {
+      var match = NAME.matcher(file.getFileName().toString());
+      if (!match.matches() || !components.contains(match.group("component")) || !types.contains(match.group("type"))) {
+        return Optional.empty();
+      }
+      var name = match.group("component") + "_" + match.group("stamp");
+      return Optional.of(new Backup(file, name, time(match.group("stamp"))));
+    }
+
+    private static Backup existing(Backup backup) {
+      if (!Files.isRegularFile(backup.file())) {
+        throw new Failure(BAD_BACKUP, "there is no file " + backup.file(), "check the path given with --backup");
+      }
+      return backup;
+    }
+
+    private static LocalDateTime time(String wanted) {
+      var stamp = Pattern.compile("\\d{8}_\\d\\dh\\d\\dm\\d\\ds").matcher(wanted);
+      try {
+        return LocalDateTime.parse(stamp.find() ? stamp.group() : wanted, STAMP);
+      } catch (DateTimeParseException e) {
+        throw new Failure(USAGE, "'%s' is no restore point".formatted(wanted),
+            "name one like 20261122_12h00m56s, cassandra_20261122_12h00m56s or the path of an archive");
+      }
+    }
+  }
+
+  // --- end shared: BackupSet ---
+
+  // --- shared: Archive (identical in every script that has it; a test holds them equal) ---
+  /** One member of an archive; {@code offset} is that of its bytes in a plain tar, -1 where they are not in one piece. */
+  record Entry(String name, boolean folder, boolean file, long size, long offset, Object header) {}
+
+  /** Reads .tar and .zip (also AES-encrypted) alike, without unpacking them to disk. */
+  static final class Archive implements Closeable {
+    final Path path;
+    private final FileChannel channel;
+    private final ZipFile zip;
+
+    Archive(Path path, Optional<String> password) {
+      this.path = path;
+      try {
+        this.channel = FileChannel.open(path);
+        this.zip = path.toString().endsWith(".zip")
+            ? new ZipFile(path.toFile(), password.map(String::toCharArray).orElse(null)) : null;
+        if (zip != null && zip.isEncrypted() && password.isEmpty()) {
+          throw new Failure(AUTHENTICATION, path + " is encrypted", "set BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
+        }
+      } catch (IOException e) {
+        throw broken(e.getMessage(), e);
+      }
+    }
+
+    /** All members in file order; proves that the archive is complete and that no name leads out of its folder. */
+    void index(Consumer<Entry> visitor) {
+      try {
+        if (zip != null) {
+          indexZip(visitor);
+        } else {
+          indexTar(visitor);
+        }
+      } catch (IOException e) {
+        throw broken(e.getMessage(), e);
+      }
+    }
+
+    private void indexTar(Consumer<Entry> visitor) throws IOException {
+      var end = 0L;
+      try (var tar = new TarArchiveInputStream(new BufferedInputStream(Files.newInputStream(path), 1 << 16), "UTF-8")) {
+        for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
+          var plain = header.isFile() && !header.isSparse();
+          var offset = tar.getBytesRead();
+          visitor.accept(new Entry(safe(header.getName()), header.isDirectory(), plain, header.getSize(), offset, header));
+          end = offset + (header.isFile() ? (header.getSize() + 511) / 512 * 512 : 0);
+        }
+      }
+      // A tar cut between two members still lists without an error; only the closing block of zeros proves its end.
+      if (end == 0 || channel.size() < end + 512) {
+        throw broken("it is cut short", null);
+      }
+    }
+
+    private void indexZip(Consumer<Entry> visitor) throws IOException {
+      for (var header : zip.getFileHeaders()) {
+        visitor.accept(new Entry(safe(header.getFileName()), header.isDirectory(), !header.isDirectory(),
+            header.getUncompressedSize(), -1, header));
+      }
+    }
+
+    /** The bytes of one member; several may be read side by side, each by one thread. */
+    InputStream open(Entry entry) throws IOException {
+      if (zip == null) {
+        var member = Channels.newInputStream(FileChannel.open(path).position(entry.offset()));
+        return BoundedInputStream.builder().setInputStream(member).setMaxCount(entry.size()).get();
+      }
+      synchronized (zip) {
+        try {
+          return zip.getInputStream((FileHeader) entry.header());
+        } catch (ZipException e) {
+          if (e.getType() == ZipException.Type.WRONG_PASSWORD) {
+            throw new Failure(AUTHENTICATION, "wrong password for " + path, "check BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
+          }
+          throw e;
+        }
+      }
+    }
+
+    /** Writes one member to a file; in a plain tar the kernel copies. */
+    void copy(Entry entry, Path target) throws IOException {
+      if (zip != null) {
+        try (var in = open(entry)) {
+          Files.copy(in, target);
+        }
+        return;
+      }
+      try (var out = FileChannel.open(target, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+        for (var done = 0L; done < entry.size(); ) {
+          var copied = channel.transferTo(entry.offset() + done, entry.size() - done, out);
+          if (copied <= 0) {
+            throw new EOFException(path + " ended inside " + entry.name());
+          }
+          done += copied;
+        }
+      }
+    }
+
+    private String safe(String name) {
+      var path = name.endsWith("/") ? name.substring(0, name.length() - 1) : name;
+      var parts = List.of(path.replaceFirst("^\\./", "").split("/", -1));
+      if (name.startsWith("/") || name.indexOf('\0') >= 0 || parts.contains("..") || parts.contains("") && parts.size() > 1) {
+        throw broken("its entry '%s' leads out of the backup's folder".formatted(name), null);
+      }
+      return path.replaceFirst("^\\./", "");
+    }
+
+    Failure broken(String why, Throwable cause) {
+      return new Failure(BAD_BACKUP, "%s is no usable backup: %s".formatted(path, why), "nothing was changed; choose another with --backup", cause);
+    }
+
+    @Override
+    public void close() throws IOException {
+      channel.close();
+      if (zip != null) {
+        zip.close();
+      }
+    }
+  }
+
+  // --- end shared: Archive ---
+
+  // --- shared: Console (identical in every script that has it; a test holds them equal) ---
+  /** What the administrator sees: steps and progress on stderr, the result on stdout; and what all scripts may be told. */
+  @Command(
+      exitCodeListHeading = "%nExit codes:%n",
+      exitCodeList = {
+        "0:done", "1:unexpected error", "2:wrong usage or settings", "10:backup missing or invalid",
+        "11:target unreachable", "12:authentication", "13:target not in a safe state", "14:only a part was done",
+        "15:verification failed", "16:declined, nothing changed", "130:interrupted"
+      })
+  static final class Console {
+    @Option(names = "--yes", defaultValue = "${env:ASSUME_YES:-false}", fallbackValue = "true",
+        description = "do not ask before overwriting (ASSUME_YES)")
+    boolean yes;
+
+    @Option(names = "--dry-run", description = "do every check, print the plan, change nothing")
+    boolean dryRun;
+
+    @Option(names = "--force", description = "go on although TheHive or another client is connected")
+    boolean force;
+
+    @Option(names = "--verbose", description = "show traces and the libraries' warnings")
+    boolean verbose;
+
+    private final boolean terminal = System.console() != null;
+    private ProgressBar bar;
+
+    synchronized void step(String text, Object... values) {
+      System.err.println((bar != null && terminal ? "\r\033[K" : "") + text.formatted(values));
+    }
+
+    void warn(String text, Object... values) {
+      step("warning: " + text, values);
+    }
+
+    /** Shows what went wrong and what to do about it; the exit code for it. */
+    synchronized int error(String about, Failure failure) {
+      step("%s", "error: " + (about.isEmpty() ? "" : about + ": ") + failure.getMessage());
+      if (failure.hint != null) {
+        step("%s", "hint: " + failure.hint);
+      }
+      if (verbose) {
+        failure.printStackTrace();
+      }
+      return failure.code;
+    }
+
+    /** Shows the plan; then the name of what will be overwritten is to be typed, unless --yes answered already. */
+    void confirm(List<String> plan, String name) {
+      plan.forEach(line -> step("%s", line));
+      if (dryRun || yes) {
+        return;
+      }
+      if (!terminal) {
+        throw new Failure(DECLINED, "not confirmed: there is no terminal to ask on, nothing was changed",
+            "add --yes or set ASSUME_YES=true");
+      }
+      if (!name.equals(System.console().readLine("%nType %s to overwrite it: ", name))) {
+        throw new Failure(DECLINED, "not confirmed, nothing was changed", null);
+      }
+    }
+
+    /** A bar on a terminal, a line every five seconds elsewhere, until closed; bytes as counted by the work itself. */
+    Closeable progress(String task, long total, LongSupplier done, Supplier<String> state) {
+      var builder = new ProgressBarBuilder().setTaskName(task).setInitialMax(total).setUnit(" MB", 1_000_000).showSpeed(new DecimalFormat("0.0"))
+          .setStyle(ProgressBarStyle.ASCII).setUpdateIntervalMillis(terminal ? 200 : 5_000).clearDisplayOnFinish();
+      builder.setConsumer(terminal
+          ? new ConsoleProgressBarConsumer(System.err)
+          : new DelegatingProgressBarConsumer(line -> step("%s", line.strip()), 160));
+      bar = builder.build();
+      var clock = Executors.newSingleThreadScheduledExecutor(Console::daemon);
+      clock.scheduleAtFixedRate(() -> bar.stepTo(done.getAsLong()).setExtraMessage("  " + state.get()), 0, 200, TimeUnit.MILLISECONDS);
+      return () -> {
+        clock.shutdownNow();
+        bar.close();
+        bar = null;
+      };
+    }
+
+    static Thread daemon(Runnable work) {
+      var thread = new Thread(work);
+      thread.setDaemon(true);
+      return thread;
+    }
+
+    static String size(long bytes) {
+      return bytes < 1_000_000 ? (bytes + 999) / 1000 + " kB"
+          : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB" : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
+    }
+  }
+
+  // --- end shared: Console ---
+
+  // --- shared: Report (identical in every script that has it; a test holds them equal) ---
+  /**
+   * The lock, the marker of an unfinished restore and the report, all beside the archives. The marker stands from the
+   * first change to the success; while it stands, TheHive must not be started.
+   */
+  static final class Report implements Closeable {
+    static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
+    private final Path folder;
+    private final String script;
+    private final Path marker;
+    private final FileChannel lock;
+    private final Instant started = Instant.now();
+
+    Report(Path folder, String script, boolean dryRun) {
+      this.folder = folder;
+      this.script = script;
+      this.marker = folder.resolve(script + ".unfinished");
+      this.lock = dryRun && !Files.isWritable(folder) ? null : lock(folder.resolve("." + script + ".lock"));
+    }
+
+    private static FileChannel lock(Path file) {
+      try {
+        var lock = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        if (lock.tryLock() == null) {
+          throw new Failure(UNSAFE, "another restore is running: %s is locked".formatted(file), "wait for its end");
+        }
+        return lock;
+      } catch (IOException e) {
+        throw new Failure(UNSAFE, "cannot write to %s: %s".formatted(file.getParent(), Failure.of(e).getMessage()),
+            "lock, marker and report are kept beside the archives: is the folder there and writable?");
+      }
+    }
+
+    /** What an interrupted run left for this one; empty when there was none. */
+    JsonNode unfinished() {
+      try {
+        return Files.exists(marker) ? JSON.readTree(marker.toFile()) : JSON.createObjectNode();
+      } catch (IOException e) {
+        throw new Failure(UNSAFE, "cannot read %s: %s".formatted(marker, e.getMessage()), "remove it if no restore is unfinished");
+      }
+    }
+
+    /** Marks parts as unfinished: to be called before the first change. Safe on disk when it returns. */
+    synchronized void begin(Set<String> parts) throws IOException {
+      var open = new TreeSet<>(parts);
+      unfinished().path("unfinished").forEach(part -> open.add(part.asText()));
+      remember("unfinished", open);
+    }
+
+    /** Adds to the marker what a run after this one would need to know. */
+    synchronized void remember(String name, Object value) throws IOException {
+      write(marker, ((ObjectNode) unfinished()).set(name, JSON.valueToTree(value)));
+    }
+
+    /** Writes the report, and takes finished parts from the marker; the marker goes with the last. */
+    synchronized Path end(int code, Set<String> finished, Map<String, ?> what) throws IOException {
+      var report = JSON.createObjectNode().put("script", script).put("started", started.toString())
+          .put("seconds", Duration.between(started, Instant.now()).toMillis() / 1000.0).put("exit", code);
+      what.forEach((name, value) -> report.set(name, JSON.valueToTree(value)));
+      var file = folder.resolve(script + "_" + BackupSet.STAMP.format(LocalDateTime.now()) + ".json");
+      write(file, report);
+      var open = new TreeSet<String>();
+      unfinished().path("unfinished").forEach(part -> open.add(part.asText()));
+      open.removeAll(finished);
+      if (open.isEmpty()) {
+        Files.deleteIfExists(marker);
+      } else {
+        remember("unfinished", open);
+      }
+      return file;
+    }
+
+    private static void write(Path file, Object what) throws IOException {
+      var temporary = file.resolveSibling(file.getFileName() + ".tmp");
+      try (var out = FileChannel.open(temporary, StandardOpenOption.CREATE, StandardOpenOption.WRITE,
+          StandardOpenOption.TRUNCATE_EXISTING)) {
+        out.write(ByteBuffer.wrap(JSON.writeValueAsBytes(what)));
+        out.force(true);
+      }
+      Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
+    }
+
+    @Override
+    public void close() throws IOException {
+      if (lock != null) {
+        lock.close();
+      }
+    }
+  }
+
+  // --- end shared: Report ---
+}

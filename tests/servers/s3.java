@@ -1,0 +1,311 @@
+///usr/bin/env jbang "$0" "$@" ; exit $?
+//DESCRIPTION Starts a real S3 server on a loopback address: MinIO where it can be had, S3Proxy otherwise
+//JAVA 17+
+//DEPS org.gaul:s3proxy:4.1.0
+//DEPS info.picocli:picocli:4.7.7
+//JAVA_OPTIONS -Xmx64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData
+
+import java.io.File;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/**
+ * Starts one S3 server and keeps it until SIGTERM, Ctrl-C or its end. Prints what it is ({@code minio} or {@code
+ * s3proxy}), {@code ready HOST:9000} and then {@code ready}. Everything is below the folder: {@code HOST/data}, {@code
+ * HOST/logs/system.log}; {@code HOST/kind} says again what it is.
+ *
+ * <p>MinIO is the one on PATH; else the one that was built once from its Go module where Go is there, which takes some
+ * minutes. It is kept in {@code ~/.cache/thehive-restore}.
+ *
+ * <p>Example: {@code ./jbang tests/servers/s3.java --listen 127.0.0.2}
+ */
+@Command(name = "s3", mixinStandardHelpOptions = true, sortOptions = false)
+class S3 implements Callable<Integer> {
+  private static final String MODULE = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c";
+  private static final Duration START_LIMIT = Duration.ofMinutes(2);
+
+  enum Kind {
+    minio, s3proxy
+  }
+
+  @Option(names = "--listen", required = true, paramLabel = "HOST", description = "where to serve")
+  private String listen;
+
+  @Option(names = "--port", defaultValue = "9000", description = "default: ${DEFAULT-VALUE}")
+  private int port;
+
+  @Option(names = "--kind", description = "${COMPLETION-CANDIDATES} (default: MinIO where it can be had)")
+  private Kind kind;
+
+  @Option(names = "--user", defaultValue = "thehive", description = "access key (default: ${DEFAULT-VALUE})")
+  private String user;
+
+  @Option(names = "--password", defaultValue = "thehive-secret", description = "secret key (default: ${DEFAULT-VALUE})")
+  private String password;
+
+  @Option(names = "--certificates", paramLabel = "DIR", description = "serve https with its public.crt and private.key (MinIO)")
+  private Path certificates;
+
+  @Option(names = "--dir", paramLabel = "DIR", description = "kept at the end (default: a temporary folder)")
+  private Path dir;
+
+  @Option(names = "--stop-with", paramLabel = "PID", description = "stop when this process ends")
+  private Long stopWith;
+
+  private final HttpClient http = HttpClient.newHttpClient();
+
+  public static void main(String[] args) {
+    System.exit(new CommandLine(new S3()).setExecutionExceptionHandler(Nodes::explain).execute(args));
+  }
+
+  @Override
+  public Integer call() throws Exception {
+    var minio = kind == Kind.s3proxy ? Optional.<Path>empty() : minio();
+    if (kind == Kind.minio && minio.isEmpty()) {
+      throw new IllegalStateException("there is no minio on PATH, and it could not be built");
+    }
+    kind = minio.isPresent() ? Kind.minio : Kind.s3proxy;
+    try (var nodes = new Nodes(dir, "s3-", stopWith)) {
+      var home = nodes.home().resolve(listen);
+      Files.createDirectories(home.resolve("data"));
+      Files.createDirectories(home.resolve("logs"));
+      Files.writeString(home.resolve("kind"), kind.name());
+      System.out.println(kind);
+      nodes.start(listen, minio.map(program -> minio(program, home)).orElseGet(() -> s3proxy(home)), home.resolve("logs/system.log"));
+      nodes.await(listen, START_LIMIT, this::serves);
+      System.out.println("ready " + listen + ":" + port);
+      System.out.println("ready");
+      return nodes.join();
+    }
+  }
+
+  private List<String> minio(Path program, Path home) {
+    var command = new ArrayList<String>();
+    // Where it is known, the kernel ends MinIO with this process, whatever ends this.
+    onPath("setpriv").ifPresent(setpriv -> command.addAll(List.of(setpriv.toString(), "--pdeathsig", "KILL")));
+    command.addAll(List.of("/usr/bin/env", "MINIO_ROOT_USER=" + user, "MINIO_ROOT_PASSWORD=" + password, "MINIO_BROWSER=off"));
+    command.addAll(List.of(program.toString(), "server", "--address", listen + ":" + port));
+    if (certificates != null) {
+      command.addAll(List.of("--certs-dir", certificates.toString()));
+    }
+    command.add(home.resolve("data").toString());
+    return command;
+  }
+
+  private List<String> s3proxy(Path home) {
+    var properties = home.resolve("s3proxy.conf");
+    try {
+      Files.writeString(properties, """
+          s3proxy.endpoint=http://%s:%d
+          s3proxy.authorization=aws-v2-or-v4
+          s3proxy.identity=%s
+          s3proxy.credential=%s
+          jclouds.provider=filesystem-nio2
+          jclouds.filesystem.basedir=%s
+          """.formatted(listen, port, user, password, home.resolve("data")));
+    } catch (IOException e) {
+      throw new IllegalStateException("cannot write " + properties, e);
+    }
+    var java = Path.of(System.getProperty("java.home"), "bin/java").toString();
+    return List.of(java, "-Xmx256m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-DLOG_LEVEL=info", "-cp", System.getProperty("java.class.path"),
+        Proxy.class.getName(), "--properties", properties.toString());
+  }
+
+  private boolean serves() throws InterruptedException {
+    if (certificates != null) {
+      try (var socket = new java.net.Socket(listen, port)) {
+        return true;
+      } catch (IOException e) {
+        return false;
+      }
+    }
+    var uri = URI.create("http://%s:%d/%s".formatted(listen, port, kind == Kind.minio ? "minio/health/ready" : ""));
+    try {
+      var request = HttpRequest.newBuilder(uri).timeout(Duration.ofSeconds(5)).build();
+      var status = http.send(request, HttpResponse.BodyHandlers.discarding()).statusCode();
+      // S3Proxy answers a stranger with a refusal
+      return status == 200 || kind == Kind.s3proxy && status < 500;
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  /** MinIO on PATH, or built; empty where neither can be. */
+  private static Optional<Path> minio() throws Exception {
+    var found = onPath("minio");
+    return found.isPresent() ? found : built();
+  }
+
+  /** Several may want it at once: the first builds, the others wait. */
+  private static Optional<Path> built() throws Exception {
+    var home = Optional.ofNullable(System.getenv("XDG_CACHE_HOME")).map(Path::of)
+        .orElse(Path.of(System.getProperty("user.home"), ".cache"));
+    var cache = Files.createDirectories(home.resolve("thehive-restore"));
+    var program = cache.resolve("minio");
+    try (var lock = FileChannel.open(cache.resolve("minio.lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+      lock.lock();
+      var go = onPath("go");
+      if (Files.isExecutable(program) || go.isEmpty()) {
+        return Optional.of(program).filter(Files::isExecutable);
+      }
+      System.out.println("Building MinIO once, this takes some minutes");
+      var build = new ProcessBuilder("nice", go.get().toString(), "install", MODULE).redirectErrorStream(true);
+      build.environment().put("GOBIN", cache.toString());
+      var process = build.redirectOutput(cache.resolve("minio-build.log").toFile()).start();
+      if (process.waitFor() != 0) {
+        System.out.println("MinIO could not be built: see " + cache.resolve("minio-build.log"));
+      }
+      return Optional.of(program).filter(Files::isExecutable);
+    }
+  }
+
+  private static Optional<Path> onPath(String program) {
+    return Stream.of(System.getenv("PATH").split(File.pathSeparator)).map(folder -> Path.of(folder, program))
+        .filter(Files::isExecutable).findFirst();
+  }
+
+  /** S3Proxy's own process. */
+  static final class Proxy {
+    public static void main(String[] args) throws Exception {
+      Nodes.endWithParent();
+      org.gaul.s3proxy.Main.main(args);
+    }
+  }
+
+  // --- shared: Nodes (identical in every script that has it; a test holds them equal) ---
+  /** Server processes that end with this one, whatever ends it; their folder goes too when it is a temporary one. */
+  static final class Nodes implements AutoCloseable {
+    private final boolean temporary;
+    private final Path home;
+    private final Map<String, Process> processes = new LinkedHashMap<>();
+    private final Map<String, Path> logs = new LinkedHashMap<>();
+    private boolean closed;
+
+    Nodes(Path dir, String prefix, Long stopWith) throws IOException {
+      temporary = dir == null;
+      home = temporary ? Files.createTempDirectory(prefix) : Files.createDirectories(dir.toAbsolutePath());
+      Runtime.getRuntime().addShutdownHook(new Thread(this::close));
+      if (stopWith != null) {
+        ProcessHandle.of(stopWith)
+            .<CompletableFuture<?>>map(ProcessHandle::onExit)
+            .orElse(CompletableFuture.completedFuture(null))
+            .thenRunAsync(() -> System.exit(0));
+      }
+    }
+
+    Path home() {
+      return home;
+    }
+
+    synchronized void start(String name, List<String> command, Path log) throws IOException {
+      if (closed) {
+        throw new IllegalStateException("stopped");
+      }
+      var builder = new ProcessBuilder(command).directory(home.toFile()).redirectErrorStream(true);
+      processes.put(name, builder.redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile())).start());
+      logs.put(name, log);
+    }
+
+    void await(String name, Duration limit, Callable<Boolean> ready) throws Exception {
+      var end = System.nanoTime() + limit.toNanos();
+      while (!ready.call()) {
+        if (processes.get(name).waitFor(200, TimeUnit.MILLISECONDS)) {
+          throw new IllegalStateException(name + " ended while starting:\n" + logEnd(name));
+        }
+        if (System.nanoTime() > end) {
+          throw new IllegalStateException(name + " is not ready after " + limit + ":\n" + logEnd(name));
+        }
+      }
+    }
+
+    private String logEnd(String name) throws IOException {
+      try (var lines = Files.lines(logs.get(name))) {
+        var all = lines.toList();
+        return String.join("\n", all.subList(Math.max(0, all.size() - 40), all.size()));
+      }
+    }
+
+    /** Waits for the end of all; 1 since nobody asked for it. */
+    int join() throws InterruptedException {
+      for (var process : processes.values()) {
+        process.waitFor();
+      }
+      return 1;
+    }
+
+    @Override
+    public synchronized void close() {
+      if (closed) {
+        return;
+      }
+      closed = true;
+      // not Process.destroy: it closes the standard input, and that is the end at once
+      processes.values().forEach(process -> process.toHandle().destroy());
+      for (var process : processes.values()) {
+        try {
+          if (!process.waitFor(60, TimeUnit.SECONDS)) {
+            process.destroyForcibly().waitFor();
+          }
+        } catch (InterruptedException e) {
+          process.destroyForcibly();
+        }
+      }
+      if (temporary) {
+        delete(home);
+      }
+    }
+
+    static int explain(Exception e, CommandLine commandLine, CommandLine.ParseResult arguments) {
+      System.err.println("error: " + (e instanceof IllegalStateException ? e.getMessage() : e));
+      return 1;
+    }
+
+    static void delete(Path folder) {
+      try (var paths = Files.walk(folder)) {
+        for (var path : paths.sorted(Comparator.reverseOrder()).toList()) {
+          Files.deleteIfExists(path);
+        }
+      } catch (IOException e) {
+        System.err.println("cannot delete " + folder + ": " + e.getMessage());
+      }
+    }
+
+    /** Called by the server process: its standard input closes when the process that started it is gone. */
+    static void endWithParent() {
+      var watch =
+          new Thread(
+              () -> {
+                try {
+                  while (System.in.read() >= 0) {}
+                } catch (IOException e) {
+                  // gone as well
+                }
+                Runtime.getRuntime().halt(1);
+              });
+      watch.setDaemon(true);
+      watch.start();
+    }
+  }
+  // --- end shared: Nodes ---
+}
