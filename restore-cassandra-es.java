@@ -16,7 +16,7 @@
 //DEPS commons-codec:commons-codec:1.23.0
 //DEPS org.yaml:snakeyaml:2.7
 //DEPS ch.qos.logback:logback-core:1.2.13
-//COMPILE_OPTIONS -encoding UTF-8 -Xlint:deprecation
+//COMPILE_OPTIONS -encoding UTF-8
 //JAVA_OPTIONS -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1
 // Cassandra's classes and netty reach into the JDK; without the last three a newer JDK warns about it.
 //JAVA_OPTIONS --add-opens=java.base/java.io=ALL-UNNAMED --add-opens=java.base/java.nio=ALL-UNNAMED
@@ -489,7 +489,7 @@ class RestoreCassandraEs implements Callable<Integer> {
 
     static Connection fromEnvironment() {
       var connection = parse(System.getenv("CASSANDRA_CONNECTION"));
-      var user = connection.user().or(() -> Optional.ofNullable(System.getenv("CASSANDRA_USER")));
+      var user = connection.user().or(() -> Settings.variable("CASSANDRA_USER"));
       var password = connection.password().or(() -> user.isEmpty() ? Settings.secret("CASSANDRA_PASSWORD")
           : Settings.secretOrPrompt("CASSANDRA_PASSWORD", "Password of Cassandra's user " + user.get()));
       if (user.isPresent() != password.isPresent()) {
@@ -1038,6 +1038,9 @@ class RestoreCassandraEs implements Callable<Integer> {
       });
       var definition = definition(archive, all.values(), keyspace);
       var tables = tables(archive, all.values(), keyspace);
+      if (definition.tables().isEmpty()) {
+        throw archive.broken("its definition of keyspace %s has no CREATE TABLE".formatted(keyspace), null);
+      }
       for (var table : tables.keySet()) {
         if (!definition.tables().containsKey(table)) {
           throw archive.broken("it has files of table %s, which its definition lacks".formatted(table), null);
@@ -1199,9 +1202,9 @@ class RestoreCassandraEs implements Callable<Integer> {
               keyspace, statement.substring(0, Math.min(80, statement.length()))), "look at its create_keyspace_%s.cql".formatted(keyspace));
         }
       }
-      if (replication == null || tables.isEmpty()) {
-        throw new Failure(BAD_BACKUP, "the definition of keyspace %s has no %s".formatted(
-            keyspace, replication == null ? "CREATE KEYSPACE" : "CREATE TABLE"), "look at its create_keyspace_%s.cql".formatted(keyspace));
+      if (replication == null) {
+        throw new Failure(BAD_BACKUP, "the definition of keyspace %s has no CREATE KEYSPACE".formatted(keyspace),
+            "look at its create_keyspace_%s.cql".formatted(keyspace));
       }
       return new Definition(keyspace, replication, durable, tables, others);
     }
@@ -1981,7 +1984,7 @@ class RestoreCassandraEs implements Callable<Integer> {
   /** Who logs in to Elasticsearch, as a value of the header Authorization. */
   record Credentials(Optional<String> header) {
     static Credentials fromEnvironment() {
-      var user = Optional.ofNullable(System.getenv("ELASTICSEARCH_USER"));
+      var user = Settings.variable("ELASTICSEARCH_USER");
       var key = Settings.secret("ELASTICSEARCH_API_KEY");
       if (user.isEmpty() || key.isPresent()) {
         return new Credentials(key.map(value -> "ApiKey " + value));
@@ -2220,36 +2223,39 @@ class RestoreCassandraEs implements Callable<Integer> {
   static final class Settings {
     private Settings() {}
 
-    /** A variable that is set but blank is a mistake, never a value. */
+    /** A variable that is set but blank is a mistake, never a value; each option's description names its variable. */
     static void refuseBlank(CommandSpec command) {
       for (var option : command.options()) {
-        var name = Pattern.compile("\\$\\{env:(\\w+)").matcher(String.valueOf(option.defaultValue()));
-        if (name.find() && System.getenv(name.group(1)) != null && System.getenv(name.group(1)).isBlank()) {
-          throw new Failure(USAGE, name.group(1) + " is set but blank", "give it a value, or unset it");
-        }
-        if (option.getValue() instanceof String text && text.isBlank()) {
+        Pattern.compile("\\(([A-Z_]{4,})").matcher(String.join(" ", option.description())).results()
+            .forEach(name -> variable(name.group(1)));
+        if (String.valueOf((Object) option.getValue()).isBlank()) {
           throw new Failure(USAGE, option.longestName() + " is blank", "give it a value, or leave it out");
         }
       }
     }
 
+    static Optional<String> variable(String name) {
+      var value = Optional.ofNullable(System.getenv(name));
+      if (value.filter(String::isBlank).isPresent()) {
+        throw new Failure(USAGE, name + " is set but blank", "give it a value, or unset it");
+      }
+      return value;
+    }
+
     /** A secret from the variable NAME, or from the file that NAME_FILE names (its last line break is not part of it). */
     static Optional<String> secret(String name) {
-      var value = System.getenv(name);
-      var file = System.getenv(name + "_FILE");
-      if (value != null && file != null) {
+      var value = variable(name);
+      var file = variable(name + "_FILE");
+      if (value.isPresent() && file.isPresent()) {
         throw new Failure(USAGE, name + " and " + name + "_FILE are both set", "unset one of them");
       }
-      if (value != null && value.isBlank() || file != null && file.isBlank()) {
-        throw new Failure(USAGE, (value != null ? name : name + "_FILE") + " is set but blank", "give it a value, or unset it");
-      }
-      if (file == null) {
-        return Optional.ofNullable(value);
+      if (file.isEmpty()) {
+        return value;
       }
       try {
-        return Optional.of(Files.readString(Path.of(file)).replaceFirst("\\R\\z", ""));
+        return Optional.of(Files.readString(Path.of(file.get())).replaceFirst("\\R\\z", ""));
       } catch (IOException | InvalidPathException e) {
-        throw new Failure(USAGE, "cannot read " + name + "_FILE " + file + ": " + e.getMessage(), "check path and mode");
+        throw new Failure(USAGE, "cannot read " + name + "_FILE " + file.get() + ": " + e.getMessage(), "check path and mode");
       }
     }
 

@@ -6,18 +6,26 @@
 //DEPS org.apache.cassandra:java-driver-core:4.19.3
 //DEPS org.assertj:assertj-core:3.27.7
 //DEPS org.awaitility:awaitility:4.3.0
+//DEPS org.hamcrest:hamcrest:2.2
 //DEPS org.junit.jupiter:junit-jupiter:5.14.4
 //DEPS org.junit.platform:junit-platform-launcher:1.14.4
-//DEPS org.slf4j:slf4j-nop:1.7.36
+//MAIN Suite
 //COMPILE_OPTIONS -encoding UTF-8
+//FILES logback-test.xml
+//SOURCES ../restore-cassandra-es.java
 //SOURCES Script.java
 //SOURCES servers/Stack.java
 //SOURCES data/Attachments.java
+//SOURCES data/Contents.java
 //SOURCES data/GraphData.java
 //SOURCES data/HotBackup.java
+//SOURCES data/Original.java
 //SOURCES DataTest.java
 //SOURCES JBangTest.java
 //SOURCES ProjectTest.java
+//SOURCES RestoreCassandraEsClustersTest.java
+//SOURCES RestoreCassandraEsRulesTest.java
+//SOURCES RestoreCassandraEsTest.java
 //SOURCES ServersTest.java
 //SOURCES SharedBlocksTest.java
 

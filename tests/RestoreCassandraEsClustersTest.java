@@ -1,0 +1,147 @@
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.datastax.oss.driver.api.core.CqlSession;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.KeyStore;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.regex.Pattern;
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.TrustManagerFactory;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The same backup onto other clusters: fewer and more nodes, with log-in and authorisation, with TLS. */
+class RestoreCassandraEsClustersTest {
+  private static Original original;
+
+  @TempDir Path folder;
+
+  @BeforeAll
+  static void fillAndBackUp() {
+    original = Original.get();
+  }
+
+  private static Script restore(Server node, String... arguments) {
+    return Script.of("restore-cassandra-es.java").env(original.settings()).env("CASSANDRA_CONNECTION", node.host())
+        .args("--yes", "--only", "cassandra").args(arguments);
+  }
+
+  private static Map<String, String> tables(CqlSession session, boolean all) {
+    return Contents.ofCassandra(session, "thehive", all);
+  }
+
+  @Test
+  void restoresOntoOneNodeMoreThanAtTheBackup() {
+    var options = Stack.CassandraOptions.on("127.0.0.2", "127.0.0.3", "127.0.0.4");
+    try (var fourth = Stack.addCassandra(options, "127.0.0.5")) {
+      var result = restore(fourth).run();
+      assertThat(result.code()).as(result.err()).isZero();
+      assertThat(result.err()).contains("nodes {datacenter1=4}");
+      try (var session = Contents.session(fourth, Optional.empty())) {
+        assertThat(tables(session, true)).isEqualTo(original.state().tables());
+      }
+      fourth.tool("decommission", "--force");
+    }
+  }
+
+  @Test
+  void restoresOntoOneNodeFewerWithLogInAndAuthorisation() throws IOException {
+    var nodes = Stack.cassandra(Stack.CassandraOptions.on("127.0.0.6", "127.0.0.7").withAuth());
+    try (var session = Contents.session(nodes.get(0), Optional.empty())) {
+      session.execute("CREATE ROLE thehive WITH PASSWORD = 'hive-pass' AND LOGIN = true");
+      session.execute("CREATE ROLE nobody WITH PASSWORD = 'no-pass' AND LOGIN = true");
+    }
+    var node = nodes.get(0);
+    assertRefused(restore(node), 12, "refuses a connection without log-in");
+    assertRefused(restore(node).env("CASSANDRA_CONNECTION", node.host() + " cassandra -p wr0ng"), 12, "refuses the log-in of cassandra");
+    assertRefused(restore(node).env("CASSANDRA_USER", "cassandra"), 2, "no password for Cassandra's user cassandra");
+    var refused = restore(node).env("CASSANDRA_USER", "nobody").env("CASSANDRA_PASSWORD", "no-pass")
+        .args("--replication", "{'class': 'SimpleStrategy', 'replication_factor': 2}");
+    assertRefused(refused, 12, "role nobody has no CREATE right for keyspace thehive");
+
+    var password = Files.writeString(folder.resolve("password"), "cassandra\n");
+    var login = Map.of("CASSANDRA_USER", "cassandra", "CASSANDRA_PASSWORD_FILE", password.toString());
+    var tooMany = assertRefused(restore(node).env(login), 13, "does not fit the nodes there are: {datacenter1=2}");
+    var hinted = Pattern.compile("--replication \"(.*)\"").matcher(tooMany.err()).results().findFirst().orElseThrow().group(1);
+    var result = restore(node, "--replication", hinted).env(login).run();
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(result.err()).contains("GRANT ALL PERMISSIONS ON KEYSPACE thehive TO thehive");
+    try (var session = Contents.session(node, Optional.empty())) {
+      assertThat(tables(session, false)).isEqualTo(original.state().tables());
+    }
+
+    var theHive = CqlSession.builder().addContactPoint(new java.net.InetSocketAddress(node.host(), node.port()))
+        .withLocalDatacenter("datacenter1").withAuthCredentials("thehive", "hive-pass");
+    try (var session = theHive.build()) {
+      session.execute("INSERT INTO thehive.txlog (key, column1, value) VALUES (0x01, 0x01, 0x01)");
+      assertThat(session.execute("SELECT * FROM thehive.txlog WHERE key = 0x01").one()).as("TheHive's role reads and writes").isNotNull();
+    }
+    var again = restore(node, "--replication", hinted).env(login).run();
+    assertThat(again.err()).contains("truncate 9 tables: same definition");
+    nodes.forEach(Server::close);
+  }
+
+  @Test
+  void showsNoSecretInItsOutputOrInAnyProcess() throws IOException {
+    var running = Script.of("restore-cassandra-es.java").env(original.settings()).env("CASSANDRA_CONNECTION", "127.0.0.2 -u admin -p t0psecret")
+        .env("ELASTICSEARCH_USER", "elastic").env("ELASTICSEARCH_PASSWORD", "t0psecret").env("BACKUP_PASSWORD", "t0psecret")
+        .args("--verbose").onTerminal().start().awaitErr("Type thehive");
+    for (var process : ProcessHandle.allProcesses().toList()) {
+      var commandLine = Path.of("/proc/" + process.pid() + "/cmdline");
+      if (Files.isReadable(commandLine)) {
+        assertThat(commandLine(commandLine)).doesNotContain("t0psecret");
+      }
+    }
+    assertThat(running.type("no\n").await().out()).doesNotContain("t0psecret");
+  }
+
+  private static String commandLine(Path file) {
+    try {
+      return Files.readString(file);
+    } catch (IOException e) {
+      return ""; // it ended meanwhile
+    }
+  }
+
+  @Test
+  void restoresWithTlsForClientsAndBetweenNodes() throws GeneralSecurityException, IOException {
+    var node = Stack.cassandra(Stack.CassandraOptions.on("127.0.0.8").withTlsClientAuth()).get(0);
+    var one = "{'class': 'SimpleStrategy', 'replication_factor': 1}";
+    var certificates = Stack.certificates();
+    assertRefused(restore(node, "--replication", one), 11, "cannot reach Cassandra at 127.0.0.8:9042");
+    var result = restore(node, "--replication", one).env("CASSANDRA_SSL_CA", certificates.resolve("ca.pem").toString())
+        .env("CASSANDRA_SSL_CERT", certificates.resolve("client.pem").toString())
+        .env("CASSANDRA_SSL_KEY", certificates.resolve("client.key").toString()).run();
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(result.err()).contains(", encrypted");
+    try (var session = Contents.session(node, Optional.of(tls(certificates)))) {
+      assertThat(tables(session, false)).isEqualTo(original.state().tables());
+    }
+    node.close();
+  }
+
+  private static SSLContext tls(Path certificates) throws GeneralSecurityException, IOException {
+    var password = "cassandra".toCharArray();
+    var keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+    keys.init(KeyStore.getInstance(certificates.resolve("client.p12").toFile(), password), password);
+    var trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+    trust.init(KeyStore.getInstance(certificates.resolve("truststore.p12").toFile(), password));
+    var context = SSLContext.getInstance("TLS");
+    context.init(keys.getKeyManagers(), trust.getTrustManagers(), null);
+    return context;
+  }
+
+  private static Script.Result assertRefused(Script script, int code, String because) {
+    var result = script.run();
+    assertThat(result.code()).as(result.err()).isEqualTo(code);
+    assertThat(result.err()).contains(because).doesNotContain("wr0ng").doesNotContain("\tat ");
+    return result;
+  }
+}

@@ -1,0 +1,399 @@
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.datastax.oss.driver.api.core.CqlSession;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What an administrator may expect of restore-cassandra-es.java, on three Cassandra nodes and Elasticsearch. */
+class RestoreCassandraEsTest {
+  private static final String SUCCESS = "=== ✓ Successful full restore ===\n";
+  private static Original original;
+
+  @TempDir Path folder;
+
+  @BeforeAll
+  static void fillAndBackUp() {
+    original = Original.get();
+  }
+
+  private static Script restore(String... arguments) {
+    return Script.of("restore-cassandra-es.java").env(original.settings()).args(arguments);
+  }
+
+  /** The restore of another Cassandra archive, which lies alone in this test's folder. */
+  private Script restoreFromHere(String... arguments) {
+    return restore(arguments).env("CASSANDRA_GENERAL_ARCHIVE_PATH", folder.toString());
+  }
+
+  private static void assertRestored(Script.Result result) {
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(result.out()).isEqualTo(SUCCESS);
+    assertThat(original.now()).as("rows with their write times, documents and aliases").isEqualTo(original.state());
+    assertThat(indices()).as("no index but the restored one").containsExactly("thehive_global");
+    assertThat(original.backup().archives().resolve("cassandra")).as("nothing unfinished, nothing unpacked")
+        .isDirectoryNotContaining("glob:**{unfinished,unpacked}");
+  }
+
+  /** Runs a restore that must be refused, and sees that it changed nothing. */
+  private static Script.Result refused(Script script, int code) {
+    var before = original.now();
+    var result = script.run();
+    assertThat(result.code()).as(result.err()).isEqualTo(code);
+    assertThat(result.out()).doesNotContain("✓");
+    assertThat(result.err()).contains("error: ").doesNotContain("\tat ");
+    assertThat(original.now()).as("live data after a refusal").isEqualTo(before);
+    assertThat(indices()).as("no index of ours left").noneMatch(index -> index.contains("restoring"));
+    return result;
+  }
+
+  private static List<String> indices() {
+    return original.elasticsearch().tool("GET", "/_cat/indices/thehive*?h=index").lines().toList();
+  }
+
+  private static CqlSession session() {
+    return Contents.session(original.cassandra().get(0), Optional.empty());
+  }
+
+  /** Newer rows, newer deletions and documents, as after the moment of the backup. */
+  private static void spoil() {
+    try (var session = session()) {
+      var rows = session.execute("SELECT key, column1 FROM thehive.edgestore LIMIT 60").all();
+      for (var i = 0; i < rows.size(); i++) {
+        var key = rows.get(i).getByteBuffer("key");
+        if (i % 2 == 0) {
+          session.execute("DELETE FROM thehive.edgestore WHERE key = ?", key);
+        } else {
+          session.execute("INSERT INTO thehive.edgestore (key, column1, value) VALUES (?, ?, ?)", key,
+              rows.get(i).getByteBuffer("column1"), ByteBuffer.wrap(new byte[] {1}));
+        }
+      }
+      session.execute("INSERT INTO thehive.graphindex (key, column1, value) VALUES (0xff, 0xff, 0xff)");
+    }
+    original.elasticsearch().tool("PUT", "/thehive_global/_doc/newer", "{}");
+    assertThat(original.now()).as("spoilt").isNotEqualTo(original.state());
+  }
+
+  @Test
+  void restoresAnUntouchedSystemExactly() {
+    assertRestored(restore("--yes").run());
+  }
+
+  @Test
+  void bringsBackWhatTheGraphAnsweredAfterADisaster() {
+    original.data().damage();
+    original.data().flush();
+    original.elasticsearch().tool("DELETE", "/thehive_global");
+    assertRestored(restore("--yes").run());
+    assertThat(original.data().ask()).isEqualTo(original.answer()).contains("\"agree\":true");
+  }
+
+  @Test
+  void leavesNothingNewerThanTheBackup() {
+    spoil();
+    var result = restore("--yes").run();
+    assertRestored(result);
+    assertThat(result.err()).contains("truncate 9 tables");
+  }
+
+  @Test
+  void restoresOntoAnEmptyCluster() {
+    try (var session = session()) {
+      session.execute("DROP KEYSPACE thehive");
+    }
+    original.elasticsearch().tool("DELETE", "/thehive_global");
+    var result = restore("--yes").run();
+    assertRestored(result);
+    assertThat(result.err()).contains("create keyspace thehive: it does not exist");
+  }
+
+  @Test
+  void dropsAndCreatesAKeyspaceThatIsDefinedDifferently() {
+    try (var session = session()) {
+      session.execute("ALTER TABLE thehive.edgestore WITH gc_grace_seconds = 17");
+      session.execute("CREATE TABLE thehive.later (key blob, column1 blob, value blob, PRIMARY KEY (key, column1))");
+    }
+    spoil();
+    var result = restore("--yes").run();
+    assertRestored(result);
+    assertThat(result.err()).contains("drop and create keyspace thehive");
+    try (var session = session()) {
+      assertThat(session.execute("DESCRIBE TABLE thehive.edgestore").one().getString("create_statement"))
+          .contains("gc_grace_seconds = 864000");
+    }
+  }
+
+  @Test
+  void dropsTheLiveIndexFirstWhenToldTo() {
+    spoil();
+    assertRestored(restore("--yes", "--in-place").run());
+  }
+
+  @Test
+  void restoresOneHalfOnRequest() {
+    spoil();
+    var tables = original.now().tables();
+    var result = restore("--yes", "--only", "elasticsearch").run();
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(original.now()).isEqualTo(new Original.State(tables, original.state().index()));
+    assertThat(restore("--yes", "--only", "cassandra").run().out()).isEqualTo("=== ✓ Successful restore of cassandra ===\n");
+    assertThat(original.now()).isEqualTo(original.state());
+  }
+
+  @Test
+  void readsZipArchives() throws IOException {
+    spoil();
+    HotBackup.zip(copyOfArchive(), null);
+    assertRestored(restoreFromHere("--yes").run());
+  }
+
+  @Test
+  void readsEncryptedArchivesWithThePasswordOfAFile() throws IOException {
+    HotBackup.zip(copyOfArchive(), "correct horse".toCharArray());
+    assertThat(refused(restoreFromHere("--yes"), 12).err()).contains("is encrypted").contains("BACKUP_PASSWORD_FILE");
+    assertThat(refused(restoreFromHere("--yes").env("BACKUP_PASSWORD", "battery staple"), 12).err())
+        .contains("wrong password").doesNotContain("battery");
+    spoil();
+    var file = Files.writeString(folder.resolve("password"), "correct horse\n");
+    assertRestored(restoreFromHere("--yes").env("BACKUP_PASSWORD_FILE", file.toString()).run());
+  }
+
+  @Test
+  void raisesTheRecoveryRateOnlyForTheTimeOfTheRestore() {
+    original.elasticsearch().tool("PUT", "/_cluster/settings", "{\"transient\":{\"indices.recovery.max_bytes_per_sec\":\"30mb\"}}");
+    var result = restore("--yes", "--recovery-rate", "200mb").run();
+    assertRestored(result);
+    assertThat(result.err()).contains("raise the recovery limit from 30mb to 200mb");
+    assertThat(original.elasticsearch().tool("GET", "/_cluster/settings")).contains("30mb");
+    original.elasticsearch().tool("PUT", "/_cluster/settings", "{\"transient\":{\"indices.recovery.max_bytes_per_sec\":null}}");
+  }
+
+  @Test
+  void changesNothingInADryRunAndPrintsTheWholePlan() {
+    spoil();
+    var before = original.now();
+    var result = restore("--dry-run").run();
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(result.err()).contains("Would truncate 9 tables", "Would restore as thehive_global_restoring_", "40mb",
+        original.backup().cassandra().toString(), "nothing was changed");
+    assertThat(original.now()).isEqualTo(before);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"Truncating", "Streaming", "Restoring snapshot", "Replacing"})
+  void finishesWhatAKilledRunBegan(String step) {
+    spoil();
+    var killed = restore("--yes").start().awaitErr(step).kill();
+    assertThat(killed.code()).isEqualTo(137);
+    assertThat(original.backup().archives().resolve("cassandra/restore-cassandra-es.unfinished")).exists();
+    assertRestored(restore("--yes").run());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"Dropping", "Creating", "Streaming"})
+  void finishesWhatARunBeganThatWasKilledWhileRecreatingTheKeyspace(String step) {
+    try (var session = session()) {
+      session.execute("ALTER TABLE thehive.txlog WITH comment = 'other'");
+    }
+    restore("--yes").start().awaitErr(step).kill();
+    assertRestored(restore("--yes").run());
+  }
+
+  @Test
+  void cleansUpAndTellsTheCodeWhenInterrupted() {
+    spoil();
+    var result = restore("--yes", "--recovery-rate", "100mb").start().awaitErr("Streaming").interrupt().await();
+    assertThat(result.code()).isEqualTo(130);
+    assertThat(original.backup().archives().resolve("cassandra")).isDirectoryNotContaining("glob:**unpacked");
+    assertThat(original.elasticsearch().tool("GET", "/_cluster/settings")).doesNotContain("100mb");
+    assertRestored(restore("--yes").run());
+  }
+
+  @Test
+  void asksForTheNameOfWhatItOverwritesOnATerminal() {
+    var before = original.now();
+    var declined = restore().onTerminal().start().awaitErr("Type thehive to overwrite it: ").type("yes\n").await();
+    assertThat(declined.code()).isEqualTo(16);
+    assertThat(original.now()).isEqualTo(before);
+    spoil();
+    var result = restore().onTerminal().start().awaitErr("Type thehive to overwrite it: ").type("thehive\n").await();
+    assertThat(result.code()).as(result.out()).isZero();
+    assertThat(original.now()).isEqualTo(original.state());
+  }
+
+  @Test
+  void doesNothingWithoutAnAnswerWhereThereIsNoTerminal() {
+    assertThat(refused(restore(), 16).err()).contains("Will truncate 9 tables", "ASSUME_YES=true");
+    assertRestored(restore().env("ASSUME_YES", "true").run());
+  }
+
+  @Test
+  void refusesASecondRestoreAtTheSameTime() {
+    var first = restore().onTerminal().start().awaitErr("Type thehive");
+    assertThat(refused(restore("--yes").env("ELASTICSEARCH_API_URL", original.data().url()), 13).err())
+        .contains("another restore is running");
+    // From another host with archives of its own there is no common lock, but Cassandra sees both.
+    var elsewhere = restore("--yes", "--work-path", folder.toString()).env("CASSANDRA_GENERAL_ARCHIVE_PATH", copyOfArchive().getParent().toString());
+    assertThat(refused(elsewhere, 13).err()).contains("another restore is running, connected from");
+    assertThat(first.type("no\n").await().code()).isEqualTo(16);
+  }
+
+  @Test
+  void refusesWhileAnotherClientIsConnected() {
+    try (var theHive = session()) {
+      var result = restore("--yes").run();
+      assertThat(result.code()).isEqualTo(13);
+      assertThat(result.err()).contains("other clients are connected to Cassandra: 127.0.0.").contains("service-control.java stop");
+      assertThat(theHive.execute("SELECT * FROM thehive.edgestore LIMIT 1").one()).isNotNull();
+      assertThat(restore("--yes", "--force").run().out()).isEqualTo(SUCCESS);
+    }
+  }
+
+  @Test
+  void namesTheVariableThatIsMissingOrBlank() {
+    assertThat(refused(restore("--yes").env("CASSANDRA_CONNECTION", null), 2).err()).contains("CASSANDRA_CONNECTION is not set");
+    assertThat(refused(restore("--yes").env("CASSANDRA_KEYSPACE", " "), 2).err()).contains("CASSANDRA_KEYSPACE is set but blank");
+    assertThat(refused(restore("--yes", "--backup", "yesterday"), 2).err()).contains("'yesterday' is no restore point");
+  }
+
+  @Test
+  void saysWhereItLookedWhenThereIsNoBackup() {
+    assertThat(refused(restoreFromHere("--yes"), 10).err()).contains("no backup cassandra_<timestamp>").contains(folder.toString());
+    assertThat(refused(restore("--yes", "--backup", "20010101_00h00m00s"), 10).err()).contains("at or before 20010101_00h00m00s");
+  }
+
+  @Test
+  void refusesServersThatCannotBeReached() {
+    assertThat(refused(restore("--yes").env("CASSANDRA_CONNECTION", "127.0.0.99"), 11).err())
+        .contains("cannot reach Cassandra at 127.0.0.99:9042");
+    var result = refused(restore("--yes").env("ELASTICSEARCH_API_URL", "http://127.0.0.99:9200"), 11);
+    assertThat(result.err()).contains("cannot reach Elasticsearch at http://127.0.0.99:9200");
+    assertThat(result.out()).as("Cassandra was not begun").isEqualTo("=== ✗ ERROR - ES: exit 11, Cassandra: exit 16 ===\n");
+  }
+
+  @Test
+  void refusesWhileANodeIsDown() {
+    var before = original.now();
+    original.cassandra().get(2).stop();
+    var result = restore("--yes").run();
+    original.cassandra().get(2).start();
+    assertThat(result.code()).isEqualTo(13);
+    assertThat(result.err()).contains("Cassandra node 127.0.0.4 is down");
+    assertThat(original.now()).isEqualTo(before);
+  }
+
+  @Test
+  void refusesAMarkerWithoutItsSnapshot() throws IOException {
+    Files.createFile(folder.resolve("elasticsearch_20990101_00h00m00s.info"));
+    var result = refused(restore("--yes").env("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", folder.toString()), 10);
+    assertThat(result.err()).contains("has no snapshot elasticsearch_20990101_00h00m00s, though its marker");
+  }
+
+  @Test
+  void refusesASnapshotThatIsPartialOrOfSomethingElse() throws IOException {
+    var elasticsearch = original.elasticsearch();
+    var repository = "/_snapshot/thehive_repository/";
+    elasticsearch.tool("PUT", "/elsewhere?wait_for_active_shards=0&timeout=1s",
+        "{\"settings\":{\"index.routing.allocation.require._name\":\"nobody\"}}");
+    elasticsearch.tool("PUT", repository + "elasticsearch_20980101_00h00m00s?wait_for_completion=true",
+        "{\"indices\":\"thehive_global,elsewhere\",\"partial\":true}");
+    Files.createFile(folder.resolve("elasticsearch_20980101_00h00m00s.info"));
+    var here = Map.of("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", folder.toString());
+    assertThat(refused(restore("--yes").env(here), 10).err()).contains("is PARTIAL, 1 of its shards failed");
+    elasticsearch.tool("DELETE", "/elsewhere");
+    elasticsearch.tool("PUT", repository + "elasticsearch_20990101_00h00m00s?wait_for_completion=true", "{\"indices\":\"elsewhere*\"}");
+    Files.createFile(folder.resolve("elasticsearch_20990101_00h00m00s.info"));
+    assertThat(refused(restore("--yes").env(here), 10).err()).contains("does not contain thehive_global");
+    elasticsearch.tool("DELETE", repository + "elasticsearch_20980101_00h00m00s");
+    elasticsearch.tool("DELETE", repository + "elasticsearch_20990101_00h00m00s");
+    assertThat(refused(restore("--yes", "--repository", "nowhere"), 10).err()).contains("no snapshot repository nowhere");
+  }
+
+  @Test
+  void warnsWhenTheTwoBackupsAreFarApart() throws IOException {
+    Files.move(copyOfArchive(), folder.resolve("cassandra_20200101_00h00m00s.tar"));
+    assertThat(restoreFromHere("--dry-run").run().err()).contains("minutes apart: database and index may not belong together");
+  }
+
+  @Test
+  void refusesATruncatedArchive() throws IOException {
+    var archive = copyOfArchive();
+    try (var file = new RandomAccessFile(archive.toFile(), "rw")) {
+      file.setLength(file.length() * 2 / 3);
+    }
+    assertThat(refused(restoreFromHere("--yes"), 10).err()).contains(archive + " is no usable backup");
+  }
+
+  @Test
+  void refusesAnArchiveThatEndsBetweenTwoOfItsFiles() {
+    var archive = changedArchive("rm -r cassandra_*/thehive/txlog-*");
+    assertThat(refused(restoreFromHere("--yes"), 10).err()).contains("the folder of table txlog is missing");
+    assertThat(archive).exists();
+  }
+
+  @Test
+  void refusesAnSsTableWithOneByteChanged() {
+    changedArchive("f=$(ls cassandra_*/thehive/edgestore-*/*-Data.db | head -1); printf x | dd of=$f bs=1 seek=100 conv=notrunc status=none");
+    assertThat(refused(restoreFromHere("--yes"), 10).err()).contains("-Data.db of table edgestore does not match its digest");
+  }
+
+  @Test
+  void refusesAnSsTableThatLacksAComponent() {
+    changedArchive("rm $(ls cassandra_*/thehive/graphindex-*/*-Index.db | head -1)");
+    assertThat(refused(restoreFromHere("--yes"), 10).err()).contains("-Index.db of table graphindex is missing");
+  }
+
+  @Test
+  void refusesATableThatLacksAWholeSsTableOfItsManifest() {
+    changedArchive("f=$(ls cassandra_*/thehive/edgestore-*/*-Data.db | head -1); rm ${f%Data.db}*");
+    assertThat(refused(restoreFromHere("--yes"), 10).err()).contains("-Data.db of table edgestore is missing");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"--transform=s#cassandra_.*txlog.*manifest.json#../../evil#", "--transform=s#cassandra_.*txlog.*manifest.json#/tmp/evil#"})
+  void refusesNamesThatLeadOutOfTheArchivesFolder(String transform) {
+    changedArchive("true", "-P", transform);
+    assertThat(refused(restoreFromHere("--yes"), 10).err()).contains("evil' leads out of the backup's folder");
+  }
+
+  @Test
+  void refusesADefinitionThatDoesMoreThanDefine() {
+    changedArchive("echo 'DROP KEYSPACE system_auth;' >> $(ls cassandra_*/*.cql)");
+    assertThat(refused(restoreFromHere("--yes"), 10).err()).contains("a statement that does not belong there: DROP KEYSPACE system_auth");
+  }
+
+  @Test
+  void refusesTheBackupOfAnotherKeyspace() {
+    assertThat(refused(restore("--yes", "--keyspace", "other"), 10).err()).contains("it is a backup of keyspace thehive: set CASSANDRA_KEYSPACE");
+  }
+
+  private Path copyOfArchive() {
+    try {
+      var archive = original.backup().cassandra();
+      return Files.copy(archive, folder.resolve(archive.getFileName()), StandardCopyOption.REPLACE_EXISTING);
+    } catch (IOException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** The archive, packed again after a change by the shell. */
+  private Path changedArchive(String change, String... tar) {
+    var archive = folder.resolve(original.backup().cassandra().getFileName());
+    var script = "set -e; mkdir work; cd work; tar xf %s; %s; tar cf %s %s cassandra_*; cd ..; rm -r work"
+        .formatted(original.backup().cassandra(), change, archive, "'" + String.join("' '", tar) + "'");
+    var result = Script.command("/bin/sh", "-c", tar.length == 0 ? script.replace("'' ", "") : script).in(folder).run();
+    assertThat(result.code()).as(result.err()).isZero();
+    return archive;
+  }
+}
