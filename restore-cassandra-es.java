@@ -228,6 +228,7 @@ class RestoreCassandraEs implements Callable<Integer> {
   public Integer call() throws IOException {
     Settings.refuseBlank(command);
     quietLibraries();
+    Host.requireTheHiveStopped(console);
     try (var halves = halves(); var report = new Report(cassandra.archives, SCRIPT, console.dryRun)) {
       nameBackups(halves);
       var refused = halves.sideBySide(half -> half.check(report.unfinished()));
@@ -582,7 +583,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     }
 
     @Override
-    public void check(JsonNode unfinished) {
+    public void check(JsonNode unfinished) throws InterruptedException {
       try {
         makePlan(unfinished);
       } catch (DriverException e) {
@@ -590,7 +591,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       }
     }
 
-    private void makePlan(JsonNode unfinished) {
+    private void makePlan(JsonNode unfinished) throws InterruptedException {
       archive = new Archive(backup.file(), backupPassword);
       var proof = CompletableFuture.supplyAsync(() -> CassandraBackup.prove(archive, options.keyspace));
       session = connect();
@@ -640,10 +641,10 @@ class RestoreCassandraEs implements Callable<Integer> {
 
     private static Failure failure(DriverException thrown) {
       if (thrown instanceof UnauthorizedException) {
-        return new Failure(AUTHENTICATION, "Cassandra: " + thrown.getMessage(), "log in as a superuser", thrown);
+        return new Failure(AUTHENTICATION, thrown.getMessage(), "log in as a superuser", thrown);
       }
       var code = thrown instanceof AllNodesFailedException || thrown instanceof DriverTimeoutException ? UNREACHABLE : UNSAFE;
-      return new Failure(code, "Cassandra: " + thrown.getMessage(), WORKING, thrown);
+      return new Failure(code, thrown.getMessage(), WORKING, thrown);
     }
 
     private Failure cannotConnect(AllNodesFailedException failed) {
@@ -662,11 +663,9 @@ class RestoreCassandraEs implements Callable<Integer> {
     }
 
     /** All must answer, agree on one schema and be neither joining nor leaving. */
-    private List<Node> checkNodes() {
+    private List<Node> checkNodes() throws InterruptedException {
       var nodes = List.copyOf(session.getMetadata().getNodes().values());
-      if (schemaVersions(nodes).size() > 1) {
-        throw new Failure(UNSAFE, "Cassandra's nodes disagree on the schema", "wait until nodetool describecluster shows one version");
-      }
+      awaitSchemaAgreement(nodes);
       checkGossip();
       return nodes;
     }
@@ -715,10 +714,14 @@ class RestoreCassandraEs implements Callable<Integer> {
           }
         }
       }
-      if (!others.isEmpty() && !console.force) {
-        throw new Failure(UNSAFE, "other clients are connected to Cassandra: " + String.join(", ", others),
-            "stop TheHive on every node (./service-control.java stop); --force if they do not write");
+      if (others.isEmpty()) {
+        return;
       }
+      var found = "other clients are connected to Cassandra: " + String.join(", ", others);
+      if (!console.force && !console.dryRun) {
+        throw new Failure(UNSAFE, found, "stop TheHive on every node: systemctl stop thehive; --force if they do not write");
+      }
+      console.warn("%s", found);
     }
 
     private Optional<Definition> describe() {
@@ -742,8 +745,8 @@ class RestoreCassandraEs implements Callable<Integer> {
         for (var row : session.execute("LIST ALL PERMISSIONS OF " + quoted(user.get()))) {
           held.add(row.getString("permission") + " " + row.getString("resource"));
         }
-      } catch (InvalidQueryException e) {
-        return false;
+      } catch (InvalidQueryException | UnauthorizedException e) {
+        return false; // there is no authorisation, or nobody has to log in
       }
       for (var role : session.execute("LIST ROLES OF " + quoted(user.get()))) {
         if (role.getBoolean("super")) {
@@ -880,7 +883,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       if (plan.exists()) {
         console.step("Dropping keyspace %s", options.keyspace);
         session.execute("DROP KEYSPACE IF EXISTS " + quoted(options.keyspace));
-        awaitSchemaAgreement();
+        awaitSchemaAgreement(plan.nodes());
       }
     }
 
@@ -890,14 +893,14 @@ class RestoreCassandraEs implements Callable<Integer> {
       for (var statement : plan.target().statements()) {
         session.execute(SimpleStatement.newInstance(statement).setNode(plan.nodes().get(0)));
       }
-      awaitSchemaAgreement();
+      awaitSchemaAgreement(plan.nodes());
     }
 
-    private void awaitSchemaAgreement() throws InterruptedException {
-      var deadline = Instant.now().plusSeconds(120);
-      while (schemaVersions(plan.nodes()).size() > 1) {
+    private void awaitSchemaAgreement(List<Node> nodes) throws InterruptedException {
+      var deadline = Instant.now().plusSeconds(60);
+      while (schemaVersions(nodes).size() > 1) {
         if (Instant.now().isAfter(deadline)) {
-          throw new Failure(UNSAFE, "Cassandra's nodes did not agree on the schema within 2 minutes", WORKING);
+          throw new Failure(UNSAFE, "Cassandra's nodes do not agree on the schema", "wait until nodetool describecluster shows one version");
         }
         Thread.sleep(50);
       }
@@ -2169,6 +2172,38 @@ class RestoreCassandraEs implements Callable<Integer> {
       }
     }
   }
+
+  // --- shared: Host (identical in every script that has it; a test holds them equal) ---
+  /** The host that the script runs on. */
+  static final class Host {
+    private Host() {}
+
+    /** TheHive must be stopped here, as far as systemd can tell; the other nodes are the administrator's to know. */
+    static void requireTheHiveStopped(Console console) {
+      var service = Settings.variable("THEHIVE_SERVICE").orElse("thehive");
+      var state = state(service);
+      if (!Set.of("active", "activating", "reloading", "deactivating").contains(state)) {
+        return;
+      }
+      if (!console.force && !console.dryRun) {
+        throw new Failure(UNSAFE, "TheHive is still running on this host: %s is %s".formatted(service, state),
+            "stop it on every node: systemctl stop %s; --force goes on all the same".formatted(service));
+      }
+      console.warn("TheHive is still running on this host: %s is %s", service, state);
+    }
+
+    private static String state(String service) {
+      try {
+        var process = new ProcessBuilder("systemctl", "is-active", "--", service)
+            .redirectError(ProcessBuilder.Redirect.DISCARD).start();
+        return new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
+      } catch (IOException e) {
+        return "unknown"; // a host without systemd
+      }
+    }
+  }
+
+  // --- end shared: Host ---
 
   // --- shared: Failure (identical in every script that has it; a test holds them equal) ---
   static final int DONE = 0;

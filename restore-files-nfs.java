@@ -1578,15 +1578,12 @@ class RestoreFilesNfs implements Callable<Integer> {
 
     /** TheHive must be stopped here, as far as systemd can tell; the other nodes are the administrator's to know. */
     static void requireTheHiveStopped(Console console) {
-      var service = Optional.ofNullable(System.getenv("THEHIVE_SERVICE")).orElse("thehive");
-      if (service.isBlank()) {
-        throw new Failure(USAGE, "THEHIVE_SERVICE is set but blank", "give it a value, or unset it");
-      }
+      var service = Settings.variable("THEHIVE_SERVICE").orElse("thehive");
       var state = state(service);
       if (!Set.of("active", "activating", "reloading", "deactivating").contains(state)) {
         return;
       }
-      if (!console.force) {
+      if (!console.force && !console.dryRun) {
         throw new Failure(UNSAFE, "TheHive is still running on this host: %s is %s".formatted(service, state),
             "stop it on every node: systemctl stop %s; --force goes on all the same".formatted(service));
       }

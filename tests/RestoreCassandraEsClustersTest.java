@@ -64,6 +64,10 @@ class RestoreCassandraEsClustersTest {
     assertRefused(restore(node).env("CASSANDRA_USER", "cassandra"), 2, "no password for Cassandra's user cassandra");
     var refused = restore(node).env("CASSANDRA_USER", "nobody").env("CASSANDRA_PASSWORD", "no-pass")
         .args("--replication", "{'class': 'SimpleStrategy', 'replication_factor': 2}");
+    assertRefused(refused, 12, "User nobody has no SELECT permission");
+    try (var session = Contents.session(node, Optional.empty())) {
+      session.execute("GRANT SELECT ON ALL KEYSPACES TO nobody");
+    }
     assertRefused(refused, 12, "role nobody has no CREATE right for keyspace thehive");
 
     var password = Files.writeString(folder.resolve("password"), "cassandra\n");
