@@ -2437,6 +2437,9 @@ class RestoreCassandraEs implements Callable<Integer> {
       var end = 0L;
       try (var tar = new TarArchiveInputStream(new BufferedInputStream(Files.newInputStream(path), 1 << 16), "UTF-8")) {
         for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
+          if (!header.isCheckSumOK()) {
+            throw broken("the header of its entry '%s' is damaged".formatted(header.getName()), null);
+          }
           var plain = header.isFile() && !header.isSparse();
           var offset = tar.getBytesRead();
           visitor.accept(new Entry(safe(header.getName()), header.isDirectory(), plain, header.getSize(), offset, header));

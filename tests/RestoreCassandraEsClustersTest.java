@@ -57,18 +57,18 @@ class RestoreCassandraEsClustersTest {
     try (var session = Contents.session(nodes.get(0), Optional.empty())) {
       session.execute("CREATE ROLE thehive WITH PASSWORD = 'hive-pass' AND LOGIN = true");
       session.execute("CREATE ROLE nobody WITH PASSWORD = 'no-pass' AND LOGIN = true");
+      session.execute("CREATE ROLE reader WITH PASSWORD = 'no-pass' AND LOGIN = true");
+      session.execute("GRANT SELECT ON ALL KEYSPACES TO reader");
     }
     var node = nodes.get(0);
     assertRefused(restore(node), 12, "refuses a connection without log-in");
     assertRefused(restore(node).env("CASSANDRA_CONNECTION", node.host() + " cassandra -p wr0ng"), 12, "refuses the log-in of cassandra");
     assertRefused(restore(node).env("CASSANDRA_USER", "cassandra"), 2, "no password for Cassandra's user cassandra");
-    var refused = restore(node).env("CASSANDRA_USER", "nobody").env("CASSANDRA_PASSWORD", "no-pass")
-        .args("--replication", "{'class': 'SimpleStrategy', 'replication_factor': 2}");
-    assertRefused(refused, 12, "User nobody has no SELECT permission");
-    try (var session = Contents.session(node, Optional.empty())) {
-      session.execute("GRANT SELECT ON ALL KEYSPACES TO nobody");
-    }
-    assertRefused(refused, 12, "role nobody has no CREATE right for keyspace thehive");
+    var two = "{'class': 'SimpleStrategy', 'replication_factor': 2}";
+    assertRefused(restore(node, "--replication", two).env("CASSANDRA_USER", "nobody").env("CASSANDRA_PASSWORD", "no-pass"), 12,
+        "User nobody has no SELECT permission");
+    assertRefused(restore(node, "--replication", two).env("CASSANDRA_USER", "reader").env("CASSANDRA_PASSWORD", "no-pass"), 12,
+        "role reader has no CREATE right for keyspace thehive");
 
     var password = Files.writeString(folder.resolve("password"), "cassandra\n");
     var login = Map.of("CASSANDRA_USER", "cassandra", "CASSANDRA_PASSWORD_FILE", password.toString());
@@ -90,6 +90,26 @@ class RestoreCassandraEsClustersTest {
     var again = restore(node, "--replication", hinted).env(login).run();
     assertThat(again.err()).contains("truncate 9 tables: same definition");
     nodes.forEach(Server::close);
+  }
+
+  @Test
+  void restoresASnapshotOfAnOlderElasticsearch() {
+    var archives = original.backup().archives();
+    var elasticsearch = Stack.elasticsearch("8.19", List.of("127.0.0.9"), 9200, archives).get(0);
+    elasticsearch.tool("PUT", "/_snapshot/thehive_repository",
+        "{\"type\":\"fs\",\"settings\":{\"location\":\"%s\",\"readonly\":true}}".formatted(archives.resolve("elasticsearch")));
+    var script = Script.of("restore-cassandra-es.java").env(original.settings()).args("--yes", "--only", "elasticsearch")
+        .env("ELASTICSEARCH_API_URL", "http://127.0.0.9:9200");
+    for (var round = 0; round < 2; round++) {
+      var result = script.run();
+      assertThat(result.code()).as(result.err()).isZero();
+      assertThat(documents(elasticsearch)).isEqualTo(documents(original.elasticsearch()));
+    }
+    elasticsearch.close();
+  }
+
+  private static String documents(Server elasticsearch) {
+    return Contents.ofElasticsearch(elasticsearch, "thehive_global");
   }
 
   @Test
