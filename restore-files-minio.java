@@ -4,6 +4,8 @@
 //DEPS info.picocli:picocli:4.7.7
 //DEPS com.fasterxml.jackson.core:jackson-databind:2.22.4
 //DEPS org.apache.commons:commons-compress:1.28.0
+// For .tar.zst.
+//DEPS com.github.luben:zstd-jni:1.5.7-2
 //DEPS net.lingala.zip4j:zip4j:2.11.6
 //DEPS me.tongfei:progressbar:0.10.2
 //DEPS io.minio:minio:9.0.4
@@ -130,6 +132,9 @@ import org.apache.commons.codec.digest.DigestUtils;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
+import org.apache.commons.compress.archivers.tar.TarConstants;
+import org.apache.commons.compress.compressors.gzip.GzipCompressorInputStream;
+import org.apache.commons.compress.compressors.zstandard.ZstdCompressorInputStream;
 import org.apache.commons.io.IOUtils;
 import org.apache.commons.io.input.BoundedInputStream;
 import picocli.CommandLine.ArgGroup;
@@ -155,9 +160,11 @@ import picocli.CommandLine;
     usageHelpAutoWidth = true)
 class RestoreFilesMinio implements Callable<Integer> {
   static final String SCRIPT = "restore-files-minio";
+  static final Set<String> TYPES = new TreeSet<>(Set.of("tar", "zip", "tar.gz", "tar.zst"));
   static final String PROBE = ".thehive-restore-probe-";
   /** Of a request's body: a part of a large object, or a tar of small ones. AWS's own tools cut parts alike. */
   static final int BODY = 8 << 20;
+  static final long LARGEST = 10_000L * BODY;
   static final int SMALL = 1 << 20;
   static final int NAMED = 20;
 
@@ -205,10 +212,11 @@ class RestoreFilesMinio implements Callable<Integer> {
   public Integer call() throws Exception {
     Settings.refuseBlank(command);
     refuseUsage();
-    var server = Login.of(options);
+    var login = Login.of(options);
+    Host.requireTheHiveStopped(console);
     try (var report = new Report(archives, SCRIPT, console.dryRun);
         var archive = new Archive(choose().file(), Settings.secret("BACKUP_PASSWORD"));
-        var bucket = new Bucket(options, server, transfers)) {
+        var bucket = new Bucket(options, login, transfers)) {
       var contents = Contents.of(archive);
       bucket.check();
       var plan = compare(contents, bucket);
@@ -246,7 +254,7 @@ class RestoreFilesMinio implements Callable<Integer> {
   }
 
   private Backup choose() {
-    var backup = BackupSet.choose(archives, new TreeSet<>(Set.of("minio", "seaweedfs")), new TreeSet<>(Set.of("tar", "zip")),
+    var backup = BackupSet.choose(archives, new TreeSet<>(Set.of("minio", "seaweedfs")), TYPES,
         wanted, Duration.ZERO);
     console.step("Restoring attachments from %s, taken %s", backup.file(), backup.age());
     return backup;
@@ -261,6 +269,9 @@ class RestoreFilesMinio implements Callable<Integer> {
       contents.find(object.key()).ifPresentOrElse(item -> item.found(object), extra::incrementAndGet);
     }));
     var unsure = contents.sum(State.UNSURE);
+    if (unsure.count() > 0) {
+      console.step("Comparing %d objects of the same name and size (%s)", unsure.count(), Console.size(unsure.bytes()));
+    }
     var done = new AtomicLong();
     try (var progress = console.progress("Comparing", unsure.bytes(), done::get, () -> "")) {
       contents.read(item -> item.state == State.UNSURE, (item, in) -> {
@@ -499,8 +510,11 @@ class RestoreFilesMinio implements Callable<Integer> {
   /** The objects that the backup holds: sorted to be found by name, in the archive's order to be read. */
   static final class Contents {
     final List<Item> inOrder = new ArrayList<>();
+    private static final Pattern ROOT = Pattern.compile("(minio|seaweedfs)_\\d{8}_\\d\\dh\\d\\dm\\d\\ds");
     private final Archive archive;
+    private final boolean compressed;
     private final Item[] byKey;
+    private String root;
 
     static Contents of(Archive archive) {
       return new Contents(archive);
@@ -508,40 +522,81 @@ class RestoreFilesMinio implements Callable<Integer> {
 
     private Contents(Archive archive) {
       this.archive = archive;
-      var folder = archive.path.getFileName().toString().replaceFirst("\\..*", "");
-      archive.index(entry -> add(entry, folder));
+      this.compressed = archive.path.toString().matches(".*\\.(gz|zst)");
+      if (compressed) {
+        indexCompressed();
+      } else {
+        archive.index(this::add);
+      }
       byKey = inOrder.toArray(Item[]::new);
       Arrays.sort(byKey, Comparator.comparing((Item item) -> item.key, Arrays::compareUnsigned));
       for (var i = 1; i < byKey.length; i++) {
         if (Arrays.equals(byKey[i - 1].key, byKey[i].key)) {
-          throw archive.broken("it holds '%s' twice".formatted(byKey[i].key()), null);
+          throw refused(root + "/" + byKey[i].key(), "is there twice");
         }
       }
     }
 
-    private void add(Entry entry, String folder) {
+    private void indexCompressed() {
+      try (var bytes = BoundedInputStream.builder().setInputStream(stream()).get();
+          var tar = new TarArchiveInputStream(bytes, "UTF-8")) {
+        var end = 0L;
+        for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
+          add(new Entry(archive.safe(header.getName()), header.isDirectory(), !header.isSparse(), header.getSize(), 0, header));
+          end = tar.getBytesRead() + (header.getSize() + 511) / 512 * 512;
+        }
+        IOUtils.consume(bytes);
+        if (end == 0 || bytes.getCount() < end + 512) {
+          throw archive.broken("it is cut short", null);
+        }
+      } catch (IOException e) {
+        throw archive.broken(e.getMessage(), e);
+      }
+    }
+
+    private InputStream stream() throws IOException {
+      var in = new BufferedInputStream(Files.newInputStream(archive.path), 1 << 16);
+      return archive.path.toString().endsWith(".gz") ? GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get() : new ZstdCompressorInputStream(in);
+    }
+
+    private void add(Entry entry) {
       var name = entry.name();
-      if (entry.folder() && (name + "/").startsWith(folder + "/")) {
+      var top = name.split("/", 2)[0];
+      if (root == null && ROOT.matcher(top).matches()) {
+        root = top;
+      }
+      if (!top.equals(root)) {
+        throw refused(name, "is not in a folder minio_<timestamp>");
+      }
+      if (entry.folder()) {
         return;
       }
-      if (!name.startsWith(folder + "/")) {
-        throw archive.broken("its entry '%s' is not in the folder %s".formatted(name, folder), null);
+      if (!entry.file() || !isRegular(entry.header())) {
+        throw refused(name, "is a link, a device or a sparse file");
       }
-      var key = name.substring(folder.length() + 1);
-      if (!entry.file()) {
-        throw archive.broken("its entry '%s' is a link, a device or a sparse file".formatted(name), null);
+      var item = new Item(entry, name.substring(Math.min(name.length(), root.length() + 1)));
+      if (name.indexOf('\uFFFD') >= 0) {
+        throw refused(name, "has a name that is not UTF-8");
       }
-      if (key.indexOf('\uFFFD') >= 0) {
-        throw archive.broken("the name of its entry '%s' is not UTF-8".formatted(name), null);
+      if (item.key.length == 0 || item.key.length > 1024 || List.of(name.split("/")).contains(".")) {
+        throw refused(name, "has a name that no object can have");
       }
-      var item = new Item(entry, key);
-      if (item.key.length == 0 || item.key.length > 1024 || List.of(key.split("/", -1)).contains(".")) {
-        throw archive.broken("the name of its entry '%s' is none for an object".formatted(name), null);
-      }
-      if (item.size > 10_000L * BODY) {
-        throw archive.broken("its entry '%s' is larger than can be sent (%s)".formatted(name, Console.size(10_000L * BODY)), null);
+      if (item.size > LARGEST) {
+        throw refused(name, "is larger than can be sent (%s)".formatted(Console.size(LARGEST)));
       }
       inOrder.add(item);
+    }
+
+    private static boolean isRegular(Object header) {
+      if (header instanceof TarArchiveEntry member) {
+        return Set.of(TarConstants.LF_NORMAL, TarConstants.LF_OLDNORM, TarConstants.LF_CONTIG).contains(member.getLinkFlag());
+      }
+      var type = ((FileHeader) header).getExternalFileAttributes()[3] & 0xf0;
+      return type == 0 || type == 0x80;
+    }
+
+    private Failure refused(String name, String why) {
+      return archive.broken("its entry '%s' %s".formatted(name.replaceAll("\\p{Cntrl}", "?"), why), null);
     }
 
     Optional<Item> find(String key) {
@@ -561,10 +616,31 @@ class RestoreFilesMinio implements Callable<Integer> {
 
     /** Reads the wanted objects one after another, in the archive's order. */
     void read(Predicate<Item> wanted, Reader reader) throws IOException {
+      if (compressed) {
+        readCompressed(wanted, reader);
+        return;
+      }
       for (var item : inOrder) {
         if (wanted.test(item)) {
           try (var in = archive.open(item.entry())) {
             reader.read(item, in);
+          }
+        }
+      }
+    }
+
+    private void readCompressed(Predicate<Item> wanted, Reader reader) throws IOException {
+      if (inOrder.stream().noneMatch(wanted)) {
+        return;
+      }
+      try (var tar = new TarArchiveInputStream(stream(), "UTF-8")) {
+        for (var item : inOrder) {
+          var header = tar.getNextEntry();
+          while (header.isDirectory()) {
+            header = tar.getNextEntry();
+          }
+          if (wanted.test(item)) {
+            reader.read(item, tar);
           }
         }
       }
@@ -799,7 +875,7 @@ class RestoreFilesMinio implements Callable<Integer> {
             parts.sort(Comparator.comparingInt(Part::partNumber));
             item.expect(ETag.of(DigestUtils.md5(md5s), parts.size()));
             bucket.complete(item.key(), id, parts).ifPresent(item::expect);
-          } else if (!id.isEmpty()) {
+          } else if (gone == null && !id.isEmpty()) {
             bucket.abort(item.key(), id);
           }
         } catch (Failure e) {
@@ -920,7 +996,7 @@ class RestoreFilesMinio implements Callable<Integer> {
     boolean locked;
     private final MinioAsyncClient client;
     private final boolean mayCreate;
-    // Before the first change an answer is wanted now; later an outage of half a minute is sat out.
+    // Before the first change an answer is wanted now; later an outage of some seconds is sat out.
     private int attempts = 2;
 
     Bucket(BucketOptions options, Login login, int transfers) {
@@ -1047,7 +1123,7 @@ class RestoreFilesMinio implements Callable<Integer> {
       } finally {
         vanish(outer, console);
         vanish(inner, console);
-        attempts = 7;
+        attempts = 6;
       }
     }
 
@@ -1217,6 +1293,41 @@ class RestoreFilesMinio implements Callable<Integer> {
     }
   }
 
+  // --- shared: Host (identical in every script that has it; a test holds them equal) ---
+  /** The host that the script runs on. */
+  static final class Host {
+    private Host() {}
+
+    /** TheHive must be stopped here, as far as systemd can tell; the other nodes are the administrator's to know. */
+    static void requireTheHiveStopped(Console console) {
+      var service = Optional.ofNullable(System.getenv("THEHIVE_SERVICE")).orElse("thehive");
+      if (service.isBlank()) {
+        throw new Failure(USAGE, "THEHIVE_SERVICE is set but blank", "give it a value, or unset it");
+      }
+      var state = state(service);
+      if (!Set.of("active", "activating", "reloading", "deactivating").contains(state)) {
+        return;
+      }
+      if (!console.force) {
+        throw new Failure(UNSAFE, "TheHive is still running on this host: %s is %s".formatted(service, state),
+            "stop it on every node: systemctl stop %s; --force goes on all the same".formatted(service));
+      }
+      console.warn("TheHive is still running on this host: %s is %s", service, state);
+    }
+
+    private static String state(String service) {
+      try {
+        var process = new ProcessBuilder("systemctl", "is-active", "--", service)
+            .redirectError(ProcessBuilder.Redirect.DISCARD).start();
+        return new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
+      } catch (IOException e) {
+        return "unknown"; // a host without systemd
+      }
+    }
+  }
+
+  // --- end shared: Host ---
+
   // --- shared: Failure (identical in every script that has it; a test holds them equal) ---
   static final int DONE = 0;
   static final int UNEXPECTED = 1;
@@ -1270,36 +1381,39 @@ class RestoreFilesMinio implements Callable<Integer> {
   static final class Settings {
     private Settings() {}
 
-    /** A variable that is set but blank is a mistake, never a value. */
+    /** A variable that is set but blank is a mistake, never a value; each option's description names its variable. */
     static void refuseBlank(CommandSpec command) {
       for (var option : command.options()) {
-        var name = Pattern.compile("\\$\\{env:(\\w+)").matcher(String.valueOf(option.defaultValue()));
-        if (name.find() && System.getenv(name.group(1)) != null && System.getenv(name.group(1)).isBlank()) {
-          throw new Failure(USAGE, name.group(1) + " is set but blank", "give it a value, or unset it");
-        }
-        if (option.getValue() instanceof String text && text.isBlank()) {
+        Pattern.compile("\\(([A-Z_]{4,})").matcher(String.join(" ", option.description())).results()
+            .forEach(name -> variable(name.group(1)));
+        if (String.valueOf((Object) option.getValue()).isBlank()) {
           throw new Failure(USAGE, option.longestName() + " is blank", "give it a value, or leave it out");
         }
       }
     }
 
+    static Optional<String> variable(String name) {
+      var value = Optional.ofNullable(System.getenv(name));
+      if (value.filter(String::isBlank).isPresent()) {
+        throw new Failure(USAGE, name + " is set but blank", "give it a value, or unset it");
+      }
+      return value;
+    }
+
     /** A secret from the variable NAME, or from the file that NAME_FILE names (its last line break is not part of it). */
     static Optional<String> secret(String name) {
-      var value = System.getenv(name);
-      var file = System.getenv(name + "_FILE");
-      if (value != null && file != null) {
+      var value = variable(name);
+      var file = variable(name + "_FILE");
+      if (value.isPresent() && file.isPresent()) {
         throw new Failure(USAGE, name + " and " + name + "_FILE are both set", "unset one of them");
       }
-      if (value != null && value.isBlank() || file != null && file.isBlank()) {
-        throw new Failure(USAGE, (value != null ? name : name + "_FILE") + " is set but blank", "give it a value, or unset it");
-      }
-      if (file == null) {
-        return Optional.ofNullable(value);
+      if (file.isEmpty()) {
+        return value;
       }
       try {
-        return Optional.of(Files.readString(Path.of(file)).replaceFirst("\\R\\z", ""));
+        return Optional.of(Files.readString(Path.of(file.get())).replaceFirst("\\R\\z", ""));
       } catch (IOException | InvalidPathException e) {
-        throw new Failure(USAGE, "cannot read " + name + "_FILE " + file + ": " + e.getMessage(), "check path and mode");
+        throw new Failure(USAGE, "cannot read " + name + "_FILE " + file.get() + ": " + e.getMessage(), "check path and mode");
       }
     }
 
@@ -1446,6 +1560,9 @@ class RestoreFilesMinio implements Callable<Integer> {
       var end = 0L;
       try (var tar = new TarArchiveInputStream(new BufferedInputStream(Files.newInputStream(path), 1 << 16), "UTF-8")) {
         for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
+          if (!header.isCheckSumOK()) {
+            throw broken("the header of its entry '%s' is damaged".formatted(header.getName()), null);
+          }
           var plain = header.isFile() && !header.isSparse();
           var offset = tar.getBytesRead();
           visitor.accept(new Entry(safe(header.getName()), header.isDirectory(), plain, header.getSize(), offset, header));
