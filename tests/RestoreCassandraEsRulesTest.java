@@ -38,7 +38,7 @@ class RestoreCassandraEsRulesTest {
 
   @BeforeAll
   static void loadCassandrasParser() {
-    RestoreCassandraEs.Streaming.initialise("org.apache.cassandra.dht.Murmur3Partitioner", 0, Path.of("unused"));
+    RestoreCassandraEs.Streaming.initialise(0, Path.of("unused"));
   }
 
   // ------------------------------------------------------------------------------------------------------- connection

@@ -348,6 +348,14 @@ class RestoreCassandraEsTest {
     assertThat(refused(restoreFromHere("--yes"), 10).err()).contains("-Data.db of table edgestore does not match its digest");
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"Index.db", "Filter.db"})
+  void refusesAnSsTableWhoseIndexDoesNotAgreeWithItself(String component) {
+    changedArchive("f=$(ls -S cassandra_*/thehive/edgestore-*/*-" + component + " | head -1); "
+        + "head -c 40 /dev/zero | dd of=$f bs=1 seek=200 conv=notrunc status=none");
+    assertThat(refused(restoreFromHere("--yes"), 10).err()).contains("-Index.db of table edgestore is damaged");
+  }
+
   @Test
   void refusesAnSsTableThatLacksAComponent() {
     changedArchive("rm $(ls cassandra_*/thehive/graphindex-*/*-Index.db | head -1)");

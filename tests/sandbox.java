@@ -3,6 +3,8 @@
 //JAVA 17+
 //DEPS info.picocli:picocli:4.7.7
 //DEPS com.fasterxml.jackson.core:jackson-databind:2.22.4
+//DEPS io.minio:minio:9.0.4
+//DEPS com.squareup.okhttp3:okhttp-jvm:5.5.1
 //DEPS net.lingala.zip4j:zip4j:2.11.6
 //DEPS org.apache.cassandra:java-driver-core:4.19.3
 //DEPS org.slf4j:slf4j-nop:1.7.36
@@ -11,11 +13,14 @@
 //JAVA_OPTIONS -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8 -Dstderr.encoding=UTF-8
 //SOURCES Script.java
 //SOURCES servers/Stack.java
+//SOURCES data/Attachments.java
+//SOURCES data/Bucket.java
 //SOURCES data/GraphData.java
 //SOURCES data/HotBackup.java
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
@@ -53,8 +58,11 @@ class Sandbox implements Callable<Integer> {
       List.of(
           "tests/servers/cassandra.java",
           "tests/servers/elasticsearch.java",
+          "tests/servers/s3.java",
           "tests/data/graph.java",
-          "restore-cassandra-es.java");
+          "restore-cassandra-es.java",
+          "restore-files-nfs.java",
+          "restore-files-minio.java");
 
   @Option(names = "--cases", defaultValue = "300", description = "cases to fill in (${DEFAULT-VALUE})")
   private int cases;
@@ -72,6 +80,8 @@ class Sandbox implements Callable<Integer> {
 
   private final long started = System.nanoTime();
   private Path archives;
+  private Path attachments;
+  private Bucket bucket;
   private GraphData data;
   private volatile Process running;
 
@@ -88,19 +98,22 @@ class Sandbox implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     archives = Files.createTempDirectory("sandbox");
+    attachments = archives.resolve("live/files");
     Runtime.getRuntime().addShutdownHook(new Thread(this::cleanUp));
 
     step("Getting and compiling what is needed (the first time: some minutes)", this::build);
-    step("Starting " + listen.size() + " Cassandra nodes and Elasticsearch", this::startServers);
-    step("Writing " + cases + " cases", () -> data.create(cases));
+    step("Starting " + listen.size() + " Cassandra nodes, Elasticsearch and an S3 server", this::startServers);
+    step("Writing " + cases + " cases and their attachments", this::fill);
     step("Changing, deleting and adding some", data::change);
-    var before = step("Asking the graph", data::ask);
+    var before = step("Asking the graph", this::ask);
     step("Taking the hot backup", this::backUp);
-    step("Disaster: newer rows, deleted cases", data::damage);
-    var damaged = step("Asking the graph", data::ask);
+    step("Disaster: newer rows, deleted cases, attachments lost and overwritten", this::damage);
+    var damaged = step("Asking the graph", this::ask);
     step("Disaster: the index is gone", this::dropIndex);
-    step("Restoring: ./jbang restore-cassandra-es.java --yes", this::restore);
-    var restored = step("Asking the graph", data::ask);
+    for (var script : List.of("restore-cassandra-es.java", "restore-files-nfs.java", "restore-files-minio.java")) {
+      step("Restoring: ./jbang " + script + " --yes", () -> run(settings(), script, "--yes"));
+    }
+    var restored = step("Asking the graph", this::ask);
 
     print(before, damaged, restored);
     var same = before.equals(restored);
@@ -125,20 +138,51 @@ class Sandbox implements Callable<Integer> {
     var options = Stack.CassandraOptions.on(listen.toArray(String[]::new));
     var cassandra = CompletableFuture.supplyAsync(() -> Stack.cassandra(options));
     var elasticsearch = Stack.elasticsearch("7.10.2", List.of(listen.get(0)), 9200, archives);
+    bucket = new Bucket(Stack.s3(listen.get(0)));
     data = new GraphData(cassandra.join(), elasticsearch);
   }
 
-  private void backUp() {
-    HotBackup.take(data.cassandra().get(0), GraphData.KEYSPACE, URI.create(data.url()), archives);
+  /** Every fourth case has an attachment, which the graph names by its hash: here both in a folder and in a bucket. */
+  private void fill() throws IOException {
+    data.create(cases);
+    Attachments.writeAll(attachments, cases / 4);
+    bucket.create(attachments);
+  }
+
+  private void damage() throws IOException {
+    data.damage();
+    for (var i = 0; i < cases / 4; i += 2) {
+      Files.delete(attachments.resolve(Attachments.id(i)));
+      bucket.remove(Attachments.id(i));
+    }
+    Files.writeString(attachments.resolve(Attachments.id(1)), "spoilt");
+    Files.writeString(attachments.resolve("newer"), "newer");
+    bucket.put("newer", new byte[1]);
+  }
+
+  /** What the graph answers, and how many attachments are as they were written, how many are anything else. */
+  private String ask() throws IOException {
+    var whole = 0;
+    for (var i = 0; i < cases / 4; i++) {
+      var file = attachments.resolve(Attachments.id(i));
+      whole += Files.exists(file) && Attachments.id(Files.readAllBytes(file)).equals(Attachments.id(i)) ? 1 : 0;
+    }
+    var answer = (ObjectNode) new ObjectMapper().readTree(data.ask());
+    try (var files = Files.list(attachments)) {
+      answer.putObject("attachments here").put("files intact", whole).put("files in all", files.count())
+          .put("objects intact", bucket.intact(cases / 4)).put("objects in all", bucket.names().size());
+    }
+    return answer.toString();
+  }
+
+  private void backUp() throws IOException {
+    var backup = HotBackup.take(data.cassandra().get(0), GraphData.KEYSPACE, URI.create(data.url()), archives);
+    HotBackup.files(attachments, archives, backup.timestamp());
+    HotBackup.minio(attachments, archives, backup.timestamp());
   }
 
   private void dropIndex() {
     data.elasticsearch().get(0).tool("DELETE", "/thehive_global");
-  }
-
-  private void restore() throws IOException {
-    settings().forEach((name, value) -> System.err.println("  export " + name + "=" + value));
-    run(settings(), "restore-cassandra-es.java", "--yes");
   }
 
   private Map<String, String> settings() {
@@ -147,6 +191,10 @@ class Sandbox implements Callable<Integer> {
     settings.put("CASSANDRA_GENERAL_ARCHIVE_PATH", archives.resolve("cassandra").toString());
     settings.put("ELASTICSEARCH_API_URL", data.url());
     settings.put("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", archives.resolve("elasticsearch").toString());
+    settings.put("ATTACHMENT_FOLDER", attachments.toString());
+    settings.put("GENERAL_ARCHIVE_PATH", archives.resolve("storage").toString());
+    settings.putAll(bucket.settings());
+    settings.put("MINIO_ARCHIVE_PATH", archives.resolve("minio") + "/");
     return settings;
   }
 
@@ -221,6 +269,7 @@ class Sandbox implements Callable<Integer> {
     }
     rows.put("full text \"phishing\"", answer.get("phishing").asText());
     rows.put("observables of case 7", "" + answer.get("observablesOfCase7").size());
+    answer.get("attachments here").fields().forEachRemaining(a -> rows.put(a.getKey(), a.getValue().asText()));
     rows.put("graph and index agree", answer.get("agree").asBoolean() ? "yes" : "no");
     return rows;
   }

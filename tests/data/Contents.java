@@ -4,6 +4,9 @@ import com.datastax.oss.driver.api.core.config.DefaultDriverOption;
 import com.datastax.oss.driver.api.core.config.DriverConfigLoader;
 import com.datastax.oss.driver.api.core.cql.SimpleStatement;
 import com.datastax.oss.driver.internal.core.loadbalancing.BasicLoadBalancingPolicy;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -14,7 +17,6 @@ import java.util.HexFormat;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import javax.net.ssl.SSLContext;
 
@@ -58,13 +60,21 @@ final class Contents {
     } catch (IllegalStateException e) {
       return "none";
     }
-    var ask = "{\"size\":10000,\"sort\":[{\"_id\":\"asc\"}]}";
-    var hits = node.tool("POST", "/" + index + "/_search?filter_path=hits.total,hits.hits._id,hits.hits._source", ask);
-    var total = Pattern.compile("\"value\":(\\d+)").matcher(hits).results().findFirst().orElseThrow().group(1);
-    var aliases = node.tool("GET", "/" + index + "/_alias");
+    var found = json(node.tool("POST", "/" + index + "/_search", "{\"size\":10000,\"track_total_hits\":true}")).path("hits");
+    var documents = new TreeMap<String, String>();
+    found.path("hits").forEach(hit -> documents.put(hit.path("_id").asText(), hit.path("_source").toString()));
     var digest = sha256();
-    digest.update(hits.getBytes(StandardCharsets.UTF_8));
-    return total + " documents " + HexFormat.of().formatHex(digest.digest()) + " " + aliases;
+    digest.update(documents.toString().getBytes(StandardCharsets.UTF_8));
+    return "%s documents %s %s".formatted(found.path("total").path("value"), HexFormat.of().formatHex(digest.digest()),
+        node.tool("GET", "/" + index + "/_alias"));
+  }
+
+  private static JsonNode json(String text) {
+    try {
+      return new ObjectMapper().readTree(text);
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException(text, e);
+    }
   }
 
   /** A session that can ask each node by itself; while open it is a client that the restore refuses to ignore. */

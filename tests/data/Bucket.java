@@ -1,0 +1,98 @@
+import io.minio.BucketExistsArgs;
+import io.minio.GetObjectArgs;
+import io.minio.ListObjectsArgs;
+import io.minio.MakeBucketArgs;
+import io.minio.MinioClient;
+import io.minio.PutObjectArgs;
+import io.minio.RemoveObjectArgs;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.TreeSet;
+
+/** The bucket {@code thehive} of an S3 server under test, one attachment an object. */
+final class Bucket {
+  private static final String NAME = "thehive";
+  private final Server server;
+  private final MinioClient client;
+
+  Bucket(Server server) {
+    this.server = server;
+    var login = server.login().orElseThrow();
+    client = MinioClient.builder().endpoint(url()).credentials(login.user(), login.password()).build();
+  }
+
+  private String url() {
+    return "http://" + server.host() + ":" + server.port();
+  }
+
+  /** The variables with which an administrator would name it. */
+  Map<String, String> settings() {
+    var login = server.login().orElseThrow();
+    return Map.of("MINIO_ENDPOINT", url(), "MINIO_ACCESS_KEY", login.user(), "MINIO_SECRET_KEY", login.password());
+  }
+
+  /** Makes the bucket and puts every file of the folder into it. */
+  void create(Path folder) throws IOException {
+    try (var files = Files.list(folder)) {
+      if (!client.bucketExists(BucketExistsArgs.builder().bucket(NAME).build())) {
+        client.makeBucket(MakeBucketArgs.builder().bucket(NAME).build());
+      }
+      for (var file : files.toList()) {
+        put(file.getFileName().toString(), Files.readAllBytes(file));
+      }
+    } catch (IOException e) {
+      throw e;
+    } catch (Exception e) {
+      throw new IOException(e);
+    }
+  }
+
+  void put(String name, byte[] content) throws IOException {
+    try {
+      client.putObject(PutObjectArgs.builder().bucket(NAME).object(name)
+          .stream(new ByteArrayInputStream(content), (long) content.length, -1L).build());
+    } catch (Exception e) {
+      throw new IOException(e);
+    }
+  }
+
+  void remove(String name) throws IOException {
+    try {
+      client.removeObject(RemoveObjectArgs.builder().bucket(NAME).object(name).build());
+    } catch (Exception e) {
+      throw new IOException(e);
+    }
+  }
+
+  TreeSet<String> names() throws IOException {
+    try {
+      var names = new TreeSet<String>();
+      for (var object : client.listObjects(ListObjectsArgs.builder().bucket(NAME).recursive(true).build())) {
+        names.add(object.get().objectName());
+      }
+      return names;
+    } catch (Exception e) {
+      throw new IOException(e);
+    }
+  }
+
+  /** How many of the first n attachments are there with their content. */
+  int intact(int n) throws IOException {
+    var intact = 0;
+    var names = names();
+    for (var i = 0; i < n; i++) {
+      var id = Attachments.id(i);
+      if (names.contains(id)) {
+        try (var object = client.getObject(GetObjectArgs.builder().bucket(NAME).object(id).build())) {
+          intact += Attachments.id(object.readAllBytes()).equals(id) ? 1 : 0;
+        } catch (Exception e) {
+          throw new IOException(e);
+        }
+      }
+    }
+    return intact;
+  }
+}
