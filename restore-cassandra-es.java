@@ -166,6 +166,7 @@ import org.apache.cassandra.utils.BloomFilterSerializer;
 import org.apache.cassandra.utils.ByteBufferUtil;
 import org.apache.cassandra.utils.FilterFactory;
 import org.apache.cassandra.utils.OutputHandler;
+import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 import org.apache.commons.io.input.BoundedInputStream;
 import org.apache.http.Header;
@@ -2474,21 +2475,25 @@ class RestoreCassandraEs implements Callable<Integer> {
 
     private void indexTar(Consumer<Entry> visitor) throws IOException {
       var end = 0L;
-      try (var tar = new TarArchiveInputStream(new BufferedInputStream(Files.newInputStream(path), 1 << 16), "UTF-8")) {
-        for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
-          if (!header.isCheckSumOK()) {
-            throw broken("the header of its entry '%s' is damaged".formatted(header.getName()), null);
-          }
-          var plain = header.isFile() && !header.isSparse();
-          var offset = tar.getBytesRead();
-          visitor.accept(new Entry(safe(header.getName()), header.isDirectory(), plain, header.getSize(), offset, header));
-          end = offset + (header.isFile() ? (header.getSize() + 511) / 512 * 512 : 0);
+      for (var header = header(end); header != null; header = header(end)) {
+        if (!header.isCheckSumOK()) {
+          throw broken("the header of its entry '%s' is damaged".formatted(header.getName()), null);
         }
+        var plain = header.isFile() && !header.isSparse();
+        var offset = channel.position();
+        visitor.accept(new Entry(safe(header.getName()), header.isDirectory(), plain, header.getSize(), offset, header));
+        end = offset + (header.isFile() ? (header.getSize() + 511) / 512 * 512 : 0);
       }
       // A tar cut between two members still lists without an error; only the closing block of zeros proves its end.
       if (end == 0 || channel.size() < end + 512) {
         throw broken("it is cut short", null);
       }
+    }
+
+    /** The member's header, with the channel behind it: read on, the stream would read all that it skips, holes too. */
+    private TarArchiveEntry header(long offset) throws IOException {
+      channel.position(offset);
+      return new TarArchiveInputStream(Channels.newInputStream(channel), "UTF-8").getNextEntry();
     }
 
     private void indexZip(Consumer<Entry> visitor) throws IOException {

@@ -1300,15 +1300,12 @@ class RestoreFilesMinio implements Callable<Integer> {
 
     /** TheHive must be stopped here, as far as systemd can tell; the other nodes are the administrator's to know. */
     static void requireTheHiveStopped(Console console) {
-      var service = Optional.ofNullable(System.getenv("THEHIVE_SERVICE")).orElse("thehive");
-      if (service.isBlank()) {
-        throw new Failure(USAGE, "THEHIVE_SERVICE is set but blank", "give it a value, or unset it");
-      }
+      var service = Settings.variable("THEHIVE_SERVICE").orElse("thehive");
       var state = state(service);
       if (!Set.of("active", "activating", "reloading", "deactivating").contains(state)) {
         return;
       }
-      if (!console.force) {
+      if (!console.force && !console.dryRun) {
         throw new Failure(UNSAFE, "TheHive is still running on this host: %s is %s".formatted(service, state),
             "stop it on every node: systemctl stop %s; --force goes on all the same".formatted(service));
       }
@@ -1558,21 +1555,25 @@ class RestoreFilesMinio implements Callable<Integer> {
 
     private void indexTar(Consumer<Entry> visitor) throws IOException {
       var end = 0L;
-      try (var tar = new TarArchiveInputStream(new BufferedInputStream(Files.newInputStream(path), 1 << 16), "UTF-8")) {
-        for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
-          if (!header.isCheckSumOK()) {
-            throw broken("the header of its entry '%s' is damaged".formatted(header.getName()), null);
-          }
-          var plain = header.isFile() && !header.isSparse();
-          var offset = tar.getBytesRead();
-          visitor.accept(new Entry(safe(header.getName()), header.isDirectory(), plain, header.getSize(), offset, header));
-          end = offset + (header.isFile() ? (header.getSize() + 511) / 512 * 512 : 0);
+      for (var header = header(end); header != null; header = header(end)) {
+        if (!header.isCheckSumOK()) {
+          throw broken("the header of its entry '%s' is damaged".formatted(header.getName()), null);
         }
+        var plain = header.isFile() && !header.isSparse();
+        var offset = channel.position();
+        visitor.accept(new Entry(safe(header.getName()), header.isDirectory(), plain, header.getSize(), offset, header));
+        end = offset + (header.isFile() ? (header.getSize() + 511) / 512 * 512 : 0);
       }
       // A tar cut between two members still lists without an error; only the closing block of zeros proves its end.
       if (end == 0 || channel.size() < end + 512) {
         throw broken("it is cut short", null);
       }
+    }
+
+    /** The member's header, with the channel behind it: read on, the stream would read all that it skips, holes too. */
+    private TarArchiveEntry header(long offset) throws IOException {
+      channel.position(offset);
+      return new TarArchiveInputStream(Channels.newInputStream(channel), "UTF-8").getNextEntry();
     }
 
     private void indexZip(Consumer<Entry> visitor) throws IOException {

@@ -29,6 +29,7 @@ import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.AccessMode;
 import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.FileSystemException;
 import java.nio.file.FileSystems;
@@ -600,8 +601,11 @@ class RestoreFilesNfs implements Callable<Integer> {
           var tar = new TarArchiveInputStream(bytes, "UTF-8")) {
         var end = 0L;
         for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
+          if (!header.isCheckSumOK()) {
+            throw archive.broken("the header of its entry '%s' is damaged".formatted(shown(header.getName())), null);
+          }
           visitor.accept(new Entry(archive.safe(header.getName()), header.isDirectory(), header.isFile(), header.getSize(), -1, header));
-          end = tar.getBytesRead() + (header.getSize() + 511) / 512 * 512;
+          end = bytes.getCount() + (header.isSparse() ? 0 : (header.getSize() + 511) / 512 * 512);
         }
         IOUtils.consume(bytes);
         if (end == 0 || bytes.getCount() < end + 512) {
@@ -631,6 +635,9 @@ class RestoreFilesNfs implements Callable<Integer> {
     }
 
     private void add(String name, TarArchiveEntry header, Entry entry, Owners owners) {
+      if (name.indexOf('?') >= 0 && !isWritten(name.substring(name.lastIndexOf('/') + 1), entry.offset())) {
+        throw refused(name, "has a name that is not UTF-8");
+      }
       var flag = header.getLinkFlag();
       var time = header.getLastModifiedTime().to(TimeUnit.NANOSECONDS);
       var owner = owners.find(header.getUserName(), header.getLongUserId(), header.getGroupName(), header.getLongGroupId());
@@ -668,9 +675,6 @@ class RestoreFilesNfs implements Callable<Integer> {
     }
 
     private int add(String name, byte kind, long size, long offset, int mode, long time, Owner owner) {
-      if (name.indexOf('\uFFFD') >= 0) {
-        throw refused(name, "has a name that is not UTF-8");
-      }
       if (name.isEmpty() && kind != Contents.FOLDER) {
         throw refused(root, "is no folder");
       }
@@ -682,6 +686,18 @@ class RestoreFilesNfs implements Callable<Integer> {
         throw refused(name, "is there twice");
       }
       return added;
+    }
+
+    /** A question mark stands for what cannot be decoded, unless the header before the member's bytes has one too. */
+    private boolean isWritten(String name, long offset) {
+      var headers = ByteBuffer.allocate((int) Math.max(0, Math.min(offset, 1 << 13)));
+      try {
+        archive.channel.read(headers, offset - headers.capacity());
+      } catch (IOException e) {
+        throw archive.broken(e.getMessage(), e);
+      }
+      return new String(headers.array(), StandardCharsets.ISO_8859_1)
+          .contains(new String(name.getBytes(StandardCharsets.UTF_8), StandardCharsets.ISO_8859_1));
     }
 
     /** A link is followed from the folder it lies in, which is a real one: so only leading ".." can be counted. */
@@ -813,10 +829,18 @@ class RestoreFilesNfs implements Callable<Integer> {
       if (missing && !Files.exists(beside) && !console.force) {
         throw new Failure(UNSAFE, "there is no folder " + folder, "create or mount it; --force creates it");
       }
-      if (Files.getFileStore(missing ? parent : folder).isReadOnly()) {
-        throw new Failure(UNSAFE, folder + " is on a file system that is mounted read-only", "mount it read-write");
-      }
+      requireWritable(missing ? parent : folder);
       return new Target(folder, inside, inside ? folder.resolve(OWN) : beside, missing);
+    }
+
+    private static void requireWritable(Path folder) throws IOException {
+      try {
+        folder.getFileSystem().provider().checkAccess(folder, AccessMode.WRITE);
+      } catch (AccessDeniedException e) {
+        throw new Failure(UNSAFE, "cannot write to " + folder, "run as root, or where root is squashed as the folder's owner", e);
+      } catch (FileSystemException e) {
+        throw new Failure(UNSAFE, "cannot write to %s: %s".formatted(folder, e.getReason()), "is it mounted read-write?", e);
+      }
     }
 
     /** A typo in the folder's name must not cost another folder: something in it has to look like attachments. */
@@ -1833,21 +1857,25 @@ class RestoreFilesNfs implements Callable<Integer> {
 
     private void indexTar(Consumer<Entry> visitor) throws IOException {
       var end = 0L;
-      try (var tar = new TarArchiveInputStream(new BufferedInputStream(Files.newInputStream(path), 1 << 16), "UTF-8")) {
-        for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
-          if (!header.isCheckSumOK()) {
-            throw broken("the header of its entry '%s' is damaged".formatted(header.getName()), null);
-          }
-          var plain = header.isFile() && !header.isSparse();
-          var offset = tar.getBytesRead();
-          visitor.accept(new Entry(safe(header.getName()), header.isDirectory(), plain, header.getSize(), offset, header));
-          end = offset + (header.isFile() ? (header.getSize() + 511) / 512 * 512 : 0);
+      for (var header = header(end); header != null; header = header(end)) {
+        if (!header.isCheckSumOK()) {
+          throw broken("the header of its entry '%s' is damaged".formatted(header.getName()), null);
         }
+        var plain = header.isFile() && !header.isSparse();
+        var offset = channel.position();
+        visitor.accept(new Entry(safe(header.getName()), header.isDirectory(), plain, header.getSize(), offset, header));
+        end = offset + (header.isFile() ? (header.getSize() + 511) / 512 * 512 : 0);
       }
       // A tar cut between two members still lists without an error; only the closing block of zeros proves its end.
       if (end == 0 || channel.size() < end + 512) {
         throw broken("it is cut short", null);
       }
+    }
+
+    /** The member's header, with the channel behind it: read on, the stream would read all that it skips, holes too. */
+    private TarArchiveEntry header(long offset) throws IOException {
+      channel.position(offset);
+      return new TarArchiveInputStream(Channels.newInputStream(channel), "UTF-8").getNextEntry();
     }
 
     private void indexZip(Consumer<Entry> visitor) throws IOException {

@@ -26,6 +26,7 @@
 //SOURCES RestoreCassandraEsClustersTest.java
 //SOURCES RestoreCassandraEsRulesTest.java
 //SOURCES RestoreCassandraEsTest.java
+//SOURCES RestoreFilesNfsTest.java
 //SOURCES ServersTest.java
 //SOURCES SharedBlocksTest.java
 

@@ -1,0 +1,744 @@
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What an administrator may expect of restore-files-nfs.java. */
+class RestoreFilesNfsTest {
+  private static final String SCRIPT = "restore-files-nfs.java";
+  private static final String STAMP = "20260131_23h05m09s";
+  private static final String ROOT = "files_" + STAMP;
+
+  /** Beside the attachment folder, so that a test sees whatever is left there. */
+  @TempDir Path home;
+  private Path live;
+  private Path archives;
+  private final List<Path> mounts = new ArrayList<>();
+
+  @BeforeAll
+  static void build() {
+    assertThat(Script.of(SCRIPT).args("--version").run().code()).isZero();
+  }
+
+  @BeforeEach
+  void makeFolders() throws IOException {
+    live = home.resolve("files");
+    archives = Files.createDirectory(home.resolve("storage"));
+  }
+
+  @AfterEach
+  void unmount() {
+    mounts.forEach(mount -> sh("umount -l '%s'".formatted(mount)));
+  }
+
+  // ----------------------------------------------------------------------------------------------------------- the end
+
+  @ParameterizedTest(name = "{0} {1}")
+  @CsvSource({"tar,", "tar,--in-place", "tar.gz,", "tar.gz,--in-place", "tar.zst,", "tar.zst,--in-place"})
+  void endsExactlyAsTheBackup(String type, String option) throws IOException {
+    attachments(live, 60);
+    var original = tree(live, true);
+    var tar = backUp(type);
+    damage();
+
+    var result = restore("--yes", option).run();
+
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(result.out()).matches("Restored \\d+ files, .* new, .* removed\n");
+    assertThat(tree(live, true)).as("restored from %s", tar).isEqualTo(original);
+    assertNothingLeft();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "--in-place"})
+  void restoresFromAnEncryptedZip(String option) throws IOException {
+    attachments(live, 30);
+    sh("find %s -type l -delete; chown -R 1234:4321 %s".formatted(live, live));
+    var original = tree(live, false);
+    HotBackup.zip(backUp("tar"), "secret".toCharArray());
+    damage();
+
+    var result = restore("--yes", option).env("BACKUP_PASSWORD", "secret").run();
+
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(tree(live, false)).isEqualTo(original);
+    assertThat(sh("find %s -mindepth 1 ! -user 1234".formatted(live))).as("a zip without owners: the folder's owner").isEmpty();
+    assertThat(restore("--yes").env("BACKUP_PASSWORD", "other").run().code()).isEqualTo(12);
+    assertThat(restore("--yes").run().code()).isEqualTo(12);
+    assertThat(tree(live, false)).isEqualTo(original);
+  }
+
+  @Test
+  void restoresTwentyThousandFilesOfOneFolder() throws IOException {
+    Files.createDirectories(live);
+    sh("cd %s; for i in $(seq 20000); do echo $i > $(printf '%%064x' $i); done".formatted(live));
+    backUp("tar");
+    sh("cd %s; rm -f *1; for i in $(seq 50); do touch extra$i; done".formatted(live));
+
+    var result = restore("--yes", "--json").run();
+
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(result.out()).contains("\"files\" : 20000", "\"removed\" : 50", "\"new\" : 1250");
+    assertThat(sh("cd %s; ls | wc -l; cat * | sort -n | md5sum; seq 20000 | md5sum".formatted(live)).split("\n"))
+        .satisfies(lines -> assertThat(lines[0]).isEqualTo("20000"))
+        .satisfies(lines -> assertThat(lines[1]).isEqualTo(lines[2]));
+  }
+
+  @Test
+  void restoresLongNamesSparseFilesAndLinks() throws IOException {
+    attachments(live, 3);
+    var longName = "n".repeat(251) + ".txt";
+    sh("""
+        cd %s; mkdir -p %s/%s; echo 1 > %s/%s/%s; : > zero; echo ä > 'ümlaut — ☃'; printf 'x' > "$(printf 'a\\nb')"
+        truncate -s 30M sparse; echo end >> sparse; ln zero hard; ln -s ../zero %s/up; ln -s zero link; cd ..
+        """.formatted(live, "d".repeat(120), "e".repeat(200), "d".repeat(120), "e".repeat(200), longName, "d".repeat(120)));
+    for (var format : List.of("--format=gnu -S", "--format=posix -S --sparse-version=1.0", "--format=posix -S --sparse-version=0.1", "--format=posix")) {
+      var original = tree(live, true);
+      sh("rm -f %s/*; mv %s %s/%s; cd %s; tar cf %s/%s.tar %s %s; mv %s %s".formatted(
+          archives, live, home, ROOT, home, archives, ROOT, format, ROOT, ROOT, live));
+      sh("cd %s; echo damaged > sparse; rm link; rm -r ddd*".formatted(live));
+
+      var result = restore("--yes").run();
+
+      assertThat(result.code()).as(format + result.err()).isZero();
+      assertThat(tree(live, true)).as(format).isEqualTo(original);
+    }
+  }
+
+  @Test
+  void readsMembersOfMoreThanEightGigabytes() throws IOException {
+    // Its header as tar writes it, then nine gigabytes that are a hole.
+    sh("""
+        mkdir -p %s/%s; cd %s; truncate -s 9G %s/large; tar cf - %s/large 2>/dev/null | head -c 512 > %s/%s.tar
+        truncate -s 9663678464 %s/%s.tar; rm -r %s; mkdir files
+        """.formatted(home, ROOT, home, ROOT, ROOT, archives, ROOT, archives, ROOT, ROOT));
+
+    var result = restore("--dry-run", "--json", "--in-place").run();
+
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(result.out()).contains("\"bytes\" : 9663676416", "\"new\" : 1");
+  }
+
+  @Test
+  void keepsTheOldTreeBesideWhenAsked() throws IOException {
+    attachments(live, 5);
+    backUp("tar");
+    damage();
+    var damaged = tree(live, true);
+
+    var result = restore("--yes", "--keep-previous").run();
+
+    assertThat(result.code()).as(result.err()).isZero();
+    var kept = list(home).stream().filter(path -> path.toString().contains("files.previous_")).toList();
+    assertThat(kept).hasSize(1);
+    assertThat(tree(kept.get(0), true)).isEqualTo(damaged);
+  }
+
+  @Test
+  void givesEverythingToOneOwnerWhenAsked() throws IOException {
+    attachments(live, 5);
+    backUp("tar");
+
+    var result = restore("--yes", "--owner", "nobody:nogroup").run();
+
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(result.err()).as("the folder's owner changes").contains("warning: the folder belongs to root");
+    assertThat(sh("find %s ! -user nobody -o ! -group nogroup".formatted(live))).isEmpty();
+    assertThat(restore("--yes", "--owner", "no-such-user").run().code()).isEqualTo(2);
+  }
+
+  @Test
+  void saysWhatItMayNotSet() throws IOException {
+    attachments(live, 5);
+    sh("chown 1234:4321 %s/.dot".formatted(live));
+    backUp("tar");
+
+    var result = withoutRights("chown", "--yes");
+
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(result.err()).contains("warning: the owner of 1 files and folders could not be set: run as root", "the group of 1 files");
+    assertThat(sh("stat -c %%u %s/.dot".formatted(live))).isEqualTo("0");
+  }
+
+  // ---------------------------------------------------------------------------------------------------- before it starts
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "--in-place"})
+  void aDryRunTellsAndChangesNothing(String option) throws IOException {
+    attachments(live, 20);
+    backUp("tar");
+    damage();
+    var before = tree(home, true);
+
+    var result = restore("--dry-run", option).run();
+
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(result.out()).matches("Would restore 23 files, .*: 2 new, 4 changed, 17 unchanged, 3 removed\n");
+    assertThat(result.err()).contains("Would restore", "nothing was changed").doesNotContain("Will ");
+    before.keySet().removeIf(name -> name.startsWith("storage"));
+    var after = tree(home, true);
+    after.keySet().removeIf(name -> name.startsWith("storage"));
+    assertThat(after).isEqualTo(before);
+  }
+
+  @Test
+  void asksBeforeItOverwrites() throws IOException {
+    attachments(live, 3);
+    backUp("tar");
+    damage();
+    var before = tree(live, true);
+
+    assertThat(restore().run()).satisfies(result -> {
+      assertThat(result.code()).isEqualTo(16);
+      assertThat(result.err()).contains("error: not confirmed", "nothing was changed");
+    });
+    var asked = restore().onTerminal().start().awaitErr("to overwrite it: ").type("no\r").await();
+    assertThat(asked.code()).as(asked.out()).isEqualTo(16);
+    assertThat(tree(live, true)).isEqualTo(before);
+    var typed = restore().onTerminal().start().awaitErr("to overwrite it: ").type(live + "\r").await();
+    assertThat(typed.code()).as(typed.out()).isZero();
+  }
+
+  @Test
+  void refusesWhatIsNoAttachmentFolder() throws IOException {
+    attachments(live, 3);
+    backUp("tar");
+    var other = Files.createDirectory(home.resolve("other"));
+    Files.writeString(other.resolve("passwd"), "root:x:0:0\n");
+
+    assertRefused(restore("--yes").env("ATTACHMENT_FOLDER", " ").run(), 2, "ATTACHMENT_FOLDER is set but blank");
+    assertRefused(restore("--yes").args("--folder", "").run(), 2, "--folder is blank");
+    assertRefused(restore("--yes", "--force").env("ATTACHMENT_FOLDER", "/").run(), 2, "ATTACHMENT_FOLDER is /");
+    assertRefused(restore("--yes").env("ATTACHMENT_FOLDER", other.toString()).run(), 13, "does not look like TheHive's attachments");
+    assertRefused(restore("--yes").env("ATTACHMENT_FOLDER", other.resolve("passwd").toString()).run(), 13, "is no folder");
+    assertRefused(restore("--yes").env("ATTACHMENT_FOLDER", home.resolve("none").toString()).run(), 13, "there is no folder");
+    assertRefused(restore("--yes", "--force").env("ATTACHMENT_FOLDER", home.resolve("no/ne").toString()).run(), 13, "there is no folder");
+    assertRefused(restore("--yes", "--force").env("ATTACHMENT_FOLDER", home.toString()).run(), 2, "the backups lie in the folder");
+    assertRefused(restore("--yes").env("GENERAL_ARCHIVE_PATH", other.toString()).run(), 10, "no backup files_<timestamp>");
+    assertThat(other.resolve("passwd")).exists();
+
+    var forced = restore("--yes", "--force").env("ATTACHMENT_FOLDER", home.resolve("none").toString()).run();
+    assertThat(forced.code()).as(forced.err()).isZero();
+    assertThat(tree(home.resolve("none"), true)).isEqualTo(tree(live, true));
+  }
+
+  @Test
+  void refusesAFolderThatShouldBeAMount() throws IOException {
+    attachments(live, 3);
+    backUp("tar");
+    var table = Files.writeString(home.resolve("fstab"), "nas:/export %s nfs defaults 0 0\n".formatted(live));
+
+    var unmounted = inOwnMounts("mount --bind %s /etc/fstab".formatted(table), "--yes");
+    assertRefused(unmounted, 13, "nothing is mounted at %s, where /etc/fstab wants nas:/export".formatted(live));
+    assertThat(unmounted.err()).contains("hint: mount " + live);
+    var mounted = inOwnMounts("mount --bind %s /etc/fstab; mount --bind %s %s".formatted(table, live, live), "--yes");
+    assertThat(mounted.code()).as(mounted.err()).isZero();
+  }
+
+  @Test
+  void refusesAReadOnlyFileSystem() throws IOException {
+    attachments(live, 3);
+    backUp("tar");
+
+    var result = inOwnMounts("mount --bind %s %s; mount -o remount,ro,bind %s".formatted(live, live, live), "--yes");
+
+    assertRefused(result, 13, "cannot write to %s: Read-only file system".formatted(live));
+  }
+
+  @Test
+  void refusesToSwapAwayWhatIsMountedInside() throws IOException {
+    attachments(live, 3);
+    backUp("tar");
+
+    var result = inOwnMounts("mount -t tmpfs none %s/folder".formatted(live), "--yes");
+
+    assertRefused(result, 13, "something else is mounted inside the folder, at " + live.resolve("folder"));
+    assertThat(result.err()).contains("--in-place");
+  }
+
+  @Test
+  void refusesWhileTheHiveIsRunning() throws IOException {
+    attachments(live, 3);
+    backUp("tar");
+    damage();
+    var before = tree(live, true);
+    // A stand-in: a systemd with a running TheHive cannot be had here.
+    var bin = Files.createDirectory(home.resolve("bin"));
+    sh("printf '#!/bin/sh\\necho $3 >&2; [ $3 = hive ] && echo active || echo inactive\\n' > %s/systemctl; chmod +x %s/systemctl".formatted(bin, bin));
+    var path = bin + ":" + System.getenv("PATH");
+
+    var refused = restore("--yes").env("PATH", path).env("THEHIVE_SERVICE", "hive").run();
+    assertRefused(refused, 13, "TheHive is still running on this host: hive is active");
+    assertThat(tree(live, true)).isEqualTo(before);
+    var forced = restore("--yes", "--force").env("PATH", path).env("THEHIVE_SERVICE", "hive").run();
+    assertThat(forced.code()).as(forced.err()).isZero();
+    assertThat(forced.err()).contains("warning: TheHive is still running");
+    assertThat(restore("--yes").env("PATH", path).run().code()).as("thehive is inactive").isZero();
+  }
+
+  @Test
+  void refusesASecondRestoreAtOnce() throws IOException {
+    attachments(live, 3);
+    backUp("tar");
+    var first = restore().onTerminal().start().awaitErr("to overwrite it: ");
+
+    assertRefused(restore("--yes").run(), 13, "another restore is running");
+    assertThat(first.type("no\r").await().code()).isEqualTo(16);
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ backups
+
+  @ParameterizedTest(name = "{0}")
+  @CsvSource(delimiter = '|', value = {
+      "an absolute name | tar cPf A /etc/hostname | /etc/hostname",
+      "a name that climbs | echo x > R/a; tar cPf A --transform s,R/a,R/../../evil, R/a | R/../../evil",
+      "a link out of the tree | ln -s /etc R/out; tar cf A R | out",
+      "a link that climbs | mkdir R/d; ln -s ../../x R/d/climbs; tar cf A R | d/climbs",
+      "a link that climbs through another | mkdir -p R/p/q; ln -s ../.. R/p/q/up; ln -s p/q/up/../x R/through; tar cf A R | through",
+      "a file behind a link | mkdir R/d; ln -s d R/l; echo x > R/f; tar cPf A --transform s,R/f,R/l/f, R/l R/f | l/f",
+      "a file in a file | echo x > R/f; echo y > R/g; tar cf A --transform s,R/g,R/f/g, R | f/g",
+      "a hard link out of the tree | echo x > R/f; ln R/f R/g; tar cPf A --transform s,^R/f,/etc/passwd,Rh R | ",
+      "a device | mknod R/null c 1 3; tar cf A R | null",
+      "a named pipe | mkfifo R/pipe; tar cf A R | pipe",
+      "a name twice | echo x > R/f; tar cf A R; tar rf A R/f | f",
+      "a name that is not UTF-8 | touch $(printf 'R/\\377\\376'); tar cf A R | not UTF-8",
+      "another folder | mkdir other; tar cf A R other | other",
+      "no folder of its own | tar cf A -C R . | .",
+      "nothing at all | tar cf A R | holds no file at all",
+  })
+  void refusesAHostileArchive(String what, String script, String named) throws IOException {
+    attachments(live, 3);
+    var before = tree(live, true);
+    Files.createDirectories(home.resolve("work").resolve(ROOT));
+    sh("cd %s/work; ".formatted(home) + script.replace("A", archives.resolve(ROOT + ".tar").toString()).replaceAll("\\bR\\b", ROOT));
+
+    for (var option : List.of("", "--in-place", "--dry-run")) {
+      var result = restore("--yes", option).run();
+
+      assertRefused(result, 10, named == null ? "" : named.replaceAll("\\bR\\b", ROOT));
+      assertThat(tree(live, true)).as(what).isEqualTo(before);
+    }
+    assertThat(home.resolve("evil")).doesNotExist();
+    assertNothingLeft();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"tar", "tar.gz", "tar.zst", "zip"})
+  void aTruncatedArchiveChangesNothing(String type) throws IOException {
+    attachments(live, 20);
+    var archive = type.equals("zip") ? HotBackup.zip(backUp("tar"), null) : backUp(type);
+    damage();
+    var before = tree(live, true);
+    var size = Files.size(archive);
+    var cuts = type.equals("tar") ? List.of(membersEnd(archive), size * 2 / 3, 1536L, 0L) : List.of(size - 1, size / 2, 20L);
+    for (var cut : cuts) {
+      try (var file = new RandomAccessFile(archive.toFile(), "rw")) {
+        file.setLength(cut);
+      }
+      for (var option : List.of("", "--in-place")) {
+        var result = restore("--yes", option).run();
+
+        assertRefused(result, 10, archive.toString());
+        assertThat(tree(live, true)).as("cut at %d", cut).isEqualTo(before);
+      }
+    }
+    assertNothingLeft();
+  }
+
+  // ------------------------------------------------------------------------------------------------------------- faults
+
+  @Test
+  void refusesWhenThereIsNoRoomForASecondTree() throws IOException {
+    mountTmpfs("6m");
+    sh("head -c 4000000 /dev/urandom > %s/%064x".formatted(live, 1));
+    backUp("tar");
+    var original = tree(live, true);
+    sh("echo damaged > %s/%064x".formatted(live, 1));
+    sh("head -c 3500000 /dev/zero > %s/%064x".formatted(live, 2));
+    var before = tree(live, true);
+
+    var refused = restore("--yes").run();
+
+    assertRefused(refused, 13, "a second tree needs 4 MB");
+    assertThat(refused.err()).contains("--in-place");
+    assertThat(tree(live, true)).isEqualTo(before);
+    sh("rm %s/%064x".formatted(live, 2));
+    var inPlace = restore("--yes", "--in-place").run();
+    assertThat(inPlace.code()).as(inPlace.err()).isZero();
+    assertThat(tree(live, true)).isEqualTo(original);
+  }
+
+  @Test
+  void refusesWhenThereAreNoInodesForASecondTree() throws IOException {
+    mountTmpfs("6m,nr_inodes=60");
+    attachments(live, 30);
+    backUp("tar");
+
+    assertRefused(restore("--yes").run(), 13, "inodes left, a second tree needs");
+    assertThat(restore("--yes", "--in-place").run().code()).isZero();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "--in-place"})
+  void aFullFileSystemIsNamedAndKeepsTheOldTree(String option) throws IOException {
+    mountTmpfs("40m");
+    sh("cd %s; for i in $(seq 30); do head -c 500000 /dev/urandom > $(printf %%064x $i); done".formatted(live));
+    backUp("tar");
+    damage();
+    sh("cd %s; for i in $(seq 30); do echo old > $(printf %%064x $i); done".formatted(live));
+    var before = tree(live, true);
+    before.remove(""); // its time is that of the ballast
+    // There is room while it is checked; it is taken before the confirmation is given.
+    var running = restore(option).onTerminal().start().awaitErr("to overwrite it: ");
+    sh("head -c 33000000 /dev/zero > %s/ballast || true".formatted(live));
+    var result = running.type(live + "\r").await();
+    sh("rm %s/ballast".formatted(live));
+
+    assertThat(result.code()).as(result.out()).isEqualTo(option.isEmpty() ? 13 : 14);
+    assertThat(result.out()).containsPattern("error: .*: No space left on device")
+        .contains(option.isEmpty() ? live + " is as it was before" : live + " is mixed now");
+    if (option.isEmpty()) {
+      var after = tree(live, true);
+      after.remove("");
+      assertThat(after).isEqualTo(before);
+      assertNothingLeft();
+    } else {
+      assertThat(archives.resolve("restore-files-nfs.unfinished")).exists();
+    }
+    var again = restore("--yes", option).run();
+    assertThat(again.code()).as("run again with room: %s", again.err()).isZero();
+    assertThat(archives.resolve("restore-files-nfs.unfinished")).doesNotExist();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "--in-place", "--keep-previous"})
+  void restoresIntoAMountPoint(String option) throws IOException {
+    mountTmpfs("40m");
+    attachments(live, 30);
+    var original = tree(live, true);
+    backUp("tar");
+    damage();
+    var damaged = tree(live, true);
+
+    var result = restore("--yes", option).run();
+
+    assertThat(result.code()).as(result.err()).isZero();
+    var restored = tree(live, true);
+    if (option.equals("--keep-previous")) {
+      var kept = list(live.resolve(".restore-files-nfs"));
+      assertThat(kept).hasSize(1);
+      var old = tree(kept.get(0), true);
+      old.put("", damaged.get("")); // the mount point stayed where it is
+      assertThat(old).isEqualTo(damaged);
+      restored.keySet().removeIf(name -> name.startsWith(".restore-files-nfs"));
+    }
+    assertThat(restored).isEqualTo(original);
+    assertNothingLeft();
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @ValueSource(strings = {"a folder", "a mount point"})
+  void aKilledRestoreLeavesTheOldTreeOrTheNew(String kind) throws Exception {
+    if (kind.equals("a mount point")) {
+      mountTmpfs("200m");
+    }
+    Files.createDirectories(live);
+    sh("cd %s; for i in $(seq 1500); do head -c 4000 /dev/urandom > $(printf %%064x $i); done; mkdir sub; echo new > sub/a".formatted(live));
+    backUp("tar");
+    var fresh = tree(live, true);
+    sh("cd %s; for i in $(seq 1500); do echo old $i > $(printf %%064x $i); done; echo old > extra; echo old > sub/a; mv sub/a sub/b".formatted(live));
+    var old = tree(live, true);
+    var seed = System.nanoTime();
+    var random = new Random(seed);
+    var window = 400;
+
+    for (int i = 0; i < 25; i++) {
+      // Back to the old tree as soon as the new one is live, so that every kill finds something to spoil.
+      if (names(tree(live, false)).equals(names(fresh))) {
+        sh("cd %s; for i in $(seq 1500); do echo old $i > $(printf %%064x $i); done; echo old > extra; echo old > sub/a; mv sub/a sub/b".formatted(live));
+      }
+      var running = restore("--yes").start().awaitErr("Will restore");
+      Thread.sleep(random.nextInt(window)); // the moment of the kill, not a wait for something
+      var result = running.kill();
+      if (result.code() == 0) {
+        window = Math.max(100, window * 3 / 4);
+      }
+      assertOldOrNew("kill %d of seed %d\n%s".formatted(i, seed, result.err()), old, fresh);
+    }
+
+    var clean = restore("--yes").run();
+    assertThat(clean.code()).as(clean.err()).isZero();
+    assertThat(tree(live, true)).as("seed %d", seed).isEqualTo(fresh);
+    assertNothingLeft();
+    assertThat(archives.resolve("restore-files-nfs.unfinished")).doesNotExist();
+  }
+
+  @Test
+  void aKilledRestoreInPlaceGoesOnWhereItWasStopped() throws Exception {
+    Files.createDirectories(live);
+    sh("cd %s; for i in $(seq 3000); do head -c 4000 /dev/urandom > $(printf %%064x $i); done".formatted(live));
+    var original = tree(live, true);
+    backUp("tar");
+    sh("cd %s; rm *[0-9]; mkdir extra; touch extra/x".formatted(live));
+
+    var killed = restore("--yes", "--in-place").start().awaitErr("Writing").kill();
+    assertThat(killed.err()).contains("mixed until the end");
+    var result = restore("--yes", "--in-place").run();
+
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(tree(live, true)).isEqualTo(original);
+    assertNothingLeft();
+  }
+
+  /** FUSE: sshfs, whose SFTP server is a process of this host; a kernel with NFS is not needed. */
+  @ParameterizedTest(name = "sshfs {0}")
+  @ValueSource(strings = {"", "--in-place"})
+  void restoresOverANetworkMount_sshfs(String option) throws IOException {
+    assumeSshfs();
+    var server = Files.createDirectory(home.resolve("server"));
+    mountSshfs(server);
+    attachments(server, 40);
+    sh("rm %s/folder/link".formatted(server)); // sshfs does not read it
+    var original = tree(server, false);
+    backUp("tar");
+    damage();
+
+    var result = restore("--yes", option).run();
+
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(tree(server, false)).isEqualTo(original);
+  }
+
+  @Test
+  void aNetworkMountThatBreaksKeepsTheOldTree_sshfs() throws IOException {
+    assumeSshfs();
+    var server = Files.createDirectory(home.resolve("server"));
+    mountSshfs(server);
+    sh("cd %s; for i in $(seq 1500); do echo $i > $(printf %%064x $i); done".formatted(server));
+    backUp("tar");
+    sh("cd %s; rm *1; touch extra".formatted(server));
+    var before = tree(server, false);
+
+    var running = restore("--yes").start().awaitErr("Staging");
+    Awaitility.await().pollInterval(Duration.ofMillis(1))
+        .until(() -> Files.isDirectory(server.resolve(".restore-files-nfs/staging/tree")));
+    sh("kill -9 $(cat %s/sftp.pid)".formatted(home));
+    var result = running.await();
+
+    assertThat(result.code()).as(result.err()).isEqualTo(13);
+    assertThat(result.err()).containsPattern("error: %s.*: (Input/output error|Transport endpoint is not connected|Connection reset by peer)".formatted(live));
+    assertThat(tree(server, false).keySet().stream().filter(name -> !name.startsWith(".restore-files-nfs")).toList())
+        .isEqualTo(List.copyOf(before.keySet()));
+    sh("umount -l %s".formatted(live));
+    mountSshfs(server);
+    var again = restore("--yes").run();
+    assertThat(again.code()).as(again.err()).isZero();
+    assertThat(again.err()).contains("Putting right what an interrupted restore left");
+    assertThat(list(server)).hasSize(1500);
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ helpers
+
+  /** n attachments named by their hash, a dot file, a folder with a file and a link, modes, owners and times of their own. */
+  private static void attachments(Path folder, int n) throws IOException {
+    Attachments.writeAll(folder, n);
+    sh("""
+        cd %s; echo hidden > .dot; mkdir -p folder/empty; echo deep > folder/file; ln -s ../.dot folder/link
+        chown 1234:4321 .dot 2>/dev/null; chmod 640 .dot; chmod 2750 folder; touch -d '2020-02-03 04:05:06' .dot folder
+        """.formatted(folder));
+  }
+
+  /** What an archive has to put right: 2 files are missing, 4 are different, 3 are too many. */
+  private void damage() throws IOException {
+    sh("""
+        cd %s; set -- [0-9a-f]*; rm $1 $2; printf x >> $3; [ -f .dot ] || exit 0
+        chmod 600 .dot; rm folder/link; ln -s /etc folder/link; touch extra .hidden-extra; mkdir -p deep/er; touch deep/er/x
+        chmod 700 folder; dd if=/dev/zero of=folder/file bs=1 count=5 conv=notrunc 2>/dev/null
+        """.formatted(live));
+  }
+
+  private Path backUp(String type) throws IOException {
+    var made = HotBackup.files(live, home, STAMP);
+    if (type.equals("tar")) {
+      return made;
+    }
+    sh((type.equals("tar.gz") ? "gzip " : "zstd -q --rm ") + made);
+    return made.resolveSibling(ROOT + "." + type);
+  }
+
+  /** Those arguments that are not blank. */
+  private Script restore(String... args) {
+    return Script.of(SCRIPT).args(Stream.of(args).filter(arg -> arg != null && !arg.isEmpty()).toArray(String[]::new)).env(settings());
+  }
+
+  private Map<String, String> settings() {
+    return Map.of("ATTACHMENT_FOLDER", live.toString(), "GENERAL_ARCHIVE_PATH", archives.toString());
+  }
+
+  private Script.Result inOwnMounts(String mounts, String... args) {
+    assumeTrue(sh("unshare -m true 2>&1 || echo no").isEmpty(), "mounts of one's own need root and CAP_SYS_ADMIN");
+    var command = "set -e; %s; exec %s %s %s".formatted(mounts, Script.ROOT.resolve("jbang"), Script.ROOT.resolve(SCRIPT), String.join(" ", args));
+    return Script.command("unshare", "-m", "sh", "-c", command).env(settings()).run();
+  }
+
+  private Script.Result withoutRights(String right, String... args) {
+    assumeTrue(sh("id -u").equals("0"), "only root has rights to lose");
+    return Script.command("setpriv", "--bounding-set", "-" + right, "--inh-caps", "-" + right, Script.ROOT.resolve("jbang").toString(),
+        Script.ROOT.resolve(SCRIPT).toString()).args(args).env(settings()).run();
+  }
+
+  private void mountTmpfs(String size) throws IOException {
+    Files.createDirectories(live);
+    assumeTrue(sh("mount -t tmpfs -o size=%s none %s 2>&1 || echo no".formatted(size, live)).isEmpty(), "mounting needs root and CAP_SYS_ADMIN");
+    mounts.add(live);
+  }
+
+  private static void assumeSshfs() {
+    assumeTrue(sh("command -v sshfs || true").length() > 0 && Files.exists(Path.of("/usr/lib/openssh/sftp-server")),
+        "no sshfs: apt-get install sshfs openssh-sftp-server");
+    assumeTrue(Files.exists(Path.of("/dev/fuse")), "no /dev/fuse");
+  }
+
+  private void mountSshfs(Path server) throws IOException {
+    Files.createDirectories(live);
+    var ssh = home.resolve("ssh");
+    Files.writeString(ssh, "#!/bin/sh\necho $$ > %s/sftp.pid\nexec /usr/lib/openssh/sftp-server\n".formatted(home));
+    sh("chmod +x %s".formatted(ssh));
+    var mounted = sh("sshfs -o ssh_command=%s nas:%s %s 2>&1 || echo no".formatted(ssh, server, live));
+    assumeTrue(mounted.isEmpty(), "sshfs cannot mount here: " + mounted);
+    mounts.add(live);
+  }
+
+  private void assertRefused(Script.Result result, int code, String why) {
+    assertThat(result.code()).as(result.err()).isEqualTo(code);
+    assertThat(result.out()).isEmpty();
+    assertThat(result.err()).contains("error: ").contains(why).doesNotContain("Exception");
+  }
+
+  private void assertNothingLeft() throws IOException {
+    assertThat(list(home)).noneMatch(path -> path.getFileName().toString().contains(".restore-files-nfs"));
+    try (var all = Files.walk(live)) {
+      assertThat(all.filter(path -> path.getFileName().toString().startsWith(".restore-files-nfs"))
+          .filter(path -> !Files.isDirectory(path))).isEmpty();
+    }
+  }
+
+  /** Every old file is in the folder or where the old tree waits, or every new one in the folder or where the new waits. */
+  private void assertOldOrNew(String when, SortedMap<String, String> old, SortedMap<String, String> fresh) throws IOException {
+    var inside = live.resolve(".restore-files-nfs");
+    var work = mounts.isEmpty() ? home.resolve(".files.restore-files-nfs") : inside;
+    var folder = Files.exists(live) ? names(tree(live, false)) : new TreeMap<String, String>();
+    folder.keySet().removeIf(name -> name.startsWith(".restore-files-nfs"));
+    var haveOld = new TreeMap<>(folder);
+    for (var name : List.of("old", "previous")) {
+      haveOld.putAll(names(tree(work.resolve(name), false)));
+    }
+    var haveNew = new TreeMap<>(folder);
+    haveNew.putAll(names(tree(work.resolve("new"), false)));
+    assertThat(haveOld.entrySet().containsAll(names(old).entrySet()) || haveNew.entrySet().containsAll(names(fresh).entrySet()))
+        .as("neither the old nor the new tree is complete after %s", when).isTrue();
+    if (mounts.isEmpty() && Files.exists(live)) {
+      assertThat(folder).as("a folder that is renamed is one of the two, after %s", when).isIn(names(old), names(fresh));
+    }
+  }
+
+  /** Names and contents of files only. */
+  private static SortedMap<String, String> names(Map<String, String> tree) {
+    var files = new TreeMap<>(tree);
+    files.values().removeIf(entry -> !entry.startsWith("-"));
+    files.replaceAll((name, entry) -> entry.replaceFirst("^(- \\d+ \\w+).*", "$1"));
+    return files;
+  }
+
+  /** Everything below a folder by its name: type, mode and content, and when asked for owner and time (to the second). */
+  private static SortedMap<String, String> tree(Path folder, boolean attributes) throws IOException {
+    var tree = new TreeMap<String, String>();
+    if (!Files.exists(folder)) {
+      return tree;
+    }
+    Files.walkFileTree(folder, new SimpleFileVisitor<>() {
+      @Override
+      public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes is) throws IOException {
+        return visitFile(path, is);
+      }
+
+      @Override
+      public FileVisitResult visitFile(Path path, BasicFileAttributes is) throws IOException {
+        var text = is.isDirectory() ? "d" : is.isSymbolicLink() ? "l " + Files.readSymbolicLink(path) : "- " + hash(path);
+        var unix = Files.readAttributes(path, "unix:mode,uid,gid,lastModifiedTime", LinkOption.NOFOLLOW_LINKS);
+        if (attributes) {
+          text += " %o %s:%s".formatted((int) unix.get("mode"), unix.get("uid"), unix.get("gid"));
+          text += is.isSymbolicLink() ? "" : " " + is.lastModifiedTime().toMillis() / 1000;
+        }
+        tree.put(folder.relativize(path).toString(), text);
+        return FileVisitResult.CONTINUE;
+      }
+    });
+    return tree;
+  }
+
+  private static String hash(Path file) throws IOException {
+    return Files.size(file) + " " + Attachments.id(Files.readAllBytes(file)).substring(0, 16);
+  }
+
+  /** Where the last member of a tar ends and only the closing zeros are left. */
+  private static long membersEnd(Path tar) throws IOException {
+    try (var file = new RandomAccessFile(tar.toFile(), "r")) {
+      var block = new byte[512];
+      var end = file.length();
+      for (var zeros = HexFormat.of().parseHex("00".repeat(512)); end > 0; end -= 512) {
+        file.seek(end - 512);
+        file.readFully(block);
+        if (!Arrays.equals(block, zeros)) {
+          return end;
+        }
+      }
+      return end;
+    }
+  }
+
+  private static List<Path> list(Path folder) throws IOException {
+    try (var files = Files.list(folder)) {
+      return files.sorted().toList();
+    }
+  }
+
+  /** A line of shell; its output without the last line break. */
+  private static String sh(String script) {
+    try {
+      var process = new ProcessBuilder("bash", "-c", script).redirectErrorStream(true).start();
+      var output = new String(process.getInputStream().readAllBytes(), UTF_8).strip();
+      process.waitFor();
+      return output;
+    } catch (IOException | InterruptedException e) {
+      throw new IllegalStateException(script, e);
+    }
+  }
+}
