@@ -30,7 +30,6 @@ import io.minio.GetBucketVersioningArgs;
 import io.minio.GetObjectArgs;
 import io.minio.GetObjectLockConfigurationArgs;
 import io.minio.Http;
-import io.minio.ListMultipartUploadsArgs;
 import io.minio.ListObjectsV2Args;
 import io.minio.MakeBucketArgs;
 import io.minio.MinioAsyncClient;
@@ -59,6 +58,7 @@ import java.net.URLConnection;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
@@ -535,6 +535,29 @@ class RestoreFilesMinio implements Callable<Integer> {
           throw refused(root + "/" + byKey[i].key(), "is there twice");
         }
       }
+      requireUtf8();
+    }
+
+    /** A byte that is not UTF-8 has been read as a question mark: where there is one, the bytes themselves are looked at. */
+    private void requireUtf8() {
+      if (archive.path.toString().endsWith(".zip") || inOrder.stream().noneMatch(item -> item.key().contains("?"))) {
+        return;
+      }
+      try (var tar = new TarArchiveInputStream(stream(), "ISO-8859-1")) {
+        for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
+          var name = archive.safe(header.getName());
+          try {
+            StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(name.getBytes(StandardCharsets.ISO_8859_1)));
+          } catch (CharacterCodingException e) {
+            // Names in PAX headers are UTF-8 whatever the encoding: those were found right the first time.
+            if (find(name.substring(Math.min(name.length(), root.length() + 1))).isEmpty()) {
+              throw refused(name, "has a name that is not UTF-8");
+            }
+          }
+        }
+      } catch (IOException e) {
+        throw archive.broken(e.getMessage(), e);
+      }
     }
 
     private void indexCompressed() {
@@ -556,7 +579,7 @@ class RestoreFilesMinio implements Callable<Integer> {
 
     private InputStream stream() throws IOException {
       var in = new BufferedInputStream(Files.newInputStream(archive.path), 1 << 16);
-      return archive.path.toString().endsWith(".gz") ? GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get() : new ZstdCompressorInputStream(in);
+      return !compressed ? in : archive.path.toString().endsWith(".gz") ? GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get() : new ZstdCompressorInputStream(in);
     }
 
     private void add(Entry entry) {
@@ -575,9 +598,6 @@ class RestoreFilesMinio implements Callable<Integer> {
         throw refused(name, "is a link, a device or a sparse file");
       }
       var item = new Item(entry, name.substring(Math.min(name.length(), root.length() + 1)));
-      if (name.indexOf('\uFFFD') >= 0) {
-        throw refused(name, "has a name that is not UTF-8");
-      }
       if (item.key.length == 0 || item.key.length > 1024 || List.of(name.split("/")).contains(".")) {
         throw refused(name, "has a name that no object can have");
       }
@@ -1173,11 +1193,8 @@ class RestoreFilesMinio implements Callable<Integer> {
       headers.put(Http.Headers.X_AMZ_CONTENT_SHA256, "UNSIGNED-PAYLOAD");
     }
 
-    /** Begins a large object; what killed runs left of it goes. */
+    /** Begins a large object; a killed run's parts are left to the server, which lets go of them after a day. */
     String begin(String key) {
-      tryTo(() -> client.listMultipartUploads(ListMultipartUploadsArgs.builder().bucket(name).prefix(key).build()))
-          .ifPresent(found -> found.result().uploads().stream().filter(upload -> upload.objectName().equals(key))
-              .forEach(upload -> abort(key, upload.uploadId())));
       var headers = new Http.Headers(Http.Headers.CONTENT_TYPE, contentType(key));
       return ask("put into", () -> client.createMultipartUpload(
           CreateMultipartUploadArgs.builder().bucket(name).object(key).headers(headers).build())).result().uploadId();
@@ -1707,7 +1724,8 @@ class RestoreFilesMinio implements Callable<Integer> {
 
     /** A bar on a terminal, a line every five seconds elsewhere, until closed; bytes as counted by the work itself. */
     Closeable progress(String task, long total, LongSupplier done, Supplier<String> state) {
-      var builder = new ProgressBarBuilder().setTaskName(task).setInitialMax(total).setUnit(" MB", 1_000_000).showSpeed(new DecimalFormat("0.0"))
+      var builder = new ProgressBarBuilder().setTaskName(task).setInitialMax(total)
+          .setUnit(total < 10_000_000 ? " kB" : " MB", total < 10_000_000 ? 1_000 : 1_000_000).showSpeed(new DecimalFormat("0.0"))
           .setStyle(ProgressBarStyle.ASCII).setUpdateIntervalMillis(terminal ? 200 : 5_000).clearDisplayOnFinish();
       builder.setConsumer(terminal
           ? new ConsoleProgressBarConsumer(System.err)

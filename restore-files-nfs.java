@@ -2009,7 +2009,8 @@ class RestoreFilesNfs implements Callable<Integer> {
 
     /** A bar on a terminal, a line every five seconds elsewhere, until closed; bytes as counted by the work itself. */
     Closeable progress(String task, long total, LongSupplier done, Supplier<String> state) {
-      var builder = new ProgressBarBuilder().setTaskName(task).setInitialMax(total).setUnit(" MB", 1_000_000).showSpeed(new DecimalFormat("0.0"))
+      var builder = new ProgressBarBuilder().setTaskName(task).setInitialMax(total)
+          .setUnit(total < 10_000_000 ? " kB" : " MB", total < 10_000_000 ? 1_000 : 1_000_000).showSpeed(new DecimalFormat("0.0"))
           .setStyle(ProgressBarStyle.ASCII).setUpdateIntervalMillis(terminal ? 200 : 5_000).clearDisplayOnFinish();
       builder.setConsumer(terminal
           ? new ConsoleProgressBarConsumer(System.err)
