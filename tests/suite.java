@@ -9,12 +9,17 @@
 //DEPS org.hamcrest:hamcrest:2.2
 //DEPS org.junit.jupiter:junit-jupiter:5.14.4
 //DEPS org.junit.platform:junit-platform-launcher:1.14.4
+// After JUnit, of which okhttp would bring an older release.
+//DEPS io.minio:minio:9.0.4
+//DEPS com.squareup.okhttp3:okhttp-jvm:5.5.1
+//DEPS org.apache.commons:commons-compress:1.28.0
 //MAIN Suite
 //COMPILE_OPTIONS -encoding UTF-8
 //FILES logback-test.xml
 //SOURCES ../restore-cassandra-es.java
 //SOURCES Script.java
 //SOURCES servers/Stack.java
+//SOURCES servers/Wire.java
 //SOURCES data/Attachments.java
 //SOURCES data/Contents.java
 //SOURCES data/GraphData.java
@@ -26,6 +31,7 @@
 //SOURCES RestoreCassandraEsClustersTest.java
 //SOURCES RestoreCassandraEsRulesTest.java
 //SOURCES RestoreCassandraEsTest.java
+//SOURCES RestoreFilesMinioTest.java
 //SOURCES RestoreFilesNfsTest.java
 //SOURCES ServersTest.java
 //SOURCES SharedBlocksTest.java
