@@ -239,7 +239,7 @@ class RestoreFilesMinio implements Callable<Integer> {
       }
       var file = report.end(DONE, Set.of("files"), plan.summary(bucket));
       console.step("Report: %s", file);
-      console.step("Next: start TheHive (service-control.java start), then verify.java.");
+      console.step("Next: start TheHive when Cassandra and Elasticsearch are restored too.");
       return print(file, summaryLine(plan, "Restored"));
     }
   }
