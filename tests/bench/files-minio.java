@@ -1,0 +1,155 @@
+///usr/bin/env jbang "$0" "$@" ; exit $?
+//DESCRIPTION Measures restore-files-minio.java beside the documented way: tar x and mc mirror
+//JAVA 17+
+//DEPS info.picocli:picocli:4.7.7
+//COMPILE_OPTIONS -encoding UTF-8
+//SOURCES ../Script.java
+//SOURCES ../servers/Stack.java
+//SOURCES ../data/Attachments.java
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.Callable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/**
+ * Restores the same archive into new buckets of one server by turns: ours, ours with every object by itself, the
+ * documented way ({@code tar x}, {@code mc mirror}), of which the mirror's part is shown too, and rclone from the same
+ * unpacked folder where there is one.
+ *
+ * <pre>{@code ./jbang tests/bench/files-minio.java --mc ~/go/bin/mc --rclone ~/go/bin/rclone}</pre>
+ */
+@Command(name = "files-minio.java", mixinStandardHelpOptions = true, sortOptions = false,
+    description = "Measures restore-files-minio.java beside the documented way.")
+class FilesMinio implements Callable<Integer> {
+  private static final String ROOT = "minio_20260131_23h05m09s";
+
+  @Option(names = "--files", defaultValue = "20000", description = "small files, median 15 KB (${DEFAULT-VALUE})")
+  private int files;
+
+  @Option(names = "--large", defaultValue = "0", description = "files of --large-size instead (${DEFAULT-VALUE})")
+  private int large;
+
+  @Option(names = "--large-size", paramLabel = "MB", defaultValue = "200", description = "their size (${DEFAULT-VALUE})")
+  private int largeSize;
+
+  @Option(names = "--rounds", defaultValue = "3", description = "(${DEFAULT-VALUE})")
+  private int rounds;
+
+  @Option(names = "--folder", paramLabel = "DIR", defaultValue = "/tmp", description = "of archive and unpacked copy (${DEFAULT-VALUE})")
+  private Path folder;
+
+  @Option(names = "--listen", paramLabel = "HOST", defaultValue = "127.0.4.20", description = "of the server (${DEFAULT-VALUE})")
+  private String listen;
+
+  @Option(names = "--mc", paramLabel = "FILE", defaultValue = "mc", description = "MinIO's client (${DEFAULT-VALUE})")
+  private String mc;
+
+  @Option(names = "--rclone", paramLabel = "FILE", description = "rclone, if it is to be measured")
+  private String rclone;
+
+  private final Map<String, List<Double>> times = new LinkedHashMap<>();
+  private Map<String, String> settings;
+  private Path work;
+
+  public static void main(String... args) {
+    System.exit(new CommandLine(new FilesMinio()).execute(args));
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    work = Files.createTempDirectory(folder, "bench");
+    try (var server = Stack.s3(listen)) {
+      var login = server.login().orElseThrow();
+      var url = "http://" + server.host() + ":" + server.port();
+      settings = Map.of("MINIO_ENDPOINT", url, "MINIO_ACCESS_KEY", login.user(), "MINIO_SECRET_KEY", login.password(),
+          "MINIO_ARCHIVE_PATH", work.toString(), "MC_HOST_th", url.replace("//", "//" + login.user() + ":" + login.password() + "@"),
+          "MC_CONFIG_DIR", work.resolve("mc").toString());
+      makeArchive();
+      System.out.printf("%s, load %s%n", server.tool("kind"), Files.readString(Path.of("/proc/loadavg")).strip());
+      for (var round = 0; round < rounds; round++) {
+        measure(round);
+      }
+      print();
+      return 0;
+    } finally {
+      run("rm", "-rf", work.toString());
+    }
+  }
+
+  private void measure(int round) throws IOException {
+    time("ours", () -> restore("ours" + round));
+    time("ours, one by one", () -> restore("single" + round, "--one-by-one"));
+    run(mc, "--quiet", "mb", "th/mirror" + round);
+    var unpacked = time("tar x", () -> run("tar", "xf", work.resolve(ROOT + ".tar").toString(), "-C", work.toString()));
+    var mirrored = time("mc mirror", () -> run(mc, "--quiet", "mirror", "--overwrite", work.resolve(ROOT).toString(), "th/mirror" + round));
+    times.computeIfAbsent("documented way", any -> new ArrayList<>()).add(unpacked + mirrored);
+    if (rclone != null) {
+      time("rclone", () -> run(rclone, "copy", work.resolve(ROOT).toString(),
+          ":s3,provider=Minio,endpoint='" + settings.get("MINIO_ENDPOINT") + "',access_key_id=" + settings.get("MINIO_ACCESS_KEY")
+              + ",secret_access_key=" + settings.get("MINIO_SECRET_KEY") + ":rclone" + round));
+    }
+    run("rm", "-rf", work.resolve(ROOT).toString());
+    for (var bucket : List.of("ours", "single", "mirror")) {
+      run(mc, "--quiet", "rb", "--force", "th/" + bucket + round);
+    }
+    System.out.printf(Locale.ROOT, "round %d, load %s%n", round + 1, Files.readString(Path.of("/proc/loadavg")).strip());
+  }
+
+  private void restore(String bucket, String... options) {
+    var result = Script.of("restore-files-minio.java").env(settings).env("MINIO_BUCKET", bucket).args("--yes").args(options).run();
+    if (result.code() != 0) {
+      throw new IllegalStateException(result.err());
+    }
+  }
+
+  private void makeArchive() throws IOException {
+    var tree = Files.createDirectories(work.resolve(ROOT));
+    Attachments.writeAll(tree, large > 0 ? 0 : files);
+    var content = new byte[largeSize * 1_000_000];
+    for (var i = 0; i < large; i++) {
+      new Random(i).nextBytes(content);
+      Files.write(tree.resolve("large" + i), content);
+    }
+    run("tar", "cf", work.resolve(ROOT + ".tar").toString(), "-C", work.toString(), ROOT);
+    run("rm", "-rf", tree.toString());
+  }
+
+  private double time(String name, Runnable action) {
+    run("sync");
+    var start = System.nanoTime();
+    action.run();
+    var seconds = (System.nanoTime() - start) / 1e9;
+    times.computeIfAbsent(name, any -> new ArrayList<>()).add(seconds);
+    System.out.printf(Locale.ROOT, "  %-18s %6.1f s%n", name, seconds);
+    return seconds;
+  }
+
+  private void run(String... command) {
+    var script = Script.command(command);
+    var result = (settings == null ? script : script.env(settings)).timeout(java.time.Duration.ofMinutes(20)).run();
+    if (result.code() != 0) {
+      throw new IllegalStateException(String.join(" ", command) + ": " + result.out() + result.err());
+    }
+  }
+
+  private void print() {
+    var ours = median("ours");
+    System.out.printf("%n%-18s %8s %8s%n", "", "median s", "ratio");
+    times.keySet().forEach(name -> System.out.printf(Locale.ROOT, "%-18s %8.1f %8.1f%n", name, median(name), median(name) / ours));
+  }
+
+  private double median(String name) {
+    var sorted = times.get(name).stream().sorted().toList();
+    return sorted.get(sorted.size() / 2);
+  }
+}
