@@ -134,8 +134,9 @@ class CassandraEs implements Callable<Integer> {
 
   private void fill() {
     System.err.println("Starting servers, writing " + cases + " cases, taking the backup");
-    var cassandra = CompletableFuture.supplyAsync(
-        () -> Stack.cassandra(Stack.CassandraOptions.on(listen.toArray(String[]::new))));
+    // To count all rows of a table is one query, for which ten seconds are too short.
+    var options = Stack.CassandraOptions.on(listen.toArray(String[]::new)).withYaml("range_request_timeout", "10m");
+    var cassandra = CompletableFuture.supplyAsync(() -> Stack.cassandra(options));
     var elasticsearch = Stack.elasticsearch("7.10.2", List.of(listen.get(0)), 9200, archives);
     data = new GraphData(cassandra.join(), elasticsearch);
     if (bulk == null) {
@@ -189,7 +190,8 @@ class CassandraEs implements Callable<Integer> {
     try (var session = Contents.session(data.cassandra().get(0), Optional.empty())) {
       for (var table : session.getMetadata().getKeyspace(GraphData.KEYSPACE).orElseThrow().getTables().keySet()) {
         var query = com.datastax.oss.driver.api.core.cql.SimpleStatement
-            .newInstance("SELECT count(*) FROM %s.%s".formatted(GraphData.KEYSPACE, table)).setPageSize(500);
+            .newInstance("SELECT count(*) FROM %s.%s".formatted(GraphData.KEYSPACE, table)).setPageSize(500)
+            .setTimeout(Duration.ofMinutes(10));
         var counts = session.getMetadata().getNodes().values().stream()
             .map(node -> session.executeAsync(query.setNode(node)).toCompletableFuture()).toList();
         rows.put(table.asInternal(),
@@ -252,9 +254,13 @@ class CassandraEs implements Callable<Integer> {
     return result;
   }
 
+  /** Not with {@link Script}: at the end of this JVM it ends what it started. */
   private void cleanUp() {
-    Stack.closeAll();
-    Script.command("rm", "-rf", archives.toString()).run();
+    try {
+      new ProcessBuilder("rm", "-rf", archives.toString()).start().waitFor();
+    } catch (IOException | InterruptedException e) {
+      System.err.println("cannot delete " + archives + ": " + e.getMessage());
+    }
   }
 
   /**
