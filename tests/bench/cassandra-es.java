@@ -269,7 +269,7 @@ class CassandraEs implements Callable<Integer> {
    * restore it.
    *
    * <p>The loader is the real one. For cqlsh, which needs Python, stands a driver with its default settings; on three
-   * nodes of a busy machine it took 4 to 6 s to drop and 13 to 14 s to create, cqlsh itself 1 to 5 s and 10 to 15 s.
+   * nodes of a busy machine it took 4 to 6 s to drop and 13 to 14 s to create, cqlsh itself 2 to 5 s and 10 to 15 s.
    */
   record Documented(GraphData data, HotBackup.Set backup, String classPath) implements Way {
     /** Those of Cassandra's own jvm11-clients.options that the loader needs on JDK 17. */
