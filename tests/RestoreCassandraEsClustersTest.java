@@ -2,13 +2,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.datastax.oss.driver.api.core.CqlSession;
 import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
+import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Pattern;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
@@ -81,7 +85,7 @@ class RestoreCassandraEsClustersTest {
       assertThat(tables(session, false)).isEqualTo(original.state().tables());
     }
 
-    var theHive = CqlSession.builder().addContactPoint(new java.net.InetSocketAddress(node.host(), node.port()))
+    var theHive = CqlSession.builder().addContactPoint(new InetSocketAddress(node.host(), node.port()))
         .withLocalDatacenter("datacenter1").withAuthCredentials("thehive", "hive-pass");
     try (var session = theHive.build()) {
       session.execute("INSERT INTO thehive.txlog (key, column1, value) VALUES (0x01, 0x01, 0x01)");
@@ -106,6 +110,29 @@ class RestoreCassandraEsClustersTest {
       assertThat(documents(elasticsearch)).isEqualTo(documents(original.elasticsearch()));
     }
     elasticsearch.close();
+  }
+
+  @Test
+  void restoresThroughHttpsWithAUserOrAnApiKey() throws IOException, GeneralSecurityException {
+    var basic = "Basic " + Base64.getEncoder().encodeToString("elastic:right".getBytes(StandardCharsets.UTF_8));
+    try (var proxy = new LoginProxy(original.elasticsearch(), "127.0.0.10", 9243, Set.of(basic, "ApiKey a2V5"), folder)) {
+      var before = documents(original.elasticsearch());
+      var script = Map.of("ELASTICSEARCH_API_URL", "https://127.0.0.10:9243", "ELASTICSEARCH_CA", proxy.certificate().toString());
+      var untrusted = overHttps(script).env("ELASTICSEARCH_CA", null).env("ELASTICSEARCH_API_KEY", "a2V5");
+      assertRefused(untrusted, 11, "cannot reach Elasticsearch at https://127.0.0.10:9243");
+      assertRefused(overHttps(script), 12, "Elasticsearch at https://127.0.0.10:9243 refuses");
+      assertRefused(overHttps(script).env("ELASTICSEARCH_USER", "elastic").env("ELASTICSEARCH_PASSWORD", "wr0ng"), 12, "HTTP 401");
+      assertRefused(overHttps(script).env("ELASTICSEARCH_USER", "elastic"), 2, "no password for Elasticsearch's user elastic");
+      for (var login : List.of(Map.of("ELASTICSEARCH_USER", "elastic", "ELASTICSEARCH_PASSWORD", "right"), Map.of("ELASTICSEARCH_API_KEY", "a2V5"))) {
+        var result = overHttps(script).env(login).run();
+        assertThat(result.code()).as(result.err()).isZero();
+        assertThat(documents(original.elasticsearch())).isEqualTo(before);
+      }
+    }
+  }
+
+  private static Script overHttps(Map<String, String> variables) {
+    return Script.of("restore-cassandra-es.java").env(original.settings()).env(variables).args("--yes", "--only", "elasticsearch");
   }
 
   private static String documents(Server elasticsearch) {

@@ -18,6 +18,7 @@
 //FILES logback-test.xml
 //SOURCES ../restore-cassandra-es.java
 //SOURCES Script.java
+//SOURCES servers/LoginProxy.java
 //SOURCES servers/Stack.java
 //SOURCES servers/Wire.java
 //SOURCES data/Attachments.java

@@ -43,7 +43,14 @@ record Original(List<Server> cassandra, Server elasticsearch, GraphData data, Ho
   static Path temporaryFolder() {
     try {
       var folder = Files.createTempDirectory("archives");
-      Runtime.getRuntime().addShutdownHook(new Thread(() -> Script.command("rm", "-rf", folder.toString()).run()));
+      // Not by Script, whose own hook ends whatever it started.
+      Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+        try {
+          new ProcessBuilder("rm", "-rf", folder.toString()).start();
+        } catch (IOException e) {
+          System.err.println("left behind: " + folder);
+        }
+      }));
       return folder;
     } catch (IOException e) {
       throw new UncheckedIOException(e);
