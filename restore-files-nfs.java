@@ -250,7 +250,10 @@ class RestoreFilesNfs implements Callable<Integer> {
     }
     var hint = inPlace ? target.folder() + " is mixed now: keep TheHive stopped, and run the same command again when the cause is gone"
         : target.folder() + " is as it was before" + (failure.code == UNEXPECTED || failure.hint == null ? "" : "; " + failure.hint);
-    return new Failure(inPlace ? PARTIAL : failure.code == UNEXPECTED ? UNSAFE : failure.code, failure.getMessage(), hint, e);
+    var unnamed = failure.code == UNEXPECTED && !(failure.getCause() instanceof FileSystemException);
+    var message = (unnamed ? target.folder() + ": " : "") + failure.getMessage();
+    return new Failure(inPlace ? PARTIAL : failure.code == UNEXPECTED ? UNSAFE : failure.code,
+        target.isGone() ? message + " (its file system is no longer mounted or does not answer)" : message, hint, e);
   }
 
   private int finish(Plan plan, JsonNode report, String did) throws IOException {
@@ -797,8 +800,9 @@ class RestoreFilesNfs implements Callable<Integer> {
    * @param inside whether a second tree can only be staged inside it, not beside: it is a mount point, or its parent is
    *     not writable
    * @param work where a second tree is staged, on the same file system
+   * @param device the file system's number, null where the folder is missing
    */
-  record Target(Path folder, boolean inside, Path work, boolean missing) {
+  record Target(Path folder, boolean inside, Path work, boolean missing, Object device) {
     private static final Pattern HASH_NAME = Pattern.compile("(?i)[0-9a-f]{32,}([._-].*)?|[0-9a-f]{8}-[0-9a-f-]{27}.*");
 
     /** Every check that can be made without the backup; nothing is changed by it. */
@@ -824,13 +828,23 @@ class RestoreFilesNfs implements Callable<Integer> {
       }
       var parent = folder.getParent();
       var beside = parent.resolve("." + folder.getFileName() + OWN);
+      var device = missing ? null : Files.getAttribute(folder, "unix:dev");
       var inside = !missing && (Mounts.points().contains(folder) || !Files.isWritable(parent)
-          || !Files.getAttribute(folder, "unix:dev").equals(Files.getAttribute(parent, "unix:dev")));
+          || !device.equals(Files.getAttribute(parent, "unix:dev")));
       if (missing && !Files.exists(beside) && !console.force) {
         throw new Failure(UNSAFE, "there is no folder " + folder, "create or mount it; --force creates it");
       }
       requireWritable(missing ? parent : folder);
-      return new Target(folder, inside, inside ? folder.resolve(OWN) : beside, missing);
+      return new Target(folder, inside, inside ? folder.resolve(OWN) : beside, missing, device);
+    }
+
+    /** A network mount that broke may be gone altogether, and the empty mount point be what is seen in its place. */
+    boolean isGone() {
+      try {
+        return !missing && !device.equals(Files.getAttribute(folder, "unix:dev"));
+      } catch (IOException e) {
+        return true;
+      }
     }
 
     private static void requireWritable(Path folder) throws IOException {
