@@ -50,6 +50,7 @@ import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.Closeable;
 import java.io.EOFException;
+import java.io.File;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -107,6 +108,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
@@ -195,7 +197,7 @@ class RestoreFilesMinio implements Callable<Integer> {
   @Option(names = "--json", description = "print the report instead of the summary line")
   boolean json;
 
-  @Mixin Console console = new Console();
+  @Mixin Consent console = new Consent();
 
   @ArgGroup(validate = false, heading = "%nBucket:%n")
   BucketOptions options = new BucketOptions();
@@ -216,7 +218,7 @@ class RestoreFilesMinio implements Callable<Integer> {
     Settings.refuseBlank(command);
     refuseUsage();
     var login = Login.of(options);
-    Host.requireTheHiveStopped(console);
+    Host.whereTheHiveRuns().ifPresent(console::refuse);
     try (var report = new Report(archives, SCRIPT, console.dryRun);
         var archive = new Archive(choose().file(), Settings.secret("BACKUP_PASSWORD"));
         var bucket = new Bucket(options, login, transfers)) {
@@ -1159,7 +1161,7 @@ class RestoreFilesMinio implements Callable<Integer> {
     }
 
     /** Puts and deletes one object of a name of its own; finds out whether the server unpacks tars. */
-    boolean probe(boolean tar, Console console) throws IOException {
+    boolean probe(boolean tar, Consent console) throws IOException {
       exists = true;
       var outer = PROBE + UUID.randomUUID();
       var inner = outer + ".unpacked";
@@ -1182,7 +1184,7 @@ class RestoreFilesMinio implements Callable<Integer> {
     }
 
     /** In a versioned bucket every version of it. */
-    private void vanish(String key, Console console) {
+    private void vanish(String key, Consent console) {
       var stat = tryTo(() -> client.statObject(StatObjectArgs.builder().bucket(name).object(key).build()));
       if (stat.isEmpty()) {
         return;
@@ -1345,32 +1347,153 @@ class RestoreFilesMinio implements Callable<Integer> {
   }
 
   // --- shared: Host (identical in every script that has it; a test holds them equal) ---
-  /** The host that the script runs on. */
-  static final class Host {
-    private Host() {}
+  /** A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration. */
+  record Host(String name, String destination, String port) {
+    private static final Pattern NAMED = Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[\\h:]+]))(:(?<port>\\d+))?");
+    private static final String PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,ActiveEnterTimestamp,InvocationID";
 
-    /** TheHive must be stopped here, as far as systemd can tell; the other nodes are the administrator's to know. */
-    static void requireTheHiveStopped(Console console) {
-      var service = Settings.variable("THEHIVE_SERVICE").orElse("thehive");
-      var state = state(service);
-      if (!Set.of("active", "activating", "reloading", "deactivating").contains(state)) {
-        return;
+    /** What a command left there; 255 is ssh's own code. */
+    record Output(int code, String out, String err) {}
+
+    /** A unit as systemctl(1) describes it: {@code active} is active, inactive, failed, activating or deactivating. */
+    record Unit(String load, String active, String sub, int restarts, String since, String invocation, boolean root) {
+      boolean isStopped() {
+        return active.equals("inactive") || active.equals("failed");
       }
-      if (!console.force && !console.dryRun) {
-        throw new Failure(UNSAFE, "TheHive is still running on this host: %s is %s".formatted(service, state),
-            "stop it on every node: systemctl stop %s; --force goes on all the same".formatted(service));
+
+      @Override
+      public String toString() {
+        return active + (sub.isEmpty() || sub.equals("dead") ? "" : " (" + sub + ")");
       }
-      console.warn("TheHive is still running on this host: %s is %s", service, state);
     }
 
-    private static String state(String service) {
-      try {
-        var process = new ProcessBuilder("systemctl", "is-active", "--", service)
-            .redirectError(ProcessBuilder.Redirect.DISCARD).start();
-        return new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
-      } catch (IOException e) {
-        return "unknown"; // a host without systemd
+    /** The nodes of THEHIVE_NODES, such as {@code node1 admin@node2:2222 localhost}; this host where it is not set. */
+    static List<Host> all() {
+      return named(Settings.variable("THEHIVE_NODES").orElse("localhost"));
+    }
+
+    static List<Host> named(String names) {
+      return Stream.of(names.strip().split("[\\s,]+")).distinct().map(Host::parse).toList();
+    }
+
+    private static Host parse(String name) {
+      var match = NAMED.matcher(name);
+      if (!match.matches()) {
+        throw new Failure(USAGE, "'%s' is no host".formatted(name), "name hosts like node1, admin@node2:2222 or localhost");
       }
+      var local = Set.of("localhost", "127.0.0.1", "[::1]").contains(match.group("to")) && match.group("port") == null;
+      return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""), match.group("port"));
+    }
+
+    static String service() {
+      var service = Settings.variable("THEHIVE_SERVICE").orElse("thehive");
+      if (!service.matches("[A-Za-z0-9:_.@-]+")) {
+        throw new Failure(USAGE, "THEHIVE_SERVICE '%s' is no unit's name".formatted(service), "name it as systemctl does, such as thehive");
+      }
+      return service;
+    }
+
+    /** Does the same for all side by side; the answers in their order. */
+    static <T> List<T> each(List<Host> hosts, Function<Host, T> work) {
+      var threads = Executors.newFixedThreadPool(hosts.size());
+      try {
+        var answers = hosts.stream().map(host -> CompletableFuture.supplyAsync(() -> work.apply(host), threads)).toList();
+        return answers.stream().map(CompletableFuture::join).toList();
+      } finally {
+        threads.shutdown();
+      }
+    }
+
+    boolean isLocal() {
+      return destination == null;
+    }
+
+    /** The name or address that ssh connects to: the node's name may be one of its configuration only. */
+    String address() {
+      if (isLocal()) {
+        return "localhost";
+      }
+      var known = new Host("localhost", null, null).run("ssh -G -- " + destination, Duration.ofSeconds(10)).out();
+      return known.lines().filter(line -> line.startsWith("hostname ")).map(line -> line.substring(9)).findFirst().orElse(name);
+    }
+
+    /** Never asks and never accepts an unknown host key: a runbook must not hang, and a key is the administrator's to trust. */
+    List<String> command(String shell) {
+      if (isLocal()) {
+        return List.of("sh", "-c", shell);
+      }
+      var ssh = Stream.of("ssh", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10",
+          "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3");
+      var to = port == null ? Stream.of("--", destination) : Stream.of("-p", port, "--", destination);
+      return Stream.of(ssh, to, Stream.of("sh -c '" + shell + "'")).flatMap(part -> part).toList();
+    }
+
+    /** Runs a shell command there, one without single quotes. Files take its output: a shared ssh connection keeps pipes open. */
+    Output run(String shell, Duration limit) {
+      try {
+        var out = Files.createTempFile("thehive-host", ".out");
+        var err = Files.createTempFile("thehive-host", ".err");
+        try {
+          var process = new ProcessBuilder(command(shell)).redirectInput(new File("/dev/null"))
+              .redirectOutput(out.toFile()).redirectError(err.toFile()).start();
+          if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
+            process.destroyForcibly();
+            throw new Failure(UNREACHABLE, "%s: no answer within %d s to: %s".formatted(name, limit.toSeconds(), shell), null);
+          }
+          var output = new Output(process.exitValue(), Files.readString(out), Files.readString(err).strip());
+          return isLocal() || output.code() != 255 ? output : unreachable(output.err());
+        } finally {
+          Files.delete(out);
+          Files.delete(err);
+        }
+      } catch (IOException e) {
+        throw new Failure(UNREACHABLE, "%s: %s".formatted(name, e.getMessage()), "the OpenSSH client is needed for other hosts", e);
+      } catch (InterruptedException e) {
+        throw new Failure(UNREACHABLE, name + ": interrupted", null, e);
+      }
+    }
+
+    private Output unreachable(String said) {
+      var reason = last(said).replaceFirst("^ssh: ", "");
+      var by = "ssh " + (port == null ? "" : "-p " + port + " ") + destination;
+      if (said.contains("Permission denied")) {
+        throw new Failure(AUTHENTICATION, "%s: ssh: %s".formatted(name, reason), "log in with a key, without a password: " + by);
+      }
+      throw new Failure(UNREACHABLE, "%s: ssh: %s".formatted(name, reason), said.contains("Host key verification failed")
+          ? "compare its host key and accept it by hand: " + by : "try it by hand: " + by);
+    }
+
+    static String last(String lines) {
+      return lines.strip().replaceFirst("(?s).*\\R", "").strip();
+    }
+
+    Unit unit(String service) {
+      var output = run("id -u; LC_ALL=C systemctl show --property=%s -- %s".formatted(PROPERTIES, service), Duration.ofSeconds(30));
+      if (output.code() != 0) {
+        throw new Failure(UNSAFE, "%s has no systemd that answers: %s".formatted(name, last(output.err())),
+            "look after TheHive there by hand: in its container, or with its own start script");
+      }
+      var lines = output.out().lines().toList();
+      var is = lines.stream().filter(line -> line.contains("=")).map(line -> line.split("=", 2))
+          .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1], (one, other) -> one));
+      return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""), is.getOrDefault("SubState", ""),
+          Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("ActiveEnterTimestamp", ""),
+          is.getOrDefault("InvocationID", ""), lines.get(0).equals("0"));
+    }
+
+    /** Why a restore must not begin: TheHive still runs on a node, or a node that was named cannot be asked. */
+    static Optional<Failure> whereTheHiveRuns() {
+      var service = service();
+      var named = Settings.variable("THEHIVE_NODES").isPresent();
+      return each(all(), host -> {
+        try {
+          var unit = host.unit(service);
+          return unit.isStopped() ? null : new Failure(UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name, service, unit),
+              "stop it on every node: ./service-control.java stop; --force goes on all the same");
+        } catch (Failure e) {
+          return named ? e : null; // this host may well have no TheHive, and no systemd
+        }
+      }).stream().filter(Objects::nonNull).findFirst();
     }
   }
 
@@ -1696,7 +1819,7 @@ class RestoreFilesMinio implements Callable<Integer> {
   // --- end shared: Archive ---
 
   // --- shared: Console (identical in every script that has it; a test holds them equal) ---
-  /** What the administrator sees: steps and progress on stderr, the result on stdout; and what all scripts may be told. */
+  /** What the administrator sees: steps and progress on stderr, the result on stdout. */
   @Command(
       exitCodeListHeading = "%nExit codes:%n",
       exitCodeList = {
@@ -1704,21 +1827,11 @@ class RestoreFilesMinio implements Callable<Integer> {
         "11:target unreachable", "12:authentication", "13:target not in a safe state", "14:only a part was done",
         "15:verification failed", "16:declined, nothing changed", "130:interrupted"
       })
-  static final class Console {
-    @Option(names = "--yes", defaultValue = "${env:ASSUME_YES:-false}", fallbackValue = "true",
-        description = "do not ask before overwriting (ASSUME_YES)")
-    boolean yes;
-
-    @Option(names = "--dry-run", description = "do every check, print the plan, change nothing")
-    boolean dryRun;
-
-    @Option(names = "--force", description = "go on although TheHive or another client is connected")
-    boolean force;
-
+  static class Console {
     @Option(names = "--verbose", description = "show traces and the libraries' warnings")
     boolean verbose;
 
-    private final boolean terminal = System.console() != null;
+    final boolean terminal = System.console() != null;
     private ProgressBar bar;
 
     synchronized void step(String text, Object... values) {
@@ -1739,21 +1852,6 @@ class RestoreFilesMinio implements Callable<Integer> {
         failure.printStackTrace();
       }
       return failure.code;
-    }
-
-    /** Shows the plan; then the name of what will be overwritten is to be typed, unless --yes answered already. */
-    void confirm(List<String> plan, String name) {
-      plan.forEach(line -> step("%s", line));
-      if (dryRun || yes) {
-        return;
-      }
-      if (!terminal) {
-        throw new Failure(DECLINED, "not confirmed: there is no terminal to ask on, nothing was changed",
-            "add --yes or set ASSUME_YES=true");
-      }
-      if (!name.equals(System.console().readLine("%nType %s to overwrite it: ", name))) {
-        throw new Failure(DECLINED, "not confirmed, nothing was changed", null);
-      }
     }
 
     /** A bar on a terminal, a line every five seconds elsewhere, until closed; bytes as counted by the work itself. */
@@ -1787,6 +1885,45 @@ class RestoreFilesMinio implements Callable<Integer> {
   }
 
   // --- end shared: Console ---
+
+  // --- shared: Consent (identical in every script that has it; a test holds them equal) ---
+  /** Asks before anything is overwritten, and refuses what only --force goes on with. */
+  static final class Consent extends Console {
+    @Option(names = "--yes", defaultValue = "${env:ASSUME_YES:-false}", fallbackValue = "true",
+        description = "do not ask before overwriting (ASSUME_YES)")
+    boolean yes;
+
+    @Option(names = "--dry-run", description = "do every check, print the plan, change nothing")
+    boolean dryRun;
+
+    @Option(names = "--force", description = "go on although TheHive or another client is connected")
+    boolean force;
+
+    /** A reason not to begin; a warning only with --force, or where nothing will be changed. */
+    void refuse(Failure reason) {
+      if (!force && !dryRun) {
+        throw reason;
+      }
+      warn("%s", reason.getMessage());
+    }
+
+    /** Shows the plan; then the name of what will be overwritten is to be typed, unless --yes answered already. */
+    void confirm(List<String> plan, String name) {
+      plan.forEach(line -> step("%s", line));
+      if (dryRun || yes) {
+        return;
+      }
+      if (!terminal) {
+        throw new Failure(DECLINED, "not confirmed: there is no terminal to ask on, nothing was changed",
+            "add --yes or set ASSUME_YES=true");
+      }
+      if (!name.equals(System.console().readLine("%nType %s to overwrite it: ", name))) {
+        throw new Failure(DECLINED, "not confirmed, nothing was changed", null);
+      }
+    }
+  }
+
+  // --- end shared: Consent ---
 
   // --- shared: Report (identical in every script that has it; a test holds them equal) ---
   /**

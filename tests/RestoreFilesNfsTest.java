@@ -291,11 +291,11 @@ class RestoreFilesNfsTest {
     var before = tree(live, true);
     // A stand-in: a systemd with a running TheHive cannot be had here.
     var bin = Files.createDirectory(home.resolve("bin"));
-    sh("printf '#!/bin/sh\\necho $3 >&2; [ $3 = hive ] && echo active || echo inactive\\n' > %s/systemctl; chmod +x %s/systemctl".formatted(bin, bin));
+    sh("printf '#!/bin/sh\\n[ $4 = hive ] && echo ActiveState=active || echo ActiveState=inactive\\n' > %s/systemctl; chmod +x %s/systemctl".formatted(bin, bin));
     var path = bin + ":" + System.getenv("PATH");
 
     var refused = restore("--yes").env("PATH", path).env("THEHIVE_SERVICE", "hive").run();
-    assertRefused(refused, 13, "TheHive is still running on this host: hive is active");
+    assertRefused(refused, 13, "TheHive is still running on localhost: hive is active");
     assertThat(tree(live, true)).isEqualTo(before);
     var forced = restore("--yes", "--force").env("PATH", path).env("THEHIVE_SERVICE", "hive").run();
     assertThat(forced.code()).as(forced.err()).isZero();

@@ -1,0 +1,733 @@
+///usr/bin/env jbang "$0" "$@" ; exit $?
+//DESCRIPTION Stops, starts and watches TheHive on every node of its cluster
+//JAVA 17+
+//DEPS info.picocli:picocli:4.7.7
+//DEPS com.fasterxml.jackson.core:jackson-databind:2.22.4
+//COMPILE_OPTIONS -encoding UTF-8
+//JAVA_OPTIONS -Xmx64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1
+//JAVA_OPTIONS -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8 -Dstderr.encoding=UTF-8
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.File;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine;
+
+/**
+ * Steps 1 and 4 of "Restore a hot backup on a cluster": stops TheHive on every node before a restore, and starts it
+ * after. THEHIVE_NODES names the nodes; this host is asked directly, the others through ssh with the administrator's
+ * own configuration and keys.
+ *
+ * <pre>THEHIVE_NODES="node1 admin@node2:2222 localhost" ./service-control.java stop</pre>
+ */
+@Command(
+    name = "service-control.java",
+    description = "Stops, starts and watches TheHive on every node (THEHIVE_NODES; this host where it is not set).",
+    version = "1.0.0",
+    mixinStandardHelpOptions = true,
+    sortOptions = false,
+    usageHelpAutoWidth = true,
+    synopsisSubcommandLabel = "COMMAND",
+    exitCodeListHeading = "%nExit codes:%n",
+    exitCodeList = {
+      "0:done", "1:unexpected error", "2:wrong usage or settings", "11:a node unreachable", "12:log-in or sudo refused",
+      "13:a node not in the wanted state, or a restore unfinished", "130:interrupted"
+    })
+class ServiceControl implements Runnable {
+  /** Whatever starts a service behind an administrator's back does it within seconds. */
+  static final Duration SETTLE = Duration.ofSeconds(5);
+  /** So often a unit may be started again by systemd before it counts as failed. */
+  static final int RESTARTS = 2;
+  static final Pattern ERROR = Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception\\b|^\\s*Caused by:");
+
+  @Option(names = "--verbose", scope = ScopeType.INHERIT, description = "show traces")
+  boolean verbose;
+
+  @Spec CommandSpec command;
+
+  private volatile boolean interrupted;
+
+  /** What every command may be told. */
+  static final class Nodes {
+    @Parameters(paramLabel = "NODE", arity = "0..*", description = "only these, instead of all of THEHIVE_NODES")
+    List<String> names = List.of();
+
+    List<Host> hosts() {
+      return names.isEmpty() ? Host.all() : Host.named(String.join(" ", names));
+    }
+  }
+
+  /** What every command that changes something may be told. */
+  static final class Change {
+    @Option(names = "--timeout", paramLabel = "SECONDS", defaultValue = "300", description = "for each node (${DEFAULT-VALUE})")
+    int seconds;
+
+    @Option(names = "--dry-run", description = "ask the nodes, print the commands, change nothing")
+    boolean dryRun;
+
+    Duration limit() {
+      if (seconds < 1) {
+        throw new Failure(USAGE, "--timeout %d is no time".formatted(seconds), "name seconds, such as 300");
+      }
+      return Duration.ofSeconds(seconds);
+    }
+  }
+
+  /** How a start may be done. */
+  static final class Start {
+    @Option(names = "--rolling", description = "node by node, each when the one before answers")
+    boolean rolling;
+
+    @Option(names = "--active-only", description = "do not wait for the application's answer, where its port cannot be reached from here")
+    boolean activeOnly;
+
+    @Option(names = "--force", description = "start although a restore is unfinished")
+    boolean force;
+  }
+
+  /** How one node ended: its unit, where it could be asked, and why it is not as wanted. */
+  record Outcome(Host host, Optional<Host.Unit> unit, String application, Optional<Failure> failure) {}
+
+  private interface Step {
+    Outcome on(Host host);
+  }
+
+  public static void main(String[] args) {
+    System.exit(commandLine(new ServiceControl()).execute(args));
+  }
+
+  static CommandLine commandLine(ServiceControl script) {
+    return new CommandLine(script).setExecutionExceptionHandler((thrown, line, parsed) -> script.failed(Failure.of(thrown)));
+  }
+
+  @Override
+  public void run() {
+    throw new CommandLine.ParameterException(command.commandLine(), "Say what to do: status, stop, start, restart or logs");
+  }
+
+  // --------------------------------------------------------------------------------------------------------- commands
+
+  @Command(description = "Shows the state of TheHive on every node.", mixinStandardHelpOptions = true)
+  int status(@Mixin Nodes nodes) {
+    return end(Host.each(nodes.hosts(), attempt(host -> outcome(host, loaded(host), application(host)))));
+  }
+
+  @Command(description = "Stops TheHive on every node, and returns when it stays stopped.", mixinStandardHelpOptions = true)
+  int stop(@Mixin Nodes nodes, @Mixin Change change) {
+    return change.dryRun ? dryRun(nodes.hosts(), "stop") : end(stopAll(nodes.hosts(), change.limit()));
+  }
+
+  @Command(description = "Starts TheHive on every node, and returns when it answers.", mixinStandardHelpOptions = true, sortOptions = false)
+  int start(@Mixin Nodes nodes, @Mixin Start how, @Mixin Change change) {
+    refuseUnfinished(how.force);
+    return change.dryRun ? dryRun(nodes.hosts(), "start") : end(startAll(nodes.hosts(), how, change.limit()));
+  }
+
+  @Command(description = "Stops TheHive on every node, then starts it.", mixinStandardHelpOptions = true, sortOptions = false)
+  int restart(@Mixin Nodes nodes, @Mixin Start how, @Mixin Change change) {
+    refuseUnfinished(how.force);
+    if (change.dryRun) {
+      return Math.max(dryRun(nodes.hosts(), "stop"), dryRun(nodes.hosts(), "start"));
+    }
+    var stopped = stopAll(nodes.hosts(), change.limit());
+    return stopped.stream().anyMatch(outcome -> outcome.failure().isPresent())
+        ? end(stopped) : end(startAll(nodes.hosts(), how, change.limit()));
+  }
+
+  @Command(description = "Follows the journal of TheHive on all nodes together, until Ctrl-C.", mixinStandardHelpOptions = true, sortOptions = false)
+  int logs(
+      @Mixin Nodes nodes,
+      @Option(names = "--since", paramLabel = "TIME", description = "from then on: '10 min ago', '2026-11-22 18:00'") String since,
+      @Option(names = "--errors", description = "only lines that tell of an error") boolean errors,
+      @Option(names = "--no-follow", description = "end with the last line that is there") boolean noFollow) {
+    if (since != null && !since.matches("[\\w :.+-]+")) {
+      throw new Failure(USAGE, "--since '%s' is no time".formatted(since), "as journalctl has it: '10 min ago', '2026-11-22 18:00', today");
+    }
+    var journal = "journalctl --unit=%s --output=short-iso --no-hostname --no-pager%s%s".formatted(Host.service(),
+        since == null ? " --lines=20" : " --since=\"" + since + "\"", noFollow ? "" : " --follow");
+    var hosts = nodes.hosts();
+    var width = hosts.stream().mapToInt(host -> host.name().length()).max().orElse(0);
+    return end(Host.each(hosts, attempt(host -> follow(host, journal, errors, width))).stream()
+        .filter(outcome -> outcome.failure().isPresent()).toList());
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ steps
+
+  private List<Outcome> stopAll(List<Host> hosts, Duration limit) {
+    step("Stopping %s on %s", Host.service(), names(hosts));
+    return Host.each(hosts, attempt(host -> stop(host, limit)));
+  }
+
+  private Outcome stop(Host host, Duration limit) {
+    var begun = Instant.now();
+    var unit = loaded(host);
+    if (!unit.isStopped()) {
+      systemctl(host, unit, "stop", limit);
+      unit = host.unit(Host.service());
+    }
+    if (!unit.isStopped()) {
+      throw new Failure(UNSAFE, "%s: %s is still %s".formatted(host.name(), Host.service(), unit), "see its log: ./service-control.java logs " + host.name());
+    }
+    step("%s: %s after %d s, watching for %d s that it stays so", host.name(), unit, seconds(begun), SETTLE.toSeconds());
+    for (var until = Instant.now().plus(SETTLE); Instant.now().isBefore(until); ) {
+      pause();
+      unit = host.unit(Host.service());
+      if (!unit.isStopped()) {
+        throw new Failure(UNSAFE, "%s: something started %s again: it is %s".formatted(host.name(), Host.service(), unit),
+            "find what does (monitoring, cron, configuration management), or mask the unit until the restore is done");
+      }
+    }
+    return outcome(host, unit, "");
+  }
+
+  private List<Outcome> startAll(List<Host> hosts, Start how, Duration limit) {
+    step("Starting %s on %s%s", Host.service(), names(hosts), how.rolling ? ", one after the other" : "");
+    var start = attempt(host -> start(host, !how.activeOnly, limit));
+    if (!how.rolling) {
+      return Host.each(hosts, start);
+    }
+    var outcomes = new ArrayList<Outcome>();
+    for (var host : hosts) {
+      var before = outcomes.stream().filter(outcome -> outcome.failure().isPresent()).findFirst();
+      outcomes.add(before.isEmpty() ? start.apply(host) : attempt(any -> {
+        throw new Failure(UNSAFE, "%s: not started, because %s failed".formatted(host.name(), before.get().host().name()), null);
+      }).apply(host));
+    }
+    return outcomes;
+  }
+
+  private Outcome start(Host host, boolean answer, Duration limit) {
+    var begun = Instant.now();
+    var before = loaded(host);
+    try {
+      if (!before.active().equals("active")) {
+        systemctl(host, before, "start", limit);
+      }
+      var unit = host.unit(Host.service());
+      var application = answer ? application(host) : "";
+      while (!unit.active().equals("active") || answer && !application.equals(ANSWERS)) {
+        if (unit.active().equals("failed") || unit.restarts() > before.restarts() + RESTARTS) {
+          throw new Failure(UNSAFE, "%s: %s does not stay up: it is %s, started %d times by systemd".formatted(
+              host.name(), Host.service(), unit, unit.restarts()), "its last log lines are above");
+        }
+        if (seconds(begun) >= limit.toSeconds()) {
+          throw new Failure(UNSAFE, "%s: %s is %s, but after %d s: %s".formatted(host.name(), Host.service(), unit, limit.toSeconds(),
+              application.isEmpty() ? "not active" : application), "its last log lines are above; THEHIVE_URL says where it is asked, --timeout how long");
+        }
+        pause();
+        unit = host.unit(Host.service());
+        application = answer ? application(host) : "";
+      }
+      step("%s: %s%s after %d s", host.name(), unit, answer ? ", " + application : "", seconds(begun));
+      return outcome(host, unit, application);
+    } catch (Failure e) {
+      showLog(host, before.root());
+      throw e;
+    }
+  }
+
+  private void systemctl(Host host, Host.Unit unit, String verb, Duration limit) {
+    var output = host.run(sudo(unit.root(), "systemctl %s %s".formatted(verb, Host.service())), limit);
+    if (output.err().startsWith("sudo:")) {
+      throw new Failure(AUTHENTICATION, "%s: %s".formatted(host.name(), Host.last(output.err())),
+          "allow it without a password there: NOPASSWD: /usr/bin/systemctl * %s, /usr/bin/journalctl *".formatted(Host.service()));
+    }
+    if (output.code() != 0) {
+      throw new Failure(UNSAFE, "%s: systemctl %s: %s".formatted(host.name(), verb, Host.last(output.err())), null);
+    }
+  }
+
+  /** The unit as it is; an unknown one is no stopped one. */
+  private static Host.Unit loaded(Host host) {
+    var unit = host.unit(Host.service());
+    if (!unit.load().equals("loaded")) {
+      throw new Failure(UNSAFE, "%s: the unit %s is %s".formatted(host.name(), Host.service(), unit.load().isEmpty() ? "unknown" : unit.load()),
+          "THEHIVE_SERVICE names TheHive's unit; is TheHive installed there?");
+    }
+    return unit;
+  }
+
+  private void showLog(Host host, boolean root) {
+    try {
+      var journal = host.run(sudo(root, "journalctl --unit=%s --lines=20 --output=short-iso --no-hostname --no-pager".formatted(Host.service())),
+          Duration.ofSeconds(30));
+      journal.out().lines().forEach(line -> step("%s | %s", host.name(), line));
+    } catch (Failure e) {
+      step("%s: no log: %s", host.name(), e.getMessage());
+    }
+  }
+
+  /** Every line as it comes, after its node's name. */
+  private Outcome follow(Host host, String journal, boolean errors, int width) {
+    var unit = loaded(host);
+    var colour = System.console() != null && System.getenv("NO_COLOR") == null;
+    try {
+      var process = new ProcessBuilder(host.command(sudo(unit.root(), journal))).redirectInput(new File("/dev/null")).redirectErrorStream(true).start();
+      Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+        interrupted = true;
+        process.destroy();
+      }));
+      var last = "";
+      try (var lines = process.inputReader()) {
+        for (var line = lines.readLine(); line != null; line = lines.readLine()) {
+          var error = ERROR.matcher(line).find();
+          if (error || !errors) {
+            System.out.println(("%-" + width + "s | %s").formatted(host.name(), colour && error ? "\033[31m" + line + "\033[0m" : line));
+          }
+          last = line;
+        }
+      }
+      if (process.waitFor() != 0 && !interrupted && !last.startsWith("Killed by signal")) {
+        throw new Failure(UNREACHABLE, "%s: its journal ended: %s".formatted(host.name(), last), null);
+      }
+      return outcome(host, unit, "");
+    } catch (IOException | InterruptedException e) {
+      throw new Failure(UNREACHABLE, "%s: %s".formatted(host.name(), e.getMessage()), null, e);
+    }
+  }
+
+  // --------------------------------------------------------------------------------------------------- before a start
+
+  /** TheHive would start on half a restore, and write into it. */
+  private void refuseUnfinished(boolean force) {
+    var folders = archiveFolders().stream().filter(Files::isDirectory).toList();
+    if (folders.isEmpty()) {
+      warn("none of %s is here: whether a restore is unfinished cannot be seen", archiveFolders());
+    }
+    var unfinished = new TreeMap<String, String>();
+    folders.forEach(folder -> unfinished.putAll(unfinished(folder)));
+    if (unfinished.isEmpty()) {
+      return;
+    }
+    var what = unfinished.entrySet().stream().map(each -> each.getKey() + ".java (" + each.getValue() + ")").collect(Collectors.joining(", "));
+    if (!force) {
+      throw new Failure(UNSAFE, "a restore is unfinished: " + what,
+          "run ./%s.java again until it succeeds; --force starts TheHive on what is there now".formatted(unfinished.firstKey()));
+    }
+    warn("a restore is unfinished: %s", what);
+  }
+
+  private static List<Path> archiveFolders() {
+    return Map.of("CASSANDRA_GENERAL_ARCHIVE_PATH", "/mnt/backup/cassandra", "GENERAL_ARCHIVE_PATH", "/mnt/backup/storage",
+        "MINIO_ARCHIVE_PATH", "/mnt/backup/minio/").entrySet().stream()
+        .map(setting -> Path.of(Settings.variable(setting.getKey()).orElse(setting.getValue()))).sorted().toList();
+  }
+
+  /** The markers that restore scripts leave beside the archives from their first change to their success. */
+  private static Map<String, String> unfinished(Path folder) {
+    var found = new LinkedHashMap<String, String>();
+    try (var markers = Files.newDirectoryStream(folder, "*.unfinished")) {
+      for (var marker : markers) {
+        var parts = new ArrayList<String>();
+        new ObjectMapper().readTree(marker.toFile()).path("unfinished").forEach(part -> parts.add(part.asText()));
+        var since = Files.getLastModifiedTime(marker).toInstant().truncatedTo(ChronoUnit.SECONDS);
+        found.put(marker.getFileName().toString().replace(".unfinished", ""), String.join(" and ", parts) + " since " + since);
+      }
+      return found;
+    } catch (IOException e) {
+      throw new Failure(UNSAFE, "cannot read the markers in %s: %s".formatted(folder, e.getMessage()), "run as a user who may; --force is not asked for this");
+    }
+  }
+
+  // ---------------------------------------------------------------------------------------------------------- helpers
+
+  private static String sudo(boolean root, String shell) {
+    return (root ? "" : "sudo -n ") + shell;
+  }
+
+  private int dryRun(List<Host> hosts, String verb) {
+    var outcomes = Host.each(hosts, attempt(host -> {
+      var unit = loaded(host);
+      step("%s is %s; would run: %s", host.name(), unit,
+          String.join(" ", host.command(sudo(unit.root(), "systemctl %s %s".formatted(verb, Host.service())))));
+      return outcome(host, unit, "");
+    }));
+    return end(outcomes.stream().filter(outcome -> outcome.failure().isPresent()).toList());
+  }
+
+  private static Outcome outcome(Host host, Host.Unit unit, String application) {
+    return new Outcome(host, Optional.of(unit), application, Optional.empty());
+  }
+
+  private Function<Host, Outcome> attempt(Step step) {
+    return host -> {
+      try {
+        return step.on(host);
+      } catch (RuntimeException e) {
+        var failure = Failure.of(e);
+        failed(failure);
+        return new Outcome(host, unitIfReached(host, failure), "", Optional.of(failure));
+      }
+    };
+  }
+
+  private static Optional<Host.Unit> unitIfReached(Host host, Failure failure) {
+    try {
+      return failure.code == UNREACHABLE ? Optional.empty() : Optional.of(host.unit(Host.service()));
+    } catch (Failure e) {
+      return Optional.empty();
+    }
+  }
+
+  /** The table of all nodes on stdout; the exit code is that of the least known state: unreachable before refused before unsafe. */
+  private static int end(List<Outcome> outcomes) {
+    var width = Math.max(4, outcomes.stream().mapToInt(outcome -> outcome.host().name().length()).max().orElse(0));
+    var row = "%-" + width + "s  %-22s %-30s %8s  %s%n";
+    if (!outcomes.isEmpty()) {
+      System.out.printf(row, "node", "unit", "since", "restarts", "application");
+    }
+    for (var outcome : outcomes) {
+      var unit = outcome.unit();
+      var wrong = outcome.failure().map(failure -> "✗ " + failure.getMessage().replaceFirst("^\\Q" + outcome.host().name() + "\\E: ", ""));
+      System.out.printf(row, outcome.host().name(), unit.map(Object::toString).orElse("unknown"), unit.map(Host.Unit::since).orElse(""),
+          unit.map(u -> "" + u.restarts()).orElse(""), wrong.orElse(outcome.application()));
+    }
+    return outcomes.stream().flatMap(outcome -> outcome.failure().stream()).mapToInt(failure -> failure.code).min().orElse(DONE);
+  }
+
+  private static String names(List<Host> hosts) {
+    return hosts.stream().map(Host::name).collect(Collectors.joining(", "));
+  }
+
+  private static long seconds(Instant since) {
+    return Duration.between(since, Instant.now()).toSeconds();
+  }
+
+  private static void pause() {
+    try {
+      TimeUnit.SECONDS.sleep(1);
+    } catch (InterruptedException e) {
+      throw new Failure(UNEXPECTED, "interrupted", null, e);
+    }
+  }
+
+  private static synchronized void step(String text, Object... values) {
+    System.err.println(text.formatted(values));
+  }
+
+  private static void warn(String text, Object... values) {
+    step("warning: " + text, values);
+  }
+
+  private int failed(Failure failure) {
+    step("%s", "error: " + failure.getMessage());
+    if (failure.hint != null) {
+      step("%s", "hint: " + failure.hint);
+    }
+    if (verbose) {
+      failure.printStackTrace();
+    }
+    return failure.code;
+  }
+
+  // --- shared: Application (identical in every script that has it; a test holds them equal) ---
+  static final String ANSWERS = "answers";
+
+  /** Whether TheHive answers on that node: {@link #ANSWERS}, or what came instead. */
+  static String application(Host host) {
+    var url = Settings.variable("THEHIVE_URL").orElse("http://<node>:9000").replace("<node>", host.address()).replaceFirst("/+$", "");
+    try {
+      var client = HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(5)).followRedirects(HttpClient.Redirect.NORMAL).build();
+      var request = HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).timeout(Duration.ofSeconds(10)).build();
+      var code = client.send(request, BodyHandlers.discarding()).statusCode();
+      return code == 200 ? ANSWERS : "%s answers HTTP %d".formatted(url, code);
+    } catch (IllegalArgumentException e) {
+      throw new Failure(USAGE, "THEHIVE_URL '%s' is no address: %s".formatted(url, e.getMessage()), "such as http://<node>:9000, <node> as it stands");
+    } catch (IOException e) {
+      return "%s: %s".formatted(url, Objects.requireNonNullElse(e.getMessage(), "no connection"));
+    } catch (InterruptedException e) {
+      throw new Failure(UNEXPECTED, "interrupted", null, e);
+    }
+  }
+
+  // --- end shared: Application ---
+
+  // --- shared: Host (identical in every script that has it; a test holds them equal) ---
+  /** A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration. */
+  record Host(String name, String destination, String port) {
+    private static final Pattern NAMED = Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[\\h:]+]))(:(?<port>\\d+))?");
+    private static final String PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,ActiveEnterTimestamp,InvocationID";
+
+    /** What a command left there; 255 is ssh's own code. */
+    record Output(int code, String out, String err) {}
+
+    /** A unit as systemctl(1) describes it: {@code active} is active, inactive, failed, activating or deactivating. */
+    record Unit(String load, String active, String sub, int restarts, String since, String invocation, boolean root) {
+      boolean isStopped() {
+        return active.equals("inactive") || active.equals("failed");
+      }
+
+      @Override
+      public String toString() {
+        return active + (sub.isEmpty() || sub.equals("dead") ? "" : " (" + sub + ")");
+      }
+    }
+
+    /** The nodes of THEHIVE_NODES, such as {@code node1 admin@node2:2222 localhost}; this host where it is not set. */
+    static List<Host> all() {
+      return named(Settings.variable("THEHIVE_NODES").orElse("localhost"));
+    }
+
+    static List<Host> named(String names) {
+      return Stream.of(names.strip().split("[\\s,]+")).distinct().map(Host::parse).toList();
+    }
+
+    private static Host parse(String name) {
+      var match = NAMED.matcher(name);
+      if (!match.matches()) {
+        throw new Failure(USAGE, "'%s' is no host".formatted(name), "name hosts like node1, admin@node2:2222 or localhost");
+      }
+      var local = Set.of("localhost", "127.0.0.1", "[::1]").contains(match.group("to")) && match.group("port") == null;
+      return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""), match.group("port"));
+    }
+
+    static String service() {
+      var service = Settings.variable("THEHIVE_SERVICE").orElse("thehive");
+      if (!service.matches("[A-Za-z0-9:_.@-]+")) {
+        throw new Failure(USAGE, "THEHIVE_SERVICE '%s' is no unit's name".formatted(service), "name it as systemctl does, such as thehive");
+      }
+      return service;
+    }
+
+    /** Does the same for all side by side; the answers in their order. */
+    static <T> List<T> each(List<Host> hosts, Function<Host, T> work) {
+      var threads = Executors.newFixedThreadPool(hosts.size());
+      try {
+        var answers = hosts.stream().map(host -> CompletableFuture.supplyAsync(() -> work.apply(host), threads)).toList();
+        return answers.stream().map(CompletableFuture::join).toList();
+      } finally {
+        threads.shutdown();
+      }
+    }
+
+    boolean isLocal() {
+      return destination == null;
+    }
+
+    /** The name or address that ssh connects to: the node's name may be one of its configuration only. */
+    String address() {
+      if (isLocal()) {
+        return "localhost";
+      }
+      var known = new Host("localhost", null, null).run("ssh -G -- " + destination, Duration.ofSeconds(10)).out();
+      return known.lines().filter(line -> line.startsWith("hostname ")).map(line -> line.substring(9)).findFirst().orElse(name);
+    }
+
+    /** Never asks and never accepts an unknown host key: a runbook must not hang, and a key is the administrator's to trust. */
+    List<String> command(String shell) {
+      if (isLocal()) {
+        return List.of("sh", "-c", shell);
+      }
+      var ssh = Stream.of("ssh", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10",
+          "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3");
+      var to = port == null ? Stream.of("--", destination) : Stream.of("-p", port, "--", destination);
+      return Stream.of(ssh, to, Stream.of("sh -c '" + shell + "'")).flatMap(part -> part).toList();
+    }
+
+    /** Runs a shell command there, one without single quotes. Files take its output: a shared ssh connection keeps pipes open. */
+    Output run(String shell, Duration limit) {
+      try {
+        var out = Files.createTempFile("thehive-host", ".out");
+        var err = Files.createTempFile("thehive-host", ".err");
+        try {
+          var process = new ProcessBuilder(command(shell)).redirectInput(new File("/dev/null"))
+              .redirectOutput(out.toFile()).redirectError(err.toFile()).start();
+          if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
+            process.destroyForcibly();
+            throw new Failure(UNREACHABLE, "%s: no answer within %d s to: %s".formatted(name, limit.toSeconds(), shell), null);
+          }
+          var output = new Output(process.exitValue(), Files.readString(out), Files.readString(err).strip());
+          return isLocal() || output.code() != 255 ? output : unreachable(output.err());
+        } finally {
+          Files.delete(out);
+          Files.delete(err);
+        }
+      } catch (IOException e) {
+        throw new Failure(UNREACHABLE, "%s: %s".formatted(name, e.getMessage()), "the OpenSSH client is needed for other hosts", e);
+      } catch (InterruptedException e) {
+        throw new Failure(UNREACHABLE, name + ": interrupted", null, e);
+      }
+    }
+
+    private Output unreachable(String said) {
+      var reason = last(said).replaceFirst("^ssh: ", "");
+      var by = "ssh " + (port == null ? "" : "-p " + port + " ") + destination;
+      if (said.contains("Permission denied")) {
+        throw new Failure(AUTHENTICATION, "%s: ssh: %s".formatted(name, reason), "log in with a key, without a password: " + by);
+      }
+      throw new Failure(UNREACHABLE, "%s: ssh: %s".formatted(name, reason), said.contains("Host key verification failed")
+          ? "compare its host key and accept it by hand: " + by : "try it by hand: " + by);
+    }
+
+    static String last(String lines) {
+      return lines.strip().replaceFirst("(?s).*\\R", "").strip();
+    }
+
+    Unit unit(String service) {
+      var output = run("id -u; LC_ALL=C systemctl show --property=%s -- %s".formatted(PROPERTIES, service), Duration.ofSeconds(30));
+      if (output.code() != 0) {
+        throw new Failure(UNSAFE, "%s has no systemd that answers: %s".formatted(name, last(output.err())),
+            "look after TheHive there by hand: in its container, or with its own start script");
+      }
+      var lines = output.out().lines().toList();
+      var is = lines.stream().filter(line -> line.contains("=")).map(line -> line.split("=", 2))
+          .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1], (one, other) -> one));
+      return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""), is.getOrDefault("SubState", ""),
+          Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("ActiveEnterTimestamp", ""),
+          is.getOrDefault("InvocationID", ""), lines.get(0).equals("0"));
+    }
+
+    /** Why a restore must not begin: TheHive still runs on a node, or a node that was named cannot be asked. */
+    static Optional<Failure> whereTheHiveRuns() {
+      var service = service();
+      var named = Settings.variable("THEHIVE_NODES").isPresent();
+      return each(all(), host -> {
+        try {
+          var unit = host.unit(service);
+          return unit.isStopped() ? null : new Failure(UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name, service, unit),
+              "stop it on every node: ./service-control.java stop; --force goes on all the same");
+        } catch (Failure e) {
+          return named ? e : null; // this host may well have no TheHive, and no systemd
+        }
+      }).stream().filter(Objects::nonNull).findFirst();
+    }
+  }
+
+  // --- end shared: Host ---
+
+  // --- shared: Failure (identical in every script that has it; a test holds them equal) ---
+  static final int DONE = 0;
+  static final int UNEXPECTED = 1;
+  static final int USAGE = 2;
+  static final int BAD_BACKUP = 10;
+  static final int UNREACHABLE = 11;
+  static final int AUTHENTICATION = 12;
+  static final int UNSAFE = 13;
+  static final int PARTIAL = 14;
+  static final int VERIFICATION = 15;
+  static final int DECLINED = 16;
+
+  /** What went wrong, what to do about it, and the exit code: shown as two lines, without a trace. */
+  static final class Failure extends RuntimeException {
+    final int code;
+    final String hint;
+
+    Failure(int code, String message, String hint) {
+      this(code, message, hint, null);
+    }
+
+    Failure(int code, String message, String hint, Throwable cause) {
+      super(message, cause);
+      this.code = code;
+      this.hint = hint;
+    }
+
+    /** Any exception as a Failure: what is not one already is unexpected. */
+    static Failure of(Throwable thrown) {
+      var cause = thrown;
+      while (cause.getCause() != null
+          && (cause instanceof CompletionException || cause instanceof ExecutionException
+              || cause instanceof UncheckedIOException)) {
+        cause = cause.getCause();
+      }
+      if (cause instanceof Failure failure) {
+        return failure;
+      }
+      var message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
+      if (cause instanceof FileSystemException file) {
+        message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : cause.getClass().getSimpleName());
+      }
+      return new Failure(UNEXPECTED, message, "run again with --verbose for the trace", cause);
+    }
+  }
+
+  // --- end shared: Failure ---
+
+  // --- shared: Settings (identical in every script that has it; a test holds them equal) ---
+  /** Settings are the environment variables of the documented procedure; an option overrides its variable. */
+  static final class Settings {
+    private Settings() {}
+
+    /** A variable that is set but blank is a mistake, never a value; each option's description names its variable. */
+    static void refuseBlank(CommandSpec command) {
+      for (var option : command.options()) {
+        Pattern.compile("\\(([A-Z_]{4,})").matcher(String.join(" ", option.description())).results()
+            .forEach(name -> variable(name.group(1)));
+        if (String.valueOf((Object) option.getValue()).isBlank()) {
+          throw new Failure(USAGE, option.longestName() + " is blank", "give it a value, or leave it out");
+        }
+      }
+    }
+
+    static Optional<String> variable(String name) {
+      var value = Optional.ofNullable(System.getenv(name));
+      if (value.filter(String::isBlank).isPresent()) {
+        throw new Failure(USAGE, name + " is set but blank", "give it a value, or unset it");
+      }
+      return value;
+    }
+
+    /** A secret from the variable NAME, or from the file that NAME_FILE names (its last line break is not part of it). */
+    static Optional<String> secret(String name) {
+      var value = variable(name);
+      var file = variable(name + "_FILE");
+      if (value.isPresent() && file.isPresent()) {
+        throw new Failure(USAGE, name + " and " + name + "_FILE are both set", "unset one of them");
+      }
+      if (file.isEmpty()) {
+        return value;
+      }
+      try {
+        return Optional.of(Files.readString(Path.of(file.get())).replaceFirst("\\R\\z", ""));
+      } catch (IOException | InvalidPathException e) {
+        throw new Failure(USAGE, "cannot read " + name + "_FILE " + file.get() + ": " + e.getMessage(), "check path and mode");
+      }
+    }
+
+    /** A secret as above, else asked for on a terminal, else none. */
+    static Optional<String> secretOrPrompt(String name, String question) {
+      var secret = secret(name);
+      if (secret.isPresent() || System.console() == null) {
+        return secret;
+      }
+      return Optional.ofNullable(System.console().readPassword("%s: ", question)).map(String::new);
+    }
+  }
+
+  // --- end shared: Settings ---
+}
