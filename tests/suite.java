@@ -35,6 +35,7 @@
 //SOURCES RestoreFilesMinioTest.java
 //SOURCES RestoreFilesNfsTest.java
 //SOURCES ServersTest.java
+//SOURCES ServiceControlTest.java
 //SOURCES SharedBlocksTest.java
 
 import static java.util.stream.Collectors.joining;
