@@ -18,6 +18,7 @@
 //FILES logback-test.xml
 //SOURCES ../restore-cassandra-es.java
 //SOURCES Script.java
+//SOURCES servers/Hosts.java
 //SOURCES servers/LoginProxy.java
 //SOURCES servers/Stack.java
 //SOURCES servers/Wire.java
@@ -27,6 +28,7 @@
 //SOURCES data/HotBackup.java
 //SOURCES data/Original.java
 //SOURCES DataTest.java
+//SOURCES HostsTest.java
 //SOURCES JBangTest.java
 //SOURCES ProjectTest.java
 //SOURCES RestoreCassandraEsClustersTest.java
