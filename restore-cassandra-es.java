@@ -484,11 +484,16 @@ class RestoreCassandraEs implements Callable<Integer> {
         description = "its private key (CASSANDRA_SSL_KEY)")
     Path key;
 
+    Optional<SSLContext> tls() {
+      return Optional.ofNullable(ca).map(trusted -> Tls.context(trusted, certificate, key));
+    }
+
     Path work() {
       return (work == null ? archives : work).resolve("." + SCRIPT + ".unpacked");
     }
   }
 
+  // --- shared: Connection (identical in every script that has it; a test holds them equal) ---
   /** What CASSANDRA_CONNECTION says, in any form that cqlsh or the documentation knows, and who logs in. */
   record Connection(List<InetSocketAddress> contactPoints, Optional<String> user, Optional<String> password) {
     private static final String FORMS = "set it to a node's address, such as 10.0.0.5, \"10.0.0.5 9042\" or \"10.0.0.5 -u admin\"";
@@ -545,7 +550,73 @@ class RestoreCassandraEs implements Callable<Integer> {
     String named() {
       return contactPoints.stream().map(p -> p.getHostString() + ":" + p.getPort()).collect(Collectors.joining(", "));
     }
+
+    /** A session whose nodes can be asked one by one; the client's name is what system_views.clients shows. */
+    CqlSession open(String client, String keyspace, Optional<SSLContext> tls) {
+      // No debouncing, no agreement wait after each statement, no quiet period at the end: each would cost seconds.
+      var config = DriverConfigLoader.programmaticBuilder()
+          .withDuration(DefaultDriverOption.REQUEST_TIMEOUT, Duration.ofMinutes(2))
+          .withDuration(DefaultDriverOption.CONNECTION_INIT_QUERY_TIMEOUT, Duration.ofSeconds(10))
+          .withDuration(DefaultDriverOption.CONTROL_CONNECTION_TIMEOUT, Duration.ofSeconds(20))
+          .withDuration(DefaultDriverOption.CONTROL_CONNECTION_AGREEMENT_TIMEOUT, Duration.ZERO)
+          .withDuration(DefaultDriverOption.METADATA_SCHEMA_WINDOW, Duration.ZERO)
+          .withStringList(DefaultDriverOption.METADATA_SCHEMA_REFRESHED_KEYSPACES, List.of(keyspace))
+          .withClass(DefaultDriverOption.LOAD_BALANCING_POLICY_CLASS, BasicLoadBalancingPolicy.class)
+          .withInt(DefaultDriverOption.NETTY_IO_SHUTDOWN_QUIET_PERIOD, 0)
+          .withInt(DefaultDriverOption.NETTY_ADMIN_SHUTDOWN_QUIET_PERIOD, 0)
+          .build();
+      var builder = new NamedSessionBuilder(client).withConfigLoader(config);
+      contactPoints.forEach(builder::addContactPoint);
+      user.ifPresent(name -> builder.withAuthCredentials(name, password.get()));
+      tls.ifPresent(builder::withSslContext);
+      try {
+        return builder.build();
+      } catch (AllNodesFailedException e) {
+        throw cannotConnect(e);
+      } catch (IllegalArgumentException e) {
+        throw new Failure(UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), e.getMessage()),
+            "check CASSANDRA_CONNECTION");
+      }
+    }
+
+    private Failure cannotConnect(AllNodesFailedException failed) {
+      var errors = failed.getAllErrors().values().stream().flatMap(List::stream).toList();
+      if (errors.stream().anyMatch(AuthenticationException.class::isInstance)) {
+        return new Failure(AUTHENTICATION, "Cassandra at %s refuses %s".formatted(named(),
+            user.map(name -> "the log-in of " + name).orElse("a connection without log-in")),
+            "check CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE", failed);
+      }
+      Throwable cause = errors.isEmpty() ? failed : errors.get(0);
+      while (cause.getCause() != null) {
+        cause = cause.getCause();
+      }
+      return new Failure(UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), cause.getMessage()),
+          "is it started, is its address right, does it want TLS (CASSANDRA_SSL_CA)?", failed);
+    }
   }
+
+  /** Tells the server who we are, so that system_views.clients shows a restore as one; the driver has no option for it. */
+  static final class NamedSessionBuilder extends CqlSessionBuilder {
+    private final String name;
+
+    NamedSessionBuilder(String name) {
+      this.name = name;
+    }
+
+    @Override
+    protected DriverContext buildContext(DriverConfigLoader loader, ProgrammaticArguments arguments) {
+      return new DefaultDriverContext(loader, arguments) {
+        @Override
+        public Map<String, String> getStartupOptions() {
+          var options = new HashMap<>(super.getStartupOptions());
+          options.put(StartupOptionsBuilder.DRIVER_NAME_KEY, name);
+          return options;
+        }
+      };
+    }
+  }
+
+  // --- end shared: Connection ---
 
   /** All that the plan says and the restore needs to know; made by the checks, before the first change. */
   record CassandraPlan(
@@ -607,7 +678,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       Streaming.initialise(options.throttle, options.work());
       archive = new Archive(backup.file(), backupPassword);
       var proof = CompletableFuture.supplyAsync(() -> CassandraBackup.prove(archive, options.keyspace));
-      session = connect();
+      session = connection.open(clientName, options.keyspace, options.tls());
       var nodes = checkNodes();
       checkClients(nodes);
       var contents = proof.join();
@@ -622,56 +693,12 @@ class RestoreCassandraEs implements Callable<Integer> {
           authorisation ? grants(unfinished) : List.of(), encryption(nodes.get(0)), options.work());
     }
 
-    private CqlSession connect() {
-      // No debouncing, no agreement wait after each statement, no quiet period at the end: each would cost seconds.
-      var config = DriverConfigLoader.programmaticBuilder()
-          .withDuration(DefaultDriverOption.REQUEST_TIMEOUT, Duration.ofMinutes(2))
-          .withDuration(DefaultDriverOption.CONNECTION_INIT_QUERY_TIMEOUT, Duration.ofSeconds(10))
-          .withDuration(DefaultDriverOption.CONTROL_CONNECTION_TIMEOUT, Duration.ofSeconds(20))
-          .withDuration(DefaultDriverOption.CONTROL_CONNECTION_AGREEMENT_TIMEOUT, Duration.ZERO)
-          .withDuration(DefaultDriverOption.METADATA_SCHEMA_WINDOW, Duration.ZERO)
-          .withStringList(DefaultDriverOption.METADATA_SCHEMA_REFRESHED_KEYSPACES, List.of(options.keyspace))
-          .withClass(DefaultDriverOption.LOAD_BALANCING_POLICY_CLASS, BasicLoadBalancingPolicy.class)
-          .withInt(DefaultDriverOption.NETTY_IO_SHUTDOWN_QUIET_PERIOD, 0)
-          .withInt(DefaultDriverOption.NETTY_ADMIN_SHUTDOWN_QUIET_PERIOD, 0)
-          .build();
-      var builder = new NamedSessionBuilder(clientName).withConfigLoader(config);
-      connection.contactPoints().forEach(builder::addContactPoint);
-      connection.user().ifPresent(name -> builder.withAuthCredentials(name, connection.password().get()));
-      if (options.ca != null) {
-        builder.withSslContext(Tls.context(options.ca, options.certificate, options.key));
-      }
-      try {
-        return builder.build();
-      } catch (AllNodesFailedException e) {
-        throw cannotConnect(e);
-      } catch (IllegalArgumentException e) {
-        throw new Failure(UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(connection.named(), e.getMessage()),
-            "check CASSANDRA_CONNECTION");
-      }
-    }
-
     private static Failure failure(DriverException thrown) {
       if (thrown instanceof UnauthorizedException) {
         return new Failure(AUTHENTICATION, thrown.getMessage(), "log in as a superuser", thrown);
       }
       var code = thrown instanceof AllNodesFailedException || thrown instanceof DriverTimeoutException ? UNREACHABLE : UNSAFE;
       return new Failure(code, thrown.getMessage(), WORKING, thrown);
-    }
-
-    private Failure cannotConnect(AllNodesFailedException failed) {
-      var errors = failed.getAllErrors().values().stream().flatMap(List::stream).toList();
-      if (errors.stream().anyMatch(AuthenticationException.class::isInstance)) {
-        return new Failure(AUTHENTICATION, "Cassandra at %s refuses %s".formatted(connection.named(),
-            connection.user().map(name -> "the log-in of " + name).orElse("a connection without log-in")),
-            "check CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE", failed);
-      }
-      Throwable cause = errors.isEmpty() ? failed : errors.get(0);
-      while (cause.getCause() != null) {
-        cause = cause.getCause();
-      }
-      return new Failure(UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(connection.named(), cause.getMessage()),
-          "is it started, is its address right, does it want TLS (CASSANDRA_SSL_CA)?", failed);
     }
 
     /** All must answer, agree on one schema and be neither joining nor leaving. */
@@ -836,7 +863,7 @@ class RestoreCassandraEs implements Callable<Integer> {
         throw new Failure(USAGE, "Cassandra's nodes encrypt what they send each other, streams too",
             "set CASSANDRA_SSL_CA, CASSANDRA_SSL_CERT and CASSANDRA_SSL_KEY (PEM files)");
       }
-      return Optional.of(Tls.internode(options.ca, options.certificate, options.key));
+      return Optional.of(Streaming.internode(options.ca, options.certificate, options.key));
     }
 
     @Override
@@ -926,7 +953,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       var streams = new LinkedHashMap<String, Future<?>>();
       for (var table : tables) {
         var id = keyspace.getTable(id(table.name())).flatMap(TableMetadata::getId).orElseThrow();
-        var metadata = Streaming.table(plan.target().tables().get(table.name()), options.keyspace, id);
+        var metadata = Definition.table(plan.target().tables().get(table.name()), options.keyspace, id);
         streams.put(table.name(), workers.submit(() -> {
           var folder = folders.get(table).get();
           Streaming.stream(folder, metadata, table.sstables().size(), ring, plan.encryption(), options.connections, streamed, console);
@@ -1006,27 +1033,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     }
   }
 
-  /** Tells the server who we are, so that system_views.clients shows a restore as one; the driver has no option for it. */
-  static final class NamedSessionBuilder extends CqlSessionBuilder {
-    private final String name;
-
-    NamedSessionBuilder(String name) {
-      this.name = name;
-    }
-
-    @Override
-    protected DriverContext buildContext(DriverConfigLoader loader, ProgrammaticArguments arguments) {
-      return new DefaultDriverContext(loader, arguments) {
-        @Override
-        public Map<String, String> getStartupOptions() {
-          var options = new HashMap<>(super.getStartupOptions());
-          options.put(StartupOptionsBuilder.DRIVER_NAME_KEY, name);
-          return options;
-        }
-      };
-    }
-  }
-
+  // --- shared: CassandraBackup (identical in every script that has it; a test holds them equal) ---
   /** What the archive holds, all of it read and proven: nothing here is a promise of a file name. */
   record CassandraBackup(Definition definition, List<Table> tables, long bytes) {
     private static final Pattern MEMBER = Pattern.compile("[^/]+/(?<keyspace>\\w+)/(?<table>\\w+)-[0-9a-f]{32}/(?<file>[^/]+)");
@@ -1306,8 +1313,14 @@ class RestoreCassandraEs implements Callable<Integer> {
       var id = new UUID(0, 0);
       return replication.equals(other.replication) && durable == other.durable && tables.keySet().equals(other.tables.keySet())
           && new HashSet<>(others).equals(new HashSet<>(other.others))
-          && tables.keySet().stream().allMatch(name -> Streaming.table(tables.get(name), keyspace, id)
-              .equals(Streaming.table(other.tables.get(name), keyspace, id)));
+          && tables.keySet().stream().allMatch(name -> Definition.table(tables.get(name), keyspace, id)
+              .equals(Definition.table(other.tables.get(name), keyspace, id)));
+    }
+
+    /** A table as Cassandra's own parser reads it. */
+    static org.apache.cassandra.schema.TableMetadata table(String statement, String keyspace, UUID id) {
+      return CreateTableStatement.parse(known(statement, TableAttributes.allKeywords()), keyspace)
+          .id(TableId.fromUUID(id)).build();
     }
 
     /** Without the options that the parser at hand does not know (a newer server writes more of them). */
@@ -1417,6 +1430,8 @@ class RestoreCassandraEs implements Callable<Integer> {
     }
   }
 
+  // --- end shared: CassandraBackup ---
+
   /** Cassandra's own bulk loader, inside this JVM; the only place that knows its classes. */
   static final class Streaming {
     private static final int ATTEMPTS = 3;
@@ -1445,11 +1460,6 @@ class RestoreCassandraEs implements Callable<Integer> {
       DatabaseDescriptor.toolInitialization();
     }
 
-    static org.apache.cassandra.schema.TableMetadata table(String statement, String keyspace, UUID id) {
-      return CreateTableStatement.parse(Definition.known(statement, TableAttributes.allKeywords()), keyspace)
-          .id(TableId.fromUUID(id)).build();
-    }
-
     /** Every node that holds a replica, with its ranges of the ring. */
     static Map<InetAddressAndPort, Collection<Range<Token>>> ring(TokenMap tokens, CqlIdentifier keyspace, List<Node> nodes) {
       var factory = DatabaseDescriptor.getPartitioner().getTokenFactory();
@@ -1465,6 +1475,19 @@ class RestoreCassandraEs implements Callable<Integer> {
         }
       }
       return ring;
+    }
+
+    /** TLS for the nodes' storage port, from PEM files. */
+    static ServerEncryptionOptions internode(Path ca, Path certificate, Path key) {
+      try {
+        var parameters = Map.of("private_key", Files.readString(key) + "\n" + Files.readString(certificate),
+            "trusted_certificates", Files.readString(ca));
+        return new ServerEncryptionOptions()
+            .withSslContextFactory(new ParameterizedClass(PEMBasedSslContextFactory.class.getName(), parameters))
+            .withInternodeEncryption(ServerEncryptionOptions.InternodeEncryption.all);
+      } catch (IOException e) {
+        throw new Failure(USAGE, "cannot read the TLS files: " + e.getMessage(), "check CASSANDRA_SSL_CA, CASSANDRA_SSL_CERT, CASSANDRA_SSL_KEY");
+      }
     }
 
     /** Streams one table's folder to every replica; nodes that failed are tried again, the others are not. */
@@ -1633,7 +1656,7 @@ class RestoreCassandraEs implements Callable<Integer> {
 
     @Override
     public void check(JsonNode unfinished) throws IOException {
-      api = new ElasticsearchApi(options, credentials);
+      api = new ElasticsearchApi(options.urls, options.ca, credentials);
       var nodes = api.get("/_nodes/_all/settings");
       var versions = new TreeSet<String>();
       var dataNodes = 0;
@@ -1845,6 +1868,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       start(plan.temporary(), "POST", restorePath(), Map.of("indices", INDEX, "include_global_state", false, "rename_pattern", "^.+$",
           "rename_replacement", plan.temporary(), "index_settings", Map.of("index.blocks.write", true)));
       follow(plan.temporary());
+      requireRestored(plan.temporary());
     }
 
     /** Only now is the live index removed: a complete copy is in the cluster, and cloning it links its files. */
@@ -1873,21 +1897,33 @@ class RestoreCassandraEs implements Callable<Integer> {
       stage = "restoring";
       start(INDEX, "POST", restorePath(), Map.of("indices", INDEX, "include_global_state", false));
       follow(INDEX);
+      requireRestored(INDEX);
       documents = count(INDEX);
+    }
+
+    private void requireRestored(String index) throws IOException {
+      if (!restoredFrom(index, backup.name())) {
+        throw new Failure(PARTIAL, "%s did not come from snapshot %s: something else made it meanwhile".formatted(index, backup.name()),
+            "is TheHive stopped? Then run the same command again");
+      }
     }
 
     private String restorePath() {
       return "/_snapshot/%s/%s/_restore".formatted(options.repository, backup.name());
     }
 
-    /** A time-out of ours is not the end of it: the server goes on, and the index tells. */
+    /**
+     * A time-out of ours is not the end of it: the server goes on, and the index, which was not there before, tells. With
+     * several hosts the client asks the next one, which answers that the index exists.
+     */
     private void start(String index, String method, String path, Map<String, ?> what) throws IOException {
       try {
         api.call(method, path, what);
       } catch (Failure e) {
-        if (e.code != UNREACHABLE || api.tryGet("/" + index).isEmpty()) {
+        if (api.tryGet("/" + index).isEmpty()) {
           throw e;
         }
+        console.warn("%s; but %s is there: following it", e.getMessage(), index);
       }
     }
 
@@ -2026,6 +2062,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     }
   }
 
+  // --- shared: ElasticsearchApi (identical in every script that has it; a test holds them equal) ---
   /** Who logs in to Elasticsearch, as a value of the header Authorization. */
   record Credentials(Optional<String> header) {
     static Credentials fromEnvironment() {
@@ -2052,13 +2089,13 @@ class RestoreCassandraEs implements Callable<Integer> {
     private final RestClient client;
     private final String named;
 
-    ElasticsearchApi(ElasticsearchOptions options, Credentials credentials) {
-      var hosts = options.urls.stream().map(ElasticsearchApi::host).toArray(HttpHost[]::new);
+    ElasticsearchApi(List<String> urls, Path ca, Credentials credentials) {
+      var hosts = urls.stream().map(ElasticsearchApi::host).toArray(HttpHost[]::new);
       named = String.join(", ", Stream.of(hosts).map(HttpHost::toURI).toList());
       var builder = RestClient.builder(hosts);
       credentials.header().ifPresent(value -> builder.setDefaultHeaders(new Header[] {new BasicHeader("Authorization", value)}));
-      if (options.ca != null) {
-        builder.setHttpClientConfigCallback(http -> http.setSSLContext(Tls.context(options.ca, null, null)));
+      if (ca != null) {
+        builder.setHttpClientConfigCallback(http -> http.setSSLContext(Tls.context(ca, null, null)));
       }
       builder.setRequestConfigCallback(config -> config.setConnectTimeout(5_000).setSocketTimeout(60_000));
       client = builder.build();
@@ -2163,6 +2200,9 @@ class RestoreCassandraEs implements Callable<Integer> {
     }
   }
 
+  // --- end shared: ElasticsearchApi ---
+
+  // --- shared: Tls (identical in every script that has it; a test holds them equal) ---
   /** TLS from PEM files. */
   static final class Tls {
     private Tls() {}
@@ -2195,25 +2235,14 @@ class RestoreCassandraEs implements Callable<Integer> {
       }
     }
 
-    /** The same for Cassandra's internode port. */
-    static ServerEncryptionOptions internode(Path ca, Path certificate, Path key) {
-      try {
-        var parameters = Map.of("private_key", Files.readString(key) + "\n" + Files.readString(certificate),
-            "trusted_certificates", Files.readString(ca));
-        return new ServerEncryptionOptions()
-            .withSslContextFactory(new ParameterizedClass(PEMBasedSslContextFactory.class.getName(), parameters))
-            .withInternodeEncryption(ServerEncryptionOptions.InternodeEncryption.all);
-      } catch (IOException e) {
-        throw new Failure(USAGE, "cannot read the TLS files: " + e.getMessage(), "check CASSANDRA_SSL_CA, CASSANDRA_SSL_CERT, CASSANDRA_SSL_KEY");
-      }
-    }
-
     private static Collection<? extends Certificate> certificates(Path file) throws IOException, GeneralSecurityException {
       try (var in = Files.newInputStream(file)) {
         return CertificateFactory.getInstance("X.509").generateCertificates(in);
       }
     }
   }
+
+  // --- end shared: Tls ---
 
   // --- shared: Host (identical in every script that has it; a test holds them equal) ---
   /** A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration. */

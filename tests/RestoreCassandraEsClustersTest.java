@@ -20,6 +20,8 @@ import javax.net.ssl.TrustManagerFactory;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** The same backup onto other clusters: fewer and more nodes, with log-in and authorisation, with TLS. */
 class RestoreCassandraEsClustersTest {
@@ -129,6 +131,56 @@ class RestoreCassandraEsClustersTest {
         assertThat(documents(original.elasticsearch())).isEqualTo(before);
       }
     }
+  }
+
+  @Test
+  void restoresOntoSeveralElasticsearchNodesThoughTheFirstNamedIsDown() {
+    var archives = original.backup().archives();
+    var nodes = Stack.elasticsearch("7.10.2", List.of("127.0.0.21", "127.0.0.22"), 9200, archives);
+    nodes.get(0).tool("PUT", "/_snapshot/thehive_repository",
+        "{\"type\":\"fs\",\"settings\":{\"location\":\"%s\",\"readonly\":true}}".formatted(archives.resolve("elasticsearch")));
+    var script = Script.of("restore-cassandra-es.java").env(original.settings()).args("--yes", "--only", "elasticsearch")
+        .env("ELASTICSEARCH_API_URL", "http://127.0.0.29:9200,http://127.0.0.21:9200,http://127.0.0.22:9200");
+    var result = script.run();
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(result.err()).contains("2 data nodes");
+    assertThat(documents(nodes.get(1))).isEqualTo(documents(original.elasticsearch()));
+    assertThat(nodes.get(1).tool("GET", "/_cat/health?h=status").strip()).as("with all replicas").isEqualTo("green");
+    nodes.forEach(Server::close);
+  }
+
+  /** The server goes on with what it was asked for, whether or not its answer comes through. */
+  @ParameterizedTest
+  @CsvSource({"_restore,", "_clone,", "_restore,--in-place"})
+  void goesOnWhenTheAnswerIsLost(String request, String option) {
+    try (var wire = new Wire("127.0.0.23", original.elasticsearch())) {
+      var before = documents(original.elasticsearch());
+      wire.loseAnswerTo(request);
+      var script = Script.of("restore-cassandra-es.java").env(original.settings()).env("ELASTICSEARCH_API_URL", wire.url())
+          .args("--yes", "--only", "elasticsearch");
+      var result = option == null ? script.run() : script.args(option).run();
+      assertThat(wire.faults()).isEqualTo(1);
+      assertThat(result.code()).as(result.err()).isZero();
+      assertThat(result.err()).contains("is there: following it");
+      assertThat(documents(original.elasticsearch())).isEqualTo(before);
+    }
+  }
+
+  @Test
+  void aNetworkThatIsCutDuringTheRestoreIsAClearErrorAndTheNextRunSucceeds() {
+    var before = documents(original.elasticsearch());
+    try (var wire = new Wire("127.0.0.23", original.elasticsearch())) {
+      var running = Script.of("restore-cassandra-es.java").env(original.settings()).env("ELASTICSEARCH_API_URL", wire.url())
+          .args("--yes", "--only", "elasticsearch").start().awaitErr("Restoring snapshot");
+      wire.deadAfter(0);
+      var result = running.await();
+      assertThat(result.code()).as(result.err()).isIn(11, 14);
+      assertThat(result.err()).contains("error: Elasticsearch: ").doesNotContain("\tat ");
+      assertThat(result.out()).contains("=== ✗ ERROR - ES: exit ");
+    }
+    var again = Script.of("restore-cassandra-es.java").env(original.settings()).args("--yes", "--only", "elasticsearch").run();
+    assertThat(again.code()).as(again.err()).isZero();
+    assertThat(documents(original.elasticsearch())).isEqualTo(before);
   }
 
   private static Script overHttps(Map<String, String> variables) {

@@ -7,6 +7,7 @@ import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.util.Random;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -26,6 +27,7 @@ final class Wire implements AutoCloseable {
   private volatile int busyEvery = Integer.MAX_VALUE;
   private volatile int delay;
   private volatile long deadAfter = Long.MAX_VALUE;
+  private volatile String unanswered;
 
   Wire(String address, Server server) {
     this.server = server;
@@ -65,6 +67,12 @@ final class Wire implements AutoCloseable {
     return this;
   }
 
+  /** Passes the next request whose head has this text on, but cuts the connection instead of the answer. */
+  Wire loseAnswerTo(String text) {
+    unanswered = text;
+    return this;
+  }
+
   /** How often it has failed so far. */
   int faults() {
     return faults.get();
@@ -95,15 +103,16 @@ final class Wire implements AutoCloseable {
         return;
       }
       try (var upstream = new Socket(server.host(), server.port())) {
-        daemon(() -> pass(upstream, client, false));
-        pass(client, upstream, true);
+        var lost = new AtomicBoolean();
+        daemon(() -> pass(upstream, client, false, lost));
+        pass(client, upstream, true, lost);
       }
     } catch (IOException e) {
       // either side is gone, and so is the other
     }
   }
 
-  private void pass(Socket from, Socket to, boolean faulty) {
+  private void pass(Socket from, Socket to, boolean faulty, AtomicBoolean lost) {
     var buffer = new byte[1 << 16];
     try {
       InputStream in = from.getInputStream();
@@ -113,6 +122,15 @@ final class Wire implements AutoCloseable {
           faults.incrementAndGet();
           from.setSoLinger(true, 0);
           from.close();
+          to.close();
+          return;
+        }
+        if (faulty && unanswered != null && new String(buffer, 0, n, StandardCharsets.US_ASCII).contains(unanswered)) {
+          unanswered = null;
+          faults.incrementAndGet();
+          lost.set(true);
+        } else if (!faulty && lost.get()) {
+          to.setSoLinger(true, 0);
           to.close();
           return;
         }
