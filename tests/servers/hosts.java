@@ -197,15 +197,7 @@ class SystemdHosts implements Callable<Integer> {
       esac
       unit=/etc/systemd/system/thehive.service
       again='systemd-run --quiet --collect --unit thehive-return sh -c "sleep 1.5; systemctl start thehive"'
-      rm -rf "$unit" "$unit.d" /etc/systemd/system/*.wants/thehive.service /run/systemd/system/thehive.service
-      if [ "$1" != missing ]; then
-        cp /opt/thehive/thehive.service "$unit"
-        mkdir "$unit.d"
-        printf '[Service]\\nEnvironment=MODE=%s\\n' "$1" >"$unit.d/mode.conf"
-      fi
-      if [ "$1" = returns ]; then
-        printf 'Restart=always\\nRestartSec=1\\nExecStopPost=+%s\\n' "$again" >>"$unit.d/mode.conf"
-      fi
+      rm -rf "$unit" "$unit.d" /etc/systemd/system/*.wants/thehive.service /run/systemd/system/thehive.service*
       systemctl daemon-reload
       systemctl stop thehive-return 2>/dev/null || true
       if [ "${2:-}" != later ]; then
@@ -213,8 +205,16 @@ class SystemdHosts implements Callable<Integer> {
         systemctl stop thehive 2>/dev/null || true
         systemctl reset-failed thehive 2>/dev/null || true
       fi
-      [ "$1" = missing ] || systemctl --quiet enable thehive
-      [ "${2:-}" = later ] || [ "$1" = missing ] || systemctl start thehive
+      [ "$1" != missing ] || exit 0
+      cp /opt/thehive/thehive.service "$unit"
+      mkdir "$unit.d"
+      printf '[Service]\\nEnvironment=MODE=%s\\n' "$1" >"$unit.d/mode.conf"
+      if [ "$1" = returns ]; then
+        printf 'Restart=always\\nRestartSec=1\\nExecStopPost=-+%s\\n' "$again" >>"$unit.d/mode.conf"
+      fi
+      systemctl daemon-reload
+      systemctl --quiet enable thehive
+      [ "${2:-}" = later ] || systemctl start thehive
       """;
 
   private static final String SSHD =
