@@ -50,7 +50,7 @@ import picocli.CommandLine.Option;
  */
 @Command(name = "hosts", mixinStandardHelpOptions = true, sortOptions = false)
 class SystemdHosts implements Callable<Integer> {
-  private static final Duration START_LIMIT = Duration.ofMinutes(1);
+  private static final Duration START_LIMIT = Duration.ofMinutes(2);
   private static final String SUITE = "bookworm";
   private static final String PACKAGES = "systemd-sysv,dbus,openssh-server,sudo,passwd";
 
