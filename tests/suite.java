@@ -37,6 +37,7 @@
 //SOURCES RestoreFilesMinioTest.java
 //SOURCES RestoreFilesNfsTest.java
 //SOURCES ServersTest.java
+//SOURCES ServiceControlHostsTest.java
 //SOURCES ServiceControlTest.java
 //SOURCES SharedBlocksTest.java
 

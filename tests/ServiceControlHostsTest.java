@@ -1,0 +1,186 @@
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** service-control.java on three hosts with systemd, through real ssh and sudo. */
+class ServiceControlHostsTest {
+  private static final String NODES = "node1 admin@node2 node3";
+
+  @TempDir Path archives;
+  private Hosts hosts;
+
+  @BeforeEach
+  void start() {
+    Hosts.reasonUnavailable().ifPresent(Assumptions::abort);
+    hosts = Hosts.start(3);
+  }
+
+  @Test
+  void stopsAndStartsEveryNode() {
+    var before = control("status").run();
+    assertThat(before.code()).as(before.err()).isZero();
+    assertThat(before.out().lines().filter(line -> line.matches("node\\d  active \\(running\\) .* answers")).count()).as(before.out()).isEqualTo(3);
+
+    var dry = control("stop", "--dry-run").run();
+    assertThat(dry.code()).as(dry.err()).isZero();
+    assertThat(dry.err()).contains("node2 is active (running); would run: ssh -T -o BatchMode=yes").contains("-- admin@node2 sh -c 'sudo -n systemctl stop thehive'");
+    assertThat(states()).isEqualTo(List.of("active", "active", "active"));
+
+    var stopped = control("stop").run();
+    assertThat(stopped.code()).as(stopped.err()).isZero();
+    assertThat(stopped.err()).contains("node1: inactive after ", "node2: inactive after ", "node3: inactive after ");
+    assertThat(states()).isEqualTo(List.of("inactive", "inactive", "inactive"));
+    assertThat(control("stop").run().code()).as("stopped already").isZero();
+
+    var started = control("start").run();
+    assertThat(started.code()).as(started.err()).isZero();
+    assertThat(started.err()).contains("node3: active (running), answers after ");
+    assertThat(states()).isEqualTo(List.of("active", "active", "active"));
+  }
+
+  @Test
+  void startsNodeByNodeAndEndsAtTheFirstThatFails() {
+    hosts.host("node1").thehive("slow-start");
+    hosts.host("node2").thehive("fails", "later");
+    var result = control("restart", "--rolling").run();
+
+    assertThat(result.code()).as(result.err()).isEqualTo(13);
+    assertThat(result.err()).containsPattern("node1: active \\(running\\), answers after [5-9] s")
+        .containsPattern("node2 \\| .*\\[ERROR\\] .* Unable to connect to the database")
+        .contains("error: node2: thehive does not stay up: it is failed", "error: node3: not started, because node2 failed");
+    assertThat(states()).isEqualTo(List.of("active", "failed", "inactive"));
+  }
+
+  @Test
+  void namesTheNodeThatWillNotStayStopped() {
+    hosts.host("node2").thehive("returns");
+    var result = control("stop").run();
+
+    assertThat(result.code()).as(result.err()).isEqualTo(13);
+    assertThat(result.err()).contains("error: node2: something started thehive again: it is active");
+    assertThat(hosts.host("node1").state() + hosts.host("node3").state()).as("the others stay stopped").isEqualTo("inactiveinactive");
+  }
+
+  @Test
+  void namesEveryNodeThatCannotBeAskedAndStopsTheOthers() {
+    hosts.host("node2").down();
+    hosts.host("node3").thehive("missing");
+    var result = control("stop").run();
+
+    assertThat(result.code()).as(result.err()).isEqualTo(11);
+    assertThat(result.err()).containsPattern("error: node2: ssh: connect to host .*: (No route to host|Connection timed out)")
+        .contains("error: node3: the unit thehive is not-found", "node1: inactive after ");
+    assertThat(result.out()).containsPattern("node1  inactive").containsPattern("node2  unknown").containsPattern("node3  inactive.*✗ the unit");
+    assertThat(hosts.host("node1").state()).isEqualTo("inactive");
+  }
+
+  @Test
+  void neverTrustsAnUnknownHostAndNeverAsksForAPassword() {
+    hosts.forgetHostKey("node1");
+    hosts.rememberWrongHostKey("node2");
+    var strangers = control("stop").env("THEHIVE_NODES", "node1 node2").run();
+    assertThat(strangers.code()).as(strangers.err()).isEqualTo(11);
+    assertThat(strangers.err()).contains("error: node1: ssh: Host key verification failed.", "error: node2: ssh: Host key verification failed.",
+        "hint: compare its host key and accept it by hand: ssh node1");
+
+    var refused = control("stop").env("THEHIVE_NODES", "stranger@node3").run();
+    assertThat(refused.code()).as(refused.err()).isEqualTo(12);
+    assertThat(refused.err()).contains("error: node3: ssh: stranger@").contains("Permission denied");
+
+    var sudo = control("stop").env("THEHIVE_NODES", "plain@node3").run();
+    assertThat(sudo.code()).as(sudo.err()).isEqualTo(12);
+    assertThat(sudo.err()).contains("error: node3: sudo: a password is required", "hint: allow it without a password there: NOPASSWD:");
+    assertThat(states()).isEqualTo(List.of("active", "active", "active"));
+  }
+
+  @Test
+  void namesTheNodeWhoseSshIsGone() {
+    hosts.host("node3").exec("systemctl stop ssh");
+    var result = control("status").run();
+    assertThat(result.code()).as(result.err()).isEqualTo(11);
+    assertThat(result.err()).containsPattern("error: node3: ssh: connect to host .* port 22: Connection refused");
+    assertThat(result.out()).containsPattern("node1  active \\(running\\) .* answers");
+  }
+
+  @Test
+  void doesNotWaitForeverForTheApplication() {
+    hosts.host("node1").thehive("silent");
+    hosts.host("node2").thehive("mute");
+    var result = control("start", "--timeout", "12").run();
+
+    assertThat(result.code()).as(result.err()).isEqualTo(13);
+    assertThat(result.err()).containsPattern("error: node1: thehive is active \\(running\\), but after 12 s: http://.*:9000: no connection")
+        .containsPattern("error: node2: thehive is active \\(running\\), but after 12 s: http://.*:9000: request timed out")
+        .contains("node1 | ");
+    assertThat(control("start", "--active-only").run().code()).isZero();
+  }
+
+  @Test
+  void startsNothingOnHalfARestore() throws IOException {
+    control("stop").run();
+    Files.writeString(archives.resolve("restore-files-nfs.unfinished"), "{\"unfinished\": [\"files\"]}");
+    var refused = control("start").run();
+    assertThat(refused.code()).as(refused.err()).isEqualTo(13);
+    assertThat(refused.err()).contains("error: a restore is unfinished: restore-files-nfs.java (files since");
+    assertThat(states()).isEqualTo(List.of("inactive", "inactive", "inactive"));
+
+    assertThat(control("start", "--force").run().code()).isZero();
+    assertThat(states()).isEqualTo(List.of("active", "active", "active"));
+  }
+
+  @Test
+  void aRestoreRefusesWhileTheHiveRunsOnAnyNamedNode() {
+    for (var script : List.of("restore-files-nfs.java", "restore-files-minio.java", "restore-cassandra-es.java")) {
+      control("stop", "node1", "node3").run();
+      var result = on(Script.of(script).args("--yes")).env("CASSANDRA_CONNECTION", "127.0.0.1")
+          .env("MINIO_ENDPOINT", "http://127.0.0.1:9").env("MINIO_ACCESS_KEY", "thehive").env("MINIO_SECRET_KEY", "secret").run();
+      assertThat(result.code()).as(result.err()).isEqualTo(13);
+      assertThat(result.err()).contains("error: TheHive is still running on node2: thehive is active (running)", "hint: stop it on every node: ./service-control.java stop");
+    }
+    hosts.host("node2").down();
+    var result = on(Script.of("restore-files-nfs.java").args("--yes")).run();
+    assertThat(result.code()).as(result.err()).isEqualTo(11);
+    assertThat(result.err()).contains("error: node2: ssh: ");
+  }
+
+  @Test
+  void followsTheJournalOfAllNodesUntilCtrlC() throws IOException, InterruptedException {
+    var running = control("logs").start().awaitOut("node1 | ").awaitOut("node2 | ").awaitOut("node3 | ");
+    hosts.host("node2").exec("systemctl restart thehive");
+    running.awaitOut("Stopping").interrupt();
+    var result = running.await();
+    assertThat(result.code()).as(result.err()).isEqualTo(130);
+    assertThat(result.err()).doesNotContain("error:");
+    assertThat(result.out()).containsPattern("node2 \\| .*Stopp");
+    Awaitility.await().untilAsserted(() -> assertThat(hosts.host("node2").exec("pgrep -c journalctl || true").strip()).isEqualTo("0"));
+
+    hosts.host("node3").thehive("noisy");
+    var errors = control("logs", "--errors", "--no-follow", "--since", "1 min ago").run();
+    assertThat(errors.code()).as(errors.err()).isZero();
+    assertThat(errors.out().lines()).isNotEmpty().allMatch(line -> line.startsWith("node") && line.contains("ERROR"));
+    assertThat(errors.out()).contains("node3 | ").contains("Index query failed");
+  }
+
+  private List<String> states() {
+    return hosts.hosts().stream().map(Hosts.Host::state).toList();
+  }
+
+  private Script control(String... args) {
+    return on(Script.of("service-control.java").args(args));
+  }
+
+  private Script on(Script script) {
+    for (var folder : List.of("CASSANDRA_GENERAL_ARCHIVE_PATH", "ELASTICSEARCH_GENERAL_ARCHIVE_PATH", "GENERAL_ARCHIVE_PATH", "MINIO_ARCHIVE_PATH")) {
+      script.env(folder, archives.toString());
+    }
+    return script.env("THEHIVE_NODES", NODES).env("PATH", hosts.path());
+  }
+}
