@@ -107,7 +107,7 @@ final class Hosts implements AutoCloseable {
     return sshWrapperFolder() + File.pathSeparator + System.getenv("PATH");
   }
 
-  /** The hosts become strangers to ssh. */
+  /** The host becomes a stranger to ssh. */
   void forgetHostKey(String name) {
     var address = host(name).address();
     knownHosts(knownHosts().filter(line -> !line.startsWith(address + " ")).toList());
@@ -120,7 +120,7 @@ final class Hosts implements AutoCloseable {
     knownHosts(Stream.concat(knownHosts(), Stream.of(known)).toList());
   }
 
-  /** A host that answers under this name by another key than it has: what an impostor looks like to ssh. */
+  /** A key that is not the host's: to ssh it looks like an impostor. */
   void rememberWrongHostKey(String name) {
     forgetHostKey(name);
     var stranger = checked(Script.command("ssh-keygen", "-y", "-f", home.resolve(".ssh/id_ed25519").toString())).strip();

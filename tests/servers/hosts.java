@@ -37,7 +37,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /**
- * Starts hosts {@code node1}, {@code node2} … and keeps them until SIGTERM, Ctrl-C or its end. Prints {@code ready node1
+ * Starts hosts {@code node1}, {@code node2} and so on, and keeps them until SIGTERM, Ctrl-C or its end. Prints {@code ready node1
  * ADDRESS CONTAINER} for each and then {@code ready}. Users: {@code root}, {@code admin} (sudo without a password) and {@code
  * plain} (sudo with the password {@code plain-secret}), by key only. {@code thehive.service} stands in for TheHive on
  * port 9000; {@code thehive-mode} on each host makes it misbehave.
