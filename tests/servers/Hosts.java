@@ -12,7 +12,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 
 /**
- * Hosts with systemd, sshd and a stand-in for TheHive, started by {@code hosts.java}; see there what is on them. What a
+ * Hosts with systemd, sshd and a stand-in for TheHive, started by {@code systemd-hosts.java}; see there what is on them. What a
  * test forgets to close is closed when this JVM ends; the hosts end with it even when it is killed.
  *
  * <pre>{@code
@@ -33,8 +33,8 @@ final class Hosts implements AutoCloseable {
   private Hosts(int count) {
     home = createHome();
     var jbang = Script.ROOT.resolve("jbang").toString();
-    checked(Script.command(jbang, "build", Script.ROOT.resolve("tests/servers/hosts.java").toString()));
-    var command = List.of(jbang, "tests/servers/hosts.java", "--count", "" + count, "--dir", home.toString(),
+    checked(Script.command(jbang, "build", Script.ROOT.resolve("tests/servers/systemd-hosts.java").toString()));
+    var command = List.of(jbang, "tests/servers/systemd-hosts.java", "--count", "" + count, "--dir", home.toString(),
         "--stop-with", "" + ProcessHandle.current().pid());
     try {
       process = new ProcessBuilder(command).directory(Script.ROOT.toFile()).redirectErrorStream(true).start();

@@ -46,7 +46,7 @@ import picocli.CommandLine.Option;
  * docker command. An engine that answers is used, else one is started beside it; the root file system is made once by
  * mmdebstrap and kept in {@code ~/.cache/thehive-restore}. Addresses are those of a bridge: a closed port refuses.
  *
- * <p>Example: {@code ./jbang tests/servers/hosts.java --count 3 --dir /tmp/hosts}
+ * <p>Example: {@code ./jbang tests/servers/systemd-hosts.java --count 3 --dir /tmp/hosts}
  */
 @Command(name = "hosts", mixinStandardHelpOptions = true, sortOptions = false)
 class SystemdHosts implements Callable<Integer> {
