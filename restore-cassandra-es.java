@@ -308,7 +308,7 @@ class RestoreCassandraEs implements Callable<Integer> {
   private int finish(Halves halves, Map<Half, Failure> failed, boolean untouched) {
     failed.forEach((half, failure) -> console.error(half.title(), failure));
     if (failed.isEmpty()) {
-      console.step("Next: restore the attachments (restore-files-nfs.java or restore-files-minio.java), then start TheHive.");
+      console.step("Next: restore the attachments (restore-files-nfs.java or restore-files-minio.java), then ./verify.java --skip services,logs");
       System.out.println(only == null ? "=== ✓ Successful full restore ===" : "=== ✓ Successful restore of " + only + " ===");
       return DONE;
     }

@@ -241,7 +241,7 @@ class RestoreFilesNfs implements Callable<Integer> {
     tree.attributes.warnOfUnset(console);
     var file = report.end(DONE, Set.of("files"), plan.summary(tree));
     console.step("Report: %s", file);
-    console.step("Next: start TheHive when Cassandra and Elasticsearch are restored too.");
+    console.step("Next: when Cassandra and Elasticsearch are restored too: ./verify.java --skip services,logs, then ./service-control.java start");
     return Report.JSON.readTree(file.toFile());
   }
 
@@ -625,7 +625,7 @@ class RestoreFilesNfs implements Callable<Integer> {
     private InputStream stream() throws IOException {
       var in = new BufferedInputStream(Files.newInputStream(archive.path), 1 << 16);
       return !compressed ? in : archive.path.toString().endsWith(".gz")
-          ? new GzipCompressorInputStream(in, true) : new ZstdCompressorInputStream(in);
+          ? GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get() : new ZstdCompressorInputStream(in);
     }
 
     private String relative(String name) {

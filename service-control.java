@@ -209,7 +209,7 @@ class ServiceControl implements Runnable {
       unit = host.unit(Host.service());
       if (!unit.isStopped()) {
         throw new Failure(UNSAFE, "%s: something started %s again: it is %s".formatted(host.name(), Host.service(), unit),
-            "find what does (monitoring, cron, configuration management), or mask the unit until the restore is done");
+            "find what does it (monitoring, cron, configuration management) and switch that off until the restore is done");
       }
     }
     return outcome(host, unit, "");

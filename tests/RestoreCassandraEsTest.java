@@ -1,4 +1,5 @@
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.datastax.oss.driver.api.core.CqlSession;
 import java.io.IOException;
@@ -88,6 +89,17 @@ class RestoreCassandraEsTest {
   @Test
   void restoresAnUntouchedSystemExactly() {
     assertRestored(restore("--yes").run());
+  }
+
+  /** Later ones warn of what libraries do inside the JDK, which would worry whoever reads it in a bad hour. */
+  @Test
+  void restoresOnALaterJavaWithoutAWarning() throws IOException {
+    var jdk = Script.laterJdk();
+    assumeTrue(jdk.isPresent(), "no JDK later than 17 in /usr/lib/jvm");
+    spoil();
+    var result = restore("--yes").env("JAVA_HOME", jdk.get().toString()).run();
+    assertRestored(result);
+    assertThat(result.err()).doesNotContainIgnoringCase("warning").doesNotContain("WARN");
   }
 
   @Test

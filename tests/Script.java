@@ -11,10 +11,13 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -167,6 +170,21 @@ final class Script {
       }
     }
     throw new IllegalStateException("start the tests inside the checkout: ./jbang tests/suite.java");
+  }
+
+  /** The latest JDK beside the one that the tests run on. */
+  static Optional<Path> laterJdk() throws IOException {
+    var version = Pattern.compile("JAVA_VERSION=\"(\\d+)");
+    var versions = new TreeMap<Integer, Path>();
+    try (var releases = Files.newDirectoryStream(Path.of("/usr/lib/jvm"), Files::isDirectory)) { // where Debian and Red Hat have them
+      for (var jdk : releases) {
+        if (Files.exists(jdk.resolve("release")) && Files.exists(jdk.resolve("bin/javac"))) {
+          var match = version.matcher(Files.readString(jdk.resolve("release")));
+          versions.put(match.find() ? Integer.parseInt(match.group(1)) : 0, jdk);
+        }
+      }
+    }
+    return Optional.ofNullable(versions.tailMap(Runtime.version().feature(), false).lastEntry()).map(Map.Entry::getValue);
   }
 
   private static void killTree(Process process) {
