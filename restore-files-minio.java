@@ -217,7 +217,7 @@ class RestoreFilesMinio implements Callable<Integer> {
   public Integer call() throws Exception {
     Settings.refuseBlank(command);
     refuseUsage();
-    var login = Login.of(options);
+    var login = Login.of(options.endpoint, options.alias);
     Host.whereTheHiveRuns().ifPresent(console::refuse);
     try (var report = new Report(archives, SCRIPT, console.dryRun);
         var archive = new Archive(choose().file(), Settings.secret("BACKUP_PASSWORD"));
@@ -244,7 +244,7 @@ class RestoreFilesMinio implements Callable<Integer> {
       }
       var file = report.end(DONE, Set.of("files"), plan.summary(bucket));
       console.step("Report: %s", file);
-      console.step("Next: start TheHive when Cassandra and Elasticsearch are restored too.");
+      console.step("Next: when Cassandra and Elasticsearch are restored too: ./verify.java --skip services,logs, then ./service-control.java start");
       return print(file, summaryLine(plan, "Restored"));
     }
   }
@@ -945,23 +945,24 @@ class RestoreFilesMinio implements Callable<Integer> {
     boolean noCreate;
   }
 
+  // --- shared: Login (identical in every script that has it; a test holds them equal) ---
   /** Where and as whom: from the variables, else from the alias as mc keeps it. */
   record Login(String endpoint, String access, String secret, String token) {
     // As mc reads it: the keys stand in it as they are, without an encoding.
     private static final Pattern WITH_TOKEN = Pattern.compile("(https?://)([^@]*?):([^@]*?):([^@]*)@([^@]*)");
     private static final Pattern WITH_KEYS = Pattern.compile("(https?://)(.*?):(.*)@([^@]*)");
 
-    static Login of(BucketOptions options) {
-      if (options.endpoint == null) {
-        return ofAlias(options.alias);
+    static Login of(String endpoint, String alias) {
+      if (endpoint == null) {
+        return ofAlias(alias);
       }
-      var access = Settings.secretOrPrompt("MINIO_ACCESS_KEY", "Access key of " + options.endpoint);
-      var secret = Settings.secretOrPrompt("MINIO_SECRET_KEY", "Secret key of " + options.endpoint);
+      var access = Settings.secretOrPrompt("MINIO_ACCESS_KEY", "Access key of " + endpoint);
+      var secret = Settings.secretOrPrompt("MINIO_SECRET_KEY", "Secret key of " + endpoint);
       if (access.isEmpty() || secret.isEmpty()) {
-        throw new Failure(USAGE, "no keys for " + options.endpoint,
+        throw new Failure(USAGE, "no keys for " + endpoint,
             "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or MINIO_ACCESS_KEY_FILE and MINIO_SECRET_KEY_FILE");
       }
-      return new Login(options.endpoint, access.get(), secret.get(), null);
+      return new Login(endpoint, access.get(), secret.get(), null);
     }
 
     private static Login ofAlias(String alias) {
@@ -1004,6 +1005,8 @@ class RestoreFilesMinio implements Callable<Integer> {
       }
     }
   }
+
+  // --- end shared: Login ---
 
   record Listed(String key, long size, ETag etag) {}
 

@@ -23,6 +23,7 @@
 //SOURCES servers/Stack.java
 //SOURCES servers/Wire.java
 //SOURCES data/Attachments.java
+//SOURCES data/Bucket.java
 //SOURCES data/Contents.java
 //SOURCES data/GraphData.java
 //SOURCES data/HotBackup.java
@@ -40,6 +41,7 @@
 //SOURCES ServiceControlHostsTest.java
 //SOURCES ServiceControlTest.java
 //SOURCES SharedBlocksTest.java
+//SOURCES VerifyTest.java
 
 import static java.util.stream.Collectors.joining;
 import static org.junit.platform.engine.discovery.DiscoverySelectors.selectClass;

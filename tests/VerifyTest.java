@@ -1,0 +1,343 @@
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.datastax.oss.driver.api.core.ConsistencyLevel;
+import com.datastax.oss.driver.api.core.CqlSession;
+import com.datastax.oss.driver.api.core.cql.Row;
+import com.datastax.oss.driver.api.core.cql.SimpleStatement;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What an administrator may expect of verify.java, after a restore and before one. */
+class VerifyTest {
+  private static final int ATTACHMENTS = 60;
+  private static final String OLD_FILE = Attachments.id(3);
+
+  @TempDir static Path home;
+  private static Original original;
+  private static Path folder;
+  private static Path fileArchive;
+  private static Server s3;
+  private static Bucket bucket;
+
+  @TempDir Path temp;
+
+  @BeforeAll
+  static void restoreEverything() throws IOException {
+    original = Original.get();
+    folder = home.resolve("files");
+    Attachments.writeAll(folder, ATTACHMENTS);
+    fileArchive = HotBackup.files(folder, home, original.backup().timestamp());
+    HotBackup.minio(folder, home, original.backup().timestamp());
+    s3 = Stack.s3("127.0.4.20");
+    bucket = new Bucket(s3);
+    bucket.create(folder);
+    restore();
+  }
+
+  @AfterAll
+  static void stop() {
+    s3.close();
+  }
+
+  private static void restore() {
+    var restored = Script.of("restore-cassandra-es.java").env(original.settings()).args("--yes").run();
+    assertThat(restored.code()).as(restored.err()).isZero();
+  }
+
+  private static Script verify(String... arguments) {
+    return Script.of("verify.java").env(original.settings()).env(bucket.settings())
+        .env("ATTACHMENT_FOLDER", folder.toString()).env("GENERAL_ARCHIVE_PATH", home.resolve("storage").toString())
+        .env("MINIO_ARCHIVE_PATH", home.resolve("minio").toString()).args(arguments);
+  }
+
+  /** The lines of a ✗, with what is indented under them. */
+  private static List<String> wrong(Script.Result result) {
+    assertThat(result.code()).as(result.out() + result.err()).isEqualTo(15);
+    var bad = new ArrayList<String>();
+    var below = false;
+    for (var line : result.out().lines().toList()) {
+      below = line.startsWith("✗") || below && line.startsWith("      ");
+      if (below) {
+        bad.add(line.strip());
+      }
+    }
+    return bad;
+  }
+
+  private static void assertAllGreen(Script.Result result) {
+    assertThat(result.code()).as(result.out() + result.err()).isZero();
+    assertThat(result.out()).contains("✓").doesNotContain("✗");
+  }
+
+  private static CqlSession session() {
+    return Contents.session(original.cassandra().get(0), Optional.empty());
+  }
+
+  private static String hex(Row row, String column) {
+    var bytes = row.getByteBuffer(column);
+    return "0x" + HexFormat.of().formatHex(bytes.array(), bytes.arrayOffset() + bytes.position(), bytes.arrayOffset() + bytes.limit());
+  }
+
+  private static String named(Row row) {
+    return "key %s, column1 %s".formatted(hex(row, "key"), hex(row, "column1"));
+  }
+
+  /** Rows of edgestore, one of each of three partitions; none is the newest of all. */
+  private static List<Row> threeRows(CqlSession session) {
+    var rows = session.execute("SELECT key, column1, value, writetime(value) AS written FROM thehive.edgestore").all();
+    var newest = rows.stream().mapToLong(row -> row.getLong("written")).max().orElseThrow();
+    var older = new ArrayList<>(rows.stream().filter(row -> row.getLong("written") < newest - 1000)
+        .collect(Collectors.toMap(row -> row.getByteBuffer("key"), row -> row, (one, other) -> one)).values());
+    assertThat(older).hasSizeGreaterThan(3);
+    return older.subList(0, 3);
+  }
+
+  private static void write(CqlSession session, String statement, Object... values) {
+    session.execute(SimpleStatement.newInstance(statement, values).setConsistencyLevel(ConsistencyLevel.ALL));
+  }
+
+  @Test
+  void findsEverythingThereAfterARestore() {
+    var result = verify().run();
+    assertAllGreen(result);
+    assertThat(result.out()).contains("3 up and normal", "9 of the backup are there", "asked of 3 nodes", "as restored from the snapshot",
+        "60 files", "60 objects", "sampled from the graph's rows are in the backup of files", "is not set");
+    assertThat(result.err()).contains(fileArchive.toString());
+    assertThat(original.backup().archives().resolve("cassandra")).as("nothing unpacked is left").isDirectoryNotContaining("glob:**unpacked");
+    assertThat(original.now()).as("nothing was written").isEqualTo(original.state());
+  }
+
+  @Test
+  void saysTheSameAsJson() throws IOException {
+    var result = verify("--json", "--skip", "cassandra,services,logs").run();
+    var checks = new ObjectMapper().readTree(result.out()).path("checks");
+    assertThat(checks.findValuesAsText("result")).as(result.out()).contains("ok").containsOnly("ok", "skipped");
+    assertThat(checks.findValuesAsText("part")).contains("elasticsearch", "files", "s3", "together").doesNotContain("cassandra", "services");
+  }
+
+  @Test
+  void namesTheRowsThatDiffer() {
+    try (var session = session()) {
+      var rows = threeRows(session);
+      write(session, "DELETE FROM thehive.edgestore WHERE key = ? AND column1 = ?", rows.get(0).getByteBuffer("key"), rows.get(0).getByteBuffer("column1"));
+      write(session, "INSERT INTO thehive.edgestore (key, column1, value) VALUES (0x0102, 0x03, 0x04) USING TIMESTAMP 1000");
+      write(session, "INSERT INTO thehive.edgestore (key, column1, value) VALUES (?, ?, 0x01) USING TIMESTAMP " + (rows.get(2).getLong("written") + 1),
+          rows.get(2).getByteBuffer("key"), rows.get(2).getByteBuffer("column1"));
+      var wrong = wrong(verify("--only", "cassandra,together").run());
+      assertThat(wrong).hasSize(4);
+      assertThat(wrong.get(0)).startsWith("✗ cassandra     edgestore ").contains("127.0.0.3: 1 missing, 1 extra, 1 changed");
+      assertThat(wrong.subList(1, 4)).containsExactly("changed: " + named(rows.get(2)), "extra: key 0x0102, column1 0x03", "missing: " + named(rows.get(0)));
+    }
+    restore();
+  }
+
+  @Test
+  void countsWhatWasWrittenSinceWithoutCallingItAnError() {
+    try (var session = session()) {
+      var row = threeRows(session).get(0);
+      write(session, "DELETE FROM thehive.edgestore WHERE key = ? AND column1 = ?", row.getByteBuffer("key"), row.getByteBuffer("column1"));
+      write(session, "INSERT INTO thehive.edgestore (key, column1, value) VALUES (?, 0xfffffe, 0x01)", row.getByteBuffer("key"));
+      write(session, "INSERT INTO thehive.graphindex (key, column1, value) VALUES (0x0102, 0x03, 0x04)");
+      var result = verify("--only", "cassandra").run();
+      assertAllGreen(result);
+      assertThat(result.out()).containsPattern("edgestore .*; 2 newer writes").containsPattern("graphindex .*; 1 newer writes");
+      var wrong = wrong(verify("--only", "cassandra", "--exact").run());
+      assertThat(wrong).hasSize(5).contains("missing: " + named(row), "extra: key 0x0102, column1 0x03");
+    }
+    restore();
+  }
+
+  /** The row that one node lacks is seen on the others only: each was read from its own copy. */
+  @Test
+  void namesTheNodeThatIsDownAndThenTheRowThatItMissed() {
+    var down = original.cassandra().get(2);
+    down.stop();
+    original.cassandra().get(0).tool("disablehandoff");
+    try (var session = session()) {
+      var first = session.getMetadata().getNodes().values().stream().filter(node -> node.getEndPoint().toString().contains("127.0.0.2")).findFirst();
+      session.execute(SimpleStatement.newInstance("INSERT INTO thehive.edgestore (key, column1, value) VALUES (0x0102, 0x03, 0x04) USING TIMESTAMP 1000")
+          .setNode(first.orElseThrow()).setConsistencyLevel(ConsistencyLevel.QUORUM));
+      var wrong = wrong(verify("--only", "cassandra").run());
+      assertThat(wrong).hasSize(4).contains("127.0.0.4 is down, or not reachable from here", "extra: key 0x0102, column1 0x03");
+      assertThat(wrong.get(0)).startsWith("✗ cassandra     nodes ");
+      down.start();
+      var after = verify("--only", "cassandra").run();
+      assertThat(wrong(after)).as(after.out()).hasSize(2).last().isEqualTo("extra: key 0x0102, column1 0x03 on 127.0.0.2, 127.0.0.3");
+    } finally {
+      if (!down.running()) {
+        down.start();
+      }
+      original.cassandra().get(0).tool("enablehandoff");
+      restore();
+    }
+  }
+
+  @Test
+  void onlyCountsRowsInAHurry() {
+    assertAllGreen(verify("--only", "cassandra", "--quick").run());
+    try (var session = session()) {
+      var row = threeRows(session).get(0);
+      write(session, "DELETE FROM thehive.edgestore WHERE key = ? AND column1 = ?", row.getByteBuffer("key"), row.getByteBuffer("column1"));
+    }
+    assertThat(wrong(verify("--only", "cassandra", "--quick").run())).singleElement().asString().contains("only counted").contains("127.0.0.4: 1 missing");
+    restore();
+  }
+
+  @Test
+  void countsDocumentsAgainstTheSnapshot() throws IOException {
+    var elasticsearch = original.elasticsearch();
+    var hit = new ObjectMapper().readTree(elasticsearch.tool("POST", "/thehive_global/_search", "{\"size\":1}")).path("hits").path("hits").path(0);
+    var document = "/thehive_global/_doc/" + hit.path("_id").asText() + "?refresh=true";
+    elasticsearch.tool("DELETE", document);
+    assertThat(wrong(verify("--only", "elasticsearch").run())).singleElement().asString().startsWith("✗ elasticsearch documents ")
+        .contains("were restored from the snapshot");
+    elasticsearch.tool("PUT", document, hit.path("_source").toString());
+    elasticsearch.tool("PUT", "/thehive_global/_doc/newer?refresh=true", "{}");
+    var result = verify("--only", "elasticsearch").run();
+    assertAllGreen(result);
+    assertThat(result.out()).contains("; 1 newer");
+    assertThat(wrong(verify("--only", "elasticsearch", "--exact").run())).hasSize(1);
+    elasticsearch.tool("DELETE", "/thehive_global/_doc/newer?refresh=true");
+  }
+
+  @Test
+  void namesTheShardThatIsMissing() {
+    var elasticsearch = original.elasticsearch();
+    elasticsearch.tool("DELETE", "/thehive_global");
+    elasticsearch.tool("POST", "/_snapshot/thehive_repository/%s/_restore".formatted(original.backup().snapshot()),
+        "{\"indices\":\"thehive_global\",\"index_settings\":{\"index.routing.allocation.require._name\":\"nobody\"}}");
+    var result = verify("--only", "elasticsearch").run();
+    restore();
+    var wrong = wrong(result);
+    assertThat(wrong).hasSizeGreaterThan(1);
+    assertThat(wrong.get(0)).startsWith("✗ elasticsearch health ").contains("thehive_global is red", "0 of 2 shards started");
+    assertThat(wrong).contains("shard 0 (primary) is UNASSIGNED: NEW_INDEX_RESTORED");
+    assertAllGreen(verify("--only", "elasticsearch").run());
+  }
+
+  @Test
+  void namesTheFilesThatDiffer() throws IOException {
+    var missing = folder.resolve(Attachments.id(0));
+    var changed = folder.resolve(Attachments.id(1));
+    var content = Files.readAllBytes(changed);
+    var written = Files.getLastModifiedTime(changed);
+    Files.delete(missing);
+    flip(changed, content.length / 2);
+    Files.setLastModifiedTime(changed, written);
+    var old = Files.writeString(folder.resolve("old"), "");
+    Files.setLastModifiedTime(old, FileTime.from(Instant.parse("2020-01-01T00:00:00Z")));
+    var added = Files.writeString(folder.resolve("added"), "");
+    Files.setLastModifiedTime(added, FileTime.from(Instant.now().plusSeconds(60)));
+    var mode = folder.resolve(OLD_FILE);
+    Files.setAttribute(mode, "unix:mode", 0600);
+    var result = verify("--only", "files,together").run();
+    Files.delete(old);
+    Files.delete(added);
+    Files.write(missing, Attachments.content(0));
+    Files.write(changed, content);
+    Files.setAttribute(mode, "unix:mode", 0644);
+    var wrong = wrong(result);
+    assertThat(wrong).hasSize(8).contains(missing.getFileName().toString(), changed.getFileName() + ": another content",
+        OLD_FILE + ": mode 600 instead of 644", "old");
+    assertThat(result.out()).contains("1 of 60 files", "1 differ", "1 are not in the backup");
+    assertAllGreen(verify("--only", "files", "--sample", "5").run());
+  }
+
+  @Test
+  void namesTheObjectsThatDiffer() throws IOException {
+    var changed = Attachments.content(1);
+    changed[changed.length / 2] ^= 1;
+    bucket.put(Attachments.id(1), changed);
+    bucket.remove(Attachments.id(0));
+    bucket.put("later", new byte[] {1});
+    var result = verify("--only", "s3").run();
+    var exact = verify("--only", "s3", "--exact").run();
+    bucket.put(Attachments.id(1), Attachments.content(1));
+    bucket.put(Attachments.id(0), Attachments.content(0));
+    bucket.remove("later");
+    assertThat(wrong(result)).hasSize(4).contains(Attachments.id(0), Attachments.id(1) + ": another content");
+    assertThat(result.out()).contains("none; 1 newer");
+    assertThat(wrong(exact)).hasSize(6).contains("later");
+    assertAllGreen(verify("--only", "s3").run());
+  }
+
+  @Test
+  void goesOnWithTheOtherChecksWhenOneCannotLogInOrReach() {
+    var result = verify("--only", "cassandra,elasticsearch,files,s3").env("MINIO_SECRET_KEY", "wrong-secret")
+        .env("CASSANDRA_CONNECTION", "127.0.0.99").env("ELASTICSEARCH_API_URL", "http://127.0.0.98:9200").run();
+    assertThat(wrong(result)).hasSize(3).anyMatch(line -> line.contains("cannot reach Cassandra at 127.0.0.99:9042"))
+        .anyMatch(line -> line.contains("cannot reach Elasticsearch at http://127.0.0.98:9200")).anyMatch(line -> line.contains("refuses the keys"));
+    assertThat(result.out() + result.err()).doesNotContain("wrong-secret").doesNotContain("\tat ");
+    assertThat(result.out()).contains("✓ files         content");
+  }
+
+  @Test
+  void refusesSettingsThatAreNone() {
+    for (var script : List.of(verify("--only", "everything"), verify("archive"), verify().env("CASSANDRA_KEYSPACE", " "),
+        verify().env("CASSANDRA_CONNECTION", " "), verify("--backup", "yesterday"), verify().env("MINIO_SECRET_KEY", null))) {
+      var result = script.run();
+      assertThat(result.code()).as(result.out() + result.err()).isEqualTo(2);
+      assertThat(result.out()).isEmpty();
+    }
+  }
+
+  @Test
+  void provesTheBackupsWithoutAnyServer() {
+    var result = verify("archives").env("CASSANDRA_CONNECTION", null).env("ELASTICSEARCH_API_URL", null).run();
+    assertAllGreen(result);
+    assertThat(result.out()).contains("9 tables", "complete and matching their digests", "60 match the SHA-256 in their names", "0 s apart");
+  }
+
+  @Test
+  void provesEncryptedArchivesWithTheirPasswordOnly() throws IOException {
+    var archive = Files.createDirectories(temp.resolve("storage")).resolve(fileArchive.getFileName());
+    HotBackup.zip(Files.copy(fileArchive, archive), "correct horse".toCharArray());
+    var script = List.of("archives", "--only", "files", "--file-archives", archive.getParent().toString()).toArray(String[]::new);
+    assertThat(wrong(verify(script).run())).singleElement().asString().contains("is encrypted");
+    assertThat(wrong(verify(script).env("BACKUP_PASSWORD", "battery staple").run())).singleElement().asString().contains("wrong password");
+    assertAllGreen(verify(script).env("BACKUP_PASSWORD", "correct horse").run());
+  }
+
+  @Test
+  void namesTheArchiveThatIsDamaged() throws IOException {
+    var cassandra = original.backup().cassandra();
+    var cut = Files.copy(cassandra, temp.resolve(cassandra.getFileName()));
+    try (var file = new RandomAccessFile(cut.toFile(), "rw")) {
+      file.setLength(file.length() * 2 / 3);
+    }
+    var flipped = Files.copy(fileArchive, Files.createDirectories(temp.resolve("storage")).resolve(fileArchive.getFileName()));
+    flip(flipped, 1100);
+    var stale = Files.copy(home.resolve("minio/minio_" + original.backup().timestamp() + ".tar"),
+        Files.createDirectories(temp.resolve("minio")).resolve("minio_20200101_00h00m00s.tar"));
+    var wrong = wrong(verify("archives", "--cassandra-archives", temp.toString(), "--file-archives", flipped.getParent().toString(),
+        "--s3-archives", stale.getParent().toString()).run());
+    assertThat(wrong.get(0)).startsWith("✗ cassandra     backup ").contains(cut + " is no usable backup");
+    assertThat(wrong.get(1)).startsWith("✗ files         archive ").contains("1 with a content that is not what their names say");
+    assertThat(wrong.get(2)).hasSize(64);
+    assertThat(wrong.get(3)).startsWith("✗ together      times ").contains("more than 15 minutes");
+    assertThat(wrong).hasSize(8);
+  }
+
+  private static void flip(Path file, long position) throws IOException {
+    try (var bytes = new RandomAccessFile(file.toFile(), "rw")) {
+      bytes.seek(position);
+      var one = bytes.read();
+      bytes.seek(position);
+      bytes.write(one ^ 1);
+    }
+  }
+}

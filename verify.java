@@ -1,0 +1,3415 @@
+///usr/bin/env jbang "$0" "$@" ; exit $?
+//DESCRIPTION Tells whether everything is back after a restore of TheHive, on every node
+//JAVA 17+
+//DEPS info.picocli:picocli:4.7.7
+//DEPS com.fasterxml.jackson.core:jackson-databind:2.22.4
+//DEPS org.apache.commons:commons-compress:1.28.0
+// For .tar.zst, and for SSTables compressed so.
+//DEPS com.github.luben:zstd-jni:1.5.7-2
+//DEPS net.lingala.zip4j:zip4j:2.11.6
+//DEPS me.tongfei:progressbar:0.10.2
+//DEPS io.minio:minio:9.0.4
+// The SDK names okhttp, which is empty for Maven: its classes are in this one.
+//DEPS com.squareup.okhttp3:okhttp-jvm:5.5.1
+//DEPS org.elasticsearch.client:elasticsearch-rest-client:9.5.6
+//DEPS org.apache.cassandra:java-driver-core:4.19.3
+// cassandra-all reads the SSTables; it would bring older releases of the ones after it.
+//DEPS org.apache.cassandra:cassandra-all:4.1.10
+//DEPS com.google.guava:guava:33.7.2-jre
+//DEPS io.netty:netty-all:4.1.137.Final
+//DEPS io.netty:netty-tcnative-boringssl-static:2.0.81.Final
+//DEPS commons-io:commons-io:2.22.0
+//DEPS commons-codec:commons-codec:1.23.0
+//DEPS org.yaml:snakeyaml:2.7
+//DEPS ch.qos.logback:logback-core:1.2.13
+//COMPILE_OPTIONS -encoding UTF-8
+//JAVA_OPTIONS -Xmx768m -XX:+UseSerialGC -XX:TieredStopAtLevel=1
+// Cassandra's classes and netty reach into the JDK; without the last three a newer JDK warns about it.
+//JAVA_OPTIONS --add-opens=java.base/java.io=ALL-UNNAMED --add-opens=java.base/java.nio=ALL-UNNAMED
+//JAVA_OPTIONS --add-opens=java.base/java.util=ALL-UNNAMED --add-opens=java.base/java.util.concurrent=ALL-UNNAMED
+//JAVA_OPTIONS --add-opens=java.base/sun.nio.ch=ALL-UNNAMED --add-exports=java.base/jdk.internal.ref=ALL-UNNAMED
+//JAVA_OPTIONS -XX:+IgnoreUnrecognizedVMOptions --enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow
+//JAVA_OPTIONS -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8 -Dstderr.encoding=UTF-8 -Djdk.console=java.base
+
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.core.ConsoleAppender;
+import com.datastax.oss.driver.api.core.AllNodesFailedException;
+import com.datastax.oss.driver.api.core.ConsistencyLevel;
+import com.datastax.oss.driver.api.core.CqlIdentifier;
+import com.datastax.oss.driver.api.core.CqlSession;
+import com.datastax.oss.driver.api.core.CqlSessionBuilder;
+import com.datastax.oss.driver.api.core.DriverException;
+import com.datastax.oss.driver.api.core.auth.AuthenticationException;
+import com.datastax.oss.driver.api.core.config.DefaultDriverOption;
+import com.datastax.oss.driver.api.core.config.DriverConfigLoader;
+import com.datastax.oss.driver.api.core.context.DriverContext;
+import com.datastax.oss.driver.api.core.cql.ResultSet;
+import com.datastax.oss.driver.api.core.cql.SimpleStatement;
+import com.datastax.oss.driver.api.core.metadata.Node;
+import com.datastax.oss.driver.api.core.metadata.schema.KeyspaceMetadata;
+import com.datastax.oss.driver.api.core.session.ProgrammaticArguments;
+import com.datastax.oss.driver.internal.core.context.DefaultDriverContext;
+import com.datastax.oss.driver.internal.core.context.StartupOptionsBuilder;
+import com.datastax.oss.driver.internal.core.loadbalancing.BasicLoadBalancingPolicy;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.json.JsonReadFeature;
+import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.MissingNode;
+import io.minio.GetObjectArgs;
+import io.minio.ListObjectsArgs;
+import io.minio.MinioClient;
+import io.minio.credentials.StaticProvider;
+import io.minio.errors.ErrorResponseException;
+import io.minio.messages.Part;
+import java.io.BufferedInputStream;
+import java.io.Closeable;
+import java.io.DataInputStream;
+import java.io.EOFException;
+import java.io.File;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.PushbackInputStream;
+import java.io.UncheckedIOException;
+import java.math.BigInteger;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
+import java.nio.file.FileSystems;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.PosixFileAttributes;
+import java.nio.file.attribute.UserPrincipal;
+import java.security.GeneralSecurityException;
+import java.security.KeyStore;
+import java.security.MessageDigest;
+import java.security.cert.Certificate;
+import java.security.cert.CertificateFactory;
+import java.text.DecimalFormat;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.LocalDateTime;
+import java.time.ZoneId;
+import java.time.format.DateTimeFormatter;
+import java.time.format.DateTimeParseException;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.EnumMap;
+import java.util.EnumSet;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.HexFormat;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.UUID;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListSet;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BiConsumer;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.LongSupplier;
+import java.util.function.Predicate;
+import java.util.function.Supplier;
+import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
+import java.util.zip.CRC32;
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.TrustManagerFactory;
+import javax.net.ssl.X509TrustManager;
+import me.tongfei.progressbar.ConsoleProgressBarConsumer;
+import me.tongfei.progressbar.DelegatingProgressBarConsumer;
+import me.tongfei.progressbar.ProgressBar;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import me.tongfei.progressbar.ProgressBarStyle;
+import net.lingala.zip4j.ZipFile;
+import net.lingala.zip4j.exception.ZipException;
+import net.lingala.zip4j.model.FileHeader;
+import okhttp3.OkHttpClient;
+import org.apache.cassandra.config.DatabaseDescriptor;
+import org.apache.cassandra.config.DurationSpec;
+import org.apache.cassandra.cql3.statements.schema.CreateTableStatement;
+import org.apache.cassandra.cql3.statements.schema.TableAttributes;
+import org.apache.cassandra.db.Clustering;
+import org.apache.cassandra.db.DecoratedKey;
+import org.apache.cassandra.db.RowIndexEntry;
+import org.apache.cassandra.db.marshal.ByteBufferAccessor;
+import org.apache.cassandra.db.marshal.BytesType;
+import org.apache.cassandra.db.marshal.CompositeType;
+import org.apache.cassandra.db.partitions.PartitionIterator;
+import org.apache.cassandra.db.partitions.UnfilteredPartitionIterators;
+import org.apache.cassandra.db.rows.Row;
+import org.apache.cassandra.db.rows.RowIterator;
+import org.apache.cassandra.dht.Murmur3Partitioner;
+import org.apache.cassandra.dht.Range;
+import org.apache.cassandra.dht.Token;
+import org.apache.cassandra.io.sstable.Descriptor;
+import org.apache.cassandra.io.sstable.format.SSTableReader;
+import org.apache.cassandra.io.util.DataInputPlus;
+import org.apache.cassandra.schema.ColumnMetadata;
+import org.apache.cassandra.schema.TableId;
+import org.apache.cassandra.schema.TableMetadata;
+import org.apache.cassandra.schema.TableMetadataRef;
+import org.apache.cassandra.security.PEMReader;
+import org.apache.cassandra.utils.BloomFilterSerializer;
+import org.apache.cassandra.utils.ByteBufferUtil;
+import org.apache.cassandra.utils.FilterFactory;
+import org.apache.commons.codec.digest.DigestUtils;
+import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
+import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
+import org.apache.commons.compress.compressors.gzip.GzipCompressorInputStream;
+import org.apache.commons.compress.compressors.zstandard.ZstdCompressorInputStream;
+import org.apache.commons.io.IOUtils;
+import org.apache.commons.io.input.BoundedInputStream;
+import org.apache.commons.io.input.CloseShieldInputStream;
+import org.apache.http.Header;
+import org.apache.http.HttpHost;
+import org.apache.http.message.BasicHeader;
+import org.apache.http.util.EntityUtils;
+import org.elasticsearch.client.Request;
+import org.elasticsearch.client.ResponseException;
+import org.elasticsearch.client.RestClient;
+import org.slf4j.LoggerFactory;
+import picocli.CommandLine;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/**
+ * Answers "is everything back, on every node?" after a restore: services and logs, every row, every attachment, and
+ * whether the parts belong together. Only reads. With {@code archives} it proves the backups alone, before a restore.
+ *
+ * <pre>CASSANDRA_CONNECTION=10.0.0.5 ./verify.java --skip s3</pre>
+ */
+@Command(
+    name = "verify.java",
+    description = "Tells whether everything is back after a restore, on every node. Changes nothing.",
+    version = "1.0.0",
+    mixinStandardHelpOptions = true,
+    sortOptions = false,
+    usageHelpAutoWidth = true)
+class Verify implements Callable<Integer> {
+  static final String SCRIPT = "verify";
+  static final String INDEX = "thehive_global";
+  static final Set<String> ATTACHMENT_TYPES = new TreeSet<>(Set.of("tar", "zip", "tar.gz", "tar.zst"));
+  /** How many names a table shows, and how many are kept for --json. */
+  static final int NAMED = 20;
+  static final int KEPT = 10_000;
+
+  enum What {
+    ARCHIVES
+  }
+
+  @Parameters(arity = "0..1", paramLabel = "archives", description = "only prove that the backups are readable and complete")
+  What what;
+
+  @Option(names = "--backup", paramLabel = "POINT",
+      description = "a timestamp or a backup's name; the newest backup by default")
+  String wanted;
+
+  @Option(names = "--max-gap", paramLabel = "DURATION", defaultValue = "PT15M",
+      description = "the backups are at most this far apart (${DEFAULT-VALUE})")
+  Duration maxGap;
+
+  @Option(names = "--only", paramLabel = "CHECK", split = ",", description = "only these checks: ${COMPLETION-CANDIDATES}")
+  Set<Part> only = EnumSet.allOf(Part.class);
+
+  @Option(names = "--skip", paramLabel = "CHECK", split = ",", description = "all checks but these")
+  Set<Part> skip = EnumSet.noneOf(Part.class);
+
+  @Option(names = "--exact", description = "what was written after the backup is an error, too")
+  boolean exact;
+
+  @Option(names = "--quick", description = "only count the tables' rows")
+  boolean quick;
+
+  @Option(names = "--sample", paramLabel = "N", description = "compare the content of N attachments only, and the sizes of all")
+  Integer sample;
+
+  @Option(names = "--json", description = "print everything as JSON instead of the table")
+  boolean json;
+
+  @Mixin Console console = new Console();
+
+  @ArgGroup(validate = false, heading = "%nTheHive (THEHIVE_NODES, THEHIVE_SERVICE):%n")
+  ServiceOptions service = new ServiceOptions();
+
+  @ArgGroup(validate = false, heading = "%nCassandra (CASSANDRA_CONNECTION):%n")
+  CassandraOptions cassandra = new CassandraOptions();
+
+  @ArgGroup(validate = false, heading = "%nElasticsearch:%n")
+  ElasticsearchOptions elasticsearch = new ElasticsearchOptions();
+
+  @ArgGroup(validate = false, heading = "%nAttachments in a folder:%n")
+  FileOptions files = new FileOptions();
+
+  @ArgGroup(validate = false, heading = "%nAttachments in an S3 bucket:%n")
+  S3Options s3 = new S3Options();
+
+  @Spec CommandSpec command;
+
+  private final Findings findings = new Findings();
+  private final Sampler sampler = new Sampler();
+  private final AtomicLong done = new AtomicLong();
+  private final Map<Part, Members> attachments = new ConcurrentHashMap<>();
+  private Optional<String> password;
+
+  public static void main(String[] args) {
+    System.exit(commandLine(new Verify()).execute(args));
+  }
+
+  static CommandLine commandLine(Verify script) {
+    return new CommandLine(script)
+        .setCaseInsensitiveEnumValuesAllowed(true)
+        .setExecutionExceptionHandler((thrown, line, parsed) -> script.console.error("", Failure.of(thrown)));
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    Settings.refuseBlank(command);
+    quietLibraries();
+    password = Settings.secret("BACKUP_PASSWORD");
+    var backups = chooseBackups();
+    var checks = what == null ? checks(backups) : proofs(backups);
+    run(checks, backups);
+    if (chosen(Part.TOGETHER)) {
+      new Together(maxGap, sampler).run(backups, attachments, findings, what == null && backups.containsKey(Part.CASSANDRA));
+    }
+    System.out.print(json ? findings.json() : findings.table());
+    return findings.bad() ? VERIFICATION : DONE;
+  }
+
+  private boolean chosen(Part part) {
+    return only.contains(part) && !skip.contains(part);
+  }
+
+  /** The backups there are, of the same restore point as a restore would take. */
+  private Map<Part, Backup> chooseBackups() {
+    var all = new EnumMap<Part, Backup>(Part.class);
+    choose(all, Part.CASSANDRA, cassandra.archives, Set.of("cassandra"), Set.of("tar", "zip"));
+    choose(all, Part.ELASTICSEARCH, elasticsearch.archives, Set.of("elasticsearch"), Set.of("info"));
+    choose(all, Part.FILES, files.archives, Set.of("files"), ATTACHMENT_TYPES);
+    choose(all, Part.S3, s3.archives, new TreeSet<>(Set.of("minio", "seaweedfs")), ATTACHMENT_TYPES);
+    return all;
+  }
+
+  private void choose(Map<Part, Backup> all, Part part, Path folder, Set<String> components, Set<String> types) {
+    if (!chosen(part) && !chosen(Part.TOGETHER)) {
+      return;
+    }
+    try {
+      var backup = BackupSet.choose(folder, components, types, wanted, maxGap);
+      all.put(part, backup);
+      console.step("Backup of %s: %s, taken %s", part, backup.file(), backup.age());
+    } catch (Failure e) {
+      if (e.code == USAGE) {
+        throw e;
+      }
+      findings.missing(part, e.getMessage());
+    }
+  }
+
+  /** What is to be checked, in the table's order; settings and passwords are read here, before anything begins. */
+  private Map<Part, Check> checks(Map<Part, Backup> backups) {
+    var checks = new EnumMap<Part, Check>(Part.class);
+    if (chosen(Part.SERVICES) || chosen(Part.LOGS)) {
+      var services = new Services(Host.all(), Host.service(), service.url, service.harmless());
+      checks.put(Part.SERVICES, services::services);
+      checks.put(Part.LOGS, services::logs);
+    }
+    if (System.getenv("CASSANDRA_CONNECTION") == null) {
+      findings.missing(Part.CASSANDRA, "CASSANDRA_CONNECTION is not set");
+    } else if (chosen(Part.CASSANDRA) && backups.containsKey(Part.CASSANDRA)) {
+      checks.put(Part.CASSANDRA, new Cassandra(this, Connection.fromEnvironment(), backups.get(Part.CASSANDRA))::run);
+    }
+    var elasticsearchNamed = backups.containsKey(Part.ELASTICSEARCH) || System.getenv("ELASTICSEARCH_API_URL") != null;
+    if (chosen(Part.ELASTICSEARCH) && elasticsearchNamed) {
+      var backup = Optional.ofNullable(backups.get(Part.ELASTICSEARCH));
+      checks.put(Part.ELASTICSEARCH, new Elasticsearch(elasticsearch, Credentials.fromEnvironment(), backup, cassandra.archives, exact)::run);
+    }
+    if (chosen(Part.FILES) && backups.containsKey(Part.FILES)) {
+      checks.put(Part.FILES, found -> new FileStore(this, members(Part.FILES, backups), backups.get(Part.FILES)).run(found));
+    }
+    if (chosen(Part.S3) && backups.containsKey(Part.S3)) {
+      if (s3.named()) {
+        var login = Login.of(s3.endpoint, s3.alias);
+        checks.put(Part.S3, found -> new S3Store(this, login, members(Part.S3, backups), backups.get(Part.S3)).run(found));
+      } else {
+        findings.missing(Part.S3, "MINIO_ENDPOINT is not set, and there is no alias " + s3.alias);
+      }
+    }
+    return checks;
+  }
+
+  /** The same for the archives alone: no server is asked. */
+  private Map<Part, Check> proofs(Map<Part, Backup> backups) {
+    var proofs = new EnumMap<Part, Check>(Part.class);
+    backups.forEach((part, backup) -> proofs.put(part, switch (part) {
+      case CASSANDRA -> found -> Cassandra.prove(cassandra, backup, password, found, done);
+      case ELASTICSEARCH -> found -> found.ok("marker", "%s, taken %s; its snapshot is proven by Elasticsearch, when restored",
+          backup.file(), backup.age());
+      default -> found -> members(part, backups).prove(found, done);
+    }));
+    return proofs;
+  }
+
+  private Members members(Part part, Map<Part, Backup> backups) {
+    var members = new Members(backups.get(part), password);
+    attachments.put(part, members);
+    return members;
+  }
+
+  /** Every check to its end, side by side: what one finds, or that it fails, hides nothing of another. */
+  private void run(Map<Part, Check> checks, Map<Part, Backup> backups) throws IOException {
+    checks.keySet().removeIf(part -> !chosen(part));
+    var total = 0L;
+    for (var part : checks.keySet()) {
+      total += backups.containsKey(part) ? Files.size(backups.get(part).file()) : 0;
+    }
+    var open = new ConcurrentSkipListSet<>(checks.keySet());
+    var threads = checks.entrySet().stream().map(entry -> new Thread(() -> {
+      var found = findings.of(entry.getKey());
+      try {
+        entry.getValue().run(found);
+      } catch (Throwable thrown) {
+        var failure = Failure.of(thrown);
+        found.bad(failure.code == BAD_BACKUP ? "backup" : "reach", List.of(), "%s%s", failure.getMessage(), failure.hint == null ? "" : " (" + failure.hint + ")");
+        if (console.verbose) {
+          thrown.printStackTrace();
+        }
+      }
+      open.remove(entry.getKey());
+    })).toList();
+    console.step("%s %s", what == null ? "Checking" : "Proving the backups of", join(checks.keySet()));
+    try (var progress = console.progress("Checking", total, done::get, () -> join(open))) {
+      threads.forEach(Thread::start);
+      for (var thread : threads) {
+        thread.join();
+      }
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+    for (var part : Part.values()) {
+      if (part != Part.TOGETHER && chosen(part) && (what == null || part.backedUp())) {
+        findings.skippedUnlessFound(part);
+      }
+    }
+  }
+
+  private static String join(Collection<Part> parts) {
+    return parts.stream().map(Part::toString).collect(Collectors.joining(", "));
+  }
+
+  /** Cassandra's classes log through logback, which without a configuration prints everything to stdout. */
+  private void quietLibraries() {
+    var root = (Logger) LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
+    root.setLevel(console.verbose ? Level.WARN : Level.OFF);
+    root.iteratorForAppenders().forEachRemaining(appender -> {
+      appender.stop();
+      ((ConsoleAppender<?>) appender).setTarget("System.err");
+      appender.start();
+    });
+  }
+
+  // ------------------------------------------------------------------------------------------------------- the findings
+
+  enum Part {
+    SERVICES, LOGS, CASSANDRA, ELASTICSEARCH, FILES, S3, TOGETHER;
+
+    boolean backedUp() {
+      return this != SERVICES && this != LOGS;
+    }
+
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  interface Check {
+    void run(Found found) throws Exception;
+  }
+
+  /** A line of the table; {@code result} is ok, bad or skipped. */
+  record Finding(Part part, String result, String check, String text, List<String> details) {
+    String mark() {
+      return switch (result) {
+        case "ok" -> "✓";
+        case "bad" -> "✗";
+        default -> "-";
+      };
+    }
+  }
+
+  /** Where one part puts what it finds. */
+  record Found(Part part, List<Finding> list) {
+    void ok(String check, String text, Object... values) {
+      list.add(new Finding(part, "ok", check, text.formatted(values), List.of()));
+    }
+
+    void skipped(String check, String text, Object... values) {
+      list.add(new Finding(part, "skipped", check, text.formatted(values), List.of()));
+    }
+
+    void bad(String check, Collection<String> details, String text, Object... values) {
+      list.add(new Finding(part, "bad", check, text.formatted(values), details.stream().limit(KEPT).toList()));
+    }
+
+    /** A ✗ with the names, or a ✓ when there are none. */
+    void none(String check, Collection<String> names, String good, String bad) {
+      none(check, names.size(), names, good, bad);
+    }
+
+    void none(String check, Names names, String good, String bad) {
+      none(check, names.count(), names.list(), good, bad);
+    }
+
+    private void none(String check, long count, Collection<String> names, String good, String bad) {
+      if (count == 0) {
+        ok(check, "%s", good);
+      } else {
+        bad(check, names, "%,d %s", count, bad);
+      }
+    }
+  }
+
+  static final class Findings {
+    private final Map<Part, Found> byPart = new EnumMap<>(Part.class);
+    private final Map<Part, String> missing = new EnumMap<>(Part.class);
+
+    Findings() {
+      for (var part : Part.values()) {
+        byPart.put(part, new Found(part, Collections.synchronizedList(new ArrayList<>())));
+      }
+    }
+
+    Found of(Part part) {
+      return byPart.get(part);
+    }
+
+    void missing(Part part, String why) {
+      missing.putIfAbsent(part, why);
+    }
+
+    void skippedUnlessFound(Part part) {
+      if (of(part).list().isEmpty()) {
+        of(part).skipped("", "%s", missing.getOrDefault(part, "nothing to check"));
+      }
+    }
+
+    private Stream<Finding> all() {
+      return byPart.values().stream().flatMap(found -> found.list().stream());
+    }
+
+    boolean bad() {
+      return all().anyMatch(finding -> finding.result().equals("bad"));
+    }
+
+    String json() throws IOException {
+      var checks = all().map(finding -> Map.of("part", finding.part().toString(), "result", finding.result(), "check", finding.check(),
+          "text", finding.text(), "details", finding.details())).toList();
+      return Report.JSON.writeValueAsString(Map.of("script", SCRIPT, "exit", bad() ? VERIFICATION : DONE, "checks", checks)) + "\n";
+    }
+
+    String table() {
+      var width = all().mapToInt(finding -> finding.check().length()).max().orElse(0);
+      var form = "%s %-13s %-" + Math.max(1, width) + "s  %s%n";
+      var lines = new StringBuilder();
+      all().forEach(finding -> {
+        lines.append(form.formatted(finding.mark(), finding.part(), finding.check(), finding.text()));
+        finding.details().stream().limit(NAMED).forEach(detail -> lines.append("      ").append(detail).append('\n'));
+        if (finding.details().size() > NAMED) {
+          lines.append("      and %d more: --json shows them%n".formatted(finding.details().size() - NAMED));
+        }
+      });
+      return lines.toString();
+    }
+  }
+
+  /** Names of what differs, the first of them; all are counted. */
+  static final class Names {
+    private final Set<String> names = new TreeSet<>();
+    private long count;
+
+    synchronized void add(String name) {
+      count++;
+      if (names.size() < KEPT) {
+        names.add(name);
+      }
+    }
+
+    void add(Names others) {
+      others.list().forEach(this::add);
+      add(others.count() - others.list().size());
+    }
+
+    /** Some more, whose names are not known. */
+    synchronized void add(long unnamed) {
+      count += unnamed;
+    }
+
+    synchronized long count() {
+      return count;
+    }
+
+    synchronized List<String> list() {
+      return List.copyOf(names);
+    }
+  }
+
+  /** What the restore scripts left beside the archives. */
+  static final class Report {
+    static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
+
+    private Report() {}
+
+    /** The newest report of a script that succeeded and fits. */
+    static Optional<JsonNode> newest(Path folder, String script, Predicate<JsonNode> fits) {
+      try (var list = Files.list(folder)) {
+        return list.filter(file -> file.getFileName().toString().matches(script + "_\\d{8}_\\d\\dh\\d\\dm\\d\\ds\\.json"))
+            .sorted(Comparator.reverseOrder()).map(Report::read).filter(fits).findFirst();
+      } catch (IOException e) {
+        return Optional.empty();
+      }
+    }
+
+    private static JsonNode read(Path file) {
+      try {
+        return JSON.readTree(file.toFile());
+      } catch (IOException e) {
+        return MissingNode.getInstance();
+      }
+    }
+  }
+
+  // ---------------------------------------------------------------------------------------------------- services, logs
+
+  static final class ServiceOptions {
+    @Option(names = "--url", paramLabel = "URL", defaultValue = "${env:THEHIVE_URL:-http://<node>:9000}",
+        description = "where each node's application answers (THEHIVE_URL, ${DEFAULT-VALUE})")
+    String url;
+
+    @Option(names = "--ignore-log", paramLabel = "REGEX", description = "log lines that are known and harmless; may be repeated")
+    List<Pattern> ignored = List.of();
+
+    Predicate<String> harmless() {
+      return line -> ignored.stream().anyMatch(pattern -> pattern.matcher(line).find());
+    }
+  }
+
+  record Services(List<Host> hosts, String service, String url, Predicate<String> harmless) {
+    private static final Pattern ERROR = Pattern.compile("\\[error]|\\bERROR\\b");
+    private static final int LINES = 200_000;
+
+    void services(Found found) {
+      each(found, (host, unit) -> {
+        var text = "%s: %s %s, since %s, %d restarts".formatted(host.name(), service, unit, unit.since().isEmpty() ? "never" : unit.since(),
+            unit.restarts());
+        if (unit.active().equals("active")) {
+          found.ok("unit", "%s", text);
+        } else {
+          found.bad("unit", List.of(), "%s", text);
+        }
+        answers(host, found);
+      });
+    }
+
+    private void answers(Host host, Found found) {
+      var uri = url.replace("<node>", host.isLocal() ? "localhost" : host.name()).replaceAll("/+$", "") + "/api/v1/status/public";
+      try {
+        var limit = Duration.ofSeconds(10);
+        var client = HttpClient.newBuilder().connectTimeout(limit).followRedirects(HttpClient.Redirect.NORMAL).build();
+        var answer = client.send(HttpRequest.newBuilder(URI.create(uri)).timeout(limit).build(), HttpResponse.BodyHandlers.discarding());
+        if (answer.statusCode() == 200) {
+          found.ok("application", "%s answers", uri);
+        } else {
+          found.bad("application", List.of(), "%s answers %d", uri, answer.statusCode());
+        }
+      } catch (IOException e) {
+        found.bad("application", List.of(), "%s does not answer: %s", uri, Objects.requireNonNullElse(e.getMessage(), "connection refused"));
+      } catch (InterruptedException e) {
+        throw new IllegalStateException(e);
+      } catch (IllegalArgumentException e) {
+        throw new Failure(USAGE, "%s is no URL".formatted(uri), "such as http://<node>:9000");
+      }
+    }
+
+    void logs(Found found) {
+      each(found, (host, unit) -> {
+        if (!unit.active().equals("active") || unit.invocation().isEmpty()) {
+          found.skipped("errors", "%s: %s is not active", host.name(), service);
+          return;
+        }
+        var journal = host.run((unit.root() ? "" : "sudo -n ") + "journalctl _SYSTEMD_INVOCATION_ID=%s -o cat --no-pager -n %d"
+            .formatted(unit.invocation(), LINES), Duration.ofMinutes(2));
+        if (journal.code() != 0) {
+          found.bad("errors", List.of(), "%s: cannot read the journal: %s", host.name(), Host.last(journal.err()));
+          return;
+        }
+        var lines = journal.out().lines().filter(line -> !line.startsWith("-- ")).toList();
+        var errors = lines.stream().filter(line -> ERROR.matcher(line).find() && !harmless.test(line)).toList();
+        if (lines.isEmpty()) {
+          found.skipped("errors", "%s: the journal has no line of %s since its start", host.name(), service);
+        } else {
+          found.none("errors", errors, "%s: none in %d lines since the start".formatted(host.name(), lines.size()),
+              "on %s in %d lines since the start".formatted(host.name(), lines.size()));
+        }
+      });
+    }
+
+    private void each(Found found, BiConsumer<Host, Host.Unit> work) {
+      var named = Settings.variable("THEHIVE_NODES").isPresent();
+      Host.each(hosts, host -> {
+        try {
+          var unit = host.unit(service);
+          if (!named && unit.load().equals("not-found")) {
+            found.skipped("unit", "THEHIVE_NODES is not set, and this host has no unit %s", service);
+          } else {
+            work.accept(host, unit);
+          }
+        } catch (Failure e) {
+          if (named || e.code == USAGE) {
+            found.bad("unit", e.hint == null ? List.of() : List.of(e.hint), "%s", e.getMessage());
+          } else {
+            found.skipped("unit", "THEHIVE_NODES is not set, and this host has no systemd");
+          }
+        }
+        return null;
+      });
+    }
+  }
+
+  // ---------------------------------------------------------------------------------------------------------- Cassandra
+
+  static final class CassandraOptions {
+    @Option(names = "--keyspace", paramLabel = "NAME", defaultValue = "${env:CASSANDRA_KEYSPACE:-thehive}",
+        description = "restored keyspace (CASSANDRA_KEYSPACE, ${DEFAULT-VALUE})")
+    String keyspace;
+
+    @Option(names = "--cassandra-archives", paramLabel = "DIR",
+        defaultValue = "${env:CASSANDRA_GENERAL_ARCHIVE_PATH:-/mnt/backup/cassandra}",
+        description = "where its archives are (CASSANDRA_GENERAL_ARCHIVE_PATH, ${DEFAULT-VALUE})")
+    Path archives;
+
+    @Option(names = "--work-path", paramLabel = "DIR", defaultValue = "${env:RESTORE_WORK_PATH}",
+        description = "where the archive is unpacked (RESTORE_WORK_PATH, beside the archives)")
+    Path work;
+
+    @Option(names = "--cassandra-ca", paramLabel = "PEM", defaultValue = "${env:CASSANDRA_SSL_CA}",
+        description = "connect with TLS, trusting this CA (CASSANDRA_SSL_CA)")
+    Path ca;
+
+    @Option(names = "--cassandra-cert", paramLabel = "PEM", defaultValue = "${env:CASSANDRA_SSL_CERT}",
+        description = "client certificate (CASSANDRA_SSL_CERT)")
+    Path certificate;
+
+    @Option(names = "--cassandra-key", paramLabel = "PEM", defaultValue = "${env:CASSANDRA_SSL_KEY}",
+        description = "its private key (CASSANDRA_SSL_KEY)")
+    Path key;
+
+    Optional<SSLContext> tls() {
+      return Optional.ofNullable(ca).map(trusted -> Tls.context(trusted, certificate, key));
+    }
+
+    Path work() {
+      return (work == null ? archives : work).resolve("." + SCRIPT + ".unpacked");
+    }
+  }
+
+  /** Whether every row of the backup, and no other, is on each node. */
+  static final class Cassandra {
+    private static final int BATCH = 8;
+    private static final int ATTEMPTS = 3;
+    private final CassandraOptions options;
+    private final Verify script;
+    private final Connection connection;
+    private final Backup backup;
+    private CqlSession session;
+
+    Cassandra(Verify script, Connection connection, Backup backup) {
+      this.script = script;
+      this.options = script.cassandra;
+      this.connection = connection;
+      this.backup = backup;
+    }
+
+    /** Loads just as much of Cassandra as reading SSTables needs; must come before any other use of its classes. */
+    static synchronized void initialise(Path work) {
+      if (DatabaseDescriptor.isToolInitialized()) {
+        return;
+      }
+      var config = new org.apache.cassandra.config.Config();
+      // Only names: a tool neither makes nor reads these folders.
+      System.setProperty("cassandra.storagedir", work.toString());
+      config.partitioner = Murmur3Partitioner.class.getName();
+      config.endpoint_snitch = "SimpleSnitch";
+      config.commitlog_sync = org.apache.cassandra.config.Config.CommitLogSync.periodic;
+      config.commitlog_sync_period = new DurationSpec.IntMillisecondsBound("10s");
+      org.apache.cassandra.config.Config.setOverrideLoadConfig(() -> config);
+      DatabaseDescriptor.toolInitialization();
+    }
+
+    /** The archive alone: every byte of it is read. */
+    static void prove(CassandraOptions options, Backup backup, Optional<String> password, Found found, AtomicLong done)
+        throws IOException {
+      initialise(options.work());
+      try (var archive = new Archive(backup.file(), password)) {
+        var contents = CassandraBackup.prove(archive, options.keyspace);
+        found.ok("archive", "%s, taken %s: %d tables, %s in %d SSTables, complete and matching their digests", backup.file(),
+            backup.age(), contents.tables().size(), Console.size(contents.bytes()), contents.sstables());
+        done.addAndGet(Files.size(backup.file()));
+      }
+    }
+
+    void run(Found found) throws Exception {
+      initialise(options.work());
+      try (var archive = new Archive(backup.file(), script.password)) {
+        var proof = CompletableFuture.supplyAsync(() -> CassandraBackup.prove(archive, options.keyspace));
+        session = connection.open(SCRIPT + " " + UUID.randomUUID(), options.keyspace, options.tls());
+        var nodes = checkNodes(found);
+        var contents = proof.join();
+        var keyspace = session.getMetadata().getKeyspace(CqlIdentifier.fromInternal(options.keyspace));
+        if (keyspace.isEmpty()) {
+          found.bad("keyspace", List.of(), "there is no keyspace %s", options.keyspace);
+          return;
+        }
+        checkReplication(keyspace.get(), found);
+        var tables = checkTables(contents, keyspace.get(), found);
+        compareRows(tables, contents, nodes, archive, found);
+      } finally {
+        if (session != null) {
+          session.close();
+        }
+      }
+    }
+
+    /** All must answer, agree on one schema and be neither joining nor leaving; those that answer are returned. */
+    private List<Node> checkNodes(Found found) {
+      var all = session.getMetadata().getNodes().values();
+      var up = new ArrayList<Node>();
+      var versions = new TreeMap<String, List<String>>();
+      var problems = new TreeMap<String, String>();
+      for (var node : all) {
+        try {
+          var version = on(node, "SELECT schema_version FROM system.local").one().getUuid("schema_version");
+          versions.computeIfAbsent("" + version, key -> new ArrayList<>()).add(host(node));
+          up.add(node);
+        } catch (DriverException e) {
+          problems.put(host(node), "is down, or not reachable from here");
+        }
+      }
+      if (up.isEmpty()) {
+        throw new Failure(UNREACHABLE, "no Cassandra node answers", "nodetool status");
+      }
+      for (var row : on(up.get(0), "SELECT address, status_with_port FROM system_views.gossip_info")) {
+        var status = String.valueOf(row.getString("status_with_port")).split(",")[0];
+        if (!Set.of("NORMAL", "LEFT", "removed", "null").contains(status)) {
+          problems.putIfAbsent(row.getInetAddress("address").getHostAddress(), "is " + status);
+        }
+      }
+      found.none("nodes", problems.entrySet().stream().map(e -> e.getKey() + " " + e.getValue()).toList(),
+          all.size() + " up and normal", "of %d not up and normal".formatted(all.size()));
+      if (versions.size() == 1) {
+        found.ok("schema", "one version on %d nodes", up.size());
+      } else {
+        found.bad("schema", versions.values().stream().map(Object::toString).toList(), "%d versions", versions.size());
+      }
+      return up;
+    }
+
+    private ResultSet on(Node node, String query, Object... values) {
+      return session.execute(SimpleStatement.newInstance(query, values).setNode(node));
+    }
+
+    private void checkReplication(KeyspaceMetadata keyspace, Found found) {
+      var replication = new TreeMap<>(keyspace.getReplication());
+      replication.computeIfPresent("class", (key, name) -> name.substring(name.lastIndexOf('.') + 1));
+      var nodes = session.getMetadata().getNodes().values().stream().collect(
+          Collectors.groupingBy(Node::getDatacenter, TreeMap::new, Collectors.counting()));
+      try {
+        Replication.require(replication, nodes);
+        found.ok("replication", "%s on nodes %s", Replication.text(replication), nodes);
+      } catch (Failure e) {
+        found.bad("replication", List.of(), "%s does not fit the nodes %s", Replication.text(replication), nodes);
+      }
+    }
+
+    /** The backup's tables that are there. */
+    private List<Table> checkTables(CassandraBackup contents, KeyspaceMetadata keyspace, Found found) {
+      var live = keyspace.getTables().keySet().stream().map(CqlIdentifier::asInternal).collect(Collectors.toCollection(TreeSet::new));
+      var missing = contents.tables().stream().map(CassandraBackup.Table::name).filter(name -> !live.contains(name)).toList();
+      var tables = contents.tables().stream().filter(table -> live.contains(table.name())).toList();
+      tables.forEach(table -> live.remove(table.name()));
+      var later = live.isEmpty() ? "" : "; not in the backup: " + String.join(", ", live);
+      if (script.exact && !live.isEmpty()) {
+        found.bad("tables", live, "%d are not in the backup", live.size());
+      }
+      found.none("tables", missing, "%d of the backup are there%s".formatted(tables.size(), later), "of the backup are missing");
+      return tables.stream().map(table -> new Table(table, Definition.table(
+          contents.definition().tables().get(table.name()), options.keyspace, new UUID(0, table.name().hashCode())))).toList();
+    }
+
+    private static String host(Node node) {
+      return node.getBroadcastAddress().map(InetSocketAddress::getAddress).map(InetAddress::getHostAddress)
+          .orElse(node.getEndPoint().toString());
+    }
+
+    // ---- rows
+
+    private void compareRows(List<Table> tables, CassandraBackup contents, List<Node> nodes, Archive archive, Found found)
+        throws Exception {
+      var comparable = new ArrayList<Table>();
+      for (var table : tables) {
+        if (table.metadata.regularAndStaticColumns().isEmpty() || table.metadata.isCounter()
+            || !table.metadata.staticColumns().isEmpty() || table.metadata.regularColumns().hasComplex()) {
+          found.skipped(table.name, "its rows are not compared: it has static, counter or collection columns, or none");
+        } else {
+          comparable.add(table);
+        }
+      }
+      requireSpace(contents.bytes());
+      try (var unpacked = new Unpacked(options.work(), options.keyspace, archive)) {
+        for (var table : comparable) {
+          table.open(unpacked.unpack(table.files));
+        }
+        var newest = comparable.stream().flatMap(table -> table.sstables.stream()).mapToLong(SSTableReader::getMaxTimestamp).max().orElse(0);
+        for (var node : nodes) {
+          compareNode(node, comparable, newest, nodes.size());
+        }
+        comparable.forEach(table -> report(table, nodes, found));
+      } finally {
+        comparable.forEach(Table::close);
+      }
+    }
+
+    private void requireSpace(long bytes) throws IOException {
+      var folder = options.work().getParent();
+      var free = Files.getFileStore(folder).getUsableSpace();
+      if (free < bytes + bytes / 10) {
+        throw new Failure(UNSAFE, "%s has %s free, unpacking needs %s".formatted(folder, Console.size(free), Console.size(bytes)),
+            "name another folder with --work-path");
+      }
+    }
+
+    private record Job(Table table, Range<Token> range, long bytes) {}
+
+    /**
+     * A node asked for one copy may fetch another node's: Cassandra prefers its own, but not while it measures others as
+     * faster, and with SimpleSnitch not at all. Its count of reads from its own copy tells; so the nodes are read one
+     * after another, some pieces at a time, and pieces that were answered from elsewhere are read again.
+     */
+    private void compareNode(Node node, List<Table> tables, long newest, int nodes) throws Exception {
+      var jobs = new ArrayList<Job>();
+      for (var table : tables) {
+        table.results.put(node, new Result());
+        var ranges = ranges(node, Math.max(1, table.rows() / 20_000));
+        ranges.forEach(range -> jobs.add(new Job(table, range, table.files.bytes() / ranges.size() / nodes)));
+      }
+      var attempts = ATTEMPTS;
+      for (var from = 0; from < jobs.size(); from += BATCH) {
+        var batch = jobs.subList(from, Math.min(jobs.size(), from + BATCH));
+        for (var attempt = 1; ; attempt++) {
+          var results = new HashMap<Table, Result>();
+          batch.forEach(job -> results.computeIfAbsent(job.table, table -> new Result(scans(node, table))));
+          parallel(batch, job -> new Comparison(job.table, node, results.get(job.table), job.range, newest).run());
+          results.forEach((table, result) -> result.own = result.scans >= 0 && scans(node, table) - result.scans >= result.pages.get());
+          var own = results.values().stream().allMatch(result -> result.own);
+          if (own || attempt >= attempts) {
+            attempts = own ? ATTEMPTS : 1;
+            results.forEach((table, result) -> table.results.get(node).add(result));
+            break;
+          }
+          favourOwnCopy(node, tables, nodes);
+        }
+        batch.forEach(job -> script.done.addAndGet(job.bytes));
+      }
+    }
+
+    /**
+     * Lets a node measure all copies as equally fast: it then prefers its own. It reads from all what is nowhere, so
+     * there is nothing that could be repaired.
+     */
+    private void favourOwnCopy(Node node, List<Table> tables, int nodes) throws InterruptedException {
+      var simple = tables.stream().map(table -> table.metadata).filter(table -> table.partitionKeyColumns().size() == 1
+          && table.partitionKeyColumns().get(0).type == BytesType.instance).findFirst();
+      if (simple.isEmpty()) {
+        return;
+      }
+      var copies = nodes < session.getMetadata().getNodes().size() ? ConsistencyLevel.QUORUM : ConsistencyLevel.ALL;
+      var reads = Stream.generate(() -> "SELECT * FROM %s WHERE %s = 0x%s".formatted(simple.get(),
+              simple.get().partitionKeyColumns().get(0).name.toCQLString(), (UUID.randomUUID() + "" + UUID.randomUUID()).replace("-", "")))
+          .map(query -> session.executeAsync(SimpleStatement.newInstance(query).setNode(node).setConsistencyLevel(copies))
+              .toCompletableFuture().exceptionally(thrown -> null)).limit(300).toList();
+      reads.forEach(CompletableFuture::join);
+      Thread.sleep(250); // it looks at its measurements ten times a second
+    }
+
+    /** How often a node has read ranges of its own copy of a table; -1 where it does not tell. */
+    private long scans(Node node, Table table) {
+      try {
+        var row = on(node, "SELECT count FROM system_views.local_scan_latency WHERE keyspace_name = ? AND table_name = ?",
+            options.keyspace, table.name).one();
+        return row == null ? 0 : row.getLong("count");
+      } catch (DriverException e) {
+        return -1;
+      }
+    }
+
+    /** What a node has of the ring, joined where it touches, and cut into pieces to be read side by side. */
+    private List<Range<Token>> ranges(Node node, long pieces) {
+      var map = session.getMetadata().getTokenMap().orElseThrow();
+      var factory = Murmur3Partitioner.instance.getTokenFactory();
+      var owned = map.getTokenRanges(CqlIdentifier.fromInternal(options.keyspace), node).stream()
+          .map(range -> new Range<>(factory.fromString(map.format(range.getStart())), factory.fromString(map.format(range.getEnd())))).toList();
+      var ranges = new ArrayList<Range<Token>>();
+      var joined = Range.normalize(owned);
+      for (var range : joined) {
+        var share = Math.max(1, pieces / joined.size());
+        var left = token(range.left, Long.MIN_VALUE);
+        var right = token(range.right, Long.MAX_VALUE);
+        var width = BigInteger.valueOf(right).subtract(BigInteger.valueOf(left));
+        Token from = range.left;
+        for (var i = 1; i <= share; i++) {
+          var at = width.multiply(BigInteger.valueOf(i)).divide(BigInteger.valueOf(share)).add(BigInteger.valueOf(left)).longValue();
+          Token to = i == share ? range.right : new Murmur3Partitioner.LongToken(at);
+          ranges.add(new Range<>(from, to));
+          from = to;
+        }
+      }
+      return ranges;
+    }
+
+    private static long token(Token token, long minimum) {
+      return token.isMinimum() ? minimum : (long) token.getTokenValue();
+    }
+
+    /** A table of the backup, opened where it was unpacked. */
+    private static final class Table {
+      final CassandraBackup.Table files;
+      final String name;
+      final TableMetadata metadata;
+      final List<ColumnMetadata> columns;
+      final List<SSTableReader> sstables = new ArrayList<>();
+      final Map<Node, Result> results = new ConcurrentHashMap<>();
+
+      Table(CassandraBackup.Table files, TableMetadata metadata) {
+        this.files = files;
+        this.name = files.name();
+        this.metadata = metadata;
+        this.columns = StreamSupport.stream(metadata.regularColumns().spliterator(), false).toList();
+      }
+
+      void open(Path folder) {
+        for (var sstable : files.sstables()) {
+          var data = new org.apache.cassandra.io.util.File(folder.resolve(sstable + "-Data.db"));
+          sstables.add(SSTableReader.openNoValidation(Descriptor.fromFilename(data), TableMetadataRef.forOfflineTools(metadata)));
+        }
+      }
+
+      long rows() {
+        return sstables.stream().mapToLong(SSTableReader::getTotalRows).sum();
+      }
+
+      /** A page of about a megabyte. */
+      int page() {
+        var size = sstables.stream().mapToLong(SSTableReader::uncompressedLength).sum() / Math.max(1, rows());
+        return (int) Math.max(50, Math.min(2000, (1 << 20) / Math.max(1, size)));
+      }
+
+      void close() {
+        sstables.forEach(sstable -> sstable.selfRef().close());
+      }
+
+      String query(Range<Token> range, boolean count) {
+        var keys = names(metadata.partitionKeyColumns());
+        var all = count ? Stream.of("count(*)") : Stream.of(keys, names(metadata.clusteringColumns()), names(columns),
+            columns.stream().map(column -> "writetime(%s)".formatted(column.name.toCQLString())).toList(),
+            columns.stream().map(column -> "ttl(%s)".formatted(column.name.toCQLString())).toList()).flatMap(List::stream);
+        var token = "token(%s)".formatted(String.join(", ", keys));
+        var bounds = Stream.of(range.left.isMinimum() ? "" : token + " > " + range.left.getTokenValue(),
+            range.right.isMinimum() ? "" : token + " <= " + range.right.getTokenValue()).filter(bound -> !bound.isEmpty()).toList();
+        return "SELECT %s FROM %s%s".formatted(all.collect(Collectors.joining(", ")), metadata.toString(),
+            bounds.isEmpty() ? "" : " WHERE " + String.join(" AND ", bounds));
+      }
+
+      private static List<String> names(Collection<ColumnMetadata> columns) {
+        return columns.stream().map(column -> column.name.toCQLString()).toList();
+      }
+
+      String named(DecoratedKey key, Clustering<?> clustering) {
+        var text = new StringBuilder(metadata.partitionKeyColumns().size() == 1
+            ? value(metadata.partitionKeyColumns().get(0), key.getKey()) : "key 0x" + ByteBufferUtil.bytesToHex(key.getKey()));
+        for (var i = 0; i < clustering.size(); i++) {
+          text.append(", ").append(value(metadata.clusteringColumns().get(i), clustering.bufferAt(i)));
+        }
+        return text.toString();
+      }
+
+      private static String value(ColumnMetadata column, ByteBuffer value) {
+        var text = column.type == BytesType.instance ? "0x" + ByteBufferUtil.bytesToHex(value) : column.type.getString(value);
+        return column.name + " " + (text.length() > 100 ? text.substring(0, 100) + "…" : text);
+      }
+    }
+
+    /** What came of one table on one node. */
+    private static final class Result {
+      final AtomicLong rows = new AtomicLong();
+      final AtomicLong newer = new AtomicLong();
+      final AtomicLong pages = new AtomicLong();
+      final Names missing = new Names();
+      final Names extra = new Names();
+      final Names changed = new Names();
+      final long scans;
+      boolean own = true;
+
+      Result() {
+        this(0);
+      }
+
+      /** @param scans how often the node had read its own copy before */
+      Result(long scans) {
+        this.scans = scans;
+      }
+
+      void add(Result other) {
+        rows.addAndGet(other.rows.get());
+        newer.addAndGet(other.newer.get());
+        missing.add(other.missing);
+        extra.add(other.extra);
+        changed.add(other.changed);
+        own &= other.own;
+      }
+
+      boolean same() {
+        return missing.count() + extra.count() + changed.count() == 0;
+      }
+
+      @Override
+      public String toString() {
+        var parts = new ArrayList<String>();
+        Map.of("missing", missing.count(), "extra", extra.count(), "changed", changed.count())
+            .entrySet().stream().sorted(Map.Entry.<String, Long>comparingByKey().reversed()).filter(e -> e.getValue() > 0).forEach(e -> parts.add(e.getValue() + " " + e.getKey()));
+        return String.join(", ", parts);
+      }
+    }
+
+    /** The backup's rows and one node's beside each other, both in the order of their tokens. */
+    private final class Comparison {
+      private final Table table;
+      private final Result result;
+      private final Range<Token> range;
+      private final SimpleStatement query;
+      private final long newest;
+      private final int keys;
+      private final int now = (int) (System.currentTimeMillis() / 1000);
+      private DecoratedKey partition;
+      private final List<String> missing = new ArrayList<>();
+      private long missingRows;
+      private boolean writtenSince;
+
+      /** @param newest the backup's newest write, in microseconds: what was written later was written since */
+      Comparison(Table table, Node node, Result result, Range<Token> range, long newest) {
+        this.table = table;
+        this.result = result;
+        this.range = range;
+        this.newest = newest;
+        this.keys = table.metadata.partitionKeyColumns().size() + table.metadata.clusteringColumns().size();
+        // ALL would make Cassandra repair what it finds to differ; nothing is to be written.
+        this.query = SimpleStatement.newInstance(table.query(range, script.quick)).setNode(node).setPageSize(table.page())
+            .setConsistencyLevel(ConsistencyLevel.LOCAL_ONE);
+      }
+
+      void run() {
+        if (script.quick) {
+          count();
+          return;
+        }
+        try (var stored = new Stored(table, range, now)) {
+          var answer = session.execute(query);
+          var rows = answer.iterator();
+          var live = next(rows, null);
+          var hasStored = stored.next();
+          while (hasStored || live != null) {
+            var order = live == null ? -1 : !hasStored ? 1 : compare(stored, live);
+            var key = order <= 0 ? stored.key : live.key;
+            if (!key.equals(partition)) {
+              endPartition();
+              partition = key;
+            }
+            if (order < 0) {
+              missing(stored);
+            } else if (order > 0) {
+              extra(live);
+            } else {
+              compareCells(stored, live);
+            }
+            if (order <= 0) {
+              result.rows.incrementAndGet();
+              script.sampler.take(table.name, stored.row);
+              hasStored = stored.next();
+            }
+            live = order >= 0 ? next(rows, live) : live;
+          }
+          endPartition();
+          result.pages.addAndGet(answer.getExecutionInfos().size());
+        }
+      }
+
+      /** Only numbers; one row lost and another one new look alike to it. */
+      private void count() {
+        try (var stored = new Stored(table, range, now)) {
+          var wanted = 0L;
+          while (stored.next()) {
+            wanted++;
+            script.sampler.take(table.name, stored.row);
+          }
+          var live = session.execute(query).one().getLong(0);
+          result.rows.addAndGet(wanted);
+          result.missing.add(Math.max(0, wanted - live));
+          (script.exact ? result.extra : new Names()).add(Math.max(0, live - wanted));
+          result.newer.addAndGet(script.exact ? 0 : Math.max(0, live - wanted));
+          result.pages.addAndGet(Math.max(1, live / table.page()));
+        }
+      }
+
+      private Live next(Iterator<com.datastax.oss.driver.api.core.cql.Row> rows, Live before) {
+        if (!rows.hasNext()) {
+          return null;
+        }
+        var row = rows.next();
+        var parts = table.metadata.partitionKeyColumns().size();
+        var first = row.getBytesUnsafe(0);
+        var key = parts == 1 ? first : CompositeType.build(ByteBufferAccessor.instance,
+            IntStream.range(0, parts).mapToObj(row::getBytesUnsafe).toArray(ByteBuffer[]::new));
+        var clustering = Clustering.make(IntStream.range(parts, keys).mapToObj(row::getBytesUnsafe).toArray(ByteBuffer[]::new));
+        var same = before != null && before.key.getKey().equals(key);
+        return new Live(same ? before.key : Murmur3Partitioner.instance.decorateKey(key), clustering, row);
+      }
+
+      private int compare(Stored stored, Live live) {
+        var byKey = stored.key.compareTo(live.key);
+        return byKey != 0 ? byKey : table.metadata.comparator.compare(stored.row.clustering(), live.clustering);
+      }
+
+      private void missing(Stored stored) {
+        if (expires(stored)) {
+          return;
+        }
+        missingRows++;
+        if (missing.size() < KEPT) {
+          missing.add(table.named(stored.key, stored.row.clustering()));
+        }
+      }
+
+      /** Rows that are gone from a partition that was written to since the backup, may have been deleted since. */
+      private void endPartition() {
+        if (writtenSince && !script.exact) {
+          result.newer.addAndGet(missingRows);
+        } else {
+          missing.forEach(result.missing::add);
+          result.missing.add(missingRows - missing.size());
+        }
+        missing.clear();
+        missingRows = 0;
+        writtenSince = false;
+      }
+
+      private void extra(Live live) {
+        if (!isNewer(live)) {
+          result.extra.add(table.named(live.key, live.clustering));
+        }
+      }
+
+      private boolean isNewer(Live live) {
+        var last = IntStream.range(0, table.columns.size()).map(i -> keys + table.columns.size() + i)
+            .filter(i -> !live.row.isNull(i)).mapToLong(live.row::getLong).max().orElse(Long.MIN_VALUE);
+        if (last <= newest) {
+          return false;
+        }
+        writtenSince = true;
+        result.newer.addAndGet(script.exact ? 0 : 1);
+        return !script.exact;
+      }
+
+      private void compareCells(Stored stored, Live live) {
+        for (var i = 0; i < table.columns.size(); i++) {
+          var cell = stored.row.getCell(table.columns.get(i));
+          var value = live.row.getBytesUnsafe(keys + i);
+          var time = keys + table.columns.size() + i;
+          var same = cell == null ? value == null : cell.buffer().equals(value)
+              && cell.timestamp() == (live.row.isNull(time) ? 0 : live.row.getLong(time))
+              && cell.isExpiring() == !live.row.isNull(time + table.columns.size());
+          if (!same) {
+            if (!isNewer(live) && !expires(stored)) {
+              result.changed.add(table.named(live.key, live.clustering));
+            }
+            return;
+          }
+        }
+      }
+
+      /** Whether a row is, or may be by the time it was asked for, past its time to live. */
+      private boolean expires(Stored stored) {
+        for (var cell : stored.row.cells()) {
+          if (cell.isExpiring() && cell.localDeletionTime() <= System.currentTimeMillis() / 1000 + 60) {
+            return true;
+          }
+        }
+        return false;
+      }
+    }
+
+    private record Live(DecoratedKey key, Clustering<?> clustering, com.datastax.oss.driver.api.core.cql.Row row) {}
+
+    /** The backup's rows of a range: its SSTables merged, what is deleted in them left out. */
+    private static final class Stored implements Closeable {
+      private final PartitionIterator partitions;
+      private RowIterator rows;
+      DecoratedKey key;
+      Row row;
+
+      Stored(Table table, Range<Token> range, int now) {
+        var scanners = table.sstables.stream().map(sstable -> sstable.getScanner(List.of(range))).toList();
+        partitions = scanners.isEmpty() ? null : UnfilteredPartitionIterators.filter(
+            UnfilteredPartitionIterators.merge(scanners, UnfilteredPartitionIterators.MergeListener.NOOP), now);
+      }
+
+      boolean next() {
+        while (partitions != null && (rows == null || !rows.hasNext())) {
+          if (rows != null) {
+            rows.close();
+            rows = null;
+          }
+          if (!partitions.hasNext()) {
+            return false;
+          }
+          rows = partitions.next();
+          key = rows.partitionKey();
+        }
+        if (partitions == null) {
+          return false;
+        }
+        row = rows.next();
+        return true;
+      }
+
+      @Override
+      public void close() {
+        if (rows != null) {
+          rows.close();
+        }
+        if (partitions != null) {
+          partitions.close();
+        }
+      }
+    }
+
+    private void report(Table table, List<Node> nodes, Found found) {
+      var rows = table.results.values().stream().mapToLong(result -> result.rows.get()).max().orElse(0);
+      var all = nodes.stream().map(table.results::get).toList();
+      var newer = all.stream().mapToLong(result -> result.newer.get()).max().orElse(0);
+      var elsewhere = nodes.stream().filter(node -> !table.results.get(node).own).map(Cassandra::host).toList();
+      var text = "%,d rows%s, asked of %d nodes".formatted(rows, script.quick ? ", only counted" : "", nodes.size())
+          + (elsewhere.isEmpty() ? ", each for its own copy" : ", but %s answered from another's copy (nodetool repair --validate %s compares them)".formatted(
+              String.join(" and ", elsewhere), options.keyspace))
+          + (newer == 0 ? "" : "; %,d newer writes".formatted(newer));
+      if (all.stream().allMatch(Result::same)) {
+        found.ok(table.name, "%s", text);
+        return;
+      }
+      var details = new TreeMap<String, List<String>>();
+      for (var node : nodes) {
+        var result = table.results.get(node);
+        Map.of("missing", result.missing, "extra", result.extra, "changed", result.changed).forEach((what, names) ->
+            names.list().forEach(name -> details.computeIfAbsent(what + ": " + name, key -> new ArrayList<>()).add(host(node))));
+      }
+      var differing = nodes.stream().filter(node -> !table.results.get(node).same())
+          .map(node -> host(node) + ": " + table.results.get(node)).collect(Collectors.joining("; "));
+      found.bad(table.name, details.entrySet().stream().map(entry -> entry.getKey()
+          + (entry.getValue().size() == nodes.size() ? "" : " on " + String.join(", ", entry.getValue()))).toList(),
+          "%s: %s", text, differing);
+    }
+  }
+
+  interface Work<T> {
+    void on(T item) throws Exception;
+  }
+
+  /** Gives the items to some threads, which take them in turn; the first failure ends it. */
+  static <T> void parallel(Iterable<T> items, Work<T> work) throws Exception {
+    var threads = Math.max(4, Math.min(16, 2 * Runtime.getRuntime().availableProcessors()));
+    var pool = Executors.newFixedThreadPool(threads, Console::daemon);
+    var left = items.iterator();
+    try {
+      var running = Stream.generate(() -> pool.submit(() -> {
+        while (true) {
+          T item;
+          synchronized (left) {
+            if (!left.hasNext()) {
+              return null;
+            }
+            item = left.next();
+          }
+          work.on(item);
+        }
+      })).limit(threads).toList();
+      for (var one : running) {
+        one.get();
+      }
+    } finally {
+      pool.shutdownNow();
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------------ Elasticsearch
+
+  static final class ElasticsearchOptions {
+    @Option(names = "--elasticsearch", paramLabel = "URL", split = ",", defaultValue = "${env:ELASTICSEARCH_API_URL:-http://127.0.0.1:9200}",
+        description = "one or several nodes (ELASTICSEARCH_API_URL, ${DEFAULT-VALUE})")
+    List<String> urls;
+
+    @Option(names = "--elasticsearch-archives", paramLabel = "DIR",
+        defaultValue = "${env:ELASTICSEARCH_GENERAL_ARCHIVE_PATH:-/mnt/backup/elasticsearch}",
+        description = "where its markers are (ELASTICSEARCH_GENERAL_ARCHIVE_PATH, ${DEFAULT-VALUE})")
+    Path archives;
+
+    @Option(names = "--elasticsearch-ca", paramLabel = "PEM", defaultValue = "${env:ELASTICSEARCH_CA}",
+        description = "trust this CA for https (ELASTICSEARCH_CA)")
+    Path ca;
+  }
+
+  /** Whether the index is whole and has as many documents as the snapshot had. */
+  record Elasticsearch(ElasticsearchOptions options, Credentials credentials, Optional<Backup> backup, Path reports, boolean exact) {
+    void run(Found found) throws IOException {
+      var silent = new ArrayList<String>();
+      for (var url : options.urls) {
+        try (var api = new ElasticsearchApi(List.of(url), options.ca, credentials)) {
+          api.get("/");
+        } catch (Failure e) {
+          if (e.code != UNREACHABLE || options.urls.size() == 1) {
+            throw e;
+          }
+          silent.add(e.getMessage());
+        }
+      }
+      found.none("nodes", silent, "%d named, all answer".formatted(options.urls.size()), "of %d do not answer".formatted(options.urls.size()));
+      try (var api = new ElasticsearchApi(options.urls, options.ca, credentials)) {
+        var index = api.tryGet("/" + INDEX);
+        if (index.isEmpty() || !index.get().has(INDEX)) {
+          found.bad("index", List.of(), index.isEmpty() ? "there is no %s" : "%s is an alias, not an index", INDEX);
+          return;
+        }
+        var whole = checkHealth(api, index.get().path(INDEX).path("settings").path("index").path("number_of_replicas").asInt(), found);
+        if (whole) {
+          checkDocuments(api.get("/%s/_count".formatted(INDEX)).path("count").asLong(), found);
+        } else {
+          found.skipped("documents", "not counted: not all primary shards are there");
+        }
+      }
+    }
+
+    /** Whether every primary shard is there. */
+    private boolean checkHealth(ElasticsearchApi api, int replicas, Found found) throws IOException {
+      var health = api.get("/_cluster/health/" + INDEX);
+      var status = health.path("status").asText();
+      var dataNodes = health.path("number_of_data_nodes").asInt();
+      var enough = status.equals("green") || status.equals("yellow") && replicas >= dataNodes;
+      var unassigned = new ArrayList<String>();
+      var shards = 0;
+      for (var shard : api.get("/_cat/shards/%s?format=json&h=shard,prirep,state,unassigned.reason".formatted(INDEX))) {
+        shards++;
+        var optional = enough && shard.path("prirep").asText().equals("r");
+        if (!optional && !shard.path("state").asText().matches("STARTED|RELOCATING")) {
+          unassigned.add("shard %s (%s) is %s: %s".formatted(shard.path("shard").asText(), shard.path("prirep").asText().equals("p") ? "primary" : "replica",
+              shard.path("state").asText(), shard.path("unassigned.reason").asText("-")));
+        }
+      }
+      var text = "%s is %s, %d data nodes%s".formatted(INDEX, status, dataNodes,
+          status.equals("yellow") && enough ? ", too few for %d replicas".formatted(replicas) : "");
+      if (enough && unassigned.isEmpty()) {
+        found.ok("health", "%s, %d of %d shards started", text, health.path("active_shards").asInt(), shards);
+      } else {
+        found.bad("health", unassigned, "%s, %d of %d shards started", text, health.path("active_shards").asInt(), shards);
+      }
+      return !status.equals("red");
+    }
+
+    private void checkDocuments(long count, Found found) {
+      var report = backup.flatMap(from -> Report.newest(reports, "restore-cassandra-es",
+          one -> one.path("elasticsearch").path("backup").asText().equals(from.name())
+              && one.path("elasticsearch").path("documents").asLong(-1) >= 0));
+      if (report.isEmpty()) {
+        found.skipped("documents", "%,d; no report of a restore of this backup in %s to compare with", count, reports);
+        return;
+      }
+      var restored = report.get().path("elasticsearch").path("documents").asLong();
+      if (count == restored || count > restored && !exact) {
+        found.ok("documents", "%,d, as restored from the snapshot%s", restored, count == restored ? "" : "; %,d newer".formatted(count - restored));
+      } else {
+        found.bad("documents", List.of(), "%,d, but %,d were restored from the snapshot", count, restored);
+      }
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------------------- attachments
+
+  /** Who owned a file when it was archived. */
+  record Owner(String user, long uid, String group, long gid) {}
+
+  /**
+   * A file of a backup of attachments.
+   *
+   * @param offset where its bytes begin in a plain tar, -1 where the archive can only be read from its begin
+   * @param link where a symbolic link leads, else null
+   * @param mode -1 where the archive does not tell
+   */
+  record Member(String name, long size, long offset, FileHeader zipped, String link, int mode, Owner owner) {}
+
+  interface Opened {
+    InputStream open() throws IOException;
+  }
+
+  interface Reader {
+    void read(Member member, Opened bytes) throws Exception;
+  }
+
+  /** The files of a backup of attachments, in a folder or from a bucket. */
+  static final class Members {
+    private static final Pattern ROOT = Pattern.compile("(files|minio|seaweedfs)_\\d{8}_\\d\\dh\\d\\dm\\d\\ds");
+    private static final Pattern HASH = Pattern.compile("(.*/)?[0-9a-f]{64}");
+    final Backup backup;
+    private final Optional<String> password;
+    private final boolean compressed;
+    private final Map<String, Member> byName = new LinkedHashMap<>();
+    private final Map<Owner, Owner> owners = new HashMap<>();
+    private Archive archive;
+    private String root;
+
+    Members(Backup backup, Optional<String> password) {
+      this.backup = backup;
+      this.password = password;
+      this.compressed = backup.file().toString().matches(".*\\.(gz|zst)");
+    }
+
+    /** All of them by name; reads the archive's headers, which proves it complete. */
+    synchronized Map<String, Member> all() {
+      if (archive == null) {
+        archive = new Archive(backup.file(), password);
+        if (compressed) {
+          indexCompressed();
+        } else {
+          archive.index(this::add);
+        }
+      }
+      return byName;
+    }
+
+    private void indexCompressed() {
+      try (var bytes = BoundedInputStream.builder().setInputStream(stream()).get(); var tar = new TarArchiveInputStream(bytes, "UTF-8")) {
+        var end = 0L;
+        for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
+          add(new Entry(archive.safe(header.getName()), header.isDirectory(), header.isFile(), header.getSize(), -1, header));
+          end = bytes.getCount() + (header.isSparse() ? 0 : (header.getSize() + 511) / 512 * 512);
+        }
+        IOUtils.consume(bytes);
+        if (end == 0 || bytes.getCount() < end + 512) {
+          throw archive.broken("it is cut short", null);
+        }
+      } catch (IOException e) {
+        throw archive.broken(e.getMessage(), e);
+      }
+    }
+
+    private InputStream stream() throws IOException {
+      var in = new BufferedInputStream(Files.newInputStream(backup.file()), 1 << 16);
+      return !compressed ? in : backup.file().toString().endsWith(".gz")
+          ? GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get() : new ZstdCompressorInputStream(in);
+    }
+
+    private String relative(String name) {
+      var clean = name.replaceAll("(?<=/)(\\./)+|/\\.$", "");
+      var top = clean.split("/", 2)[0];
+      root = root == null && ROOT.matcher(top).matches() ? top : root;
+      if (!top.equals(root)) {
+        throw archive.broken("its entry '%s' is not in a folder <component>_<timestamp>".formatted(shown(name)), null);
+      }
+      return clean.length() == top.length() ? "" : clean.substring(top.length() + 1);
+    }
+
+    private void add(Entry entry) {
+      var name = relative(entry.name());
+      if (entry.folder() || name.startsWith(".restore-files-nfs")) {
+        return;
+      }
+      Member member;
+      if (entry.header() instanceof TarArchiveEntry header) {
+        var owner = new Owner(header.getUserName(), header.getLongUserId(), header.getGroupName(), header.getLongGroupId());
+        owner = owners.computeIfAbsent(owner, same -> same);
+        if (header.isLink()) {
+          var first = byName.get(relative(archive.safe(header.getLinkName())));
+          if (first == null) {
+            throw archive.broken("its entry '%s' is a hard link to nothing before it".formatted(shown(name)), null);
+          }
+          member = new Member(name, first.size(), first.offset(), null, null, header.getMode(), owner);
+        } else {
+          member = new Member(name, header.isSparse() ? header.getRealSize() : header.getSize(), header.isSparse() ? -1 : entry.offset(), null,
+              header.isSymbolicLink() ? header.getLinkName() : null, header.getMode(), owner);
+        }
+      } else {
+        var header = (FileHeader) entry.header();
+        var mode = (header.getExternalFileAttributes()[3] & 0xff) << 8 | header.getExternalFileAttributes()[2] & 0xff;
+        member = new Member(name, entry.size(), -1, header, null, (mode & 0170000) == 0 ? -1 : mode, null);
+      }
+      if (byName.put(name, member) != null) {
+        throw archive.broken("it holds '%s' twice".formatted(shown(name)), null);
+      }
+    }
+
+    /** Gives every file to the reader, side by side where the archive allows it. */
+    void each(AtomicLong done, Reader reader) throws Exception {
+      parallel(all().values(), member -> {
+        if (member.zipped() != null || member.offset() >= 0 || member.link() != null) {
+          reader.read(member, () -> archive.open(new Entry(member.name(), false, true, member.size(), member.offset(), member.zipped())));
+          done.addAndGet(member.size());
+        }
+      });
+      if (all().values().stream().allMatch(member -> member.zipped() != null || member.offset() >= 0 || member.link() != null)) {
+        return;
+      }
+      try (var tar = new TarArchiveInputStream(stream(), "UTF-8")) {
+        for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
+          var member = byName.get(relative(archive.safe(header.getName())));
+          if (member != null && member.offset() < 0 && member.link() == null && !header.isLink()) {
+            reader.read(member, () -> CloseShieldInputStream.wrap(tar));
+            done.addAndGet(member.size());
+          }
+        }
+      }
+    }
+
+    long bytes() {
+      return all().values().stream().mapToLong(Member::size).sum();
+    }
+
+    /** Those whose content is to be compared: all, or some by chance. */
+    Predicate<Member> sample(Integer size) {
+      if (size == null || size >= all().size()) {
+        return member -> true;
+      }
+      var names = new ArrayList<>(all().keySet());
+      Collections.shuffle(names);
+      var chosen = Set.copyOf(names.subList(0, Math.max(0, size)));
+      return member -> chosen.contains(member.name());
+    }
+
+    /** Every byte is read; where names are SHA-256 sums, as TheHive's are, contents must match them. */
+    void prove(Found found, AtomicLong done) throws Exception {
+      var matching = new AtomicLong();
+      var different = new Names();
+      each(done, (member, bytes) -> {
+        if (member.link() != null) {
+          return;
+        }
+        var digest = MessageDigest.getInstance("SHA-256");
+        var size = 0L;
+        try (var in = bytes.open()) {
+          var buffer = new byte[1 << 16];
+          for (var read = in.read(buffer); read >= 0; read = in.read(buffer)) {
+            digest.update(buffer, 0, read);
+            size += read;
+          }
+        } catch (IOException e) {
+          throw archive.broken("'%s' cannot be read: %s".formatted(shown(member.name()), e.getMessage()), e);
+        }
+        if (size != member.size()) {
+          throw archive.broken("'%s' is cut short".formatted(shown(member.name())), null);
+        }
+        if (HASH.matcher(member.name()).matches()) {
+          if (member.name().endsWith(HexFormat.of().formatHex(digest.digest()))) {
+            matching.incrementAndGet();
+          } else {
+            different.add(shown(member.name()));
+          }
+        }
+      });
+      var text = "%s, taken %s: %,d files, %s".formatted(backup.file(), backup.age(), all().size(), Console.size(bytes()));
+      if (matching.get() > 0 && different.count() > 0) {
+        found.bad("archive", different.list(), "%s, %d with a content that is not what their names say", text, different.count());
+      } else {
+        found.ok("archive", "%s, %s", text, matching.get() > 0 ? "all read, %,d match the SHA-256 in their names".formatted(matching.get())
+            : "all read");
+      }
+    }
+
+    static String shown(String name) {
+      return name.replaceAll("\\p{Cntrl}", "?");
+    }
+  }
+
+  static final class FileOptions {
+    @Option(names = "--folder", paramLabel = "DIR", defaultValue = "${env:ATTACHMENT_FOLDER:-/opt/thp/thehive/files}",
+        description = "restored folder (ATTACHMENT_FOLDER, ${DEFAULT-VALUE})")
+    Path folder;
+
+    @Option(names = "--file-archives", paramLabel = "DIR", defaultValue = "${env:GENERAL_ARCHIVE_PATH:-/mnt/backup/storage}",
+        description = "where the archives are (GENERAL_ARCHIVE_PATH, ${DEFAULT-VALUE})")
+    Path archives;
+
+    @Option(names = "--owner", paramLabel = "USER[:GROUP]", defaultValue = "${env:ATTACHMENT_OWNER}",
+        description = "owner of everything, instead of the backup's (ATTACHMENT_OWNER)")
+    String owner;
+  }
+
+  /** Whether the folder holds every file of the backup, and no other. */
+  static final class FileStore {
+    private final Verify script;
+    private final Path folder;
+    private final Members members;
+    private final Backup backup;
+    private final Names missing = new Names();
+    private final Names changed = new Names();
+    private final Names extra = new Names();
+    private final Names attributes = new Names();
+    private final AtomicLong newer = new AtomicLong();
+    private final Map<String, Optional<? extends UserPrincipal>> principals = new ConcurrentHashMap<>();
+
+    FileStore(Verify script, Members members, Backup backup) {
+      this.script = script;
+      this.folder = script.files.folder;
+      this.members = members;
+      this.backup = backup;
+    }
+
+    void run(Found found) throws Exception {
+      if (!Files.isDirectory(folder)) {
+        found.bad("folder", List.of(), "there is no folder %s", folder);
+        return;
+      }
+      var read = members.sample(script.sample);
+      members.each(script.done, (member, bytes) -> compare(member, bytes, read.test(member)));
+      findExtras();
+      var text = "%,d files, %s%s".formatted(members.all().size(), Console.size(members.bytes()),
+          script.sample == null ? "" : ", content of %,d compared".formatted(Math.min(script.sample, members.all().size())));
+      found.none("missing", missing, text + ": none", "of " + text);
+      found.none("content", changed, "same sizes, same contents" + (script.sample == null ? "" : " in the sample"), "differ");
+      found.none("owner, mode", attributes, "as in the backup", "differ");
+      found.none("extra", extra, "none" + (newer.get() == 0 ? "" : "; %,d newer".formatted(newer.get())), "are not in the backup");
+    }
+
+    private void compare(Member member, Opened bytes, boolean read) throws IOException {
+      var live = folder.resolve(member.name());
+      var name = Members.shown(member.name());
+      PosixFileAttributes is;
+      try {
+        is = Files.readAttributes(live, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+      } catch (FileSystemException e) {
+        missing.add(name + (e instanceof NoSuchFileException ? "" : ": " + e.getReason()));
+        return;
+      }
+      if (member.link() != null) {
+        if (!is.isSymbolicLink() || !Files.readSymbolicLink(live).toString().equals(member.link())) {
+          changed.add(name + ": is no link to " + Members.shown(member.link()));
+        }
+        return;
+      }
+      if (!is.isRegularFile() || is.size() != member.size()) {
+        changed.add(name + (is.isRegularFile() ? ": %d bytes instead of %d".formatted(is.size(), member.size()) : ": is no file"));
+      } else if (read) {
+        try (var stored = bytes.open(); var in = Files.newInputStream(live)) {
+          if (!IOUtils.contentEquals(stored, in)) {
+            changed.add(name + ": another content");
+          }
+        }
+      }
+      compareAttributes(member, live, is, name);
+    }
+
+    /** As the restore sets them: owners by name, then by number, no set-user-ID; what the backup does not tell is not compared. */
+    private void compareAttributes(Member member, Path live, PosixFileAttributes is, String name) throws IOException {
+      var wanted = script.files.owner == null ? new String[0] : script.files.owner.split(":", 2);
+      var user = wanted.length > 0 && !wanted[0].isEmpty() ? principal(wanted[0], -1, false)
+          : member.owner() == null ? Optional.empty() : principal(member.owner().user(), member.owner().uid(), false);
+      var group = wanted.length > 1 && !wanted[1].isEmpty() ? principal(wanted[1], -1, true)
+          : member.owner() == null ? Optional.empty() : principal(member.owner().group(), member.owner().gid(), true);
+      var mode = (int) Files.getAttribute(live, "unix:mode", LinkOption.NOFOLLOW_LINKS) & 07777;
+      if (user.isPresent() && !user.get().equals(is.owner()) || group.isPresent() && !group.get().equals(is.group())) {
+        attributes.add("%s: %s:%s instead of %s:%s".formatted(name, is.owner(), is.group(), user.map(Object::toString).orElse(""),
+            group.map(Object::toString).orElse("")));
+      } else if (member.mode() >= 0 && mode != (member.mode() & 0777)) {
+        attributes.add("%s: mode %o instead of %o".formatted(name, mode, member.mode() & 0777));
+      }
+    }
+
+    private Optional<? extends UserPrincipal> principal(String name, long number, boolean group) {
+      return principals.computeIfAbsent(name + ":" + number + ":" + group, key -> {
+        var service = FileSystems.getDefault().getUserPrincipalLookupService();
+        for (var text : Stream.of(name, number < 0 ? "" : "" + number).filter(text -> !text.isEmpty()).toList()) {
+          try {
+            return Optional.of(group ? service.lookupPrincipalByGroupName(text) : service.lookupPrincipalByName(text));
+          } catch (IOException e) {
+            // not here by this name: the number is next
+          }
+        }
+        return Optional.empty();
+      });
+    }
+
+    private void findExtras() throws IOException {
+      var taken = backup.taken().atZone(ZoneId.systemDefault()).toInstant();
+      Files.walkFileTree(folder, new SimpleFileVisitor<>() {
+        @Override
+        public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes is) {
+          var own = path.getParent().equals(folder) && path.getFileName().toString().matches("\\.restore-files-nfs.*|lost\\+found|\\.snapshot");
+          return own ? FileVisitResult.SKIP_SUBTREE : FileVisitResult.CONTINUE;
+        }
+
+        @Override
+        public FileVisitResult visitFile(Path path, BasicFileAttributes is) {
+          var name = folder.relativize(path).toString();
+          if (!members.all().containsKey(name)) {
+            if (is.lastModifiedTime().toInstant().isAfter(taken) && !script.exact) {
+              newer.incrementAndGet();
+            } else {
+              extra.add(Members.shown(name));
+            }
+          }
+          return FileVisitResult.CONTINUE;
+        }
+      });
+    }
+  }
+
+  static final class S3Options {
+    @Option(names = "--endpoint", paramLabel = "URL", defaultValue = "${env:MINIO_ENDPOINT}",
+        description = "the S3 server (MINIO_ENDPOINT); with keys in MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or files named"
+            + " by MINIO_ACCESS_KEY_FILE and MINIO_SECRET_KEY_FILE")
+    String endpoint;
+
+    @Option(names = "--alias", paramLabel = "NAME", defaultValue = "${env:MINIO_ALIAS:-th_minio}",
+        description = "without an endpoint: the alias of mc or mcli to take it and the keys from (MINIO_ALIAS, ${DEFAULT-VALUE})")
+    String alias;
+
+    @Option(names = "--bucket", paramLabel = "NAME", defaultValue = "${env:MINIO_BUCKET:-thehive}",
+        description = "the bucket (MINIO_BUCKET, ${DEFAULT-VALUE})")
+    String bucket;
+
+    @Option(names = "--region", paramLabel = "NAME", defaultValue = "${env:MINIO_REGION}",
+        description = "its region; asked from the server by default (MINIO_REGION)")
+    String region;
+
+    @Option(names = "--virtual-host", defaultValue = "${env:MINIO_VIRTUAL_HOST:-false}", fallbackValue = "true",
+        description = "the bucket's name is part of the host name (MINIO_VIRTUAL_HOST)")
+    boolean virtualHost;
+
+    @Option(names = "--s3-ca", paramLabel = "PEM", defaultValue = "${env:MINIO_CA}", description = "trust this CA for https (MINIO_CA)")
+    Path ca;
+
+    @Option(names = "--s3-archives", paramLabel = "DIR", defaultValue = "${env:MINIO_ARCHIVE_PATH:-/mnt/backup/minio/}",
+        description = "where the archives are (MINIO_ARCHIVE_PATH, ${DEFAULT-VALUE})")
+    Path archives;
+
+    boolean named() {
+      try {
+        return endpoint != null || Login.of(null, alias) != null;
+      } catch (Failure e) {
+        return false;
+      }
+    }
+  }
+
+  /** Whether the bucket holds every object of the backup, and no other. */
+  static final class S3Store {
+    private final Verify script;
+    private final S3Options options;
+    private final Members members;
+    private final Backup backup;
+    private final MinioClient client;
+
+    S3Store(Verify script, Login login, Members members, Backup backup) {
+      this.script = script;
+      this.options = script.s3;
+      this.members = members;
+      this.backup = backup;
+      var http = new OkHttpClient.Builder().connectTimeout(Duration.ofSeconds(10)).readTimeout(Duration.ofMinutes(2));
+      if (options.ca != null) {
+        trust(http, options.ca);
+      }
+      this.client = MinioClient.builder().endpoint(login.endpoint()).region(options.region).httpClient(http.build())
+          .credentialsProvider(new StaticProvider(login.access(), login.secret(), login.token())).build();
+      if (options.virtualHost) {
+        client.enableVirtualStyleEndpoint();
+      }
+    }
+
+    private static void trust(OkHttpClient.Builder http, Path ca) {
+      try (var in = Files.newInputStream(ca)) {
+        var store = KeyStore.getInstance(KeyStore.getDefaultType());
+        store.load(null, null);
+        for (var certificate : CertificateFactory.getInstance("X.509").generateCertificates(in)) {
+          store.setCertificateEntry("ca" + store.size(), certificate);
+        }
+        var managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+        managers.init(store);
+        http.sslSocketFactory(Tls.context(ca, null, null).getSocketFactory(), (X509TrustManager) managers.getTrustManagers()[0]);
+      } catch (IOException | GeneralSecurityException e) {
+        throw new Failure(USAGE, "cannot read the CA certificate %s: %s".formatted(ca, e.getMessage()), "check MINIO_CA");
+      }
+    }
+
+    void run(Found found) throws Exception {
+      try {
+        compare(found);
+      } catch (Exception e) {
+        throw explained(e);
+      }
+    }
+
+    private void compare(Found found) throws Exception {
+      var missing = new Names();
+      var changed = new Names();
+      var extra = new Names();
+      var newer = new AtomicLong();
+      var etags = list(extra, newer, changed);
+      var read = members.sample(script.sample);
+      members.each(script.done, (member, bytes) -> {
+        var etag = etags.get(member.name());
+        if (etag == null) {
+          missing.add(Members.shown(member.name()));
+        } else if (!etag.isEmpty() && read.test(member) && !same(member, etag, bytes)) {
+          changed.add(Members.shown(member.name()) + ": another content");
+        }
+      });
+      var text = "%,d objects, %s%s".formatted(members.all().size(), Console.size(members.bytes()),
+          script.sample == null ? "" : ", content of %,d compared".formatted(Math.min(script.sample, members.all().size())));
+      found.none("missing", missing, text + ": none", "of " + text);
+      found.none("content", changed, "same sizes, same contents" + (script.sample == null ? "" : " in the sample"), "differ");
+      found.none("extra", extra, "none" + (newer.get() == 0 ? "" : "; %,d newer".formatted(newer.get())), "are not in the backup");
+    }
+
+    /** ETags of the backup's objects that are there, empty where the size is another already. */
+    private Map<String, String> list(Names extra, AtomicLong newer, Names changed) throws Exception {
+      var etags = new HashMap<String, String>();
+      var restored = restored();
+      for (var result : client.listObjects(ListObjectsArgs.builder().bucket(options.bucket).recursive(true).build())) {
+        var object = result.get();
+        var member = members.all().get(object.objectName());
+        if (member != null) {
+          etags.put(member.name(), object.size() == member.size() ? object.etag().replace("\"", "") : "");
+          if (object.size() != member.size()) {
+            changed.add("%s: %d bytes instead of %d".formatted(Members.shown(member.name()), object.size(), member.size()));
+          }
+        } else if (!script.exact && object.lastModified().toInstant().isAfter(restored)) {
+          newer.incrementAndGet();
+        } else {
+          extra.add(Members.shown(object.objectName()));
+        }
+      }
+      return etags;
+    }
+
+    /** An object that is not in the backup was written since if it is later than the restore's end; without a report, than the backup. */
+    private Instant restored() {
+      return Report.newest(options.archives, "restore-files-minio",
+              report -> report.path("exit").asInt(-1) == DONE && report.path("bucket").asText().equals(options.bucket))
+          .map(report -> Instant.parse(report.path("started").asText()).plusMillis((long) (report.path("seconds").asDouble() * 1000)))
+          .orElseGet(() -> backup.taken().atZone(ZoneId.systemDefault()).toInstant());
+    }
+
+    /** An ETag is the MD5 of what was sent in one piece; where it is not, the object is read. */
+    private boolean same(Member member, String etag, Opened bytes) throws Exception {
+      if (etag.matches("[0-9a-f]{32}")) {
+        try (var in = bytes.open()) {
+          return DigestUtils.md5Hex(in).equals(etag);
+        }
+      }
+      try (var in = bytes.open();
+          var object = client.getObject(GetObjectArgs.builder().bucket(options.bucket).object(member.name()).build())) {
+        return IOUtils.contentEquals(in, object);
+      }
+    }
+
+    private Failure explained(Exception thrown) {
+      var causes = Stream.<Throwable>iterate(thrown, Objects::nonNull, Throwable::getCause).toList();
+      if (causes.stream().anyMatch(Failure.class::isInstance)) {
+        return Failure.of(thrown);
+      }
+      for (var cause : causes) {
+        if (cause instanceof ErrorResponseException refused) {
+          var code = refused.errorResponse().code();
+          return refused.response().code() == 403
+              ? new Failure(AUTHENTICATION, "%s refuses the keys for bucket %s: %s".formatted(endpoint(), options.bucket, code),
+                  "check MINIO_ACCESS_KEY and MINIO_SECRET_KEY", thrown)
+              : new Failure(UNREACHABLE, "cannot read bucket %s at %s: %s".formatted(options.bucket, endpoint(), code), "check MINIO_BUCKET", thrown);
+        }
+        if (cause instanceof IOException) {
+          return new Failure(UNREACHABLE, "cannot reach %s: %s".formatted(endpoint(), cause.getMessage()), "check MINIO_ENDPOINT", thrown);
+        }
+      }
+      return Failure.of(thrown);
+    }
+
+    private String endpoint() {
+      return options.endpoint == null ? "the server of alias " + options.alias : options.endpoint;
+    }
+  }
+
+  // ----------------------------------------------------------------------------------------------------------- together
+
+  /**
+   * Names of attachments in the graph. JanusGraph stores a text as its ASCII bytes with the last one marked; what lies
+   * under one column is one property. So a text of 64 hexadecimal digits may name an attachment, or be a hash that
+   * someone observed: the property tells, as nearly all values of one name files and hardly any of the other do.
+   */
+  static final class Sampler {
+    private static final int PROPERTIES = 200;
+    private static final int VALUES = 2_000;
+    private final Map<ByteBuffer, Set<String>> byProperty = new HashMap<>();
+
+    void take(String table, Row row) {
+      if (!table.equals("edgestore") || row.clustering().size() != 1) {
+        return;
+      }
+      for (var cell : row.cells()) {
+        if (cell.valueSize() >= 64 && cell.valueSize() <= 160) {
+          hash(cell.buffer()).ifPresent(hash -> add(row.clustering().bufferAt(0), hash));
+        }
+      }
+    }
+
+    private synchronized void add(ByteBuffer property, String hash) {
+      if (byProperty.containsKey(property) || byProperty.size() < PROPERTIES) {
+        var values = byProperty.computeIfAbsent(ByteBufferUtil.clone(property), key -> new HashSet<>());
+        if (values.size() < VALUES) {
+          values.add(hash);
+        }
+      }
+    }
+
+    private static Optional<String> hash(ByteBuffer value) {
+      var digits = 0;
+      for (var i = value.position(); i < value.limit(); i++) {
+        var one = value.get(i);
+        if (digits >= 63 && isDigit(one & 0x7f) && one < 0) {
+          var text = new byte[64];
+          value.duplicate().position(i - 63).get(text);
+          text[63] &= 0x7f;
+          return Optional.of(new String(text, StandardCharsets.US_ASCII));
+        }
+        digits = isDigit(one) ? digits + 1 : 0;
+      }
+      return Optional.empty();
+    }
+
+    private static boolean isDigit(int c) {
+      return c >= '0' && c <= '9' || c >= 'a' && c <= 'f';
+    }
+
+    List<Set<String>> properties() {
+      return List.copyOf(byProperty.values());
+    }
+  }
+
+  /** Whether the backups are of one moment, and the attachments that the graph names are in theirs. */
+  record Together(Duration maxGap, Sampler sampler) {
+    void run(Map<Part, Backup> backups, Map<Part, Members> attachments, Findings findings, boolean sampled) {
+      var found = findings.of(Part.TOGETHER);
+      var byTime = backups.values().stream().sorted(Comparator.comparing(Backup::taken)).toList();
+      if (byTime.size() < 2) {
+        found.skipped("times", "there are no two backups to compare");
+      } else {
+        var gap = Duration.between(byTime.get(0).taken(), byTime.get(byTime.size() - 1).taken());
+        var text = "%s to %s: %d s apart".formatted(byTime.get(0).name(), byTime.get(byTime.size() - 1).name(), gap.toSeconds());
+        if (gap.compareTo(maxGap) <= 0) {
+          found.ok("times", "%s", text);
+        } else {
+          found.bad("times", byTime.stream().map(Backup::name).toList(), "%s, more than %d minutes", text, maxGap.toMinutes());
+        }
+      }
+      if (sampled) {
+        attachments.forEach((part, members) -> compareNames(part, members, found));
+      }
+    }
+
+    private void compareNames(Part part, Members members, Found found) {
+      var wanted = sampler.properties().stream().flatMap(Set::stream).collect(Collectors.toSet());
+      var stored = new HashSet<String>();
+      var named = 0;
+      for (var name : members.all().keySet()) {
+        var last = name.substring(name.lastIndexOf('/') + 1);
+        named += Members.HASH.matcher(last).matches() ? 1 : 0;
+        if (wanted.contains(last)) {
+          stored.add(last);
+        }
+      }
+      var properties = sampler.properties().stream().filter(values -> values.stream().filter(stored::contains).count() * 2 >= values.size()).toList();
+      var names = properties.stream().flatMap(Set::stream).collect(Collectors.toCollection(TreeSet::new));
+      if (properties.isEmpty() && (wanted.isEmpty() || named == 0)) {
+        found.skipped("attachments", "no names of attachments were recognised in the graph's rows");
+      } else if (properties.isEmpty()) {
+        found.bad("attachments", List.of(), "none of %,d names that were recognised in the graph's rows is in the backup of %s", wanted.size(), part);
+      } else {
+        found.none("attachments", names.stream().filter(name -> !stored.contains(name)).toList(),
+            "all of %,d names sampled from the graph's rows are in the backup of %s".formatted(names.size(), part),
+            "of %,d names sampled from the graph's rows are not in the backup of %s".formatted(names.size(), part));
+      }
+    }
+  }
+
+  // --- shared: Connection (identical in every script that has it; a test holds them equal) ---
+  /** What CASSANDRA_CONNECTION says, in any form that cqlsh or the documentation knows, and who logs in. */
+  record Connection(List<InetSocketAddress> contactPoints, Optional<String> user, Optional<String> password) {
+    private static final String FORMS = "set it to a node's address, such as 10.0.0.5, \"10.0.0.5 9042\" or \"10.0.0.5 -u admin\"";
+
+    static final class Words {
+      @Parameters(index = "0") String hosts;
+      @Parameters(index = "1", arity = "0..1") String portOrUser;
+      @Option(names = {"-u", "--username"}) String user;
+      @Option(names = {"-p", "--password"}) String password;
+    }
+
+    static Connection fromEnvironment() {
+      var connection = parse(System.getenv("CASSANDRA_CONNECTION"));
+      var user = connection.user().or(() -> Settings.variable("CASSANDRA_USER"));
+      var password = connection.password().or(() -> user.isEmpty() ? Settings.secret("CASSANDRA_PASSWORD")
+          : Settings.secretOrPrompt("CASSANDRA_PASSWORD", "Password of Cassandra's user " + user.get()));
+      if (user.isPresent() != password.isPresent()) {
+        throw new Failure(USAGE, user.isPresent() ? "no password for Cassandra's user " + user.get()
+            : "CASSANDRA_PASSWORD is set, but no user", "set CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE");
+      }
+      return new Connection(connection.contactPoints(), user, password);
+    }
+
+    static Connection parse(String text) {
+      if (text == null || text.isBlank()) {
+        throw new Failure(USAGE, "CASSANDRA_CONNECTION is " + (text == null ? "not set" : "blank"), FORMS);
+      }
+      var words = new Words();
+      try {
+        var tokens = Pattern.compile("'([^']*)'|\"([^\"]*)\"|(\\S+)").matcher(text.strip()).results()
+            .map(m -> m.group(1) != null ? m.group(1) : m.group(2) != null ? m.group(2) : m.group(3));
+        new CommandLine(words).parseArgs(tokens.toArray(String[]::new));
+      } catch (CommandLine.ParameterException e) {
+        // Not its own message, which would repeat a password.
+        throw new Failure(USAGE, "CASSANDRA_CONNECTION is not understood", FORMS);
+      }
+      var second = Optional.ofNullable(words.portOrUser);
+      var port = second.filter(word -> word.matches("\\d{1,5}")).map(Integer::valueOf).orElse(9042);
+      var user = second.filter(word -> !word.matches("\\d+")).or(() -> Optional.ofNullable(words.user));
+      var hosts = Stream.of(words.hosts.split(",")).filter(host -> !host.isBlank()).map(host -> address(host, port)).toList();
+      return new Connection(hosts, user, Optional.ofNullable(words.password));
+    }
+
+    private static InetSocketAddress address(String host, int port) {
+      var parts = Pattern.compile("\\[(?<v6>[^]]+)](:(?<port6>\\d+))?|(?<v4>[^:]+):(?<port4>\\d+)").matcher(host);
+      if (!parts.matches()) {
+        return new InetSocketAddress(host, port);
+      }
+      var own = parts.group("v6") != null ? parts.group("port6") : parts.group("port4");
+      return new InetSocketAddress(parts.group("v6") != null ? parts.group("v6") : parts.group("v4"),
+          own == null ? port : Integer.parseInt(own));
+    }
+
+    String named() {
+      return contactPoints.stream().map(p -> p.getHostString() + ":" + p.getPort()).collect(Collectors.joining(", "));
+    }
+
+    /** A session whose nodes can be asked one by one; the client's name is what system_views.clients shows. */
+    CqlSession open(String client, String keyspace, Optional<SSLContext> tls) {
+      // No debouncing, no agreement wait after each statement, no quiet period at the end: each would cost seconds.
+      var config = DriverConfigLoader.programmaticBuilder()
+          .withDuration(DefaultDriverOption.REQUEST_TIMEOUT, Duration.ofMinutes(2))
+          .withDuration(DefaultDriverOption.CONNECTION_INIT_QUERY_TIMEOUT, Duration.ofSeconds(10))
+          .withDuration(DefaultDriverOption.CONTROL_CONNECTION_TIMEOUT, Duration.ofSeconds(20))
+          .withDuration(DefaultDriverOption.CONTROL_CONNECTION_AGREEMENT_TIMEOUT, Duration.ZERO)
+          .withDuration(DefaultDriverOption.METADATA_SCHEMA_WINDOW, Duration.ZERO)
+          .withStringList(DefaultDriverOption.METADATA_SCHEMA_REFRESHED_KEYSPACES, List.of(keyspace))
+          .withClass(DefaultDriverOption.LOAD_BALANCING_POLICY_CLASS, BasicLoadBalancingPolicy.class)
+          .withInt(DefaultDriverOption.NETTY_IO_SHUTDOWN_QUIET_PERIOD, 0)
+          .withInt(DefaultDriverOption.NETTY_ADMIN_SHUTDOWN_QUIET_PERIOD, 0)
+          .build();
+      var builder = new NamedSessionBuilder(client).withConfigLoader(config);
+      contactPoints.forEach(builder::addContactPoint);
+      user.ifPresent(name -> builder.withAuthCredentials(name, password.get()));
+      tls.ifPresent(builder::withSslContext);
+      try {
+        return builder.build();
+      } catch (AllNodesFailedException e) {
+        throw cannotConnect(e);
+      } catch (IllegalArgumentException e) {
+        throw new Failure(UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), e.getMessage()),
+            "check CASSANDRA_CONNECTION");
+      }
+    }
+
+    private Failure cannotConnect(AllNodesFailedException failed) {
+      var errors = failed.getAllErrors().values().stream().flatMap(List::stream).toList();
+      if (errors.stream().anyMatch(AuthenticationException.class::isInstance)) {
+        return new Failure(AUTHENTICATION, "Cassandra at %s refuses %s".formatted(named(),
+            user.map(name -> "the log-in of " + name).orElse("a connection without log-in")),
+            "check CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE", failed);
+      }
+      Throwable cause = errors.isEmpty() ? failed : errors.get(0);
+      while (cause.getCause() != null) {
+        cause = cause.getCause();
+      }
+      return new Failure(UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), cause.getMessage()),
+          "is it started, is its address right, does it want TLS (CASSANDRA_SSL_CA)?", failed);
+    }
+  }
+
+  /** Tells the server who we are, so that system_views.clients shows a restore as one; the driver has no option for it. */
+  static final class NamedSessionBuilder extends CqlSessionBuilder {
+    private final String name;
+
+    NamedSessionBuilder(String name) {
+      this.name = name;
+    }
+
+    @Override
+    protected DriverContext buildContext(DriverConfigLoader loader, ProgrammaticArguments arguments) {
+      return new DefaultDriverContext(loader, arguments) {
+        @Override
+        public Map<String, String> getStartupOptions() {
+          var options = new HashMap<>(super.getStartupOptions());
+          options.put(StartupOptionsBuilder.DRIVER_NAME_KEY, name);
+          return options;
+        }
+      };
+    }
+  }
+
+  // --- end shared: Connection ---
+
+  // --- shared: CassandraBackup (identical in every script that has it; a test holds them equal) ---
+  /** What the archive holds, all of it read and proven: nothing here is a promise of a file name. */
+  record CassandraBackup(Definition definition, List<Table> tables, long bytes) {
+    private static final Pattern MEMBER = Pattern.compile("[^/]+/(?<keyspace>\\w+)/(?<table>\\w+)-[0-9a-f]{32}/(?<file>[^/]+)");
+    private static final Pattern CQL = Pattern.compile("[^/]+/create_keyspace_(?<keyspace>\\w+)\\.cql");
+    private static final Pattern COMPONENT = Pattern.compile("(?<sstable>[a-z]{2}-[^-]+-[a-z]+)-(?<component>[A-Za-z_0-9+]+\\.\\w+)");
+
+    /** A table of the backup, its files by name, its SSTables by the common part of their components' names. */
+    record Table(String name, Map<String, Entry> files, Set<String> sstables) {
+      long bytes() {
+        return files.values().stream().mapToLong(Entry::size).sum();
+      }
+    }
+
+    long sstables() {
+      return tables.stream().mapToLong(table -> table.sstables().size()).sum();
+    }
+
+    static CassandraBackup prove(Archive archive, String keyspace) {
+      var all = new LinkedHashMap<String, Entry>();
+      archive.index(entry -> {
+        if (!entry.folder() && all.put(entry.name(), entry) != null) {
+          throw archive.broken("it holds '%s' twice".formatted(entry.name()), null);
+        }
+      });
+      var definition = definition(archive, all.values(), keyspace);
+      var tables = tables(archive, all.values(), keyspace);
+      if (definition.tables().isEmpty()) {
+        throw archive.broken("its definition of keyspace %s has no CREATE TABLE".formatted(keyspace), null);
+      }
+      for (var table : tables.keySet()) {
+        if (!definition.tables().containsKey(table)) {
+          throw archive.broken("it has files of table %s, which its definition lacks".formatted(table), null);
+        }
+      }
+      for (var table : definition.tables().keySet()) {
+        if (!tables.containsKey(table)) {
+          throw archive.broken("the folder of table %s is missing".formatted(table), null);
+        }
+      }
+      proveFiles(archive, tables.values());
+      return new CassandraBackup(definition, List.copyOf(tables.values()), tables.values().stream().mapToLong(Table::bytes).sum());
+    }
+
+    private static Definition definition(Archive archive, Collection<Entry> entries, String keyspace) {
+      for (var entry : entries) {
+        var match = CQL.matcher(entry.name());
+        if (match.matches() && match.group("keyspace").equals(keyspace)) {
+          return Definition.parse(text(archive, entry), keyspace);
+        }
+      }
+      var others = entries.stream().map(entry -> CQL.matcher(entry.name())).filter(Matcher::matches)
+          .map(match -> match.group("keyspace")).collect(Collectors.joining(", "));
+      throw archive.broken("create_keyspace_%s.cql is missing%s".formatted(
+          keyspace, others.isEmpty() ? "" : " (it is a backup of keyspace %s: set CASSANDRA_KEYSPACE)".formatted(others)), null);
+    }
+
+    private static SortedMap<String, Table> tables(Archive archive, Collection<Entry> entries, String keyspace) {
+      var tables = new TreeMap<String, Table>();
+      for (var entry : entries) {
+        var member = MEMBER.matcher(entry.name());
+        if (!member.matches() || !member.group("keyspace").equals(keyspace)) {
+          continue;
+        }
+        if (!entry.file()) {
+          throw archive.broken("its entry '%s' is not a plain file".formatted(entry.name()), null);
+        }
+        var table = tables.computeIfAbsent(member.group("table"), name -> new Table(name, new TreeMap<>(), new TreeSet<>()));
+        if (table.files().put(member.group("file"), entry) != null) {
+          throw archive.broken("it holds table %s twice".formatted(table.name()), null);
+        }
+        var component = COMPONENT.matcher(member.group("file"));
+        if (component.matches()) {
+          table.sstables().add(component.group("sstable"));
+        }
+      }
+      return tables;
+    }
+
+    /** Reads every byte: each SSTable has what its TOC lists, its data match its digest, none of the manifest's is missing. */
+    private static void proveFiles(Archive archive, Collection<Table> tables) {
+      var workers = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors(), Console::daemon);
+      try {
+        var proofs = new ArrayList<Future<?>>();
+        for (var table : tables) {
+          proveManifest(archive, table);
+          for (var sstable : table.sstables()) {
+            proveComponents(archive, table, sstable);
+            proofs.add(workers.submit(() -> proveIndex(archive, table, sstable)));
+          }
+          table.files().forEach((name, entry) -> proofs.add(workers.submit(() -> proveDigest(archive, table, name, entry))));
+        }
+        for (var proof : proofs) {
+          proof.get();
+        }
+      } catch (InterruptedException | ExecutionException e) {
+        throw Failure.of(e);
+      } finally {
+        workers.shutdownNow();
+      }
+    }
+
+    private static void proveManifest(Archive archive, Table table) {
+      var manifest = table.files().get("manifest.json");
+      if (manifest == null) {
+        throw archive.broken("table %s has no manifest.json".formatted(table.name()), null);
+      }
+      try {
+        for (var file : Report.JSON.readTree(text(archive, manifest)).path("files")) {
+          if (!file.asText().contains("/") && !table.files().containsKey(file.asText())) {
+            throw archive.broken("%s of table %s is missing".formatted(file.asText(), table.name()), null);
+          }
+        }
+      } catch (IOException e) {
+        throw archive.broken("manifest.json of table %s is not readable".formatted(table.name()), e);
+      }
+    }
+
+    private static void proveComponents(Archive archive, Table table, String sstable) {
+      var toc = table.files().get(sstable + "-TOC.txt");
+      if (toc == null) {
+        throw archive.broken("%s-TOC.txt of table %s is missing".formatted(sstable, table.name()), null);
+      }
+      text(archive, toc).lines().filter(line -> !line.isBlank()).forEach(component -> {
+        if (!table.files().containsKey(sstable + "-" + component.strip())) {
+          throw archive.broken("%s-%s of table %s is missing".formatted(sstable, component.strip(), table.name()), null);
+        }
+      });
+    }
+
+    /**
+     * Only the data have a digest. The index is proven by what it must agree with: every key is in the filter (one that is
+     * not would be invisible), keys come in the order of their tokens, positions rise.
+     */
+    private static Void proveIndex(Archive archive, Table table, String sstable) {
+      var filterFile = table.files().get(sstable + "-Filter.db");
+      try (var index = new PushbackInputStream(new BufferedInputStream(archive.open(table.files().get(sstable + "-Index.db")), 1 << 16));
+          var filter = filterFile == null ? FilterFactory.AlwaysPresent
+              : BloomFilterSerializer.deserialize(new DataInputStream(new BufferedInputStream(archive.open(filterFile))), false)) {
+        var in = new DataInputPlus.DataInputStreamPlus(index);
+        var end = -1L;
+        DecoratedKey before = null;
+        for (var next = index.read(); next >= 0; next = index.read()) {
+          index.unread(next);
+          var key = Murmur3Partitioner.instance.decorateKey(ByteBufferUtil.readWithShortLength(in));
+          var position = RowIndexEntry.Serializer.readPosition(in);
+          in.skipBytesFully((int) in.readUnsignedVInt());
+          if (!filter.isPresent(key) || position <= end || before != null && before.compareTo(key) >= 0) {
+            throw new IOException("it does not agree with its filter and order");
+          }
+          before = key;
+          end = position;
+        }
+        return null;
+      } catch (IOException | IllegalArgumentException e) {
+        throw archive.broken("%s-Index.db of table %s is damaged: %s".formatted(sstable, table.name(), e.getMessage()), e);
+      }
+    }
+
+    private static Void proveDigest(Archive archive, Table table, String name, Entry entry) {
+      var crc = new CRC32();
+      var buffer = new byte[1 << 18];
+      var size = 0L;
+      try (var in = archive.open(entry)) {
+        for (var read = in.read(buffer); read >= 0; read = in.read(buffer)) {
+          crc.update(buffer, 0, read);
+          size += read;
+        }
+      } catch (IOException e) {
+        throw archive.broken("%s cannot be read: %s".formatted(entry.name(), e.getMessage()), e);
+      }
+      var digest = table.files().get(name.replace("-Data.db", "-Digest.crc32"));
+      if (size != entry.size() || name.endsWith("-Data.db") && digest != null
+          && !text(archive, digest).strip().equals(Long.toString(crc.getValue()))) {
+        throw archive.broken("%s of table %s does not match its digest".formatted(name, table.name()), null);
+      }
+      return null;
+    }
+
+    private static String text(Archive archive, Entry entry) {
+      try (var in = archive.open(entry)) {
+        return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+      } catch (IOException e) {
+        throw archive.broken("%s cannot be read: %s".formatted(entry.name(), e.getMessage()), e);
+      }
+    }
+  }
+
+  /** A keyspace's definition, as DESCRIBE KEYSPACE writes it. */
+  record Definition(
+      String keyspace, Map<String, String> replication, boolean durable, SortedMap<String, String> tables, List<String> others) {
+    private static final Pattern TOKEN =
+        Pattern.compile("(?s)'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\\$\\$.*?\\$\\$|--[^\n]*|//[^\n]*|/\\*.*?\\*/|;|.");
+    private static final Pattern KEYSPACE = Pattern.compile(
+        "(?is)CREATE KEYSPACE (IF NOT EXISTS )?\"?(?<name>\\w+)\"? WITH replication = (?<map>\\{[^}]*})(?<rest>.*)");
+    private static final Pattern TABLE = Pattern.compile("(?is)CREATE TABLE (IF NOT EXISTS )?(\"?(?<keyspace>\\w+)\"?\\.)\"?(?<name>\\w+)\"? .*");
+    private static final Pattern OPTION = Pattern.compile(
+        "(?is)(WITH|AND) ((?<name>\\w+) = ('(?:[^']|'')*'|\\{[^}]*}|[\\w.+-]+)|CLUSTERING ORDER BY \\([^)]*\\)|COMPACT STORAGE)");
+    private static final ObjectMapper MAP = JsonMapper.builder().enable(JsonReadFeature.ALLOW_SINGLE_QUOTES).build();
+
+    static Definition parse(String cql, String keyspace) {
+      Map<String, String> replication = null;
+      var durable = true;
+      var tables = new TreeMap<String, String>();
+      var others = new ArrayList<String>();
+      for (var statement : split(cql)) {
+        var create = KEYSPACE.matcher(statement);
+        var table = TABLE.matcher(statement);
+        if (create.matches() && create.group("name").equals(keyspace)) {
+          replication = replication(create.group("map"));
+          durable = !create.group("rest").replace(" ", "").toLowerCase(Locale.ROOT).contains("durable_writes=false");
+        } else if (table.matches() && table.group("keyspace").equals(keyspace)) {
+          tables.put(table.group("name"), statement);
+        } else if (statement.matches("(?is)CREATE (TYPE|(CUSTOM )?INDEX|MATERIALIZED VIEW|(OR REPLACE )?(FUNCTION|AGGREGATE)) .*")) {
+          others.add(statement);
+        } else {
+          // A definition creates; anything else in it is a mistake or an attack.
+          throw new Failure(BAD_BACKUP, "the definition of keyspace %s has a statement that does not belong there: %s".formatted(
+              keyspace, statement.substring(0, Math.min(80, statement.length()))), "look at its create_keyspace_%s.cql".formatted(keyspace));
+        }
+      }
+      if (replication == null) {
+        throw new Failure(BAD_BACKUP, "the definition of keyspace %s has no CREATE KEYSPACE".formatted(keyspace),
+            "look at its create_keyspace_%s.cql".formatted(keyspace));
+      }
+      return new Definition(keyspace, replication, durable, tables, others);
+    }
+
+    /** Statements with single spaces, without comments and without the warnings that cqlsh prints among them. */
+    static List<String> split(String cql) {
+      var statements = new ArrayList<String>();
+      var current = new StringBuilder();
+      var text = cql.lines().filter(line -> !line.regionMatches(true, 0, "warning", 0, 7)).collect(Collectors.joining("\n"));
+      for (var token : (Iterable<String>) TOKEN.matcher(text).results().map(MatchResult::group)::iterator) {
+        if (token.equals(";")) {
+          statements.add(current.toString().strip());
+          current.setLength(0);
+        } else if (token.startsWith("--") || token.startsWith("//") || token.startsWith("/*") || token.isBlank()) {
+          current.append(current.isEmpty() || current.charAt(current.length() - 1) == ' ' ? "" : " ");
+        } else {
+          current.append(token);
+        }
+      }
+      statements.add(current.toString().strip());
+      return statements.stream().filter(statement -> !statement.isEmpty()).toList();
+    }
+
+    /** A CQL map of text, which is JSON but for its quotes; the strategy's class by its short name. */
+    static Map<String, String> replication(String map) {
+      try {
+        var replication = MAP.readValue(map, new TypeReference<TreeMap<String, String>>() {});
+        replication.computeIfPresent("class", (key, name) -> name.substring(name.lastIndexOf('.') + 1));
+        if (replication.containsKey("class")) {
+          return replication;
+        }
+      } catch (JsonProcessingException e) {
+        // falls through to the message, which names what was given
+      }
+      throw new Failure(USAGE, "%s is no replication".formatted(map), "such as \"{'class': 'NetworkTopologyStrategy', 'datacenter1': 3}\"");
+    }
+
+    Definition withReplication(String map) {
+      return map == null ? this : new Definition(keyspace, replication(map), durable, tables, others);
+    }
+
+    List<String> statements() {
+      var all = new ArrayList<String>();
+      all.add("CREATE KEYSPACE \"%s\" WITH replication = %s AND durable_writes = %s".formatted(
+          keyspace, Replication.text(replication), durable));
+      others.stream().filter(other -> other.matches("(?is)CREATE TYPE .*")).forEach(all::add);
+      all.addAll(tables.values());
+      others.stream().filter(other -> !other.matches("(?is)CREATE TYPE .*")).forEach(all::add);
+      return all;
+    }
+
+    /** The same to Cassandra: tables are compared as its own parser reads them, so order and written-out defaults are no matter. */
+    boolean sameAs(Definition other) {
+      var id = new UUID(0, 0);
+      return replication.equals(other.replication) && durable == other.durable && tables.keySet().equals(other.tables.keySet())
+          && new HashSet<>(others).equals(new HashSet<>(other.others))
+          && tables.keySet().stream().allMatch(name -> Definition.table(tables.get(name), keyspace, id)
+              .equals(Definition.table(other.tables.get(name), keyspace, id)));
+    }
+
+    /** A table as Cassandra's own parser reads it. */
+    static org.apache.cassandra.schema.TableMetadata table(String statement, String keyspace, UUID id) {
+      return CreateTableStatement.parse(known(statement, TableAttributes.allKeywords()), keyspace)
+          .id(TableId.fromUUID(id)).build();
+    }
+
+    /** Without the options that the parser at hand does not know (a newer server writes more of them). */
+    static String known(String table, Set<String> options) {
+      var first = Pattern.compile("(?i) WITH ").matcher(table);
+      if (!first.find()) {
+        return table;
+      }
+      var kept = OPTION.matcher(table.substring(first.start() + 1)).results()
+          .filter(option -> option.group(3) == null || options.contains(option.group(3).toLowerCase(Locale.ROOT)))
+          .map(option -> option.group(2)).toList();
+      return table.substring(0, first.start()) + (kept.isEmpty() ? "" : " WITH " + String.join(" AND ", kept));
+    }
+  }
+
+  /** Whether a replication can be had from the nodes there are. */
+  static final class Replication {
+    private Replication() {}
+
+    /** @param nodes how many nodes each data centre has now */
+    static void require(Map<String, String> replication, SortedMap<String, Long> nodes) {
+      var simple = replication.get("class").equals("SimpleStrategy");
+      var wanted = new TreeMap<>(replication);
+      wanted.remove("class");
+      var available = simple ? Map.of("replication_factor", nodes.values().stream().mapToLong(n -> n).sum()) : nodes;
+      var most = 1L;
+      var fits = !wanted.isEmpty();
+      for (var entry : wanted.entrySet()) {
+        var factor = factor(entry.getValue());
+        most = Math.max(most, factor);
+        fits &= factor >= 1 && factor <= available.getOrDefault(entry.getKey(), 0L);
+      }
+      if (!fits) {
+        var fitting = new TreeMap<>(Map.of("class", replication.get("class")));
+        for (var entry : available.entrySet()) {
+          fitting.put(entry.getKey(), Long.toString(Math.min(most, entry.getValue())));
+        }
+        throw new Failure(UNSAFE, "the backup's replication %s does not fit the nodes there are: %s".formatted(text(replication), nodes),
+            "to restore with what fits: --replication \"%s\"".formatted(text(fitting)));
+      }
+    }
+
+    static int copies(Map<String, String> replication, List<String> dataCentres) {
+      return replication.entrySet().stream().filter(e -> e.getKey().equals("replication_factor") || dataCentres.contains(e.getKey()))
+          .mapToInt(e -> (int) factor(e.getValue())).sum();
+    }
+
+    private static long factor(String text) {
+      try {
+        return Long.parseLong(text);
+      } catch (NumberFormatException e) {
+        throw new Failure(USAGE, "replication factor '%s' is not supported".formatted(text), "name a plain one with --replication");
+      }
+    }
+
+    static String text(Map<String, String> replication) {
+      return replication.entrySet().stream().map(e -> "'%s': '%s'".formatted(e.getKey(), e.getValue())).collect(Collectors.joining(", ", "{", "}"));
+    }
+  }
+
+  /** The unpacked tables, below a folder of ours that is gone when closed, also after Ctrl-C. */
+  static final class Unpacked implements Closeable {
+    private final Path root;
+    private final String keyspace;
+    private final Archive archive;
+    private final Thread onExit = new Thread(() -> delete(root()));
+
+    Unpacked(Path root, String keyspace, Archive archive) {
+      this.root = root;
+      this.keyspace = keyspace;
+      this.archive = archive;
+      delete(root);
+      Runtime.getRuntime().addShutdownHook(onExit);
+    }
+
+    private Path root() {
+      return root;
+    }
+
+    /** The loader takes keyspace and table from the last two folder names. */
+    Path unpack(CassandraBackup.Table table) throws IOException {
+      var folder = Files.createDirectories(root.resolve(keyspace).resolve(table.name()));
+      for (var file : table.files().entrySet()) {
+        // A summary has no digest, either: Cassandra makes it again from the index, which is proven.
+        if (!file.getKey().endsWith("-Summary.db")) {
+          archive.copy(file.getValue(), folder.resolve(file.getKey()));
+        }
+      }
+      return folder;
+    }
+
+    static Path delete(Path folder) {
+      try (var files = Files.walk(folder)) {
+        files.sorted(Comparator.reverseOrder()).forEach(file -> file.toFile().delete());
+      } catch (NoSuchFileException e) {
+        return folder;
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+      return folder;
+    }
+
+    @Override
+    public void close() {
+      delete(root);
+      Runtime.getRuntime().removeShutdownHook(onExit);
+    }
+  }
+
+  // --- end shared: CassandraBackup ---
+
+  // --- shared: ElasticsearchApi (identical in every script that has it; a test holds them equal) ---
+  /** Who logs in to Elasticsearch, as a value of the header Authorization. */
+  record Credentials(Optional<String> header) {
+    static Credentials fromEnvironment() {
+      var user = Settings.variable("ELASTICSEARCH_USER");
+      var key = Settings.secret("ELASTICSEARCH_API_KEY");
+      if (user.isEmpty() || key.isPresent()) {
+        return new Credentials(key.map(value -> "ApiKey " + value));
+      }
+      var password = Settings.secretOrPrompt("ELASTICSEARCH_PASSWORD", "Password of Elasticsearch's user " + user.get())
+          .orElseThrow(() -> new Failure(USAGE, "no password for Elasticsearch's user " + user.get(),
+              "set ELASTICSEARCH_PASSWORD or ELASTICSEARCH_PASSWORD_FILE"));
+      var pair = (user.get() + ":" + password).getBytes(StandardCharsets.UTF_8);
+      return new Credentials(Optional.of("Basic " + Base64.getEncoder().encodeToString(pair)));
+    }
+
+    @Override
+    public String toString() {
+      return "Credentials";
+    }
+  }
+
+  /** Elasticsearch's REST API (OpenSearch's too), answers as JSON, errors as failures. */
+  static final class ElasticsearchApi implements Closeable {
+    private final RestClient client;
+    private final String named;
+
+    ElasticsearchApi(List<String> urls, Path ca, Credentials credentials) {
+      var hosts = urls.stream().map(ElasticsearchApi::host).toArray(HttpHost[]::new);
+      named = String.join(", ", Stream.of(hosts).map(HttpHost::toURI).toList());
+      var builder = RestClient.builder(hosts);
+      credentials.header().ifPresent(value -> builder.setDefaultHeaders(new Header[] {new BasicHeader("Authorization", value)}));
+      if (ca != null) {
+        builder.setHttpClientConfigCallback(http -> http.setSSLContext(Tls.context(ca, null, null)));
+      }
+      builder.setRequestConfigCallback(config -> config.setConnectTimeout(5_000).setSocketTimeout(60_000));
+      client = builder.build();
+    }
+
+    private static HttpHost host(String url) {
+      try {
+        if (url.contains("@")) {
+          throw new Failure(USAGE, "ELASTICSEARCH_API_URL holds a log-in", "set ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD instead");
+        }
+        return HttpHost.create(url.strip());
+      } catch (IllegalArgumentException e) {
+        throw new Failure(USAGE, "ELASTICSEARCH_API_URL '%s' is no URL".formatted(url), "such as http://127.0.0.1:9200");
+      }
+    }
+
+    boolean openSearch() throws IOException {
+      return tryGet("/").map(answer -> answer.path("version").path("distribution").asText().equals("opensearch")).orElse(false);
+    }
+
+    JsonNode get(String path) throws IOException {
+      return call("GET", path, null);
+    }
+
+    /** Empty where there is no such thing. */
+    Optional<JsonNode> tryGet(String path) throws IOException {
+      return unlessMissing("GET", path, null);
+    }
+
+    Optional<JsonNode> tryPost(String path, Object body) throws IOException {
+      return unlessMissing("POST", path, body);
+    }
+
+    void tryDelete(String path) throws IOException {
+      unlessMissing("DELETE", path, null);
+    }
+
+    private Optional<JsonNode> unlessMissing(String method, String path, Object body) throws IOException {
+      try {
+        return Optional.of(request(method, path, body));
+      } catch (ResponseException e) {
+        // 400 and 405: a distribution without that part of the API.
+        if (Set.of(400, 404, 405).contains(e.getResponse().getStatusLine().getStatusCode())) {
+          return Optional.empty();
+        }
+        throw failure(method, path, e);
+      }
+    }
+
+    JsonNode post(String path, Object body, String failed, String hint) throws IOException {
+      try {
+        return request("POST", path, body);
+      } catch (ResponseException e) {
+        var failure = failure("POST", path, e);
+        throw new Failure(failure.code, failed + ": " + failure.getMessage(), hint, e);
+      }
+    }
+
+    JsonNode call(String method, String path, Object body) throws IOException {
+      try {
+        return request(method, path, body);
+      } catch (ResponseException e) {
+        throw failure(method, path, e);
+      }
+    }
+
+    private JsonNode request(String method, String path, Object body) throws IOException {
+      var request = new Request(method, path);
+      if (body != null) {
+        request.setJsonEntity(Report.JSON.writeValueAsString(body));
+      }
+      try {
+        return Report.JSON.readTree(client.performRequest(request).getEntity().getContent());
+      } catch (ResponseException e) {
+        throw e;
+      } catch (IOException e) {
+        throw new Failure(UNREACHABLE, "cannot reach Elasticsearch at %s: %s".formatted(named, e.getMessage()),
+            "is it started, is ELASTICSEARCH_API_URL right?", e);
+      }
+    }
+
+    private Failure failure(String method, String path, ResponseException thrown) throws IOException {
+      var status = thrown.getResponse().getStatusLine().getStatusCode();
+      if (status == 401 || status == 403) {
+        return new Failure(AUTHENTICATION, "Elasticsearch at %s refuses %s %s: HTTP %d".formatted(named, method, path, status),
+            "check ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_API_KEY", thrown);
+      }
+      var body = EntityUtils.toString(thrown.getResponse().getEntity());
+      var reason = body;
+      try {
+        reason = Report.JSON.readTree(body).path("error").path("reason").asText(body);
+      } catch (JsonProcessingException e) {
+        // a proxy's answer: shown as it is
+      }
+      return new Failure(status >= 500 ? UNSAFE : UNEXPECTED, "Elasticsearch answers %s %s with HTTP %d: %s".formatted(method, path, status, reason),
+          null, thrown);
+    }
+
+    @Override
+    public void close() throws IOException {
+      client.close();
+    }
+  }
+
+  // --- end shared: ElasticsearchApi ---
+
+  // --- shared: Tls (identical in every script that has it; a test holds them equal) ---
+  /** TLS from PEM files. */
+  static final class Tls {
+    private Tls() {}
+
+    /** Trusts the given CA only; shows the certificate where one is given. */
+    static SSLContext context(Path ca, Path certificate, Path key) {
+      try {
+        var trusted = KeyStore.getInstance("PKCS12");
+        trusted.load(null, null);
+        for (var trust : certificates(ca)) {
+          trusted.setCertificateEntry("ca" + trusted.size(), trust);
+        }
+        var trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+        trust.init(trusted);
+        var keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+        var own = KeyStore.getInstance("PKCS12");
+        own.load(null, null);
+        if (certificate != null && key != null) {
+          own.setKeyEntry("own", PEMReader.extractPrivateKey(Files.readString(key)), new char[0],
+              certificates(certificate).toArray(Certificate[]::new));
+        }
+        keys.init(own, new char[0]);
+        var context = SSLContext.getInstance("TLS");
+        context.init(keys.getKeyManagers(), trust.getTrustManagers(), null);
+        return context;
+      } catch (GeneralSecurityException | IOException e) {
+        throw new Failure(USAGE, "cannot use the TLS files %s: %s".formatted(
+            Stream.of(ca, certificate, key).filter(Objects::nonNull).map(Path::toString).collect(Collectors.joining(", ")),
+            e.getMessage()), "they must be PEM files");
+      }
+    }
+
+    private static Collection<? extends Certificate> certificates(Path file) throws IOException, GeneralSecurityException {
+      try (var in = Files.newInputStream(file)) {
+        return CertificateFactory.getInstance("X.509").generateCertificates(in);
+      }
+    }
+  }
+
+  // --- end shared: Tls ---
+
+  // --- shared: Login (identical in every script that has it; a test holds them equal) ---
+  /** Where and as whom: from the variables, else from the alias as mc keeps it. */
+  record Login(String endpoint, String access, String secret, String token) {
+    // As mc reads it: the keys stand in it as they are, without an encoding.
+    private static final Pattern WITH_TOKEN = Pattern.compile("(https?://)([^@]*?):([^@]*?):([^@]*)@([^@]*)");
+    private static final Pattern WITH_KEYS = Pattern.compile("(https?://)(.*?):(.*)@([^@]*)");
+
+    static Login of(String endpoint, String alias) {
+      if (endpoint == null) {
+        return ofAlias(alias);
+      }
+      var access = Settings.secretOrPrompt("MINIO_ACCESS_KEY", "Access key of " + endpoint);
+      var secret = Settings.secretOrPrompt("MINIO_SECRET_KEY", "Secret key of " + endpoint);
+      if (access.isEmpty() || secret.isEmpty()) {
+        throw new Failure(USAGE, "no keys for " + endpoint,
+            "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or MINIO_ACCESS_KEY_FILE and MINIO_SECRET_KEY_FILE");
+      }
+      return new Login(endpoint, access.get(), secret.get(), null);
+    }
+
+    private static Login ofAlias(String alias) {
+      var variable = System.getenv("MC_HOST_" + alias);
+      var found = variable != null ? ofVariable(alias, variable) : configFiles().flatMap(file -> ofFile(file, alias).stream()).findFirst();
+      return found.orElseThrow(() -> new Failure(USAGE, "no S3 server is named, and there is no alias %s".formatted(alias),
+          "set MINIO_ENDPOINT, MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or name an alias of mc with MINIO_ALIAS; looked in MC_HOST_%s, %s"
+              .formatted(alias, configFiles().map(Path::toString).collect(Collectors.joining(", ")))));
+    }
+
+    private static Optional<Login> ofVariable(String alias, String value) {
+      var token = WITH_TOKEN.matcher(value);
+      if (token.matches()) {
+        return Optional.of(new Login(token.group(1) + token.group(5), token.group(2), token.group(3), token.group(4)));
+      }
+      var keys = WITH_KEYS.matcher(value);
+      if (keys.matches()) {
+        return Optional.of(new Login(keys.group(1) + keys.group(4), keys.group(2), keys.group(3), null));
+      }
+      throw new Failure(USAGE, "MC_HOST_%s is not of the form https://ACCESS:SECRET@HOST:PORT".formatted(alias), null);
+    }
+
+    private static Stream<Path> configFiles() {
+      var folder = System.getenv("MC_CONFIG_DIR");
+      var home = Path.of(Optional.ofNullable(System.getenv("HOME")).orElse(System.getProperty("user.home")));
+      return Stream.concat(Stream.ofNullable(folder).map(Path::of), Stream.of(home.resolve(".mc"), home.resolve(".mcli")))
+          .map(path -> path.resolve("config.json"));
+    }
+
+    private static Optional<Login> ofFile(Path file, String alias) {
+      try {
+        var entry = Report.JSON.readTree(file.toFile()).path("aliases").path(alias);
+        return entry.isMissingNode() ? Optional.empty() : Optional.of(new Login(entry.path("url").asText(),
+            entry.path("accessKey").asText(), entry.path("secretKey").asText(), entry.path("sessionToken").asText(null)));
+      } catch (FileNotFoundException e) {
+        return Optional.empty();
+      } catch (IOException e) {
+        // Jackson's message would show the line, and with it a key.
+        throw new Failure(USAGE, "cannot read mc's " + file, "is it readable, and JSON? or set MINIO_ENDPOINT and the keys");
+      }
+    }
+  }
+
+  // --- end shared: Login ---
+
+  // --- shared: Host (identical in every script that has it; a test holds them equal) ---
+  /** A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration. */
+  record Host(String name, String destination, String port) {
+    private static final Pattern NAMED = Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[\\h:]+]))(:(?<port>\\d+))?");
+    private static final String PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,ActiveEnterTimestamp,InvocationID";
+
+    /** What a command left there; 255 is ssh's own code. */
+    record Output(int code, String out, String err) {}
+
+    /** A unit as systemctl(1) describes it: {@code active} is active, inactive, failed, activating or deactivating. */
+    record Unit(String load, String active, String sub, int restarts, String since, String invocation, boolean root) {
+      boolean isStopped() {
+        return active.equals("inactive") || active.equals("failed");
+      }
+
+      @Override
+      public String toString() {
+        return active + (sub.isEmpty() || sub.equals("dead") ? "" : " (" + sub + ")");
+      }
+    }
+
+    /** The nodes of THEHIVE_NODES, such as {@code node1 admin@node2:2222 localhost}; this host where it is not set. */
+    static List<Host> all() {
+      return named(Settings.variable("THEHIVE_NODES").orElse("localhost"));
+    }
+
+    static List<Host> named(String names) {
+      return Stream.of(names.strip().split("[\\s,]+")).distinct().map(Host::parse).toList();
+    }
+
+    private static Host parse(String name) {
+      var match = NAMED.matcher(name);
+      if (!match.matches()) {
+        throw new Failure(USAGE, "'%s' is no host".formatted(name), "name hosts like node1, admin@node2:2222 or localhost");
+      }
+      var local = Set.of("localhost", "127.0.0.1", "[::1]").contains(match.group("to")) && match.group("port") == null;
+      return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""), match.group("port"));
+    }
+
+    static String service() {
+      var service = Settings.variable("THEHIVE_SERVICE").orElse("thehive");
+      if (!service.matches("[A-Za-z0-9:_.@-]+")) {
+        throw new Failure(USAGE, "THEHIVE_SERVICE '%s' is no unit's name".formatted(service), "name it as systemctl does, such as thehive");
+      }
+      return service;
+    }
+
+    /** Does the same for all side by side; the answers in their order. */
+    static <T> List<T> each(List<Host> hosts, Function<Host, T> work) {
+      var threads = Executors.newFixedThreadPool(hosts.size());
+      try {
+        var answers = hosts.stream().map(host -> CompletableFuture.supplyAsync(() -> work.apply(host), threads)).toList();
+        return answers.stream().map(CompletableFuture::join).toList();
+      } finally {
+        threads.shutdown();
+      }
+    }
+
+    boolean isLocal() {
+      return destination == null;
+    }
+
+    /** The name or address that ssh connects to: the node's name may be one of its configuration only. */
+    String address() {
+      if (isLocal()) {
+        return "localhost";
+      }
+      var known = new Host("localhost", null, null).run("ssh -G -- " + destination, Duration.ofSeconds(10)).out();
+      return known.lines().filter(line -> line.startsWith("hostname ")).map(line -> line.substring(9)).findFirst().orElse(name);
+    }
+
+    /** Never asks and never accepts an unknown host key: a runbook must not hang, and a key is the administrator's to trust. */
+    List<String> command(String shell) {
+      if (isLocal()) {
+        return List.of("sh", "-c", shell);
+      }
+      var ssh = Stream.of("ssh", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10",
+          "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3");
+      var to = port == null ? Stream.of("--", destination) : Stream.of("-p", port, "--", destination);
+      return Stream.of(ssh, to, Stream.of("sh -c '" + shell + "'")).flatMap(part -> part).toList();
+    }
+
+    /** Runs a shell command there, one without single quotes. Files take its output: a shared ssh connection keeps pipes open. */
+    Output run(String shell, Duration limit) {
+      try {
+        var out = Files.createTempFile("thehive-host", ".out");
+        var err = Files.createTempFile("thehive-host", ".err");
+        try {
+          var process = new ProcessBuilder(command(shell)).redirectInput(new File("/dev/null"))
+              .redirectOutput(out.toFile()).redirectError(err.toFile()).start();
+          if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
+            process.destroyForcibly();
+            throw new Failure(UNREACHABLE, "%s: no answer within %d s to: %s".formatted(name, limit.toSeconds(), shell), null);
+          }
+          var output = new Output(process.exitValue(), Files.readString(out), Files.readString(err).strip());
+          return isLocal() || output.code() != 255 ? output : unreachable(output.err());
+        } finally {
+          Files.delete(out);
+          Files.delete(err);
+        }
+      } catch (IOException e) {
+        throw new Failure(UNREACHABLE, "%s: %s".formatted(name, e.getMessage()), "the OpenSSH client is needed for other hosts", e);
+      } catch (InterruptedException e) {
+        throw new Failure(UNREACHABLE, name + ": interrupted", null, e);
+      }
+    }
+
+    private Output unreachable(String said) {
+      var reason = last(said).replaceFirst("^ssh: ", "");
+      var by = "ssh " + (port == null ? "" : "-p " + port + " ") + destination;
+      if (said.contains("Permission denied")) {
+        throw new Failure(AUTHENTICATION, "%s: ssh: %s".formatted(name, reason), "log in with a key, without a password: " + by);
+      }
+      throw new Failure(UNREACHABLE, "%s: ssh: %s".formatted(name, reason), said.contains("Host key verification failed")
+          ? "compare its host key and accept it by hand: " + by : "try it by hand: " + by);
+    }
+
+    static String last(String lines) {
+      return lines.strip().replaceFirst("(?s).*\\R", "").strip();
+    }
+
+    Unit unit(String service) {
+      var output = run("id -u; LC_ALL=C systemctl show --property=%s -- %s".formatted(PROPERTIES, service), Duration.ofSeconds(30));
+      if (output.code() != 0) {
+        throw new Failure(UNSAFE, "%s has no systemd that answers: %s".formatted(name, last(output.err())),
+            "look after TheHive there by hand: in its container, or with its own start script");
+      }
+      var lines = output.out().lines().toList();
+      var is = lines.stream().filter(line -> line.contains("=")).map(line -> line.split("=", 2))
+          .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1], (one, other) -> one));
+      return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""), is.getOrDefault("SubState", ""),
+          Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("ActiveEnterTimestamp", ""),
+          is.getOrDefault("InvocationID", ""), lines.get(0).equals("0"));
+    }
+
+    /** Why a restore must not begin: TheHive still runs on a node, or a node that was named cannot be asked. */
+    static Optional<Failure> whereTheHiveRuns() {
+      var service = service();
+      var named = Settings.variable("THEHIVE_NODES").isPresent();
+      return each(all(), host -> {
+        try {
+          var unit = host.unit(service);
+          return unit.isStopped() ? null : new Failure(UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name, service, unit),
+              "stop it on every node: ./service-control.java stop; --force goes on all the same");
+        } catch (Failure e) {
+          return named ? e : null; // this host may well have no TheHive, and no systemd
+        }
+      }).stream().filter(Objects::nonNull).findFirst();
+    }
+  }
+
+  // --- end shared: Host ---
+
+  // --- shared: Failure (identical in every script that has it; a test holds them equal) ---
+  static final int DONE = 0;
+  static final int UNEXPECTED = 1;
+  static final int USAGE = 2;
+  static final int BAD_BACKUP = 10;
+  static final int UNREACHABLE = 11;
+  static final int AUTHENTICATION = 12;
+  static final int UNSAFE = 13;
+  static final int PARTIAL = 14;
+  static final int VERIFICATION = 15;
+  static final int DECLINED = 16;
+
+  /** What went wrong, what to do about it, and the exit code: shown as two lines, without a trace. */
+  static final class Failure extends RuntimeException {
+    final int code;
+    final String hint;
+
+    Failure(int code, String message, String hint) {
+      this(code, message, hint, null);
+    }
+
+    Failure(int code, String message, String hint, Throwable cause) {
+      super(message, cause);
+      this.code = code;
+      this.hint = hint;
+    }
+
+    /** Any exception as a Failure: what is not one already is unexpected. */
+    static Failure of(Throwable thrown) {
+      var cause = thrown;
+      while (cause.getCause() != null
+          && (cause instanceof CompletionException || cause instanceof ExecutionException
+              || cause instanceof UncheckedIOException)) {
+        cause = cause.getCause();
+      }
+      if (cause instanceof Failure failure) {
+        return failure;
+      }
+      var message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
+      if (cause instanceof FileSystemException file) {
+        message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : cause.getClass().getSimpleName());
+      }
+      return new Failure(UNEXPECTED, message, "run again with --verbose for the trace", cause);
+    }
+  }
+
+  // --- end shared: Failure ---
+
+  // --- shared: Settings (identical in every script that has it; a test holds them equal) ---
+  /** Settings are the environment variables of the documented procedure; an option overrides its variable. */
+  static final class Settings {
+    private Settings() {}
+
+    /** A variable that is set but blank is a mistake, never a value; each option's description names its variable. */
+    static void refuseBlank(CommandSpec command) {
+      for (var option : command.options()) {
+        Pattern.compile("\\(([A-Z_]{4,})").matcher(String.join(" ", option.description())).results()
+            .forEach(name -> variable(name.group(1)));
+        if (String.valueOf((Object) option.getValue()).isBlank()) {
+          throw new Failure(USAGE, option.longestName() + " is blank", "give it a value, or leave it out");
+        }
+      }
+    }
+
+    static Optional<String> variable(String name) {
+      var value = Optional.ofNullable(System.getenv(name));
+      if (value.filter(String::isBlank).isPresent()) {
+        throw new Failure(USAGE, name + " is set but blank", "give it a value, or unset it");
+      }
+      return value;
+    }
+
+    /** A secret from the variable NAME, or from the file that NAME_FILE names (its last line break is not part of it). */
+    static Optional<String> secret(String name) {
+      var value = variable(name);
+      var file = variable(name + "_FILE");
+      if (value.isPresent() && file.isPresent()) {
+        throw new Failure(USAGE, name + " and " + name + "_FILE are both set", "unset one of them");
+      }
+      if (file.isEmpty()) {
+        return value;
+      }
+      try {
+        return Optional.of(Files.readString(Path.of(file.get())).replaceFirst("\\R\\z", ""));
+      } catch (IOException | InvalidPathException e) {
+        throw new Failure(USAGE, "cannot read " + name + "_FILE " + file.get() + ": " + e.getMessage(), "check path and mode");
+      }
+    }
+
+    /** A secret as above, else asked for on a terminal, else none. */
+    static Optional<String> secretOrPrompt(String name, String question) {
+      var secret = secret(name);
+      if (secret.isPresent() || System.console() == null) {
+        return secret;
+      }
+      return Optional.ofNullable(System.console().readPassword("%s: ", question)).map(String::new);
+    }
+  }
+
+  // --- end shared: Settings ---
+
+  // --- shared: BackupSet (identical in every script that has it; a test holds them equal) ---
+  /** One backup of one component: its archive or marker, and the time that its name gives. */
+  record Backup(Path file, String name, LocalDateTime taken) {
+    String age() {
+      var age = Duration.between(taken, LocalDateTime.now());
+      return age.toDays() > 1 ? age.toDays() + " days ago"
+          : age.toHours() > 1 ? age.toHours() + " hours ago" : Math.max(0, age.toMinutes()) + " minutes ago";
+    }
+  }
+
+  /** Chooses backups by the names that the documented backup scripts give them. */
+  static final class BackupSet {
+    static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("uuuuMMdd_HH'h'mm'm'ss's'");
+    private static final Pattern NAME =
+        Pattern.compile("(?<component>[a-z]+)_(?<stamp>\\d{8}_\\d\\dh\\d\\dm\\d\\ds)(\\.(?<type>[a-z.]+))?");
+
+    private BackupSet() {}
+
+    /**
+     * The newest backup in a folder, or the newest at or before the wanted restore point.
+     *
+     * @param components the accepted first parts of a name, such as {@code cassandra}
+     * @param types the accepted extensions, such as {@code tar}
+     * @param wanted a timestamp, a name or a path; null for the newest
+     * @param gap parts of one backup run are at most this far apart
+     */
+    static Backup choose(Path folder, Set<String> components, Set<String> types, String wanted, Duration gap) {
+      var what = components.iterator().next() + "_<timestamp>." + String.join("|", types);
+      var all = list(folder, what).stream()
+          .flatMap(file -> backup(file, components, types).stream())
+          .sorted(Comparator.comparing(Backup::taken).thenComparing(b -> b.file().toString()))
+          .toList();
+      if (wanted != null && wanted.contains("/") && backup(Path.of(wanted), components, types).isPresent()) {
+        return existing(backup(Path.of(wanted), components, types).get());
+      }
+      var until = wanted == null ? LocalDateTime.MAX : time(wanted);
+      var chosen = all.stream().filter(b -> !b.taken().isAfter(until)).reduce((first, last) -> last);
+      var next = all.stream().filter(b -> b.taken().isAfter(until)).findFirst();
+      // Parts of one run differ by seconds: a point named after its first part must not silently select yesterday's rest.
+      if (next.isPresent() && Duration.between(until, next.get().taken()).compareTo(gap) <= 0
+          && chosen.map(b -> Duration.between(b.taken(), until).compareTo(gap) > 0).orElse(true)) {
+        throw new Failure(BAD_BACKUP,
+            "%s was taken shortly after the restore point %s, and nothing shortly before it".formatted(next.get().name(), wanted),
+            "for that one: --backup " + STAMP.format(next.get().taken()));
+      }
+      return chosen.orElseThrow(() -> new Failure(BAD_BACKUP,
+          "no backup %s in %s%s".formatted(what, folder, wanted == null ? "" : " at or before " + wanted),
+          "is the backup folder mounted, and is its variable right?"));
+    }
+
+    private static List<Path> list(Path folder, String what) {
+      try (var files = Files.list(folder)) {
+        return files.toList();
+      } catch (NoSuchFileException e) {
+        throw new Failure(BAD_BACKUP, "no backup %s: there is no folder %s".formatted(what, folder),
+            "is the backup folder mounted, and is its variable right?");
+      } catch (IOException e) {
+        throw new Failure(BAD_BACKUP, "cannot list %s: %s".formatted(folder, e.getMessage()), "check its mode and owner");
+      }
+    }
+
+    private static Optional<Backup> backup(Path file, Set<String> components, Set<String> types) {
+      var match = NAME.matcher(file.getFileName().toString());
+      if (!match.matches() || !components.contains(match.group("component")) || !types.contains(match.group("type"))) {
+        return Optional.empty();
+      }
+      var name = match.group("component") + "_" + match.group("stamp");
+      return Optional.of(new Backup(file, name, time(match.group("stamp"))));
+    }
+
+    private static Backup existing(Backup backup) {
+      if (!Files.isRegularFile(backup.file())) {
+        throw new Failure(BAD_BACKUP, "there is no file " + backup.file(), "check the path given with --backup");
+      }
+      return backup;
+    }
+
+    private static LocalDateTime time(String wanted) {
+      var stamp = Pattern.compile("\\d{8}_\\d\\dh\\d\\dm\\d\\ds").matcher(wanted);
+      try {
+        return LocalDateTime.parse(stamp.find() ? stamp.group() : wanted, STAMP);
+      } catch (DateTimeParseException e) {
+        throw new Failure(USAGE, "'%s' is no restore point".formatted(wanted),
+            "name one like 20261122_12h00m56s, cassandra_20261122_12h00m56s or the path of an archive");
+      }
+    }
+  }
+
+  // --- end shared: BackupSet ---
+
+  // --- shared: Archive (identical in every script that has it; a test holds them equal) ---
+  /** One member of an archive; {@code offset} is that of its bytes in a plain tar, -1 where they are not in one piece. */
+  record Entry(String name, boolean folder, boolean file, long size, long offset, Object header) {}
+
+  /** Reads .tar and .zip (also AES-encrypted) alike, without unpacking them to disk. */
+  static final class Archive implements Closeable {
+    final Path path;
+    private final FileChannel channel;
+    private final ZipFile zip;
+
+    Archive(Path path, Optional<String> password) {
+      this.path = path;
+      try {
+        this.channel = FileChannel.open(path);
+        this.zip = path.toString().endsWith(".zip")
+            ? new ZipFile(path.toFile(), password.map(String::toCharArray).orElse(null)) : null;
+        if (zip != null && zip.isEncrypted() && password.isEmpty()) {
+          throw new Failure(AUTHENTICATION, path + " is encrypted", "set BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
+        }
+      } catch (IOException e) {
+        throw broken(e.getMessage(), e);
+      }
+    }
+
+    /** All members in file order; proves that the archive is complete and that no name leads out of its folder. */
+    void index(Consumer<Entry> visitor) {
+      try {
+        if (zip != null) {
+          indexZip(visitor);
+        } else {
+          indexTar(visitor);
+        }
+      } catch (IOException e) {
+        throw broken(e.getMessage(), e);
+      }
+    }
+
+    private void indexTar(Consumer<Entry> visitor) throws IOException {
+      var end = 0L;
+      for (var header = header(end); header != null; header = header(end)) {
+        if (!header.isCheckSumOK()) {
+          throw broken("the header of its entry '%s' is damaged".formatted(header.getName()), null);
+        }
+        var plain = header.isFile() && !header.isSparse();
+        var offset = channel.position();
+        visitor.accept(new Entry(safe(header.getName()), header.isDirectory(), plain, header.getSize(), offset, header));
+        end = offset + (header.isFile() ? (header.getSize() + 511) / 512 * 512 : 0);
+      }
+      // A tar cut between two members still lists without an error; only the closing block of zeros proves its end.
+      if (end == 0 || channel.size() < end + 512) {
+        throw broken("it is cut short", null);
+      }
+    }
+
+    /** The member's header, with the channel behind it: read on, the stream would read all that it skips, holes too. */
+    private TarArchiveEntry header(long offset) throws IOException {
+      channel.position(offset);
+      return new TarArchiveInputStream(Channels.newInputStream(channel), "UTF-8").getNextEntry();
+    }
+
+    private void indexZip(Consumer<Entry> visitor) throws IOException {
+      for (var header : zip.getFileHeaders()) {
+        visitor.accept(new Entry(safe(header.getFileName()), header.isDirectory(), !header.isDirectory(),
+            header.getUncompressedSize(), -1, header));
+      }
+    }
+
+    /** The bytes of one member; several may be read side by side, each by one thread. */
+    InputStream open(Entry entry) throws IOException {
+      if (zip == null) {
+        var member = Channels.newInputStream(FileChannel.open(path).position(entry.offset()));
+        return BoundedInputStream.builder().setInputStream(member).setMaxCount(entry.size()).get();
+      }
+      synchronized (zip) {
+        try {
+          return zip.getInputStream((FileHeader) entry.header());
+        } catch (ZipException e) {
+          if (e.getType() == ZipException.Type.WRONG_PASSWORD) {
+            throw new Failure(AUTHENTICATION, "wrong password for " + path, "check BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
+          }
+          throw e;
+        }
+      }
+    }
+
+    /** Writes one member to a file; in a plain tar the kernel copies. */
+    void copy(Entry entry, Path target) throws IOException {
+      if (zip != null) {
+        try (var in = open(entry)) {
+          Files.copy(in, target);
+        }
+        return;
+      }
+      try (var out = FileChannel.open(target, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+        for (var done = 0L; done < entry.size(); ) {
+          var copied = channel.transferTo(entry.offset() + done, entry.size() - done, out);
+          if (copied <= 0) {
+            throw new EOFException(path + " ended inside " + entry.name());
+          }
+          done += copied;
+        }
+      }
+    }
+
+    private String safe(String name) {
+      var path = name.endsWith("/") ? name.substring(0, name.length() - 1) : name;
+      var parts = List.of(path.replaceFirst("^\\./", "").split("/", -1));
+      if (name.startsWith("/") || name.indexOf('\0') >= 0 || parts.contains("..") || parts.contains("") && parts.size() > 1) {
+        throw broken("its entry '%s' leads out of the backup's folder".formatted(name), null);
+      }
+      return path.replaceFirst("^\\./", "");
+    }
+
+    Failure broken(String why, Throwable cause) {
+      return new Failure(BAD_BACKUP, "%s is no usable backup: %s".formatted(path, why), "nothing was changed; choose another with --backup", cause);
+    }
+
+    @Override
+    public void close() throws IOException {
+      channel.close();
+      if (zip != null) {
+        zip.close();
+      }
+    }
+  }
+
+  // --- end shared: Archive ---
+
+  // --- shared: Console (identical in every script that has it; a test holds them equal) ---
+  /** What the administrator sees: steps and progress on stderr, the result on stdout. */
+  @Command(
+      exitCodeListHeading = "%nExit codes:%n",
+      exitCodeList = {
+        "0:done", "1:unexpected error", "2:wrong usage or settings", "10:backup missing or invalid",
+        "11:target unreachable", "12:authentication", "13:target not in a safe state", "14:only a part was done",
+        "15:verification failed", "16:declined, nothing changed", "130:interrupted"
+      })
+  static class Console {
+    @Option(names = "--verbose", description = "show traces and the libraries' warnings")
+    boolean verbose;
+
+    final boolean terminal = System.console() != null;
+    private ProgressBar bar;
+
+    synchronized void step(String text, Object... values) {
+      System.err.println((bar != null && terminal ? "\r\033[K" : "") + text.formatted(values));
+    }
+
+    void warn(String text, Object... values) {
+      step("warning: " + text, values);
+    }
+
+    /** Shows what went wrong and what to do about it; the exit code for it. */
+    synchronized int error(String about, Failure failure) {
+      step("%s", "error: " + (about.isEmpty() ? "" : about + ": ") + failure.getMessage());
+      if (failure.hint != null) {
+        step("%s", "hint: " + failure.hint);
+      }
+      if (verbose) {
+        failure.printStackTrace();
+      }
+      return failure.code;
+    }
+
+    /** A bar on a terminal, a line every five seconds elsewhere, until closed; bytes as counted by the work itself. */
+    Closeable progress(String task, long total, LongSupplier done, Supplier<String> state) {
+      var builder = new ProgressBarBuilder().setTaskName(task).setInitialMax(total)
+          .setUnit(total < 10_000_000 ? " kB" : " MB", total < 10_000_000 ? 1_000 : 1_000_000).showSpeed(new DecimalFormat("0.0"))
+          .setStyle(ProgressBarStyle.ASCII).setUpdateIntervalMillis(terminal ? 200 : 5_000).clearDisplayOnFinish();
+      builder.setConsumer(terminal
+          ? new ConsoleProgressBarConsumer(System.err)
+          : new DelegatingProgressBarConsumer(line -> step("%s", line.strip()), 160));
+      bar = builder.build();
+      var clock = Executors.newSingleThreadScheduledExecutor(Console::daemon);
+      clock.scheduleAtFixedRate(() -> bar.stepTo(done.getAsLong()).setExtraMessage("  " + state.get()), 0, 200, TimeUnit.MILLISECONDS);
+      return () -> {
+        clock.shutdownNow();
+        bar.close();
+        bar = null;
+      };
+    }
+
+    static Thread daemon(Runnable work) {
+      var thread = new Thread(work);
+      thread.setDaemon(true);
+      return thread;
+    }
+
+    static String size(long bytes) {
+      return bytes < 1_000_000 ? (bytes + 999) / 1000 + " kB"
+          : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB" : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
+    }
+  }
+
+  // --- end shared: Console ---
+}
