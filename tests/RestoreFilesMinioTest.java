@@ -483,6 +483,18 @@ class RestoreFilesMinioTest {
   }
 
   @Test
+  void ctrlCEndsItAndTheNextRunCompletesIt() throws Exception {
+    damage();
+    var interrupted = restore("--max-delete", "100", "--one-by-one", "--transfers", "1").start().awaitErr("Bucket " + bucket.name).interrupt().await();
+    assertThat(interrupted.code()).as(interrupted.err()).isEqualTo(130);
+    assertThat(interrupted.err()).doesNotContain("\tat ").doesNotContain("error:");
+
+    var next = restore("--max-delete", "100").run();
+    assertThat(next.code()).as(next.err()).isZero();
+    assertThat(bucket.content()).isEqualTo(backup);
+  }
+
+  @Test
   void killedAtAnyMomentTheNextRunCompletesIt() throws Exception {
     var random = new Random(7);
     for (var round = 0; round < 8; round++) {

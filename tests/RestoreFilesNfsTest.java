@@ -517,6 +517,28 @@ class RestoreFilesNfsTest {
     assertNothingLeft();
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"", "--in-place"})
+  void ctrlCEndsItAndTheNextRunFinishes(String option) throws IOException {
+    Files.createDirectories(live);
+    sh("cd %s; for i in $(seq 3000); do head -c 4000 /dev/urandom > $(printf %%064x $i); done".formatted(live));
+    var original = tree(live, true);
+    backUp("tar");
+    sh("cd %s; rm *[0-9]; mkdir extra; touch extra/x".formatted(live));
+    var before = tree(live, true);
+
+    var interrupted = restore("--yes", option).start().awaitErr(option.isEmpty() ? "Staging" : "Writing").interrupt().await();
+    assertThat(interrupted.code()).as(interrupted.err()).isEqualTo(130);
+    assertThat(interrupted.err()).doesNotContain("\tat ");
+    if (option.isEmpty()) {
+      assertThat(tree(live, true)).as("the old tree").isEqualTo(before);
+    }
+    var result = restore("--yes", option).run();
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(tree(live, true)).isEqualTo(original);
+    assertNothingLeft();
+  }
+
   /** FUSE: sshfs, whose SFTP server is a process of this host; a kernel with NFS is not needed. */
   @ParameterizedTest(name = "sshfs {0}")
   @ValueSource(strings = {"", "--in-place"})
