@@ -32,6 +32,7 @@
 //SOURCES HostsTest.java
 //SOURCES JBangTest.java
 //SOURCES ProjectTest.java
+//SOURCES ReadmeTest.java
 //SOURCES RestoreCassandraEsClustersTest.java
 //SOURCES RestoreCassandraEsRulesTest.java
 //SOURCES RestoreCassandraEsTest.java
