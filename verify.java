@@ -48,6 +48,8 @@ import com.datastax.oss.driver.api.core.cql.ResultSet;
 import com.datastax.oss.driver.api.core.cql.SimpleStatement;
 import com.datastax.oss.driver.api.core.metadata.Node;
 import com.datastax.oss.driver.api.core.metadata.schema.KeyspaceMetadata;
+import com.datastax.oss.driver.api.core.servererrors.InvalidQueryException;
+import com.datastax.oss.driver.api.core.servererrors.UnauthorizedException;
 import com.datastax.oss.driver.api.core.session.ProgrammaticArguments;
 import com.datastax.oss.driver.internal.core.context.DefaultDriverContext;
 import com.datastax.oss.driver.internal.core.context.StartupOptionsBuilder;
@@ -325,6 +327,9 @@ class Verify implements Callable<Integer> {
       new Together(maxGap, sampler).run(backups, attachments, findings, what == null && backups.containsKey(Part.CASSANDRA));
     }
     System.out.print(json ? findings.json() : findings.table());
+    if (findings.none()) {
+      throw new Failure(USAGE, "nothing was checked", "the table says what is missing for each check");
+    }
     return findings.bad() ? VERIFICATION : DONE;
   }
 
@@ -338,6 +343,10 @@ class Verify implements Callable<Integer> {
     choose(all, Part.CASSANDRA, cassandra.archives, Set.of("cassandra"), Set.of("tar", "zip"));
     choose(all, Part.ELASTICSEARCH, elasticsearch.archives, Set.of("elasticsearch"), Set.of("info"));
     choose(all, Part.FILES, files.archives, Set.of("files"), ATTACHMENT_TYPES);
+    if (what == null && !s3.named()) {
+      findings.missing(Part.S3, "MINIO_ENDPOINT is not set, and there is no alias " + s3.alias);
+      return all;
+    }
     choose(all, Part.S3, s3.archives, new TreeSet<>(Set.of("minio", "seaweedfs")), ATTACHMENT_TYPES);
     return all;
   }
@@ -380,12 +389,8 @@ class Verify implements Callable<Integer> {
       checks.put(Part.FILES, found -> new FileStore(this, members(Part.FILES, backups), backups.get(Part.FILES)).run(found));
     }
     if (chosen(Part.S3) && backups.containsKey(Part.S3)) {
-      if (s3.named()) {
-        var login = Login.of(s3.endpoint, s3.alias);
-        checks.put(Part.S3, found -> new S3Store(this, login, members(Part.S3, backups), backups.get(Part.S3)).run(found));
-      } else {
-        findings.missing(Part.S3, "MINIO_ENDPOINT is not set, and there is no alias " + s3.alias);
-      }
+      var login = Login.of(s3.endpoint, s3.alias);
+      checks.put(Part.S3, found -> new S3Store(this, login, members(Part.S3, backups), backups.get(Part.S3)).run(found));
     }
     return checks;
   }
@@ -440,9 +445,15 @@ class Verify implements Callable<Integer> {
     }
     for (var part : Part.values()) {
       if (part != Part.TOGETHER && chosen(part) && (what == null || part.backedUp())) {
-        findings.skippedUnlessFound(part);
+        findings.fillIn(part, required(part));
       }
     }
+  }
+
+  /** Whether it is an error that a part has no backup, not only a reason to leave it out. */
+  private boolean required(Part part) {
+    return only.size() < Part.values().length && part.backedUp()
+        || part == Part.CASSANDRA && (what != null || System.getenv("CASSANDRA_CONNECTION") != null) || part == Part.ELASTICSEARCH && what != null;
   }
 
   private static String join(Collection<Part> parts) {
@@ -540,14 +551,22 @@ class Verify implements Callable<Integer> {
       missing.putIfAbsent(part, why);
     }
 
-    void skippedUnlessFound(Part part) {
-      if (of(part).list().isEmpty()) {
-        of(part).skipped("", "%s", missing.getOrDefault(part, "nothing to check"));
+    /** The reason why nothing was found of a part. */
+    void fillIn(Part part, boolean required) {
+      var why = missing.getOrDefault(part, "nothing to check");
+      if (of(part).list().isEmpty() && required) {
+        of(part).bad("backup", List.of(), "%s", why);
+      } else if (of(part).list().isEmpty()) {
+        of(part).skipped("backup", "%s", why);
       }
     }
 
     private Stream<Finding> all() {
       return byPart.values().stream().flatMap(found -> found.list().stream());
+    }
+
+    boolean none() {
+      return all().allMatch(finding -> finding.result().equals("skipped"));
     }
 
     boolean bad() {
@@ -664,7 +683,7 @@ class Verify implements Callable<Integer> {
     }
 
     private void answers(Host host, Found found) {
-      var uri = url.replace("<node>", host.isLocal() ? "localhost" : host.name()).replaceAll("/+$", "") + "/api/v1/status/public";
+      var uri = url.replace("<node>", host.address()).replaceAll("/+$", "") + "/api/v1/status/public";
       try {
         var limit = Duration.ofSeconds(10);
         var client = HttpClient.newBuilder().connectTimeout(limit).followRedirects(HttpClient.Redirect.NORMAL).build();
@@ -760,8 +779,20 @@ class Verify implements Callable<Integer> {
       return Optional.ofNullable(ca).map(trusted -> Tls.context(trusted, certificate, key));
     }
 
+    /** One of this process's own, so that two may verify at once. */
     Path work() {
-      return (work == null ? archives : work).resolve("." + SCRIPT + ".unpacked");
+      return (work == null ? archives : work).resolve("." + SCRIPT + "." + ProcessHandle.current().pid() + ".unpacked");
+    }
+
+    /** What a killed process left, after a day: nothing tells whether it was one of another host, still at work. */
+    void removeLeftovers() throws IOException {
+      try (var folders = Files.newDirectoryStream(work().getParent(), "." + SCRIPT + ".*.unpacked")) {
+        for (var folder : folders) {
+          if (Files.getLastModifiedTime(folder).toInstant().isBefore(Instant.now().minus(Duration.ofDays(1)))) {
+            Unpacked.delete(folder);
+          }
+        }
+      }
     }
   }
 
@@ -850,11 +881,15 @@ class Verify implements Callable<Integer> {
       if (up.isEmpty()) {
         throw new Failure(UNREACHABLE, "no Cassandra node answers", "nodetool status");
       }
-      for (var row : on(up.get(0), "SELECT address, status_with_port FROM system_views.gossip_info")) {
-        var status = String.valueOf(row.getString("status_with_port")).split(",")[0];
-        if (!Set.of("NORMAL", "LEFT", "removed", "null").contains(status)) {
-          problems.putIfAbsent(row.getInetAddress("address").getHostAddress(), "is " + status);
+      try {
+        for (var row : on(up.get(0), "SELECT address, status_with_port FROM system_views.gossip_info")) {
+          var status = String.valueOf(row.getString("status_with_port")).split(",")[0];
+          if (!Set.of("NORMAL", "LEFT", "removed", "null").contains(status)) {
+            problems.putIfAbsent(row.getInetAddress("address").getHostAddress(), "is " + status);
+          }
         }
+      } catch (InvalidQueryException | UnauthorizedException e) {
+        found.skipped("gossip", "this Cassandra does not tell whether nodes are joining or leaving: look at nodetool status");
       }
       found.none("nodes", problems.entrySet().stream().map(e -> e.getKey() + " " + e.getValue()).toList(),
           all.size() + " up and normal", "of %d not up and normal".formatted(all.size()));
@@ -917,11 +952,13 @@ class Verify implements Callable<Integer> {
         }
       }
       requireSpace(contents.bytes());
+      options.removeLeftovers();
       try (var unpacked = new Unpacked(options.work(), options.keyspace, archive)) {
         for (var table : comparable) {
           table.open(unpacked.unpack(table.files));
         }
-        var newest = comparable.stream().flatMap(table -> table.sstables.stream()).mapToLong(SSTableReader::getMaxTimestamp).max().orElse(0);
+        var newest = comparable.stream().flatMap(table -> table.sstables.stream()).mapToLong(SSTableReader::getMaxTimestamp).max()
+            .orElse(backup.taken().atZone(ZoneId.systemDefault()).toEpochSecond() * 1_000_000);
         for (var node : nodes) {
           compareNode(node, comparable, newest, nodes.size());
         }
@@ -937,6 +974,9 @@ class Verify implements Callable<Integer> {
       if (free < bytes + bytes / 10) {
         throw new Failure(UNSAFE, "%s has %s free, unpacking needs %s".formatted(folder, Console.size(free), Console.size(bytes)),
             "name another folder with --work-path");
+      }
+      if (!Files.isWritable(folder)) {
+        throw new Failure(UNSAFE, "cannot write to " + folder, "name another folder with --work-path");
       }
     }
 
@@ -2075,7 +2115,13 @@ class Verify implements Callable<Integer> {
         }
       }
       if (sampled) {
-        attachments.forEach((part, members) -> compareNames(part, members, found));
+        attachments.forEach((part, members) -> {
+          try {
+            compareNames(part, members, found);
+          } catch (Failure e) {
+            found.skipped("attachments", "the backup of %s cannot be read", part);
+          }
+        });
       }
     }
 

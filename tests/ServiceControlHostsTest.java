@@ -5,7 +5,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -19,8 +18,7 @@ class ServiceControlHostsTest {
 
   @BeforeEach
   void start() {
-    Hosts.reasonUnavailable().ifPresent(Assumptions::abort);
-    hosts = Hosts.start(3);
+    hosts = HostsTest.startOrSkip();
   }
 
   @Test

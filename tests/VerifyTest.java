@@ -286,6 +286,25 @@ class VerifyTest {
   }
 
   @Test
+  void leavesNothingUnpackedWhenInterrupted() {
+    var result = verify("--only", "cassandra").start().awaitErr("Checking  ").interrupt().await();
+    assertThat(result.code()).as(result.out() + result.err()).isEqualTo(130);
+    assertThat(original.backup().archives().resolve("cassandra")).isDirectoryNotContaining("glob:**unpacked");
+  }
+
+  @Test
+  void saysWhatItLeftOutAndWhy() {
+    var nowhere = temp.toString();
+    var result = Script.of("verify.java").env("CASSANDRA_GENERAL_ARCHIVE_PATH", nowhere).env("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", nowhere)
+        .env("GENERAL_ARCHIVE_PATH", nowhere).env("HOME", nowhere).run();
+    assertThat(result.code()).as(result.out() + result.err()).isEqualTo(2);
+    assertThat(result.out()).contains("- cassandra     backup  no backup cassandra_<timestamp>", "- s3            backup  MINIO_ENDPOINT is not set")
+        .doesNotContain("✓", "✗");
+    assertThat(wrong(verify("--cassandra-archives", nowhere, "--skip", "elasticsearch,files,s3").run())).singleElement().asString()
+        .startsWith("✗ cassandra     backup ").contains("no backup cassandra_<timestamp>");
+  }
+
+  @Test
   void refusesSettingsThatAreNone() {
     for (var script : List.of(verify("--only", "everything"), verify("archive"), verify().env("CASSANDRA_KEYSPACE", " "),
         verify().env("CASSANDRA_CONNECTION", " "), verify("--backup", "yesterday"), verify().env("MINIO_SECRET_KEY", null))) {

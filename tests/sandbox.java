@@ -12,6 +12,7 @@
 //JAVA_OPTIONS -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1
 //JAVA_OPTIONS -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8 -Dstderr.encoding=UTF-8
 //SOURCES Script.java
+//SOURCES servers/Hosts.java
 //SOURCES servers/Stack.java
 //SOURCES data/Attachments.java
 //SOURCES data/Bucket.java
@@ -34,6 +35,8 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -62,7 +65,9 @@ class Sandbox implements Callable<Integer> {
           "tests/data/graph.java",
           "restore-cassandra-es.java",
           "restore-files-nfs.java",
-          "restore-files-minio.java");
+          "restore-files-minio.java",
+          "service-control.java",
+          "verify.java");
 
   @Option(names = "--cases", defaultValue = "300", description = "cases to fill in (${DEFAULT-VALUE})")
   private int cases;
@@ -83,6 +88,7 @@ class Sandbox implements Callable<Integer> {
   private Path attachments;
   private Bucket bucket;
   private GraphData data;
+  private Hosts hosts;
   private volatile Process running;
 
   public static void main(String... args) {
@@ -103,6 +109,7 @@ class Sandbox implements Callable<Integer> {
 
     step("Getting and compiling what is needed (the first time: some minutes)", this::build);
     step("Starting " + listen.size() + " Cassandra nodes, Elasticsearch and an S3 server", this::startServers);
+    step("Starting three hosts with systemd, sshd and a stand-in for TheHive", this::startHosts);
     step("Writing " + cases + " cases and their attachments", this::fill);
     step("Changing, deleting and adding some", data::change);
     var before = step("Asking the graph", this::ask);
@@ -110,8 +117,17 @@ class Sandbox implements Callable<Integer> {
     step("Disaster: newer rows, deleted cases, attachments lost and overwritten", this::damage);
     var damaged = step("Asking the graph", this::ask);
     step("Disaster: the index is gone", this::dropIndex);
+    play("verify.java", "archives");
+    if (hosts != null) {
+      play("service-control.java", "stop");
+    }
     for (var script : List.of("restore-cassandra-es.java", "restore-files-nfs.java", "restore-files-minio.java")) {
-      step("Restoring: ./jbang " + script + " --yes", () -> run(settings(), script, "--yes"));
+      play(script, "--yes");
+    }
+    play("verify.java", "--skip", "services,logs");
+    if (hosts != null) {
+      play("service-control.java", "start");
+      play("verify.java", "--only", "services,logs");
     }
     var restored = step("Asking the graph", this::ask);
 
@@ -142,16 +158,37 @@ class Sandbox implements Callable<Integer> {
     data = new GraphData(cassandra.join(), elasticsearch);
   }
 
+  private void startHosts() {
+    try {
+      Hosts.reasonUnavailable().ifPresent(reason -> {
+        throw new IllegalStateException(reason);
+      });
+      hosts = Hosts.start(3);
+    } catch (IllegalStateException e) {
+      System.err.println("  none here, so TheHive is neither stopped nor started: " + e.getMessage());
+    }
+  }
+
+  private void play(String script, String... arguments) throws Exception {
+    var line = "./jbang " + script + " " + String.join(" ", arguments);
+    step("Runbook: " + line, () -> run(settings(), Stream.concat(Stream.of(script), Stream.of(arguments)).toArray(String[]::new)));
+  }
+
+  /** Every fourth case has one, those too that are added before the backup. */
+  private int attachmentCount() {
+    return (cases + cases / 20) / 4 + 1;
+  }
+
   /** Every fourth case has an attachment, which the graph names by its hash: here both in a folder and in a bucket. */
   private void fill() throws IOException {
     data.create(cases);
-    Attachments.writeAll(attachments, cases / 4);
+    Attachments.writeAll(attachments, attachmentCount());
     bucket.create(attachments);
   }
 
   private void damage() throws IOException {
     data.damage();
-    for (var i = 0; i < cases / 4; i += 2) {
+    for (var i = 0; i < attachmentCount(); i += 2) {
       Files.delete(attachments.resolve(Attachments.id(i)));
       bucket.remove(Attachments.id(i));
     }
@@ -163,14 +200,14 @@ class Sandbox implements Callable<Integer> {
   /** What the graph answers, and how many attachments are as they were written, how many are anything else. */
   private String ask() throws IOException {
     var whole = 0;
-    for (var i = 0; i < cases / 4; i++) {
+    for (var i = 0; i < attachmentCount(); i++) {
       var file = attachments.resolve(Attachments.id(i));
       whole += Files.exists(file) && Attachments.id(Files.readAllBytes(file)).equals(Attachments.id(i)) ? 1 : 0;
     }
     var answer = (ObjectNode) new ObjectMapper().readTree(data.ask());
     try (var files = Files.list(attachments)) {
       answer.putObject("attachments here").put("files intact", whole).put("files in all", files.count())
-          .put("objects intact", bucket.intact(cases / 4)).put("objects in all", bucket.names().size());
+          .put("objects intact", bucket.intact(attachmentCount())).put("objects in all", bucket.names().size());
     }
     return answer.toString();
   }
@@ -195,6 +232,10 @@ class Sandbox implements Callable<Integer> {
     settings.put("GENERAL_ARCHIVE_PATH", archives.resolve("storage").toString());
     settings.putAll(bucket.settings());
     settings.put("MINIO_ARCHIVE_PATH", archives.resolve("minio") + "/");
+    if (hosts != null) {
+      settings.put("THEHIVE_NODES", hosts.hosts().stream().map(Hosts.Host::name).collect(Collectors.joining(" ")));
+      settings.put("PATH", hosts.path()); // with an ssh that knows them
+    }
     return settings;
   }
 
@@ -290,6 +331,7 @@ class Sandbox implements Callable<Integer> {
       running.destroy();
       running.onExit().join();
     }
+    Hosts.closeAll();
     Stack.closeAll();
     try (var files = Files.walk(archives)) {
       for (var file : files.sorted(Comparator.reverseOrder()).toList()) {
