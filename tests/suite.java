@@ -42,6 +42,7 @@
 //SOURCES ServiceControlHostsTest.java
 //SOURCES ServiceControlTest.java
 //SOURCES SharedBlocksTest.java
+//SOURCES VerifyHostsTest.java
 //SOURCES VerifyTest.java
 
 import static java.util.stream.Collectors.joining;
