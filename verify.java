@@ -2141,7 +2141,8 @@ class Verify implements Callable<Integer> {
       if (properties.isEmpty() && (wanted.isEmpty() || named == 0)) {
         found.skipped("attachments", "no names of attachments were recognised in the graph's rows");
       } else if (properties.isEmpty()) {
-        found.bad("attachments", List.of(), "none of %,d names that were recognised in the graph's rows is in the backup of %s", wanted.size(), part);
+        found.bad("attachments", List.of(), "only %,d of %,d names that were recognised in the graph's rows are in the backup of %s",
+            stored.size(), wanted.size(), part);
       } else {
         found.none("attachments", names.stream().filter(name -> !stored.contains(name)).toList(),
             "all of %,d names sampled from the graph's rows are in the backup of %s".formatted(names.size(), part),
