@@ -762,7 +762,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       }
       var found = "other clients are connected to Cassandra: " + String.join(", ", others);
       if (!console.force && !console.dryRun) {
-        throw new Failure(UNSAFE, found, "stop TheHive on every node: systemctl stop thehive; --force if they do not write");
+        throw new Failure(UNSAFE, found, "stop TheHive on every node: ./service-control.java stop; --force if they do not write");
       }
       console.warn("%s", found);
     }

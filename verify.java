@@ -435,7 +435,7 @@ class Verify implements Callable<Integer> {
       open.remove(entry.getKey());
     })).toList();
     console.step("%s %s", what == null ? "Checking" : "Proving the backups of", join(checks.keySet()));
-    try (var progress = console.progress("Checking", total, done::get, () -> join(open))) {
+    try (Closeable progress = total == 0 ? () -> {} : console.progress("Checking", total, done::get, () -> join(open))) {
       threads.forEach(Thread::start);
       for (var thread : threads) {
         thread.join();

@@ -1,5 +1,6 @@
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
@@ -257,6 +258,24 @@ class JBangTest {
         .env("MAVEN_MIRROR_URL", "http://127.0.0.1:1").args("version").run();
 
     assertThat(result.code()).as(result.err()).isZero();
+  }
+
+  /** A whole restore where no address can be reached, not even this host's own. */
+  @Test
+  void needsNoNetworkOnceEverythingIsThere() throws IOException {
+    assumeTrue(Script.command("unshare", "--net", "--map-root-user", "true").run().code() == 0, "no network namespace can be made here");
+    var live = Files.createDirectories(temp.resolve("files"));
+    Attachments.writeAll(live, 3);
+    HotBackup.files(live, temp, "20261122_12h00m56s");
+    Files.delete(live.resolve(Attachments.id(1)));
+    Script.of("restore-files-nfs.java").args("--help").run(); // gets and compiles it
+
+    var jbang = Script.ROOT.resolve("jbang").toString();
+    var result = Script.command("unshare", "--net", "--map-root-user", jbang, Script.ROOT.resolve("restore-files-nfs.java").toString(), "--yes")
+        .env("ATTACHMENT_FOLDER", live.toString()).env("GENERAL_ARCHIVE_PATH", temp.resolve("storage").toString()).run();
+
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(live.resolve(Attachments.id(1))).exists();
   }
 
   @Test

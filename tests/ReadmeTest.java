@@ -63,6 +63,20 @@ class ReadmeTest {
     assertThat(table).containsExactlyInAnyOrderElementsOf(Stream.concat(codes.stream(), Stream.of("130")).toList());
   }
 
+  /** Each of them by its parts that do not change. */
+  @Test
+  void everyMessageItExplainsIsOneOfTheScripts() throws IOException {
+    var scripts = new StringBuilder();
+    for (var script : ProjectTest.scripts()) {
+      scripts.append(Files.readString(script).replaceAll("\"\\s*\\+\\s*\"", ""));
+    }
+    var messages = Pattern.compile("(?m)^\\| `([^`]+)`").matcher(section("## When it says", "**No network on the host**")).results()
+        .map(match -> match.group(1)).toList();
+    assertThat(messages).hasSizeGreaterThan(8);
+    assertThat(messages.stream().flatMap(message -> Stream.of(message.split("…"))).map(String::strip).filter(part -> part.length() > 2)
+        .filter(part -> !part.startsWith("sudo: a password"))).as("all but sudo's own").allSatisfy(part -> assertThat(scripts).contains(part));
+  }
+
   /** With --help behind it, a command line is read to its end, and a wrong option is an error. */
   @Test
   void everyCommandOfTheRunbookIsUnderstood() throws IOException {
