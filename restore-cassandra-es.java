@@ -1868,7 +1868,6 @@ class RestoreCassandraEs implements Callable<Integer> {
       start(plan.temporary(), "POST", restorePath(), Map.of("indices", INDEX, "include_global_state", false, "rename_pattern", "^.+$",
           "rename_replacement", plan.temporary(), "index_settings", Map.of("index.blocks.write", true)));
       follow(plan.temporary());
-      requireRestored(plan.temporary());
     }
 
     /** Only now is the live index removed: a complete copy is in the cluster, and cloning it links its files. */
@@ -1897,13 +1896,16 @@ class RestoreCassandraEs implements Callable<Integer> {
       stage = "restoring";
       start(INDEX, "POST", restorePath(), Map.of("indices", INDEX, "include_global_state", false));
       follow(INDEX);
-      requireRestored(INDEX);
+      requireRestored();
       documents = count(INDEX);
     }
 
-    private void requireRestored(String index) throws IOException {
-      if (!restoredFrom(index, backup.name())) {
-        throw new Failure(PARTIAL, "%s did not come from snapshot %s: something else made it meanwhile".formatted(index, backup.name()),
+    /** A restored index keeps the date of its creation: one that a client made meanwhile is younger than the snapshot. */
+    private void requireRestored() throws IOException {
+      var settings = api.get("/%s/_settings?flat_settings=true".formatted(INDEX)).path(INDEX).path("settings");
+      var snapshot = api.get("/_snapshot/%s/%s".formatted(options.repository, backup.name())).path("snapshots").path(0);
+      if (settings.path("index.creation_date").asLong() > snapshot.path("end_time_in_millis").asLong()) {
+        throw new Failure(PARTIAL, "%s did not come from snapshot %s: something else made it meanwhile".formatted(INDEX, backup.name()),
             "is TheHive stopped? Then run the same command again");
       }
     }
@@ -2248,7 +2250,7 @@ class RestoreCassandraEs implements Callable<Integer> {
   /** A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration. */
   record Host(String name, String destination, String port) {
     private static final Pattern NAMED = Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[\\h:]+]))(:(?<port>\\d+))?");
-    private static final String PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,ActiveEnterTimestamp,InvocationID";
+    private static final String PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,StateChangeTimestamp,InvocationID";
 
     /** What a command left there; 255 is ssh's own code. */
     record Output(int code, String out, String err) {}
@@ -2375,7 +2377,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       var is = lines.stream().filter(line -> line.contains("=")).map(line -> line.split("=", 2))
           .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1], (one, other) -> one));
       return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""), is.getOrDefault("SubState", ""),
-          Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("ActiveEnterTimestamp", ""),
+          Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("StateChangeTimestamp", ""),
           is.getOrDefault("InvocationID", ""), lines.get(0).equals("0"));
     }
 

@@ -481,7 +481,7 @@ class ServiceControl implements Runnable {
   /** A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration. */
   record Host(String name, String destination, String port) {
     private static final Pattern NAMED = Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[\\h:]+]))(:(?<port>\\d+))?");
-    private static final String PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,ActiveEnterTimestamp,InvocationID";
+    private static final String PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,StateChangeTimestamp,InvocationID";
 
     /** What a command left there; 255 is ssh's own code. */
     record Output(int code, String out, String err) {}
@@ -608,7 +608,7 @@ class ServiceControl implements Runnable {
       var is = lines.stream().filter(line -> line.contains("=")).map(line -> line.split("=", 2))
           .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1], (one, other) -> one));
       return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""), is.getOrDefault("SubState", ""),
-          Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("ActiveEnterTimestamp", ""),
+          Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("StateChangeTimestamp", ""),
           is.getOrDefault("InvocationID", ""), lines.get(0).equals("0"));
     }
 

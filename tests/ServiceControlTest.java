@@ -3,10 +3,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What service-control.java says where no host needs to be asked. */
+/** What service-control.java does without real hosts. */
 class ServiceControlTest {
   @TempDir Path home;
 
@@ -53,6 +54,52 @@ class ServiceControlTest {
     assertThat(result.err()).contains("error: nosuch.invalid: ssh: Could not resolve", "error: 127.0.0.1: ssh: connect to host 127.0.0.1 port 1: Connection refused",
         "hint: try it by hand: ssh -p 1 root@127.0.0.1");
     assertThat(result.out()).contains("nosuch.invalid  unknown", "127.0.0.1       unknown");
+  }
+
+  /**
+   * A fake of ssh, for machines on which no hosts with systemd can be made ({@link ServiceControlHostsTest} has the real
+   * one): it keeps each node's state in a file and answers as OpenSSH 9.2 and systemd 252 were seen to.
+   */
+  @Test
+  void stopsAndStartsTheNodesOfAFakeSsh() throws IOException {
+    var ssh = home.resolve("bin/ssh");
+    Files.createDirectories(ssh.getParent());
+    Files.writeString(ssh, """
+        #!/bin/sh
+        for word; do node=$last; last=$word; done
+        state=%s/$node
+        case $last in
+          *"systemctl show"*) echo 1000; cat "$state" ;;
+          *"sudo -n systemctl stop"*) sed -i 's/ActiveState=.*/ActiveState=inactive/; s/SubState=.*/SubState=dead/' "$state" ;;
+          *"sudo -n systemctl start"*) sed -i 's/ActiveState=.*/ActiveState=active/; s/SubState=.*/SubState=running/' "$state" ;;
+          *"sudo -n journalctl"*) echo "2026-11-22T18:00:00+0000 thehive[1]: [ERROR] seen on $node" ;;
+          *) echo "admin@$node: Permission denied (publickey)." >&2; exit 255 ;;
+        esac
+        """.formatted(home));
+    assertThat(ssh.toFile().setExecutable(true)).isTrue();
+    for (var node : List.of("node1", "node2")) {
+      Files.writeString(home.resolve(node), "NRestarts=0\nLoadState=loaded\nActiveState=active\nSubState=running\n");
+    }
+
+    var stopped = onFake("stop").run();
+    assertThat(stopped.code()).as(stopped.err()).isZero();
+    assertThat(stopped.out()).contains("node1  inactive", "node2  inactive");
+    var started = onFake("start", "--active-only", "--rolling").run();
+    assertThat(started.code()).as(started.err()).isZero();
+    assertThat(started.out()).contains("node1  active (running)", "node2  active (running)");
+    var logs = onFake("logs", "--errors", "--no-follow").run();
+    assertThat(logs.out().lines()).containsExactlyInAnyOrder(
+        "node1 | 2026-11-22T18:00:00+0000 thehive[1]: [ERROR] seen on node1", "node2 | 2026-11-22T18:00:00+0000 thehive[1]: [ERROR] seen on node2");
+
+    Files.writeString(home.resolve("node2"), "LoadState=not-found\nActiveState=inactive\n");
+    var missing = onFake("stop").run();
+    assertThat(missing.code()).as(missing.err()).isEqualTo(13);
+    assertThat(missing.err()).contains("error: node2: the unit thehive is not-found");
+    assertThat(missing.out()).contains("node1  inactive");
+  }
+
+  private Script onFake(String... args) {
+    return control(args).env("THEHIVE_NODES", "node1,node2").env("PATH", home.resolve("bin") + ":" + System.getenv("PATH"));
   }
 
   private Script control(String... args) {
