@@ -865,7 +865,7 @@ class Verify implements Callable<Integer> {
 
     /** All must answer, agree on one schema and be neither joining nor leaving; those that answer are returned. */
     private List<Node> checkNodes(Found found) {
-      var all = session.getMetadata().getNodes().values();
+      var all = session.getMetadata().getNodes().values().stream().sorted(Comparator.comparing(Cassandra::host)).toList();
       var up = new ArrayList<Node>();
       var versions = new TreeMap<String, List<String>>();
       var problems = new TreeMap<String, String>();
