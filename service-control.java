@@ -73,6 +73,7 @@ class ServiceControl implements Runnable {
   static final Duration SETTLE = Duration.ofSeconds(5);
   /** So often a unit may be started again by systemd before it counts as failed. */
   static final int RESTARTS = 2;
+  static final String ANSWERS = "answers";
   static final Pattern ERROR = Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception\\b|^\\s*Caused by:");
 
   @Option(names = "--verbose", scope = ScopeType.INHERIT, description = "show traces")
@@ -258,6 +259,23 @@ class ServiceControl implements Runnable {
     } catch (Failure e) {
       showLog(host, before.root());
       throw e;
+    }
+  }
+
+  /** Whether TheHive answers on that node: {@link #ANSWERS}, or what came instead. */
+  private static String application(Host host) {
+    var url = Settings.variable("THEHIVE_URL").orElse("http://<node>:9000").replace("<node>", host.address()).replaceFirst("/+$", "");
+    try {
+      var client = HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(5)).followRedirects(HttpClient.Redirect.NORMAL).build();
+      var request = HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).timeout(Duration.ofSeconds(10)).build();
+      var code = client.send(request, BodyHandlers.discarding()).statusCode();
+      return code == 200 ? ANSWERS : "%s answers HTTP %d".formatted(url, code);
+    } catch (IllegalArgumentException e) {
+      throw new Failure(USAGE, "THEHIVE_URL '%s' is no address: %s".formatted(url, e.getMessage()), "such as http://<node>:9000, <node> as it stands");
+    } catch (IOException e) {
+      return "%s: %s".formatted(url, Objects.requireNonNullElse(e.getMessage(), "no connection"));
+    } catch (InterruptedException e) {
+      throw new Failure(UNEXPECTED, "interrupted", null, e);
     }
   }
 
@@ -454,28 +472,6 @@ class ServiceControl implements Runnable {
     }
     return failure.code;
   }
-
-  // --- shared: Application (identical in every script that has it; a test holds them equal) ---
-  static final String ANSWERS = "answers";
-
-  /** Whether TheHive answers on that node: {@link #ANSWERS}, or what came instead. */
-  static String application(Host host) {
-    var url = Settings.variable("THEHIVE_URL").orElse("http://<node>:9000").replace("<node>", host.address()).replaceFirst("/+$", "");
-    try {
-      var client = HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(5)).followRedirects(HttpClient.Redirect.NORMAL).build();
-      var request = HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).timeout(Duration.ofSeconds(10)).build();
-      var code = client.send(request, BodyHandlers.discarding()).statusCode();
-      return code == 200 ? ANSWERS : "%s answers HTTP %d".formatted(url, code);
-    } catch (IllegalArgumentException e) {
-      throw new Failure(USAGE, "THEHIVE_URL '%s' is no address: %s".formatted(url, e.getMessage()), "such as http://<node>:9000, <node> as it stands");
-    } catch (IOException e) {
-      return "%s: %s".formatted(url, Objects.requireNonNullElse(e.getMessage(), "no connection"));
-    } catch (InterruptedException e) {
-      throw new Failure(UNEXPECTED, "interrupted", null, e);
-    }
-  }
-
-  // --- end shared: Application ---
 
   // --- shared: Host (identical in every script that has it; a test holds them equal) ---
   /** A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration. */
