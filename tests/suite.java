@@ -38,6 +38,7 @@
 //SOURCES RestoreCassandraEsTest.java
 //SOURCES RestoreFilesMinioTest.java
 //SOURCES RestoreFilesNfsTest.java
+//SOURCES SandboxTest.java
 //SOURCES ServersTest.java
 //SOURCES ServiceControlHostsTest.java
 //SOURCES ServiceControlTest.java

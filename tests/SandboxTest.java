@@ -1,0 +1,19 @@
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import org.junit.jupiter.api.Test;
+
+/** The README's first command: the whole runbook as an administrator plays it, on servers and hosts of its own. */
+class SandboxTest {
+  @Test
+  void theWholeRunbookBringsEverythingBack() {
+    var result = Script.of("tests/sandbox.java").args("--listen", "127.0.0.42,127.0.0.43,127.0.0.44").timeout(Duration.ofMinutes(15)).run();
+
+    assertThat(result.code()).as(result.out() + result.err()).isZero();
+    assertThat(result.out()).contains("=== ✓ Successful full restore ===", "✓ The restored system answers as before the disaster").doesNotContain("✗");
+    assertThat(result.err()).contains("Runbook: ./jbang verify.java archives", "Runbook: ./jbang restore-files-minio.java --yes");
+    if (!result.err().contains("none here, so TheHive is neither stopped nor started")) { // HostsTest tells why
+      assertThat(result.err()).contains("Runbook: ./jbang service-control.java stop", "Runbook: ./jbang service-control.java start");
+    }
+  }
+}
