@@ -266,7 +266,7 @@ class RestoreCassandraEsTest {
     try (var theHive = session()) {
       var result = restore("--yes").run();
       assertThat(result.code()).isEqualTo(13);
-      assertThat(result.err()).contains("other clients are connected to Cassandra: 127.0.0.").contains("systemctl stop thehive");
+      assertThat(result.err()).contains("other clients are connected to Cassandra: 127.0.0.").contains("./service-control.java stop");
       assertThat(theHive.execute("SELECT * FROM thehive.edgestore LIMIT 1").one()).isNotNull();
       assertThat(restore("--yes", "--force").run().out()).isEqualTo(SUCCESS);
     }
