@@ -446,7 +446,7 @@ class RestoreFilesMinioTest {
     damage();
     try (var wire = new Wire("127.0.4.12", main)) {
       switch (fault) {
-        case "cut" -> wire.cutEvery(6_000_000);
+        case "cut" -> wire.cutEvery(12_000_000);
         case "busy" -> wire.busyEvery(3);
         default -> wire.delay(5);
       }

@@ -6,7 +6,6 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
-import java.util.Random;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -19,7 +18,6 @@ final class Wire implements AutoCloseable {
 
   private final ServerSocket listener;
   private final Server server;
-  private final Random random = new Random(42);
   private final AtomicInteger connections = new AtomicInteger();
   private final AtomicInteger faults = new AtomicInteger();
   private final AtomicLong passed = new AtomicLong();
@@ -43,7 +41,7 @@ final class Wire implements AutoCloseable {
     return "http://" + listener.getInetAddress().getHostAddress() + ":" + listener.getLocalPort();
   }
 
-  /** Resets a connection once in about so many bytes that a client sends. */
+  /** Resets a connection each time that so many more bytes were sent: what is smaller comes through in the end. */
   Wire cutEvery(long bytes) {
     cutEvery = bytes;
     return this;
@@ -150,7 +148,8 @@ final class Wire implements AutoCloseable {
         return true;
       }
     }
-    return passed.addAndGet(bytes) > deadAfter || random.nextDouble() < (double) bytes / cutEvery;
+    var before = passed.getAndAdd(bytes);
+    return before + bytes > deadAfter || before / cutEvery != (before + bytes) / cutEvery;
   }
 
   private static void daemon(Runnable work) {
