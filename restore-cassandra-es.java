@@ -757,14 +757,10 @@ class RestoreCassandraEs implements Callable<Integer> {
           }
         }
       }
-      if (others.isEmpty()) {
-        return;
+      if (!others.isEmpty()) {
+        console.refuse(new Failure(UNSAFE, "other clients are connected to Cassandra: " + String.join(", ", others),
+            "stop TheHive on every node: ./service-control.java stop; --force if they do not write"));
       }
-      var found = "other clients are connected to Cassandra: " + String.join(", ", others);
-      if (!console.force && !console.dryRun) {
-        throw new Failure(UNSAFE, found, "stop TheHive on every node: ./service-control.java stop; --force if they do not write");
-      }
-      console.warn("%s", found);
     }
 
     private Optional<Definition> describe() {
