@@ -200,28 +200,29 @@ import picocli.CommandLine;
     version = "1.0.0",
     mixinStandardHelpOptions = true,
     sortOptions = false,
+    abbreviateSynopsis = true,
     usageHelpAutoWidth = true)
 class RestoreCassandraEs implements Callable<Integer> {
   static final String SCRIPT = "restore-cassandra-es";
   static final String INDEX = "thehive_global";
 
   @Option(names = "--backup", paramLabel = "POINT",
-      description = "a timestamp, a backup's name or a path; the newest backup by default")
+      description = "timestamp, backup's name or path (the newest)")
   String wanted;
 
   @Option(names = "--max-gap", paramLabel = "DURATION", defaultValue = "PT15M",
-      description = "warn when the two backups are further apart (${DEFAULT-VALUE})")
+      description = "longest time between the backups (${DEFAULT-VALUE})")
   Duration maxGap;
 
-  @Option(names = "--only", paramLabel = "HALF", description = "only one half: ${COMPLETION-CANDIDATES}")
+  @Option(names = "--only", paramLabel = "HALF", description = "only this half: ${COMPLETION-CANDIDATES}")
   HalfName only;
 
   @Mixin Consent console = new Consent();
 
-  @ArgGroup(validate = false, heading = "%nCassandra:%n")
+  @ArgGroup(validate = false, heading = "Cassandra (CASSANDRA_CONNECTION; CASSANDRA_USER, CASSANDRA_PASSWORD):%n")
   CassandraOptions cassandra = new CassandraOptions();
 
-  @ArgGroup(validate = false, heading = "%nElasticsearch:%n")
+  @ArgGroup(validate = false, heading = "Elasticsearch (ELASTICSEARCH_USER, _PASSWORD, or ELASTICSEARCH_API_KEY):%n")
   ElasticsearchOptions elasticsearch = new ElasticsearchOptions();
 
   @Spec CommandSpec command;
@@ -231,7 +232,7 @@ class RestoreCassandraEs implements Callable<Integer> {
   }
 
   static CommandLine commandLine(RestoreCassandraEs script) {
-    return new CommandLine(script)
+    return new CommandLine(script).setUsageHelpLongOptionsMaxWidth(24)
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setExecutionExceptionHandler((thrown, line, parsed) -> script.console.error("", Failure.of(thrown)));
   }
@@ -445,27 +446,27 @@ class RestoreCassandraEs implements Callable<Integer> {
 
   static final class CassandraOptions {
     @Option(names = "--keyspace", paramLabel = "NAME", defaultValue = "${env:CASSANDRA_KEYSPACE:-thehive}",
-        description = "keyspace to restore (CASSANDRA_KEYSPACE, ${DEFAULT-VALUE})")
+        description = "keyspace (CASSANDRA_KEYSPACE, ${DEFAULT-VALUE})")
     String keyspace;
 
     @Option(names = "--cassandra-archives", paramLabel = "DIR",
         defaultValue = "${env:CASSANDRA_GENERAL_ARCHIVE_PATH:-/mnt/backup/cassandra}",
-        description = "where its archives are (CASSANDRA_GENERAL_ARCHIVE_PATH, ${DEFAULT-VALUE})")
+        description = "archives (CASSANDRA_GENERAL_ARCHIVE_PATH, ${DEFAULT-VALUE})")
     Path archives;
 
     @Option(names = "--thehive-user", paramLabel = "ROLE", defaultValue = "${env:CASSANDRA_THEHIVE_USER:-thehive}",
-        description = "role that gets the grants (CASSANDRA_THEHIVE_USER, ${DEFAULT-VALUE})")
+        description = "gets the grants (CASSANDRA_THEHIVE_USER, ${DEFAULT-VALUE})")
     String role;
 
     @Option(names = "--replication", paramLabel = "MAP",
-        description = "replication instead of the backup's, such as \"{'class': 'SimpleStrategy', 'replication_factor': 2}\"")
+        description = "instead of the backup's: \"{'class': 'SimpleStrategy', 'replication_factor': 2}\"")
     String replication;
 
     @Option(names = "--work-path", paramLabel = "DIR", defaultValue = "${env:RESTORE_WORK_PATH}",
-        description = "where the archive is unpacked (RESTORE_WORK_PATH, beside the archives)")
+        description = "to unpack in (RESTORE_WORK_PATH, the archives')")
     Path work;
 
-    @Option(names = "--throttle", paramLabel = "MB/s", defaultValue = "0", description = "limit for streaming; 0 is none")
+    @Option(names = "--throttle", paramLabel = "MB/s", defaultValue = "0", description = "limit for streaming (0, none)")
     int throttle;
 
     @Option(names = "--connections-per-host", paramLabel = "N", defaultValue = "1",
@@ -473,7 +474,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     int connections;
 
     @Option(names = "--cassandra-ca", paramLabel = "PEM", defaultValue = "${env:CASSANDRA_SSL_CA}",
-        description = "connect with TLS, trusting this CA (CASSANDRA_SSL_CA)")
+        description = "TLS, trusting this CA (CASSANDRA_SSL_CA)")
     Path ca;
 
     @Option(names = "--cassandra-cert", paramLabel = "PEM", defaultValue = "${env:CASSANDRA_SSL_CERT}",
@@ -1581,8 +1582,9 @@ class RestoreCassandraEs implements Callable<Integer> {
   // ------------------------------------------------------------------------------------------------------ Elasticsearch
 
   static final class ElasticsearchOptions {
-    @Option(names = "--elasticsearch", paramLabel = "URL", split = ",", defaultValue = "${env:ELASTICSEARCH_API_URL:-http://127.0.0.1:9200}",
-        description = "one or several nodes (ELASTICSEARCH_API_URL, ${DEFAULT-VALUE})")
+    @Option(names = "--elasticsearch", paramLabel = "URL,...", hideParamSyntax = true, split = ",",
+        defaultValue = "${env:ELASTICSEARCH_API_URL:-http://127.0.0.1:9200}",
+        description = "(ELASTICSEARCH_API_URL, ${DEFAULT-VALUE})")
     List<String> urls;
 
     @Option(names = "--repository", paramLabel = "NAME", defaultValue = "${env:ELASTICSEARCH_SNAPSHOT_REPOSITORY:-thehive_repository}",
@@ -1591,7 +1593,7 @@ class RestoreCassandraEs implements Callable<Integer> {
 
     @Option(names = "--elasticsearch-archives", paramLabel = "DIR",
         defaultValue = "${env:ELASTICSEARCH_GENERAL_ARCHIVE_PATH:-/mnt/backup/elasticsearch}",
-        description = "where its markers are (ELASTICSEARCH_GENERAL_ARCHIVE_PATH, ${DEFAULT-VALUE})")
+        description = "markers (ELASTICSEARCH_GENERAL_ARCHIVE_PATH, ${DEFAULT-VALUE})")
     Path archives;
 
     @Option(names = "--elasticsearch-ca", paramLabel = "PEM", defaultValue = "${env:ELASTICSEARCH_CA}",
@@ -1599,7 +1601,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     Path ca;
 
     @Option(names = "--recovery-rate", paramLabel = "RATE",
-        description = "raise indices.recovery.max_bytes_per_sec during the restore, such as 200mb")
+        description = "for the restore: 200mb instead of 40mb, say")
     String recoveryRate;
 
     @Option(names = "--in-place", description = "delete the live index first: needs no room for two copies")
@@ -2716,13 +2718,12 @@ class RestoreCassandraEs implements Callable<Integer> {
 
   // --- shared: Console (identical in every script that has it; a test holds them equal) ---
   /** What the administrator sees: steps and progress on stderr, the result on stdout. */
-  @Command(
-      exitCodeListHeading = "%nExit codes:%n",
-      exitCodeList = {
-        "0:done", "1:unexpected error", "2:wrong usage or settings", "10:backup missing or invalid",
-        "11:target unreachable", "12:authentication", "13:target not in a safe state", "14:only a part was done",
-        "15:verification failed", "16:declined, nothing changed", "130:interrupted"
-      })
+  @Command(footer = {
+    "In brackets: the variable, which an option overrides, and the value without both. A secret may be in a file that its"
+        + " variable with _FILE names; BACKUP_PASSWORD is that of encrypted archives.",
+    "Exit codes: 0 done, 1 unexpected error, 2 wrong usage or settings, 10 backup missing or invalid, 11 unreachable,"
+        + " 12 authentication, 13 target not in a safe state, 14 partial, 15 verification failed, 16 declined, 130 interrupted."
+  })
   static class Console {
     @Option(names = "--verbose", description = "show traces and the libraries' warnings")
     boolean verbose;
@@ -2785,14 +2786,14 @@ class RestoreCassandraEs implements Callable<Integer> {
   // --- shared: Consent (identical in every script that has it; a test holds them equal) ---
   /** Asks before anything is overwritten, and refuses what only --force goes on with. */
   static final class Consent extends Console {
+    @Option(names = "--dry-run", description = "do every check, print the plan, change nothing")
+    boolean dryRun;
+
     @Option(names = "--yes", defaultValue = "${env:ASSUME_YES:-false}", fallbackValue = "true",
         description = "do not ask before overwriting (ASSUME_YES)")
     boolean yes;
 
-    @Option(names = "--dry-run", description = "do every check, print the plan, change nothing")
-    boolean dryRun;
-
-    @Option(names = "--force", description = "go on although TheHive or another client is connected")
+    @Option(names = "--force", description = "go on although TheHive runs on THEHIVE_NODES or another client is connected")
     boolean force;
 
     /** A reason not to begin; a warning only with --force, or where nothing will be changed. */

@@ -162,6 +162,7 @@ import picocli.CommandLine;
     version = "1.0.0",
     mixinStandardHelpOptions = true,
     sortOptions = false,
+    abbreviateSynopsis = true,
     usageHelpAutoWidth = true)
 class RestoreFilesMinio implements Callable<Integer> {
   static final String SCRIPT = "restore-files-minio";
@@ -174,12 +175,8 @@ class RestoreFilesMinio implements Callable<Integer> {
   static final int NAMED = 20;
 
   @Option(names = "--backup", paramLabel = "POINT",
-      description = "a timestamp, a backup's name or a path; the newest backup by default")
+      description = "timestamp, backup's name or path (the newest)")
   String wanted;
-
-  @Option(names = "--archives", paramLabel = "DIR", defaultValue = "${env:MINIO_ARCHIVE_PATH:-/mnt/backup/minio/}",
-      description = "where the archives are (MINIO_ARCHIVE_PATH, ${DEFAULT-VALUE})")
-  Path archives;
 
   @Option(names = "--keep-extra", description = "leave objects that are not in the backup")
   boolean keepExtra;
@@ -194,12 +191,12 @@ class RestoreFilesMinio implements Callable<Integer> {
   @Option(names = "--one-by-one", description = "send every object by itself, also to a server that unpacks tars")
   boolean oneByOne;
 
-  @Option(names = "--json", description = "print the report instead of the summary line")
+  @Option(names = "--json", description = "print the result as JSON")
   boolean json;
 
   @Mixin Consent console = new Consent();
 
-  @ArgGroup(validate = false, heading = "%nBucket:%n")
+  @ArgGroup(validate = false, heading = "Attachments in an S3 bucket (MINIO_ACCESS_KEY, MINIO_SECRET_KEY):%n")
   BucketOptions options = new BucketOptions();
 
   @Spec CommandSpec command;
@@ -209,7 +206,7 @@ class RestoreFilesMinio implements Callable<Integer> {
   }
 
   static CommandLine commandLine(RestoreFilesMinio script) {
-    return new CommandLine(script)
+    return new CommandLine(script).setUsageHelpLongOptionsMaxWidth(24)
         .setExecutionExceptionHandler((thrown, line, parsed) -> script.console.error("", Failure.of(thrown)));
   }
 
@@ -219,7 +216,7 @@ class RestoreFilesMinio implements Callable<Integer> {
     refuseUsage();
     var login = Login.of(options.endpoint, options.alias);
     Host.whereTheHiveRuns().ifPresent(console::refuse);
-    try (var report = new Report(archives, SCRIPT, console.dryRun);
+    try (var report = new Report(options.archives, SCRIPT, console.dryRun);
         var archive = new Archive(choose().file(), Settings.secret("BACKUP_PASSWORD"));
         var bucket = new Bucket(options, login, transfers)) {
       var contents = Contents.of(archive);
@@ -259,7 +256,7 @@ class RestoreFilesMinio implements Callable<Integer> {
   }
 
   private Backup choose() {
-    var backup = BackupSet.choose(archives, new TreeSet<>(Set.of("minio", "seaweedfs")), TYPES,
+    var backup = BackupSet.choose(options.archives, new TreeSet<>(Set.of("minio", "seaweedfs")), TYPES,
         wanted, Duration.ZERO);
     console.step("Restoring attachments from %s, taken %s", backup.file(), backup.age());
     return backup;
@@ -917,29 +914,32 @@ class RestoreFilesMinio implements Callable<Integer> {
 
   static final class BucketOptions {
     @Option(names = "--endpoint", paramLabel = "URL", defaultValue = "${env:MINIO_ENDPOINT}",
-        description = "the S3 server (MINIO_ENDPOINT); with keys in MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or files named"
-            + " by MINIO_ACCESS_KEY_FILE and MINIO_SECRET_KEY_FILE")
+        description = "of the S3 server (MINIO_ENDPOINT)")
     String endpoint;
 
     @Option(names = "--alias", paramLabel = "NAME", defaultValue = "${env:MINIO_ALIAS:-th_minio}",
-        description = "without an endpoint: the alias of mc or mcli to take it and the keys from (MINIO_ALIAS, ${DEFAULT-VALUE})")
+        description = "of mc, without endpoint (MINIO_ALIAS, ${DEFAULT-VALUE})")
     String alias;
 
     @Option(names = "--bucket", paramLabel = "NAME", defaultValue = "${env:MINIO_BUCKET:-thehive}",
-        description = "the bucket (MINIO_BUCKET, ${DEFAULT-VALUE})")
+        description = "bucket (MINIO_BUCKET, ${DEFAULT-VALUE})")
     String bucket;
 
     @Option(names = "--region", paramLabel = "NAME", defaultValue = "${env:MINIO_REGION}",
-        description = "its region; asked from the server by default (MINIO_REGION)")
+        description = "its region (MINIO_REGION, asked of the server)")
     String region;
 
     @Option(names = "--virtual-host", defaultValue = "${env:MINIO_VIRTUAL_HOST:-false}", fallbackValue = "true",
-        description = "the bucket's name is part of the host name (MINIO_VIRTUAL_HOST)")
+        description = "bucket in the host's name (MINIO_VIRTUAL_HOST)")
     boolean virtualHost;
 
     @Option(names = "--ca", paramLabel = "PEM", defaultValue = "${env:MINIO_CA}",
         description = "trust this CA for https (MINIO_CA)")
     Path ca;
+
+    @Option(names = "--archives", paramLabel = "DIR", defaultValue = "${env:MINIO_ARCHIVE_PATH:-/mnt/backup/minio/}",
+        description = "(MINIO_ARCHIVE_PATH, ${DEFAULT-VALUE})")
+    Path archives;
 
     @Option(names = "--no-create", description = "refuse when there is no such bucket")
     boolean noCreate;
@@ -1823,13 +1823,12 @@ class RestoreFilesMinio implements Callable<Integer> {
 
   // --- shared: Console (identical in every script that has it; a test holds them equal) ---
   /** What the administrator sees: steps and progress on stderr, the result on stdout. */
-  @Command(
-      exitCodeListHeading = "%nExit codes:%n",
-      exitCodeList = {
-        "0:done", "1:unexpected error", "2:wrong usage or settings", "10:backup missing or invalid",
-        "11:target unreachable", "12:authentication", "13:target not in a safe state", "14:only a part was done",
-        "15:verification failed", "16:declined, nothing changed", "130:interrupted"
-      })
+  @Command(footer = {
+    "In brackets: the variable, which an option overrides, and the value without both. A secret may be in a file that its"
+        + " variable with _FILE names; BACKUP_PASSWORD is that of encrypted archives.",
+    "Exit codes: 0 done, 1 unexpected error, 2 wrong usage or settings, 10 backup missing or invalid, 11 unreachable,"
+        + " 12 authentication, 13 target not in a safe state, 14 partial, 15 verification failed, 16 declined, 130 interrupted."
+  })
   static class Console {
     @Option(names = "--verbose", description = "show traces and the libraries' warnings")
     boolean verbose;
@@ -1892,14 +1891,14 @@ class RestoreFilesMinio implements Callable<Integer> {
   // --- shared: Consent (identical in every script that has it; a test holds them equal) ---
   /** Asks before anything is overwritten, and refuses what only --force goes on with. */
   static final class Consent extends Console {
+    @Option(names = "--dry-run", description = "do every check, print the plan, change nothing")
+    boolean dryRun;
+
     @Option(names = "--yes", defaultValue = "${env:ASSUME_YES:-false}", fallbackValue = "true",
         description = "do not ask before overwriting (ASSUME_YES)")
     boolean yes;
 
-    @Option(names = "--dry-run", description = "do every check, print the plan, change nothing")
-    boolean dryRun;
-
-    @Option(names = "--force", description = "go on although TheHive or another client is connected")
+    @Option(names = "--force", description = "go on although TheHive runs on THEHIVE_NODES or another client is connected")
     boolean force;
 
     /** A reason not to begin; a warning only with --force, or where nothing will be changed. */

@@ -108,6 +108,7 @@ import org.apache.commons.io.IOUtils;
 import org.apache.commons.io.input.BoundedInputStream;
 import org.apache.commons.io.input.CloseShieldInputStream;
 import picocli.CommandLine;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -126,6 +127,7 @@ import picocli.CommandLine.Spec;
     version = "1.0.0",
     mixinStandardHelpOptions = true,
     sortOptions = false,
+    abbreviateSynopsis = true,
     usageHelpAutoWidth = true)
 class RestoreFilesNfs implements Callable<Integer> {
   static final String SCRIPT = "restore-files-nfs";
@@ -134,16 +136,8 @@ class RestoreFilesNfs implements Callable<Integer> {
   static final Set<String> TYPES = new TreeSet<>(Set.of("tar", "zip", "tar.gz", "tar.zst"));
 
   @Option(names = "--backup", paramLabel = "POINT",
-      description = "a timestamp, a backup's name or a path; the newest backup by default")
+      description = "timestamp, backup's name or path (the newest)")
   String wanted;
-
-  @Option(names = "--folder", paramLabel = "DIR", defaultValue = "${env:ATTACHMENT_FOLDER:-/opt/thp/thehive/files}",
-      description = "folder to restore (ATTACHMENT_FOLDER, ${DEFAULT-VALUE})")
-  String folder;
-
-  @Option(names = "--archives", paramLabel = "DIR", defaultValue = "${env:GENERAL_ARCHIVE_PATH:-/mnt/backup/storage}",
-      description = "where the archives are (GENERAL_ARCHIVE_PATH, ${DEFAULT-VALUE})")
-  String archives;
 
   @Option(names = "--in-place", description = "write only what differs, into the live folder: needs no room for a second tree")
   boolean inPlace;
@@ -151,17 +145,16 @@ class RestoreFilesNfs implements Callable<Integer> {
   @Option(names = "--keep-previous", description = "leave the old tree beside the restored one")
   boolean keepPrevious;
 
-  @Option(names = "--owner", paramLabel = "USER[:GROUP]", defaultValue = "${env:ATTACHMENT_OWNER}",
-      description = "owner of everything, instead of the backup's (ATTACHMENT_OWNER)")
-  String owner;
-
-  @Option(names = "--workers", paramLabel = "N", defaultValue = "8", description = "files at work side by side (${DEFAULT-VALUE})")
+  @Option(names = "--workers", paramLabel = "N", defaultValue = "8", description = "files side by side (${DEFAULT-VALUE})")
   int workers;
 
-  @Option(names = "--json", description = "print the report as JSON instead of the last line")
+  @Option(names = "--json", description = "print the result as JSON")
   boolean json;
 
   @Mixin Consent console = new Consent();
+
+  @ArgGroup(validate = false, heading = "Attachments in a folder:%n")
+  FolderOptions options = new FolderOptions();
 
   @Spec CommandSpec command;
 
@@ -170,20 +163,21 @@ class RestoreFilesNfs implements Callable<Integer> {
   }
 
   static CommandLine commandLine(RestoreFilesNfs script) {
-    return new CommandLine(script).setExecutionExceptionHandler((thrown, line, parsed) -> script.failed(Failure.of(thrown)));
+    return new CommandLine(script).setUsageHelpLongOptionsMaxWidth(24)
+        .setExecutionExceptionHandler((thrown, line, parsed) -> script.failed(Failure.of(thrown)));
   }
 
   @Override
   public Integer call() throws IOException {
     checkOptions();
     Host.whereTheHiveRuns().ifPresent(console::refuse);
-    var backup = BackupSet.choose(Path.of(archives), Set.of("files"), TYPES, wanted, Duration.ZERO);
+    var backup = BackupSet.choose(Path.of(options.archives), Set.of("files"), TYPES, wanted, Duration.ZERO);
     console.step("Restoring attachments from %s, taken %s", backup.file(), backup.age());
-    try (var report = new Report(Path.of(archives), SCRIPT, console.dryRun);
+    try (var report = new Report(Path.of(options.archives), SCRIPT, console.dryRun);
         var pool = new Workers(workers);
         var source = new Source(backup.file(), Settings.secret("BACKUP_PASSWORD"), pool)) {
-      var contents = source.index(Owners.parse(owner), console);
-      var target = Target.check(folder, backup.file(), console);
+      var contents = source.index(Owners.parse(options.owner), console);
+      var target = Target.check(options.folder, backup.file(), console);
       var tree = new Tree(source, contents, target, pool, console);
       new Swap(tree, keepPrevious).recover();
       target.requireAttachments(contents, console);
@@ -796,6 +790,20 @@ class RestoreFilesNfs implements Callable<Integer> {
   }
 
   // ------------------------------------------------------------------------------------------------------------ folder
+
+  static final class FolderOptions {
+    @Option(names = "--folder", paramLabel = "DIR", defaultValue = "${env:ATTACHMENT_FOLDER:-/opt/thp/thehive/files}",
+        description = "(ATTACHMENT_FOLDER, ${DEFAULT-VALUE})")
+    String folder;
+
+    @Option(names = "--archives", paramLabel = "DIR", defaultValue = "${env:GENERAL_ARCHIVE_PATH:-/mnt/backup/storage}",
+        description = "(GENERAL_ARCHIVE_PATH, ${DEFAULT-VALUE})")
+    String archives;
+
+    @Option(names = "--owner", paramLabel = "USER[:GROUP]", defaultValue = "${env:ATTACHMENT_OWNER}",
+        description = "instead of the backup's (ATTACHMENT_OWNER)")
+    String owner;
+  }
 
   /**
    * The folder to be restored.
@@ -2086,13 +2094,12 @@ class RestoreFilesNfs implements Callable<Integer> {
 
   // --- shared: Console (identical in every script that has it; a test holds them equal) ---
   /** What the administrator sees: steps and progress on stderr, the result on stdout. */
-  @Command(
-      exitCodeListHeading = "%nExit codes:%n",
-      exitCodeList = {
-        "0:done", "1:unexpected error", "2:wrong usage or settings", "10:backup missing or invalid",
-        "11:target unreachable", "12:authentication", "13:target not in a safe state", "14:only a part was done",
-        "15:verification failed", "16:declined, nothing changed", "130:interrupted"
-      })
+  @Command(footer = {
+    "In brackets: the variable, which an option overrides, and the value without both. A secret may be in a file that its"
+        + " variable with _FILE names; BACKUP_PASSWORD is that of encrypted archives.",
+    "Exit codes: 0 done, 1 unexpected error, 2 wrong usage or settings, 10 backup missing or invalid, 11 unreachable,"
+        + " 12 authentication, 13 target not in a safe state, 14 partial, 15 verification failed, 16 declined, 130 interrupted."
+  })
   static class Console {
     @Option(names = "--verbose", description = "show traces and the libraries' warnings")
     boolean verbose;
@@ -2155,14 +2162,14 @@ class RestoreFilesNfs implements Callable<Integer> {
   // --- shared: Consent (identical in every script that has it; a test holds them equal) ---
   /** Asks before anything is overwritten, and refuses what only --force goes on with. */
   static final class Consent extends Console {
+    @Option(names = "--dry-run", description = "do every check, print the plan, change nothing")
+    boolean dryRun;
+
     @Option(names = "--yes", defaultValue = "${env:ASSUME_YES:-false}", fallbackValue = "true",
         description = "do not ask before overwriting (ASSUME_YES)")
     boolean yes;
 
-    @Option(names = "--dry-run", description = "do every check, print the plan, change nothing")
-    boolean dryRun;
-
-    @Option(names = "--force", description = "go on although TheHive or another client is connected")
+    @Option(names = "--force", description = "go on although TheHive runs on THEHIVE_NODES or another client is connected")
     boolean force;
 
     /** A reason not to begin; a warning only with --force, or where nothing will be changed. */

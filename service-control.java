@@ -57,16 +57,17 @@ import picocli.CommandLine;
  */
 @Command(
     name = "service-control.java",
-    description = "Stops, starts and watches TheHive on every node (THEHIVE_NODES; this host where it is not set).",
+    description = "Stops, starts and watches TheHive on every node of its cluster.",
     version = "1.0.0",
     mixinStandardHelpOptions = true,
     sortOptions = false,
     usageHelpAutoWidth = true,
     synopsisSubcommandLabel = "COMMAND",
-    exitCodeListHeading = "%nExit codes:%n",
-    exitCodeList = {
-      "0:done", "1:unexpected error", "2:wrong usage or settings", "11:a node unreachable", "12:log-in or sudo refused",
-      "13:a node not in the wanted state, or a restore unfinished", "130:interrupted"
+    footer = {
+      "Variables: THEHIVE_NODES, such as \"node1 admin@node2:2222 localhost\" (this host),",
+      "THEHIVE_SERVICE (thehive), THEHIVE_URL (http://<node>:9000).",
+      "Exit codes: 0 done, 1 unexpected error, 2 wrong usage or settings, 11 unreachable, 12 log-in or sudo refused, 13 a"
+          + " node not in the wanted state or a restore unfinished, 130 interrupted."
     })
 class ServiceControl implements Runnable {
   /** Whatever starts a service behind an administrator's back does it within seconds. */

@@ -234,10 +234,11 @@ import picocli.CommandLine.Spec;
  */
 @Command(
     name = "verify.java",
-    description = "Tells whether everything is back after a restore, on every node. Changes nothing.",
+    description = "Tells whether everything is back after a restore, on every node. Only reads.",
     version = "1.0.0",
     mixinStandardHelpOptions = true,
     sortOptions = false,
+    abbreviateSynopsis = true,
     usageHelpAutoWidth = true)
 class Verify implements Callable<Integer> {
   static final String SCRIPT = "verify";
@@ -251,50 +252,51 @@ class Verify implements Callable<Integer> {
     ARCHIVES
   }
 
-  @Parameters(arity = "0..1", paramLabel = "archives", description = "only prove that the backups are readable and complete")
+  @Parameters(arity = "0..1", paramLabel = "archives", description = "only prove that the backups are complete")
   What what;
 
   @Option(names = "--backup", paramLabel = "POINT",
-      description = "a timestamp or a backup's name; the newest backup by default")
+      description = "timestamp or backup's name (the newest)")
   String wanted;
 
   @Option(names = "--max-gap", paramLabel = "DURATION", defaultValue = "PT15M",
-      description = "the backups are at most this far apart (${DEFAULT-VALUE})")
+      description = "longest time between the backups (${DEFAULT-VALUE})")
   Duration maxGap;
 
-  @Option(names = "--only", paramLabel = "CHECK", split = ",", description = "only these checks: ${COMPLETION-CANDIDATES}")
+  @Option(names = "--only", paramLabel = "CHECK,...", hideParamSyntax = true, split = ",",
+      description = "only these: ${COMPLETION-CANDIDATES}")
   Set<Part> only = EnumSet.allOf(Part.class);
 
-  @Option(names = "--skip", paramLabel = "CHECK", split = ",", description = "all checks but these")
+  @Option(names = "--skip", paramLabel = "CHECK,...", hideParamSyntax = true, split = ",", description = "all but these")
   Set<Part> skip = EnumSet.noneOf(Part.class);
 
-  @Option(names = "--exact", description = "what was written after the backup is an error, too")
+  @Option(names = "--exact", description = "later writes are errors, too")
   boolean exact;
 
   @Option(names = "--quick", description = "only count the tables' rows")
   boolean quick;
 
-  @Option(names = "--sample", paramLabel = "N", description = "compare the content of N attachments only, and the sizes of all")
+  @Option(names = "--sample", paramLabel = "N", description = "compare N attachments, and the sizes of all")
   Integer sample;
 
-  @Option(names = "--json", description = "print everything as JSON instead of the table")
+  @Option(names = "--json", description = "print the result as JSON")
   boolean json;
 
   @Mixin Console console = new Console();
 
-  @ArgGroup(validate = false, heading = "%nTheHive (THEHIVE_NODES, THEHIVE_SERVICE):%n")
+  @ArgGroup(validate = false, heading = "TheHive (THEHIVE_NODES, THEHIVE_SERVICE):%n")
   ServiceOptions service = new ServiceOptions();
 
-  @ArgGroup(validate = false, heading = "%nCassandra (CASSANDRA_CONNECTION):%n")
+  @ArgGroup(validate = false, heading = "Cassandra (CASSANDRA_CONNECTION; CASSANDRA_USER, CASSANDRA_PASSWORD):%n")
   CassandraOptions cassandra = new CassandraOptions();
 
-  @ArgGroup(validate = false, heading = "%nElasticsearch:%n")
+  @ArgGroup(validate = false, heading = "Elasticsearch (ELASTICSEARCH_USER, _PASSWORD, or ELASTICSEARCH_API_KEY):%n")
   ElasticsearchOptions elasticsearch = new ElasticsearchOptions();
 
-  @ArgGroup(validate = false, heading = "%nAttachments in a folder:%n")
+  @ArgGroup(validate = false, heading = "Attachments in a folder:%n")
   FileOptions files = new FileOptions();
 
-  @ArgGroup(validate = false, heading = "%nAttachments in an S3 bucket:%n")
+  @ArgGroup(validate = false, heading = "Attachments in an S3 bucket (MINIO_ACCESS_KEY, MINIO_SECRET_KEY):%n")
   S3Options s3 = new S3Options();
 
   @Spec CommandSpec command;
@@ -310,7 +312,7 @@ class Verify implements Callable<Integer> {
   }
 
   static CommandLine commandLine(Verify script) {
-    return new CommandLine(script)
+    return new CommandLine(script).setUsageHelpLongOptionsMaxWidth(24)
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setExecutionExceptionHandler((thrown, line, parsed) -> script.console.error("", Failure.of(thrown)));
   }
@@ -654,10 +656,10 @@ class Verify implements Callable<Integer> {
 
   static final class ServiceOptions {
     @Option(names = "--url", paramLabel = "URL", defaultValue = "${env:THEHIVE_URL:-http://<node>:9000}",
-        description = "where each node's application answers (THEHIVE_URL, ${DEFAULT-VALUE})")
+        description = "its answer (THEHIVE_URL, ${DEFAULT-VALUE})")
     String url;
 
-    @Option(names = "--ignore-log", paramLabel = "REGEX", description = "log lines that are known and harmless; may be repeated")
+    @Option(names = "--ignore-log", paramLabel = "REGEX", description = "harmless lines of its log; may be repeated")
     List<Pattern> ignored = List.of();
 
     Predicate<String> harmless() {
@@ -751,20 +753,20 @@ class Verify implements Callable<Integer> {
 
   static final class CassandraOptions {
     @Option(names = "--keyspace", paramLabel = "NAME", defaultValue = "${env:CASSANDRA_KEYSPACE:-thehive}",
-        description = "restored keyspace (CASSANDRA_KEYSPACE, ${DEFAULT-VALUE})")
+        description = "keyspace (CASSANDRA_KEYSPACE, ${DEFAULT-VALUE})")
     String keyspace;
 
     @Option(names = "--cassandra-archives", paramLabel = "DIR",
         defaultValue = "${env:CASSANDRA_GENERAL_ARCHIVE_PATH:-/mnt/backup/cassandra}",
-        description = "where its archives are (CASSANDRA_GENERAL_ARCHIVE_PATH, ${DEFAULT-VALUE})")
+        description = "archives (CASSANDRA_GENERAL_ARCHIVE_PATH, ${DEFAULT-VALUE})")
     Path archives;
 
     @Option(names = "--work-path", paramLabel = "DIR", defaultValue = "${env:RESTORE_WORK_PATH}",
-        description = "where the archive is unpacked (RESTORE_WORK_PATH, beside the archives)")
+        description = "to unpack in (RESTORE_WORK_PATH, the archives')")
     Path work;
 
     @Option(names = "--cassandra-ca", paramLabel = "PEM", defaultValue = "${env:CASSANDRA_SSL_CA}",
-        description = "connect with TLS, trusting this CA (CASSANDRA_SSL_CA)")
+        description = "TLS, trusting this CA (CASSANDRA_SSL_CA)")
     Path ca;
 
     @Option(names = "--cassandra-cert", paramLabel = "PEM", defaultValue = "${env:CASSANDRA_SSL_CERT}",
@@ -1453,13 +1455,14 @@ class Verify implements Callable<Integer> {
   // ------------------------------------------------------------------------------------------------------ Elasticsearch
 
   static final class ElasticsearchOptions {
-    @Option(names = "--elasticsearch", paramLabel = "URL", split = ",", defaultValue = "${env:ELASTICSEARCH_API_URL:-http://127.0.0.1:9200}",
-        description = "one or several nodes (ELASTICSEARCH_API_URL, ${DEFAULT-VALUE})")
+    @Option(names = "--elasticsearch", paramLabel = "URL,...", hideParamSyntax = true, split = ",",
+        defaultValue = "${env:ELASTICSEARCH_API_URL:-http://127.0.0.1:9200}",
+        description = "(ELASTICSEARCH_API_URL, ${DEFAULT-VALUE})")
     List<String> urls;
 
     @Option(names = "--elasticsearch-archives", paramLabel = "DIR",
         defaultValue = "${env:ELASTICSEARCH_GENERAL_ARCHIVE_PATH:-/mnt/backup/elasticsearch}",
-        description = "where its markers are (ELASTICSEARCH_GENERAL_ARCHIVE_PATH, ${DEFAULT-VALUE})")
+        description = "markers (ELASTICSEARCH_GENERAL_ARCHIVE_PATH, ${DEFAULT-VALUE})")
     Path archives;
 
     @Option(names = "--elasticsearch-ca", paramLabel = "PEM", defaultValue = "${env:ELASTICSEARCH_CA}",
@@ -1737,15 +1740,15 @@ class Verify implements Callable<Integer> {
 
   static final class FileOptions {
     @Option(names = "--folder", paramLabel = "DIR", defaultValue = "${env:ATTACHMENT_FOLDER:-/opt/thp/thehive/files}",
-        description = "restored folder (ATTACHMENT_FOLDER, ${DEFAULT-VALUE})")
+        description = "(ATTACHMENT_FOLDER, ${DEFAULT-VALUE})")
     Path folder;
 
     @Option(names = "--file-archives", paramLabel = "DIR", defaultValue = "${env:GENERAL_ARCHIVE_PATH:-/mnt/backup/storage}",
-        description = "where the archives are (GENERAL_ARCHIVE_PATH, ${DEFAULT-VALUE})")
+        description = "(GENERAL_ARCHIVE_PATH, ${DEFAULT-VALUE})")
     Path archives;
 
     @Option(names = "--owner", paramLabel = "USER[:GROUP]", defaultValue = "${env:ATTACHMENT_OWNER}",
-        description = "owner of everything, instead of the backup's (ATTACHMENT_OWNER)")
+        description = "instead of the backup's (ATTACHMENT_OWNER)")
     String owner;
   }
 
@@ -1870,31 +1873,30 @@ class Verify implements Callable<Integer> {
 
   static final class S3Options {
     @Option(names = "--endpoint", paramLabel = "URL", defaultValue = "${env:MINIO_ENDPOINT}",
-        description = "the S3 server (MINIO_ENDPOINT); with keys in MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or files named"
-            + " by MINIO_ACCESS_KEY_FILE and MINIO_SECRET_KEY_FILE")
+        description = "of the S3 server (MINIO_ENDPOINT)")
     String endpoint;
 
     @Option(names = "--alias", paramLabel = "NAME", defaultValue = "${env:MINIO_ALIAS:-th_minio}",
-        description = "without an endpoint: the alias of mc or mcli to take it and the keys from (MINIO_ALIAS, ${DEFAULT-VALUE})")
+        description = "of mc, without endpoint (MINIO_ALIAS, ${DEFAULT-VALUE})")
     String alias;
 
     @Option(names = "--bucket", paramLabel = "NAME", defaultValue = "${env:MINIO_BUCKET:-thehive}",
-        description = "the bucket (MINIO_BUCKET, ${DEFAULT-VALUE})")
+        description = "bucket (MINIO_BUCKET, ${DEFAULT-VALUE})")
     String bucket;
 
     @Option(names = "--region", paramLabel = "NAME", defaultValue = "${env:MINIO_REGION}",
-        description = "its region; asked from the server by default (MINIO_REGION)")
+        description = "its region (MINIO_REGION, asked of the server)")
     String region;
 
     @Option(names = "--virtual-host", defaultValue = "${env:MINIO_VIRTUAL_HOST:-false}", fallbackValue = "true",
-        description = "the bucket's name is part of the host name (MINIO_VIRTUAL_HOST)")
+        description = "bucket in the host's name (MINIO_VIRTUAL_HOST)")
     boolean virtualHost;
 
     @Option(names = "--s3-ca", paramLabel = "PEM", defaultValue = "${env:MINIO_CA}", description = "trust this CA for https (MINIO_CA)")
     Path ca;
 
     @Option(names = "--s3-archives", paramLabel = "DIR", defaultValue = "${env:MINIO_ARCHIVE_PATH:-/mnt/backup/minio/}",
-        description = "where the archives are (MINIO_ARCHIVE_PATH, ${DEFAULT-VALUE})")
+        description = "(MINIO_ARCHIVE_PATH, ${DEFAULT-VALUE})")
     Path archives;
 
     boolean named() {
@@ -3394,13 +3396,12 @@ class Verify implements Callable<Integer> {
 
   // --- shared: Console (identical in every script that has it; a test holds them equal) ---
   /** What the administrator sees: steps and progress on stderr, the result on stdout. */
-  @Command(
-      exitCodeListHeading = "%nExit codes:%n",
-      exitCodeList = {
-        "0:done", "1:unexpected error", "2:wrong usage or settings", "10:backup missing or invalid",
-        "11:target unreachable", "12:authentication", "13:target not in a safe state", "14:only a part was done",
-        "15:verification failed", "16:declined, nothing changed", "130:interrupted"
-      })
+  @Command(footer = {
+    "In brackets: the variable, which an option overrides, and the value without both. A secret may be in a file that its"
+        + " variable with _FILE names; BACKUP_PASSWORD is that of encrypted archives.",
+    "Exit codes: 0 done, 1 unexpected error, 2 wrong usage or settings, 10 backup missing or invalid, 11 unreachable,"
+        + " 12 authentication, 13 target not in a safe state, 14 partial, 15 verification failed, 16 declined, 130 interrupted."
+  })
   static class Console {
     @Option(names = "--verbose", description = "show traces and the libraries' warnings")
     boolean verbose;

@@ -4,7 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -68,6 +72,52 @@ class ProjectTest {
     assertThat(listed.code()).as(listed.err()).isZero();
     assertThat(listed.out()).contains(scripts().stream()
         .map(script -> script.getFileName().toString().replace(".java", "")).toList());
+  }
+
+  @Test
+  void everyHelpFitsOneScreen() throws IOException {
+    for (var help : helps().values()) {
+      assertThat(help.lines()).hasSizeLessThanOrEqualTo(50).allSatisfy(line -> assertThat(line).hasSizeLessThanOrEqualTo(80));
+      assertThat(help).contains("--verbose", "--help", "--version", "Exit codes: 0 done, 1 unexpected error, 2 wrong usage or settings");
+    }
+  }
+
+  /** Whoever knows one script finds his way in the next. */
+  @Test
+  void optionsOfSeveralScriptsHaveTheSameWordsInTheSameOrder() throws IOException {
+    var ofTheirOwn = Set.of("--archives", "--backup", "--in-place", "--only"); // in each script of something else
+    var helps = helps();
+    helps.remove("service-control.java");
+    for (var one : helps.entrySet()) {
+      for (var other : helps.entrySet()) {
+        var options = options(one.getValue());
+        var others = options(other.getValue());
+        options.keySet().removeAll(ofTheirOwn);
+        options.keySet().retainAll(others.keySet());
+        others.keySet().retainAll(options.keySet());
+        assertThat(List.copyOf(options.keySet())).as("order in %s and %s", one.getKey(), other.getKey()).isEqualTo(List.copyOf(others.keySet()));
+        assertThat(options).as("words in %s and %s", one.getKey(), other.getKey()).hasSizeGreaterThan(3).allSatisfy((name, words) ->
+            assertThat(words).as(name).isEqualTo(others.get(name)));
+      }
+    }
+  }
+
+  private static Map<String, String> helps() throws IOException {
+    var helps = new TreeMap<String, String>();
+    for (var script : scripts()) {
+      var help = Script.of(script.getFileName().toString()).args("--help").run();
+      assertThat(help.code()).as(help.err()).isZero();
+      helps.put(script.getFileName().toString(), help.out());
+    }
+    return helps;
+  }
+
+  /** Each option's words in the order of the help. */
+  private static Map<String, String> options(String help) {
+    var options = new LinkedHashMap<String, String>();
+    Pattern.compile("(?m)^  (?:-\\w,|   ) (--[\\w-]+)\\S*\\s+(.*(?:\\n {20,}.*)*)").matcher(help).results()
+        .forEach(option -> options.put(option.group(1), option.group(2).replaceAll("\\s+", " ")));
+    return options;
   }
 
   /** The product: the scripts at the top. */
