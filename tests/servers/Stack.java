@@ -1,4 +1,5 @@
 //SOURCES ../Script.java
+//SOURCES OwnFolder.java
 //SOURCES Server.java
 
 import java.io.BufferedReader;
@@ -12,7 +13,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -29,7 +29,6 @@ import java.util.stream.Stream;
  * this JVM ends; the servers end with it even when it is killed.
  */
 final class Stack {
-  private static final String FOLDER = "servers-of-";
   private static final Path ROOT = createRoot();
   private static final Set<Server> OPEN = ConcurrentHashMap.newKeySet();
   private static final Set<String> BUILT = new HashSet<>();
@@ -144,42 +143,13 @@ final class Stack {
     }
   }
 
-  /** Also deletes what JVMs left that were killed. */
   private static Path createRoot() {
-    var temporary = Path.of(System.getProperty("java.io.tmpdir"));
-    try (var folders = Files.newDirectoryStream(temporary, FOLDER + "*")) {
-      for (var folder : folders) {
-        var pid = Long.parseLong(folder.getFileName().toString().substring(FOLDER.length()));
-        var isLeft = ProcessHandle.of(pid).isEmpty() || pid == ProcessHandle.current().pid();
-        if (isLeft && Files.isWritable(folder)) {
-          delete(folder);
-        }
-      }
-      var root = Files.createDirectory(temporary.resolve(FOLDER + ProcessHandle.current().pid()));
-      Runtime.getRuntime()
-          .addShutdownHook(
-              new Thread(
-                  () -> {
-                    closeAll();
-                    delete(root);
-                  }));
-      return root;
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
-  private static void delete(Path folder) {
-    if (Files.notExists(folder)) {
-      return;
-    }
-    try (var paths = Files.walk(folder)) {
-      for (var path : paths.sorted(Comparator.reverseOrder()).toList()) {
-        Files.deleteIfExists(path);
-      }
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    var root = OwnFolder.create("servers-of-");
+    Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+      closeAll();
+      OwnFolder.delete(root);
+    }));
+    return root;
   }
 
   private static String read(Path file) {
@@ -353,7 +323,7 @@ final class Stack {
     @Override
     public void close() {
       kill();
-      delete(home);
+      OwnFolder.delete(home);
       OPEN.remove(this);
     }
 
