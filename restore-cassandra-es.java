@@ -84,6 +84,7 @@ import java.nio.file.StandardOpenOption;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
 import java.security.cert.Certificate;
+import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
 import java.text.DecimalFormat;
 import java.time.Duration;
@@ -128,9 +129,12 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import java.util.zip.CRC32;
+import javax.net.ssl.KeyManager;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.TrustManager;
 import javax.net.ssl.TrustManagerFactory;
+import javax.net.ssl.X509TrustManager;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.DelegatingProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
@@ -486,7 +490,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     Path key;
 
     Optional<SSLContext> tls() {
-      return Optional.ofNullable(ca).map(trusted -> Tls.context(trusted, certificate, key));
+      return Optional.ofNullable(ca).map(trusted -> Connection.tls(trusted, certificate, key));
     }
 
     Path work() {
@@ -577,6 +581,26 @@ class RestoreCassandraEs implements Callable<Integer> {
       } catch (IllegalArgumentException e) {
         throw new Failure(UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), e.getMessage()),
             "check CASSANDRA_CONNECTION");
+      }
+    }
+
+    /** Trusts that CA only; shows a certificate where one is given. */
+    static SSLContext tls(Path ca, Path certificate, Path key) {
+      var trust = Tls.trust(ca);
+      if (certificate == null || key == null) {
+        return Tls.context(trust);
+      }
+      try (var in = Files.newInputStream(certificate)) {
+        var own = KeyStore.getInstance("PKCS12");
+        own.load(null, null);
+        var chain = CertificateFactory.getInstance("X.509").generateCertificates(in).toArray(Certificate[]::new);
+        own.setKeyEntry("own", PEMReader.extractPrivateKey(Files.readString(key)), new char[0], chain);
+        var keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+        keys.init(own, new char[0]);
+        return Tls.context(trust, keys.getKeyManagers());
+      } catch (GeneralSecurityException | IOException e) {
+        throw new Failure(USAGE, "cannot use the client certificate %s and its key %s: %s".formatted(certificate, key, e.getMessage()),
+            "they must be PEM files");
       }
     }
 
@@ -2095,7 +2119,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       var builder = RestClient.builder(hosts);
       credentials.header().ifPresent(value -> builder.setDefaultHeaders(new Header[] {new BasicHeader("Authorization", value)}));
       if (ca != null) {
-        builder.setHttpClientConfigCallback(http -> http.setSSLContext(Tls.context(ca, null, null)));
+        builder.setHttpClientConfigCallback(http -> http.setSSLContext(Tls.context(Tls.trust(ca))));
       }
       builder.setRequestConfigCallback(config -> config.setConnectTimeout(5_000).setSocketTimeout(60_000));
       client = builder.build();
@@ -2207,37 +2231,32 @@ class RestoreCassandraEs implements Callable<Integer> {
   static final class Tls {
     private Tls() {}
 
-    /** Trusts the given CA only; shows the certificate where one is given. */
-    static SSLContext context(Path ca, Path certificate, Path key) {
-      try {
+    /** Trusts the CA certificates of a file, and no others. */
+    static X509TrustManager trust(Path ca) {
+      try (var in = Files.newInputStream(ca)) {
         var trusted = KeyStore.getInstance("PKCS12");
         trusted.load(null, null);
-        for (var trust : certificates(ca)) {
-          trusted.setCertificateEntry("ca" + trusted.size(), trust);
+        for (var certificate : CertificateFactory.getInstance("X.509").generateCertificates(in)) {
+          trusted.setCertificateEntry("ca" + trusted.size(), certificate);
         }
-        var trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
-        trust.init(trusted);
-        var keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
-        var own = KeyStore.getInstance("PKCS12");
-        own.load(null, null);
-        if (certificate != null && key != null) {
-          own.setKeyEntry("own", PEMReader.extractPrivateKey(Files.readString(key)), new char[0],
-              certificates(certificate).toArray(Certificate[]::new));
+        if (trusted.size() == 0) {
+          throw new CertificateException("it holds no certificate");
         }
-        keys.init(own, new char[0]);
-        var context = SSLContext.getInstance("TLS");
-        context.init(keys.getKeyManagers(), trust.getTrustManagers(), null);
-        return context;
+        var managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+        managers.init(trusted);
+        return (X509TrustManager) managers.getTrustManagers()[0];
       } catch (GeneralSecurityException | IOException e) {
-        throw new Failure(USAGE, "cannot use the TLS files %s: %s".formatted(
-            Stream.of(ca, certificate, key).filter(Objects::nonNull).map(Path::toString).collect(Collectors.joining(", ")),
-            e.getMessage()), "they must be PEM files");
+        throw new Failure(USAGE, "cannot use the CA certificate %s: %s".formatted(ca, e.getMessage()), "it must be a PEM file");
       }
     }
 
-    private static Collection<? extends Certificate> certificates(Path file) throws IOException, GeneralSecurityException {
-      try (var in = Files.newInputStream(file)) {
-        return CertificateFactory.getInstance("X.509").generateCertificates(in);
+    static SSLContext context(X509TrustManager trust, KeyManager... keys) {
+      try {
+        var context = SSLContext.getInstance("TLS");
+        context.init(keys, new TrustManager[] {trust}, null);
+        return context;
+      } catch (GeneralSecurityException e) {
+        throw new IllegalStateException(e);
       }
     }
   }

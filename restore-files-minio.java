@@ -72,6 +72,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
+import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
 import java.text.DecimalFormat;
 import java.time.Duration;
@@ -116,10 +117,12 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import javax.net.SocketFactory;
+import javax.net.ssl.KeyManager;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLException;
 import javax.net.ssl.SSLHandshakeException;
 import javax.net.ssl.SSLPeerUnverifiedException;
+import javax.net.ssl.TrustManager;
 import javax.net.ssl.TrustManagerFactory;
 import javax.net.ssl.X509TrustManager;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
@@ -1041,7 +1044,8 @@ class RestoreFilesMinio implements Callable<Integer> {
           .socketFactory(new PromptSockets());
       try {
         if (options.ca != null) {
-          trust(http, options.ca);
+          var trust = Tls.trust(options.ca);
+          http.sslSocketFactory(Tls.context(trust).getSocketFactory(), trust);
         }
         client = MinioAsyncClient.builder().endpoint(endpoint).region(options.region).httpClient(http.build())
             .credentialsProvider(new StaticProvider(login.access(), login.secret(), login.token())).build();
@@ -1081,23 +1085,6 @@ class RestoreFilesMinio implements Callable<Integer> {
       @Override
       public Socket createSocket(InetAddress host, int port, InetAddress local, int localPort) {
         return createSocket(host, port);
-      }
-    }
-
-    private static void trust(OkHttpClient.Builder http, Path ca) {
-      try (var in = Files.newInputStream(ca)) {
-        var store = KeyStore.getInstance(KeyStore.getDefaultType());
-        store.load(null, null);
-        for (var certificate : CertificateFactory.getInstance("X.509").generateCertificates(in)) {
-          store.setCertificateEntry("ca" + store.size(), certificate);
-        }
-        var managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
-        managers.init(store);
-        var context = SSLContext.getInstance("TLS");
-        context.init(null, managers.getTrustManagers(), null);
-        http.sslSocketFactory(context.getSocketFactory(), (X509TrustManager) managers.getTrustManagers()[0]);
-      } catch (IOException | GeneralSecurityException e) {
-        throw new Failure(USAGE, "cannot read the CA certificate %s: %s".formatted(ca, e.getMessage()), "check --ca or MINIO_CA");
       }
     }
 
@@ -1348,6 +1335,43 @@ class RestoreFilesMinio implements Callable<Integer> {
       client.close();
     }
   }
+
+  // --- shared: Tls (identical in every script that has it; a test holds them equal) ---
+  /** TLS from PEM files. */
+  static final class Tls {
+    private Tls() {}
+
+    /** Trusts the CA certificates of a file, and no others. */
+    static X509TrustManager trust(Path ca) {
+      try (var in = Files.newInputStream(ca)) {
+        var trusted = KeyStore.getInstance("PKCS12");
+        trusted.load(null, null);
+        for (var certificate : CertificateFactory.getInstance("X.509").generateCertificates(in)) {
+          trusted.setCertificateEntry("ca" + trusted.size(), certificate);
+        }
+        if (trusted.size() == 0) {
+          throw new CertificateException("it holds no certificate");
+        }
+        var managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+        managers.init(trusted);
+        return (X509TrustManager) managers.getTrustManagers()[0];
+      } catch (GeneralSecurityException | IOException e) {
+        throw new Failure(USAGE, "cannot use the CA certificate %s: %s".formatted(ca, e.getMessage()), "it must be a PEM file");
+      }
+    }
+
+    static SSLContext context(X509TrustManager trust, KeyManager... keys) {
+      try {
+        var context = SSLContext.getInstance("TLS");
+        context.init(keys, new TrustManager[] {trust}, null);
+        return context;
+      } catch (GeneralSecurityException e) {
+        throw new IllegalStateException(e);
+      }
+    }
+  }
+
+  // --- end shared: Tls ---
 
   // --- shared: Host (identical in every script that has it; a test holds them equal) ---
   /** A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration. */

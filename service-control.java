@@ -14,11 +14,15 @@ import java.io.UncheckedIOException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
-import java.net.http.HttpResponse.BodyHandlers;
+import java.net.http.HttpResponse;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.KeyStore;
+import java.security.cert.CertificateException;
+import java.security.cert.CertificateFactory;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -39,6 +43,12 @@ import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import javax.net.ssl.KeyManager;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLException;
+import javax.net.ssl.TrustManager;
+import javax.net.ssl.TrustManagerFactory;
+import javax.net.ssl.X509TrustManager;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -74,8 +84,6 @@ class ServiceControl implements Runnable {
   static final Duration SETTLE = Duration.ofSeconds(5);
   /** So often a unit may be started again by systemd before it counts as failed. */
   static final int RESTARTS = 2;
-  static final String ANSWERS = "answers";
-  static final Pattern ERROR = Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception\\b|^\\s*Caused by:");
 
   @Option(names = "--verbose", scope = ScopeType.INHERIT, description = "show traces")
   boolean verbose;
@@ -146,7 +154,7 @@ class ServiceControl implements Runnable {
 
   @Command(description = "Shows the state of TheHive on every node.", mixinStandardHelpOptions = true)
   int status(@Mixin Nodes nodes) {
-    return end(Host.each(nodes.hosts(), attempt(host -> outcome(host, loaded(host), application(host)))));
+    return end(Host.each(nodes.hosts(), attempt(host -> outcome(host, loaded(host), Application.on(host).problem().orElse("answers")))));
   }
 
   @Command(description = "Stops TheHive on every node, and returns when it stays stopped.", mixinStandardHelpOptions = true)
@@ -236,47 +244,31 @@ class ServiceControl implements Runnable {
   private Outcome start(Host host, boolean answer, Duration limit) {
     var begun = Instant.now();
     var before = loaded(host);
+    var application = answer ? Optional.of(Application.on(host)) : Optional.<Application>empty();
     try {
       if (!before.active().equals("active")) {
         systemctl(host, before, "start", limit);
       }
       var unit = host.unit(Host.service());
-      var application = answer ? application(host) : "";
-      while (!unit.active().equals("active") || answer && !application.equals(ANSWERS)) {
+      var problem = application.flatMap(Application::problem);
+      while (!unit.active().equals("active") || problem.isPresent()) {
         if (unit.active().equals("failed") || unit.restarts() > before.restarts() + RESTARTS) {
           throw new Failure(UNSAFE, "%s: %s does not stay up: it is %s, started %d times by systemd".formatted(
               host.name(), Host.service(), unit, unit.restarts()), "its last log lines are above");
         }
         if (seconds(begun) >= limit.toSeconds()) {
           throw new Failure(UNSAFE, "%s: %s is %s, but after %d s: %s".formatted(host.name(), Host.service(), unit, limit.toSeconds(),
-              application.isEmpty() ? "not active" : application), "its last log lines are above; THEHIVE_URL says where it is asked, --timeout how long");
+              problem.orElse("not active")), "its last log lines are above; THEHIVE_URL says where it is asked, --timeout how long");
         }
         pause();
         unit = host.unit(Host.service());
-        application = answer ? application(host) : "";
+        problem = application.flatMap(Application::problem);
       }
-      step("%s: %s%s after %d s", host.name(), unit, answer ? ", " + application : "", seconds(begun));
-      return outcome(host, unit, application);
+      step("%s: %s%s after %d s", host.name(), unit, answer ? ", answers" : "", seconds(begun));
+      return outcome(host, unit, answer ? "answers" : "");
     } catch (Failure e) {
       showLog(host, before.root());
       throw e;
-    }
-  }
-
-  /** Whether TheHive answers on that node: {@link #ANSWERS}, or what came instead. */
-  private static String application(Host host) {
-    var url = Settings.variable("THEHIVE_URL").orElse("http://<node>:9000").replace("<node>", host.address()).replaceFirst("/+$", "");
-    try {
-      var client = HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(5)).followRedirects(HttpClient.Redirect.NORMAL).build();
-      var request = HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).timeout(Duration.ofSeconds(10)).build();
-      var code = client.send(request, BodyHandlers.discarding()).statusCode();
-      return code == 200 ? ANSWERS : "%s answers HTTP %d".formatted(url, code);
-    } catch (IllegalArgumentException e) {
-      throw new Failure(USAGE, "THEHIVE_URL '%s' is no address: %s".formatted(url, e.getMessage()), "such as http://<node>:9000, <node> as it stands");
-    } catch (IOException e) {
-      return "%s: %s".formatted(url, Objects.requireNonNullElse(e.getMessage(), "no connection"));
-    } catch (InterruptedException e) {
-      throw new Failure(UNEXPECTED, "interrupted", null, e);
     }
   }
 
@@ -324,7 +316,7 @@ class ServiceControl implements Runnable {
       var last = "";
       try (var lines = process.inputReader()) {
         for (var line = lines.readLine(); line != null; line = lines.readLine()) {
-          var error = ERROR.matcher(line).find();
+          var error = Application.ERROR.matcher(line).find();
           if (error || !errors) {
             System.out.println(("%-" + width + "s | %s").formatted(host.name(), colour && error ? "\033[31m" + line + "\033[0m" : line));
           }
@@ -473,6 +465,79 @@ class ServiceControl implements Runnable {
     }
     return failure.code;
   }
+
+  // --- shared: Application (identical in every script that has it; a test holds them equal) ---
+  /** TheHive itself on a node, behind its unit. */
+  record Application(HttpRequest status, HttpClient client) {
+    /** How its log tells of an error: by the level, or where the JVM itself says so. */
+    static final Pattern ERROR = Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception in thread|OutOfMemoryError");
+    private static final Duration LIMIT = Duration.ofSeconds(10);
+
+    static Application on(Host host) {
+      var address = host.address().replaceFirst("^(.*:.*)$", "[$1]");
+      var url = Settings.variable("THEHIVE_URL").orElse("http://<node>:9000").replace("<node>", address).replaceFirst("/+$", "");
+      var client = HttpClient.newBuilder().connectTimeout(LIMIT).followRedirects(HttpClient.Redirect.NORMAL);
+      Settings.variable("THEHIVE_CA").ifPresent(ca -> client.sslContext(Tls.context(Tls.trust(Path.of(ca)))));
+      try {
+        var status = HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).timeout(LIMIT);
+        return new Application(status.build(), client.build());
+      } catch (IllegalArgumentException e) {
+        throw new Failure(USAGE, "THEHIVE_URL '%s' is no address: %s".formatted(url, e.getMessage()), "such as http://<node>:9000, <node> as it stands");
+      }
+    }
+
+    /** What came instead of its answer; nothing when it answers. */
+    Optional<String> problem() {
+      try {
+        var code = client.send(status, HttpResponse.BodyHandlers.discarding()).statusCode();
+        return code == 200 ? Optional.empty() : Optional.of("%s answers HTTP %d".formatted(status.uri(), code));
+      } catch (IOException e) {
+        return Optional.of("%s does not answer: %s%s".formatted(status.uri(), Objects.requireNonNullElse(e.getMessage(), "connection refused"),
+            e instanceof SSLException ? " (THEHIVE_CA names its CA)" : ""));
+      } catch (InterruptedException e) {
+        throw new Failure(UNEXPECTED, "interrupted", null, e);
+      }
+    }
+  }
+
+  // --- end shared: Application ---
+
+  // --- shared: Tls (identical in every script that has it; a test holds them equal) ---
+  /** TLS from PEM files. */
+  static final class Tls {
+    private Tls() {}
+
+    /** Trusts the CA certificates of a file, and no others. */
+    static X509TrustManager trust(Path ca) {
+      try (var in = Files.newInputStream(ca)) {
+        var trusted = KeyStore.getInstance("PKCS12");
+        trusted.load(null, null);
+        for (var certificate : CertificateFactory.getInstance("X.509").generateCertificates(in)) {
+          trusted.setCertificateEntry("ca" + trusted.size(), certificate);
+        }
+        if (trusted.size() == 0) {
+          throw new CertificateException("it holds no certificate");
+        }
+        var managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+        managers.init(trusted);
+        return (X509TrustManager) managers.getTrustManagers()[0];
+      } catch (GeneralSecurityException | IOException e) {
+        throw new Failure(USAGE, "cannot use the CA certificate %s: %s".formatted(ca, e.getMessage()), "it must be a PEM file");
+      }
+    }
+
+    static SSLContext context(X509TrustManager trust, KeyManager... keys) {
+      try {
+        var context = SSLContext.getInstance("TLS");
+        context.init(keys, new TrustManager[] {trust}, null);
+        return context;
+      } catch (GeneralSecurityException e) {
+        throw new IllegalStateException(e);
+      }
+    }
+  }
+
+  // --- end shared: Tls ---
 
   // --- shared: Host (identical in every script that has it; a test holds them equal) ---
   /** A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration. */

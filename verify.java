@@ -106,6 +106,7 @@ import java.security.GeneralSecurityException;
 import java.security.KeyStore;
 import java.security.MessageDigest;
 import java.security.cert.Certificate;
+import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
 import java.text.DecimalFormat;
 import java.time.Duration;
@@ -160,8 +161,11 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import java.util.zip.CRC32;
+import javax.net.ssl.KeyManager;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLException;
+import javax.net.ssl.TrustManager;
 import javax.net.ssl.TrustManagerFactory;
 import javax.net.ssl.X509TrustManager;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
@@ -284,7 +288,7 @@ class Verify implements Callable<Integer> {
 
   @Mixin Console console = new Console();
 
-  @ArgGroup(validate = false, heading = "TheHive (THEHIVE_NODES, THEHIVE_SERVICE):%n")
+  @ArgGroup(validate = false, heading = "TheHive (THEHIVE_NODES, THEHIVE_SERVICE, THEHIVE_URL, THEHIVE_CA):%n")
   ServiceOptions service = new ServiceOptions();
 
   @ArgGroup(validate = false, heading = "Cassandra (CASSANDRA_CONNECTION; CASSANDRA_USER, CASSANDRA_PASSWORD):%n")
@@ -373,7 +377,7 @@ class Verify implements Callable<Integer> {
   private Map<Part, Check> checks(Map<Part, Backup> backups) {
     var checks = new EnumMap<Part, Check>(Part.class);
     if (chosen(Part.SERVICES) || chosen(Part.LOGS)) {
-      var services = new Services(Host.all(), Host.service(), service.url, service.harmless());
+      var services = new Services(Host.all(), Host.service(), service.harmless());
       checks.put(Part.SERVICES, services::services);
       checks.put(Part.LOGS, services::logs);
     }
@@ -655,10 +659,6 @@ class Verify implements Callable<Integer> {
   // ---------------------------------------------------------------------------------------------------- services, logs
 
   static final class ServiceOptions {
-    @Option(names = "--url", paramLabel = "URL", defaultValue = "${env:THEHIVE_URL:-http://<node>:9000}",
-        description = "its answer (THEHIVE_URL, ${DEFAULT-VALUE})")
-    String url;
-
     @Option(names = "--ignore-log", paramLabel = "REGEX", description = "harmless lines of its log; may be repeated")
     List<Pattern> ignored = List.of();
 
@@ -667,8 +667,7 @@ class Verify implements Callable<Integer> {
     }
   }
 
-  record Services(List<Host> hosts, String service, String url, Predicate<String> harmless) {
-    private static final Pattern ERROR = Pattern.compile("\\[error]|\\bERROR\\b");
+  record Services(List<Host> hosts, String service, Predicate<String> harmless) {
     private static final int LINES = 200_000;
 
     void services(Found found) {
@@ -680,28 +679,11 @@ class Verify implements Callable<Integer> {
         } else {
           found.bad("unit", List.of(), "%s", text);
         }
-        answers(host, found);
+        var application = Application.on(host);
+        application.problem().ifPresentOrElse(
+            problem -> found.bad("application", List.of(), "%s", problem),
+            () -> found.ok("application", "%s answers", application.status().uri()));
       });
-    }
-
-    private void answers(Host host, Found found) {
-      var uri = url.replace("<node>", host.address()).replaceAll("/+$", "") + "/api/v1/status/public";
-      try {
-        var limit = Duration.ofSeconds(10);
-        var client = HttpClient.newBuilder().connectTimeout(limit).followRedirects(HttpClient.Redirect.NORMAL).build();
-        var answer = client.send(HttpRequest.newBuilder(URI.create(uri)).timeout(limit).build(), HttpResponse.BodyHandlers.discarding());
-        if (answer.statusCode() == 200) {
-          found.ok("application", "%s answers", uri);
-        } else {
-          found.bad("application", List.of(), "%s answers %d", uri, answer.statusCode());
-        }
-      } catch (IOException e) {
-        found.bad("application", List.of(), "%s does not answer: %s", uri, Objects.requireNonNullElse(e.getMessage(), "connection refused"));
-      } catch (InterruptedException e) {
-        throw new IllegalStateException(e);
-      } catch (IllegalArgumentException e) {
-        throw new Failure(USAGE, "%s is no URL".formatted(uri), "such as http://<node>:9000");
-      }
     }
 
     void logs(Found found) {
@@ -717,7 +699,7 @@ class Verify implements Callable<Integer> {
           return;
         }
         var lines = journal.out().lines().filter(line -> !line.startsWith("-- ")).toList();
-        var errors = lines.stream().filter(line -> ERROR.matcher(line).find() && !harmless.test(line)).toList();
+        var errors = lines.stream().filter(line -> Application.ERROR.matcher(line).find() && !harmless.test(line)).toList();
         if (lines.isEmpty()) {
           found.skipped("errors", "%s: the journal has no line of %s since its start", host.name(), service);
         } else {
@@ -778,7 +760,7 @@ class Verify implements Callable<Integer> {
     Path key;
 
     Optional<SSLContext> tls() {
-      return Optional.ofNullable(ca).map(trusted -> Tls.context(trusted, certificate, key));
+      return Optional.ofNullable(ca).map(trusted -> Connection.tls(trusted, certificate, key));
     }
 
     /** One of this process's own, so that two may verify at once. */
@@ -1923,27 +1905,13 @@ class Verify implements Callable<Integer> {
       this.backup = backup;
       var http = new OkHttpClient.Builder().connectTimeout(Duration.ofSeconds(10)).readTimeout(Duration.ofMinutes(2));
       if (options.ca != null) {
-        trust(http, options.ca);
+        var trust = Tls.trust(options.ca);
+        http.sslSocketFactory(Tls.context(trust).getSocketFactory(), trust);
       }
       this.client = MinioClient.builder().endpoint(login.endpoint()).region(options.region).httpClient(http.build())
           .credentialsProvider(new StaticProvider(login.access(), login.secret(), login.token())).build();
       if (options.virtualHost) {
         client.enableVirtualStyleEndpoint();
-      }
-    }
-
-    private static void trust(OkHttpClient.Builder http, Path ca) {
-      try (var in = Files.newInputStream(ca)) {
-        var store = KeyStore.getInstance(KeyStore.getDefaultType());
-        store.load(null, null);
-        for (var certificate : CertificateFactory.getInstance("X.509").generateCertificates(in)) {
-          store.setCertificateEntry("ca" + store.size(), certificate);
-        }
-        var managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
-        managers.init(store);
-        http.sslSocketFactory(Tls.context(ca, null, null).getSocketFactory(), (X509TrustManager) managers.getTrustManagers()[0]);
-      } catch (IOException | GeneralSecurityException e) {
-        throw new Failure(USAGE, "cannot read the CA certificate %s: %s".formatted(ca, e.getMessage()), "check MINIO_CA");
       }
     }
 
@@ -2236,6 +2204,26 @@ class Verify implements Callable<Integer> {
       } catch (IllegalArgumentException e) {
         throw new Failure(UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), e.getMessage()),
             "check CASSANDRA_CONNECTION");
+      }
+    }
+
+    /** Trusts that CA only; shows a certificate where one is given. */
+    static SSLContext tls(Path ca, Path certificate, Path key) {
+      var trust = Tls.trust(ca);
+      if (certificate == null || key == null) {
+        return Tls.context(trust);
+      }
+      try (var in = Files.newInputStream(certificate)) {
+        var own = KeyStore.getInstance("PKCS12");
+        own.load(null, null);
+        var chain = CertificateFactory.getInstance("X.509").generateCertificates(in).toArray(Certificate[]::new);
+        own.setKeyEntry("own", PEMReader.extractPrivateKey(Files.readString(key)), new char[0], chain);
+        var keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+        keys.init(own, new char[0]);
+        return Tls.context(trust, keys.getKeyManagers());
+      } catch (GeneralSecurityException | IOException e) {
+        throw new Failure(USAGE, "cannot use the client certificate %s and its key %s: %s".formatted(certificate, key, e.getMessage()),
+            "they must be PEM files");
       }
     }
 
@@ -2710,7 +2698,7 @@ class Verify implements Callable<Integer> {
       var builder = RestClient.builder(hosts);
       credentials.header().ifPresent(value -> builder.setDefaultHeaders(new Header[] {new BasicHeader("Authorization", value)}));
       if (ca != null) {
-        builder.setHttpClientConfigCallback(http -> http.setSSLContext(Tls.context(ca, null, null)));
+        builder.setHttpClientConfigCallback(http -> http.setSSLContext(Tls.context(Tls.trust(ca))));
       }
       builder.setRequestConfigCallback(config -> config.setConnectTimeout(5_000).setSocketTimeout(60_000));
       client = builder.build();
@@ -2822,37 +2810,32 @@ class Verify implements Callable<Integer> {
   static final class Tls {
     private Tls() {}
 
-    /** Trusts the given CA only; shows the certificate where one is given. */
-    static SSLContext context(Path ca, Path certificate, Path key) {
-      try {
+    /** Trusts the CA certificates of a file, and no others. */
+    static X509TrustManager trust(Path ca) {
+      try (var in = Files.newInputStream(ca)) {
         var trusted = KeyStore.getInstance("PKCS12");
         trusted.load(null, null);
-        for (var trust : certificates(ca)) {
-          trusted.setCertificateEntry("ca" + trusted.size(), trust);
+        for (var certificate : CertificateFactory.getInstance("X.509").generateCertificates(in)) {
+          trusted.setCertificateEntry("ca" + trusted.size(), certificate);
         }
-        var trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
-        trust.init(trusted);
-        var keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
-        var own = KeyStore.getInstance("PKCS12");
-        own.load(null, null);
-        if (certificate != null && key != null) {
-          own.setKeyEntry("own", PEMReader.extractPrivateKey(Files.readString(key)), new char[0],
-              certificates(certificate).toArray(Certificate[]::new));
+        if (trusted.size() == 0) {
+          throw new CertificateException("it holds no certificate");
         }
-        keys.init(own, new char[0]);
-        var context = SSLContext.getInstance("TLS");
-        context.init(keys.getKeyManagers(), trust.getTrustManagers(), null);
-        return context;
+        var managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+        managers.init(trusted);
+        return (X509TrustManager) managers.getTrustManagers()[0];
       } catch (GeneralSecurityException | IOException e) {
-        throw new Failure(USAGE, "cannot use the TLS files %s: %s".formatted(
-            Stream.of(ca, certificate, key).filter(Objects::nonNull).map(Path::toString).collect(Collectors.joining(", ")),
-            e.getMessage()), "they must be PEM files");
+        throw new Failure(USAGE, "cannot use the CA certificate %s: %s".formatted(ca, e.getMessage()), "it must be a PEM file");
       }
     }
 
-    private static Collection<? extends Certificate> certificates(Path file) throws IOException, GeneralSecurityException {
-      try (var in = Files.newInputStream(file)) {
-        return CertificateFactory.getInstance("X.509").generateCertificates(in);
+    static SSLContext context(X509TrustManager trust, KeyManager... keys) {
+      try {
+        var context = SSLContext.getInstance("TLS");
+        context.init(keys, new TrustManager[] {trust}, null);
+        return context;
+      } catch (GeneralSecurityException e) {
+        throw new IllegalStateException(e);
       }
     }
   }
@@ -2921,6 +2904,42 @@ class Verify implements Callable<Integer> {
   }
 
   // --- end shared: Login ---
+
+  // --- shared: Application (identical in every script that has it; a test holds them equal) ---
+  /** TheHive itself on a node, behind its unit. */
+  record Application(HttpRequest status, HttpClient client) {
+    /** How its log tells of an error: by the level, or where the JVM itself says so. */
+    static final Pattern ERROR = Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception in thread|OutOfMemoryError");
+    private static final Duration LIMIT = Duration.ofSeconds(10);
+
+    static Application on(Host host) {
+      var address = host.address().replaceFirst("^(.*:.*)$", "[$1]");
+      var url = Settings.variable("THEHIVE_URL").orElse("http://<node>:9000").replace("<node>", address).replaceFirst("/+$", "");
+      var client = HttpClient.newBuilder().connectTimeout(LIMIT).followRedirects(HttpClient.Redirect.NORMAL);
+      Settings.variable("THEHIVE_CA").ifPresent(ca -> client.sslContext(Tls.context(Tls.trust(Path.of(ca)))));
+      try {
+        var status = HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).timeout(LIMIT);
+        return new Application(status.build(), client.build());
+      } catch (IllegalArgumentException e) {
+        throw new Failure(USAGE, "THEHIVE_URL '%s' is no address: %s".formatted(url, e.getMessage()), "such as http://<node>:9000, <node> as it stands");
+      }
+    }
+
+    /** What came instead of its answer; nothing when it answers. */
+    Optional<String> problem() {
+      try {
+        var code = client.send(status, HttpResponse.BodyHandlers.discarding()).statusCode();
+        return code == 200 ? Optional.empty() : Optional.of("%s answers HTTP %d".formatted(status.uri(), code));
+      } catch (IOException e) {
+        return Optional.of("%s does not answer: %s%s".formatted(status.uri(), Objects.requireNonNullElse(e.getMessage(), "connection refused"),
+            e instanceof SSLException ? " (THEHIVE_CA names its CA)" : ""));
+      } catch (InterruptedException e) {
+        throw new Failure(UNEXPECTED, "interrupted", null, e);
+      }
+    }
+  }
+
+  // --- end shared: Application ---
 
   // --- shared: Host (identical in every script that has it; a test holds them equal) ---
   /** A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration. */

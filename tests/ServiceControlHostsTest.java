@@ -116,8 +116,8 @@ class ServiceControlHostsTest {
     var result = control("start", "--timeout", "12").run();
 
     assertThat(result.code()).as(result.err()).isEqualTo(13);
-    assertThat(result.err()).containsPattern("error: node1: thehive is active \\(running\\), but after 12 s: http://.*:9000: no connection")
-        .containsPattern("error: node2: thehive is active \\(running\\), but after 12 s: http://.*:9000: request timed out")
+    assertThat(result.err()).containsPattern("error: node1: thehive is active \\(running\\), but after 12 s: http://.*:9000/api/v1/status/public does not answer: ")
+        .containsPattern("error: node2: thehive is active \\(running\\), but after 12 s: http://.*:9000/.* does not answer: request timed out")
         .contains("node1 | ");
     assertThat(control("start", "--active-only").run().code()).isZero();
   }

@@ -3,7 +3,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.GeneralSecurityException;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -56,31 +58,9 @@ class ServiceControlTest {
     assertThat(result.out()).contains("nosuch.invalid  unknown", "127.0.0.1       unknown");
   }
 
-  /**
-   * A fake of ssh, for machines on which no hosts with systemd can be made ({@link ServiceControlHostsTest} has the real
-   * one): it keeps each node's state in a file and answers as OpenSSH 9.2 and systemd 252 were seen to.
-   */
   @Test
   void stopsAndStartsTheNodesOfAFakeSsh() throws IOException {
-    var ssh = home.resolve("bin/ssh");
-    Files.createDirectories(ssh.getParent());
-    Files.writeString(ssh, """
-        #!/bin/sh
-        for word; do node=$last; last=$word; done
-        state=%s/$node
-        case $last in
-          *"systemctl show"*) echo 1000; cat "$state" ;;
-          *"sudo -n systemctl stop"*) sed -i 's/ActiveState=.*/ActiveState=inactive/; s/SubState=.*/SubState=dead/' "$state" ;;
-          *"sudo -n systemctl start"*) sed -i 's/ActiveState=.*/ActiveState=active/; s/SubState=.*/SubState=running/' "$state" ;;
-          *"sudo -n journalctl"*) echo "2026-11-22T18:00:00+0000 thehive[1]: [ERROR] seen on $node" ;;
-          *) echo "admin@$node: Permission denied (publickey)." >&2; exit 255 ;;
-        esac
-        """.formatted(home));
-    assertThat(ssh.toFile().setExecutable(true)).isTrue();
-    for (var node : List.of("node1", "node2")) {
-      Files.writeString(home.resolve(node), "NRestarts=0\nLoadState=loaded\nActiveState=active\nSubState=running\n");
-    }
-
+    fakeSsh();
     var stopped = onFake("stop").run();
     assertThat(stopped.code()).as(stopped.err()).isZero();
     assertThat(stopped.out()).contains("node1  inactive", "node2  inactive");
@@ -98,8 +78,74 @@ class ServiceControlTest {
     assertThat(missing.out()).contains("node1  inactive");
   }
 
+  @Test
+  void asksAnApplicationThatHasACertificateOfAPrivateCa() throws IOException, GeneralSecurityException {
+    fakeSsh();
+    try (var application = new Https("127.0.0.1", 0, home, exchange -> {
+      exchange.sendResponseHeaders(exchange.getRequestURI().getPath().equals("/api/v1/status/public") ? 200 : 404, -1);
+      exchange.close();
+    })) {
+      var untrusted = onFake("start", "--timeout", "3").env("THEHIVE_URL", application.url()).run();
+      assertThat(untrusted.code()).as(untrusted.err()).isEqualTo(13);
+      assertThat(untrusted.err()).containsPattern("error: node1: .*/api/v1/status/public does not answer: .*certificat.*THEHIVE_CA");
+      assertThat(Files.readAllLines(home.resolve("asked")).stream().filter(line -> line.startsWith("-G"))).as("ssh is asked once per node")
+          .containsExactlyInAnyOrder("-G -- node1", "-G -- node2");
+      var checked = verify().env("THEHIVE_URL", application.url()).run();
+      assertThat(checked.code()).as(checked.out() + checked.err()).isEqualTo(15);
+      assertThat(checked.out()).containsPattern("✗ services +application +https://127.0.0.1:\\d+/api/v1/status/public does not answer");
+
+      var trusted = Map.of("THEHIVE_URL", application.url(), "THEHIVE_CA", application.certificate().toString());
+      var started = onFake("start").env(trusted).run();
+      assertThat(started.code()).as(started.err()).isZero();
+      assertThat(started.err()).contains("node1: active (running), answers after 0 s");
+      var verified = verify().env(trusted).run();
+      assertThat(verified.code()).as(verified.out() + verified.err()).isZero();
+      assertThat(verified.out()).containsPattern("✓ services +application +https://127.0.0.1:\\d+/api/v1/status/public answers");
+
+      var empty = Files.createFile(home.resolve("empty.pem")).toString();
+      var unusable = onFake("start").env(trusted).env("THEHIVE_CA", empty).run();
+      assertThat(unusable.code()).as(unusable.err()).isEqualTo(2);
+      assertThat(unusable.err()).contains("error: cannot use the CA certificate " + empty + ": it holds no certificate");
+    }
+  }
+
+  /**
+   * A fake of ssh, for machines on which no hosts with systemd can be made ({@link ServiceControlHostsTest} has the real
+   * one): it keeps each node's state in a file and answers as OpenSSH 9.2 and systemd 252 were seen to.
+   */
+  private void fakeSsh() throws IOException {
+    var ssh = home.resolve("bin/ssh");
+    Files.createDirectories(ssh.getParent());
+    Files.writeString(ssh, """
+        #!/bin/sh
+        for word; do node=$last; last=$word; done
+        state=%1$s/$node
+        echo "$*" >> %1$s/asked
+        case $last in
+          *"systemctl show"*) echo 1000; cat "$state" ;;
+          *"sudo -n systemctl stop"*) sed -i 's/ActiveState=.*/ActiveState=inactive/; s/SubState=.*/SubState=dead/' "$state" ;;
+          *"sudo -n systemctl start"*) sed -i 's/ActiveState=.*/ActiveState=active/; s/SubState=.*/SubState=running/' "$state" ;;
+          *"sudo -n journalctl"*) echo "2026-11-22T18:00:00+0000 thehive[1]: [ERROR] seen on $node" ;;
+          *) echo "admin@$node: Permission denied (publickey)." >&2; exit 255 ;;
+        esac
+        """.formatted(home));
+    assertThat(ssh.toFile().setExecutable(true)).isTrue();
+    for (var node : List.of("node1", "node2")) {
+      Files.writeString(home.resolve(node), "NRestarts=0\nLoadState=loaded\nActiveState=active\nSubState=running\n");
+    }
+  }
+
   private Script onFake(String... args) {
-    return control(args).env("THEHIVE_NODES", "node1,node2").env("PATH", home.resolve("bin") + ":" + System.getenv("PATH"));
+    return faked(control(args));
+  }
+
+  private Script verify() {
+    var script = Script.of("verify.java").args("--only", "services");
+    return faked(script.env("CASSANDRA_GENERAL_ARCHIVE_PATH", home.toString()).env("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", home.toString()));
+  }
+
+  private Script faked(Script script) {
+    return script.env("THEHIVE_NODES", "node1,node2").env("PATH", home.resolve("bin") + ":" + System.getenv("PATH"));
   }
 
   private Script control(String... args) {

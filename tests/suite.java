@@ -19,6 +19,7 @@
 //SOURCES ../restore-cassandra-es.java
 //SOURCES Script.java
 //SOURCES servers/Hosts.java
+//SOURCES servers/Https.java
 //SOURCES servers/LoginProxy.java
 //SOURCES servers/Stack.java
 //SOURCES servers/Wire.java

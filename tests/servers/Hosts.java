@@ -1,3 +1,6 @@
+//SOURCES ../Script.java
+//SOURCES OwnFolder.java
+
 import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -29,7 +32,7 @@ final class Hosts implements AutoCloseable {
   private final List<Host> hosts = new ArrayList<>();
 
   private Hosts(int count) {
-    home = createHome();
+    home = OwnFolder.create(FOLDER);
     var jbang = Script.ROOT.resolve("jbang").toString();
     checked(Script.command(jbang, "build", Script.ROOT.resolve("tests/servers/systemd-hosts.java").toString()));
     var command = List.of(jbang, "tests/servers/systemd-hosts.java", "--count", "" + count, "--dir", home.toString(),
@@ -135,7 +138,7 @@ final class Hosts implements AutoCloseable {
     } catch (InterruptedException e) {
       process.destroyForcibly();
     }
-    delete(home);
+    OwnFolder.delete(home);
   }
 
   private Stream<String> knownHosts() {
@@ -194,28 +197,6 @@ final class Hosts implements AutoCloseable {
   private static boolean onPath(String program) {
     return Stream.of(System.getenv("PATH").split(File.pathSeparator))
         .anyMatch(folder -> Files.isExecutable(Path.of(folder, program)));
-  }
-
-  /** Also deletes what JVMs left that were killed. */
-  private static Path createHome() {
-    var temporary = Path.of(System.getProperty("java.io.tmpdir"));
-    try (var folders = Files.newDirectoryStream(temporary, FOLDER + "*")) {
-      for (var folder : folders) {
-        var pid = Long.parseLong(folder.getFileName().toString().substring(FOLDER.length()));
-        var isLeft = ProcessHandle.of(pid).isEmpty() || pid == ProcessHandle.current().pid();
-        if (isLeft && Files.isWritable(folder)) {
-          delete(folder);
-        }
-      }
-      return Files.createDirectory(temporary.resolve(FOLDER + ProcessHandle.current().pid()));
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
-  /** Not file by file from here: the hosts of a JVM that was killed may be deleting theirs at this moment. */
-  private static void delete(Path folder) {
-    Script.command("rm", "-rf", folder.toString()).run();
   }
 
   /** One of them. */
