@@ -55,8 +55,6 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.Socket;
 import java.net.URLConnection;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
@@ -85,6 +83,7 @@ import java.util.Arrays;
 import java.util.Base64;
 import java.util.Collections;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -108,15 +107,16 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.IntPredicate;
 import java.util.function.LongSupplier;
-import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import javax.net.SocketFactory;
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLException;
@@ -145,13 +145,14 @@ import org.apache.commons.compress.compressors.gzip.GzipCompressorInputStream;
 import org.apache.commons.compress.compressors.zstandard.ZstdCompressorInputStream;
 import org.apache.commons.io.IOUtils;
 import org.apache.commons.io.input.BoundedInputStream;
+import org.apache.commons.io.input.CloseShieldInputStream;
+import picocli.CommandLine;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
-import picocli.CommandLine;
 
 /**
  * Step 3 of "Restore a hot backup on a cluster", for attachments in an S3 bucket (MinIO, SeaweedFS, Ceph RGW, AWS): the
@@ -215,20 +216,21 @@ class RestoreFilesMinio implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    Settings.refuseBlank(command);
     refuseUsage();
     var login = Login.of(options.endpoint, options.alias);
     Host.whereTheHiveRuns().ifPresent(console::refuse);
+    var backup = BackupSet.choose(options.archives, new TreeSet<>(Set.of("minio", "seaweedfs")), TYPES, wanted, Duration.ZERO);
+    console.step("Restoring attachments from %s, taken %s", backup.file(), backup.age());
     try (var report = new Report(options.archives, SCRIPT, console.dryRun);
-        var archive = new Archive(choose().file(), Settings.secret("BACKUP_PASSWORD"));
+        var members = new Members(backup.file(), Settings.secret("BACKUP_PASSWORD"));
         var bucket = new Bucket(options, login, transfers)) {
-      var contents = Contents.of(archive);
+      var contents = new Contents(members);
       bucket.check();
       var plan = compare(contents, bucket);
       console.confirm(planLines(plan, bucket, report), bucket.name);
       if (console.dryRun) {
         console.step("Dry run: nothing was changed; whether this key may put and delete is tried before the first change.");
-        return print(plan.summary(bucket), summaryLine(plan, "Would restore"));
+        return print(Report.JSON.writeValueAsString(plan.summary(bucket)), summaryLine(plan, "Would restore"));
       }
       confirmRemoval(plan);
       if (!bucket.exists) {
@@ -236,8 +238,10 @@ class RestoreFilesMinio implements Callable<Integer> {
       }
       var fast = bucket.probe(!oneByOne, console);
       report.begin(Set.of("files"));
+      // Of large objects that an earlier run did not complete: their parts are in no listing, and take room.
+      report.unfinished().path("uploads").properties().forEach(open -> bucket.abort(open.getValue().asText(), open.getKey()));
       try {
-        upload(contents, bucket, fast, plan);
+        upload(contents, bucket, fast, plan, report);
         removeExtras(contents, bucket, plan);
       } catch (Exception e) {
         return failed(report, plan, bucket, Failure.of(e));
@@ -245,11 +249,12 @@ class RestoreFilesMinio implements Callable<Integer> {
       var file = report.end(DONE, Set.of("files"), plan.summary(bucket));
       console.step("Report: %s", file);
       console.step("Next: when Cassandra and Elasticsearch are restored too: ./verify.java --skip services,logs, then ./service-control.java start");
-      return print(file, summaryLine(plan, "Restored"));
+      return print(Files.readString(file), summaryLine(plan, "Restored"));
     }
   }
 
   private void refuseUsage() {
+    Settings.refuseBlank(command);
     if (transfers < 1 || transfers > 12) {
       throw new Failure(USAGE, "--transfers " + transfers + " is not within 1 to 12", "each one needs 8 MB of memory");
     }
@@ -258,50 +263,44 @@ class RestoreFilesMinio implements Callable<Integer> {
     }
   }
 
-  private Backup choose() {
-    var backup = BackupSet.choose(options.archives, new TreeSet<>(Set.of("minio", "seaweedfs")), TYPES,
-        wanted, Duration.ZERO);
-    console.step("Restoring attachments from %s, taken %s", backup.file(), backup.age());
-    return backup;
-  }
-
   /** What the bucket holds beside what the backup holds; content is read only where size and name are the same. */
   private Plan compare(Contents contents, Bucket bucket) throws IOException {
-    var extra = new AtomicLong();
     var listed = new AtomicLong();
+    var extra = new AtomicLong();
     bucket.list(page -> page.forEach(object -> {
       listed.incrementAndGet();
-      contents.find(object.key()).ifPresentOrElse(item -> item.found(object), extra::incrementAndGet);
+      extra.addAndGet(contents.found(object) ? 0 : 1);
     }));
     var unsure = contents.sum(State.UNSURE);
-    if (unsure.count() > 0) {
-      console.step("Comparing %d objects of the same name and size (%s)", unsure.count(), Console.size(unsure.bytes()));
+    if (unsure.count > 0) {
+      console.step("Comparing %d objects of the same name and size (%s)", unsure.count, Console.size(unsure.bytes));
     }
     var done = new AtomicLong();
-    try (var progress = console.progress("Comparing", unsure.bytes(), done::get, () -> "")) {
-      contents.read(item -> item.state == State.UNSURE, (item, in) -> {
-        item.state = bucket.same(item, in) ? State.PROVEN : State.DIFFERENT;
-        done.addAndGet(item.size);
+    try (var progress = console.progress("Comparing", unsure.bytes, done::get, () -> ""); var workers = new Workers(transfers)) {
+      contents.members.read(workers, i -> contents.states[i] == State.UNSURE, (lane, i, bytes) -> {
+        var member = contents.members.all.get(i);
+        try (var in = bytes.open()) {
+          contents.states[i] = bucket.same(member, contents.etag(i), in) ? State.PROVEN : State.DIFFERENT;
+        }
+        done.addAndGet(member.size());
       });
     }
     return new Plan(contents.sum(State.MISSING), contents.sum(State.DIFFERENT), contents.sum(State.PROVEN), extra.get(),
-        listed.get(), new LinkedHashMap<>(), new AtomicLong());
+        listed.get(), new TreeMap<>(), new AtomicLong());
   }
 
   private List<String> planLines(Plan plan, Bucket bucket, Report report) {
     var verb = console.dryRun ? "Would" : "Will";
-    var lines = new ArrayList<String>();
-    lines.add("");
-    lines.add("Bucket %s at %s".formatted(bucket.name, bucket.endpoint));
+    var lines = new ArrayList<>(List.of("", "Bucket %s at %s".formatted(bucket.name, bucket.endpoint)));
     if (report.unfinished().has("unfinished")) {
       lines.add("  an earlier restore did not come to its end: this one goes on from there");
     }
     if (!bucket.exists) {
       lines.add("  " + verb + " create it");
     }
-    lines.add("  %s send %d new objects and %d changed ones (%s)".formatted(verb, plan.created.count(), plan.changed.count(),
+    lines.add("  %s send %d new objects and %d changed ones (%s)".formatted(verb, plan.created.count, plan.changed.count,
         Console.size(plan.bytes())));
-    lines.add("  %s leave %d unchanged objects".formatted(verb, plan.same.count()));
+    lines.add("  %s leave %d unchanged objects".formatted(verb, plan.same.count));
     lines.add("  %s %s %d objects that are not in the backup".formatted(verb, keepExtra ? "leave" : "remove", plan.extra));
     if (bucket.versioned) {
       lines.add("  it is versioned%s: what is changed or removed stays in it as older versions"
@@ -326,30 +325,31 @@ class RestoreFilesMinio implements Callable<Integer> {
     }
   }
 
-  private void upload(Contents contents, Bucket bucket, boolean fast, Plan plan) throws Exception {
-    console.step("Sending %d objects, %d requests side by side%s", plan.created.count() + plan.changed.count(), transfers,
+  private void upload(Contents contents, Bucket bucket, boolean fast, Plan plan, Report report) throws Exception {
+    console.step("Sending %d objects, %d requests side by side%s", plan.created.count + plan.changed.count, transfers,
         fast ? ", small objects as tars" : "");
-    send(contents, bucket, fast, plan);
+    send(contents, bucket, fast, plan, report);
     var left = prove(contents, bucket);
-    if (left.count() > 0) {
-      console.step("Sending %d objects again, one by one", left.count());
-      send(contents, bucket, false, plan);
+    if (left > 0) {
+      console.step("Sending %d objects again, one by one", left);
+      send(contents, bucket, false, plan, report);
       left = prove(contents, bucket);
     }
-    if (left.count() > 0) {
-      throw new Failure(PARTIAL, "%d objects are not in the bucket as they are in the backup:%s".formatted(left.count(),
-          contents.named(State.MISSING, State.DIFFERENT, plan.failed)), "nothing was removed; run again: only these are sent");
+    if (left > 0) {
+      throw new Failure(PARTIAL, "%d objects are not in the bucket as they are in the backup:%s".formatted(left, contents.unproven(plan.failed)),
+          "nothing was removed; run again: only these are sent");
     }
   }
 
-  private void send(Contents contents, Bucket bucket, boolean fast, Plan plan) throws Exception {
+  private void send(Contents contents, Bucket bucket, boolean fast, Plan plan, Report report) throws Exception {
     plan.failed.clear();
-    var sender = new Sender(bucket, transfers, fast);
-    try (var progress = console.progress("Sending", contents.unproven(), sender.sent::get, () -> "")) {
-      contents.read(item -> item.state != State.PROVEN && sender.goesOn(), sender::send);
+    var sender = new Sender(contents, bucket, report, transfers, fast);
+    var total = contents.sum(State.MISSING).bytes + contents.sum(State.DIFFERENT).bytes;
+    try (var progress = console.progress("Sending", total, sender.sent::get, () -> ""); var reader = new Workers(1)) {
+      contents.members.read(reader, i -> contents.states[i] != State.PROVEN && sender.goesOn(), sender::send);
     } finally {
       sender.finish();
-      sender.failures.forEach((item, failure) -> plan.failed.put(item.key(), failure));
+      plan.failed.putAll(sender.failures);
       plan.sent.addAndGet(sender.sent.get());
     }
     if (sender.gone != null) {
@@ -358,22 +358,21 @@ class RestoreFilesMinio implements Callable<Integer> {
     }
   }
 
-  /** Holds the bucket's listing against what was sent: only what is listed with its size and ETag counts. */
-  private Sum prove(Contents contents, Bucket bucket) {
-    contents.inOrder.forEach(item -> item.state = State.MISSING);
-    bucket.list(page -> page.forEach(object -> contents.find(object.key()).ifPresent(item -> item.prove(object))));
-    return contents.sum(State.MISSING).plus(contents.sum(State.DIFFERENT));
+  /** Holds the bucket's listing against what was sent: only what is listed with its size and ETag counts. How many are not. */
+  private long prove(Contents contents, Bucket bucket) {
+    Arrays.fill(contents.states, State.MISSING);
+    bucket.list(page -> page.forEach(contents::prove));
+    return contents.sum(State.MISSING).count + contents.sum(State.DIFFERENT).count;
   }
 
   private void removeExtras(Contents contents, Bucket bucket, Plan plan) {
     if (plan.extra == 0) {
       return;
     }
-    console.step(keepExtra ? "Leaving %d objects that are not in the backup" : "Removing %d objects that are not in the backup",
-        plan.extra);
+    console.step("%s %d objects that are not in the backup", keepExtra ? "Leaving" : "Removing", plan.extra);
     var refused = new ArrayList<String>();
     bucket.list(page -> refused.addAll(bucket.remove(page.stream().map(Listed::key)
-        .filter(key -> key.startsWith(PROBE) || !keepExtra && contents.find(key).isEmpty()).toList())));
+        .filter(key -> key.startsWith(PROBE) || !keepExtra && contents.find(key) < 0).toList())));
     if (!refused.isEmpty()) {
       throw new Failure(PARTIAL, "%d objects that are not in the backup could not be removed:%s".formatted(refused.size(),
           refused.stream().limit(NAMED).map("\n  "::concat).collect(Collectors.joining())),
@@ -385,32 +384,23 @@ class RestoreFilesMinio implements Callable<Integer> {
     var file = report.end(failure.code, Set.of(), plan.summary(bucket));
     var code = console.error("", failure);
     console.step("Leave TheHive stopped. Report: %s", file);
-    print(file, "=== ✗ ERROR - attachments: exit %d ===".formatted(code));
+    print(Files.readString(file), "=== ✗ ERROR - attachments: exit %d ===".formatted(code));
     return code;
   }
 
-  private int print(Path report, String line) throws IOException {
-    System.out.println(json ? Files.readString(report) : line);
-    return DONE;
-  }
-
-  private int print(Map<String, ?> summary, String line) throws IOException {
-    System.out.println(json ? Report.JSON.writeValueAsString(summary) : line);
+  private int print(String report, String line) {
+    System.out.println(json ? report : line);
     return DONE;
   }
 
   private String summaryLine(Plan plan, String verb) {
     return "=== ✓ %s %d objects: %d new, %d changed, %d unchanged, %d %s, %s sent ===".formatted(verb, plan.objects(),
-        plan.created.count(), plan.changed.count(), plan.same.count(), plan.extra, keepExtra ? "extra left" : "removed",
+        plan.created.count, plan.changed.count, plan.same.count, plan.extra, keepExtra ? "extra left" : "removed",
         Console.size(console.dryRun ? plan.bytes() : plan.sent.get()));
   }
 
   /** A number of objects and their bytes. */
-  record Sum(long count, long bytes) {
-    Sum plus(Sum other) {
-      return new Sum(count + other.count, bytes + other.bytes);
-    }
-  }
+  record Sum(long count, long bytes) {}
 
   /** What differs between backup and bucket; {@code failed} and {@code sent} are what came of it. */
   record Plan(Sum created, Sum changed, Sum same, long extra, long listed, Map<String, Failure> failed, AtomicLong sent) {
@@ -445,53 +435,6 @@ class RestoreFilesMinio implements Callable<Integer> {
     MISSING, UNSURE, DIFFERENT, PROVEN
   }
 
-  /** An object of the backup. There may be a million of them: no more here than is needed. */
-  static final class Item {
-    private final byte[] key;
-    final long size;
-    private final long offset;
-    private final Object header;
-    State state = State.MISSING;
-    // Its ETag, found or expected: three numbers here, as an object of its own would be half as much memory again.
-    private long high;
-    private long low;
-    private int parts;
-
-    Item(Entry entry, String key) {
-      this.key = key.getBytes(StandardCharsets.UTF_8);
-      this.size = entry.size();
-      this.offset = entry.offset();
-      this.header = entry.offset() < 0 ? entry.header() : null;
-    }
-
-    String key() {
-      return new String(key, StandardCharsets.UTF_8);
-    }
-
-    Entry entry() {
-      return new Entry(key(), false, true, size, offset, header);
-    }
-
-    void found(Listed object) {
-      state = object.size() == size ? State.UNSURE : State.DIFFERENT;
-      expect(object.etag());
-    }
-
-    void expect(ETag etag) {
-      high = etag.high();
-      low = etag.low();
-      parts = etag.parts();
-    }
-
-    ETag etag() {
-      return new ETag(high, low, parts);
-    }
-
-    void prove(Listed object) {
-      state = object.size() == size && object.etag().equals(etag()) ? State.PROVEN : State.DIFFERENT;
-    }
-  }
-
   /** An MD5; that of the parts' MD5s where there are parts; parts is -1 for what only its server understands. */
   record ETag(long high, long low, int parts) {
     static ETag of(String text) {
@@ -508,183 +451,86 @@ class RestoreFilesMinio implements Callable<Integer> {
     }
   }
 
-  interface Reader {
-    void read(Item item, InputStream in) throws IOException;
-  }
-
-  /** The objects that the backup holds: sorted to be found by name, in the archive's order to be read. */
+  /** The objects that the backup holds, by their members' numbers, and how each stands in the bucket. */
   static final class Contents {
-    final List<Item> inOrder = new ArrayList<>();
-    private static final Pattern ROOT = Pattern.compile("(minio|seaweedfs)_\\d{8}_\\d\\dh\\d\\dm\\d\\ds");
-    private final Archive archive;
-    private final boolean compressed;
-    private final Item[] byKey;
-    private String root;
+    final Members members;
+    final State[] states;
+    // An ETag, found or expected, in three numbers: objects would take twice the memory.
+    private final long[] high;
+    private final long[] low;
+    private final int[] parts;
 
-    static Contents of(Archive archive) {
-      return new Contents(archive);
-    }
-
-    private Contents(Archive archive) {
-      this.archive = archive;
-      this.compressed = archive.path.toString().matches(".*\\.(gz|zst)");
-      if (compressed) {
-        indexCompressed();
-      } else {
-        archive.index(this::add);
-      }
-      byKey = inOrder.toArray(Item[]::new);
-      Arrays.sort(byKey, Comparator.comparing((Item item) -> item.key, Arrays::compareUnsigned));
-      for (var i = 1; i < byKey.length; i++) {
-        if (Arrays.equals(byKey[i - 1].key, byKey[i].key)) {
-          throw refused(root + "/" + byKey[i].key(), "is there twice");
+    Contents(Members members) {
+      this.members = members;
+      var count = members.all.size();
+      states = new State[count];
+      Arrays.fill(states, State.MISSING);
+      high = new long[count];
+      low = new long[count];
+      parts = new int[count];
+      for (var member : members.all) {
+        if (member.kind() == Kind.LINK || member.kind() == Kind.SPARSE) {
+          throw members.refused(member.name(), "is a link, a device or a sparse file");
         }
-      }
-      requireUtf8();
-    }
-
-    /** A byte that is not UTF-8 has been read as a question mark: where there is one, the bytes themselves are looked at. */
-    private void requireUtf8() {
-      if (archive.path.toString().endsWith(".zip") || inOrder.stream().noneMatch(item -> item.key().contains("?"))) {
-        return;
-      }
-      try (var tar = new TarArchiveInputStream(stream(), "ISO-8859-1")) {
-        for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
-          var name = archive.safe(header.getName());
-          try {
-            StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(name.getBytes(StandardCharsets.ISO_8859_1)));
-          } catch (CharacterCodingException e) {
-            // Names in PAX headers are UTF-8 whatever the encoding: those were found right the first time.
-            if (find(name.substring(Math.min(name.length(), root.length() + 1))).isEmpty()) {
-              throw refused(name, "has a name that is not UTF-8");
-            }
-          }
+        if (member.path().length > 1024) {
+          throw members.refused(member.name(), "has a name that no object can have");
         }
-      } catch (IOException e) {
-        throw archive.broken(e.getMessage(), e);
-      }
-    }
-
-    private void indexCompressed() {
-      try (var bytes = BoundedInputStream.builder().setInputStream(stream()).get();
-          var tar = new TarArchiveInputStream(bytes, "UTF-8")) {
-        var end = 0L;
-        for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
-          add(new Entry(archive.safe(header.getName()), header.isDirectory(), !header.isSparse(), header.getSize(), 0, header));
-          end = tar.getBytesRead() + (header.getSize() + 511) / 512 * 512;
-        }
-        IOUtils.consume(bytes);
-        if (end == 0 || bytes.getCount() < end + 512) {
-          throw archive.broken("it is cut short", null);
-        }
-      } catch (IOException e) {
-        throw archive.broken(e.getMessage(), e);
-      }
-    }
-
-    private InputStream stream() throws IOException {
-      var in = new BufferedInputStream(Files.newInputStream(archive.path), 1 << 16);
-      return !compressed ? in : archive.path.toString().endsWith(".gz") ? GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get() : new ZstdCompressorInputStream(in);
-    }
-
-    private void add(Entry entry) {
-      var name = entry.name();
-      var top = name.split("/", 2)[0];
-      if (root == null && ROOT.matcher(top).matches()) {
-        root = top;
-      }
-      if (!top.equals(root)) {
-        throw refused(name, "is not in a folder minio_<timestamp>");
-      }
-      if (entry.folder()) {
-        return;
-      }
-      if (!entry.file() || !isRegular(entry.header())) {
-        throw refused(name, "is a link, a device or a sparse file");
-      }
-      var item = new Item(entry, name.substring(Math.min(name.length(), root.length() + 1)));
-      if (item.key.length == 0 || item.key.length > 1024 || List.of(name.split("/")).contains(".")) {
-        throw refused(name, "has a name that no object can have");
-      }
-      if (item.size > LARGEST) {
-        throw refused(name, "is larger than can be sent (%s)".formatted(Console.size(LARGEST)));
-      }
-      inOrder.add(item);
-    }
-
-    private static boolean isRegular(Object header) {
-      if (header instanceof TarArchiveEntry member) {
-        return Set.of(TarConstants.LF_NORMAL, TarConstants.LF_OLDNORM, TarConstants.LF_CONTIG).contains(member.getLinkFlag());
-      }
-      var type = ((FileHeader) header).getExternalFileAttributes()[3] & 0xf0;
-      return type == 0 || type == 0x80;
-    }
-
-    private Failure refused(String name, String why) {
-      return archive.broken("its entry '%s' %s".formatted(name.replaceAll("\\p{Cntrl}", "?"), why), null);
-    }
-
-    Optional<Item> find(String key) {
-      var wanted = key.getBytes(StandardCharsets.UTF_8);
-      var low = 0;
-      for (var high = byKey.length - 1; low <= high; ) {
-        var middle = (low + high) >>> 1;
-        var order = Arrays.compareUnsigned(byKey[middle].key, wanted);
-        if (order == 0) {
-          return Optional.of(byKey[middle]);
-        }
-        low = order < 0 ? middle + 1 : low;
-        high = order < 0 ? high : middle - 1;
-      }
-      return Optional.empty();
-    }
-
-    /** Reads the wanted objects one after another, in the archive's order. */
-    void read(Predicate<Item> wanted, Reader reader) throws IOException {
-      if (compressed) {
-        readCompressed(wanted, reader);
-        return;
-      }
-      for (var item : inOrder) {
-        if (wanted.test(item)) {
-          try (var in = archive.open(item.entry())) {
-            reader.read(item, in);
-          }
+        if (member.size() > LARGEST) {
+          throw members.refused(member.name(), "is larger than can be sent (%s)".formatted(Console.size(LARGEST)));
         }
       }
     }
 
-    private void readCompressed(Predicate<Item> wanted, Reader reader) throws IOException {
-      if (inOrder.stream().noneMatch(wanted)) {
-        return;
+    /** The number of the member that is this object, or -1. */
+    int find(String key) {
+      var i = members.find(key);
+      return i >= 0 && isObject(i) ? i : -1;
+    }
+
+    private boolean isObject(int i) {
+      return members.all.get(i).kind() == Kind.FILE;
+    }
+
+    /** Whether it is one of these. */
+    boolean found(Listed object) {
+      var i = find(object.key);
+      if (i >= 0) {
+        states[i] = object.size == members.all.get(i).size() ? State.UNSURE : State.DIFFERENT;
+        expect(i, object.etag);
       }
-      try (var tar = new TarArchiveInputStream(stream(), "UTF-8")) {
-        for (var item : inOrder) {
-          var header = tar.getNextEntry();
-          while (header.isDirectory()) {
-            header = tar.getNextEntry();
-          }
-          if (wanted.test(item)) {
-            reader.read(item, tar);
-          }
-        }
+      return i >= 0;
+    }
+
+    void prove(Listed object) {
+      var i = find(object.key);
+      if (i >= 0) {
+        states[i] = object.size == members.all.get(i).size() && object.etag.equals(etag(i)) ? State.PROVEN : State.DIFFERENT;
       }
+    }
+
+    void expect(int i, ETag etag) {
+      high[i] = etag.high;
+      low[i] = etag.low;
+      parts[i] = etag.parts;
+    }
+
+    ETag etag(int i) {
+      return new ETag(high[i], low[i], parts[i]);
     }
 
     Sum sum(State state) {
-      var all = inOrder.stream().filter(item -> item.state == state).mapToLong(item -> item.size).summaryStatistics();
-      return new Sum(all.getCount(), all.getSum());
+      var sizes = numbers().filter(i -> states[i] == state).mapToLong(i -> members.all.get(i).size()).summaryStatistics();
+      return new Sum(sizes.getCount(), sizes.getSum());
     }
 
-    long unproven() {
-      return inOrder.stream().filter(item -> item.state != State.PROVEN).mapToLong(item -> item.size).sum();
+    /** The first objects that are not as in the backup, each on a line, with the reason where there is one. */
+    String unproven(Map<String, Failure> reasons) {
+      return numbers().filter(i -> states[i] != State.PROVEN).mapToObj(i -> members.all.get(i).name()).sorted().limit(NAMED)
+          .map(key -> "\n  " + key + (reasons.containsKey(key) ? ": " + reasons.get(key).getMessage() : "")).collect(Collectors.joining());
     }
 
-    /** The first objects in one of the states, each on a line, with the reason where there is one. */
-    String named(State one, State other, Map<String, Failure> reasons) {
-      return Arrays.stream(byKey).filter(item -> item.state == one || item.state == other).limit(NAMED)
-          .map(item -> "\n  " + item.key() + Optional.ofNullable(reasons.get(item.key())).map(f -> ": " + f.getMessage()).orElse(""))
-          .collect(Collectors.joining());
+    private IntStream numbers() {
+      return IntStream.range(0, states.length).filter(this::isObject);
     }
   }
 
@@ -693,7 +539,7 @@ class RestoreFilesMinio implements Callable<Integer> {
   /** Bytes of one request, sent again from here when need be. */
   static final class Body extends ByteArrayOutputStream {
     /** The objects in a tar, and where each begins. */
-    final Map<Item, Integer> packed = new LinkedHashMap<>();
+    final Map<Integer, Integer> packed = new LinkedHashMap<>();
 
     Body() {
       super(BODY);
@@ -711,8 +557,8 @@ class RestoreFilesMinio implements Callable<Integer> {
       }
     }
 
-    boolean hasRoom(Item item) {
-      return packed.size() < 1000 && count + item.size + 4L * item.key.length + 8192 < BODY;
+    boolean hasRoom(Member member) {
+      return packed.size() < 1000 && count + member.size() + 4L * member.path().length + 8192 < BODY;
     }
 
     byte[] md5(int from, long length) {
@@ -724,18 +570,23 @@ class RestoreFilesMinio implements Callable<Integer> {
 
   /** Reads in one thread and sends in many: memory is that of the bodies, whatever the archive. */
   static final class Sender {
-    final Map<Item, Failure> failures = new ConcurrentHashMap<>();
+    final Map<String, Failure> failures = new ConcurrentHashMap<>();
     final AtomicLong sent = new AtomicLong();
     volatile Failure gone;
+    private final Contents contents;
     private final Bucket bucket;
+    private final Report report;
+    private final Map<String, String> uploads = new TreeMap<>();
     private final ExecutorService workers;
     private final BlockingQueue<Body> free = new LinkedBlockingQueue<>();
     private volatile boolean fast;
     private Body batch;
     private TarArchiveOutputStream tar;
 
-    Sender(Bucket bucket, int transfers, boolean fast) {
+    Sender(Contents contents, Bucket bucket, Report report, int transfers, boolean fast) {
+      this.contents = contents;
       this.bucket = bucket;
+      this.report = report;
       this.fast = fast;
       this.workers = Executors.newFixedThreadPool(transfers, Console::daemon);
       Stream.generate(Body::new).limit(transfers + 1).forEach(free::add);
@@ -745,35 +596,36 @@ class RestoreFilesMinio implements Callable<Integer> {
       return gone == null && failures.size() < NAMED;
     }
 
-    void send(Item item, InputStream in) throws IOException {
-      if (fast && item.size <= SMALL && Bucket.contentType(item.key()).equals(Bucket.BINARY)) {
-        pack(item, in);
-      } else if (item.size <= BODY) {
-        var body = take();
-        body.read(in, item.size);
-        workers.execute(() -> work(body, List.of(item), () -> item.expect(bucket.put(item, body))));
-      } else {
-        sendParts(item, in);
+    void send(int lane, int i, Members.Bytes bytes) throws Exception {
+      var member = contents.members.all.get(i);
+      try (var in = bytes.open()) {
+        if (fast && member.size() <= SMALL && Bucket.contentType(member.name()).equals(Bucket.BINARY)) {
+          pack(i, member, in);
+        } else if (member.size() <= BODY) {
+          sendWhole(i, member, in);
+        } else {
+          sendParts(i, member, in);
+        }
       }
     }
 
-    private void pack(Item item, InputStream in) throws IOException {
-      if (batch != null && !batch.hasRoom(item)) {
+    private void pack(int i, Member member, InputStream in) throws Exception {
+      if (batch != null && !batch.hasRoom(member)) {
         sendBatch();
       }
       if (batch == null) {
-        batch = take();
+        batch = free.take();
         tar = new TarArchiveOutputStream(batch, "UTF-8");
         tar.setLongFileMode(TarArchiveOutputStream.LONGFILE_POSIX);
         tar.setAddPaxHeadersForNonAsciiNames(true);
       }
-      var header = new TarArchiveEntry(item.key());
-      header.setSize(item.size);
+      var header = new TarArchiveEntry(member.name());
+      header.setSize(member.size());
       // The server takes this for the time of the version: an older one would not become the current version.
       header.setModTime(0);
       tar.putArchiveEntry(header);
-      batch.packed.put(item, batch.size());
-      IOUtils.copyLarge(in, tar, new byte[1 << 16]);
+      batch.packed.put(i, batch.size());
+      tar.write(in.readNBytes((int) member.size()));
       tar.closeArchiveEntry();
     }
 
@@ -781,135 +633,119 @@ class RestoreFilesMinio implements Callable<Integer> {
       tar.finish();
       var body = batch;
       batch = null;
-      workers.execute(() -> work(body, List.of(), () -> {
-        body.packed.forEach((item, start) -> item.expect(ETag.of(body.md5(start, item.size), 0)));
-        try {
-          bucket.putTar(body);
-          sent.addAndGet(body.packed.keySet().stream().mapToLong(item -> item.size).sum());
-        } catch (Failure failure) {
-          // What of it arrived shows in the listing; the rest goes by itself.
-          fast = false;
-          if (failure.code == UNREACHABLE) {
-            throw failure;
-          }
-        }
-      }));
+      work(body, () -> {
+        body.packed.forEach((i, start) -> contents.expect(i, ETag.of(body.md5(start, contents.members.all.get(i).size()), 0)));
+        bucket.putTar(body);
+        return sent.addAndGet(body.packed.keySet().stream().mapToLong(i -> contents.members.all.get(i).size()).sum());
+      }).exceptionally(thrown -> {
+        // What of it arrived shows in the listing; the rest goes by itself.
+        fast = false;
+        notice(Failure.of(thrown));
+        return null;
+      });
     }
 
-    private void sendParts(Item item, InputStream in) throws IOException {
-      var upload = new Upload(item);
-      for (var left = item.size; left > 0 && upload.failure == null; left -= BODY) {
-        var body = take();
-        body.read(in, left);
-        var number = upload.next();
-        workers.execute(() -> {
-          work(body, List.of(), () -> upload.send(number, body));
-          upload.leave();
-        });
+    private void sendWhole(int i, Member member, InputStream in) throws Exception {
+      var body = free.take();
+      body.read(in, member.size());
+      work(body, () -> {
+        contents.expect(i, bucket.put(member.name(), body));
+        return sent.addAndGet(member.size());
+      }).exceptionally(thrown -> fail(member, thrown));
+    }
+
+    /** A large object goes in parts; the last of them to arrive completes it. */
+    private void sendParts(int i, Member member, InputStream in) throws Exception {
+      var begun = tryToBegin(member);
+      if (begun.isEmpty()) {
+        return;
       }
-      upload.leave();
+      var upload = begun.get();
+      var md5s = new byte[16 * (int) ((member.size() + BODY - 1) / BODY)];
+      var parts = new ArrayList<CompletableFuture<Part>>();
+      for (var left = member.size(); left > 0 && parts.stream().noneMatch(CompletableFuture::isCompletedExceptionally); left -= BODY) {
+        var body = free.take();
+        body.read(in, left);
+        var number = parts.size() + 1;
+        parts.add(work(body, () -> {
+          var md5 = body.md5(0, body.size());
+          System.arraycopy(md5, 0, md5s, 16 * (number - 1), 16);
+          var part = bucket.putPart(member.name(), upload, number, body, md5);
+          sent.addAndGet(body.size());
+          return part;
+        }));
+      }
+      CompletableFuture.allOf(parts.toArray(CompletableFuture[]::new)).thenRun(() -> {
+        contents.expect(i, ETag.of(DigestUtils.md5(md5s), parts.size()));
+        bucket.complete(member.name(), upload, parts.stream().map(CompletableFuture::join).toArray(Part[]::new))
+            .ifPresent(etag -> contents.expect(i, etag));
+        remember(upload, null);
+      }).exceptionally(thrown -> {
+        fail(member, thrown);
+        if (gone == null) {
+          bucket.abort(member.name(), upload);
+          remember(upload, null);
+        }
+        return null;
+      });
     }
 
-    /** Sends one request's body; what it was for is a failure when it cannot be sent. */
-    private void work(Body body, List<Item> items, Runnable request) {
+    private Optional<String> tryToBegin(Member member) {
       try {
-        if (gone == null) {
-          request.run();
-          sent.addAndGet(items.stream().mapToLong(item -> item.size).sum());
+        var upload = bucket.begin(member.name());
+        remember(upload, member.name());
+        return Optional.of(upload);
+      } catch (Failure e) {
+        fail(member, e);
+        return Optional.empty();
+      }
+    }
+
+    /** Keeps the uploads that are open in the marker: a run after this one would not find them otherwise. */
+    private synchronized void remember(String upload, String key) {
+      try {
+        uploads.put(upload, key);
+        uploads.values().removeIf(Objects::isNull);
+        report.remember("uploads", uploads);
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
+
+    /** Sends one request's body, which is free for the next one afterwards. */
+    private <T> CompletableFuture<T> work(Body body, Supplier<T> request) {
+      return CompletableFuture.supplyAsync(() -> {
+        if (gone != null) {
+          throw gone;
         }
-      } catch (Throwable thrown) {
-        fail(items, Failure.of(thrown));
-      } finally {
+        return request.get();
+      }, workers).whenComplete((done, thrown) -> {
         body.packed.clear();
         body.reset();
         free.add(body);
-      }
+      });
     }
 
-    private void fail(List<Item> items, Failure failure) {
-      items.forEach(item -> failures.put(item, failure));
+    private <T> T fail(Member member, Throwable thrown) {
+      var failure = Failure.of(thrown);
+      failures.put(member.name(), failure);
+      notice(failure);
+      return null;
+    }
+
+    private void notice(Failure failure) {
       if (failure.code == UNREACHABLE) {
         gone = failure;
       }
     }
 
-    private Body take() {
-      try {
-        return free.take();
-      } catch (InterruptedException e) {
-        throw new IllegalStateException(e);
-      }
-    }
-
     /** Sends what is still packed, and waits for all. */
-    void finish() throws IOException, InterruptedException {
+    void finish() throws Exception {
       if (batch != null) {
         sendBatch();
       }
       workers.shutdown();
       workers.awaitTermination(1, TimeUnit.DAYS);
-    }
-
-    /** A large object on its way in parts; the last part to arrive completes it. */
-    private final class Upload {
-      private final Item item;
-      private final String id;
-      private final List<Part> parts = Collections.synchronizedList(new ArrayList<>());
-      private final byte[] md5s;
-      private final AtomicInteger open = new AtomicInteger(1);
-      private int last;
-      volatile Failure failure;
-
-      Upload(Item item) {
-        this.item = item;
-        this.md5s = new byte[16 * (int) ((item.size + BODY - 1) / BODY)];
-        var begun = "";
-        try {
-          begun = bucket.begin(item.key());
-        } catch (Failure e) {
-          failure = e;
-        }
-        this.id = begun;
-      }
-
-      int next() {
-        open.incrementAndGet();
-        return ++last;
-      }
-
-      void send(int number, Body body) {
-        if (failure != null) {
-          return;
-        }
-        try {
-          var md5 = body.md5(0, body.size());
-          System.arraycopy(md5, 0, md5s, 16 * (number - 1), 16);
-          parts.add(bucket.putPart(item.key(), id, number, body, md5));
-          sent.addAndGet(body.size());
-        } catch (Failure e) {
-          failure = e;
-        }
-      }
-
-      void leave() {
-        if (open.decrementAndGet() > 0) {
-          return;
-        }
-        try {
-          if (failure == null && gone == null) {
-            parts.sort(Comparator.comparingInt(Part::partNumber));
-            item.expect(ETag.of(DigestUtils.md5(md5s), parts.size()));
-            bucket.complete(item.key(), id, parts).ifPresent(item::expect);
-          } else if (gone == null && !id.isEmpty()) {
-            bucket.abort(item.key(), id);
-          }
-        } catch (Failure e) {
-          failure = e;
-        }
-        if (failure != null) {
-          fail(List.of(item), failure);
-        }
-      }
     }
   }
 
@@ -1010,7 +846,6 @@ class RestoreFilesMinio implements Callable<Integer> {
   }
 
   // --- end shared: Login ---
-
   record Listed(String key, long size, ETag etag) {}
 
   interface Request<T> {
@@ -1041,7 +876,11 @@ class RestoreFilesMinio implements Callable<Integer> {
       dispatcher.setMaxRequestsPerHost(transfers + 2);
       var http = new OkHttpClient.Builder().dispatcher(dispatcher).connectTimeout(Duration.ofSeconds(10))
           .readTimeout(Duration.ofMinutes(2)).writeTimeout(Duration.ofMinutes(2)).protocols(List.of(Protocol.HTTP_1_1))
-          .socketFactory(new PromptSockets());
+          .addNetworkInterceptor(chain -> {
+            // A small object's last packet would otherwise wait some 40 ms for the one before it.
+            chain.connection().socket().setTcpNoDelay(true);
+            return chain.proceed(chain.request());
+          });
       try {
         if (options.ca != null) {
           var trust = Tls.trust(options.ca);
@@ -1055,36 +894,6 @@ class RestoreFilesMinio implements Callable<Integer> {
         BucketExistsArgs.builder().bucket(name).build();
       } catch (IllegalArgumentException e) {
         throw new Failure(USAGE, e.getMessage(), "check MINIO_ENDPOINT, MINIO_BUCKET and MINIO_REGION");
-      }
-    }
-
-    /** Sockets that send at once: a small object's last packet would otherwise wait some 40 ms for the one before it. */
-    private static final class PromptSockets extends SocketFactory {
-      @Override
-      public Socket createSocket() throws IOException {
-        var socket = new Socket();
-        socket.setTcpNoDelay(true);
-        return socket;
-      }
-
-      @Override
-      public Socket createSocket(String host, int port) {
-        throw new UnsupportedOperationException("okhttp connects by itself");
-      }
-
-      @Override
-      public Socket createSocket(String host, int port, InetAddress local, int localPort) {
-        return createSocket(host, port);
-      }
-
-      @Override
-      public Socket createSocket(InetAddress host, int port) {
-        return createSocket(host.getHostAddress(), port);
-      }
-
-      @Override
-      public Socket createSocket(InetAddress host, int port, InetAddress local, int localPort) {
-        return createSocket(host, port);
       }
     }
 
@@ -1131,21 +940,20 @@ class RestoreFilesMinio implements Callable<Integer> {
       }
     }
 
-    /** Whether an object of this size has this content. */
-    boolean same(Item item, InputStream in) throws IOException {
-      var etag = item.etag();
-      if (etag.parts() == 0) {
+    /** Whether an object of this member's name and size has this content. */
+    boolean same(Member member, ETag etag, InputStream in) throws IOException {
+      if (etag.parts == 0) {
         return ETag.of(DigestUtils.md5(in), 0).equals(etag);
       }
-      if (etag.parts() == (item.size + BODY - 1) / BODY) {
+      if (etag.parts == (member.size() + BODY - 1) / BODY) {
         var md5s = new ByteArrayOutputStream();
-        for (var left = item.size; left > 0; left -= BODY) {
+        for (var left = member.size(); left > 0; left -= BODY) {
           md5s.write(DigestUtils.md5(BoundedInputStream.builder().setInputStream(in).setMaxCount(BODY).get()));
         }
-        return ETag.of(DigestUtils.md5(md5s.toByteArray()), etag.parts()).equals(etag);
+        return ETag.of(DigestUtils.md5(md5s.toByteArray()), etag.parts).equals(etag);
       }
       // Sent in parts of other sizes, or encrypted: only the bytes themselves tell.
-      try (var stored = ask("get", () -> client.getObject(GetObjectArgs.builder().bucket(name).object(item.key()).build()))) {
+      try (var stored = ask("get", () -> client.getObject(GetObjectArgs.builder().bucket(name).object(member.name()).build()))) {
         return IOUtils.contentEquals(new BufferedInputStream(stored, 1 << 16), new BufferedInputStream(in, 1 << 16));
       }
     }
@@ -1194,8 +1002,8 @@ class RestoreFilesMinio implements Callable<Integer> {
       return guessed == null ? BINARY : guessed;
     }
 
-    ETag put(Item item, Body body) {
-      return ETag.of(put(item.key(), body, item.size, false));
+    ETag put(String key, Body body) {
+      return ETag.of(put(key, body, body.size(), false));
     }
 
     /** A tar that the server unpacks; its own name is never stored. */
@@ -1219,7 +1027,6 @@ class RestoreFilesMinio implements Callable<Integer> {
       headers.put(Http.Headers.X_AMZ_CONTENT_SHA256, "UNSIGNED-PAYLOAD");
     }
 
-    /** Begins a large object; a killed run's parts are left to the server, which lets go of them after a day. */
     String begin(String key) {
       var headers = new Http.Headers(Http.Headers.CONTENT_TYPE, contentType(key));
       return ask("put into", () -> client.createMultipartUpload(
@@ -1233,9 +1040,9 @@ class RestoreFilesMinio implements Callable<Integer> {
           .partNumber(number).data(body.bytes(), body.size()).headers(headers).build())).part();
     }
 
-    Optional<ETag> complete(String key, String upload, List<Part> parts) {
+    Optional<ETag> complete(String key, String upload, Part[] parts) {
       return Optional.ofNullable(ask("put into", () -> client.completeMultipartUpload(CompleteMultipartUploadArgs.builder()
-          .bucket(name).object(key).uploadId(upload).parts(parts.toArray(Part[]::new)).build())).etag()).map(ETag::of);
+          .bucket(name).object(key).uploadId(upload).parts(parts).build())).etag()).map(ETag::of);
     }
 
     void abort(String key, String upload) {
@@ -1844,6 +1651,325 @@ class RestoreFilesMinio implements Callable<Integer> {
   }
 
   // --- end shared: Archive ---
+
+  // --- shared: Members (identical in every script that has it; a test holds them equal) ---
+  enum Kind {
+    FOLDER, FILE, SPARSE, LINK
+  }
+
+  /** Who owns a member; empty and -1 where the archive does not tell. */
+  record Owner(String user, long uid, String group, long gid) {
+    static final Owner UNKNOWN = new Owner("", -1, "", -1);
+  }
+
+  /**
+   * A file, folder or symbolic link of a backup of attachments. There may be a million: no more here than is needed.
+   *
+   * @param path the name below the backup's own folder, which has the empty name, as UTF-8
+   * @param offset where the bytes begin in a plain tar
+   * @param mode -1 where the archive does not tell
+   * @param time of the last change in nanoseconds, NO_TIME where the archive does not tell
+   * @param more the header in a zip, where a symbolic link leads, else null
+   */
+  record Member(Kind kind, byte[] path, long size, long offset, int mode, long time, Owner owner, Object more) {
+    static final long NO_TIME = Long.MIN_VALUE;
+
+    String name() {
+      return new String(path, StandardCharsets.UTF_8);
+    }
+  }
+
+  /** The members of a backup of attachments by number, in the archive's order, and by name. Reading them proves it complete. */
+  static final class Members implements Closeable {
+    /** With this begins what restore-files-nfs.java makes in the folder: a backup may have caught it. */
+    static final String LEFTOVER = ".restore-files-nfs";
+    private static final Pattern ROOT = Pattern.compile("(files|minio|seaweedfs)_\\d{8}_\\d\\dh\\d\\dm\\d\\ds");
+    final Archive archive;
+    final List<Member> all = new ArrayList<>();
+    int files;
+    long bytes;
+    boolean leftover;
+    private final boolean compressed;
+    private final Map<Owner, Owner> owners = new HashMap<>();
+    private int[] slots = new int[1 << 12];
+    private boolean questionable;
+    private String root;
+
+    interface Bytes {
+      InputStream open() throws IOException;
+    }
+
+    interface Reader {
+      void read(int lane, int i, Bytes bytes) throws Exception;
+    }
+
+    Members(Path file, Optional<String> password) {
+      archive = new Archive(file, password);
+      compressed = file.toString().matches(".*\\.(gz|zst)");
+      try {
+        if (compressed) {
+          indexCompressed();
+        } else {
+          archive.index(this::add);
+        }
+        addFolders();
+        requireUtf8();
+      } catch (IOException e) {
+        throw archive.broken(e.getMessage(), e);
+      }
+    }
+
+    private void indexCompressed() throws IOException {
+      try (var stream = BoundedInputStream.builder().setInputStream(stream()).get(); var tar = new TarArchiveInputStream(stream, "UTF-8")) {
+        var end = 0L;
+        for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
+          if (!header.isCheckSumOK()) {
+            throw broken(header.getName(), "has a damaged header");
+          }
+          add(new Entry(archive.safe(header.getName()), header.isDirectory(), header.isFile(), header.getSize(), -1, header));
+          end = stream.getCount() + (header.isSparse() ? 0 : (header.getSize() + 511) / 512 * 512);
+        }
+        IOUtils.consume(stream);
+        if (end == 0 || stream.getCount() < end + 512) {
+          throw archive.broken("it is cut short", null);
+        }
+      }
+    }
+
+    private InputStream stream() throws IOException {
+      var in = new BufferedInputStream(Files.newInputStream(archive.path), 1 << 16);
+      return !compressed ? in : archive.path.toString().endsWith(".gz")
+          ? GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get() : new ZstdCompressorInputStream(in);
+    }
+
+    private void add(Entry entry) {
+      var name = relative(entry.name());
+      if (name.startsWith(LEFTOVER)) {
+        leftover = true;
+        return;
+      }
+      add(entry.header() instanceof TarArchiveEntry header ? member(name, header, entry.offset()) : member(name, entry, (FileHeader) entry.header()));
+    }
+
+    private String relative(String entry) {
+      var name = entry.replaceFirst("^([^/]+)/\\.(?=/|$)", "$1");
+      var top = name.split("/", 2)[0];
+      if (root == null && ROOT.matcher(top).matches()) {
+        root = top;
+      }
+      if (!top.equals(root)) {
+        throw broken(entry, "is not in a folder <component>_<timestamp>");
+      }
+      if (List.of(name.split("/")).contains(".")) {
+        throw broken(entry, "has a name that no file can have");
+      }
+      return name.length() == top.length() ? "" : name.substring(top.length() + 1);
+    }
+
+    private Member member(String name, TarArchiveEntry header, long offset) {
+      var kind = header.isDirectory() ? Kind.FOLDER : header.isSparse() ? Kind.SPARSE : switch (header.getLinkFlag()) {
+        case TarConstants.LF_NORMAL, TarConstants.LF_OLDNORM, TarConstants.LF_CONTIG, TarConstants.LF_LINK -> Kind.FILE;
+        case TarConstants.LF_SYMLINK -> Kind.LINK;
+        default -> throw refused(name, "is a device or something else that is neither file, folder nor link");
+      };
+      var link = header.getLinkName();
+      if (kind == Kind.LINK) {
+        requireInside(name, link);
+      }
+      var size = header.isSparse() ? header.getRealSize() : header.isFile() ? header.getSize() : 0;
+      if (header.isLink()) {
+        var first = find(link.replaceFirst("^(\\./)?" + root + "/(\\./)?", ""));
+        if (first < 0 || !isDirect(first)) {
+          throw refused(name, "is a hard link to '%s', which %s".formatted(shown(link), first < 0 ? "is no file before it" : "cannot be read again"));
+        }
+        size = all.get(first).size();
+        offset = all.get(first).offset();
+      }
+      var owner = new Owner(header.getUserName(), header.getLongUserId(), header.getGroupName(), header.getLongGroupId());
+      return new Member(kind, name.getBytes(StandardCharsets.UTF_8), size, offset, header.getMode(),
+          header.getLastModifiedTime().to(TimeUnit.NANOSECONDS), owners.computeIfAbsent(owner, same -> same), kind == Kind.LINK ? link : null);
+    }
+
+    private Member member(String name, Entry entry, FileHeader header) {
+      var mode = (header.getExternalFileAttributes()[3] & 0xff) << 8 | header.getExternalFileAttributes()[2] & 0xff;
+      var type = mode & 0170000;
+      if (type != 0 && type != (entry.folder() ? 0040000 : 0100000)) {
+        throw refused(name, "is a link or a device, which a zip should not hold");
+      }
+      return new Member(entry.folder() ? Kind.FOLDER : Kind.FILE, name.getBytes(StandardCharsets.UTF_8), entry.folder() ? 0 : entry.size(), -1,
+          type == 0 ? -1 : mode & 07777, TimeUnit.MILLISECONDS.toNanos(header.getLastModifiedTimeEpoch()), Owner.UNKNOWN, header);
+    }
+
+    private void add(Member member) {
+      var name = member.name();
+      if (name.isEmpty() && member.kind() != Kind.FOLDER) {
+        throw refused(name, "is no folder");
+      }
+      if (slots[slot(member.path())] != 0) {
+        throw refused(name, "is there twice");
+      }
+      all.add(member);
+      files += member.kind() == Kind.FOLDER ? 0 : 1;
+      bytes += member.size();
+      questionable |= name.indexOf('?') >= 0;
+      if (all.size() * 2 > slots.length) {
+        slots = new int[slots.length * 2];
+        for (int i = 0; i < all.size() - 1; i++) {
+          slots[slot(all.get(i).path())] = i + 1;
+        }
+      }
+      slots[slot(member.path())] = all.size();
+    }
+
+    /** A link is followed from the folder it lies in, which is a real one: so only leading ".." can be counted. */
+    private void requireInside(String name, String link) {
+      var parts = List.of(link.split("/"));
+      var ups = Collections.frequency(parts, "..");
+      if (link.isEmpty() || link.startsWith("/") || link.indexOf('\0') >= 0 || parts.lastIndexOf("..") != ups - 1 || ups > name.split("/").length - 1) {
+        throw refused(name, "is a link that leaves the folder, to '%s'".formatted(shown(link)));
+      }
+    }
+
+    /** Adds folders that no entry names; refuses what would have to lie in something that is no folder. */
+    private void addFolders() {
+      for (int i = 0; i < all.size(); i++) {
+        var name = all.get(i).name();
+        var parent = name.substring(0, Math.max(0, name.lastIndexOf('/')));
+        var at = find(parent);
+        if (at < 0) {
+          add(new Member(Kind.FOLDER, parent.getBytes(StandardCharsets.UTF_8), 0, -1, -1, Member.NO_TIME, Owner.UNKNOWN, null));
+        } else if (all.get(at).kind() != Kind.FOLDER) {
+          throw refused(name, "lies in something that is no folder");
+        }
+      }
+    }
+
+    /** A byte that is not UTF-8 was read as a question mark: where there is one, the bytes themselves are looked at. */
+    private void requireUtf8() throws IOException {
+      if (!questionable || archive.zip != null) {
+        return;
+      }
+      try (var tar = new TarArchiveInputStream(stream(), "ISO-8859-1")) {
+        for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
+          try {
+            StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(header.getName().getBytes(StandardCharsets.ISO_8859_1)));
+          } catch (CharacterCodingException e) {
+            // Names in PAX headers are UTF-8 whatever the encoding: those were found right the first time.
+            if (find(relative(archive.safe(header.getName()))) < 0) {
+              throw broken(header.getName(), "has a name that is not UTF-8");
+            }
+          }
+        }
+      }
+    }
+
+    Failure refused(String name, String why) {
+      return broken(root + "/" + name, why);
+    }
+
+    private Failure broken(String entry, String why) {
+      return archive.broken("its entry '%s' %s".formatted(shown(entry), why), null);
+    }
+
+    static String shown(String name) {
+      return name.replaceAll("\\p{Cntrl}", "?");
+    }
+
+    /** The member's number, or -1. */
+    int find(String name) {
+      return slots[slot(name.getBytes(StandardCharsets.UTF_8))] - 1;
+    }
+
+    private int slot(byte[] path) {
+      var hash = Arrays.hashCode(path) * 0x9E3779B9;
+      for (var slot = (hash ^ hash >>> 15) & slots.length - 1; ; slot = slot + 1 & slots.length - 1) {
+        if (slots[slot] == 0 || Arrays.equals(all.get(slots[slot] - 1).path(), path)) {
+          return slot;
+        }
+      }
+    }
+
+    /** Whether its bytes can be read at any time, in any order. */
+    boolean isDirect(int i) {
+      return !compressed && all.get(i).kind() == Kind.FILE;
+    }
+
+    Entry entry(int i) {
+      var member = all.get(i);
+      return new Entry(member.name(), false, true, member.size(), member.offset(), member.more());
+    }
+
+    /** Gives every wanted file to the reader: in the archive's order by all workers, where that cannot be in one pass by one. */
+    void read(Workers workers, IntPredicate wanted, Reader reader) throws IOException {
+      workers.run(all.size(), (lane, i) -> {
+        if (isDirect(i) && wanted.test(i)) {
+          reader.read(lane, i, () -> archive.open(entry(i)));
+        }
+      });
+      IntPredicate streamed = i -> all.get(i).kind() == Kind.SPARSE || compressed && all.get(i).kind() == Kind.FILE;
+      if (IntStream.range(0, all.size()).anyMatch(i -> streamed.test(i) && wanted.test(i))) {
+        workers.run(1, (lane, once) -> {
+          try (var tar = new TarArchiveInputStream(stream(), "UTF-8")) {
+            for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
+              var i = find(relative(archive.safe(header.getName())));
+              if (i >= 0 && streamed.test(i) && wanted.test(i)) {
+                reader.read(lane, i, () -> CloseShieldInputStream.wrap(tar));
+              }
+            }
+          }
+        });
+      }
+    }
+
+    @Override
+    public void close() throws IOException {
+      archive.close();
+    }
+  }
+
+  /** Does many things side by side; the first failure stops the rest and is thrown. */
+  static final class Workers implements Closeable {
+    final int count;
+    private final ExecutorService pool;
+
+    interface Work {
+      void accept(int lane, int i) throws Exception;
+    }
+
+    Workers(int count) {
+      this.count = count;
+      this.pool = Executors.newFixedThreadPool(count, Console::daemon);
+    }
+
+    /** Numbers are handed out in order; a lane is never at work twice at once. */
+    void run(int total, Work work) throws IOException {
+      var next = new AtomicInteger();
+      var failed = new AtomicReference<Throwable>();
+      var lanes = IntStream.range(0, Math.min(count, total)).mapToObj(lane -> CompletableFuture.runAsync(() -> {
+        try {
+          for (int i = next.getAndIncrement(); i < total && failed.get() == null; i = next.getAndIncrement()) {
+            work.accept(lane, i);
+          }
+        } catch (Throwable thrown) {
+          failed.compareAndSet(null, thrown);
+        }
+      }, pool)).toArray(CompletableFuture[]::new);
+      CompletableFuture.allOf(lanes).join();
+      if (failed.get() instanceof IOException e) {
+        throw e;
+      }
+      if (failed.get() != null) {
+        throw new CompletionException(failed.get());
+      }
+    }
+
+    @Override
+    public void close() {
+      pool.shutdownNow();
+    }
+  }
+
+  // --- end shared: Members ---
 
   // --- shared: Console (identical in every script that has it; a test holds them equal) ---
   /** What the administrator sees: steps and progress on stderr, the result on stdout. */

@@ -28,6 +28,7 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.AccessMode;
@@ -60,6 +61,7 @@ import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -73,6 +75,7 @@ import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -131,8 +134,6 @@ import picocli.CommandLine.Spec;
     usageHelpAutoWidth = true)
 class RestoreFilesNfs implements Callable<Integer> {
   static final String SCRIPT = "restore-files-nfs";
-  /** All that the script ever makes in or beside the folder begins with this. */
-  static final String OWN = "." + SCRIPT;
   static final Set<String> TYPES = new TreeSet<>(Set.of("tar", "zip", "tar.gz", "tar.zst"));
 
   @Option(names = "--backup", paramLabel = "POINT",
@@ -170,24 +171,25 @@ class RestoreFilesNfs implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     checkOptions();
+    var attributes = new Attributes(Principals.parse(options.owner));
     Host.whereTheHiveRuns().ifPresent(console::refuse);
     var backup = BackupSet.choose(Path.of(options.archives), Set.of("files"), TYPES, wanted, Duration.ZERO);
     console.step("Restoring attachments from %s, taken %s", backup.file(), backup.age());
     try (var report = new Report(Path.of(options.archives), SCRIPT, console.dryRun);
-        var pool = new Workers(workers);
-        var source = new Source(backup.file(), Settings.secret("BACKUP_PASSWORD"), pool)) {
-      var contents = source.index(Owners.parse(options.owner), console);
+        var lanes = new Workers(workers);
+        var members = new Members(backup.file(), Settings.secret("BACKUP_PASSWORD"))) {
       var target = Target.check(options.folder, backup.file(), console);
-      var tree = new Tree(source, contents, target, pool, console);
-      new Swap(tree, keepPrevious).recover();
-      target.requireAttachments(contents, console);
+      var tree = new Tree(members, target, attributes, lanes, console);
+      var swap = Swap.of(tree, keepPrevious);
+      swap.recover();
+      target.requireAttachments(members, console);
       var plan = plan(tree);
       console.confirm(plan.lines(console.dryRun ? "Would" : "Will"), target.folder().toString());
       if (console.dryRun) {
         console.step("Dry run: every check passed, nothing was changed.");
-        return finish(plan, Report.JSON.valueToTree(plan.summary(tree)), "Would restore");
+        return finish(Report.JSON.valueToTree(plan.summary()), "Would restore " + plan.counted());
       }
-      return finish(plan, carryOut(plan, tree, report), "Restored");
+      return finish(carryOut(plan, swap, report), "Restored " + plan.counted());
     }
   }
 
@@ -202,23 +204,23 @@ class RestoreFilesNfs implements Callable<Integer> {
   }
 
   private Plan plan(Tree tree) throws IOException {
-    var target = tree.target;
-    tree.attributes.readLive(tree.folder);
-    if (!inPlace) {
-      target.requireRoom(tree.contents);
+    if (tree.members.leftover) {
+      console.warn("the backup holds what an interrupted restore had left (%s...): passed over", Members.LEFTOVER);
     }
-    tree.attributes.warnOfOtherOwner(tree.contents, console);
-    var differences = inPlace || console.dryRun ? tree.compare() : tree.compareNames();
-    return new Plan(tree.contents, target, inPlace, keepPrevious, differences);
+    tree.attributes.readLive(tree.folder());
+    tree.attributes.warnOfOtherOwner(tree.members, console);
+    if (!inPlace) {
+      tree.target.requireRoom(tree.members);
+    }
+    return new Plan(tree, inPlace, keepPrevious, inPlace || console.dryRun ? tree.compare() : tree.compareNames());
   }
 
-  private JsonNode carryOut(Plan plan, Tree tree, Report report) throws IOException {
-    var before = !report.unfinished().path("unfinished").isEmpty();
-    var swap = new Swap(tree, keepPrevious);
+  private JsonNode carryOut(Plan plan, Swap swap, Report report) throws IOException {
+    var before = report.unfinished().has("unfinished");
     try {
-      if (plan.inPlace()) {
+      if (inPlace) {
         report.begin(Set.of("files"));
-        new InPlace(tree, plan.differences()).restore();
+        new InPlace(plan.tree, plan.differences).restore();
       } else {
         swap.stage();
         report.begin(Set.of("files"));
@@ -227,34 +229,37 @@ class RestoreFilesNfs implements Callable<Integer> {
         swap.finishFolder();
       }
     } catch (IOException | RuntimeException e) {
-      var failure = explained(e, plan.inPlace(), tree.target);
-      var kept = failure.code != PARTIAL && !before;
-      report.end(failure.code, kept ? Set.of("files") : Set.of(), Map.of("error", failure.getMessage()));
+      var failure = explained(e, plan.tree.target);
+      var untouched = failure.code != PARTIAL && !before;
+      report.end(failure.code, untouched ? Set.of("files") : Set.of(), Map.of("error", failure.getMessage()));
       throw failure;
     }
-    tree.attributes.warnOfUnset(console);
-    var file = report.end(DONE, Set.of("files"), plan.summary(tree));
+    plan.tree.attributes.warnOfUnset(console);
+    var file = report.end(DONE, Set.of("files"), plan.summary());
     console.step("Report: %s", file);
     console.step("Next: when Cassandra and Elasticsearch are restored too: ./verify.java --skip services,logs, then ./service-control.java start");
     return Report.JSON.readTree(file.toFile());
   }
 
   /** What the file system said, with the file's name, and in which state that leaves the folder. */
-  private static Failure explained(Exception e, boolean inPlace, Target target) {
-    var failure = Failure.of(e);
+  private Failure explained(Exception thrown, Target target) {
+    var failure = Failure.of(thrown);
     if (failure.code == PARTIAL) {
       return failure;
     }
-    var hint = inPlace ? target.folder() + " is mixed now: keep TheHive stopped, and run the same command again when the cause is gone"
-        : target.folder() + " is as it was before" + (failure.code == UNEXPECTED || failure.hint == null ? "" : "; " + failure.hint);
-    var unnamed = failure.code == UNEXPECTED && !(failure.getCause() instanceof FileSystemException);
-    var message = (unnamed ? target.folder() + ": " : "") + failure.getMessage();
-    return new Failure(inPlace ? PARTIAL : failure.code == UNEXPECTED ? UNSAFE : failure.code,
-        target.isGone() ? message + " (its file system is no longer mounted or does not answer)" : message, hint, e);
+    var known = failure.code != UNEXPECTED;
+    var message = (known || failure.getCause() instanceof FileSystemException ? "" : target.folder() + ": ") + failure.getMessage()
+        + (target.isGone() ? " (its file system is no longer mounted or does not answer)" : "");
+    if (inPlace) {
+      var hint = target.folder() + " is mixed now: keep TheHive stopped, and run the same command again when the cause is gone";
+      return new Failure(PARTIAL, message, hint, thrown);
+    }
+    var hint = target.folder() + " is as it was before" + (known && failure.hint != null ? "; " + failure.hint : "");
+    return new Failure(known ? failure.code : UNSAFE, message, hint, thrown);
   }
 
-  private int finish(Plan plan, JsonNode report, String did) throws IOException {
-    System.out.println(json ? Report.JSON.writeValueAsString(report) : did + " " + plan.counted());
+  private int finish(JsonNode report, String line) throws IOException {
+    System.out.println(json ? Report.JSON.writeValueAsString(report) : line);
     return DONE;
   }
 
@@ -267,17 +272,14 @@ class RestoreFilesNfs implements Callable<Integer> {
   }
 
   /** What will be done; the dry run shows the very one that a real run carries out. */
-  record Plan(Contents contents, Target target, boolean inPlace, boolean keepPrevious, Differences differences) {
+  record Plan(Tree tree, boolean inPlace, boolean keepPrevious, Differences differences) {
     List<String> lines(String verb) {
-      var lines = new ArrayList<String>();
-      lines.add("");
-      lines.add("%s: %s in %d files".formatted(target.folder(), Console.size(contents.bytes), contents.files));
-      lines.add("  " + verb + " restore " + counted());
+      var lines = new ArrayList<>(List.of("", tree.folder() + ":", "  " + verb + " restore " + counted()));
       if (inPlace) {
         lines.add("  " + verb + " write into the live folder, which is mixed until the end");
       } else {
-        lines.add("  %s stage all of it in %s, then swap%s".formatted(verb, target.work(),
-            target.inside() ? ", entry by entry, because the folder cannot be renamed" : ""));
+        lines.add("  %s stage all of it in %s, then swap%s".formatted(verb, tree.target.work(),
+            tree.target.inside() ? ", entry by entry, because the folder cannot be renamed" : ""));
         lines.add("  " + verb + (keepPrevious ? " keep the old tree" : " remove the old tree"));
       }
       lines.add("");
@@ -285,507 +287,45 @@ class RestoreFilesNfs implements Callable<Integer> {
     }
 
     String counted() {
-      return "%d files, %s: ".formatted(contents.files, Console.size(contents.bytes)) + differences;
+      return "%d files, %s: %s".formatted(tree.members.files, Console.size(tree.members.bytes),
+          inPlace ? differences.written() : differences.replaced());
     }
 
-    Map<String, Object> summary(Tree tree) {
+    Map<String, Object> summary() {
       var all = new LinkedHashMap<String, Object>();
-      all.put("backup", tree.source.archive.path.toString());
-      all.put("folder", target.folder().toString());
+      all.put("backup", tree.members.archive.path.toString());
+      all.put("folder", tree.folder().toString());
       all.put("mode", inPlace ? "in-place" : "staged");
-      all.put("files", contents.files);
-      all.put("bytes", contents.bytes);
-      all.put("new", differences.fresh());
-      if (differences.deep()) {
-        all.put("changed", differences.changed());
-        all.put("unchanged", differences.unchanged());
-      }
-      all.put("removed", differences.extra());
+      all.put("files", tree.members.files);
+      all.put("bytes", tree.members.bytes);
+      all.put("new", differences.fresh);
+      all.put("there", differences.there);
+      differences.same.ifPresent(same -> {
+        all.put("changed", differences.there - same);
+        all.put("unchanged", same);
+      });
+      all.put("removed", differences.extra);
       all.put("notSet", tree.attributes.unset);
       return all;
     }
   }
 
   /**
-   * What differs between the backup and the live folder.
+   * What differs between the backup and the live folder: files that are not there, are there, are too many.
    *
-   * @param deep whether contents were compared, not only names
-   * @param write entries whose content is to be written
+   * @param same how many of those there are the same, where that was looked at
+   * @param write members whose content is to be written
    * @param touch those of which only owner, mode or time differ
    */
-  record Differences(boolean deep, int fresh, int changed, int unchanged, int extra, BitSet write, BitSet touch) {
-    @Override
-    public String toString() {
-      return deep ? "%d new, %d changed, %d unchanged, %d removed".formatted(fresh, changed, unchanged, extra)
-          : "%d new, %d replaced, %d removed".formatted(fresh, changed, extra);
-    }
-  }
-
-  // ------------------------------------------------------------------------------------------------------------ backup
-
-  /**
-   * The backup's table of contents. A million entries take about 130 MB, so they are columns, not objects. Names are
-   * relative to the attachment folder, whose own entry has the empty name.
-   */
-  static final class Contents {
-    static final byte FOLDER = 0, FILE = 1, SPARSE = 2, SYMLINK = 3;
-    static final int PAGE = 1 << 20;
-    static final long NO_TIME = Long.MIN_VALUE;
-    private final List<byte[]> pages = new ArrayList<>();
-    private int used = PAGE;
-    private int[] slots = new int[1 << 12];
-    private int[] names = new int[1 << 10];
-    private byte[] kinds = new byte[1 << 10];
-    private long[] sizes = new long[1 << 10];
-    private long[] offsets = new long[1 << 10];
-    private long[] times = new long[1 << 10];
-    private int[] modes = new int[1 << 10];
-    private int[] owners = new int[1 << 10];
-    final Map<Integer, String> symlinks = new HashMap<>();
-    final List<Owner> ownerList = new ArrayList<>();
-    private final Map<Owner, Integer> ownerIndex = new HashMap<>();
-    int count;
-    int files;
-    long bytes;
-
-    /** The entry's number, or -1 where the name is there already. */
-    int add(String text, byte kind, long size, long offset, int mode, long time, Owner owner) {
-      var name = text.getBytes(StandardCharsets.UTF_8);
-      if (find(name) >= 0) {
-        return -1;
-      }
-      if (count == names.length) {
-        grow();
-      }
-      names[count] = store(name);
-      kinds[count] = kind;
-      sizes[count] = size;
-      offsets[count] = offset;
-      modes[count] = mode;
-      times[count] = time;
-      owners[count] = ownerIndex.computeIfAbsent(owner, o -> {
-        ownerList.add(o);
-        return ownerList.size() - 1;
-      });
-      files += kind == FOLDER ? 0 : 1;
-      bytes += kind == FOLDER ? 0 : size;
-      if (count * 2 >= slots.length) {
-        slots = new int[slots.length * 2];
-        for (int i = 0; i < count; i++) {
-          slots[slot(nameBytes(i))] = i + 1;
-        }
-      }
-      slots[slot(name)] = count + 1;
-      return count++;
+  record Differences(int fresh, int there, int extra, Optional<Integer> same, BitSet write, BitSet touch) {
+    String written() {
+      return "%d new, %d changed, %d unchanged, %d removed".formatted(fresh, there - same.get(), same.get(), extra);
     }
 
-    private void grow() {
-      var more = count + count / 2;
-      names = Arrays.copyOf(names, more);
-      kinds = Arrays.copyOf(kinds, more);
-      sizes = Arrays.copyOf(sizes, more);
-      offsets = Arrays.copyOf(offsets, more);
-      times = Arrays.copyOf(times, more);
-      modes = Arrays.copyOf(modes, more);
-      owners = Arrays.copyOf(owners, more);
-    }
-
-    /** Where a name lies, its length before it: page and place in one number. */
-    private int store(byte[] name) {
-      if (used + name.length + 2 > PAGE) {
-        pages.add(new byte[PAGE]);
-        used = 0;
-      }
-      var page = pages.get(pages.size() - 1);
-      var place = (pages.size() - 1) * PAGE + used;
-      page[used++] = (byte) (name.length >> 8);
-      page[used++] = (byte) name.length;
-      System.arraycopy(name, 0, page, used, name.length);
-      used += name.length;
-      return place;
-    }
-
-    private byte[] nameBytes(int i) {
-      var page = pages.get(names[i] / PAGE);
-      var at = names[i] % PAGE;
-      return Arrays.copyOfRange(page, at + 2, at + 2 + length(page, at));
-    }
-
-    private static int length(byte[] page, int at) {
-      return (page[at] & 0xff) << 8 | page[at + 1] & 0xff;
-    }
-
-    int find(String name) {
-      return find(name.getBytes(StandardCharsets.UTF_8));
-    }
-
-    private int find(byte[] name) {
-      return slots[slot(name)] - 1;
-    }
-
-    private int slot(byte[] name) {
-      var hash = Arrays.hashCode(name) * 0x9E3779B9;
-      for (var slot = (hash ^ hash >>> 15) & slots.length - 1; ; slot = slot + 1 & slots.length - 1) {
-        if (slots[slot] == 0 || isName(slots[slot] - 1, name)) {
-          return slot;
-        }
-      }
-    }
-
-    private boolean isName(int i, byte[] name) {
-      var page = pages.get(names[i] / PAGE);
-      var at = names[i] % PAGE;
-      return Arrays.equals(page, at + 2, at + 2 + length(page, at), name, 0, name.length);
-    }
-
-    String name(int i) {
-      return new String(nameBytes(i), StandardCharsets.UTF_8);
-    }
-
-    byte kind(int i) {
-      return kinds[i];
-    }
-
-    static String parent(String name) {
-      return name.substring(0, Math.max(0, name.lastIndexOf('/')));
-    }
-
-    /** Folders, the attachment folder first, each before what is in it. */
-    List<String> folders() {
-      return IntStream.range(0, count).filter(i -> kinds[i] == FOLDER).mapToObj(this::name).sorted().toList();
-    }
-
-    /** What staging takes on a file system with blocks of 4 KiB. */
-    long room() {
-      return IntStream.range(0, count).mapToLong(i -> (sizes[i] + 4095) / 4096 * 4096 + 256).sum();
-    }
-
-    /** Adds folders that no entry names; refuses what would have to lie in something that is no folder. */
-    void complete(Archive archive) {
-      if (find("") < 0) {
-        add("", FOLDER, 0, -1, -1, NO_TIME, Owner.UNKNOWN);
-      }
-      for (int i = 0; i < count; i++) {
-        var name = name(i);
-        if (name.isEmpty()) {
-          continue;
-        }
-        var parent = parent(name);
-        var at = find(parent);
-        if (at < 0) {
-          add(parent, FOLDER, 0, -1, -1, NO_TIME, Owner.UNKNOWN);
-        } else if (kinds[at] != FOLDER) {
-          throw archive.broken("its entry '%s' lies in something that is no folder".formatted(Source.shown(name)), null);
-        }
-      }
-    }
-  }
-
-  /** Who owns an entry; null where that is not known. */
-  record Owner(UserPrincipal user, GroupPrincipal group) {
-    static final Owner UNKNOWN = new Owner(null, null);
-  }
-
-  /** Finds owners on this host by name, then by number. */
-  static final class Owners {
-    private static final UserPrincipalLookupService LOOKUP = FileSystems.getDefault().getUserPrincipalLookupService();
-    private final Map<String, Owner> known = new HashMap<>();
-    private final Optional<Owner> always;
-
-    Owners(Optional<Owner> always) {
-      this.always = always;
-    }
-
-    /** For {@code user}, {@code user:group} or {@code :group}. */
-    static Owners parse(String text) {
-      if (text == null) {
-        return new Owners(Optional.empty());
-      }
-      var parts = text.split(":", 2);
-      var user = parts[0].isEmpty() ? null : user(parts[0], -1);
-      var group = parts.length < 2 || parts[1].isEmpty() ? null : group(parts[1], -1);
-      if (user == null && !parts[0].isEmpty() || group == null && parts.length == 2 && !parts[1].isEmpty()) {
-        throw new Failure(USAGE, "--owner %s: not known on this host".formatted(text), "name a user and a group, such as thehive:thehive");
-      }
-      return new Owners(Optional.of(new Owner(user, group)));
-    }
-
-    Owner find(String user, long uid, String group, long gid) {
-      var found = known.computeIfAbsent(user + ":" + uid + ":" + group + ":" + gid, k -> new Owner(user(user, uid), group(group, gid)));
-      return always.map(owner -> new Owner(owner.user() != null ? owner.user() : found.user(),
-          owner.group() != null ? owner.group() : found.group())).orElse(found);
-    }
-
-    Owner unknown() {
-      return always.orElse(Owner.UNKNOWN);
-    }
-
-    private static UserPrincipal user(String name, long number) {
-      return lookUp(name, number, LOOKUP::lookupPrincipalByName);
-    }
-
-    private static GroupPrincipal group(String name, long number) {
-      return lookUp(name, number, LOOKUP::lookupPrincipalByGroupName);
-    }
-
-    private interface LookUp<T> {
-      T by(String name) throws IOException;
-    }
-
-    private static <T> T lookUp(String name, long number, LookUp<T> service) {
-      for (var text : Stream.of(name, number < 0 ? "" : "" + number).filter(text -> text != null && !text.isEmpty()).toList()) {
-        try {
-          return service.by(text);
-        } catch (IOException e) {
-          // not here by this name: the number is next
-        }
-      }
-      return null;
-    }
-  }
-
-  /** The archive: its entries, and every file's bytes, side by side where the archive allows it. */
-  static final class Source implements Closeable {
-    private static final Pattern ROOT = Pattern.compile("files_\\d{8}_\\d\\dh\\d\\dm\\d\\ds");
-    final Archive archive;
-    private final boolean compressed;
-    private final Workers workers;
-    private Contents contents;
-    private String root;
-
-    /** One file's bytes; {@code copy} makes a new file of them. */
-    interface Bytes {
-      InputStream open() throws IOException;
-
-      void copy(Path target) throws IOException;
-    }
-
-    interface FileAction {
-      void accept(int lane, int entry, Bytes bytes) throws IOException;
-    }
-
-    Source(Path file, Optional<String> password, Workers workers) {
-      this.archive = new Archive(file, password);
-      this.compressed = file.toString().matches(".*\\.(gz|zst)");
-      this.workers = workers;
-    }
-
-    /** Reads all names, which proves the archive complete; refuses what no attachment folder holds. */
-    Contents index(Owners owners, Consent console) {
-      contents = new Contents();
-      var zipped = new int[1];
-      Consumer<Entry> visitor = entry -> {
-        var name = relative(entry.name());
-        if (name.equals(OWN) || name.startsWith(OWN + "/")) {
-          if (name.equals(OWN)) {
-            console.warn("the backup holds what an interrupted restore had left (%s): passed over", name);
-          }
-        } else if (entry.header() instanceof TarArchiveEntry header) {
-          add(name, header, entry, owners);
-        } else {
-          add(name, (FileHeader) entry.header(), entry, zipped[0], owners);
-        }
-        zipped[0]++;
-      };
-      if (compressed) {
-        indexCompressed(visitor);
-      } else {
-        archive.index(visitor);
-      }
-      contents.complete(archive);
-      return contents;
-    }
-
-    private void indexCompressed(Consumer<Entry> visitor) {
-      try (var stream = stream(); var bytes = BoundedInputStream.builder().setInputStream(stream).get();
-          var tar = new TarArchiveInputStream(bytes, "UTF-8")) {
-        var end = 0L;
-        for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
-          if (!header.isCheckSumOK()) {
-            throw archive.broken("the header of its entry '%s' is damaged".formatted(shown(header.getName())), null);
-          }
-          visitor.accept(new Entry(archive.safe(header.getName()), header.isDirectory(), header.isFile(), header.getSize(), -1, header));
-          end = bytes.getCount() + (header.isSparse() ? 0 : (header.getSize() + 511) / 512 * 512);
-        }
-        IOUtils.consume(bytes);
-        if (end == 0 || bytes.getCount() < end + 512) {
-          throw archive.broken("it is cut short", null);
-        }
-      } catch (IOException e) {
-        throw archive.broken(e.getMessage(), e);
-      }
-    }
-
-    private InputStream stream() throws IOException {
-      var in = new BufferedInputStream(Files.newInputStream(archive.path), 1 << 16);
-      return !compressed ? in : archive.path.toString().endsWith(".gz")
-          ? GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get() : new ZstdCompressorInputStream(in);
-    }
-
-    private String relative(String name) {
-      var clean = name.contains("/.") ? Stream.of(name.split("/")).filter(part -> !part.equals(".")).collect(Collectors.joining("/")) : name;
-      var top = clean.split("/", 2)[0];
-      if (root == null && ROOT.matcher(top).matches()) {
-        root = top;
-      }
-      if (!top.equals(root)) {
-        throw archive.broken("its entry '%s' is not in a folder files_<timestamp>".formatted(shown(name)), null);
-      }
-      return clean.length() == top.length() ? "" : clean.substring(top.length() + 1);
-    }
-
-    private void add(String name, TarArchiveEntry header, Entry entry, Owners owners) {
-      if (name.indexOf('?') >= 0 && !isWritten(name.substring(name.lastIndexOf('/') + 1), entry.offset())) {
-        throw refused(name, "has a name that is not UTF-8");
-      }
-      var flag = header.getLinkFlag();
-      var time = header.getLastModifiedTime().to(TimeUnit.NANOSECONDS);
-      var owner = owners.find(header.getUserName(), header.getLongUserId(), header.getGroupName(), header.getLongGroupId());
-      if (header.isDirectory()) {
-        add(name, Contents.FOLDER, 0, -1, header.getMode(), time, owner);
-      } else if (header.isSparse()) {
-        add(name, Contents.SPARSE, header.getRealSize(), -1, header.getMode(), time, owner);
-      } else if (flag == TarConstants.LF_NORMAL || flag == TarConstants.LF_OLDNORM || flag == TarConstants.LF_CONTIG) {
-        add(name, Contents.FILE, header.getSize(), entry.offset(), header.getMode(), time, owner);
-      } else if (flag == TarConstants.LF_LINK) {
-        var first = contents.find(relative(archive.safe(header.getLinkName())));
-        if (first < 0 || compressed || contents.kind(first) != Contents.FILE) {
-          throw refused(name, "is a hard link to '%s', which %s".formatted(shown(header.getLinkName()),
-              first < 0 ? "is no file before it" : "cannot be read again"));
-        }
-        add(name, Contents.FILE, contents.sizes[first], contents.offsets[first], header.getMode(), time, owner);
-      } else if (flag == TarConstants.LF_SYMLINK) {
-        requireInside(name, header.getLinkName());
-        contents.symlinks.put(add(name, Contents.SYMLINK, 0, -1, -1, Contents.NO_TIME, owner), header.getLinkName());
-      } else {
-        throw refused(name, "is a device or something else that is neither file, folder nor link");
-      }
-    }
-
-    private void add(String name, FileHeader header, Entry entry, int number, Owners owners) {
-      var outside = header.getExternalFileAttributes();
-      var mode = (outside[3] & 0xff) << 8 | outside[2] & 0xff;
-      var type = mode & 0170000;
-      if (type != 0 && type != (entry.folder() ? 0040000 : 0100000)) {
-        throw refused(name, "is a link or a device, which a zip should not hold");
-      }
-      var time = TimeUnit.MILLISECONDS.toNanos(header.getLastModifiedTimeEpoch());
-      add(name, entry.folder() ? Contents.FOLDER : Contents.FILE, entry.size(), number, type == 0 ? -1 : mode & 07777, time,
-          owners.unknown());
-    }
-
-    private int add(String name, byte kind, long size, long offset, int mode, long time, Owner owner) {
-      if (name.isEmpty() && kind != Contents.FOLDER) {
-        throw refused(root, "is no folder");
-      }
-      if (name.getBytes(StandardCharsets.UTF_8).length > 0xffff) {
-        throw refused(name.substring(0, 100) + "...", "has a name of more than 65535 bytes");
-      }
-      var added = contents.add(name, kind, size, offset, mode, time, owner);
-      if (added < 0) {
-        throw refused(name, "is there twice");
-      }
-      return added;
-    }
-
-    /** A question mark stands for what cannot be decoded, unless the header before the member's bytes has one too. */
-    private boolean isWritten(String name, long offset) {
-      var headers = ByteBuffer.allocate((int) Math.max(0, Math.min(offset, 1 << 13)));
-      try {
-        archive.channel.read(headers, offset - headers.capacity());
-      } catch (IOException e) {
-        throw archive.broken(e.getMessage(), e);
-      }
-      return new String(headers.array(), StandardCharsets.ISO_8859_1)
-          .contains(new String(name.getBytes(StandardCharsets.UTF_8), StandardCharsets.ISO_8859_1));
-    }
-
-    /** A link is followed from the folder it lies in, which is a real one: so only leading ".." can be counted. */
-    private void requireInside(String name, String link) {
-      var up = Pattern.compile("(\\.\\./|\\./|\\.\\.$)*").matcher(link);
-      var ups = up.lookingAt() ? (int) Pattern.compile("\\.\\.").matcher(up.group()).results().count() : 0;
-      var rest = link.substring(up.end());
-      var depth = (int) name.chars().filter(c -> c == '/').count();
-      if (link.isEmpty() || link.startsWith("/") || ups > depth || List.of(rest.split("/")).contains("..") || link.indexOf('\0') >= 0) {
-        throw refused(name, "is a link that leaves the folder, to '%s'".formatted(shown(link)));
-      }
-    }
-
-    private Failure refused(String name, String why) {
-      return archive.broken("its entry '%s' %s".formatted(shown(name), why), null);
-    }
-
-    static String shown(String name) {
-      return name.replaceAll("\\p{Cntrl}", "?");
-    }
-
-    /** Gives every wanted file to the action: members of a plain tar or a zip side by side, others in one pass. */
-    void forEach(IntPredicate wanted, FileAction action) throws IOException {
-      if (!compressed) {
-        workers.run(contents.count, (lane, i) -> {
-          if (contents.kind(i) == Contents.FILE && wanted.test(i)) {
-            action.accept(lane, i, member(i));
-          }
-        });
-      }
-      var streamed = IntStream.range(0, contents.count).anyMatch(i -> isStreamed(i) && wanted.test(i));
-      if (streamed) {
-        onePass(i -> isStreamed(i) && wanted.test(i), action);
-      }
-    }
-
-    private boolean isStreamed(int i) {
-      return contents.kind(i) == Contents.SPARSE || compressed && contents.kind(i) == Contents.FILE;
-    }
-
-    private Bytes member(int i) {
-      var header = archive.zip == null ? null : headers().get((int) contents.offsets[i]);
-      var entry = new Entry(contents.name(i), false, true, contents.sizes[i], contents.offsets[i], header);
-      return new Bytes() {
-        @Override
-        public InputStream open() throws IOException {
-          return archive.open(entry);
-        }
-
-        @Override
-        public void copy(Path target) throws IOException {
-          archive.copy(entry, target);
-        }
-      };
-    }
-
-    private List<FileHeader> headers() {
-      try {
-        return archive.zip.getFileHeaders();
-      } catch (ZipException e) {
-        throw archive.broken(e.getMessage(), e);
-      }
-    }
-
-    private void onePass(IntPredicate wanted, FileAction action) throws IOException {
-      try (var tar = new TarArchiveInputStream(stream(), "UTF-8")) {
-        for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
-          var i = contents.find(relative(archive.safe(header.getName())));
-          if (i >= 0 && wanted.test(i)) {
-            action.accept(0, i, new Bytes() {
-              @Override
-              public InputStream open() {
-                return CloseShieldInputStream.wrap(tar);
-              }
-
-              @Override
-              public void copy(Path target) throws IOException {
-                Files.copy(tar, target);
-              }
-            });
-          }
-        }
-      }
-    }
-
-    @Override
-    public void close() throws IOException {
-      archive.close();
+    /** Of a staged restore, which replaces what is the same, too; only a dry run takes the time to look. */
+    String replaced() {
+      return "%d new, %d replaced%s, %d removed".formatted(fresh, there,
+          same.map(same -> " (%d changed, %d unchanged)".formatted(there - same, same)).orElse(""), extra);
     }
   }
 
@@ -814,6 +354,7 @@ class RestoreFilesNfs implements Callable<Integer> {
    * @param device the file system's number, null where the folder is missing
    */
   record Target(Path folder, boolean inside, Path work, boolean missing, Object device) {
+    private static final String OWN = Members.LEFTOVER;
     private static final Pattern HASH_NAME = Pattern.compile("(?i)[0-9a-f]{32,}([._-].*)?|[0-9a-f]{8}-[0-9a-f-]{27}.*");
 
     /** Every check that can be made without the backup; nothing is changed by it. */
@@ -824,29 +365,41 @@ class RestoreFilesNfs implements Callable<Integer> {
         throw new Failure(USAGE, "ATTACHMENT_FOLDER is /", "name TheHive's storage.localfs.location");
       }
       Mounts.requireMounted(given, console);
-      if (!missing) {
-        Mounts.requireMounted(given.toRealPath(), console);
-      }
-      if (!missing && !Files.isDirectory(given)) {
-        throw new Failure(UNSAFE, given + " is no folder", "check ATTACHMENT_FOLDER");
-      }
       if (!Files.isDirectory(given.getParent())) {
         throw new Failure(UNSAFE, "there is no folder " + given, "check ATTACHMENT_FOLDER; is its file system mounted?");
       }
       var folder = missing ? given.getParent().toRealPath().resolve(given.getFileName()) : given.toRealPath();
-      if (folder.getParent() == null || backup.toRealPath().startsWith(folder)) {
-        throw new Failure(USAGE, "the backups lie in the folder that is to be restored, " + folder, "check ATTACHMENT_FOLDER and GENERAL_ARCHIVE_PATH");
+      Mounts.requireMounted(folder, console);
+      if (!missing && !Files.isDirectory(folder)) {
+        throw new Failure(UNSAFE, given + " is no folder", "check ATTACHMENT_FOLDER");
       }
       var parent = folder.getParent();
+      if (parent == null || backup.toRealPath().startsWith(folder)) {
+        throw new Failure(USAGE, "the backups lie in the folder that is to be restored, " + folder, "check ATTACHMENT_FOLDER and GENERAL_ARCHIVE_PATH");
+      }
       var beside = parent.resolve("." + folder.getFileName() + OWN);
-      var device = missing ? null : Files.getAttribute(folder, "unix:dev");
-      var inside = !missing && (Mounts.points().contains(folder) || !Files.isWritable(parent)
-          || !device.equals(Files.getAttribute(parent, "unix:dev")));
       if (missing && !Files.exists(beside) && !console.force) {
         throw new Failure(UNSAFE, "there is no folder " + folder, "create or mount it; --force creates it");
       }
       requireWritable(missing ? parent : folder);
+      var device = missing ? null : Files.getAttribute(folder, "unix:dev");
+      var inside = !missing && (Mounts.points().contains(folder) || !Files.isWritable(parent)
+          || !device.equals(Files.getAttribute(parent, "unix:dev")));
       return new Target(folder, inside, inside ? folder.resolve(OWN) : beside, missing, device);
+    }
+
+    private static void requireWritable(Path folder) throws IOException {
+      try {
+        folder.getFileSystem().provider().checkAccess(folder, AccessMode.WRITE);
+      } catch (AccessDeniedException e) {
+        throw notWritable(folder, e);
+      } catch (FileSystemException e) {
+        throw new Failure(UNSAFE, "cannot write to %s: %s".formatted(folder, e.getReason()), "is it mounted read-write?", e);
+      }
+    }
+
+    static Failure notWritable(Path folder, AccessDeniedException cause) {
+      return new Failure(UNSAFE, "cannot write to " + folder, "run as root, or where root is squashed as the folder's owner", cause);
     }
 
     /** A network mount that broke may be gone altogether, and the empty mount point be what is seen in its place. */
@@ -858,38 +411,21 @@ class RestoreFilesNfs implements Callable<Integer> {
       }
     }
 
-    private static void requireWritable(Path folder) throws IOException {
-      try {
-        folder.getFileSystem().provider().checkAccess(folder, AccessMode.WRITE);
-      } catch (AccessDeniedException e) {
-        throw new Failure(UNSAFE, "cannot write to " + folder, "run as root, or where root is squashed as the folder's owner", e);
-      } catch (FileSystemException e) {
-        throw new Failure(UNSAFE, "cannot write to %s: %s".formatted(folder, e.getReason()), "is it mounted read-write?", e);
-      }
-    }
-
     /** A typo in the folder's name must not cost another folder: something in it has to look like attachments. */
-    void requireAttachments(Contents contents, Consent console) throws IOException {
-      if (!Files.exists(folder)) {
+    void requireAttachments(Members members, Consent console) throws IOException {
+      if (console.force || !Files.exists(folder)) {
         return;
       }
-      var alike = 0;
-      var all = 0;
-      try (var children = Files.newDirectoryStream(folder, this::isContent)) {
-        for (var child : children) {
-          var name = child.getFileName().toString();
-          var at = contents.find(name);
-          alike += at >= 0 && contents.kind(at) == Contents.FILE || HASH_NAME.matcher(name).matches() ? 1 : 0;
-          if (++all == 1000) {
-            break;
-          }
+      try (var children = Files.list(folder)) {
+        var names = children.filter(this::isContent).limit(1000).map(child -> child.getFileName().toString()).toList();
+        var alike = names.stream().filter(name -> HASH_NAME.matcher(name).matches()
+            || members.find(name) >= 0 && members.all.get(members.find(name)).kind() == Kind.FILE).count();
+        if (alike * 10 < names.size()) {
+          throw new Failure(UNSAFE, folder + " does not look like TheHive's attachments",
+              "check ATTACHMENT_FOLDER against storage.localfs.location; --force goes on, and removes what is there");
         }
       }
-      if (alike * 10 < all && !console.force) {
-        throw new Failure(UNSAFE, folder + " does not look like TheHive's attachments",
-            "check ATTACHMENT_FOLDER against storage.localfs.location; --force goes on, and removes what is there");
-      }
-      if (contents.files == 0 && !console.force) {
+      if (members.files == 0) {
         throw new Failure(BAD_BACKUP, "the backup holds no file at all", "choose another with --backup; --force empties " + folder);
       }
     }
@@ -900,20 +436,21 @@ class RestoreFilesNfs implements Callable<Integer> {
       return !name.equals(OWN) && !(inside && Set.of("lost+found", ".snapshot").contains(name));
     }
 
-    void requireRoom(Contents contents) throws IOException {
+    void requireRoom(Members members) throws IOException {
       var below = Mounts.points().stream().filter(point -> point.startsWith(folder) && !point.equals(folder)).findFirst();
       if (below.isPresent()) {
         throw new Failure(UNSAFE, "something else is mounted inside the folder, at " + below.get(), "unmount it, or restore with --in-place");
       }
       var place = Files.exists(folder) ? folder : folder.getParent();
       var room = Files.getFileStore(place).getUsableSpace();
-      if (room < contents.room()) {
-        throw new Failure(UNSAFE, "%s has room for %s, a second tree needs %s".formatted(place, Console.size(room), Console.size(contents.room())),
+      var needed = members.all.stream().mapToLong(member -> (member.size() + 4095) / 4096 * 4096 + 256).sum();
+      if (room < needed) {
+        throw new Failure(UNSAFE, "%s has room for %s, a second tree needs %s".formatted(place, Console.size(room), Console.size(needed)),
             "free some, or restore with --in-place");
       }
-      var inodes = Tool.output("stat", "-f", "-c", "%d %c", place.toString()).strip().split(" ");
-      if (inodes.length == 2 && !inodes[1].equals("0") && Long.parseLong(inodes[0]) < contents.count + 16L) {
-        throw new Failure(UNSAFE, "%s has %s inodes left, a second tree needs %d".formatted(place, inodes[0], contents.count),
+      var inodes = Tool.output("stat", "-f", "-c", "%d %c", place.toString()).split(" ");
+      if (!inodes[1].equals("0") && Long.parseLong(inodes[0]) < members.all.size() + 16L) {
+        throw new Failure(UNSAFE, "%s has %s inodes left, a second tree needs %d".formatted(place, inodes[0], members.all.size()),
             "free some, or restore with --in-place");
       }
     }
@@ -924,13 +461,13 @@ class RestoreFilesNfs implements Callable<Integer> {
     private Mounts() {}
 
     static Set<Path> points() throws IOException {
-      return lines("/proc/self/mountinfo").map(line -> path(line.split(" ")[4])).collect(Collectors.toSet());
+      return lines("/proc/self/mountinfo").filter(line -> !line.contains(" - autofs "))
+          .map(line -> path(line.split(" ")[4])).collect(Collectors.toSet());
     }
 
     /** Writing under a mount point on which nothing is mounted is lost from sight when it is mounted again. */
     static void requireMounted(Path folder, Consent console) throws IOException {
-      var mounted = lines("/proc/self/mountinfo").filter(line -> !line.contains(" - autofs "))
-          .map(line -> path(line.split(" ")[4])).collect(Collectors.toSet());
+      var mounted = points();
       for (var line : lines("/etc/fstab").map(String::strip).filter(line -> !line.startsWith("#")).toList()) {
         var fields = line.split("\\s+");
         if (fields.length < 3 || !fields[1].startsWith("/")) {
@@ -956,93 +493,108 @@ class RestoreFilesNfs implements Callable<Integer> {
     }
   }
 
+  /** A user and a group of this host; null where there is none. */
+  record Principals(UserPrincipal user, GroupPrincipal group) {
+    private static final UserPrincipalLookupService LOOKUP = FileSystems.getDefault().getUserPrincipalLookupService();
+
+    /** For {@code user}, {@code user:group}, {@code :group} or null. */
+    static Principals parse(String text) {
+      var parts = text == null ? new String[] {""} : text.split(":", 2);
+      var user = parts[0];
+      var group = parts.length < 2 ? "" : parts[1];
+      var found = of(new Owner(user, -1, group, -1));
+      if (found.user == null && !user.isEmpty() || found.group == null && !group.isEmpty()) {
+        throw new Failure(USAGE, "--owner %s: not known on this host".formatted(text), "name a user and a group, such as thehive:thehive");
+      }
+      return found;
+    }
+
+    /** By name, then by number. */
+    static Principals of(Owner owner) {
+      return new Principals(find(LOOKUP::lookupPrincipalByName, owner.user(), owner.uid()),
+          find(LOOKUP::lookupPrincipalByGroupName, owner.group(), owner.gid()));
+    }
+
+    static Principals of(Path path) throws IOException {
+      var attributes = Files.readAttributes(path, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+      return new Principals(attributes.owner(), attributes.group());
+    }
+
+    private interface Lookup<T> {
+      T by(String name) throws IOException;
+    }
+
+    private static <T> T find(Lookup<T> lookup, String name, long number) {
+      for (var text : Stream.of(name, number < 0 ? "" : "" + number).filter(text -> !text.isEmpty()).toList()) {
+        try {
+          return lookup.by(text);
+        } catch (IOException e) {
+          // not here by this name: the number is next
+        }
+      }
+      return null;
+    }
+
+    Principals or(Principals others) {
+      return new Principals(user != null ? user : others.user, group != null ? group : others.group);
+    }
+  }
+
   /** Owner, group, mode and times; counts what this user may not set. */
   static final class Attributes {
-    private static final Set<String> NOT_ALLOWED = Set.of("Operation not permitted", "Operation not supported", "Function not implemented");
+    /** Of a server that squashes root, a file system without owners, a container where the number does not exist. */
+    private static final Set<String> NOT_ALLOWED = Set.of("Operation not permitted", "Operation not supported", "Function not implemented", "Invalid argument");
     final Map<String, Integer> unset = new ConcurrentSkipListMap<>();
-    private final Contents contents;
-    private Owner liveOwner = Owner.UNKNOWN;
+    private final Principals always;
+    private final Map<Owner, Principals> known = new ConcurrentHashMap<>();
+    private Principals live = new Principals(null, null);
     private int liveMode = 0750;
-    /** What a new file has without our doing, so that nothing is set to what it is. */
-    private volatile Owner created = Owner.UNKNOWN;
 
-    Attributes(Contents contents) {
-      this.contents = contents;
+    Attributes(Principals always) {
+      this.always = always;
     }
 
     /** What the live folder has stands in for what the backup does not say. */
     void readLive(Path folder) throws IOException {
       if (Files.exists(folder)) {
-        liveOwner = ownerOf(folder);
+        live = Principals.of(folder);
         liveMode = modeOf(folder);
       }
     }
 
-    static int modeOf(Path path) throws IOException {
+    private static int modeOf(Path path) throws IOException {
       return (int) Files.getAttribute(path, "unix:mode") & 07777;
     }
 
-    static Owner ownerOf(Path path) throws IOException {
-      var attributes = Files.readAttributes(path, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-      return new Owner(attributes.owner(), attributes.group());
-    }
-
-    void learn(Path folder) throws IOException {
-      var probe = Files.createFile(folder.resolve(OWN + ".probe"));
-      created = ownerOf(probe);
-      Files.delete(probe);
-    }
-
-    Owner owner(int i) {
-      var owner = contents.ownerList.get(contents.owners[i]);
-      return new Owner(owner.user() != null ? owner.user() : liveOwner.user(), owner.group() != null ? owner.group() : liveOwner.group());
+    private Principals owner(Member member) {
+      return known.computeIfAbsent(member.owner(), owner -> always.or(Principals.of(owner)).or(live));
     }
 
     /** Set-user-ID and set-group-ID on a file would hand rights out of an archive: they are dropped. */
-    int mode(int i) {
-      var folder = contents.kind(i) == Contents.FOLDER;
-      var mode = contents.modes[i] >= 0 ? contents.modes[i] : folder ? liveMode : liveMode & 0666;
+    private int mode(Member member) {
+      var folder = member.kind() == Kind.FOLDER;
+      var mode = member.mode() >= 0 ? member.mode() : folder ? liveMode : liveMode & 0666;
       return mode & (folder ? 07777 : 0777);
     }
 
-    /** For a new file, which has the owner that all new files have. */
-    void setOnNew(Path file, int i) throws IOException {
-      set(file, i, created);
-    }
-
-    void set(Path path, int i) throws IOException {
-      set(path, i, ownerOf(path));
-    }
-
-    private void set(Path path, int i, Owner has) throws IOException {
+    void set(Path path, Member member) throws IOException {
       var view = Files.getFileAttributeView(path, PosixFileAttributeView.class, LinkOption.NOFOLLOW_LINKS);
-      var owner = owner(i);
+      var has = Principals.of(path);
+      var owner = owner(member);
       if (owner.user() != null && !owner.user().equals(has.user())) {
         attempt("owner", () -> view.setOwner(owner.user()));
       }
       if (owner.group() != null && !owner.group().equals(has.group())) {
         attempt("group", () -> view.setGroup(owner.group()));
       }
-      if (contents.kind(i) == Contents.SYMLINK) {
+      if (member.kind() == Kind.LINK) {
         return;
       }
-      if (contents.times[i] != Contents.NO_TIME) {
-        var time = FileTime.from(contents.times[i], TimeUnit.NANOSECONDS);
+      if (member.time() != Member.NO_TIME) {
+        var time = FileTime.from(member.time(), TimeUnit.NANOSECONDS);
         attempt("time", () -> view.setTimes(time, time, null));
       }
-      attempt("mode", () -> Files.setAttribute(path, "unix:mode", mode(i)));
-    }
-
-    boolean same(PosixFileAttributes live, int mode, int i) {
-      var owner = owner(i);
-      return (owner.user() == null || owner.user().equals(live.owner())) && (owner.group() == null || owner.group().equals(live.group()))
-          && mode == mode(i) && sameTime(contents.times[i], live.lastModifiedTime().to(TimeUnit.NANOSECONDS));
-    }
-
-    /** To the second where the archive knows no more, otherwise to the microsecond, which every JDK can set. */
-    private static boolean sameTime(long backup, long live) {
-      var grain = backup % 1_000_000_000 == 0 ? 1_000_000_000 : 1000;
-      return backup == Contents.NO_TIME || Math.floorDiv(backup, grain) == Math.floorDiv(live, grain);
+      attempt("mode", () -> Files.setAttribute(path, "unix:mode", mode(member)));
     }
 
     private interface Setting {
@@ -1053,11 +605,23 @@ class RestoreFilesNfs implements Callable<Integer> {
       try {
         setting.apply();
       } catch (FileSystemException e) {
-        if (!NOT_ALLOWED.contains(e.getReason())) {
+        if (!(e instanceof AccessDeniedException) && !NOT_ALLOWED.contains(e.getReason())) {
           throw e;
         }
         unset.merge(what, 1, Integer::sum);
       }
+    }
+
+    boolean same(Path path, PosixFileAttributes live, Member member) throws IOException {
+      var owner = owner(member);
+      return (owner.user() == null || owner.user().equals(live.owner())) && (owner.group() == null || owner.group().equals(live.group()))
+          && modeOf(path) == mode(member) && sameTime(member.time(), live.lastModifiedTime().to(TimeUnit.NANOSECONDS));
+    }
+
+    /** To the second where the archive knows no more, otherwise to the microsecond, which every JDK can set. */
+    private static boolean sameTime(long backup, long live) {
+      var grain = backup % 1_000_000_000 == 0 ? 1_000_000_000 : 1000;
+      return backup == Member.NO_TIME || Math.floorDiv(backup, grain) == Math.floorDiv(live, grain);
     }
 
     void warnOfUnset(Consent console) {
@@ -1065,133 +629,130 @@ class RestoreFilesNfs implements Callable<Integer> {
           what.equals("owner") || what.equals("group") ? "run as root (on NFS: without root squash), or change it on the server" : "not supported there"));
     }
 
-    void warnOfOtherOwner(Contents contents, Consent console) {
-      var user = owner(contents.find("")).user();
-      if (liveOwner.user() != null && user != null && !user.equals(liveOwner.user())) {
-        console.warn("the folder belongs to %s, in the backup to %s: --owner %s keeps it", liveOwner.user(), user, liveOwner.user());
+    void warnOfOtherOwner(Members members, Consent console) {
+      var user = owner(members.all.get(members.find(""))).user();
+      if (live.user() != null && user != null && !user.equals(live.user())) {
+        console.warn("the folder belongs to %s, in the backup to %s: --owner %s keeps it", live.user(), user, live.user());
       }
     }
   }
 
-  /** The live folder beside the backup's contents. */
-  static final class Tree {
-    final Source source;
-    final Contents contents;
-    final Target target;
-    final Path folder;
-    final Workers workers;
-    final Consent console;
-    final Attributes attributes;
-    final AtomicLong bytesDone = new AtomicLong();
-    final AtomicInteger filesDone = new AtomicInteger();
+  /** The live folder beside the backup's members. */
+  record Tree(Members members, Target target, Attributes attributes, Workers workers, Consent console) {
+    Path folder() {
+      return target.folder();
+    }
 
-    Tree(Source source, Contents contents, Target target, Workers workers, Consent console) {
-      this.source = source;
-      this.contents = contents;
-      this.target = target;
-      this.folder = target.folder();
-      this.workers = workers;
-      this.console = console;
-      this.attributes = new Attributes(contents);
+    /** Folders, the attachment folder first, each before what is in it. */
+    List<Member> folders() {
+      return members.all.stream().filter(member -> member.kind() == Kind.FOLDER).sorted(Comparator.comparing(Member::name)).toList();
+    }
+
+    /** Numbers of the symbolic links. */
+    List<Integer> links() {
+      return IntStream.range(0, members.all.size()).filter(i -> members.all.get(i).kind() == Kind.LINK).boxed().toList();
+    }
+
+    /** Gives every wanted file to the reader, and shows how far it is. */
+    void each(String task, IntPredicate wanted, Members.Reader reader) throws IOException {
+      var sizes = IntStream.range(0, members.all.size()).filter(i -> members.all.get(i).kind() != Kind.FOLDER && wanted.test(i))
+          .mapToLong(i -> members.all.get(i).size()).summaryStatistics();
+      var bytesDone = new AtomicLong();
+      var filesDone = new AtomicInteger();
+      try (var progress = console.progress(task, sizes.getSum(), bytesDone::get, () -> filesDone.get() + " of " + sizes.getCount() + " files")) {
+        members.read(workers, wanted, (lane, i, bytes) -> {
+          reader.read(lane, i, bytes);
+          bytesDone.addAndGet(members.all.get(i).size());
+          filesDone.incrementAndGet();
+        });
+      }
     }
 
     /** Which names are there, which are not, which are too many. */
     Differences compareNames() throws IOException {
       var there = new BitSet();
       var extra = new int[1];
-      walk((path, attributes, at) -> {
-        if (at < 0 && !attributes.isDirectory()) {
+      walk((path, isFolder, i) -> {
+        if (i < 0 && !isFolder) {
           extra[0]++;
-        } else if (at >= 0 && contents.kind(at) != Contents.FOLDER) {
-          there.set(at);
+        } else if (i >= 0 && members.all.get(i).kind() != Kind.FOLDER) {
+          there.set(i);
         }
       });
-      return new Differences(false, contents.files - there.cardinality(), there.cardinality(), 0, extra[0], null, null);
+      return new Differences(members.files - there.cardinality(), there.cardinality(), extra[0], Optional.empty(), null, null);
     }
 
     /** Byte for byte, owner, mode and time too. */
     Differences compare() throws IOException {
       var names = compareNames();
-      var write = new BitSet(contents.count);
-      IntStream.range(0, contents.count).filter(i -> contents.kind(i) != Contents.FOLDER).forEach(write::set);
+      var write = new BitSet();
+      IntStream.range(0, members.all.size()).filter(i -> members.all.get(i).kind() != Kind.FOLDER).forEach(write::set);
       var touch = new BitSet();
-      var unchanged = new AtomicInteger();
       var unreal = unrealFolders();
-      try (var progress = progress("Comparing", contents.bytes, contents.files)) {
-        source.forEach(i -> true, (lane, i, bytes) -> {
-          var name = contents.name(i);
-          var live = folder.resolve(name);
-          var attributes = unreal.contains(Contents.parent(name)) ? null : live(live);
-          if (attributes != null && attributes.isRegularFile() && attributes.size() == contents.sizes[i] && sameBytes(bytes, live)) {
-            var same = this.attributes.same(attributes, Attributes.modeOf(live), i);
-            unchanged.addAndGet(same ? 1 : 0);
-            synchronized (write) {
-              write.clear(i);
-              touch.set(i, !same);
-            }
+      each("Comparing", i -> true, (lane, i, bytes) -> {
+        var live = live(i, unreal);
+        if (live.isPresent() && sameContent(bytes, live.get(), members.all.get(i))) {
+          var same = attributes.same(live.get(), Files.readAttributes(live.get(), PosixFileAttributes.class), members.all.get(i));
+          synchronized (write) {
+            write.clear(i);
+            touch.set(i, !same);
           }
-          count(i);
-        });
-      }
-      for (var link : contents.symlinks.entrySet()) {
-        var live = folder.resolve(contents.name(link.getKey()));
-        if (!unreal.contains(Contents.parent(contents.name(link.getKey()))) && Files.isSymbolicLink(live) && Files.readSymbolicLink(live).toString().equals(link.getValue())) {
-          write.clear(link.getKey());
-          unchanged.incrementAndGet();
         }
+      });
+      for (var i : links()) {
+        var live = live(i, unreal);
+        write.set(i, live.isEmpty() || !Files.isSymbolicLink(live.get())
+            || !Files.readSymbolicLink(live.get()).toString().equals(members.all.get(i).more()));
       }
-      return new Differences(true, names.fresh(), contents.files - names.fresh() - unchanged.get(), unchanged.get(), names.extra(), write, touch);
+      var same = members.files - write.cardinality() - touch.cardinality();
+      return new Differences(names.fresh, names.there, names.extra, Optional.of(same), write, touch);
     }
 
     /** Folders of the backup that are none here, such as a link to elsewhere: nothing is to be looked for through them. */
-    private Set<String> unrealFolders() {
-      var unreal = new HashSet<String>();
-      for (var name : contents.folders()) {
-        if (!name.isEmpty() && unreal.contains(Contents.parent(name)) || !Files.isDirectory(folder.resolve(name), LinkOption.NOFOLLOW_LINKS)) {
-          unreal.add(name);
+    private Set<Path> unrealFolders() {
+      var unreal = new HashSet<Path>();
+      for (var member : folders()) {
+        var path = folder().resolve(member.name());
+        if (unreal.contains(path.getParent()) || !Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
+          unreal.add(path);
         }
       }
       return unreal;
     }
 
-    private static boolean sameBytes(Source.Bytes bytes, Path live) throws IOException {
+    private Optional<Path> live(int i, Set<Path> unreal) {
+      var path = folder().resolve(members.all.get(i).name());
+      return unreal.contains(path.getParent()) || !Files.exists(path, LinkOption.NOFOLLOW_LINKS) ? Optional.empty() : Optional.of(path);
+    }
+
+    private static boolean sameContent(Members.Bytes bytes, Path live, Member member) throws IOException {
+      if (!Files.isRegularFile(live, LinkOption.NOFOLLOW_LINKS) || Files.size(live) != member.size()) {
+        return false;
+      }
       try (var backup = bytes.open(); var file = Files.newInputStream(live)) {
         return IOUtils.contentEquals(backup, file);
       }
     }
 
-    static PosixFileAttributes live(Path path) throws IOException {
-      try {
-        return Files.readAttributes(path, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-      } catch (NoSuchFileException e) {
-        return null;
-      } catch (FileSystemException e) {
-        if ("Not a directory".equals(e.getReason())) {
-          return null;
-        }
-        throw e;
-      }
-    }
-
     interface Visit {
-      void accept(Path path, BasicFileAttributes attributes, int entry) throws IOException;
+      void accept(Path path, boolean isFolder, int i) throws IOException;
     }
 
-    /** All that is in the folder, folders after what they hold; the entry is -1 for what the backup does not have. */
+    /** All that is in the folder, folders after what they hold; the number is -1 for what the backup does not have. */
     void walk(Visit visit) throws IOException {
-      if (!Files.exists(folder)) {
+      if (!Files.exists(folder())) {
         return;
       }
-      Files.walkFileTree(folder, new SimpleFileVisitor<>() {
+      Files.walkFileTree(folder(), new SimpleFileVisitor<>() {
         @Override
-        public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes attributes) {
-          return path.equals(folder) || !path.getParent().equals(folder) || target.isContent(path)
+        public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes is) {
+          return path.equals(folder()) || !path.getParent().equals(folder()) || target.isContent(path)
               ? FileVisitResult.CONTINUE : FileVisitResult.SKIP_SUBTREE;
         }
 
         @Override
-        public FileVisitResult visitFile(Path path, BasicFileAttributes attributes) throws IOException {
-          visit.accept(path, attributes, contents.find(folder.relativize(path).toString()));
+        public FileVisitResult visitFile(Path path, BasicFileAttributes is) throws IOException {
+          visit.accept(path, false, members.find(folder().relativize(path).toString()));
           return FileVisitResult.CONTINUE;
         }
 
@@ -1200,9 +761,8 @@ class RestoreFilesNfs implements Callable<Integer> {
           if (failed != null) {
             throw failed;
           }
-          if (!path.equals(folder)) {
-            visit.accept(path, Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS),
-                contents.find(folder.relativize(path).toString()));
+          if (!path.equals(folder())) {
+            visit.accept(path, true, members.find(folder().relativize(path).toString()));
           }
           return FileVisitResult.CONTINUE;
         }
@@ -1217,7 +777,7 @@ class RestoreFilesNfs implements Callable<Integer> {
       var batch = new ArrayList<Path>();
       Files.walkFileTree(tree, new SimpleFileVisitor<>() {
         @Override
-        public FileVisitResult visitFile(Path path, BasicFileAttributes attributes) throws IOException {
+        public FileVisitResult visitFile(Path path, BasicFileAttributes is) throws IOException {
           batch.add(path);
           return batch.size() < 10_000 ? FileVisitResult.CONTINUE : deleteBatch();
         }
@@ -1237,33 +797,49 @@ class RestoreFilesNfs implements Callable<Integer> {
       });
     }
 
-    Closeable progress(String task, long total, int files) {
-      bytesDone.set(0);
-      filesDone.set(0);
-      return console.progress(task, total, bytesDone::get, () -> filesDone.get() + " of " + files + " files");
-    }
-
-    void count(int i) {
-      bytesDone.addAndGet(contents.sizes[i]);
-      filesDone.incrementAndGet();
-    }
-
-    /** Names the file, which the kernel's word on a copy does not. */
-    void copy(Source.Bytes bytes, int i, Path temporary) throws IOException {
+    /** Writes a new file beside its place, with all that it has, then puts it there in one step. */
+    void place(int i, Members.Bytes bytes, Path temporary, Path place) throws IOException {
+      var member = members.all.get(i);
       try {
-        bytes.copy(temporary);
+        if (members.isDirect(i)) {
+          members.archive.copy(members.entry(i), temporary);
+        } else {
+          Files.copy(bytes.open(), temporary);
+        }
       } catch (FileSystemException | Failure e) {
         throw e;
       } catch (IOException e) {
-        throw new FileSystemException(folder.resolve(contents.name(i)).toString(), null, e.getMessage());
+        throw new FileSystemException(folder().resolve(member.name()).toString(), null, e.getMessage()); // the kernel's word on a copy has no name
       }
-      if (!(source.archive.zip == null && contents.kind(i) == Contents.FILE) && Files.size(temporary) != contents.sizes[i]) {
-        throw source.archive.broken("its entry '%s' has not the size it names".formatted(Source.shown(contents.name(i))), null);
+      if (Files.size(temporary) != member.size()) {
+        throw members.archive.broken("its entry '%s' has not the size it names".formatted(Members.shown(member.name())), null);
+      }
+      attributes.set(temporary, member);
+      rename(temporary, place);
+    }
+
+    void placeLink(int i, Path temporary, Path place) throws IOException {
+      Files.deleteIfExists(temporary);
+      Files.createSymbolicLink(temporary, Path.of((String) members.all.get(i).more()));
+      attributes.set(temporary, members.all.get(i));
+      rename(temporary, place);
+    }
+
+    static void rename(Path from, Path to) throws IOException {
+      Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
+    }
+
+    /** Of all folders below, the last first: what is written into a folder changes its time. */
+    void setFolders(Path below) throws IOException {
+      var folders = folders();
+      for (int i = folders.size() - 1; i >= 0; i--) {
+        attributes.set(below.resolve(folders.get(i).name()), folders.get(i));
       }
     }
 
     /** Of everything written so far: one call for a whole file system, where fsync of each file would take hours. */
-    static void flush(Path folder) throws IOException {
+    void flush(Path folder) throws IOException {
+      console.step("Flushing to disk");
       Tool.output("sync", "-f", folder.toString());
     }
   }
@@ -1275,30 +851,16 @@ class RestoreFilesNfs implements Callable<Integer> {
    * came: {@code staging} is incomplete; {@code new} is complete and safe on disk; {@code old} gets what is moved out
    * of a folder that cannot be renamed; {@code previous} is the whole old tree.
    */
-  static final class Swap {
-    private final Tree tree;
-    private final boolean keepPrevious;
-    private final Path folder;
-    private final Path work;
-    private final Path staging;
-    private final Path fresh;
-    private final Path old;
-    private final Path previous;
-
-    Swap(Tree tree, boolean keepPrevious) {
-      this.tree = tree;
-      this.keepPrevious = keepPrevious;
-      this.folder = tree.folder;
-      this.work = tree.target.work();
-      this.staging = work.resolve("staging");
-      this.fresh = work.resolve("new");
-      this.old = work.resolve("old");
-      this.previous = work.resolve("previous");
+  record Swap(Tree tree, boolean keepPrevious, Path folder, Path work, Path staging, Path fresh, Path old, Path previous) {
+    static Swap of(Tree tree, boolean keepPrevious) {
+      var work = tree.target.work();
+      return new Swap(tree, keepPrevious, tree.folder(), work, work.resolve("staging"), work.resolve("new"), work.resolve("old"),
+          work.resolve("previous"));
     }
 
     /** Undoes a swap that was interrupted, or finishes one whose new tree is in place; says so in a dry run. */
     void recover() throws IOException {
-      if (!Files.isDirectory(work) || Stream.of(staging, fresh, old, previous).noneMatch(path -> Files.exists(path))) {
+      if (Stream.of(staging, fresh, old, previous).noneMatch(Files::exists)) {
         return;
       }
       if (tree.console.dryRun) {
@@ -1314,9 +876,9 @@ class RestoreFilesNfs implements Callable<Integer> {
       if (Files.exists(fresh) && Files.exists(previous)) {
         if (tree.target.inside()) {
           drain(folder, fresh);
-          rename(previous, old);
+          Tree.rename(previous, old);
         } else {
-          rename(previous, folder);
+          Tree.rename(previous, folder);
         }
       }
       if (Files.exists(old)) {
@@ -1329,23 +891,18 @@ class RestoreFilesNfs implements Callable<Integer> {
 
     /** Writes into a few folders side by side and renames into place: one folder for all is slower by far. */
     void stage() throws IOException {
-      var contents = tree.contents;
-      var attributes = tree.attributes;
+      var whole = staging.resolve("tree");
       try {
-        if (tree.target.missing()) {
-          Files.createDirectories(folder);
+        makeStaging(whole);
+        tree.each("Staging", i -> true, (lane, i, bytes) ->
+            tree.place(i, bytes, staging.resolve("lane" + lane).resolve("" + i), whole.resolve(tree.members.all.get(i).name())));
+        for (var i : tree.links()) {
+          tree.placeLink(i, staging.resolve("link"), whole.resolve(tree.members.all.get(i).name()));
         }
-        makeStaging();
-        try (var progress = tree.progress("Staging", contents.bytes, contents.files)) {
-          tree.source.forEach(i -> true, (lane, i, bytes) -> {
-            var temporary = staging.resolve("lane" + lane).resolve("" + i);
-            tree.copy(bytes, i, temporary);
-            attributes.setOnNew(temporary, i);
-            rename(temporary, staged(contents.name(i)));
-            tree.count(i);
-          });
-        }
-        finishStaging();
+        tree.setFolders(whole);
+        tree.flush(staging);
+        Tree.rename(whole, fresh);
+        tree.delete(staging);
       } catch (IOException | RuntimeException e) {
         try {
           tree.delete(staging);
@@ -1358,40 +915,21 @@ class RestoreFilesNfs implements Callable<Integer> {
       }
     }
 
-    private Path staged(String name) {
-      return name.isEmpty() ? staging.resolve("tree") : staging.resolve("tree").resolve(name);
-    }
-
-    private void makeStaging() throws IOException {
+    private void makeStaging(Path whole) throws IOException {
       var secret = PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
+      Files.createDirectories(folder);
       try {
         Files.createDirectories(work, secret);
         Files.createDirectory(staging, secret);
       } catch (AccessDeniedException e) {
-        throw new Failure(UNSAFE, "cannot write to " + work.getParent(), "run as root, or where root is squashed as the folder's owner", e);
+        throw Target.notWritable(work.getParent(), e);
       }
-      tree.attributes.learn(staging);
       for (int lane = 0; lane < tree.workers.count; lane++) {
         Files.createDirectory(staging.resolve("lane" + lane), secret);
       }
-      for (var name : tree.contents.folders()) {
-        Files.createDirectory(staged(name), secret);
+      for (var member : tree.folders()) {
+        Files.createDirectory(whole.resolve(member.name()), secret);
       }
-    }
-
-    private void finishStaging() throws IOException {
-      for (var link : tree.contents.symlinks.entrySet()) {
-        var path = Files.createSymbolicLink(staged(tree.contents.name(link.getKey())), Path.of(link.getValue()));
-        tree.attributes.setOnNew(path, link.getKey());
-      }
-      var folders = tree.contents.folders();
-      for (int i = folders.size() - 1; i >= 0; i--) {
-        tree.attributes.set(staged(folders.get(i)), tree.contents.find(folders.get(i)));
-      }
-      tree.console.step("Flushing to disk");
-      Tree.flush(staging);
-      rename(staging.resolve("tree"), fresh);
-      tree.delete(staging);
     }
 
     /** The live tree is the old one before, the new one after; a failure in between is undone. */
@@ -1401,14 +939,14 @@ class RestoreFilesNfs implements Callable<Integer> {
         if (tree.target.inside()) {
           Files.createDirectory(old);
           drain(folder, old);
-          rename(old, previous);
+          Tree.rename(old, previous);
           drain(fresh, folder);
           Files.delete(fresh);
         } else {
-          rename(folder, previous);
-          rename(fresh, folder);
+          Tree.rename(folder, previous);
+          Tree.rename(fresh, folder);
         }
-        Tree.flush(folder);
+        tree.flush(folder);
       } catch (IOException | RuntimeException e) {
         takeBack(e);
         throw e;
@@ -1425,13 +963,26 @@ class RestoreFilesNfs implements Callable<Integer> {
       }
     }
 
+    private void drain(Path from, Path to) throws IOException {
+      for (var batch = batch(from); !batch.isEmpty(); batch = batch(from)) {
+        var some = batch;
+        tree.workers.run(some.size(), (lane, i) -> Tree.rename(some.get(i), to.resolve(some.get(i).getFileName())));
+      }
+    }
+
+    private List<Path> batch(Path from) throws IOException {
+      try (var children = Files.list(from)) {
+        return children.filter(child -> !from.equals(folder) || tree.target.isContent(child)).limit(10_000).toList();
+      }
+    }
+
     /** Removes or keeps the old tree; by now the new one is live, so failing here is no failed restore. */
     void dropPrevious() throws IOException {
       try {
         if (keepPrevious && Files.exists(previous)) {
           var stamp = BackupSet.STAMP.format(LocalDateTime.now());
           var kept = tree.target.inside() ? work.resolve("previous_" + stamp) : folder.resolveSibling(folder.getFileName() + ".previous_" + stamp);
-          rename(previous, kept);
+          Tree.rename(previous, kept);
           tree.console.step("The old tree is kept in %s", kept);
         }
         tree.delete(previous);
@@ -1452,152 +1003,54 @@ class RestoreFilesNfs implements Callable<Integer> {
     /** A folder that could not be renamed got what is in it, not yet its own owner, mode and time. */
     void finishFolder() throws IOException {
       if (tree.target.inside()) {
-        tree.attributes.set(folder, tree.contents.find(""));
+        tree.attributes.set(folder, tree.folders().get(0));
       }
-    }
-
-    private void drain(Path from, Path to) throws IOException {
-      for (var batch = batch(from); !batch.isEmpty(); batch = batch(from)) {
-        var some = batch;
-        tree.workers.run(some.size(), (lane, i) -> rename(some.get(i), to.resolve(some.get(i).getFileName())));
-      }
-    }
-
-    private List<Path> batch(Path from) throws IOException {
-      try (var children = Files.list(from)) {
-        return children.filter(child -> !from.equals(folder) || tree.target.isContent(child)).limit(10_000).toList();
-      }
-    }
-
-    static void rename(Path from, Path to) throws IOException {
-      Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
     }
   }
 
   /** Writes what differs into the live folder, each file beside its place and then over it; removes the rest last. */
-  static final class InPlace {
-    private final Tree tree;
-    private final Contents contents;
-    private final Path folder;
-    private final BitSet write;
-    private final BitSet touch;
-
-    InPlace(Tree tree, Differences differences) {
-      this.tree = tree;
-      this.contents = tree.contents;
-      this.folder = tree.folder;
-      this.write = differences.write();
-      this.touch = differences.touch();
-    }
-
+  record InPlace(Tree tree, Differences differences) {
     void restore() throws IOException {
-      if (tree.target.missing()) {
-        Files.createDirectories(folder);
-      }
-      tree.attributes.learn(folder);
       makeFolders();
-      try (var progress = tree.progress("Writing", write.stream().mapToLong(i -> contents.sizes[i]).sum(), write.cardinality())) {
-        tree.source.forEach(write::get, (lane, i, bytes) -> {
-          var place = folder.resolve(contents.name(i));
-          var temporary = place.resolveSibling(OWN + "." + i);
-          Files.deleteIfExists(temporary);
-          tree.copy(bytes, i, temporary);
-          tree.attributes.setOnNew(temporary, i);
-          Swap.rename(temporary, place);
-          tree.count(i);
-        });
+      tree.each("Writing", differences.write::get, (lane, i, bytes) -> {
+        var temporary = path(i).resolveSibling(Target.OWN + "." + i);
+        Files.deleteIfExists(temporary);
+        tree.place(i, bytes, temporary, path(i));
+      });
+      for (var i : tree.links()) {
+        tree.placeLink(i, path(i).resolveSibling(Target.OWN + ".link"), path(i));
       }
-      makeLinks();
       tree.console.step("Removing what is not in the backup");
-      tree.walk((path, attributes, at) -> {
-        if (at < 0) {
+      tree.walk((path, isFolder, i) -> {
+        if (i < 0) {
           Files.delete(path);
         }
       });
-      setAttributes();
-      tree.console.step("Flushing to disk");
-      Tree.flush(folder);
+      for (var i : differences.touch.stream().toArray()) {
+        tree.attributes.set(path(i), tree.members.all.get(i));
+      }
+      tree.setFolders(tree.folder());
+      tree.flush(tree.folder());
     }
 
+    private Path path(int i) {
+      return tree.folder().resolve(tree.members.all.get(i).name());
+    }
+
+    /** Makes room for folders where something else is, and for files where folders are. */
     private void makeFolders() throws IOException {
-      for (var name : contents.folders()) {
-        var path = folder.resolve(name);
-        if (!name.isEmpty() && !Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
+      for (var member : tree.folders()) {
+        var path = tree.folder().resolve(member.name());
+        if (!member.name().isEmpty() && !Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
           Files.deleteIfExists(path);
-          Files.createDirectory(path);
+        }
+        Files.createDirectories(path);
+      }
+      for (var i : differences.write.stream().toArray()) {
+        if (Files.isDirectory(path(i), LinkOption.NOFOLLOW_LINKS)) {
+          tree.delete(path(i));
         }
       }
-      for (int i = write.nextSetBit(0); i >= 0; i = write.nextSetBit(i + 1)) {
-        var path = folder.resolve(contents.name(i));
-        if (Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
-          tree.delete(path);
-        }
-      }
-    }
-
-    private void makeLinks() throws IOException {
-      for (var link : contents.symlinks.entrySet()) {
-        if (write.get(link.getKey())) {
-          var place = folder.resolve(contents.name(link.getKey()));
-          var temporary = place.resolveSibling(OWN + ".link");
-          Files.deleteIfExists(temporary);
-          Swap.rename(Files.createSymbolicLink(temporary, Path.of(link.getValue())), place);
-        }
-        tree.attributes.set(folder.resolve(contents.name(link.getKey())), link.getKey());
-      }
-    }
-
-    /** Of files that were not written, then of folders: what is written into a folder changes its time. */
-    private void setAttributes() throws IOException {
-      for (int i = touch.nextSetBit(0); i >= 0; i = touch.nextSetBit(i + 1)) {
-        tree.attributes.set(folder.resolve(contents.name(i)), i);
-      }
-      var folders = contents.folders();
-      for (int i = folders.size() - 1; i >= 0; i--) {
-        tree.attributes.set(folder.resolve(folders.get(i)), contents.find(folders.get(i)));
-      }
-    }
-  }
-
-  /** Does many things side by side; the first failure stops the rest and is thrown. */
-  static final class Workers implements Closeable {
-    final int count;
-    private final ExecutorService pool;
-
-    interface Work {
-      void accept(int lane, int i) throws IOException;
-    }
-
-    Workers(int count) {
-      this.count = count;
-      this.pool = Executors.newFixedThreadPool(count, Console::daemon);
-    }
-
-    /** Numbers are handed out in order; a lane is never at work twice at once. */
-    void run(int total, Work work) throws IOException {
-      var next = new AtomicInteger();
-      var failed = new AtomicReference<Throwable>();
-      var lanes = IntStream.range(0, Math.min(count, total)).mapToObj(lane -> CompletableFuture.runAsync(() -> {
-        try {
-          for (int i = next.getAndIncrement(); i < total && failed.get() == null; i = next.getAndIncrement()) {
-            work.accept(lane, i);
-          }
-        } catch (Throwable thrown) {
-          failed.compareAndSet(null, thrown);
-        }
-      }, pool)).toArray(CompletableFuture[]::new);
-      CompletableFuture.allOf(lanes).join();
-      if (failed.get() instanceof IOException e) {
-        throw e;
-      }
-      if (failed.get() != null) {
-        throw new CompletionException(failed.get());
-      }
-    }
-
-    @Override
-    public void close() {
-      pool.shutdownNow();
     }
   }
 
@@ -2091,6 +1544,325 @@ class RestoreFilesNfs implements Callable<Integer> {
   }
 
   // --- end shared: Archive ---
+
+  // --- shared: Members (identical in every script that has it; a test holds them equal) ---
+  enum Kind {
+    FOLDER, FILE, SPARSE, LINK
+  }
+
+  /** Who owns a member; empty and -1 where the archive does not tell. */
+  record Owner(String user, long uid, String group, long gid) {
+    static final Owner UNKNOWN = new Owner("", -1, "", -1);
+  }
+
+  /**
+   * A file, folder or symbolic link of a backup of attachments. There may be a million: no more here than is needed.
+   *
+   * @param path the name below the backup's own folder, which has the empty name, as UTF-8
+   * @param offset where the bytes begin in a plain tar
+   * @param mode -1 where the archive does not tell
+   * @param time of the last change in nanoseconds, NO_TIME where the archive does not tell
+   * @param more the header in a zip, where a symbolic link leads, else null
+   */
+  record Member(Kind kind, byte[] path, long size, long offset, int mode, long time, Owner owner, Object more) {
+    static final long NO_TIME = Long.MIN_VALUE;
+
+    String name() {
+      return new String(path, StandardCharsets.UTF_8);
+    }
+  }
+
+  /** The members of a backup of attachments by number, in the archive's order, and by name. Reading them proves it complete. */
+  static final class Members implements Closeable {
+    /** With this begins what restore-files-nfs.java makes in the folder: a backup may have caught it. */
+    static final String LEFTOVER = ".restore-files-nfs";
+    private static final Pattern ROOT = Pattern.compile("(files|minio|seaweedfs)_\\d{8}_\\d\\dh\\d\\dm\\d\\ds");
+    final Archive archive;
+    final List<Member> all = new ArrayList<>();
+    int files;
+    long bytes;
+    boolean leftover;
+    private final boolean compressed;
+    private final Map<Owner, Owner> owners = new HashMap<>();
+    private int[] slots = new int[1 << 12];
+    private boolean questionable;
+    private String root;
+
+    interface Bytes {
+      InputStream open() throws IOException;
+    }
+
+    interface Reader {
+      void read(int lane, int i, Bytes bytes) throws Exception;
+    }
+
+    Members(Path file, Optional<String> password) {
+      archive = new Archive(file, password);
+      compressed = file.toString().matches(".*\\.(gz|zst)");
+      try {
+        if (compressed) {
+          indexCompressed();
+        } else {
+          archive.index(this::add);
+        }
+        addFolders();
+        requireUtf8();
+      } catch (IOException e) {
+        throw archive.broken(e.getMessage(), e);
+      }
+    }
+
+    private void indexCompressed() throws IOException {
+      try (var stream = BoundedInputStream.builder().setInputStream(stream()).get(); var tar = new TarArchiveInputStream(stream, "UTF-8")) {
+        var end = 0L;
+        for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
+          if (!header.isCheckSumOK()) {
+            throw broken(header.getName(), "has a damaged header");
+          }
+          add(new Entry(archive.safe(header.getName()), header.isDirectory(), header.isFile(), header.getSize(), -1, header));
+          end = stream.getCount() + (header.isSparse() ? 0 : (header.getSize() + 511) / 512 * 512);
+        }
+        IOUtils.consume(stream);
+        if (end == 0 || stream.getCount() < end + 512) {
+          throw archive.broken("it is cut short", null);
+        }
+      }
+    }
+
+    private InputStream stream() throws IOException {
+      var in = new BufferedInputStream(Files.newInputStream(archive.path), 1 << 16);
+      return !compressed ? in : archive.path.toString().endsWith(".gz")
+          ? GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get() : new ZstdCompressorInputStream(in);
+    }
+
+    private void add(Entry entry) {
+      var name = relative(entry.name());
+      if (name.startsWith(LEFTOVER)) {
+        leftover = true;
+        return;
+      }
+      add(entry.header() instanceof TarArchiveEntry header ? member(name, header, entry.offset()) : member(name, entry, (FileHeader) entry.header()));
+    }
+
+    private String relative(String entry) {
+      var name = entry.replaceFirst("^([^/]+)/\\.(?=/|$)", "$1");
+      var top = name.split("/", 2)[0];
+      if (root == null && ROOT.matcher(top).matches()) {
+        root = top;
+      }
+      if (!top.equals(root)) {
+        throw broken(entry, "is not in a folder <component>_<timestamp>");
+      }
+      if (List.of(name.split("/")).contains(".")) {
+        throw broken(entry, "has a name that no file can have");
+      }
+      return name.length() == top.length() ? "" : name.substring(top.length() + 1);
+    }
+
+    private Member member(String name, TarArchiveEntry header, long offset) {
+      var kind = header.isDirectory() ? Kind.FOLDER : header.isSparse() ? Kind.SPARSE : switch (header.getLinkFlag()) {
+        case TarConstants.LF_NORMAL, TarConstants.LF_OLDNORM, TarConstants.LF_CONTIG, TarConstants.LF_LINK -> Kind.FILE;
+        case TarConstants.LF_SYMLINK -> Kind.LINK;
+        default -> throw refused(name, "is a device or something else that is neither file, folder nor link");
+      };
+      var link = header.getLinkName();
+      if (kind == Kind.LINK) {
+        requireInside(name, link);
+      }
+      var size = header.isSparse() ? header.getRealSize() : header.isFile() ? header.getSize() : 0;
+      if (header.isLink()) {
+        var first = find(link.replaceFirst("^(\\./)?" + root + "/(\\./)?", ""));
+        if (first < 0 || !isDirect(first)) {
+          throw refused(name, "is a hard link to '%s', which %s".formatted(shown(link), first < 0 ? "is no file before it" : "cannot be read again"));
+        }
+        size = all.get(first).size();
+        offset = all.get(first).offset();
+      }
+      var owner = new Owner(header.getUserName(), header.getLongUserId(), header.getGroupName(), header.getLongGroupId());
+      return new Member(kind, name.getBytes(StandardCharsets.UTF_8), size, offset, header.getMode(),
+          header.getLastModifiedTime().to(TimeUnit.NANOSECONDS), owners.computeIfAbsent(owner, same -> same), kind == Kind.LINK ? link : null);
+    }
+
+    private Member member(String name, Entry entry, FileHeader header) {
+      var mode = (header.getExternalFileAttributes()[3] & 0xff) << 8 | header.getExternalFileAttributes()[2] & 0xff;
+      var type = mode & 0170000;
+      if (type != 0 && type != (entry.folder() ? 0040000 : 0100000)) {
+        throw refused(name, "is a link or a device, which a zip should not hold");
+      }
+      return new Member(entry.folder() ? Kind.FOLDER : Kind.FILE, name.getBytes(StandardCharsets.UTF_8), entry.folder() ? 0 : entry.size(), -1,
+          type == 0 ? -1 : mode & 07777, TimeUnit.MILLISECONDS.toNanos(header.getLastModifiedTimeEpoch()), Owner.UNKNOWN, header);
+    }
+
+    private void add(Member member) {
+      var name = member.name();
+      if (name.isEmpty() && member.kind() != Kind.FOLDER) {
+        throw refused(name, "is no folder");
+      }
+      if (slots[slot(member.path())] != 0) {
+        throw refused(name, "is there twice");
+      }
+      all.add(member);
+      files += member.kind() == Kind.FOLDER ? 0 : 1;
+      bytes += member.size();
+      questionable |= name.indexOf('?') >= 0;
+      if (all.size() * 2 > slots.length) {
+        slots = new int[slots.length * 2];
+        for (int i = 0; i < all.size() - 1; i++) {
+          slots[slot(all.get(i).path())] = i + 1;
+        }
+      }
+      slots[slot(member.path())] = all.size();
+    }
+
+    /** A link is followed from the folder it lies in, which is a real one: so only leading ".." can be counted. */
+    private void requireInside(String name, String link) {
+      var parts = List.of(link.split("/"));
+      var ups = Collections.frequency(parts, "..");
+      if (link.isEmpty() || link.startsWith("/") || link.indexOf('\0') >= 0 || parts.lastIndexOf("..") != ups - 1 || ups > name.split("/").length - 1) {
+        throw refused(name, "is a link that leaves the folder, to '%s'".formatted(shown(link)));
+      }
+    }
+
+    /** Adds folders that no entry names; refuses what would have to lie in something that is no folder. */
+    private void addFolders() {
+      for (int i = 0; i < all.size(); i++) {
+        var name = all.get(i).name();
+        var parent = name.substring(0, Math.max(0, name.lastIndexOf('/')));
+        var at = find(parent);
+        if (at < 0) {
+          add(new Member(Kind.FOLDER, parent.getBytes(StandardCharsets.UTF_8), 0, -1, -1, Member.NO_TIME, Owner.UNKNOWN, null));
+        } else if (all.get(at).kind() != Kind.FOLDER) {
+          throw refused(name, "lies in something that is no folder");
+        }
+      }
+    }
+
+    /** A byte that is not UTF-8 was read as a question mark: where there is one, the bytes themselves are looked at. */
+    private void requireUtf8() throws IOException {
+      if (!questionable || archive.zip != null) {
+        return;
+      }
+      try (var tar = new TarArchiveInputStream(stream(), "ISO-8859-1")) {
+        for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
+          try {
+            StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(header.getName().getBytes(StandardCharsets.ISO_8859_1)));
+          } catch (CharacterCodingException e) {
+            // Names in PAX headers are UTF-8 whatever the encoding: those were found right the first time.
+            if (find(relative(archive.safe(header.getName()))) < 0) {
+              throw broken(header.getName(), "has a name that is not UTF-8");
+            }
+          }
+        }
+      }
+    }
+
+    Failure refused(String name, String why) {
+      return broken(root + "/" + name, why);
+    }
+
+    private Failure broken(String entry, String why) {
+      return archive.broken("its entry '%s' %s".formatted(shown(entry), why), null);
+    }
+
+    static String shown(String name) {
+      return name.replaceAll("\\p{Cntrl}", "?");
+    }
+
+    /** The member's number, or -1. */
+    int find(String name) {
+      return slots[slot(name.getBytes(StandardCharsets.UTF_8))] - 1;
+    }
+
+    private int slot(byte[] path) {
+      var hash = Arrays.hashCode(path) * 0x9E3779B9;
+      for (var slot = (hash ^ hash >>> 15) & slots.length - 1; ; slot = slot + 1 & slots.length - 1) {
+        if (slots[slot] == 0 || Arrays.equals(all.get(slots[slot] - 1).path(), path)) {
+          return slot;
+        }
+      }
+    }
+
+    /** Whether its bytes can be read at any time, in any order. */
+    boolean isDirect(int i) {
+      return !compressed && all.get(i).kind() == Kind.FILE;
+    }
+
+    Entry entry(int i) {
+      var member = all.get(i);
+      return new Entry(member.name(), false, true, member.size(), member.offset(), member.more());
+    }
+
+    /** Gives every wanted file to the reader: in the archive's order by all workers, where that cannot be in one pass by one. */
+    void read(Workers workers, IntPredicate wanted, Reader reader) throws IOException {
+      workers.run(all.size(), (lane, i) -> {
+        if (isDirect(i) && wanted.test(i)) {
+          reader.read(lane, i, () -> archive.open(entry(i)));
+        }
+      });
+      IntPredicate streamed = i -> all.get(i).kind() == Kind.SPARSE || compressed && all.get(i).kind() == Kind.FILE;
+      if (IntStream.range(0, all.size()).anyMatch(i -> streamed.test(i) && wanted.test(i))) {
+        workers.run(1, (lane, once) -> {
+          try (var tar = new TarArchiveInputStream(stream(), "UTF-8")) {
+            for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
+              var i = find(relative(archive.safe(header.getName())));
+              if (i >= 0 && streamed.test(i) && wanted.test(i)) {
+                reader.read(lane, i, () -> CloseShieldInputStream.wrap(tar));
+              }
+            }
+          }
+        });
+      }
+    }
+
+    @Override
+    public void close() throws IOException {
+      archive.close();
+    }
+  }
+
+  /** Does many things side by side; the first failure stops the rest and is thrown. */
+  static final class Workers implements Closeable {
+    final int count;
+    private final ExecutorService pool;
+
+    interface Work {
+      void accept(int lane, int i) throws Exception;
+    }
+
+    Workers(int count) {
+      this.count = count;
+      this.pool = Executors.newFixedThreadPool(count, Console::daemon);
+    }
+
+    /** Numbers are handed out in order; a lane is never at work twice at once. */
+    void run(int total, Work work) throws IOException {
+      var next = new AtomicInteger();
+      var failed = new AtomicReference<Throwable>();
+      var lanes = IntStream.range(0, Math.min(count, total)).mapToObj(lane -> CompletableFuture.runAsync(() -> {
+        try {
+          for (int i = next.getAndIncrement(); i < total && failed.get() == null; i = next.getAndIncrement()) {
+            work.accept(lane, i);
+          }
+        } catch (Throwable thrown) {
+          failed.compareAndSet(null, thrown);
+        }
+      }, pool)).toArray(CompletableFuture[]::new);
+      CompletableFuture.allOf(lanes).join();
+      if (failed.get() instanceof IOException e) {
+        throw e;
+      }
+      if (failed.get() != null) {
+        throw new CompletionException(failed.get());
+      }
+    }
+
+    @Override
+    public void close() {
+      pool.shutdownNow();
+    }
+  }
+
+  // --- end shared: Members ---
 
   // --- shared: Console (identical in every script that has it; a test holds them equal) ---
   /** What the administrator sees: steps and progress on stderr, the result on stdout. */

@@ -88,6 +88,7 @@ import java.net.http.HttpResponse;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
 import java.nio.file.FileSystems;
@@ -104,7 +105,6 @@ import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.UserPrincipal;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
-import java.security.MessageDigest;
 import java.security.cert.Certificate;
 import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
@@ -116,6 +116,7 @@ import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
 import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.Collection;
 import java.util.Collections;
@@ -124,7 +125,7 @@ import java.util.EnumMap;
 import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.HexFormat;
+import java.util.IdentityHashMap;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -143,13 +144,17 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.IntPredicate;
 import java.util.function.LongSupplier;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
@@ -208,6 +213,7 @@ import org.apache.cassandra.utils.FilterFactory;
 import org.apache.commons.codec.digest.DigestUtils;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
+import org.apache.commons.compress.archivers.tar.TarConstants;
 import org.apache.commons.compress.compressors.gzip.GzipCompressorInputStream;
 import org.apache.commons.compress.compressors.zstandard.ZstdCompressorInputStream;
 import org.apache.commons.io.IOUtils;
@@ -308,7 +314,7 @@ class Verify implements Callable<Integer> {
   private final Findings findings = new Findings();
   private final Sampler sampler = new Sampler();
   private final AtomicLong done = new AtomicLong();
-  private final Map<Part, Members> attachments = new ConcurrentHashMap<>();
+  private final Map<Part, Attachments> attachments = new ConcurrentHashMap<>();
   private Optional<String> password;
 
   public static void main(String[] args) {
@@ -392,11 +398,11 @@ class Verify implements Callable<Integer> {
       checks.put(Part.ELASTICSEARCH, new Elasticsearch(elasticsearch, Credentials.fromEnvironment(), backup, cassandra.archives, exact)::run);
     }
     if (chosen(Part.FILES) && backups.containsKey(Part.FILES)) {
-      checks.put(Part.FILES, found -> new FileStore(this, members(Part.FILES, backups), backups.get(Part.FILES)).run(found));
+      checks.put(Part.FILES, found -> new FileStore(this, attachments(Part.FILES, backups)).run(found));
     }
     if (chosen(Part.S3) && backups.containsKey(Part.S3)) {
       var login = Login.of(s3.endpoint, s3.alias);
-      checks.put(Part.S3, found -> new S3Store(this, login, members(Part.S3, backups), backups.get(Part.S3)).run(found));
+      checks.put(Part.S3, found -> new S3Store(this, login, attachments(Part.S3, backups)).run(found));
     }
     return checks;
   }
@@ -408,15 +414,15 @@ class Verify implements Callable<Integer> {
       case CASSANDRA -> found -> Cassandra.prove(cassandra, backup, password, found, done);
       case ELASTICSEARCH -> found -> found.ok("marker", "%s, taken %s; its snapshot is proven by Elasticsearch, when restored",
           backup.file(), backup.age());
-      default -> found -> members(part, backups).prove(found, done);
+      default -> found -> attachments(part, backups).prove(found, done);
     }));
     return proofs;
   }
 
-  private Members members(Part part, Map<Part, Backup> backups) {
-    var members = new Members(backups.get(part), password);
-    attachments.put(part, members);
-    return members;
+  private Attachments attachments(Part part, Map<Part, Backup> backups) {
+    var read = new Attachments(backups.get(part), new Members(backups.get(part).file(), password));
+    attachments.put(part, read);
+    return read;
   }
 
   /** Every check to its end, side by side: what one finds, or that it fails, hides nothing of another. */
@@ -1527,186 +1533,72 @@ class Verify implements Callable<Integer> {
 
   // -------------------------------------------------------------------------------------------------------- attachments
 
-  /** Who owned a file when it was archived. */
-  record Owner(String user, long uid, String group, long gid) {}
-
-  /**
-   * A file of a backup of attachments.
-   *
-   * @param offset where its bytes begin in a plain tar, -1 where the archive can only be read from its begin
-   * @param link where a symbolic link leads, else null
-   * @param mode -1 where the archive does not tell
-   */
-  record Member(String name, long size, long offset, FileHeader zipped, String link, int mode, Owner owner) {}
-
-  interface Opened {
-    InputStream open() throws IOException;
-  }
-
-  interface Reader {
-    void read(Member member, Opened bytes) throws Exception;
-  }
-
-  /** The files of a backup of attachments, in a folder or from a bucket. */
-  static final class Members {
-    private static final Pattern ROOT = Pattern.compile("(files|minio|seaweedfs)_\\d{8}_\\d\\dh\\d\\dm\\d\\ds");
+  /** A backup of attachments, whose files are compared or proven. */
+  record Attachments(Backup backup, Members members) {
     private static final Pattern HASH = Pattern.compile("(.*/)?[0-9a-f]{64}");
-    final Backup backup;
-    private final Optional<String> password;
-    private final boolean compressed;
-    private final Map<String, Member> byName = new LinkedHashMap<>();
-    private final Map<Owner, Owner> owners = new HashMap<>();
-    private Archive archive;
-    private String root;
 
-    Members(Backup backup, Optional<String> password) {
-      this.backup = backup;
-      this.password = password;
-      this.compressed = backup.file().toString().matches(".*\\.(gz|zst)");
+    List<Member> files() {
+      return members.all.stream().filter(member -> member.kind() != Kind.FOLDER).toList();
     }
 
-    /** All of them by name; reads the archive's headers, which proves it complete. */
-    synchronized Map<String, Member> all() {
-      if (archive == null) {
-        archive = new Archive(backup.file(), password);
-        if (compressed) {
-          indexCompressed();
-        } else {
-          archive.index(this::add);
-        }
-      }
-      return byName;
+    /** Whether a file of this name is in the backup. */
+    boolean holds(String name) {
+      var i = members.find(name);
+      return i >= 0 && members.all.get(i).kind() != Kind.FOLDER;
     }
 
-    private void indexCompressed() {
-      try (var bytes = BoundedInputStream.builder().setInputStream(stream()).get(); var tar = new TarArchiveInputStream(bytes, "UTF-8")) {
-        var end = 0L;
-        for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
-          add(new Entry(archive.safe(header.getName()), header.isDirectory(), header.isFile(), header.getSize(), -1, header));
-          end = bytes.getCount() + (header.isSparse() ? 0 : (header.getSize() + 511) / 512 * 512);
-        }
-        IOUtils.consume(bytes);
-        if (end == 0 || bytes.getCount() < end + 512) {
-          throw archive.broken("it is cut short", null);
-        }
-      } catch (IOException e) {
-        throw archive.broken(e.getMessage(), e);
-      }
-    }
-
-    private InputStream stream() throws IOException {
-      var in = new BufferedInputStream(Files.newInputStream(backup.file()), 1 << 16);
-      return !compressed ? in : backup.file().toString().endsWith(".gz")
-          ? GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get() : new ZstdCompressorInputStream(in);
-    }
-
-    private String relative(String name) {
-      var clean = name.replaceAll("(?<=/)(\\./)+|/\\.$", "");
-      var top = clean.split("/", 2)[0];
-      root = root == null && ROOT.matcher(top).matches() ? top : root;
-      if (!top.equals(root)) {
-        throw archive.broken("its entry '%s' is not in a folder <component>_<timestamp>".formatted(shown(name)), null);
-      }
-      return clean.length() == top.length() ? "" : clean.substring(top.length() + 1);
-    }
-
-    private void add(Entry entry) {
-      var name = relative(entry.name());
-      if (entry.folder() || name.startsWith(".restore-files-nfs")) {
-        return;
-      }
-      Member member;
-      if (entry.header() instanceof TarArchiveEntry header) {
-        var owner = new Owner(header.getUserName(), header.getLongUserId(), header.getGroupName(), header.getLongGroupId());
-        owner = owners.computeIfAbsent(owner, same -> same);
-        if (header.isLink()) {
-          var first = byName.get(relative(archive.safe(header.getLinkName())));
-          if (first == null) {
-            throw archive.broken("its entry '%s' is a hard link to nothing before it".formatted(shown(name)), null);
+    /** Gives every file to the reader, links too, side by side where the archive allows it. */
+    void each(AtomicLong done, Reader reader) throws IOException {
+      try (var workers = new Workers(Math.max(4, Math.min(16, 2 * Runtime.getRuntime().availableProcessors())))) {
+        members.read(workers, i -> true, (lane, i, bytes) -> {
+          reader.read(members.all.get(i), bytes);
+          done.addAndGet(members.all.get(i).size());
+        });
+        workers.run(members.all.size(), (lane, i) -> {
+          if (members.all.get(i).kind() == Kind.LINK) {
+            reader.read(members.all.get(i), InputStream::nullInputStream);
           }
-          member = new Member(name, first.size(), first.offset(), null, null, header.getMode(), owner);
-        } else {
-          member = new Member(name, header.isSparse() ? header.getRealSize() : header.getSize(), header.isSparse() ? -1 : entry.offset(), null,
-              header.isSymbolicLink() ? header.getLinkName() : null, header.getMode(), owner);
-        }
-      } else {
-        var header = (FileHeader) entry.header();
-        var mode = (header.getExternalFileAttributes()[3] & 0xff) << 8 | header.getExternalFileAttributes()[2] & 0xff;
-        member = new Member(name, entry.size(), -1, header, null, (mode & 0170000) == 0 ? -1 : mode, null);
-      }
-      if (byName.put(name, member) != null) {
-        throw archive.broken("it holds '%s' twice".formatted(shown(name)), null);
+        });
       }
     }
 
-    /** Gives every file to the reader, side by side where the archive allows it. */
-    void each(AtomicLong done, Reader reader) throws Exception {
-      parallel(all().values(), member -> {
-        if (member.zipped() != null || member.offset() >= 0 || member.link() != null) {
-          reader.read(member, () -> archive.open(new Entry(member.name(), false, true, member.size(), member.offset(), member.zipped())));
-          done.addAndGet(member.size());
-        }
-      });
-      if (all().values().stream().allMatch(member -> member.zipped() != null || member.offset() >= 0 || member.link() != null)) {
-        return;
-      }
-      try (var tar = new TarArchiveInputStream(stream(), "UTF-8")) {
-        for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
-          var member = byName.get(relative(archive.safe(header.getName())));
-          if (member != null && member.offset() < 0 && member.link() == null && !header.isLink()) {
-            reader.read(member, () -> CloseShieldInputStream.wrap(tar));
-            done.addAndGet(member.size());
-          }
-        }
-      }
-    }
-
-    long bytes() {
-      return all().values().stream().mapToLong(Member::size).sum();
+    interface Reader {
+      void read(Member member, Members.Bytes bytes) throws Exception;
     }
 
     /** Those whose content is to be compared: all, or some by chance. */
     Predicate<Member> sample(Integer size) {
-      if (size == null || size >= all().size()) {
+      if (size == null || size >= members.files) {
         return member -> true;
       }
-      var names = new ArrayList<>(all().keySet());
-      Collections.shuffle(names);
-      var chosen = Set.copyOf(names.subList(0, Math.max(0, size)));
-      return member -> chosen.contains(member.name());
+      var all = new ArrayList<>(files());
+      Collections.shuffle(all);
+      var chosen = Collections.<Member>newSetFromMap(new IdentityHashMap<>());
+      chosen.addAll(all.subList(0, Math.max(0, size)));
+      return chosen::contains;
+    }
+
+    String counted(Integer sample, String what) {
+      return "%,d %s, %s%s".formatted(members.files, what, Console.size(members.bytes),
+          sample == null ? "" : ", content of %,d compared".formatted(Math.min(sample, members.files)));
     }
 
     /** Every byte is read; where names are SHA-256 sums, as TheHive's are, contents must match them. */
-    void prove(Found found, AtomicLong done) throws Exception {
+    void prove(Found found, AtomicLong done) throws IOException {
       var matching = new AtomicLong();
       var different = new Names();
       each(done, (member, bytes) -> {
-        if (member.link() != null) {
-          return;
-        }
-        var digest = MessageDigest.getInstance("SHA-256");
-        var size = 0L;
-        try (var in = bytes.open()) {
-          var buffer = new byte[1 << 16];
-          for (var read = in.read(buffer); read >= 0; read = in.read(buffer)) {
-            digest.update(buffer, 0, read);
-            size += read;
-          }
-        } catch (IOException e) {
-          throw archive.broken("'%s' cannot be read: %s".formatted(shown(member.name()), e.getMessage()), e);
-        }
-        if (size != member.size()) {
-          throw archive.broken("'%s' is cut short".formatted(shown(member.name())), null);
-        }
-        if (HASH.matcher(member.name()).matches()) {
-          if (member.name().endsWith(HexFormat.of().formatHex(digest.digest()))) {
+        var name = member.name();
+        var sum = member.kind() == Kind.LINK ? "" : sha256(member, bytes);
+        if (member.kind() != Kind.LINK && HASH.matcher(name).matches()) {
+          if (name.endsWith(sum)) {
             matching.incrementAndGet();
           } else {
-            different.add(shown(member.name()));
+            different.add(Members.shown(name));
           }
         }
       });
-      var text = "%s, taken %s: %,d files, %s".formatted(backup.file(), backup.age(), all().size(), Console.size(bytes()));
+      var text = "%s, taken %s: %,d files, %s".formatted(backup.file(), backup.age(), members.files, Console.size(members.bytes));
       if (matching.get() > 0 && different.count() > 0) {
         found.bad("archive", different.list(), "%s, %d with a content that is not what their names say", text, different.count());
       } else {
@@ -1715,8 +1607,16 @@ class Verify implements Callable<Integer> {
       }
     }
 
-    static String shown(String name) {
-      return name.replaceAll("\\p{Cntrl}", "?");
+    private String sha256(Member member, Members.Bytes bytes) {
+      try (var in = BoundedInputStream.builder().setInputStream(bytes.open()).get()) {
+        var sum = DigestUtils.sha256Hex(in);
+        if (in.getCount() != member.size()) {
+          throw members.archive.broken("'%s' is cut short".formatted(Members.shown(member.name())), null);
+        }
+        return sum;
+      } catch (IOException e) {
+        throw members.archive.broken("'%s' cannot be read: %s".formatted(Members.shown(member.name()), e.getMessage()), e);
+      }
     }
   }
 
@@ -1738,8 +1638,7 @@ class Verify implements Callable<Integer> {
   static final class FileStore {
     private final Verify script;
     private final Path folder;
-    private final Members members;
-    private final Backup backup;
+    private final Attachments attachments;
     private final Names missing = new Names();
     private final Names changed = new Names();
     private final Names extra = new Names();
@@ -1747,11 +1646,10 @@ class Verify implements Callable<Integer> {
     private final AtomicLong newer = new AtomicLong();
     private final Map<String, Optional<? extends UserPrincipal>> principals = new ConcurrentHashMap<>();
 
-    FileStore(Verify script, Members members, Backup backup) {
+    FileStore(Verify script, Attachments attachments) {
       this.script = script;
       this.folder = script.files.folder;
-      this.members = members;
-      this.backup = backup;
+      this.attachments = attachments;
     }
 
     void run(Found found) throws Exception {
@@ -1759,18 +1657,17 @@ class Verify implements Callable<Integer> {
         found.bad("folder", List.of(), "there is no folder %s", folder);
         return;
       }
-      var read = members.sample(script.sample);
-      members.each(script.done, (member, bytes) -> compare(member, bytes, read.test(member)));
+      var read = attachments.sample(script.sample);
+      attachments.each(script.done, (member, bytes) -> compare(member, bytes, read.test(member)));
       findExtras();
-      var text = "%,d files, %s%s".formatted(members.all().size(), Console.size(members.bytes()),
-          script.sample == null ? "" : ", content of %,d compared".formatted(Math.min(script.sample, members.all().size())));
+      var text = attachments.counted(script.sample, "files");
       found.none("missing", missing, text + ": none", "of " + text);
       found.none("content", changed, "same sizes, same contents" + (script.sample == null ? "" : " in the sample"), "differ");
       found.none("owner, mode", attributes, "as in the backup", "differ");
       found.none("extra", extra, "none" + (newer.get() == 0 ? "" : "; %,d newer".formatted(newer.get())), "are not in the backup");
     }
 
-    private void compare(Member member, Opened bytes, boolean read) throws IOException {
+    private void compare(Member member, Members.Bytes bytes, boolean read) throws IOException {
       var live = folder.resolve(member.name());
       var name = Members.shown(member.name());
       PosixFileAttributes is;
@@ -1780,9 +1677,9 @@ class Verify implements Callable<Integer> {
         missing.add(name + (e instanceof NoSuchFileException ? "" : ": " + e.getReason()));
         return;
       }
-      if (member.link() != null) {
-        if (!is.isSymbolicLink() || !Files.readSymbolicLink(live).toString().equals(member.link())) {
-          changed.add(name + ": is no link to " + Members.shown(member.link()));
+      if (member.kind() == Kind.LINK) {
+        if (!is.isSymbolicLink() || !Files.readSymbolicLink(live).toString().equals(member.more())) {
+          changed.add(name + ": is no link to " + Members.shown((String) member.more()));
         }
         return;
       }
@@ -1802,9 +1699,9 @@ class Verify implements Callable<Integer> {
     private void compareAttributes(Member member, Path live, PosixFileAttributes is, String name) throws IOException {
       var wanted = script.files.owner == null ? new String[0] : script.files.owner.split(":", 2);
       var user = wanted.length > 0 && !wanted[0].isEmpty() ? principal(wanted[0], -1, false)
-          : member.owner() == null ? Optional.empty() : principal(member.owner().user(), member.owner().uid(), false);
+          : principal(member.owner().user(), member.owner().uid(), false);
       var group = wanted.length > 1 && !wanted[1].isEmpty() ? principal(wanted[1], -1, true)
-          : member.owner() == null ? Optional.empty() : principal(member.owner().group(), member.owner().gid(), true);
+          : principal(member.owner().group(), member.owner().gid(), true);
       var mode = (int) Files.getAttribute(live, "unix:mode", LinkOption.NOFOLLOW_LINKS) & 07777;
       if (user.isPresent() && !user.get().equals(is.owner()) || group.isPresent() && !group.get().equals(is.group())) {
         attributes.add("%s: %s:%s instead of %s:%s".formatted(name, is.owner(), is.group(), user.map(Object::toString).orElse(""),
@@ -1829,7 +1726,7 @@ class Verify implements Callable<Integer> {
     }
 
     private void findExtras() throws IOException {
-      var taken = backup.taken().atZone(ZoneId.systemDefault()).toInstant();
+      var taken = attachments.backup.taken().atZone(ZoneId.systemDefault()).toInstant();
       Files.walkFileTree(folder, new SimpleFileVisitor<>() {
         @Override
         public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes is) {
@@ -1840,7 +1737,7 @@ class Verify implements Callable<Integer> {
         @Override
         public FileVisitResult visitFile(Path path, BasicFileAttributes is) {
           var name = folder.relativize(path).toString();
-          if (!members.all().containsKey(name)) {
+          if (!attachments.holds(name)) {
             if (is.lastModifiedTime().toInstant().isAfter(taken) && !script.exact) {
               newer.incrementAndGet();
             } else {
@@ -1894,15 +1791,13 @@ class Verify implements Callable<Integer> {
   static final class S3Store {
     private final Verify script;
     private final S3Options options;
-    private final Members members;
-    private final Backup backup;
+    private final Attachments attachments;
     private final MinioClient client;
 
-    S3Store(Verify script, Login login, Members members, Backup backup) {
+    S3Store(Verify script, Login login, Attachments attachments) {
       this.script = script;
       this.options = script.s3;
-      this.members = members;
-      this.backup = backup;
+      this.attachments = attachments;
       var http = new OkHttpClient.Builder().connectTimeout(Duration.ofSeconds(10)).readTimeout(Duration.ofMinutes(2));
       if (options.ca != null) {
         var trust = Tls.trust(options.ca);
@@ -1929,8 +1824,8 @@ class Verify implements Callable<Integer> {
       var extra = new Names();
       var newer = new AtomicLong();
       var etags = list(extra, newer, changed);
-      var read = members.sample(script.sample);
-      members.each(script.done, (member, bytes) -> {
+      var read = attachments.sample(script.sample);
+      attachments.each(script.done, (member, bytes) -> {
         var etag = etags.get(member.name());
         if (etag == null) {
           missing.add(Members.shown(member.name()));
@@ -1938,8 +1833,7 @@ class Verify implements Callable<Integer> {
           changed.add(Members.shown(member.name()) + ": another content");
         }
       });
-      var text = "%,d objects, %s%s".formatted(members.all().size(), Console.size(members.bytes()),
-          script.sample == null ? "" : ", content of %,d compared".formatted(Math.min(script.sample, members.all().size())));
+      var text = attachments.counted(script.sample, "objects");
       found.none("missing", missing, text + ": none", "of " + text);
       found.none("content", changed, "same sizes, same contents" + (script.sample == null ? "" : " in the sample"), "differ");
       found.none("extra", extra, "none" + (newer.get() == 0 ? "" : "; %,d newer".formatted(newer.get())), "are not in the backup");
@@ -1951,16 +1845,17 @@ class Verify implements Callable<Integer> {
       var restored = restored();
       for (var result : client.listObjects(ListObjectsArgs.builder().bucket(options.bucket).recursive(true).build())) {
         var object = result.get();
-        var member = members.all().get(object.objectName());
-        if (member != null) {
-          etags.put(member.name(), object.size() == member.size() ? object.etag().replace("\"", "") : "");
-          if (object.size() != member.size()) {
-            changed.add("%s: %d bytes instead of %d".formatted(Members.shown(member.name()), object.size(), member.size()));
+        var name = object.objectName();
+        if (attachments.holds(name)) {
+          var size = attachments.members.all.get(attachments.members.find(name)).size();
+          etags.put(name, object.size() == size ? object.etag().replace("\"", "") : "");
+          if (object.size() != size) {
+            changed.add("%s: %d bytes instead of %d".formatted(Members.shown(name), object.size(), size));
           }
         } else if (!script.exact && object.lastModified().toInstant().isAfter(restored)) {
           newer.incrementAndGet();
         } else {
-          extra.add(Members.shown(object.objectName()));
+          extra.add(Members.shown(name));
         }
       }
       return etags;
@@ -1971,11 +1866,11 @@ class Verify implements Callable<Integer> {
       return Report.newest(options.archives, "restore-files-minio",
               report -> report.path("exit").asInt(-1) == DONE && report.path("bucket").asText().equals(options.bucket))
           .map(report -> Instant.parse(report.path("started").asText()).plusMillis((long) (report.path("seconds").asDouble() * 1000)))
-          .orElseGet(() -> backup.taken().atZone(ZoneId.systemDefault()).toInstant());
+          .orElseGet(() -> attachments.backup.taken().atZone(ZoneId.systemDefault()).toInstant());
     }
 
     /** An ETag is the MD5 of what was sent in one piece; where it is not, the object is read. */
-    private boolean same(Member member, String etag, Opened bytes) throws Exception {
+    private boolean same(Member member, String etag, Members.Bytes bytes) throws Exception {
       if (etag.matches("[0-9a-f]{32}")) {
         try (var in = bytes.open()) {
           return DigestUtils.md5Hex(in).equals(etag);
@@ -2070,7 +1965,7 @@ class Verify implements Callable<Integer> {
 
   /** Whether the backups are of one moment, and the attachments that the graph names are in theirs. */
   record Together(Duration maxGap, Sampler sampler) {
-    void run(Map<Part, Backup> backups, Map<Part, Members> attachments, Findings findings, boolean sampled) {
+    void run(Map<Part, Backup> backups, Map<Part, Attachments> attachments, Findings findings, boolean sampled) {
       var found = findings.of(Part.TOGETHER);
       var byTime = backups.values().stream().sorted(Comparator.comparing(Backup::taken)).toList();
       if (byTime.size() < 2) {
@@ -2085,23 +1980,17 @@ class Verify implements Callable<Integer> {
         }
       }
       if (sampled) {
-        attachments.forEach((part, members) -> {
-          try {
-            compareNames(part, members, found);
-          } catch (Failure e) {
-            found.skipped("attachments", "the backup of %s cannot be read", part);
-          }
-        });
+        attachments.forEach((part, read) -> compareNames(part, read, found));
       }
     }
 
-    private void compareNames(Part part, Members members, Found found) {
+    private void compareNames(Part part, Attachments attachments, Found found) {
       var wanted = sampler.properties().stream().flatMap(Set::stream).collect(Collectors.toSet());
       var stored = new HashSet<String>();
       var named = 0;
-      for (var name : members.all().keySet()) {
-        var last = name.substring(name.lastIndexOf('/') + 1);
-        named += Members.HASH.matcher(last).matches() ? 1 : 0;
+      for (var member : attachments.files()) {
+        var last = member.name().substring(member.name().lastIndexOf('/') + 1);
+        named += Attachments.HASH.matcher(last).matches() ? 1 : 0;
         if (wanted.contains(last)) {
           stored.add(last);
         }
@@ -3412,6 +3301,325 @@ class Verify implements Callable<Integer> {
   }
 
   // --- end shared: Archive ---
+
+  // --- shared: Members (identical in every script that has it; a test holds them equal) ---
+  enum Kind {
+    FOLDER, FILE, SPARSE, LINK
+  }
+
+  /** Who owns a member; empty and -1 where the archive does not tell. */
+  record Owner(String user, long uid, String group, long gid) {
+    static final Owner UNKNOWN = new Owner("", -1, "", -1);
+  }
+
+  /**
+   * A file, folder or symbolic link of a backup of attachments. There may be a million: no more here than is needed.
+   *
+   * @param path the name below the backup's own folder, which has the empty name, as UTF-8
+   * @param offset where the bytes begin in a plain tar
+   * @param mode -1 where the archive does not tell
+   * @param time of the last change in nanoseconds, NO_TIME where the archive does not tell
+   * @param more the header in a zip, where a symbolic link leads, else null
+   */
+  record Member(Kind kind, byte[] path, long size, long offset, int mode, long time, Owner owner, Object more) {
+    static final long NO_TIME = Long.MIN_VALUE;
+
+    String name() {
+      return new String(path, StandardCharsets.UTF_8);
+    }
+  }
+
+  /** The members of a backup of attachments by number, in the archive's order, and by name. Reading them proves it complete. */
+  static final class Members implements Closeable {
+    /** With this begins what restore-files-nfs.java makes in the folder: a backup may have caught it. */
+    static final String LEFTOVER = ".restore-files-nfs";
+    private static final Pattern ROOT = Pattern.compile("(files|minio|seaweedfs)_\\d{8}_\\d\\dh\\d\\dm\\d\\ds");
+    final Archive archive;
+    final List<Member> all = new ArrayList<>();
+    int files;
+    long bytes;
+    boolean leftover;
+    private final boolean compressed;
+    private final Map<Owner, Owner> owners = new HashMap<>();
+    private int[] slots = new int[1 << 12];
+    private boolean questionable;
+    private String root;
+
+    interface Bytes {
+      InputStream open() throws IOException;
+    }
+
+    interface Reader {
+      void read(int lane, int i, Bytes bytes) throws Exception;
+    }
+
+    Members(Path file, Optional<String> password) {
+      archive = new Archive(file, password);
+      compressed = file.toString().matches(".*\\.(gz|zst)");
+      try {
+        if (compressed) {
+          indexCompressed();
+        } else {
+          archive.index(this::add);
+        }
+        addFolders();
+        requireUtf8();
+      } catch (IOException e) {
+        throw archive.broken(e.getMessage(), e);
+      }
+    }
+
+    private void indexCompressed() throws IOException {
+      try (var stream = BoundedInputStream.builder().setInputStream(stream()).get(); var tar = new TarArchiveInputStream(stream, "UTF-8")) {
+        var end = 0L;
+        for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
+          if (!header.isCheckSumOK()) {
+            throw broken(header.getName(), "has a damaged header");
+          }
+          add(new Entry(archive.safe(header.getName()), header.isDirectory(), header.isFile(), header.getSize(), -1, header));
+          end = stream.getCount() + (header.isSparse() ? 0 : (header.getSize() + 511) / 512 * 512);
+        }
+        IOUtils.consume(stream);
+        if (end == 0 || stream.getCount() < end + 512) {
+          throw archive.broken("it is cut short", null);
+        }
+      }
+    }
+
+    private InputStream stream() throws IOException {
+      var in = new BufferedInputStream(Files.newInputStream(archive.path), 1 << 16);
+      return !compressed ? in : archive.path.toString().endsWith(".gz")
+          ? GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get() : new ZstdCompressorInputStream(in);
+    }
+
+    private void add(Entry entry) {
+      var name = relative(entry.name());
+      if (name.startsWith(LEFTOVER)) {
+        leftover = true;
+        return;
+      }
+      add(entry.header() instanceof TarArchiveEntry header ? member(name, header, entry.offset()) : member(name, entry, (FileHeader) entry.header()));
+    }
+
+    private String relative(String entry) {
+      var name = entry.replaceFirst("^([^/]+)/\\.(?=/|$)", "$1");
+      var top = name.split("/", 2)[0];
+      if (root == null && ROOT.matcher(top).matches()) {
+        root = top;
+      }
+      if (!top.equals(root)) {
+        throw broken(entry, "is not in a folder <component>_<timestamp>");
+      }
+      if (List.of(name.split("/")).contains(".")) {
+        throw broken(entry, "has a name that no file can have");
+      }
+      return name.length() == top.length() ? "" : name.substring(top.length() + 1);
+    }
+
+    private Member member(String name, TarArchiveEntry header, long offset) {
+      var kind = header.isDirectory() ? Kind.FOLDER : header.isSparse() ? Kind.SPARSE : switch (header.getLinkFlag()) {
+        case TarConstants.LF_NORMAL, TarConstants.LF_OLDNORM, TarConstants.LF_CONTIG, TarConstants.LF_LINK -> Kind.FILE;
+        case TarConstants.LF_SYMLINK -> Kind.LINK;
+        default -> throw refused(name, "is a device or something else that is neither file, folder nor link");
+      };
+      var link = header.getLinkName();
+      if (kind == Kind.LINK) {
+        requireInside(name, link);
+      }
+      var size = header.isSparse() ? header.getRealSize() : header.isFile() ? header.getSize() : 0;
+      if (header.isLink()) {
+        var first = find(link.replaceFirst("^(\\./)?" + root + "/(\\./)?", ""));
+        if (first < 0 || !isDirect(first)) {
+          throw refused(name, "is a hard link to '%s', which %s".formatted(shown(link), first < 0 ? "is no file before it" : "cannot be read again"));
+        }
+        size = all.get(first).size();
+        offset = all.get(first).offset();
+      }
+      var owner = new Owner(header.getUserName(), header.getLongUserId(), header.getGroupName(), header.getLongGroupId());
+      return new Member(kind, name.getBytes(StandardCharsets.UTF_8), size, offset, header.getMode(),
+          header.getLastModifiedTime().to(TimeUnit.NANOSECONDS), owners.computeIfAbsent(owner, same -> same), kind == Kind.LINK ? link : null);
+    }
+
+    private Member member(String name, Entry entry, FileHeader header) {
+      var mode = (header.getExternalFileAttributes()[3] & 0xff) << 8 | header.getExternalFileAttributes()[2] & 0xff;
+      var type = mode & 0170000;
+      if (type != 0 && type != (entry.folder() ? 0040000 : 0100000)) {
+        throw refused(name, "is a link or a device, which a zip should not hold");
+      }
+      return new Member(entry.folder() ? Kind.FOLDER : Kind.FILE, name.getBytes(StandardCharsets.UTF_8), entry.folder() ? 0 : entry.size(), -1,
+          type == 0 ? -1 : mode & 07777, TimeUnit.MILLISECONDS.toNanos(header.getLastModifiedTimeEpoch()), Owner.UNKNOWN, header);
+    }
+
+    private void add(Member member) {
+      var name = member.name();
+      if (name.isEmpty() && member.kind() != Kind.FOLDER) {
+        throw refused(name, "is no folder");
+      }
+      if (slots[slot(member.path())] != 0) {
+        throw refused(name, "is there twice");
+      }
+      all.add(member);
+      files += member.kind() == Kind.FOLDER ? 0 : 1;
+      bytes += member.size();
+      questionable |= name.indexOf('?') >= 0;
+      if (all.size() * 2 > slots.length) {
+        slots = new int[slots.length * 2];
+        for (int i = 0; i < all.size() - 1; i++) {
+          slots[slot(all.get(i).path())] = i + 1;
+        }
+      }
+      slots[slot(member.path())] = all.size();
+    }
+
+    /** A link is followed from the folder it lies in, which is a real one: so only leading ".." can be counted. */
+    private void requireInside(String name, String link) {
+      var parts = List.of(link.split("/"));
+      var ups = Collections.frequency(parts, "..");
+      if (link.isEmpty() || link.startsWith("/") || link.indexOf('\0') >= 0 || parts.lastIndexOf("..") != ups - 1 || ups > name.split("/").length - 1) {
+        throw refused(name, "is a link that leaves the folder, to '%s'".formatted(shown(link)));
+      }
+    }
+
+    /** Adds folders that no entry names; refuses what would have to lie in something that is no folder. */
+    private void addFolders() {
+      for (int i = 0; i < all.size(); i++) {
+        var name = all.get(i).name();
+        var parent = name.substring(0, Math.max(0, name.lastIndexOf('/')));
+        var at = find(parent);
+        if (at < 0) {
+          add(new Member(Kind.FOLDER, parent.getBytes(StandardCharsets.UTF_8), 0, -1, -1, Member.NO_TIME, Owner.UNKNOWN, null));
+        } else if (all.get(at).kind() != Kind.FOLDER) {
+          throw refused(name, "lies in something that is no folder");
+        }
+      }
+    }
+
+    /** A byte that is not UTF-8 was read as a question mark: where there is one, the bytes themselves are looked at. */
+    private void requireUtf8() throws IOException {
+      if (!questionable || archive.zip != null) {
+        return;
+      }
+      try (var tar = new TarArchiveInputStream(stream(), "ISO-8859-1")) {
+        for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
+          try {
+            StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(header.getName().getBytes(StandardCharsets.ISO_8859_1)));
+          } catch (CharacterCodingException e) {
+            // Names in PAX headers are UTF-8 whatever the encoding: those were found right the first time.
+            if (find(relative(archive.safe(header.getName()))) < 0) {
+              throw broken(header.getName(), "has a name that is not UTF-8");
+            }
+          }
+        }
+      }
+    }
+
+    Failure refused(String name, String why) {
+      return broken(root + "/" + name, why);
+    }
+
+    private Failure broken(String entry, String why) {
+      return archive.broken("its entry '%s' %s".formatted(shown(entry), why), null);
+    }
+
+    static String shown(String name) {
+      return name.replaceAll("\\p{Cntrl}", "?");
+    }
+
+    /** The member's number, or -1. */
+    int find(String name) {
+      return slots[slot(name.getBytes(StandardCharsets.UTF_8))] - 1;
+    }
+
+    private int slot(byte[] path) {
+      var hash = Arrays.hashCode(path) * 0x9E3779B9;
+      for (var slot = (hash ^ hash >>> 15) & slots.length - 1; ; slot = slot + 1 & slots.length - 1) {
+        if (slots[slot] == 0 || Arrays.equals(all.get(slots[slot] - 1).path(), path)) {
+          return slot;
+        }
+      }
+    }
+
+    /** Whether its bytes can be read at any time, in any order. */
+    boolean isDirect(int i) {
+      return !compressed && all.get(i).kind() == Kind.FILE;
+    }
+
+    Entry entry(int i) {
+      var member = all.get(i);
+      return new Entry(member.name(), false, true, member.size(), member.offset(), member.more());
+    }
+
+    /** Gives every wanted file to the reader: in the archive's order by all workers, where that cannot be in one pass by one. */
+    void read(Workers workers, IntPredicate wanted, Reader reader) throws IOException {
+      workers.run(all.size(), (lane, i) -> {
+        if (isDirect(i) && wanted.test(i)) {
+          reader.read(lane, i, () -> archive.open(entry(i)));
+        }
+      });
+      IntPredicate streamed = i -> all.get(i).kind() == Kind.SPARSE || compressed && all.get(i).kind() == Kind.FILE;
+      if (IntStream.range(0, all.size()).anyMatch(i -> streamed.test(i) && wanted.test(i))) {
+        workers.run(1, (lane, once) -> {
+          try (var tar = new TarArchiveInputStream(stream(), "UTF-8")) {
+            for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
+              var i = find(relative(archive.safe(header.getName())));
+              if (i >= 0 && streamed.test(i) && wanted.test(i)) {
+                reader.read(lane, i, () -> CloseShieldInputStream.wrap(tar));
+              }
+            }
+          }
+        });
+      }
+    }
+
+    @Override
+    public void close() throws IOException {
+      archive.close();
+    }
+  }
+
+  /** Does many things side by side; the first failure stops the rest and is thrown. */
+  static final class Workers implements Closeable {
+    final int count;
+    private final ExecutorService pool;
+
+    interface Work {
+      void accept(int lane, int i) throws Exception;
+    }
+
+    Workers(int count) {
+      this.count = count;
+      this.pool = Executors.newFixedThreadPool(count, Console::daemon);
+    }
+
+    /** Numbers are handed out in order; a lane is never at work twice at once. */
+    void run(int total, Work work) throws IOException {
+      var next = new AtomicInteger();
+      var failed = new AtomicReference<Throwable>();
+      var lanes = IntStream.range(0, Math.min(count, total)).mapToObj(lane -> CompletableFuture.runAsync(() -> {
+        try {
+          for (int i = next.getAndIncrement(); i < total && failed.get() == null; i = next.getAndIncrement()) {
+            work.accept(lane, i);
+          }
+        } catch (Throwable thrown) {
+          failed.compareAndSet(null, thrown);
+        }
+      }, pool)).toArray(CompletableFuture[]::new);
+      CompletableFuture.allOf(lanes).join();
+      if (failed.get() instanceof IOException e) {
+        throw e;
+      }
+      if (failed.get() != null) {
+        throw new CompletionException(failed.get());
+      }
+    }
+
+    @Override
+    public void close() {
+      pool.shutdownNow();
+    }
+  }
+
+  // --- end shared: Members ---
 
   // --- shared: Console (identical in every script that has it; a test holds them equal) ---
   /** What the administrator sees: steps and progress on stderr, the result on stdout. */
