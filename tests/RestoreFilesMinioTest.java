@@ -1,10 +1,13 @@
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.minio.BucketExistsArgs;
 import io.minio.GetObjectArgs;
 import io.minio.ListObjectsArgs;
+import io.minio.ListPartsArgs;
 import io.minio.MakeBucketArgs;
+import io.minio.MinioAsyncClient;
 import io.minio.MinioClient;
 import io.minio.PutObjectArgs;
 import io.minio.SetBucketVersioningArgs;
@@ -24,6 +27,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
@@ -375,6 +379,7 @@ class RestoreFilesMinioTest {
 
     assertThat(restore().run().code()).isZero();
     assertThat(bucket.content()).isEqualTo(backup);
+    assertThat(restore().run().out()).contains("0 new, 0 changed, 37 unchanged, 0 removed, 0 kB sent");
   }
 
   @ParameterizedTest
@@ -423,15 +428,23 @@ class RestoreFilesMinioTest {
   }
 
   @ParameterizedTest
-  @ValueSource(doubles = {0, 0.01, 0.3, 0.7, 0.999})
-  void anArchiveThatWasCutShortChangesNothing(double part) throws Exception {
+  @CsvSource({"tar,0", "tar,0.01", "tar,0.3", "tar,0.7", "tar,0.999", "tar.gz,0", "tar.gz,0.5", "tar.gz,0.99999", "tar.zst,0.5", "tar.zst,0.99999"})
+  void anArchiveThatWasCutShortChangesNothing(String type, double part) throws Exception {
     bucket.create();
     bucket.put("extra", noise(3));
     var before = bucket.versionsAndTimes();
     var cut = archives.resolve("minio_20261123_12h00m56s.tar");
     Files.copy(archive, cut);
+    var whole = lastMember();
+    if (!type.equals("tar")) {
+      var packed = Script.command(type.equals("tar.gz") ? "gzip" : "zstd", cut.toString()).run();
+      assertThat(packed.code()).as(packed.err()).isZero();
+      Files.deleteIfExists(cut);
+      cut = archives.resolve("minio_20261123_12h00m56s." + type);
+      whole = Files.size(cut);
+    }
     try (var file = new RandomAccessFile(cut.toFile(), "rw")) {
-      file.setLength((long) (lastMember() * part));
+      file.setLength((long) (whole * part));
     }
 
     var result = restore().run();
@@ -483,6 +496,26 @@ class RestoreFilesMinioTest {
   }
 
   @Test
+  void partsThatALostRunHadSentOfALargeObjectDoNotStay() throws Exception {
+    assumeMinio();
+    bucket.create();
+    tar("minio_20261123_12h00m56s", "large", noise(4 * PART));
+    try (var wire = new Wire("127.0.4.12", main)) {
+      wire.deadAfter(2 * PART);
+      assertThat(restore().env("MINIO_ENDPOINT", wire.url()).run().code()).isEqualTo(11);
+    }
+    var marker = new ObjectMapper().readTree(archives.resolve("restore-files-minio.unfinished").toFile());
+    var upload = marker.path("uploads").fieldNames().next();
+    assertThat(bucket.uploadIsOpen("large", upload)).as("of the lost run").isTrue();
+
+    var result = restore().run();
+
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(bucket.content()).containsEntry("large", digest(noise(4 * PART)));
+    assertThat(bucket.uploadIsOpen("large", upload)).isFalse();
+  }
+
+  @Test
   void ctrlCEndsItAndTheNextRunCompletesIt() throws Exception {
     damage();
     var interrupted = restore("--max-delete", "100", "--one-by-one", "--transfers", "1").start().awaitErr("Bucket " + bucket.name).interrupt().await();
@@ -496,8 +529,9 @@ class RestoreFilesMinioTest {
 
   @Test
   void killedAtAnyMomentTheNextRunCompletesIt() throws Exception {
-    var random = new Random(7);
-    for (var round = 0; round < 8; round++) {
+    var seed = System.nanoTime();
+    var random = new Random(seed);
+    for (var round = 0; round < Script.KILLS; round++) {
       damage();
       var running = restore("--max-delete", "100").start();
       running.awaitErr("Bucket " + bucket.name);
@@ -506,7 +540,7 @@ class RestoreFilesMinioTest {
       var content = bucket.content();
       content.keySet().removeIf(key -> key.startsWith(".thehive-restore-probe-"));
       for (var entry : content.entrySet()) {
-        assertThat(entry.getValue()).as("%s is whole: old or new", entry.getKey())
+        assertThat(entry.getValue()).as("%s is whole: old or new, kill %d of seed %d", entry.getKey(), round, seed)
             .isIn(backup.get(entry.getKey()), digest(noise(Integer.parseInt(entry.getValue().split(" ")[0]))));
       }
     }
@@ -746,6 +780,18 @@ class RestoreFilesMinioTest {
 
     void remove(String key) throws Exception {
       client.removeObject(io.minio.RemoveObjectArgs.builder().bucket(name).object(key).build());
+    }
+
+    boolean uploadIsOpen(String key, String upload) throws Exception {
+      var login = server.login().orElseThrow();
+      try (var async = MinioAsyncClient.builder().endpoint("http://" + server.host() + ":" + server.port())
+          .credentials(login.user(), login.password()).build()) {
+        async.listParts(ListPartsArgs.builder().bucket(name).object(key).uploadId(upload).build()).get();
+        return true;
+      } catch (ExecutionException e) {
+        assertThat(e).hasStackTraceContaining("The specified multipart upload does not exist");
+        return false;
+      }
     }
 
     Map<String, String> content() throws Exception {

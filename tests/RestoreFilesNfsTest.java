@@ -190,8 +190,8 @@ class RestoreFilesNfsTest {
   // ---------------------------------------------------------------------------------------------------- before it starts
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "--in-place"})
-  void aDryRunTellsAndChangesNothing(String option) throws IOException {
+  @CsvSource(delimiter = '|', value = {"| 2 new, 21 replaced (4 changed, 17 unchanged), 3 removed", "--in-place | 2 new, 4 changed, 17 unchanged, 3 removed"})
+  void aDryRunTellsAndChangesNothing(String option, String counted) throws IOException {
     attachments(live, 20);
     backUp("tar");
     damage();
@@ -200,7 +200,7 @@ class RestoreFilesNfsTest {
     var result = restore("--dry-run", option).run();
 
     assertThat(result.code()).as(result.err()).isZero();
-    assertThat(result.out()).matches("Would restore 23 files, .*: 2 new, 4 changed, 17 unchanged, 3 removed\n");
+    assertThat(result.out()).startsWith("Would restore 23 files, ").endsWith(": " + counted + "\n");
     assertThat(result.err()).contains("Would restore", "nothing was changed").doesNotContain("Will ");
     before.keySet().removeIf(name -> name.startsWith("storage"));
     var after = tree(home, true);
@@ -479,7 +479,7 @@ class RestoreFilesNfsTest {
     var random = new Random(seed);
     var window = 400;
 
-    for (int i = 0; i < 25; i++) {
+    for (int i = 0; i < Script.KILLS; i++) {
       // Back to the old tree as soon as the new one is live, so that every kill finds something to spoil.
       if (names(tree(live, false)).equals(names(fresh))) {
         sh("cd %s; for i in $(seq 1500); do echo old $i > $(printf %%064x $i); done; echo old > extra; echo old > sub/a; mv sub/a sub/b".formatted(live));
@@ -501,19 +501,28 @@ class RestoreFilesNfsTest {
   }
 
   @Test
-  void aKilledRestoreInPlaceGoesOnWhereItWasStopped() throws Exception {
+  void aRestoreInPlaceThatIsKilledAgainAndAgainEndsExactly() throws Exception {
     Files.createDirectories(live);
     sh("cd %s; for i in $(seq 3000); do head -c 4000 /dev/urandom > $(printf %%064x $i); done".formatted(live));
     var original = tree(live, true);
     backUp("tar");
-    sh("cd %s; rm *[0-9]; mkdir extra; touch extra/x".formatted(live));
+    var seed = System.nanoTime();
+    var random = new Random(seed);
 
-    var killed = restore("--yes", "--in-place").start().awaitErr("Writing").kill();
-    assertThat(killed.err()).contains("mixed until the end");
+    for (int i = 0; i < Script.KILLS; i++) {
+      sh("cd %s; rm *[0-9]; mkdir -p extra; touch extra/x".formatted(live));
+      var running = restore("--yes", "--in-place").start().awaitErr("mixed until the end");
+      Thread.sleep(random.nextInt(500)); // the moment of the kill, not a wait for something
+      running.kill();
+      for (var file : names(tree(live, false)).entrySet()) {
+        assertThat(file.getKey().contains(".restore-files-nfs.") || file.getKey().startsWith("extra/")
+            || file.getValue().equals(names(original).get(file.getKey()))).as("%s is whole, kill %d of seed %d", file, i, seed).isTrue();
+      }
+    }
     var result = restore("--yes", "--in-place").run();
 
     assertThat(result.code()).as(result.err()).isZero();
-    assertThat(tree(live, true)).isEqualTo(original);
+    assertThat(tree(live, true)).as("seed %d", seed).isEqualTo(original);
     assertNothingLeft();
   }
 
@@ -556,6 +565,35 @@ class RestoreFilesNfsTest {
 
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(tree(server, false)).isEqualTo(original);
+  }
+
+  /** As where root is squashed: the server's process is nobody, whatever the script's user is. */
+  @ParameterizedTest(name = "sshfs {0}")
+  @ValueSource(strings = {"", "--in-place"})
+  void restoresWhereTheServerSquashesRoot_sshfs(String option) throws IOException {
+    assumeSshfs();
+    assumeTrue(sh("id -u").equals("0"), "only root is squashed");
+    var server = Files.createDirectory(home.resolve("server"));
+    Attachments.writeAll(server, 20);
+    sh("cd %s; set -- *; chmod 640 $1; chmod 600 $2; chown 1234:4321 $3; touch -d '2020-02-03 04:05:06' $4; chmod 755 %s".formatted(server, home));
+    Files.createDirectories(live);
+    HotBackup.files(server, home, STAMP);
+    var original = tree(server, true);
+    sh("cd %s; set -- *; rm $1 $2 $3; chown -R nobody:nogroup .; echo x >> $4; touch extra".formatted(server));
+    mountSshfs(server, "setpriv --reuid=65534 --regid=65534 --clear-groups ");
+
+    var result = restore("--yes", option).run();
+
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(result.err()).contains("the folder belongs to nobody, in the backup to root: --owner nobody keeps it")
+        .containsPattern("warning: the owner of \\d+ files and folders could not be set: run as root \\(on NFS: without root squash\\)");
+    var restored = tree(server, true);
+    assertThat(restored.values()).allMatch(entry -> entry.contains(" 65534:65534"));
+    original.replaceAll((name, entry) -> entry.replaceFirst(" \\d+:\\d+", " 65534:65534"));
+    assertThat(restored).as("mode, time and content").isEqualTo(original);
+    var again = restore("--yes", option, "--owner", "nobody:nogroup").run();
+    assertThat(again.code()).as(again.err()).isZero();
+    assertThat(again.err()).as("nothing that could not be set").doesNotContain("warning:");
   }
 
   @Test
@@ -650,9 +688,13 @@ class RestoreFilesNfsTest {
   }
 
   private void mountSshfs(Path server) throws IOException {
+    mountSshfs(server, "");
+  }
+
+  private void mountSshfs(Path server, String as) throws IOException {
     Files.createDirectories(live);
     var ssh = home.resolve("ssh");
-    Files.writeString(ssh, "#!/bin/sh\necho $$ > %s/sftp.pid\nexec /usr/lib/openssh/sftp-server\n".formatted(home));
+    Files.writeString(ssh, "#!/bin/sh\necho $$ > %s/sftp.pid\nexec %s/usr/lib/openssh/sftp-server\n".formatted(home, as));
     sh("chmod +x %s".formatted(ssh));
     var mounted = sh("sshfs -o ssh_command=%s nas:%s %s 2>&1 || echo no".formatted(ssh, server, live));
     assumeTrue(mounted.isEmpty(), "sshfs cannot mount here: " + mounted);
