@@ -32,6 +32,8 @@ import java.util.stream.Stream;
  */
 final class Script {
   static final Path ROOT = findRoot();
+  /** How often the tests that do so kill a restore of attachments, at random moments. */
+  static final int KILLS = Integer.parseInt(System.getenv().getOrDefault("KILLS", "8"));
 
   /** What may reach the process from here: enough to find Java, JBang, their caches and the way out, no settings. */
   private static final Set<String> KEPT = Set.of("PATH", "HOME", "JAVA_HOME", "JDK_FOLDER", "XDG_CACHE_HOME", "TMPDIR",
@@ -258,6 +260,25 @@ final class Script {
         throw new AssertionError("cannot send SIG" + name + ": " + sent.err());
       }
       return this;
+    }
+
+    /** Waits for its end; the most memory that one of its processes ever held, in bytes: VmHWM of Linux. */
+    long peakUntilEnd() {
+      var peak = 0L;
+      while (process.isAlive()) {
+        peak = Math.max(peak, process.descendants().mapToLong(Running::peak).max().orElse(0));
+        LockSupport.parkNanos(200_000_000);
+      }
+      return peak;
+    }
+
+    private static long peak(ProcessHandle process) {
+      try (var lines = Files.lines(Path.of("/proc", "" + process.pid(), "status"))) {
+        return lines.filter(line -> line.startsWith("VmHWM:")).map(line -> line.replaceAll("\\D", ""))
+            .mapToLong(Long::parseLong).findFirst().orElse(0) * 1024;
+      } catch (IOException e) {
+        return 0; // it has ended
+      }
     }
 
     /** SIGKILL to it and everything it started. */

@@ -377,7 +377,7 @@ class CassandraEs implements Callable<Integer> {
       var checked = seconds(start);
       running.awaitErr("Streaming ");
       var streaming = seconds(start);
-      var peak = CompletableFuture.supplyAsync(() -> peakUntilEnd(running.pid()));
+      var peak = CompletableFuture.supplyAsync(running::peakUntilEnd);
       var result = running.await();
       if (result.code() != 0) {
         throw new IllegalStateException("restore-cassandra-es.java: exit " + result.code() + "\n" + result.err());
@@ -388,26 +388,6 @@ class CassandraEs implements Callable<Integer> {
       parts.put(step.strip().toLowerCase(Locale.ROOT), streaming - checked);
       parts.put("streaming to the end", total - streaming);
       return new Run(total, parts, "peak " + megabytes(peak.join()));
-    }
-  }
-
-  /** The most memory that one of its processes ever held, in bytes: VmHWM of Linux. */
-  private static long peakUntilEnd(long pid) {
-    var peak = 0L;
-    for (var root = ProcessHandle.of(pid); root.filter(ProcessHandle::isAlive).isPresent(); ) {
-      var all = Stream.concat(root.stream(), root.get().descendants());
-      peak = Math.max(peak, all.mapToLong(CassandraEs::peak).max().orElse(0));
-      LockSupport.parkNanos(200_000_000);
-    }
-    return peak;
-  }
-
-  private static long peak(ProcessHandle process) {
-    try (var lines = Files.lines(Path.of("/proc", "" + process.pid(), "status"))) {
-      return lines.filter(line -> line.startsWith("VmHWM:")).map(line -> line.replaceAll("\\D", ""))
-          .mapToLong(Long::parseLong).findFirst().orElse(0) * 1024;
-    } catch (IOException e) {
-      return 0; // it has ended
     }
   }
 }

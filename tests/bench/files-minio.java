@@ -10,11 +10,13 @@
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.Callable;
 import picocli.CommandLine;
@@ -26,7 +28,9 @@ import picocli.CommandLine.Option;
  * documented way ({@code tar x}, {@code mc mirror}), of which the mirror's part is shown too, and rclone from the same
  * unpacked folder where there is one.
  *
- * <pre>{@code ./jbang tests/bench/files-minio.java --mc ~/go/bin/mc --rclone ~/go/bin/rclone}</pre>
+ * <p>{@code mc} is the one that is named, or is built once where Go is there, and kept beside tests/servers/s3.java's MinIO.
+ *
+ * <pre>{@code ./jbang tests/bench/files-minio.java --rclone ~/go/bin/rclone}</pre>
  */
 @Command(name = "files-minio.java", mixinStandardHelpOptions = true, sortOptions = false,
     description = "Measures restore-files-minio.java beside the documented way.")
@@ -35,6 +39,9 @@ class FilesMinio implements Callable<Integer> {
 
   @Option(names = "--files", defaultValue = "20000", description = "small files, median 15 KB (${DEFAULT-VALUE})")
   private int files;
+
+  @Option(names = "--size", paramLabel = "BYTES", description = "their size, all the same")
+  private Integer size;
 
   @Option(names = "--large", defaultValue = "0", description = "files of --large-size instead (${DEFAULT-VALUE})")
   private int large;
@@ -51,8 +58,11 @@ class FilesMinio implements Callable<Integer> {
   @Option(names = "--listen", paramLabel = "HOST", defaultValue = "127.0.4.20", description = "of the server (${DEFAULT-VALUE})")
   private String listen;
 
-  @Option(names = "--mc", paramLabel = "FILE", defaultValue = "mc", description = "MinIO's client (${DEFAULT-VALUE})")
+  @Option(names = "--mc", paramLabel = "FILE", description = "MinIO's client")
   private String mc;
+
+  @Option(names = "--only-ours", description = "leave the other ways out")
+  private boolean onlyOurs;
 
   @Option(names = "--rclone", paramLabel = "FILE", description = "rclone, if it is to be measured")
   private String rclone;
@@ -60,6 +70,7 @@ class FilesMinio implements Callable<Integer> {
   private final Map<String, List<Double>> times = new LinkedHashMap<>();
   private Map<String, String> settings;
   private Path work;
+  private long peak;
 
   public static void main(String... args) {
     System.exit(new CommandLine(new FilesMinio()).execute(args));
@@ -68,6 +79,7 @@ class FilesMinio implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     work = Files.createTempDirectory(folder, "bench");
+    mc = mc == null ? builtMc() : mc;
     try (var server = Stack.s3(listen)) {
       var login = server.login().orElseThrow();
       var url = "http://" + server.host() + ":" + server.port();
@@ -86,8 +98,21 @@ class FilesMinio implements Callable<Integer> {
     }
   }
 
+  private String builtMc() throws IOException {
+    var cache = Path.of(Optional.ofNullable(System.getenv("XDG_CACHE_HOME")).orElse(System.getProperty("user.home") + "/.cache"), "thehive-restore");
+    if (!Files.isExecutable(cache.resolve("mc"))) {
+      System.out.println("Building mc once");
+      run("env", "GOBIN=" + Files.createDirectories(cache), "go", "install", "github.com/minio/mc@latest");
+    }
+    return cache.resolve("mc").toString();
+  }
+
   private void measure(int round) throws IOException {
     time("ours", () -> restore("ours" + round));
+    if (onlyOurs) {
+      run(mc, "--quiet", "rb", "--force", "th/ours" + round);
+      return;
+    }
     time("ours, one by one", () -> restore("single" + round, "--one-by-one"));
     run(mc, "--quiet", "mb", "th/mirror" + round);
     var unpacked = time("tar x", () -> run("tar", "xf", work.resolve(ROOT + ".tar").toString(), "-C", work.toString()));
@@ -106,7 +131,10 @@ class FilesMinio implements Callable<Integer> {
   }
 
   private void restore(String bucket, String... options) {
-    var result = Script.of("restore-files-minio.java").env(settings).env("MINIO_BUCKET", bucket).args("--yes").args(options).run();
+    var running = Script.of("restore-files-minio.java").env(settings).env("MINIO_BUCKET", bucket).args("--yes").args(options)
+        .timeout(Duration.ofHours(1)).start();
+    peak = Math.max(peak, running.peakUntilEnd());
+    var result = running.await();
     if (result.code() != 0) {
       throw new IllegalStateException(result.err());
     }
@@ -114,7 +142,9 @@ class FilesMinio implements Callable<Integer> {
 
   private void makeArchive() throws IOException {
     var tree = Files.createDirectories(work.resolve(ROOT));
-    Attachments.writeAll(tree, large > 0 ? 0 : files);
+    if (large == 0) {
+      Attachments.writeAll(tree, files, size);
+    }
     var content = new byte[largeSize * 1_000_000];
     for (var i = 0; i < large; i++) {
       new Random(i).nextBytes(content);
@@ -136,7 +166,7 @@ class FilesMinio implements Callable<Integer> {
 
   private void run(String... command) {
     var script = Script.command(command);
-    var result = (settings == null ? script : script.env(settings)).timeout(java.time.Duration.ofMinutes(20)).run();
+    var result = (settings == null ? script : script.env(settings)).timeout(Duration.ofMinutes(20)).run();
     if (result.code() != 0) {
       throw new IllegalStateException(String.join(" ", command) + ": " + result.out() + result.err());
     }
@@ -146,6 +176,7 @@ class FilesMinio implements Callable<Integer> {
     var ours = median("ours");
     System.out.printf("%n%-18s %8s %8s%n", "", "median s", "ratio");
     times.keySet().forEach(name -> System.out.printf(Locale.ROOT, "%-18s %8.1f %8.1f%n", name, median(name), median(name) / ours));
+    System.out.printf("The script's memory peaked at %d MB%n", peak / 1_000_000);
   }
 
   private double median(String name) {

@@ -9,6 +9,7 @@
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -35,6 +36,9 @@ class FilesNfs implements Callable<Integer> {
   @Option(names = "--files", defaultValue = "20000", description = "small files, median 15 KB (${DEFAULT-VALUE})")
   private int files;
 
+  @Option(names = "--size", paramLabel = "BYTES", description = "their size, all the same")
+  private Integer size;
+
   @Option(names = "--large", defaultValue = "0", description = "files of --large-size instead (${DEFAULT-VALUE})")
   private int large;
 
@@ -47,6 +51,8 @@ class FilesNfs implements Callable<Integer> {
   @Option(names = "--folder", paramLabel = "DIR", defaultValue = "/tmp,/dev/shm", split = ",",
       description = "where to do it, one file system after another (${DEFAULT-VALUE})")
   private List<Path> folders;
+
+  private long peak;
 
   private record Took(double work, double sync) {
     double both() {
@@ -76,29 +82,43 @@ class FilesNfs implements Callable<Integer> {
     fill(work);
     var ways = new LinkedHashMap<String, List<Took>>();
     for (int round = 0; round < rounds; round++) {
-      add(ways, "ours", work, "ATTACHMENT_FOLDER=live GENERAL_ARCHIVE_PATH=. '%s' '%s' --yes >ours.log 2>&1".formatted(
-          Script.ROOT.resolve("jbang"), Script.ROOT.resolve("restore-files-nfs.java")));
-      add(ways, "documented", work, "tar xf %s.tar && find live -mindepth 1 -delete && cp -r %s/. live && rm -rf %s".formatted(ROOT, ROOT, ROOT));
+      add(ways, "ours", () -> restore(work));
+      add(ways, "documented", () -> sh("cd '%s' && tar xf %s.tar && find live -mindepth 1 -delete && cp -r %s/. live && rm -rf %s"
+          .formatted(work, ROOT, ROOT, ROOT)));
       sh("cd '%s' && find live -mindepth 1 -delete".formatted(work));
-      add(ways, "tar x", work, "tar xf %s.tar -C live --strip-components 1".formatted(ROOT));
+      add(ways, "tar x", () -> sh("tar xf '%s/%s.tar' -C '%s/live' --strip-components 1".formatted(work, ROOT, work)));
     }
     print(work, ways);
+  }
+
+  private void restore(Path work) {
+    var running = Script.of("restore-files-nfs.java").env(Map.of("ATTACHMENT_FOLDER", work.resolve("live").toString(),
+        "GENERAL_ARCHIVE_PATH", work.toString())).args("--yes").timeout(Duration.ofHours(1)).start();
+    peak = Math.max(peak, running.peakUntilEnd());
+    var result = running.await();
+    if (result.code() != 0) {
+      throw new IllegalStateException(result.err());
+    }
   }
 
   private void fill(Path work) throws IOException {
     var root = work.resolve(ROOT);
     if (large == 0) {
-      Attachments.writeAll(root, files);
+      Attachments.writeAll(root, files, size);
     } else {
       sh("mkdir '%s'; cd '%s'; for i in $(seq %d); do head -c %dM /dev/urandom > $(printf %%064x $i); done".formatted(root, root, large, largeSize));
     }
     sh("cd '%s' && tar cf %s.tar %s && mv %s live".formatted(work, ROOT, ROOT, ROOT));
   }
 
-  private static void add(Map<String, List<Took>> ways, String name, Path work, String script) throws IOException {
+  private interface Way {
+    void go() throws IOException;
+  }
+
+  private static void add(Map<String, List<Took>> ways, String name, Way way) throws IOException {
     sh("sync");
     var start = System.nanoTime();
-    sh("cd '%s' && %s".formatted(work, script));
+    way.go();
     var done = System.nanoTime();
     sh("sync");
     var took = new Took((done - start) / 1e9, (System.nanoTime() - done) / 1e9);
@@ -113,6 +133,7 @@ class FilesNfs implements Callable<Integer> {
     var ours = ways.get("ours");
     ways.forEach((name, times) -> System.out.printf(Locale.ROOT, "%-12s %6.1f s %5.1fx   with sync %6.1f s %5.1fx%n", name,
         median(times, false), median(times, false) / median(ours, false), median(times, true), median(times, true) / median(ours, true)));
+    System.out.printf("the script's memory peaked at %d MB%n", peak / 1_000_000);
   }
 
   private static double median(List<Took> times, boolean synced) {

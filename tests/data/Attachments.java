@@ -41,10 +41,18 @@ class Attachments {
 
   /** Writes attachments 0 to n-1 into a folder, as TheHive keeps them on a file system. */
   static void writeAll(Path folder, int n) throws IOException {
+    writeAll(folder, n, null);
+  }
+
+  /** The same, all of one size. */
+  static void writeAll(Path folder, int n, Integer size) throws IOException {
     Files.createDirectories(folder);
     for (int i = 0; i < n; i++) {
-      var content = content(i);
-      Files.write(folder.resolve(id(content)), content);
+      var content = size == null ? content(i) : new byte[size];
+      if (size != null) {
+        new Random(i).nextBytes(content);
+      }
+      Files.write(folder.resolve(size == null ? id(content) : "%064x".formatted(i)), content);
     }
   }
 }
