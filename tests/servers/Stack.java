@@ -93,7 +93,7 @@ final class Stack {
 
   /**
    * An S3 server on port 9000, log-in {@code thehive}/{@code thehive-secret}; {@code tool("kind")} says whether it is a
-   * minio or an s3proxy.
+   * minio, an s3proxy or a versitygw.
    *
    * @param options of the script, such as {@code --kind=s3proxy}
    */

@@ -1,5 +1,5 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
-//DESCRIPTION Starts a real S3 server on a loopback address: MinIO where it can be had, S3Proxy otherwise
+//DESCRIPTION Starts a real S3 server on a loopback address: MinIO where it can be had, S3Proxy otherwise, or another one
 //JAVA 17+
 //DEPS org.gaul:s3proxy:4.1.0
 //DEPS info.picocli:picocli:4.7.7
@@ -31,22 +31,29 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /**
- * Starts one S3 server and keeps it until SIGTERM, Ctrl-C or its end. Prints what it is ({@code minio} or {@code
- * s3proxy}), {@code ready HOST:9000} and then {@code ready}. Everything is below the folder: {@code HOST/data}, {@code
+ * Starts one S3 server and keeps it until SIGTERM, Ctrl-C or its end. Prints what it is ({@code minio}, {@code
+ * s3proxy}, {@code versitygw}), {@code ready HOST:9000} and then {@code ready}. Everything is below the folder: {@code HOST/data}, {@code
  * HOST/logs/system.log}; {@code HOST/kind} says again what it is.
  *
- * <p>MinIO is the one on PATH; else the one that was built once from its Go module where Go is there, which takes some
- * minutes. It is kept in {@code ~/.cache/thehive-restore}.
+ * <p>MinIO and the Versity gateway are those on PATH; else those that were built once from their Go modules where Go is
+ * there, which takes some minutes. They are kept in {@code ~/.cache/thehive-restore}.
  *
  * <p>Example: {@code ./jbang tests/servers/s3.java --listen 127.0.0.2}
  */
 @Command(name = "s3", mixinStandardHelpOptions = true, sortOptions = false)
 class S3 implements Callable<Integer> {
-  private static final String MODULE = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c";
   private static final Duration START_LIMIT = Duration.ofMinutes(2);
 
   enum Kind {
-    minio, s3proxy
+    minio("github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c"),
+    versitygw("github.com/versity/versitygw/cmd/versitygw@v1.8.0"),
+    s3proxy(null);
+
+    final String module;
+
+    Kind(String module) {
+      this.module = module;
+    }
   }
 
   @Option(names = "--listen", required = true, paramLabel = "HOST", description = "where to serve")
@@ -81,18 +88,18 @@ class S3 implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    var minio = kind == Kind.s3proxy ? Optional.<Path>empty() : minio();
-    if (kind == Kind.minio && minio.isEmpty()) {
-      throw new IllegalStateException("there is no minio on PATH, and it could not be built");
+    var program = kind == Kind.s3proxy ? Optional.<Path>empty() : program(kind == null ? Kind.minio : kind);
+    if (kind != null && kind != Kind.s3proxy && program.isEmpty()) {
+      throw new IllegalStateException("there is no %s on PATH, and it could not be built".formatted(kind));
     }
-    kind = minio.isPresent() ? Kind.minio : Kind.s3proxy;
+    kind = kind != null ? kind : program.isPresent() ? Kind.minio : Kind.s3proxy;
     try (var nodes = new Nodes(dir, "s3-", stopWith)) {
       var home = nodes.home().resolve(listen);
       Files.createDirectories(home.resolve("data"));
       Files.createDirectories(home.resolve("logs"));
       Files.writeString(home.resolve("kind"), kind.name());
       System.out.println(kind);
-      nodes.start(listen, minio.map(program -> minio(program, home)).orElseGet(() -> s3proxy(home)), home.resolve("logs/system.log"));
+      nodes.start(listen, program.map(found -> command(found, home)).orElseGet(() -> s3proxy(home)), home.resolve("logs/system.log"));
       nodes.await(listen, START_LIMIT, this::serves);
       System.out.println("ready " + listen + ":" + port);
       System.out.println("ready");
@@ -100,10 +107,15 @@ class S3 implements Callable<Integer> {
     }
   }
 
-  private List<String> minio(Path program, Path home) {
+  private List<String> command(Path program, Path home) {
     var command = new ArrayList<String>();
-    // Where it is known, the kernel ends MinIO with this process, whatever ends this.
+    // Where it is known, the kernel ends the server with this process, whatever ends this.
     onPath("setpriv").ifPresent(setpriv -> command.addAll(List.of(setpriv.toString(), "--pdeathsig", "KILL")));
+    if (kind == Kind.versitygw) {
+      command.addAll(List.of("/usr/bin/env", "ROOT_ACCESS_KEY=" + user, "ROOT_SECRET_KEY=" + password));
+      command.addAll(List.of(program.toString(), "--port", listen + ":" + port, "posix", home.resolve("data").toString()));
+      return command;
+    }
     command.addAll(List.of("/usr/bin/env", "MINIO_ROOT_USER=" + user, "MINIO_ROOT_PASSWORD=" + password, "MINIO_BROWSER=off"));
     command.addAll(List.of(program.toString(), "server", "--address", listen + ":" + port));
     if (certificates != null) {
@@ -144,37 +156,37 @@ class S3 implements Callable<Integer> {
     try {
       var request = HttpRequest.newBuilder(uri).timeout(Duration.ofSeconds(5)).build();
       var status = http.send(request, HttpResponse.BodyHandlers.discarding()).statusCode();
-      // S3Proxy answers a stranger with a refusal
-      return status == 200 || kind == Kind.s3proxy && status < 500;
+      // others than MinIO answer a stranger with a refusal
+      return status == 200 || kind != Kind.minio && status < 500;
     } catch (IOException e) {
       return false;
     }
   }
 
-  /** MinIO on PATH, or built; empty where neither can be. */
-  private static Optional<Path> minio() throws Exception {
-    var found = onPath("minio");
-    return found.isPresent() ? found : built();
+  /** The one on PATH, or built; empty where neither can be. */
+  private static Optional<Path> program(Kind kind) throws Exception {
+    var found = onPath(kind.name());
+    return found.isPresent() ? found : built(kind);
   }
 
   /** Several may want it at once: the first builds, the others wait. */
-  private static Optional<Path> built() throws Exception {
+  private static Optional<Path> built(Kind kind) throws Exception {
     var home = Optional.ofNullable(System.getenv("XDG_CACHE_HOME")).map(Path::of)
         .orElse(Path.of(System.getProperty("user.home"), ".cache"));
     var cache = Files.createDirectories(home.resolve("thehive-restore"));
-    var program = cache.resolve("minio");
-    try (var lock = FileChannel.open(cache.resolve("minio.lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+    var program = cache.resolve(kind.name());
+    try (var lock = FileChannel.open(cache.resolve(kind + ".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
       lock.lock();
       var go = onPath("go");
       if (Files.isExecutable(program) || go.isEmpty()) {
         return Optional.of(program).filter(Files::isExecutable);
       }
-      System.out.println("Building MinIO once, this takes some minutes");
-      var build = new ProcessBuilder("nice", go.get().toString(), "install", MODULE).redirectErrorStream(true);
+      System.out.println("Building %s once, this takes some minutes".formatted(kind));
+      var build = new ProcessBuilder("nice", go.get().toString(), "install", kind.module).redirectErrorStream(true);
       build.environment().put("GOBIN", cache.toString());
-      var process = build.redirectOutput(cache.resolve("minio-build.log").toFile()).start();
-      if (process.waitFor() != 0) {
-        System.out.println("MinIO could not be built: see " + cache.resolve("minio-build.log"));
+      var log = cache.resolve(kind + "-build.log");
+      if (build.redirectOutput(log.toFile()).start().waitFor() != 0) {
+        System.out.println("%s could not be built: see %s".formatted(kind, log));
       }
       return Optional.of(program).filter(Files::isExecutable);
     }
