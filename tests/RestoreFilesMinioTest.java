@@ -1,5 +1,6 @@
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.minio.BucketExistsArgs;
@@ -35,6 +36,7 @@ import org.apache.commons.compress.archivers.tar.TarConstants;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -107,6 +109,35 @@ class RestoreFilesMinioTest {
         .as("the fast way was taken").isEqualTo(!option.equals("--one-by-one") && bucket.server.tool("kind").equals("minio"));
     assertThat(result.out()).contains("✓ Restored %d objects: %d new, 3 changed, 3 unchanged, 1 removed".formatted(
         backup.size(), backup.size() - 6));
+  }
+
+  /** A gateway to a POSIX folder; Go builds it once. */
+  @Tag("matrix")
+  @ParameterizedTest
+  @ValueSource(strings = "versitygw")
+  void theSameOnOtherServers(String kind) throws Exception {
+    assumeTrue(Script.command("sh", "-c", "command -v go %s || test -x ~/.cache/thehive-restore/%s".formatted(kind, kind)).run().code() == 0,
+        "no " + kind + ", and no Go to build it");
+    try (var other = Stack.s3("127.0.4.14", "--kind=" + kind)) {
+      bucket = new Bucket(other, bucket.name);
+      damage();
+      assertThat(restore("--dry-run").run().out()).contains("31 new, 3 changed, 3 unchanged, 1 removed");
+
+      var result = restore().run();
+
+      assertThat(result.code()).as(result.err()).isZero();
+      assertThat(result.out()).contains("31 new, 3 changed, 3 unchanged, 1 removed");
+      assertThat(bucket.content()).isEqualTo(backup);
+      assertThat(restore().run().out()).contains("0 new, 0 changed, 37 unchanged, 0 removed, 0 kB sent");
+      assertThat(restore().env("MINIO_SECRET_KEY", "wrong").run().code()).isEqualTo(12);
+      bucket.remove("a/b/large");
+      try (var wire = new Wire("127.0.4.12", other)) {
+        wire.deadAfter(PART);
+        assertThat(restore().env("MINIO_ENDPOINT", wire.url()).run().code()).isEqualTo(11);
+      }
+      assertThat(restore().run().code()).isZero();
+      assertThat(bucket.content()).isEqualTo(backup);
+    }
   }
 
   @Test
@@ -615,7 +646,7 @@ class RestoreFilesMinioTest {
   }
 
   private static void assumeMinio() {
-    org.junit.jupiter.api.Assumptions.assumeTrue(main.tool("kind").equals("minio"), "needs MinIO, this is " + main.tool("kind"));
+    assumeTrue(main.tool("kind").equals("minio"), "needs MinIO, this is " + main.tool("kind"));
   }
 
   private Script script() {

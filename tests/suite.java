@@ -177,7 +177,12 @@ class Suite implements Callable<Integer> {
         .configurationParameter("junit.jupiter.execution.timeout.lifecycle.method.default", "10 m")
         // On a thread of its own: a test that ignores its interruption must not hold up the others.
         .configurationParameter("junit.jupiter.execution.timeout.thread.mode.default", "SEPARATE_THREAD");
-    return (tags.isEmpty() ? request : request.filters(TagFilter.includeTags(tags))).build();
+    if (!tags.isEmpty()) {
+      request.filters(TagFilter.includeTags(tags));
+    } else if (picked.isEmpty()) {
+      request.filters(TagFilter.excludeTags("matrix")); // other servers, which take minutes to build
+    }
+    return request.build();
   }
 
   private void refuseEmpty(Pick pick, TestPlan plan) {
