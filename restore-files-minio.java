@@ -920,7 +920,13 @@ class RestoreFilesMinio implements Callable<Integer> {
     }
 
     void create() {
-      ask("create", () -> client.makeBucket(MakeBucketArgs.builder().bucket(name).build()));
+      try {
+        ask("create", () -> client.makeBucket(MakeBucketArgs.builder().bucket(name).build()));
+      } catch (Failure failure) {
+        // The SDK always names a region, which AWS wants left out where it is us-east-1, and others everywhere.
+        throw failure.code != UNEXPECTED ? failure
+            : new Failure(UNSAFE, failure.getMessage(), "nothing was changed; create the bucket with the server's own tools, and run again", failure);
+      }
     }
 
     /** All objects, a page after the other; a bucket that is not there yet has none. */

@@ -120,6 +120,10 @@ class RestoreFilesMinioTest {
         "no " + kind + ", and no Go to build it");
     try (var other = Stack.s3("127.0.4.14", "--kind=" + kind)) {
       bucket = new Bucket(other, bucket.name);
+      var refused = restore().run();
+      assertThat(refused.code()).as(refused.err()).isEqualTo(13);
+      assertThat(refused.err()).contains("InvalidLocationConstraint", "hint: nothing was changed; create the bucket with the server's own tools");
+      Files.createDirectory(other.data().resolve(bucket.name));
       damage();
       assertThat(restore("--dry-run").run().out()).contains("31 new, 3 changed, 3 unchanged, 1 removed");
 
