@@ -9,6 +9,8 @@ import org.awaitility.Awaitility;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** service-control.java on three hosts with systemd, through real ssh and sudo. */
 class ServiceControlHostsTest {
@@ -167,6 +169,38 @@ class ServiceControlHostsTest {
     assertThat(errors.code()).as(errors.err()).isZero();
     assertThat(errors.out().lines()).isNotEmpty().allMatch(line -> line.startsWith("node") && line.contains("ERROR"));
     assertThat(errors.out()).contains("node3 | ").contains("Index query failed");
+  }
+
+  /** On a node itself, where no ssh is between. */
+  @ParameterizedTest
+  @ValueSource(strings = {"root", "admin"})
+  void stopsAndStartsTheNodeThatItRunsOn(String user) {
+    var node = hosts.host("node2");
+    node.copy(exported("service-control.java", archives.resolve("exported")), "/opt/exported");
+    for (var named : List.of("", "THEHIVE_NODES=localhost")) {
+      assertThat(local(node, user, named, "status")).contains("localhost  active (running) ", "answers").endsWith("exit 0\n");
+      assertThat(local(node, user, named, "stop")).contains("localhost: inactive after ").endsWith("exit 0\n");
+      assertThat(states()).isEqualTo(List.of("active", "inactive", "active"));
+      assertThat(local(node, user, named, "start")).contains("localhost: active (running), answers after ").endsWith("exit 0\n");
+      assertThat(local(node, user, named, "logs --no-follow")).contains("localhost | ", "Listening for HTTP").endsWith("exit 0\n");
+    }
+    node.thehive("fails", "later");
+    assertThat(local(node, user, "", "restart")).contains("localhost | ", "[ERROR]", "error: localhost: thehive does not stay up: it is failed").endsWith("exit 13\n");
+    assertThat(local(node, "plain", "", "start")).contains("error: localhost: sudo: a password is required").endsWith("exit 12\n");
+  }
+
+  private static String local(Hosts.Host node, String user, String variable, String arguments) {
+    return node.exec("env %s runuser -u %s -- /opt/java/bin/java -jar /opt/exported/service-control.jar %s 2>&1; echo exit $?"
+        .formatted(variable, user, arguments));
+  }
+
+  /** A script with all it needs, for a host without JBang. */
+  static Path exported(String script, Path folder) {
+    var name = Path.of(script).getFileName().toString().replace(".java", ".jar");
+    var result = Script.command(Script.ROOT.resolve("jbang").toString(), "export", "portable", "-O", folder.resolve(name).toString(),
+        Script.ROOT.resolve(script).toString()).run();
+    assertThat(result.code()).as(result.err()).isZero();
+    return folder;
   }
 
   private List<String> states() {

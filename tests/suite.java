@@ -29,6 +29,7 @@
 //SOURCES data/GraphData.java
 //SOURCES data/HotBackup.java
 //SOURCES data/Original.java
+//SOURCES ApplicationHostsTest.java
 //SOURCES DataTest.java
 //SOURCES HostsTest.java
 //SOURCES JBangTest.java

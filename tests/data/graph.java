@@ -12,6 +12,8 @@
 
 import com.datastax.oss.driver.api.core.CqlSession;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.InetSocketAddress;
@@ -20,6 +22,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
+import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.Date;
 import java.util.LinkedHashMap;
@@ -28,6 +31,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -54,13 +58,14 @@ import picocli.CommandLine.Option;
  * <pre>
  * graph.java create --cassandra 127.0.0.2,127.0.0.3 --elasticsearch http://127.0.0.2:9200 --cases 300
  * graph.java ask    --cassandra 127.0.0.2           --elasticsearch http://127.0.0.2:9200
+ * graph.java serve  --cassandra 127.0.0.2           --elasticsearch http://127.0.0.2:9200
  * </pre>
  */
 @Command(
     name = "graph.java",
     mixinStandardHelpOptions = true,
     description = "Application data for the tests: a JanusGraph of cases over Cassandra and Elasticsearch.",
-    subcommands = {Graph.Create.class, Graph.Change.class, Graph.Damage.class, Graph.Ask.class})
+    subcommands = {Graph.Create.class, Graph.Change.class, Graph.Damage.class, Graph.Ask.class, Graph.Serve.class})
 class Graph {
   private static final int BATCH = 25; // cases a transaction
   private static final int PREVIEW_PAYLOAD = 24 * 1024;
@@ -277,6 +282,60 @@ class Graph {
         System.out.println(new ObjectMapper().writeValueAsString(answers(graph.traversal())));
       }
       return 0;
+    }
+  }
+
+  @Command(name = "serve", description = "Stands in for TheHive: answers its status, and /search?word with numbers of cases.")
+  static class Serve implements Callable<Integer> {
+    @Mixin Target target;
+
+    @Option(names = "--port", defaultValue = "9000", description = "default: ${DEFAULT-VALUE}")
+    int port;
+
+    private interface Question {
+      Object answer(String asked) throws Exception;
+    }
+
+    /** Its status is one search: a graph without its index is no application. */
+    @Override
+    public Integer call() throws Exception {
+      log("INFO", "Starting TheHive");
+      target.requireKeyspace();
+      try (var graph = target.open("QUORUM", 1)) {
+        var server = HttpServer.create(new InetSocketAddress(port), 0);
+        server.createContext("/api/v1/status/public", exchange -> answer(exchange, any -> {
+          lastCase(graph.traversal());
+          return Map.of("status", "Ok");
+        }));
+        server.createContext("/search", exchange -> answer(exchange, word ->
+            graph.traversal().V().has("description", Text.textContains(word)).values("number").order().toList()));
+        server.start();
+        log("INFO", "Listening for HTTP on /0.0.0.0:" + port);
+        Runtime.getRuntime().addShutdownHook(new Thread(graph::close)); // it is registered in the graph while it is open
+        new CountDownLatch(1).await();
+      }
+      return 0;
+    }
+
+    private static void answer(HttpExchange exchange, Question question) throws IOException {
+      var code = 200;
+      Object body;
+      try {
+        body = question.answer(exchange.getRequestURI().getQuery());
+      } catch (Exception e) {
+        code = 500;
+        body = Map.of("type", "InternalError", "message", String.valueOf(e.getMessage()));
+        log("ERROR", "Cannot search: " + e.getMessage());
+      }
+      try (exchange) {
+        var bytes = new ObjectMapper().writeValueAsBytes(body);
+        exchange.sendResponseHeaders(code, bytes.length);
+        exchange.getResponseBody().write(bytes);
+      }
+    }
+
+    private static void log(String level, String message) {
+      System.out.printf("%s [%s] from org.thp.thehive.TheHive in main - %s%n", LocalDateTime.now(), level, message);
     }
   }
 

@@ -233,6 +233,12 @@ final class Hosts implements AutoCloseable {
       return engine(Duration.ofMinutes(2), "exec", container, "sh", "-c", shell);
     }
 
+    /** Copies a file, or what is in a folder, into a folder there. */
+    void copy(Path from, String folder) {
+      exec("mkdir -p " + folder);
+      engine(Duration.ofMinutes(2), "cp", from + (Files.isDirectory(from) ? "/." : ""), container + ":" + folder);
+    }
+
     /**
      * How TheHive's stand-in behaves from now on, or with {@code later} from its next start on.
      *

@@ -40,7 +40,7 @@ import picocli.CommandLine.Option;
  * Starts hosts {@code node1}, {@code node2} and so on, and keeps them until SIGTERM, Ctrl-C or its end. Prints {@code ready node1
  * ADDRESS CONTAINER} for each and then {@code ready}. Users: {@code root}, {@code admin} (sudo without a password) and {@code
  * plain} (sudo with the password {@code plain-secret}), by key only. {@code thehive.service} stands in for TheHive on
- * port 9000; {@code thehive-mode} on each host makes it misbehave.
+ * port 9000; {@code thehive-mode} on each host makes it misbehave. This machine's JDK is in {@code /opt/java}.
  *
  * <p>In the folder: {@code bin/ssh}, the real ssh with the settings in {@code .ssh/config}, and {@code bin/engine}, the
  * docker command. An engine that answers is used, else one is started beside it; the root file system is made once by
@@ -52,7 +52,9 @@ import picocli.CommandLine.Option;
 class SystemdHosts implements Callable<Integer> {
   private static final Duration START_LIMIT = Duration.ofMinutes(2);
   private static final String SUITE = "bookworm";
-  private static final String PACKAGES = "systemd-sysv,dbus,openssh-server,sudo,passwd";
+  /** The last one for a JVM: that of this machine is mounted. */
+  private static final String PACKAGES = "systemd-sysv,dbus,openssh-server,sudo,passwd,libstdc++6";
+  private static final Path JAVA = Path.of(System.getProperty("java.home"));
 
   /** What a container cannot run or nobody needs there; keys that every host would share; the accounts. */
   private static final String PREPARE =
@@ -145,6 +147,8 @@ class SystemdHosts implements Callable<Integer> {
       }
 
       note('INFO', 'Starting TheHive');
+      exec('/bin/sh', '-c', 'exec /opt/java/bin/java -Xmx256m -jar /opt/thehive/graph/graph.jar serve $(cat /opt/thehive/graph/target)')
+        if $mode eq 'graph';
       if ($mode eq 'fails') {
         note('ERROR', 'Unable to connect to the database');
         exit 1;
@@ -190,9 +194,10 @@ class SystemdHosts implements Callable<Integer> {
       # slow-start  opens its port after 5 seconds
       # slow-stop   needs 10 seconds to stop
       # noisy       logs an error at its start and at each request
+      # graph       is /opt/thehive/graph/graph.jar, over the databases that the file target beside it names
       set -eu
       case ${1:-} in
-        normal | fails | returns | silent | mute | missing | slow-start | slow-stop | noisy) ;;
+        normal | fails | returns | silent | mute | missing | slow-start | slow-stop | noisy | graph) ;;
         *) sed -n '2,/^set/s/^# \\{0,1\\}//p' "$0" >&2; exit 2 ;;
       esac
       unit=/etc/systemd/system/thehive.service
@@ -402,6 +407,12 @@ class SystemdHosts implements Callable<Integer> {
     var command = new ArrayList<>(List.of("create", "--name", container(host), "--hostname", host.name()));
     command.addAll(List.of("--label", name, "--network", name, "--ip", host.address()));
     command.addAll(List.of("--tmpfs", "/run", "--tmpfs", "/run/lock", "--stop-signal", "SIGRTMIN+3"));
+    command.addAll(List.of("--volume", JAVA + ":/opt/java:ro"));
+    // Debian's JDK has links to its settings
+    var settings = Path.of("/etc", "java-%d-openjdk".formatted(Runtime.version().feature()));
+    if (Files.exists(settings)) {
+      command.addAll(List.of("--volume", settings + ":" + settings + ":ro"));
+    }
     if (docker("info", "--format", "{{.CgroupVersion}}").equals("2")) {
       command.addAll(List.of("--cgroupns", "host", "--volume", "/sys/fs/cgroup:/sys/fs/cgroup"));
     } else {
