@@ -135,7 +135,6 @@ import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManager;
 import javax.net.ssl.TrustManagerFactory;
 import javax.net.ssl.X509TrustManager;
-import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.DelegatingProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
@@ -2749,9 +2748,15 @@ class RestoreCassandraEs implements Callable<Integer> {
 
     final boolean terminal = System.console() != null;
     private ProgressBar bar;
+    private boolean drawn;
+
+    Console() {
+      Runtime.getRuntime().addShutdownHook(new Thread(this::interrupted));
+    }
 
     synchronized void step(String text, Object... values) {
-      System.err.println((bar != null && terminal ? "\r\033[K" : "") + text.formatted(values));
+      erase();
+      System.err.println(text.formatted(values));
     }
 
     void warn(String text, Object... values) {
@@ -2772,20 +2777,65 @@ class RestoreCassandraEs implements Callable<Integer> {
 
     /** A bar on a terminal, a line every five seconds elsewhere, until closed; bytes as counted by the work itself. */
     Closeable progress(String task, long total, LongSupplier done, Supplier<String> state) {
+      var draws = canDraw();
       var builder = new ProgressBarBuilder().setTaskName(task).setInitialMax(total)
           .setUnit(total < 10_000_000 ? " kB" : " MB", total < 10_000_000 ? 1_000 : 1_000_000).showSpeed(new DecimalFormat("0.0"))
-          .setStyle(ProgressBarStyle.ASCII).setUpdateIntervalMillis(terminal ? 200 : 5_000).clearDisplayOnFinish();
-      builder.setConsumer(terminal
-          ? new ConsoleProgressBarConsumer(System.err)
-          : new DelegatingProgressBarConsumer(line -> step("%s", line.strip()), 160));
+          .setStyle(ProgressBarStyle.ASCII).setUpdateIntervalMillis(draws ? 200 : 5_000);
+      builder.setConsumer(draws
+          ? new DelegatingProgressBarConsumer(this::draw, columns() - 3) // room for ^C
+          : new DelegatingProgressBarConsumer(line -> step("%s", line.strip()), 79));
       bar = builder.build();
       var clock = Executors.newSingleThreadScheduledExecutor(Console::daemon);
       clock.scheduleAtFixedRate(() -> bar.stepTo(done.getAsLong()).setExtraMessage("  " + state.get()), 0, 200, TimeUnit.MILLISECONDS);
       return () -> {
         clock.shutdownNow();
         bar.close();
+        erase();
         bar = null;
       };
+    }
+
+    /** Whether stderr is the terminal, no file, and one that is to move its cursor. */
+    private boolean canDraw() {
+      try {
+        return terminal && Files.isSameFile(Path.of("/dev/stdin"), Path.of("/dev/stderr"))
+            && System.getenv("NO_COLOR") == null && !"dumb".equals(System.getenv("TERM"));
+      } catch (IOException e) {
+        return false;
+      }
+    }
+
+    /** The width of the terminal. Not from the library, whose terminal would take Ctrl-C from the shutdown hooks. */
+    private static int columns() {
+      try {
+        var stty = new ProcessBuilder("stty", "size").redirectInput(ProcessBuilder.Redirect.INHERIT).start();
+        var columns = Integer.parseInt(new String(stty.getInputStream().readAllBytes()).strip().replaceFirst(".* ", ""));
+        return columns < 40 ? 80 : columns;
+      } catch (IOException | NumberFormatException e) {
+        return 80;
+      }
+    }
+
+    /** Over the line before, and never onto a second line, should the terminal have become narrower. */
+    private synchronized void draw(String line) {
+      if (bar != null) {
+        drawn = true;
+        System.err.print("\r\033[?7l" + line + "\033[K\033[?7h");
+      }
+    }
+
+    private synchronized void erase() {
+      if (drawn) {
+        drawn = false;
+        System.err.print("\r\033[K");
+      }
+    }
+
+    private synchronized void interrupted() {
+      if (bar != null) {
+        step("Interrupted: run the same command again.");
+        bar = null;
+      }
     }
 
     static Thread daemon(Runnable work) {

@@ -306,7 +306,7 @@ class ServiceControl implements Runnable {
   /** Every line as it comes, after its node's name. */
   private Outcome follow(Host host, String journal, boolean errors, int width) {
     var unit = loaded(host);
-    var colour = System.console() != null && System.getenv("NO_COLOR") == null;
+    var colour = System.console() != null && System.getenv("NO_COLOR") == null && !"dumb".equals(System.getenv("TERM"));
     try {
       var process = new ProcessBuilder(host.command(sudo(unit.root(), journal))).redirectInput(new File("/dev/null")).redirectErrorStream(true).start();
       Runtime.getRuntime().addShutdownHook(new Thread(() -> {

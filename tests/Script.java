@@ -53,6 +53,7 @@ final class Script {
   private String stdin = "";
   private Duration timeout = Duration.ofMinutes(5);
   private boolean terminal;
+  private int columns;
 
   /** What a process left; {@code code} is 128 + signal after a signal. On a terminal all output is in {@code out}. */
   record Result(int code, String out, String err, Duration took) {}
@@ -118,7 +119,12 @@ final class Script {
 
   /** Gives it a terminal of 120 columns for stdin, stdout and stderr. */
   Script onTerminal() {
+    return onTerminal(120);
+  }
+
+  Script onTerminal(int columns) {
     terminal = true;
+    this.columns = columns;
     return this;
   }
 
@@ -137,7 +143,7 @@ final class Script {
     if (terminal) {
       environment.putIfAbsent("TERM", "xterm");
       environment.put("SHELL", "/bin/sh");
-      line = List.of("script", "-qec", "command -p stty cols 120 rows 40; exec " + quoted(line), "/dev/null");
+      line = List.of("script", "-qec", "command -p stty cols " + columns + " rows 40; exec " + quoted(line), "/dev/null");
     }
     var builder = new ProcessBuilder(line).directory(folder.toFile());
     builder.environment().clear();

@@ -45,6 +45,7 @@
 //SOURCES ServiceControlHostsTest.java
 //SOURCES ServiceControlTest.java
 //SOURCES SharedBlocksTest.java
+//SOURCES TerminalTest.java
 //SOURCES VerifyHostsTest.java
 //SOURCES VerifyTest.java
 
