@@ -14,7 +14,7 @@
 //DEPS commons-io:commons-io:2.22.0
 //DEPS commons-codec:commons-codec:1.23.0
 //COMPILE_OPTIONS -encoding UTF-8
-//JAVA_OPTIONS -Xmx256m -XX:+UseSerialGC -Xmn48m
+//JAVA_OPTIONS -Xmx352m -XX:+UseSerialGC -Xmn48m
 //JAVA_OPTIONS -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8 -Dstderr.encoding=UTF-8 -Djdk.console=java.base
 
 import com.fasterxml.jackson.databind.JsonNode;
