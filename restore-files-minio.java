@@ -524,7 +524,7 @@ class RestoreFilesMinio implements Callable<Integer> {
 
     /** The first objects that are not as in the backup, each on a line, with the reason where there is one. */
     String unproven(Map<String, Failure> reasons) {
-      return numbers().filter(i -> states[i] != State.PROVEN).mapToObj(i -> members.all.get(i).name()).sorted().limit(NAMED)
+      return numbers().filter(i -> states[i] != State.PROVEN).limit(NAMED).mapToObj(i -> members.all.get(i).name())
           .map(key -> "\n  " + key + (reasons.containsKey(key) ? ": " + reasons.get(key).getMessage() : "")).collect(Collectors.joining());
     }
 
