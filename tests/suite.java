@@ -33,6 +33,7 @@
 //SOURCES DataTest.java
 //SOURCES HostsTest.java
 //SOURCES JBangTest.java
+//SOURCES OtherHostsTest.java
 //SOURCES ProjectTest.java
 //SOURCES ReadmeTest.java
 //SOURCES RestoreCassandraEsClustersTest.java
