@@ -7,7 +7,9 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.List;
+import java.util.Optional;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -75,8 +77,17 @@ class OtherHostsTest {
     }
   }
 
-  /** JBang with no memory of what it trusts and has built, but with the libraries. */
-  private Script fresh(String... arguments) {
+  /** JBang with no memory of what it trusts and has built, but with itself and the libraries. */
+  private Script fresh(String... arguments) throws IOException {
+    var own = Path.of(Optional.ofNullable(System.getenv("JBANG_DIR")).orElse(System.getProperty("user.home") + "/.jbang")).resolve("cli");
+    if (Files.isDirectory(own)) {
+      Files.createDirectories(temp.resolve("jbang/cli"));
+      try (var jars = Files.newDirectoryStream(own, "*.jar")) {
+        for (var jar : jars) {
+          Files.copy(jar, temp.resolve("jbang/cli").resolve(jar.getFileName()), StandardCopyOption.REPLACE_EXISTING);
+        }
+      }
+    }
     return Script.command(WRAPPER).args(arguments).env("JBANG_DIR", temp.resolve("jbang").toString());
   }
 

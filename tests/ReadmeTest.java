@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 /** What the README says is what the scripts do. */
 class ReadmeTest {
   /** Variables of others, read where they are, and what is written where a name stands for many. */
-  private static final Set<String> OTHERS = Set.of("NO_COLOR", "HOME", "MC_CONFIG_DIR", "MC_HOST_");
+  private static final Set<String> OTHERS = Set.of("NO_COLOR", "TERM", "HOME", "MC_CONFIG_DIR", "MC_HOST_");
 
   @Test
   void everySettingIsInTheReadmeAndInTheExample() throws IOException {
