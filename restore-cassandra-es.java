@@ -1071,6 +1071,23 @@ class RestoreCassandraEs implements Callable<Integer> {
       return tables.stream().mapToLong(table -> table.sstables().size()).sum();
     }
 
+    /** Loads just as much of Cassandra as SSTables need; must come before any other use of its classes. */
+    static synchronized void initialise(Path work, Consumer<org.apache.cassandra.config.Config> more) {
+      if (DatabaseDescriptor.isToolInitialized()) {
+        return;
+      }
+      var config = new org.apache.cassandra.config.Config();
+      // Only names: a tool neither makes nor reads these folders.
+      System.setProperty("cassandra.storagedir", work.toString());
+      config.partitioner = Murmur3Partitioner.class.getName();
+      config.endpoint_snitch = "SimpleSnitch";
+      config.commitlog_sync = org.apache.cassandra.config.Config.CommitLogSync.periodic;
+      config.commitlog_sync_period = new DurationSpec.IntMillisecondsBound("10s");
+      more.accept(config);
+      org.apache.cassandra.config.Config.setOverrideLoadConfig(() -> config);
+      DatabaseDescriptor.toolInitialization();
+    }
+
     static CassandraBackup prove(Archive archive, String keyspace) {
       var all = new LinkedHashMap<String, Entry>();
       archive.index(entry -> {
@@ -1458,26 +1475,15 @@ class RestoreCassandraEs implements Callable<Integer> {
 
     private Streaming() {}
 
-    /** Loads just as much of Cassandra as the loader needs; must come before any other use of its classes. */
-    static synchronized void initialise(int megabytesPerSecond, Path work) {
-      if (DatabaseDescriptor.isToolInitialized()) {
-        return;
-      }
-      // Without all four limits at zero the loader streams at 24 MiB/s.
+    /** Without all four limits at zero the loader streams at 24 MiB/s. */
+    static void initialise(int megabytesPerSecond, Path work) {
       var rate = new DataRateSpec.LongBytesPerSecondBound(megabytesPerSecond * 1_000_000L);
-      var config = new org.apache.cassandra.config.Config();
-      // Only names: a tool neither makes nor reads these folders.
-      System.setProperty("cassandra.storagedir", work.toString());
-      config.partitioner = Murmur3Partitioner.class.getName();
-      config.endpoint_snitch = "SimpleSnitch";
-      config.commitlog_sync = org.apache.cassandra.config.Config.CommitLogSync.periodic;
-      config.commitlog_sync_period = new DurationSpec.IntMillisecondsBound("10s");
-      config.stream_throughput_outbound = rate;
-      config.inter_dc_stream_throughput_outbound = rate;
-      config.entire_sstable_stream_throughput_outbound = rate;
-      config.entire_sstable_inter_dc_stream_throughput_outbound = rate;
-      org.apache.cassandra.config.Config.setOverrideLoadConfig(() -> config);
-      DatabaseDescriptor.toolInitialization();
+      CassandraBackup.initialise(work, config -> {
+        config.stream_throughput_outbound = rate;
+        config.inter_dc_stream_throughput_outbound = rate;
+        config.entire_sstable_stream_throughput_outbound = rate;
+        config.entire_sstable_inter_dc_stream_throughput_outbound = rate;
+      });
     }
 
     /** Every node that holds a replica, with its ranges of the ring. */

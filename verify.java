@@ -47,7 +47,9 @@ import com.datastax.oss.driver.api.core.context.DriverContext;
 import com.datastax.oss.driver.api.core.cql.ResultSet;
 import com.datastax.oss.driver.api.core.cql.SimpleStatement;
 import com.datastax.oss.driver.api.core.metadata.Node;
+import com.datastax.oss.driver.api.core.metadata.TokenMap;
 import com.datastax.oss.driver.api.core.metadata.schema.KeyspaceMetadata;
+import com.datastax.oss.driver.api.core.metadata.token.TokenRange;
 import com.datastax.oss.driver.api.core.servererrors.InvalidQueryException;
 import com.datastax.oss.driver.api.core.servererrors.UnauthorizedException;
 import com.datastax.oss.driver.api.core.session.ProgrammaticArguments;
@@ -78,7 +80,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.PushbackInputStream;
 import java.io.UncheckedIOException;
-import java.math.BigInteger;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
@@ -187,6 +188,7 @@ import org.apache.cassandra.cql3.statements.schema.CreateTableStatement;
 import org.apache.cassandra.cql3.statements.schema.TableAttributes;
 import org.apache.cassandra.db.Clustering;
 import org.apache.cassandra.db.DecoratedKey;
+import org.apache.cassandra.db.EmptyIterators;
 import org.apache.cassandra.db.RowIndexEntry;
 import org.apache.cassandra.db.marshal.ByteBufferAccessor;
 import org.apache.cassandra.db.marshal.BytesType;
@@ -335,7 +337,8 @@ class Verify implements Callable<Integer> {
     var checks = what == null ? checks(backups) : proofs(backups);
     run(checks, backups);
     if (chosen(Part.TOGETHER)) {
-      new Together(maxGap, sampler).run(backups, attachments, findings, what == null && backups.containsKey(Part.CASSANDRA));
+      var sampled = what == null && backups.containsKey(Part.CASSANDRA);
+      new Together(maxGap, sampler).run(backups, attachments, findings, sampled);
     }
     System.out.print(json ? findings.json() : findings.table());
     if (findings.none()) {
@@ -394,7 +397,7 @@ class Verify implements Callable<Integer> {
     var elasticsearchNamed = backups.containsKey(Part.ELASTICSEARCH) || System.getenv("ELASTICSEARCH_API_URL") != null;
     if (chosen(Part.ELASTICSEARCH) && elasticsearchNamed) {
       var backup = Optional.ofNullable(backups.get(Part.ELASTICSEARCH));
-      checks.put(Part.ELASTICSEARCH, new Elasticsearch(elasticsearch, Credentials.fromEnvironment(), backup, cassandra.archives, exact)::run);
+      checks.put(Part.ELASTICSEARCH, new Elasticsearch(this, Credentials.fromEnvironment(), backup)::run);
     }
     if (chosen(Part.FILES) && backups.containsKey(Part.FILES)) {
       checks.put(Part.FILES, found -> new FileStore(this, attachments(Part.FILES, backups)).run(found));
@@ -431,28 +434,15 @@ class Verify implements Callable<Integer> {
     for (var part : checks.keySet()) {
       total += backups.containsKey(part) ? Files.size(backups.get(part).file()) : 0;
     }
-    var open = new ConcurrentSkipListSet<>(checks.keySet());
-    var threads = checks.entrySet().stream().map(entry -> new Thread(() -> {
-      var found = findings.of(entry.getKey());
-      try {
-        entry.getValue().run(found);
-      } catch (Throwable thrown) {
-        var failure = Failure.of(thrown);
-        found.bad(failure.code == BAD_BACKUP ? "backup" : "reach", List.of(), "%s%s", failure.getMessage(), failure.hint == null ? "" : " (" + failure.hint + ")");
-        if (console.verbose) {
-          thrown.printStackTrace();
-        }
-      }
-      open.remove(entry.getKey());
-    })).toList();
-    console.step("%s %s", what == null ? "Checking" : "Proving the backups of", join(checks.keySet()));
-    try (Closeable progress = total == 0 ? () -> {} : console.progress("Checking", total, done::get, () -> join(open))) {
-      threads.forEach(Thread::start);
-      for (var thread : threads) {
-        thread.join();
-      }
-    } catch (InterruptedException e) {
-      throw new IllegalStateException(e);
+    var parts = List.copyOf(checks.keySet());
+    var open = new ConcurrentSkipListSet<>(parts);
+    console.step("%s %s", what == null ? "Checking" : "Proving the backups of", join(open));
+    try (var workers = new Workers(Part.values().length);
+        Closeable bar = total == 0 ? () -> {} : console.progress("Checking", total, done::get, () -> join(open))) {
+      workers.run(parts.size(), (lane, i) -> {
+        run(checks.get(parts.get(i)), findings.of(parts.get(i)));
+        open.remove(parts.get(i));
+      });
     }
     for (var part : Part.values()) {
       if (part != Part.TOGETHER && chosen(part) && (what == null || part.backedUp())) {
@@ -461,10 +451,24 @@ class Verify implements Callable<Integer> {
     }
   }
 
+  private void run(Check check, Found found) {
+    try {
+      check.run(found);
+    } catch (Throwable thrown) {
+      var failure = Failure.of(thrown);
+      var hint = failure.hint == null ? "" : " (" + failure.hint + ")";
+      found.bad(failure.code == BAD_BACKUP ? "backup" : "reach", List.of(), "%s%s", failure.getMessage(), hint);
+      if (console.verbose) {
+        thrown.printStackTrace();
+      }
+    }
+  }
+
   /** Whether it is an error that a part has no backup, not only a reason to leave it out. */
   private boolean required(Part part) {
     return only.size() < Part.values().length && part.backedUp()
-        || part == Part.CASSANDRA && (what != null || System.getenv("CASSANDRA_CONNECTION") != null) || part == Part.ELASTICSEARCH && what != null;
+        || part == Part.CASSANDRA && (what != null || System.getenv("CASSANDRA_CONNECTION") != null)
+        || part == Part.ELASTICSEARCH && what != null;
   }
 
   private static String join(Collection<Part> parts) {
@@ -482,7 +486,7 @@ class Verify implements Callable<Integer> {
     });
   }
 
-  // ------------------------------------------------------------------------------------------------------- the findings
+  // ------------------------------------------------------------------------------------------------------ the findings
 
   enum Part {
     SERVICES, LOGS, CASSANDRA, ELASTICSEARCH, FILES, S3, TOGETHER;
@@ -501,46 +505,52 @@ class Verify implements Callable<Integer> {
     void run(Found found) throws Exception;
   }
 
-  /** A line of the table; {@code result} is ok, bad or skipped. */
-  record Finding(Part part, String result, String check, String text, List<String> details) {
-    String mark() {
-      return switch (result) {
-        case "ok" -> "✓";
-        case "bad" -> "✗";
-        default -> "-";
-      };
+  enum Mark {
+    OK("✓"), BAD("✗"), SKIPPED("-");
+
+    final String sign;
+
+    Mark(String sign) {
+      this.sign = sign;
     }
   }
+
+  /** A line of the table. */
+  record Finding(Part part, Mark mark, String check, String text, List<String> details) {}
 
   /** Where one part puts what it finds. */
   record Found(Part part, List<Finding> list) {
     void ok(String check, String text, Object... values) {
-      list.add(new Finding(part, "ok", check, text.formatted(values), List.of()));
+      list.add(new Finding(part, Mark.OK, check, text.formatted(values), List.of()));
     }
 
     void skipped(String check, String text, Object... values) {
-      list.add(new Finding(part, "skipped", check, text.formatted(values), List.of()));
+      list.add(new Finding(part, Mark.SKIPPED, check, text.formatted(values), List.of()));
     }
 
     void bad(String check, Collection<String> details, String text, Object... values) {
-      list.add(new Finding(part, "bad", check, text.formatted(values), details.stream().limit(KEPT).toList()));
+      list.add(new Finding(part, Mark.BAD, check, text.formatted(values), details.stream().limit(KEPT).toList()));
+    }
+
+    /** The same text with a ✓, or with a ✗ and the details under it. */
+    void is(boolean good, String check, Collection<String> details, String text, Object... values) {
+      if (good) {
+        ok(check, text, values);
+      } else {
+        bad(check, details, text, values);
+      }
     }
 
     /** A ✗ with the names, or a ✓ when there are none. */
-    void none(String check, Collection<String> names, String good, String bad) {
-      none(check, names.size(), names, good, bad);
-    }
-
     void none(String check, Names names, String good, String bad) {
-      none(check, names.count(), names.list(), good, bad);
+      var text = names.count() == 0 ? good : "%,d %s".formatted(names.count(), bad);
+      is(names.count() == 0, check, names.list(), "%s", text);
     }
 
-    private void none(String check, long count, Collection<String> names, String good, String bad) {
-      if (count == 0) {
-        ok(check, "%s", good);
-      } else {
-        bad(check, names, "%,d %s", count, bad);
-      }
+    void none(String check, Collection<String> names, String good, String bad) {
+      var counted = new Names();
+      names.forEach(counted::add);
+      none(check, counted, good, bad);
     }
   }
 
@@ -577,25 +587,27 @@ class Verify implements Callable<Integer> {
     }
 
     boolean none() {
-      return all().allMatch(finding -> finding.result().equals("skipped"));
+      return all().allMatch(finding -> finding.mark() == Mark.SKIPPED);
     }
 
     boolean bad() {
-      return all().anyMatch(finding -> finding.result().equals("bad"));
+      return all().anyMatch(finding -> finding.mark() == Mark.BAD);
     }
 
     String json() throws IOException {
-      var checks = all().map(finding -> Map.of("part", finding.part().toString(), "result", finding.result(), "check", finding.check(),
-          "text", finding.text(), "details", finding.details())).toList();
-      return Report.JSON.writeValueAsString(Map.of("script", SCRIPT, "exit", bad() ? VERIFICATION : DONE, "checks", checks)) + "\n";
+      var checks = all().map(finding -> Map.of("part", finding.part().toString(), "check", finding.check(),
+          "result", finding.mark().name().toLowerCase(Locale.ROOT), "text", finding.text(),
+          "details", finding.details())).toList();
+      var exit = bad() ? VERIFICATION : DONE;
+      return Report.JSON.writeValueAsString(Map.of("script", SCRIPT, "exit", exit, "checks", checks)) + "\n";
     }
 
     String table() {
-      var width = all().mapToInt(finding -> finding.check().length()).max().orElse(0);
-      var form = "%s %-13s %-" + Math.max(1, width) + "s  %s%n";
+      var width = all().mapToInt(finding -> finding.check().length()).max().orElse(1);
       var lines = new StringBuilder();
       all().forEach(finding -> {
-        lines.append(form.formatted(finding.mark(), finding.part(), finding.check(), finding.text()));
+        lines.append("%s %-13s %-{}s  %s%n".replace("{}", "" + width)
+            .formatted(finding.mark().sign, finding.part(), finding.check(), finding.text()));
         finding.details().stream().limit(NAMED).forEach(detail -> lines.append("      ").append(detail).append('\n'));
         if (finding.details().size() > NAMED) {
           lines.append("      and %d more: --json shows them%n".formatted(finding.details().size() - NAMED));
@@ -617,14 +629,14 @@ class Verify implements Callable<Integer> {
       }
     }
 
-    void add(Names others) {
-      others.list().forEach(this::add);
-      add(others.count() - others.list().size());
-    }
-
     /** Some more, whose names are not known. */
     synchronized void add(long unnamed) {
       count += unnamed;
+    }
+
+    void add(Names others) {
+      others.list().forEach(this::add);
+      add(others.count() - others.list().size());
     }
 
     synchronized long count() {
@@ -645,7 +657,8 @@ class Verify implements Callable<Integer> {
     /** The newest report of a script that succeeded and fits. */
     static Optional<JsonNode> newest(Path folder, String script, Predicate<JsonNode> fits) {
       try (var list = Files.list(folder)) {
-        return list.filter(file -> file.getFileName().toString().matches(script + "_\\d{8}_\\d\\dh\\d\\dm\\d\\ds\\.json"))
+        var name = script + "_\\d{8}_\\d\\dh\\d\\dm\\d\\ds\\.json";
+        return list.filter(file -> file.getFileName().toString().matches(name))
             .sorted(Comparator.reverseOrder()).map(Report::read).filter(fits).findFirst();
       } catch (IOException e) {
         return Optional.empty();
@@ -677,13 +690,9 @@ class Verify implements Callable<Integer> {
 
     void services(Found found) {
       each(found, (host, unit) -> {
-        var text = "%s: %s %s, since %s, %d restarts".formatted(host.name(), service, unit, unit.since().isEmpty() ? "never" : unit.since(),
-            unit.restarts());
-        if (unit.active().equals("active")) {
-          found.ok("unit", "%s", text);
-        } else {
-          found.bad("unit", List.of(), "%s", text);
-        }
+        var since = unit.since().isEmpty() ? "never" : unit.since();
+        found.is(unit.active().equals("active"), "unit", List.of(), "%s: %s %s, since %s, %d restarts",
+            host.name(), service, unit, since, unit.restarts());
         var application = Application.on(host);
         application.problem().ifPresentOrElse(
             problem -> found.bad("application", List.of(), "%s", problem),
@@ -697,14 +706,14 @@ class Verify implements Callable<Integer> {
           found.skipped("errors", "%s: %s is not active", host.name(), service);
           return;
         }
-        var journal = host.run((unit.root() ? "" : "sudo -n ") + "journalctl _SYSTEMD_INVOCATION_ID=%s -o cat --no-pager -n %d"
-            .formatted(unit.invocation(), LINES), Duration.ofMinutes(2));
+        var journal = host.run("%sjournalctl _SYSTEMD_INVOCATION_ID=%s -o cat --no-pager -n %d".formatted(
+            unit.root() ? "" : "sudo -n ", unit.invocation(), LINES), Duration.ofMinutes(2));
         if (journal.code() != 0) {
           found.bad("errors", List.of(), "%s: cannot read the journal: %s", host.name(), Host.last(journal.err()));
           return;
         }
         var lines = journal.out().lines().filter(line -> !line.startsWith("-- ")).toList();
-        var errors = lines.stream().filter(line -> Application.ERROR.matcher(line).find() && !harmless.test(line)).toList();
+        var errors = lines.stream().filter(Application.ERROR.asPredicate()).filter(harmless.negate()).toList();
         if (lines.isEmpty()) {
           found.skipped("errors", "%s: the journal has no line of %s since its start", host.name(), service);
         } else {
@@ -736,7 +745,7 @@ class Verify implements Callable<Integer> {
     }
   }
 
-  // ---------------------------------------------------------------------------------------------------------- Cassandra
+  // --------------------------------------------------------------------------------------------------------- Cassandra
 
   static final class CassandraOptions {
     @Option(names = "--keyspace", paramLabel = "NAME", defaultValue = "${env:CASSANDRA_KEYSPACE:-thehive}",
@@ -789,6 +798,7 @@ class Verify implements Callable<Integer> {
   static final class Cassandra {
     private static final int BATCH = 8;
     private static final int ATTEMPTS = 3;
+    private static final String ANOTHER = "name another folder with --work-path";
     private final CassandraOptions options;
     private final Verify script;
     private final Connection connection;
@@ -802,36 +812,20 @@ class Verify implements Callable<Integer> {
       this.backup = backup;
     }
 
-    /** Loads just as much of Cassandra as reading SSTables needs; must come before any other use of its classes. */
-    static synchronized void initialise(Path work) {
-      if (DatabaseDescriptor.isToolInitialized()) {
-        return;
-      }
-      var config = new org.apache.cassandra.config.Config();
-      // Only names: a tool neither makes nor reads these folders.
-      System.setProperty("cassandra.storagedir", work.toString());
-      config.partitioner = Murmur3Partitioner.class.getName();
-      config.endpoint_snitch = "SimpleSnitch";
-      config.commitlog_sync = org.apache.cassandra.config.Config.CommitLogSync.periodic;
-      config.commitlog_sync_period = new DurationSpec.IntMillisecondsBound("10s");
-      org.apache.cassandra.config.Config.setOverrideLoadConfig(() -> config);
-      DatabaseDescriptor.toolInitialization();
-    }
-
     /** The archive alone: every byte of it is read. */
     static void prove(CassandraOptions options, Backup backup, Optional<String> password, Found found, AtomicLong done)
         throws IOException {
-      initialise(options.work());
+      CassandraBackup.initialise(options.work(), config -> {});
       try (var archive = new Archive(backup.file(), password)) {
         var contents = CassandraBackup.prove(archive, options.keyspace);
-        found.ok("archive", "%s, taken %s: %d tables, %s in %d SSTables, complete and matching their digests", backup.file(),
-            backup.age(), contents.tables().size(), Console.size(contents.bytes()), contents.sstables());
+        found.ok("archive", "%s, taken %s: %d tables, %s in %d SSTables, complete and matching their digests",
+            backup.file(), backup.age(), contents.tables().size(), Console.size(contents.bytes()), contents.sstables());
         done.addAndGet(Files.size(backup.file()));
       }
     }
 
     void run(Found found) throws Exception {
-      initialise(options.work());
+      CassandraBackup.initialise(options.work(), config -> {});
       try (var archive = new Archive(backup.file(), script.password)) {
         var proof = CompletableFuture.supplyAsync(() -> CassandraBackup.prove(archive, options.keyspace));
         session = connection.open(SCRIPT + " " + UUID.randomUUID(), options.keyspace, options.tls());
@@ -844,7 +838,8 @@ class Verify implements Callable<Integer> {
         }
         checkReplication(keyspace.get(), found);
         var tables = checkTables(contents, keyspace.get(), found);
-        compareRows(tables, contents, nodes, archive, found);
+        requireSpace(contents.bytes());
+        compareRows(tables, nodes, archive, found);
       } finally {
         if (session != null) {
           session.close();
@@ -854,14 +849,15 @@ class Verify implements Callable<Integer> {
 
     /** All must answer, agree on one schema and be neither joining nor leaving; those that answer are returned. */
     private List<Node> checkNodes(Found found) {
-      var all = session.getMetadata().getNodes().values().stream().sorted(Comparator.comparing(Cassandra::host)).toList();
+      var all = new ArrayList<>(session.getMetadata().getNodes().values());
+      all.sort(Comparator.comparing(Cassandra::host));
       var up = new ArrayList<Node>();
-      var versions = new TreeMap<String, List<String>>();
+      var versions = new TreeMap<UUID, List<String>>();
       var problems = new TreeMap<String, String>();
       for (var node : all) {
         try {
           var version = on(node, "SELECT schema_version FROM system.local").one().getUuid("schema_version");
-          versions.computeIfAbsent("" + version, key -> new ArrayList<>()).add(host(node));
+          versions.computeIfAbsent(version, key -> new ArrayList<>()).add(host(node));
           up.add(node);
         } catch (DriverException e) {
           problems.put(host(node), "is down, or not reachable from here");
@@ -870,24 +866,26 @@ class Verify implements Callable<Integer> {
       if (up.isEmpty()) {
         throw new Failure(UNREACHABLE, "no Cassandra node answers", "nodetool status");
       }
+      addMoving(up.get(0), problems, found);
+      found.none("nodes", problems.entrySet().stream().map(e -> e.getKey() + " " + e.getValue()).toList(),
+          all.size() + " up and normal", "of %d not up and normal".formatted(all.size()));
+      var one = versions.size() == 1;
+      found.is(one, "schema", versions.values().stream().map(Object::toString).toList(),
+          one ? "one version on %2$d nodes" : "%d versions", versions.size(), up.size());
+      return up;
+    }
+
+    private void addMoving(Node asked, Map<String, String> problems, Found found) {
       try {
-        for (var row : on(up.get(0), "SELECT address, status_with_port FROM system_views.gossip_info")) {
+        for (var row : on(asked, "SELECT address, status_with_port FROM system_views.gossip_info")) {
           var status = String.valueOf(row.getString("status_with_port")).split(",")[0];
           if (!Set.of("NORMAL", "LEFT", "removed", "null").contains(status)) {
             problems.putIfAbsent(row.getInetAddress("address").getHostAddress(), "is " + status);
           }
         }
       } catch (InvalidQueryException | UnauthorizedException e) {
-        found.skipped("gossip", "this Cassandra does not tell whether nodes are joining or leaving: look at nodetool status");
+        found.skipped("gossip", "this Cassandra does not tell which nodes join or leave: look at nodetool status");
       }
-      found.none("nodes", problems.entrySet().stream().map(e -> e.getKey() + " " + e.getValue()).toList(),
-          all.size() + " up and normal", "of %d not up and normal".formatted(all.size()));
-      if (versions.size() == 1) {
-        found.ok("schema", "one version on %d nodes", up.size());
-      } else {
-        found.bad("schema", versions.values().stream().map(Object::toString).toList(), "%d versions", versions.size());
-      }
-      return up;
     }
 
     private ResultSet on(Node node, String query, Object... values) {
@@ -899,27 +897,38 @@ class Verify implements Callable<Integer> {
       replication.computeIfPresent("class", (key, name) -> name.substring(name.lastIndexOf('.') + 1));
       var nodes = session.getMetadata().getNodes().values().stream().collect(
           Collectors.groupingBy(Node::getDatacenter, TreeMap::new, Collectors.counting()));
+      var fits = true;
       try {
         Replication.require(replication, nodes);
-        found.ok("replication", "%s on nodes %s", Replication.text(replication), nodes);
       } catch (Failure e) {
-        found.bad("replication", List.of(), "%s does not fit the nodes %s", Replication.text(replication), nodes);
+        fits = false;
       }
+      found.is(fits, "replication", List.of(), fits ? "%s on nodes %s" : "%s does not fit the nodes %s",
+          Replication.text(replication), nodes);
     }
 
     /** The backup's tables that are there. */
     private List<Table> checkTables(CassandraBackup contents, KeyspaceMetadata keyspace, Found found) {
-      var live = keyspace.getTables().keySet().stream().map(CqlIdentifier::asInternal).collect(Collectors.toCollection(TreeSet::new));
-      var missing = contents.tables().stream().map(CassandraBackup.Table::name).filter(name -> !live.contains(name)).toList();
-      var tables = contents.tables().stream().filter(table -> live.contains(table.name())).toList();
-      tables.forEach(table -> live.remove(table.name()));
+      var live = new TreeSet<String>();
+      keyspace.getTables().keySet().forEach(name -> live.add(name.asInternal()));
+      var missing = new ArrayList<String>();
+      var tables = new ArrayList<Table>();
+      for (var table : contents.tables()) {
+        if (live.remove(table.name())) {
+          var id = new UUID(0, table.name().hashCode());
+          var definition = contents.definition().tables().get(table.name());
+          tables.add(new Table(table, Definition.table(definition, options.keyspace, id), script.quick));
+        } else {
+          missing.add(table.name());
+        }
+      }
       var later = live.isEmpty() ? "" : "; not in the backup: " + String.join(", ", live);
       if (script.exact && !live.isEmpty()) {
         found.bad("tables", live, "%d are not in the backup", live.size());
       }
-      found.none("tables", missing, "%d of the backup are there%s".formatted(tables.size(), later), "of the backup are missing");
-      return tables.stream().map(table -> new Table(table, Definition.table(
-          contents.definition().tables().get(table.name()), options.keyspace, new UUID(0, table.name().hashCode())))).toList();
+      var there = "%d of the backup are there%s".formatted(tables.size(), later);
+      found.none("tables", missing, there, "of the backup are missing");
+      return tables;
     }
 
     private static String host(Node node) {
@@ -927,33 +936,20 @@ class Verify implements Callable<Integer> {
           .orElse(node.getEndPoint().toString());
     }
 
-    // ---- rows
-
-    private void compareRows(List<Table> tables, CassandraBackup contents, List<Node> nodes, Archive archive, Found found)
-        throws Exception {
-      var comparable = new ArrayList<Table>();
-      for (var table : tables) {
-        if (table.metadata.regularAndStaticColumns().isEmpty() || table.metadata.isCounter()
-            || !table.metadata.staticColumns().isEmpty() || table.metadata.regularColumns().hasComplex()) {
-          found.skipped(table.name, "its rows are not compared: it has static, counter or collection columns, or none");
-        } else {
-          comparable.add(table);
-        }
-      }
-      requireSpace(contents.bytes());
+    private void compareRows(List<Table> tables, List<Node> nodes, Archive archive, Found found) throws Exception {
       options.removeLeftovers();
       try (var unpacked = new Unpacked(options.work(), options.keyspace, archive)) {
-        for (var table : comparable) {
+        for (var table : tables) {
           table.open(unpacked.unpack(table.files));
         }
-        var newest = comparable.stream().flatMap(table -> table.sstables.stream()).mapToLong(SSTableReader::getMaxTimestamp).max()
-            .orElse(backup.taken().atZone(ZoneId.systemDefault()).toEpochSecond() * 1_000_000);
+        var newest = tables.stream().flatMap(table -> table.sstables.stream()).mapToLong(SSTableReader::getMaxTimestamp)
+            .max().orElse(backup.taken().atZone(ZoneId.systemDefault()).toEpochSecond() * 1_000_000);
         for (var node : nodes) {
-          compareNode(node, comparable, newest, nodes.size());
+          compareNode(node, tables, newest, nodes.size());
         }
-        comparable.forEach(table -> report(table, nodes, found));
+        tables.forEach(table -> report(table, nodes, found));
       } finally {
-        comparable.forEach(Table::close);
+        tables.forEach(Table::close);
       }
     }
 
@@ -961,19 +957,19 @@ class Verify implements Callable<Integer> {
       var folder = options.work().getParent();
       var free = Files.getFileStore(folder).getUsableSpace();
       if (free < bytes + bytes / 10) {
-        throw new Failure(UNSAFE, "%s has %s free, unpacking needs %s".formatted(folder, Console.size(free), Console.size(bytes)),
-            "name another folder with --work-path");
+        var needed = "unpacking needs " + Console.size(bytes);
+        throw new Failure(UNSAFE, "%s has %s free, %s".formatted(folder, Console.size(free), needed), ANOTHER);
       }
       if (!Files.isWritable(folder)) {
-        throw new Failure(UNSAFE, "cannot write to " + folder, "name another folder with --work-path");
+        throw new Failure(UNSAFE, "cannot write to " + folder, ANOTHER);
       }
     }
 
     private record Job(Table table, Range<Token> range, long bytes) {}
 
     /**
-     * A node asked for one copy may fetch another node's: Cassandra prefers its own, but not while it measures others as
-     * faster, and with SimpleSnitch not at all. Its count of reads from its own copy tells; so the nodes are read one
+     * A node asked for one copy may fetch another node's: Cassandra prefers its own, but not while it measures others
+     * as faster, and with SimpleSnitch not at all. Its count of reads from its own copy tells; so the nodes are read one
      * after another, some pieces at a time, and pieces that were answered from elsewhere are read again.
      */
     private void compareNode(Node node, List<Table> tables, long newest, int nodes) throws Exception {
@@ -986,21 +982,34 @@ class Verify implements Callable<Integer> {
       var attempts = ATTEMPTS;
       for (var from = 0; from < jobs.size(); from += BATCH) {
         var batch = jobs.subList(from, Math.min(jobs.size(), from + BATCH));
-        for (var attempt = 1; ; attempt++) {
-          var results = new HashMap<Table, Result>();
-          batch.forEach(job -> results.computeIfAbsent(job.table, table -> new Result(scans(node, table))));
-          parallel(batch, job -> new Comparison(job.table, node, results.get(job.table), job.range, newest).run());
-          results.forEach((table, result) -> result.own = result.scans >= 0 && scans(node, table) - result.scans >= result.pages.get());
-          var own = results.values().stream().allMatch(result -> result.own);
-          if (own || attempt >= attempts) {
-            attempts = own ? ATTEMPTS : 1;
-            results.forEach((table, result) -> table.results.get(node).add(result));
-            break;
-          }
+        var results = compare(node, batch, newest);
+        for (var attempt = 1; attempt < attempts && !own(results); attempt++) {
           favourOwnCopy(node, tables, nodes);
+          results = compare(node, batch, newest);
         }
+        attempts = own(results) ? ATTEMPTS : 1;
+        results.forEach((table, result) -> table.results.get(node).add(result));
         batch.forEach(job -> script.done.addAndGet(job.bytes));
       }
+    }
+
+    private Map<Table, Result> compare(Node node, List<Job> batch, long newest) throws Exception {
+      var results = new HashMap<Table, Result>();
+      var before = new HashMap<Table, Long>();
+      for (var job : batch) {
+        results.computeIfAbsent(job.table, table -> new Result());
+        before.computeIfAbsent(job.table, table -> scans(node, table));
+      }
+      try (var workers = new Workers(BATCH)) {
+        workers.run(batch.size(), (lane, i) -> new Comparison(batch.get(i), node, results.get(batch.get(i).table), newest).run());
+      }
+      results.forEach((table, result) ->
+          result.own = before.get(table) >= 0 && scans(node, table) - before.get(table) >= result.pages.get());
+      return results;
+    }
+
+    private static boolean own(Map<Table, Result> results) {
+      return results.values().stream().allMatch(result -> result.own);
     }
 
     /**
@@ -1013,20 +1022,25 @@ class Verify implements Callable<Integer> {
       if (simple.isEmpty()) {
         return;
       }
+      var key = simple.get().partitionKeyColumns().get(0).name.toCQLString();
       var copies = nodes < session.getMetadata().getNodes().size() ? ConsistencyLevel.QUORUM : ConsistencyLevel.ALL;
-      var reads = Stream.generate(() -> "SELECT * FROM %s WHERE %s = 0x%s".formatted(simple.get(),
-              simple.get().partitionKeyColumns().get(0).name.toCQLString(), (UUID.randomUUID() + "" + UUID.randomUUID()).replace("-", "")))
-          .map(query -> session.executeAsync(SimpleStatement.newInstance(query).setNode(node).setConsistencyLevel(copies))
-              .toCompletableFuture().exceptionally(thrown -> null)).limit(300).toList();
+      var query = "SELECT * FROM %s WHERE %s = 0x".formatted(simple.get(), key);
+      var reads = Stream.generate(() -> SimpleStatement.newInstance(query + random() + random()))
+          .map(read -> session.executeAsync(read.setNode(node).setConsistencyLevel(copies)).toCompletableFuture())
+          .map(read -> read.exceptionally(thrown -> null)).limit(300).toList();
       reads.forEach(CompletableFuture::join);
       Thread.sleep(250); // it looks at its measurements ten times a second
+    }
+
+    private static String random() {
+      return UUID.randomUUID().toString().replace("-", "");
     }
 
     /** How often a node has read ranges of its own copy of a table; -1 where it does not tell. */
     private long scans(Node node, Table table) {
       try {
-        var row = on(node, "SELECT count FROM system_views.local_scan_latency WHERE keyspace_name = ? AND table_name = ?",
-            options.keyspace, table.name).one();
+        var row = on(node, "SELECT count FROM system_views.local_scan_latency"
+            + " WHERE keyspace_name = ? AND table_name = ?", options.keyspace, table.name).one();
         return row == null ? 0 : row.getLong("count");
       } catch (DriverException e) {
         return -1;
@@ -1036,29 +1050,18 @@ class Verify implements Callable<Integer> {
     /** What a node has of the ring, joined where it touches, and cut into pieces to be read side by side. */
     private List<Range<Token>> ranges(Node node, long pieces) {
       var map = session.getMetadata().getTokenMap().orElseThrow();
-      var factory = Murmur3Partitioner.instance.getTokenFactory();
-      var owned = map.getTokenRanges(CqlIdentifier.fromInternal(options.keyspace), node).stream()
-          .map(range -> new Range<>(factory.fromString(map.format(range.getStart())), factory.fromString(map.format(range.getEnd())))).toList();
-      var ranges = new ArrayList<Range<Token>>();
-      var joined = Range.normalize(owned);
-      for (var range : joined) {
-        var share = Math.max(1, pieces / joined.size());
-        var left = token(range.left, Long.MIN_VALUE);
-        var right = token(range.right, Long.MAX_VALUE);
-        var width = BigInteger.valueOf(right).subtract(BigInteger.valueOf(left));
-        Token from = range.left;
-        for (var i = 1; i <= share; i++) {
-          var at = width.multiply(BigInteger.valueOf(i)).divide(BigInteger.valueOf(share)).add(BigInteger.valueOf(left)).longValue();
-          Token to = i == share ? range.right : new Murmur3Partitioner.LongToken(at);
-          ranges.add(new Range<>(from, to));
-          from = to;
-        }
-      }
-      return ranges;
+      var owned = map.getTokenRanges(CqlIdentifier.fromInternal(options.keyspace), node);
+      var joined = Range.normalize(owned.stream().map(range -> range(map, range)).toList());
+      var share = (int) Math.max(1, pieces / Math.max(1, joined.size()));
+      return joined.stream()
+          .map(range -> map.newTokenRange(map.parse(range.left.toString()), map.parse(range.right.toString())))
+          .flatMap(range -> range.splitEvenly(share).stream()).map(range -> range(map, range)).toList();
     }
 
-    private static long token(Token token, long minimum) {
-      return token.isMinimum() ? minimum : (long) token.getTokenValue();
+    private static Range<Token> range(TokenMap map, TokenRange range) {
+      var tokens = Murmur3Partitioner.instance.getTokenFactory();
+      var start = tokens.fromString(map.format(range.getStart()));
+      return new Range<>(start, tokens.fromString(map.format(range.getEnd())));
     }
 
     /** A table of the backup, opened where it was unpacked. */
@@ -1067,20 +1070,25 @@ class Verify implements Callable<Integer> {
       final String name;
       final TableMetadata metadata;
       final List<ColumnMetadata> columns;
+      /** Not compared value by value: so asked for, or not all values have a write time, as TheHive's have. */
+      final boolean counted;
       final List<SSTableReader> sstables = new ArrayList<>();
       final Map<Node, Result> results = new ConcurrentHashMap<>();
 
-      Table(CassandraBackup.Table files, TableMetadata metadata) {
+      Table(CassandraBackup.Table files, TableMetadata metadata, boolean quick) {
         this.files = files;
         this.name = files.name();
         this.metadata = metadata;
         this.columns = StreamSupport.stream(metadata.regularColumns().spliterator(), false).toList();
+        this.counted = quick || columns.isEmpty() || metadata.isCounter() || !metadata.staticColumns().isEmpty()
+            || metadata.regularColumns().hasComplex();
       }
 
       void open(Path folder) {
         for (var sstable : files.sstables()) {
           var data = new org.apache.cassandra.io.util.File(folder.resolve(sstable + "-Data.db"));
-          sstables.add(SSTableReader.openNoValidation(Descriptor.fromFilename(data), TableMetadataRef.forOfflineTools(metadata)));
+          var reference = TableMetadataRef.forOfflineTools(metadata);
+          sstables.add(SSTableReader.openNoValidation(Descriptor.fromFilename(data), reference));
         }
       }
 
@@ -1098,25 +1106,29 @@ class Verify implements Callable<Integer> {
         sstables.forEach(sstable -> sstable.selfRef().close());
       }
 
-      String query(Range<Token> range, boolean count) {
-        var keys = names(metadata.partitionKeyColumns());
-        var all = count ? Stream.of("count(*)") : Stream.of(keys, names(metadata.clusteringColumns()), names(columns),
-            columns.stream().map(column -> "writetime(%s)".formatted(column.name.toCQLString())).toList(),
-            columns.stream().map(column -> "ttl(%s)".formatted(column.name.toCQLString())).toList()).flatMap(List::stream);
-        var token = "token(%s)".formatted(String.join(", ", keys));
-        var bounds = Stream.of(range.left.isMinimum() ? "" : token + " > " + range.left.getTokenValue(),
-            range.right.isMinimum() ? "" : token + " <= " + range.right.getTokenValue()).filter(bound -> !bound.isEmpty()).toList();
-        return "SELECT %s FROM %s%s".formatted(all.collect(Collectors.joining(", ")), metadata.toString(),
+      String query(Range<Token> range) {
+        var keys = String.join(", ", names(metadata.partitionKeyColumns(), "%s"));
+        var times = String.join(", ", names(columns, "writetime(%1$s), ttl(%1$s)"));
+        var values = Stream.of(List.of(keys), names(metadata.clusteringColumns(), "%s"), names(columns, "%s"));
+        var all = values.flatMap(List::stream).collect(Collectors.joining(", ")) + ", " + times;
+        var bounds = new ArrayList<String>();
+        if (!range.left.isMinimum()) {
+          bounds.add("token(%s) > %s".formatted(keys, range.left));
+        }
+        if (!range.right.isMinimum()) {
+          bounds.add("token(%s) <= %s".formatted(keys, range.right));
+        }
+        return "SELECT %s FROM %s%s".formatted(counted ? "count(*)" : all, metadata,
             bounds.isEmpty() ? "" : " WHERE " + String.join(" AND ", bounds));
       }
 
-      private static List<String> names(Collection<ColumnMetadata> columns) {
-        return columns.stream().map(column -> column.name.toCQLString()).toList();
+      private static List<String> names(Collection<ColumnMetadata> columns, String form) {
+        return columns.stream().map(column -> form.formatted(column.name.toCQLString())).toList();
       }
 
       String named(DecoratedKey key, Clustering<?> clustering) {
-        var text = new StringBuilder(metadata.partitionKeyColumns().size() == 1
-            ? value(metadata.partitionKeyColumns().get(0), key.getKey()) : "key 0x" + ByteBufferUtil.bytesToHex(key.getKey()));
+        var parts = metadata.partitionKeyColumns();
+        var text = new StringBuilder(parts.size() == 1 ? value(parts.get(0), key.getKey()) : "key " + hex(key.getKey()));
         for (var i = 0; i < clustering.size(); i++) {
           text.append(", ").append(value(metadata.clusteringColumns().get(i), clustering.bufferAt(i)));
         }
@@ -1124,8 +1136,12 @@ class Verify implements Callable<Integer> {
       }
 
       private static String value(ColumnMetadata column, ByteBuffer value) {
-        var text = column.type == BytesType.instance ? "0x" + ByteBufferUtil.bytesToHex(value) : column.type.getString(value);
+        var text = column.type == BytesType.instance ? hex(value) : column.type.getString(value);
         return column.name + " " + (text.length() > 100 ? text.substring(0, 100) + "…" : text);
+      }
+
+      private static String hex(ByteBuffer value) {
+        return "0x" + ByteBufferUtil.bytesToHex(value);
       }
     }
 
@@ -1137,37 +1153,30 @@ class Verify implements Callable<Integer> {
       final Names missing = new Names();
       final Names extra = new Names();
       final Names changed = new Names();
-      final long scans;
+      final Map<String, Names> differences = new LinkedHashMap<>();
       boolean own = true;
 
       Result() {
-        this(0);
-      }
-
-      /** @param scans how often the node had read its own copy before */
-      Result(long scans) {
-        this.scans = scans;
+        differences.put("missing", missing);
+        differences.put("extra", extra);
+        differences.put("changed", changed);
       }
 
       void add(Result other) {
         rows.addAndGet(other.rows.get());
         newer.addAndGet(other.newer.get());
-        missing.add(other.missing);
-        extra.add(other.extra);
-        changed.add(other.changed);
+        differences.forEach((what, names) -> names.add(other.differences.get(what)));
         own &= other.own;
       }
 
       boolean same() {
-        return missing.count() + extra.count() + changed.count() == 0;
+        return differences.values().stream().allMatch(names -> names.count() == 0);
       }
 
       @Override
       public String toString() {
-        var parts = new ArrayList<String>();
-        Map.of("missing", missing.count(), "extra", extra.count(), "changed", changed.count())
-            .entrySet().stream().sorted(Map.Entry.<String, Long>comparingByKey().reversed()).filter(e -> e.getValue() > 0).forEach(e -> parts.add(e.getValue() + " " + e.getKey()));
-        return String.join(", ", parts);
+        return differences.entrySet().stream().filter(e -> e.getValue().count() > 0)
+            .map(e -> e.getValue().count() + " " + e.getKey()).collect(Collectors.joining(", "));
       }
     }
 
@@ -1181,24 +1190,23 @@ class Verify implements Callable<Integer> {
       private final int keys;
       private final int now = (int) (System.currentTimeMillis() / 1000);
       private DecoratedKey partition;
-      private final List<String> missing = new ArrayList<>();
-      private long missingRows;
+      private Names missing = new Names();
       private boolean writtenSince;
 
       /** @param newest the backup's newest write, in microseconds: what was written later was written since */
-      Comparison(Table table, Node node, Result result, Range<Token> range, long newest) {
-        this.table = table;
+      Comparison(Job job, Node node, Result result, long newest) {
+        this.table = job.table;
+        this.range = job.range;
         this.result = result;
-        this.range = range;
         this.newest = newest;
         this.keys = table.metadata.partitionKeyColumns().size() + table.metadata.clusteringColumns().size();
         // ALL would make Cassandra repair what it finds to differ; nothing is to be written.
-        this.query = SimpleStatement.newInstance(table.query(range, script.quick)).setNode(node).setPageSize(table.page())
+        this.query = SimpleStatement.newInstance(table.query(range)).setNode(node).setPageSize(table.page())
             .setConsistencyLevel(ConsistencyLevel.LOCAL_ONE);
       }
 
       void run() {
-        if (script.quick) {
+        if (table.counted) {
           count();
           return;
         }
@@ -1259,9 +1267,9 @@ class Verify implements Callable<Integer> {
         var first = row.getBytesUnsafe(0);
         var key = parts == 1 ? first : CompositeType.build(ByteBufferAccessor.instance,
             IntStream.range(0, parts).mapToObj(row::getBytesUnsafe).toArray(ByteBuffer[]::new));
-        var clustering = Clustering.make(IntStream.range(parts, keys).mapToObj(row::getBytesUnsafe).toArray(ByteBuffer[]::new));
+        var values = IntStream.range(parts, keys).mapToObj(row::getBytesUnsafe).toArray(ByteBuffer[]::new);
         var same = before != null && before.key.getKey().equals(key);
-        return new Live(same ? before.key : Murmur3Partitioner.instance.decorateKey(key), clustering, row);
+        return new Live(same ? before.key : Murmur3Partitioner.instance.decorateKey(key), Clustering.make(values), row);
       }
 
       private int compare(Stored stored, Live live) {
@@ -1270,11 +1278,7 @@ class Verify implements Callable<Integer> {
       }
 
       private void missing(Stored stored) {
-        if (expires(stored)) {
-          return;
-        }
-        missingRows++;
-        if (missing.size() < KEPT) {
+        if (!expires(stored)) {
           missing.add(table.named(stored.key, stored.row.clustering()));
         }
       }
@@ -1282,13 +1286,11 @@ class Verify implements Callable<Integer> {
       /** Rows that are gone from a partition that was written to since the backup, may have been deleted since. */
       private void endPartition() {
         if (writtenSince && !script.exact) {
-          result.newer.addAndGet(missingRows);
+          result.newer.addAndGet(missing.count());
         } else {
-          missing.forEach(result.missing::add);
-          result.missing.add(missingRows - missing.size());
+          result.missing.add(missing);
         }
-        missing.clear();
-        missingRows = 0;
+        missing = missing.count() == 0 ? missing : new Names();
         writtenSince = false;
       }
 
@@ -1299,7 +1301,7 @@ class Verify implements Callable<Integer> {
       }
 
       private boolean isNewer(Live live) {
-        var last = IntStream.range(0, table.columns.size()).map(i -> keys + table.columns.size() + i)
+        var last = IntStream.range(0, table.columns.size()).map(this::time)
             .filter(i -> !live.row.isNull(i)).mapToLong(live.row::getLong).max().orElse(Long.MIN_VALUE);
         if (last <= newest) {
           return false;
@@ -1309,14 +1311,19 @@ class Verify implements Callable<Integer> {
         return !script.exact;
       }
 
+      /** Where in a row a column's write time is; its time to live is behind it. */
+      private int time(int column) {
+        return keys + table.columns.size() + 2 * column;
+      }
+
       private void compareCells(Stored stored, Live live) {
         for (var i = 0; i < table.columns.size(); i++) {
           var cell = stored.row.getCell(table.columns.get(i));
           var value = live.row.getBytesUnsafe(keys + i);
-          var time = keys + table.columns.size() + i;
+          var time = time(i);
           var same = cell == null ? value == null : cell.buffer().equals(value)
               && cell.timestamp() == (live.row.isNull(time) ? 0 : live.row.getLong(time))
-              && cell.isExpiring() == !live.row.isNull(time + table.columns.size());
+              && cell.isExpiring() == !live.row.isNull(time + 1);
           if (!same) {
             if (!isNewer(live) && !expires(stored)) {
               result.changed.add(table.named(live.key, live.clustering));
@@ -1328,12 +1335,8 @@ class Verify implements Callable<Integer> {
 
       /** Whether a row is, or may be by the time it was asked for, past its time to live. */
       private boolean expires(Stored stored) {
-        for (var cell : stored.row.cells()) {
-          if (cell.isExpiring() && cell.localDeletionTime() <= System.currentTimeMillis() / 1000 + 60) {
-            return true;
-          }
-        }
-        return false;
+        return StreamSupport.stream(stored.row.cells().spliterator(), false)
+            .anyMatch(cell -> cell.isExpiring() && cell.localDeletionTime() <= System.currentTimeMillis() / 1000 + 60);
       }
     }
 
@@ -1348,98 +1351,65 @@ class Verify implements Callable<Integer> {
 
       Stored(Table table, Range<Token> range, int now) {
         var scanners = table.sstables.stream().map(sstable -> sstable.getScanner(List.of(range))).toList();
-        partitions = scanners.isEmpty() ? null : UnfilteredPartitionIterators.filter(
+        partitions = scanners.isEmpty() ? EmptyIterators.partition() : UnfilteredPartitionIterators.filter(
             UnfilteredPartitionIterators.merge(scanners, UnfilteredPartitionIterators.MergeListener.NOOP), now);
       }
 
       boolean next() {
-        while (partitions != null && (rows == null || !rows.hasNext())) {
-          if (rows != null) {
-            rows.close();
-            rows = null;
-          }
+        while (rows == null || !rows.hasNext()) {
+          endPartition();
           if (!partitions.hasNext()) {
             return false;
           }
           rows = partitions.next();
           key = rows.partitionKey();
-        }
-        if (partitions == null) {
-          return false;
+          if (!rows.hasNext() && !rows.staticRow().isEmpty()) {
+            row = rows.staticRow(); // a row to CQL, too
+            return true;
+          }
         }
         row = rows.next();
         return true;
       }
 
-      @Override
-      public void close() {
+      private void endPartition() {
         if (rows != null) {
           rows.close();
+          rows = null;
         }
-        if (partitions != null) {
-          partitions.close();
-        }
+      }
+
+      @Override
+      public void close() {
+        endPartition();
+        partitions.close();
       }
     }
 
     private void report(Table table, List<Node> nodes, Found found) {
-      var rows = table.results.values().stream().mapToLong(result -> result.rows.get()).max().orElse(0);
       var all = nodes.stream().map(table.results::get).toList();
+      var rows = all.stream().mapToLong(result -> result.rows.get()).max().orElse(0);
       var newer = all.stream().mapToLong(result -> result.newer.get()).max().orElse(0);
       var elsewhere = nodes.stream().filter(node -> !table.results.get(node).own).map(Cassandra::host).toList();
-      var text = "%,d rows%s, asked of %d nodes".formatted(rows, script.quick ? ", only counted" : "", nodes.size())
-          + (elsewhere.isEmpty() ? ", each for its own copy" : ", but %s answered from another's copy (nodetool repair --validate %s compares them)".formatted(
-              String.join(" and ", elsewhere), options.keyspace))
-          + (newer == 0 ? "" : "; %,d newer writes".formatted(newer));
-      if (all.stream().allMatch(Result::same)) {
-        found.ok(table.name, "%s", text);
-        return;
-      }
-      var details = new TreeMap<String, List<String>>();
-      for (var node : nodes) {
-        var result = table.results.get(node);
-        Map.of("missing", result.missing, "extra", result.extra, "changed", result.changed).forEach((what, names) ->
-            names.list().forEach(name -> details.computeIfAbsent(what + ": " + name, key -> new ArrayList<>()).add(host(node))));
-      }
       var differing = nodes.stream().filter(node -> !table.results.get(node).same())
           .map(node -> host(node) + ": " + table.results.get(node)).collect(Collectors.joining("; "));
-      found.bad(table.name, details.entrySet().stream().map(entry -> entry.getKey()
-          + (entry.getValue().size() == nodes.size() ? "" : " on " + String.join(", ", entry.getValue()))).toList(),
-          "%s: %s", text, differing);
-    }
-  }
-
-  interface Work<T> {
-    void on(T item) throws Exception;
-  }
-
-  /** Gives the items to some threads, which take them in turn; the first failure ends it. */
-  static <T> void parallel(Iterable<T> items, Work<T> work) throws Exception {
-    var threads = Math.max(4, Math.min(16, 2 * Runtime.getRuntime().availableProcessors()));
-    var pool = Executors.newFixedThreadPool(threads, Console::daemon);
-    var left = items.iterator();
-    try {
-      var running = Stream.generate(() -> pool.submit(() -> {
-        while (true) {
-          T item;
-          synchronized (left) {
-            if (!left.hasNext()) {
-              return null;
-            }
-            item = left.next();
-          }
-          work.on(item);
-        }
-      })).limit(threads).toList();
-      for (var one : running) {
-        one.get();
+      var details = new TreeMap<String, List<String>>();
+      for (var node : nodes) {
+        table.results.get(node).differences.forEach((what, names) -> names.list().forEach(name ->
+            details.computeIfAbsent(what + ": " + name, key -> new ArrayList<>()).add(host(node))));
       }
-    } finally {
-      pool.shutdownNow();
+      var lines = details.entrySet().stream().map(entry -> entry.getKey()
+          + (entry.getValue().size() == nodes.size() ? "" : " on " + String.join(", ", entry.getValue()))).toList();
+      var own = elsewhere.isEmpty() ? ", each for its own copy"
+          : ", but %s answered from another's copy (nodetool repair --validate %s compares them)"
+              .formatted(String.join(" and ", elsewhere), options.keyspace);
+      found.is(differing.isEmpty(), table.name, lines, "%,d rows%s, asked of %d nodes%s%s%s", rows,
+          table.counted ? ", only counted" : "", nodes.size(), own,
+          newer == 0 ? "" : "; %,d newer writes".formatted(newer), differing.isEmpty() ? "" : ": " + differing);
     }
   }
 
-  // ------------------------------------------------------------------------------------------------------ Elasticsearch
+  // ----------------------------------------------------------------------------------------------------- Elasticsearch
 
   static final class ElasticsearchOptions {
     @Option(names = "--elasticsearch", paramLabel = "URL,...", hideParamSyntax = true, split = ",",
@@ -1458,8 +1428,9 @@ class Verify implements Callable<Integer> {
   }
 
   /** Whether the index is whole and has as many documents as the snapshot had. */
-  record Elasticsearch(ElasticsearchOptions options, Credentials credentials, Optional<Backup> backup, Path reports, boolean exact) {
+  record Elasticsearch(Verify script, Credentials credentials, Optional<Backup> backup) {
     void run(Found found) throws IOException {
+      var options = script.elasticsearch;
       var silent = new ArrayList<String>();
       for (var url : options.urls) {
         try (var api = new ElasticsearchApi(List.of(url), options.ca, credentials)) {
@@ -1471,15 +1442,13 @@ class Verify implements Callable<Integer> {
           silent.add(e.getMessage());
         }
       }
-      found.none("nodes", silent, "%d named, all answer".formatted(options.urls.size()), "of %d do not answer".formatted(options.urls.size()));
+      var named = options.urls.size();
+      found.none("nodes", silent, "%d named, all answer".formatted(named), "of %d do not answer".formatted(named));
       try (var api = new ElasticsearchApi(options.urls, options.ca, credentials)) {
         var index = api.tryGet("/" + INDEX);
         if (index.isEmpty() || !index.get().has(INDEX)) {
           found.bad("index", List.of(), index.isEmpty() ? "there is no %s" : "%s is an alias, not an index", INDEX);
-          return;
-        }
-        var whole = checkHealth(api, index.get().path(INDEX).path("settings").path("index").path("number_of_replicas").asInt(), found);
-        if (whole) {
+        } else if (checkHealth(api, index.get().at("/" + INDEX + "/settings/index"), found)) {
           checkDocuments(api.get("/%s/_count".formatted(INDEX)).path("count").asLong(), found);
         } else {
           found.skipped("documents", "not counted: not all primary shards are there");
@@ -1488,7 +1457,8 @@ class Verify implements Callable<Integer> {
     }
 
     /** Whether every primary shard is there. */
-    private boolean checkHealth(ElasticsearchApi api, int replicas, Found found) throws IOException {
+    private boolean checkHealth(ElasticsearchApi api, JsonNode settings, Found found) throws IOException {
+      var replicas = settings.path("number_of_replicas").asInt();
       var health = api.get("/_cluster/health/" + INDEX);
       var status = health.path("status").asText();
       var dataNodes = health.path("number_of_data_nodes").asInt();
@@ -1499,38 +1469,38 @@ class Verify implements Callable<Integer> {
         shards++;
         var optional = enough && shard.path("prirep").asText().equals("r");
         if (!optional && !shard.path("state").asText().matches("STARTED|RELOCATING")) {
-          unassigned.add("shard %s (%s) is %s: %s".formatted(shard.path("shard").asText(), shard.path("prirep").asText().equals("p") ? "primary" : "replica",
+          var kind = shard.path("prirep").asText().equals("p") ? "primary" : "replica";
+          unassigned.add("shard %s (%s) is %s: %s".formatted(shard.path("shard").asText(), kind,
               shard.path("state").asText(), shard.path("unassigned.reason").asText("-")));
         }
       }
-      var text = "%s is %s, %d data nodes%s".formatted(INDEX, status, dataNodes,
-          status.equals("yellow") && enough ? ", too few for %d replicas".formatted(replicas) : "");
-      if (enough && unassigned.isEmpty()) {
-        found.ok("health", "%s, %d of %d shards started", text, health.path("active_shards").asInt(), shards);
-      } else {
-        found.bad("health", unassigned, "%s, %d of %d shards started", text, health.path("active_shards").asInt(), shards);
-      }
+      var few = status.equals("yellow") && enough ? ", too few for %d replicas".formatted(replicas) : "";
+      found.is(enough && unassigned.isEmpty(), "health", unassigned,
+          "%s is %s, %d data nodes%s, %d of %d shards started", INDEX, status, dataNodes, few,
+          health.path("active_shards").asInt(), shards);
       return !status.equals("red");
     }
 
     private void checkDocuments(long count, Found found) {
+      var reports = script.cassandra.archives;
       var report = backup.flatMap(from -> Report.newest(reports, "restore-cassandra-es",
-          one -> one.path("elasticsearch").path("backup").asText().equals(from.name())
-              && one.path("elasticsearch").path("documents").asLong(-1) >= 0));
+          one -> one.at("/elasticsearch/backup").asText().equals(from.name())
+              && one.at("/elasticsearch/documents").asLong(-1) >= 0));
       if (report.isEmpty()) {
         found.skipped("documents", "%,d; no report of a restore of this backup in %s to compare with", count, reports);
         return;
       }
-      var restored = report.get().path("elasticsearch").path("documents").asLong();
-      if (count == restored || count > restored && !exact) {
-        found.ok("documents", "%,d, as restored from the snapshot%s", restored, count == restored ? "" : "; %,d newer".formatted(count - restored));
+      var restored = report.get().at("/elasticsearch/documents").asLong();
+      if (count == restored || count > restored && !script.exact) {
+        var newer = count == restored ? "" : "; %,d newer".formatted(count - restored);
+        found.ok("documents", "%,d, as restored from the snapshot%s", restored, newer);
       } else {
         found.bad("documents", List.of(), "%,d, but %,d were restored from the snapshot", count, restored);
       }
     }
   }
 
-  // -------------------------------------------------------------------------------------------------------- attachments
+  // ------------------------------------------------------------------------------------------------------- attachments
 
   /** A backup of attachments, whose files are compared or proven. */
   record Attachments(Backup backup, Members members) {
@@ -1597,13 +1567,10 @@ class Verify implements Callable<Integer> {
           }
         }
       });
-      var text = "%s, taken %s: %,d files, %s".formatted(backup.file(), backup.age(), members.files, Console.size(members.bytes));
-      if (matching.get() > 0 && different.count() > 0) {
-        found.bad("archive", different.list(), "%s, %d with a content that is not what their names say", text, different.count());
-      } else {
-        found.ok("archive", "%s, %s", text, matching.get() > 0 ? "all read, %,d match the SHA-256 in their names".formatted(matching.get())
-            : "all read");
-      }
+      var good = matching.get() == 0 || different.count() == 0;
+      var text = !good ? "%,d with a content that is not what their names say".formatted(different.count())
+          : matching.get() > 0 ? "all read, %,d match the SHA-256 in their names".formatted(matching.get()) : "all read";
+      found.is(good, "archive", different.list(), "%s, taken %s: %s, %s", backup.file(), backup.age(), counted(null, "files"), text);
     }
 
     private String sha256(Member member, Members.Bytes bytes) {
@@ -1616,6 +1583,28 @@ class Verify implements Callable<Integer> {
       } catch (IOException e) {
         throw members.archive.broken("'%s' cannot be read: %s".formatted(Members.shown(member.name()), e.getMessage()), e);
       }
+    }
+  }
+
+  /** What is other than in the backup; what was written since is only counted, unless exactly the backup is wanted. */
+  record Differences(boolean exact, Names missing, Names changed, Names extra, AtomicLong newer) {
+    Differences(boolean exact) {
+      this(exact, new Names(), new Names(), new Names(), new AtomicLong());
+    }
+
+    void extra(String name, Instant written, Instant backup) {
+      if (written.isAfter(backup) && !exact) {
+        newer.incrementAndGet();
+      } else {
+        extra.add(Members.shown(name));
+      }
+    }
+
+    void report(String all, Integer sample, Found found) {
+      found.none("missing", missing, all + ": none", "of " + all);
+      found.none("content", changed, "same sizes, same contents" + (sample == null ? "" : " in the sample"), "differ");
+      var since = newer.get() == 0 ? "" : "; %,d newer".formatted(newer.get());
+      found.none("extra", extra, "none" + since, "are not in the backup");
     }
   }
 
@@ -1638,16 +1627,14 @@ class Verify implements Callable<Integer> {
     private final Verify script;
     private final Path folder;
     private final Attachments attachments;
-    private final Names missing = new Names();
-    private final Names changed = new Names();
-    private final Names extra = new Names();
+    private final Differences differences;
     private final Names attributes = new Names();
-    private final AtomicLong newer = new AtomicLong();
     private final Map<String, Optional<? extends UserPrincipal>> principals = new ConcurrentHashMap<>();
 
     FileStore(Verify script, Attachments attachments) {
       this.script = script;
       this.folder = script.files.folder;
+      this.differences = new Differences(script.exact);
       this.attachments = attachments;
     }
 
@@ -1659,11 +1646,8 @@ class Verify implements Callable<Integer> {
       var read = attachments.sample(script.sample);
       attachments.each(script.done, (member, bytes) -> compare(member, bytes, read.test(member)));
       findExtras();
-      var text = attachments.counted(script.sample, "files");
-      found.none("missing", missing, text + ": none", "of " + text);
-      found.none("content", changed, "same sizes, same contents" + (script.sample == null ? "" : " in the sample"), "differ");
+      differences.report(attachments.counted(script.sample, "files"), script.sample, found);
       found.none("owner, mode", attributes, "as in the backup", "differ");
-      found.none("extra", extra, "none" + (newer.get() == 0 ? "" : "; %,d newer".formatted(newer.get())), "are not in the backup");
     }
 
     private void compare(Member member, Members.Bytes bytes, boolean read) throws IOException {
@@ -1673,28 +1657,30 @@ class Verify implements Callable<Integer> {
       try {
         is = Files.readAttributes(live, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
       } catch (FileSystemException e) {
-        missing.add(name + (e instanceof NoSuchFileException ? "" : ": " + e.getReason()));
+        differences.missing.add(name + (e instanceof NoSuchFileException ? "" : ": " + e.getReason()));
         return;
       }
       if (member.kind() == Kind.LINK) {
         if (!is.isSymbolicLink() || !Files.readSymbolicLink(live).toString().equals(member.more())) {
-          changed.add(name + ": is no link to " + Members.shown((String) member.more()));
+          differences.changed.add(name + ": is no link to " + Members.shown((String) member.more()));
         }
         return;
       }
-      if (!is.isRegularFile() || is.size() != member.size()) {
-        changed.add(name + (is.isRegularFile() ? ": %d bytes instead of %d".formatted(is.size(), member.size()) : ": is no file"));
+      if (!is.isRegularFile()) {
+        differences.changed.add(name + ": is no file");
+      } else if (is.size() != member.size()) {
+        differences.changed.add("%s: %d bytes instead of %d".formatted(name, is.size(), member.size()));
       } else if (read) {
         try (var stored = bytes.open(); var in = Files.newInputStream(live)) {
           if (!IOUtils.contentEquals(stored, in)) {
-            changed.add(name + ": another content");
+            differences.changed.add(name + ": another content");
           }
         }
       }
       compareAttributes(member, live, is, name);
     }
 
-    /** As the restore sets them: owners by name, then by number, no set-user-ID; what the backup does not tell is not compared. */
+    /** As the restore sets them: owners by name, then by number, no set-user-ID; what the backup does not tell is left. */
     private void compareAttributes(Member member, Path live, PosixFileAttributes is, String name) throws IOException {
       var wanted = script.files.owner == null ? new String[0] : script.files.owner.split(":", 2);
       var user = wanted.length > 0 && !wanted[0].isEmpty() ? principal(wanted[0], -1, false)
@@ -1703,8 +1689,8 @@ class Verify implements Callable<Integer> {
           : principal(member.owner().group(), member.owner().gid(), true);
       var mode = (int) Files.getAttribute(live, "unix:mode", LinkOption.NOFOLLOW_LINKS) & 07777;
       if (user.isPresent() && !user.get().equals(is.owner()) || group.isPresent() && !group.get().equals(is.group())) {
-        attributes.add("%s: %s:%s instead of %s:%s".formatted(name, is.owner(), is.group(), user.map(Object::toString).orElse(""),
-            group.map(Object::toString).orElse("")));
+        attributes.add("%s: %s:%s instead of %s:%s".formatted(name, is.owner(), is.group(),
+            user.map(Object::toString).orElse(""), group.map(Object::toString).orElse("")));
       } else if (member.mode() >= 0 && mode != (member.mode() & 0777)) {
         attributes.add("%s: mode %o instead of %o".formatted(name, mode, member.mode() & 0777));
       }
@@ -1729,19 +1715,15 @@ class Verify implements Callable<Integer> {
       Files.walkFileTree(folder, new SimpleFileVisitor<>() {
         @Override
         public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes is) {
-          var own = path.getParent().equals(folder) && path.getFileName().toString().matches("\\.restore-files-nfs.*|lost\\+found|\\.snapshot");
-          return own ? FileVisitResult.SKIP_SUBTREE : FileVisitResult.CONTINUE;
+          var own = path.getFileName().toString().matches("\\.restore-files-nfs.*|lost\\+found|\\.snapshot");
+          return own && path.getParent().equals(folder) ? FileVisitResult.SKIP_SUBTREE : FileVisitResult.CONTINUE;
         }
 
         @Override
         public FileVisitResult visitFile(Path path, BasicFileAttributes is) {
           var name = folder.relativize(path).toString();
           if (!attachments.holds(name)) {
-            if (is.lastModifiedTime().toInstant().isAfter(taken) && !script.exact) {
-              newer.incrementAndGet();
-            } else {
-              extra.add(Members.shown(name));
-            }
+            differences.extra(name, is.lastModifiedTime().toInstant(), taken);
           }
           return FileVisitResult.CONTINUE;
         }
@@ -1818,28 +1800,22 @@ class Verify implements Callable<Integer> {
     }
 
     private void compare(Found found) throws Exception {
-      var missing = new Names();
-      var changed = new Names();
-      var extra = new Names();
-      var newer = new AtomicLong();
-      var etags = list(extra, newer, changed);
+      var differences = new Differences(script.exact);
+      var etags = list(differences);
       var read = attachments.sample(script.sample);
       attachments.each(script.done, (member, bytes) -> {
         var etag = etags.get(member.name());
         if (etag == null) {
-          missing.add(Members.shown(member.name()));
+          differences.missing.add(Members.shown(member.name()));
         } else if (!etag.isEmpty() && read.test(member) && !same(member, etag, bytes)) {
-          changed.add(Members.shown(member.name()) + ": another content");
+          differences.changed.add(Members.shown(member.name()) + ": another content");
         }
       });
-      var text = attachments.counted(script.sample, "objects");
-      found.none("missing", missing, text + ": none", "of " + text);
-      found.none("content", changed, "same sizes, same contents" + (script.sample == null ? "" : " in the sample"), "differ");
-      found.none("extra", extra, "none" + (newer.get() == 0 ? "" : "; %,d newer".formatted(newer.get())), "are not in the backup");
+      differences.report(attachments.counted(script.sample, "objects"), script.sample, found);
     }
 
     /** ETags of the backup's objects that are there, empty where the size is another already. */
-    private Map<String, String> list(Names extra, AtomicLong newer, Names changed) throws Exception {
+    private Map<String, String> list(Differences differences) throws Exception {
       var etags = new HashMap<String, String>();
       var restored = restored();
       for (var result : client.listObjects(ListObjectsArgs.builder().bucket(options.bucket).recursive(true).build())) {
@@ -1849,35 +1825,36 @@ class Verify implements Callable<Integer> {
           var size = attachments.members.all.get(attachments.members.find(name)).size();
           etags.put(name, object.size() == size ? object.etag().replace("\"", "") : "");
           if (object.size() != size) {
-            changed.add("%s: %d bytes instead of %d".formatted(Members.shown(name), object.size(), size));
+            var shown = Members.shown(name);
+            differences.changed.add("%s: %d bytes instead of %d".formatted(shown, object.size(), size));
           }
-        } else if (!script.exact && object.lastModified().toInstant().isAfter(restored)) {
-          newer.incrementAndGet();
         } else {
-          extra.add(Members.shown(name));
+          differences.extra(name, object.lastModified().toInstant(), restored);
         }
       }
       return etags;
     }
 
-    /** An object that is not in the backup was written since if it is later than the restore's end; without a report, than the backup. */
+    /** What is later than the restore's end was written since; without a report, what is later than the backup. */
     private Instant restored() {
       return Report.newest(options.archives, "restore-files-minio",
               report -> report.path("exit").asInt(-1) == DONE && report.path("bucket").asText().equals(options.bucket))
-          .map(report -> Instant.parse(report.path("started").asText()).plusMillis((long) (report.path("seconds").asDouble() * 1000)))
+          .map(report -> Instant.parse(report.path("started").asText())
+              .plusMillis((long) (report.path("seconds").asDouble() * 1000)))
           .orElseGet(() -> attachments.backup.taken().atZone(ZoneId.systemDefault()).toInstant());
     }
 
-    /** An ETag is the MD5 of what was sent in one piece; where it is not, the object is read. */
+    /** Mostly an ETag is the content's MD5; of what was sent in parts or is encrypted there, it is not: that is read. */
     private boolean same(Member member, String etag, Members.Bytes bytes) throws Exception {
-      if (etag.matches("[0-9a-f]{32}")) {
-        try (var in = bytes.open()) {
-          return DigestUtils.md5Hex(in).equals(etag);
+      try (var in = bytes.open()) {
+        var sum = DigestUtils.md5Hex(in);
+        if (sum.equals(etag)) {
+          return true;
         }
-      }
-      try (var in = bytes.open();
-          var object = client.getObject(GetObjectArgs.builder().bucket(options.bucket).object(member.name()).build())) {
-        return IOUtils.contentEquals(in, object);
+        var name = GetObjectArgs.builder().bucket(options.bucket).object(member.name()).build();
+        try (var object = client.getObject(name)) {
+          return DigestUtils.md5Hex(object).equals(sum);
+        }
       }
     }
 
@@ -1892,10 +1869,12 @@ class Verify implements Callable<Integer> {
           return refused.response().code() == 403
               ? new Failure(AUTHENTICATION, "%s refuses the keys for bucket %s: %s".formatted(endpoint(), options.bucket, code),
                   "check MINIO_ACCESS_KEY and MINIO_SECRET_KEY", thrown)
-              : new Failure(UNREACHABLE, "cannot read bucket %s at %s: %s".formatted(options.bucket, endpoint(), code), "check MINIO_BUCKET", thrown);
+              : new Failure(UNREACHABLE, "cannot read bucket %s at %s: %s".formatted(options.bucket, endpoint(), code),
+                  "check MINIO_BUCKET", thrown);
         }
         if (cause instanceof IOException) {
-          return new Failure(UNREACHABLE, "cannot reach %s: %s".formatted(endpoint(), cause.getMessage()), "check MINIO_ENDPOINT", thrown);
+          return new Failure(UNREACHABLE, "cannot reach %s: %s".formatted(endpoint(), cause.getMessage()),
+              "check MINIO_ENDPOINT", thrown);
         }
       }
       return Failure.of(thrown);
@@ -1906,7 +1885,7 @@ class Verify implements Callable<Integer> {
     }
   }
 
-  // ----------------------------------------------------------------------------------------------------------- together
+  // ---------------------------------------------------------------------------------------------------------- together
 
   /**
    * Names of attachments in the graph. JanusGraph stores a text as its ASCII bytes with the last one marked; what lies
@@ -1971,12 +1950,10 @@ class Verify implements Callable<Integer> {
         found.skipped("times", "there are no two backups to compare");
       } else {
         var gap = Duration.between(byTime.get(0).taken(), byTime.get(byTime.size() - 1).taken());
-        var text = "%s to %s: %d s apart".formatted(byTime.get(0).name(), byTime.get(byTime.size() - 1).name(), gap.toSeconds());
-        if (gap.compareTo(maxGap) <= 0) {
-          found.ok("times", "%s", text);
-        } else {
-          found.bad("times", byTime.stream().map(Backup::name).toList(), "%s, more than %d minutes", text, maxGap.toMinutes());
-        }
+        var near = gap.compareTo(maxGap) <= 0;
+        var names = byTime.stream().map(Backup::name).toList();
+        found.is(near, "times", names, "%s to %s: %d s apart%s", names.get(0), names.get(names.size() - 1),
+            gap.toSeconds(), near ? "" : ", more than %d minutes".formatted(maxGap.toMinutes()));
       }
       if (sampled) {
         attachments.forEach((part, read) -> compareNames(part, read, found));
@@ -1994,12 +1971,13 @@ class Verify implements Callable<Integer> {
           stored.add(last);
         }
       }
-      var properties = sampler.properties().stream().filter(values -> values.stream().filter(stored::contains).count() * 2 >= values.size()).toList();
+      var properties = sampler.properties().stream()
+          .filter(values -> values.stream().filter(stored::contains).count() * 2 >= values.size()).toList();
       var names = properties.stream().flatMap(Set::stream).collect(Collectors.toCollection(TreeSet::new));
       if (properties.isEmpty() && (wanted.isEmpty() || named == 0)) {
         found.skipped("attachments", "no names of attachments were recognised in the graph's rows");
       } else if (properties.isEmpty()) {
-        found.bad("attachments", List.of(), "only %,d of %,d names that were recognised in the graph's rows are in the backup of %s",
+        found.bad("attachments", List.of(), "only %,d of %,d names recognised in the graph's rows are in the backup of %s",
             stored.size(), wanted.size(), part);
       } else {
         found.none("attachments", names.stream().filter(name -> !stored.contains(name)).toList(),
@@ -2170,6 +2148,23 @@ class Verify implements Callable<Integer> {
 
     long sstables() {
       return tables.stream().mapToLong(table -> table.sstables().size()).sum();
+    }
+
+    /** Loads just as much of Cassandra as SSTables need; must come before any other use of its classes. */
+    static synchronized void initialise(Path work, Consumer<org.apache.cassandra.config.Config> more) {
+      if (DatabaseDescriptor.isToolInitialized()) {
+        return;
+      }
+      var config = new org.apache.cassandra.config.Config();
+      // Only names: a tool neither makes nor reads these folders.
+      System.setProperty("cassandra.storagedir", work.toString());
+      config.partitioner = Murmur3Partitioner.class.getName();
+      config.endpoint_snitch = "SimpleSnitch";
+      config.commitlog_sync = org.apache.cassandra.config.Config.CommitLogSync.periodic;
+      config.commitlog_sync_period = new DurationSpec.IntMillisecondsBound("10s");
+      more.accept(config);
+      org.apache.cassandra.config.Config.setOverrideLoadConfig(() -> config);
+      DatabaseDescriptor.toolInitialization();
     }
 
     static CassandraBackup prove(Archive archive, String keyspace) {

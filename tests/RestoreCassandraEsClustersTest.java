@@ -230,7 +230,7 @@ class RestoreCassandraEsClustersTest {
     node.close();
   }
 
-  private static SSLContext tls(Path certificates) throws GeneralSecurityException, IOException {
+  static SSLContext tls(Path certificates) throws GeneralSecurityException, IOException {
     var password = "cassandra".toCharArray();
     var keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
     keys.init(KeyStore.getInstance(certificates.resolve("client.p12").toFile(), password), password);

@@ -15,11 +15,14 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
+import java.util.Random;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What an administrator may expect of verify.java, after a restore and before one. */
 class VerifyTest {
@@ -273,6 +276,92 @@ class VerifyTest {
     assertThat(result.out()).contains("none; 1 newer");
     assertThat(wrong(exact)).hasSize(6).contains("later");
     assertAllGreen(verify("--only", "s3").run());
+  }
+
+  @Test
+  void readsAnObjectWhoseETagIsNoneOfItsContent() throws IOException {
+    var content = new byte[6_000_000];
+    new Random(1).nextBytes(content);
+    var mirror = temp.resolve("mirror");
+    Attachments.writeAll(mirror, ATTACHMENTS);
+    Files.write(mirror.resolve("large"), content);
+    HotBackup.minio(mirror, temp, original.backup().timestamp());
+    bucket.putInParts("large", content);
+    assertThat(bucket.etag("large")).contains("-2");
+    var same = verify("--only", "s3", "--s3-archives", temp.resolve("minio").toString()).run();
+    content[5_500_000] ^= 1;
+    bucket.putInParts("large", content);
+    var other = verify("--only", "s3", "--s3-archives", temp.resolve("minio").toString()).run();
+    bucket.remove("large");
+    assertAllGreen(same);
+    assertThat(same.out()).contains("61 objects");
+    assertThat(wrong(other)).hasSize(2).contains("large: another content");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"tar.gz", "tar.zst", "zip"})
+  void comparesFilesWithAnArchiveOfAnyType(String type) throws IOException {
+    var tar = Files.copy(fileArchive, Files.createDirectories(temp.resolve("storage")).resolve(fileArchive.getFileName()));
+    switch (type) {
+      case "zip" -> HotBackup.zip(tar, null);
+      case "tar.gz" -> assertThat(Script.command("gzip", tar.toString()).run().code()).isZero();
+      default -> assertThat(Script.command("zstd", "-q", "--rm", tar.toString()).run().code()).isZero();
+    }
+    var verify = verify("--only", "files", "--file-archives", tar.getParent().toString());
+    var proven = verify("archives", "--only", "files", "--file-archives", tar.getParent().toString()).run();
+    assertAllGreen(proven);
+    assertThat(proven.err()).contains(type + ", taken ");
+    assertAllGreen(verify.run());
+    var changed = folder.resolve(Attachments.id(1));
+    var content = Files.readAllBytes(changed);
+    flip(changed, content.length / 2);
+    var result = verify.run();
+    Files.write(changed, content);
+    assertThat(wrong(result)).hasSize(2).contains(changed.getFileName() + ": another content");
+  }
+
+  /** TheHive has only plain tables; of others, whose values have no write time of their own, rows are counted. */
+  @Test
+  void comparesTablesOfAnyKindOrCountsTheirRows() {
+    var node = original.cassandra().get(0);
+    try (var session = session()) {
+      session.execute("CREATE KEYSPACE mixed WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}");
+      session.execute("CREATE TABLE mixed.wide (a int, b text, c timestamp, d text, v int, w text, PRIMARY KEY ((a, b), c, d))"
+          + " WITH CLUSTERING ORDER BY (c DESC, d ASC)");
+      session.execute("CREATE TABLE mixed.counters (k int PRIMARY KEY, n counter)");
+      session.execute("CREATE TABLE mixed.statics (k int, c int, s text static, v int, PRIMARY KEY (k, c))");
+      session.execute("CREATE TABLE mixed.maps (k int PRIMARY KEY, m map<text, int>, v int)");
+      session.execute("CREATE TABLE mixed.keys (k int, c int, PRIMARY KEY (k, c))");
+      for (var i = 0; i < 30; i++) {
+        write(session, "INSERT INTO mixed.wide (a, b, c, d, v, w) VALUES (%1$d, 'b', %2$d, 'd%1$d', %1$d, null)".formatted(i / 3, i));
+        write(session, "UPDATE mixed.counters SET n = n + 1 WHERE k = " + i);
+        write(session, "INSERT INTO mixed.statics (k, s) VALUES (%1$d, 's')".formatted(i));
+        write(session, "INSERT INTO mixed.maps (k, m) VALUES (%1$d, {'a': %1$d})".formatted(i));
+        write(session, "INSERT INTO mixed.keys (k, c) VALUES (%1$d, %1$d)".formatted(i));
+      }
+      write(session, "INSERT INTO mixed.statics (k, c, v) VALUES (1, 1, 1)");
+      write(session, "INSERT INTO mixed.statics (k, c, v) VALUES (1, 2, 1)");
+      write(session, "DELETE FROM mixed.wide WHERE a = 1 AND b = 'b'");
+      HotBackup.cassandra(node, "mixed", temp, original.backup().timestamp());
+      var verify = verify("--only", "cassandra", "--keyspace", "mixed", "--cassandra-archives", temp.resolve("cassandra").toString());
+      var same = verify.run();
+      assertAllGreen(same);
+      assertThat(same.out()).containsPattern("wide +27 rows, asked of 3 nodes").containsPattern("counters +30 rows, only counted")
+          .containsPattern("statics +31 rows, only counted").containsPattern("maps +30 rows, only counted").containsPattern("keys +30 rows, only counted");
+
+      var first = " WHERE a = 0 AND b = 'b' AND c = 0 AND d = 'd0'";
+      var written = session.execute("SELECT writetime(v) FROM mixed.wide" + first).one().getLong(0);
+      write(session, "UPDATE mixed.wide USING TIMESTAMP %d SET w = 'other'%s".formatted(written + 1, first));
+      write(session, "DELETE FROM mixed.wide WHERE a = 2 AND b = 'b' AND c = 6 AND d = 'd2'");
+      write(session, "DELETE FROM mixed.statics WHERE k = 2");
+      var wrong = wrong(verify.run());
+      assertThat(wrong).hasSize(4);
+      assertThat(wrong.get(0)).startsWith("✗ cassandra     statics ").contains("127.0.0.3: 1 missing");
+      assertThat(wrong.get(1)).startsWith("✗ cassandra     wide ").contains("127.0.0.3: 1 missing, 1 changed");
+      assertThat(wrong.get(2)).startsWith("changed: key 0x").contains(", d d0");
+      assertThat(wrong.get(3)).startsWith("missing: key 0x").contains(", d d2");
+      session.execute("DROP KEYSPACE mixed");
+    }
   }
 
   @Test

@@ -47,6 +47,7 @@
 //SOURCES ServiceControlTest.java
 //SOURCES SharedBlocksTest.java
 //SOURCES TerminalTest.java
+//SOURCES VerifyClustersTest.java
 //SOURCES VerifyHostsTest.java
 //SOURCES VerifyTest.java
 

@@ -5,6 +5,7 @@ import io.minio.MakeBucketArgs;
 import io.minio.MinioClient;
 import io.minio.PutObjectArgs;
 import io.minio.RemoveObjectArgs;
+import io.minio.StatObjectArgs;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -54,6 +55,23 @@ final class Bucket {
     try {
       client.putObject(PutObjectArgs.builder().bucket(NAME).object(name)
           .stream(new ByteArrayInputStream(content), (long) content.length, -1L).build());
+    } catch (Exception e) {
+      throw new IOException(e);
+    }
+  }
+
+  /** Sends it in parts of 5 MB: its ETag is then none of its content. */
+  void putInParts(String name, byte[] content) throws IOException {
+    try {
+      client.putObject(PutObjectArgs.builder().bucket(NAME).object(name).stream(new ByteArrayInputStream(content), -1L, 5L << 20).build());
+    } catch (Exception e) {
+      throw new IOException(e);
+    }
+  }
+
+  String etag(String name) throws IOException {
+    try {
+      return client.statObject(StatObjectArgs.builder().bucket(NAME).object(name).build()).etag();
     } catch (Exception e) {
       throw new IOException(e);
     }
