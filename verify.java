@@ -278,7 +278,8 @@ class Verify implements Callable<Integer> {
       description = "only these: ${COMPLETION-CANDIDATES}")
   Set<Part> only = EnumSet.allOf(Part.class);
 
-  @Option(names = "--skip", paramLabel = "CHECK,...", hideParamSyntax = true, split = ",", description = "all but these")
+  @Option(names = "--skip", paramLabel = "CHECK,...", hideParamSyntax = true, split = ",",
+      description = "all but these")
   Set<Part> skip = EnumSet.noneOf(Part.class);
 
   @Option(names = "--exact", description = "later writes are errors, too")
@@ -414,8 +415,8 @@ class Verify implements Callable<Integer> {
     var proofs = new EnumMap<Part, Check>(Part.class);
     backups.forEach((part, backup) -> proofs.put(part, switch (part) {
       case CASSANDRA -> found -> Cassandra.prove(cassandra, backup, password, found, done);
-      case ELASTICSEARCH -> found -> found.ok("marker", "%s, taken %s; its snapshot is proven by Elasticsearch, when restored",
-          backup.file(), backup.age());
+      case ELASTICSEARCH -> found -> found.ok("marker",
+          "%s, taken %s; its snapshot is proven by Elasticsearch, when restored", backup.file(), backup.age());
       default -> found -> attachments(part, backups).prove(found, done);
     }));
     return proofs;
@@ -969,8 +970,8 @@ class Verify implements Callable<Integer> {
 
     /**
      * A node asked for one copy may fetch another node's: Cassandra prefers its own, but not while it measures others
-     * as faster, and with SimpleSnitch not at all. Its count of reads from its own copy tells; so the nodes are read one
-     * after another, some pieces at a time, and pieces that were answered from elsewhere are read again.
+     * as faster, and with SimpleSnitch not at all. Its count of reads from its own copy tells; so the nodes are read
+     * one after another, some pieces at a time, and pieces that were answered from elsewhere are read again.
      */
     private void compareNode(Node node, List<Table> tables, long newest, int nodes) throws Exception {
       var jobs = new ArrayList<Job>();
@@ -1001,7 +1002,8 @@ class Verify implements Callable<Integer> {
         before.computeIfAbsent(job.table, table -> scans(node, table));
       }
       try (var workers = new Workers(BATCH)) {
-        workers.run(batch.size(), (lane, i) -> new Comparison(batch.get(i), node, results.get(batch.get(i).table), newest).run());
+        workers.run(batch.size(), (lane, i) ->
+            new Comparison(batch.get(i), node, results.get(batch.get(i).table), newest).run());
       }
       results.forEach((table, result) ->
           result.own = before.get(table) >= 0 && scans(node, table) - before.get(table) >= result.pages.get());
@@ -1128,7 +1130,8 @@ class Verify implements Callable<Integer> {
 
       String named(DecoratedKey key, Clustering<?> clustering) {
         var parts = metadata.partitionKeyColumns();
-        var text = new StringBuilder(parts.size() == 1 ? value(parts.get(0), key.getKey()) : "key " + hex(key.getKey()));
+        var bytes = key.getKey();
+        var text = new StringBuilder(parts.size() == 1 ? value(parts.get(0), bytes) : "key " + hex(bytes));
         for (var i = 0; i < clustering.size(); i++) {
           text.append(", ").append(value(metadata.clusteringColumns().get(i), clustering.bufferAt(i)));
         }
@@ -1568,9 +1571,10 @@ class Verify implements Callable<Integer> {
         }
       });
       var good = matching.get() == 0 || different.count() == 0;
-      var text = !good ? "%,d with a content that is not what their names say".formatted(different.count())
-          : matching.get() > 0 ? "all read, %,d match the SHA-256 in their names".formatted(matching.get()) : "all read";
-      found.is(good, "archive", different.list(), "%s, taken %s: %s, %s", backup.file(), backup.age(), counted(null, "files"), text);
+      var match = matching.get() == 0 ? "" : ", %,d match the SHA-256 in their names".formatted(matching.get());
+      found.is(good, "archive", different.list(), "%s, taken %s: %s, %s", backup.file(), backup.age(),
+          counted(null, "files"), good ? "all read" + match
+              : "%,d with a content that is not what their names say".formatted(different.count()));
     }
 
     private String sha256(Member member, Members.Bytes bytes) {
@@ -1581,7 +1585,8 @@ class Verify implements Callable<Integer> {
         }
         return sum;
       } catch (IOException e) {
-        throw members.archive.broken("'%s' cannot be read: %s".formatted(Members.shown(member.name()), e.getMessage()), e);
+        var name = Members.shown(member.name());
+        throw members.archive.broken("'%s' cannot be read: %s".formatted(name, e.getMessage()), e);
       }
     }
   }
@@ -1613,7 +1618,8 @@ class Verify implements Callable<Integer> {
         description = "(ATTACHMENT_FOLDER, ${DEFAULT-VALUE})")
     Path folder;
 
-    @Option(names = "--file-archives", paramLabel = "DIR", defaultValue = "${env:GENERAL_ARCHIVE_PATH:-/mnt/backup/storage}",
+    @Option(names = "--file-archives", paramLabel = "DIR",
+        defaultValue = "${env:GENERAL_ARCHIVE_PATH:-/mnt/backup/storage}",
         description = "(GENERAL_ARCHIVE_PATH, ${DEFAULT-VALUE})")
     Path archives;
 
@@ -1680,7 +1686,7 @@ class Verify implements Callable<Integer> {
       compareAttributes(member, live, is, name);
     }
 
-    /** As the restore sets them: owners by name, then by number, no set-user-ID; what the backup does not tell is left. */
+    /** As the restore sets them: owners by name, then by number, no set-user-ID; not what the backup does not tell. */
     private void compareAttributes(Member member, Path live, PosixFileAttributes is, String name) throws IOException {
       var wanted = script.files.owner == null ? new String[0] : script.files.owner.split(":", 2);
       var user = wanted.length > 0 && !wanted[0].isEmpty() ? principal(wanted[0], -1, false)
@@ -1752,7 +1758,8 @@ class Verify implements Callable<Integer> {
         description = "bucket in the host's name (MINIO_VIRTUAL_HOST)")
     boolean virtualHost;
 
-    @Option(names = "--s3-ca", paramLabel = "PEM", defaultValue = "${env:MINIO_CA}", description = "trust this CA for https (MINIO_CA)")
+    @Option(names = "--s3-ca", paramLabel = "PEM", defaultValue = "${env:MINIO_CA}",
+        description = "trust this CA for https (MINIO_CA)")
     Path ca;
 
     @Option(names = "--s3-archives", paramLabel = "DIR", defaultValue = "${env:MINIO_ARCHIVE_PATH:-/mnt/backup/minio/}",
@@ -1844,7 +1851,7 @@ class Verify implements Callable<Integer> {
           .orElseGet(() -> attachments.backup.taken().atZone(ZoneId.systemDefault()).toInstant());
     }
 
-    /** Mostly an ETag is the content's MD5; of what was sent in parts or is encrypted there, it is not: that is read. */
+    /** Mostly an ETag is the content's MD5; of what was sent in parts or is encrypted there it is not: that is read. */
     private boolean same(Member member, String etag, Members.Bytes bytes) throws Exception {
       try (var in = bytes.open()) {
         var sum = DigestUtils.md5Hex(in);
@@ -1867,10 +1874,10 @@ class Verify implements Callable<Integer> {
         if (cause instanceof ErrorResponseException refused) {
           var code = refused.errorResponse().code();
           return refused.response().code() == 403
-              ? new Failure(AUTHENTICATION, "%s refuses the keys for bucket %s: %s".formatted(endpoint(), options.bucket, code),
-                  "check MINIO_ACCESS_KEY and MINIO_SECRET_KEY", thrown)
-              : new Failure(UNREACHABLE, "cannot read bucket %s at %s: %s".formatted(options.bucket, endpoint(), code),
-                  "check MINIO_BUCKET", thrown);
+              ? new Failure(AUTHENTICATION, "%s refuses the keys for bucket %s: %s".formatted(
+                  endpoint(), options.bucket, code), "check MINIO_ACCESS_KEY and MINIO_SECRET_KEY", thrown)
+              : new Failure(UNREACHABLE, "cannot read bucket %s at %s: %s".formatted(
+                  options.bucket, endpoint(), code), "check MINIO_BUCKET", thrown);
         }
         if (cause instanceof IOException) {
           return new Failure(UNREACHABLE, "cannot reach %s: %s".formatted(endpoint(), cause.getMessage()),
@@ -1977,7 +1984,7 @@ class Verify implements Callable<Integer> {
       if (properties.isEmpty() && (wanted.isEmpty() || named == 0)) {
         found.skipped("attachments", "no names of attachments were recognised in the graph's rows");
       } else if (properties.isEmpty()) {
-        found.bad("attachments", List.of(), "only %,d of %,d names recognised in the graph's rows are in the backup of %s",
+        found.bad("attachments", List.of(), "only %,d of %,d names that the graph's rows hold are in the backup of %s",
             stored.size(), wanted.size(), part);
       } else {
         found.none("attachments", names.stream().filter(name -> !stored.contains(name)).toList(),
