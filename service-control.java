@@ -74,8 +74,9 @@ import picocli.CommandLine;
     usageHelpAutoWidth = true,
     synopsisSubcommandLabel = "COMMAND",
     footer = {
-      "Variables: THEHIVE_NODES, such as \"node1 admin@node2:2222 localhost\" (this host),",
-      "THEHIVE_SERVICE (thehive), THEHIVE_URL (http://<node>:9000).",
+      "Variables: THEHIVE_NODES, such as \"node1 admin@node2:2222 localhost\" (this host),"
+          + " THEHIVE_SERVICE (thehive), THEHIVE_URL (http://<node>:9000),"
+          + " THEHIVE_CA (the JDK's).",
       "Exit codes: 0 done, 1 unexpected error, 2 wrong usage or settings, 11 unreachable, 12 log-in or sudo refused, 13 a"
           + " node not in the wanted state or a restore unfinished, 130 interrupted."
     })
