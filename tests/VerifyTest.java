@@ -385,7 +385,7 @@ class VerifyTest {
   void saysWhatItLeftOutAndWhy() {
     var nowhere = temp.toString();
     var result = Script.of("verify.java").env("CASSANDRA_GENERAL_ARCHIVE_PATH", nowhere).env("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", nowhere)
-        .env("GENERAL_ARCHIVE_PATH", nowhere).env("HOME", nowhere).run();
+        .env("GENERAL_ARCHIVE_PATH", nowhere).env("MINIO_ALIAS", "nosuch").run();
     assertThat(result.code()).as(result.out() + result.err()).isEqualTo(2);
     assertThat(result.out()).contains("- cassandra     backup  no backup cassandra_<timestamp>", "- s3            backup  MINIO_ENDPOINT is not set")
         .doesNotContain("✓", "✗");
