@@ -77,6 +77,24 @@ class ReadmeTest {
         .filter(part -> !part.startsWith("sudo: a password"))).as("all but sudo's own").allSatisfy(part -> assertThat(scripts).contains(part));
   }
 
+  @Test
+  void everyLineThatAStepEndsWithIsOneOfTheScripts() throws IOException {
+    var rows = section("| stage of the documentation |", "Whatever goes wrong").split("\n");
+    var found = 0;
+    for (var row : rows) {
+      var cells = row.split("\\|");
+      var script = Pattern.compile("`([a-z-]+\\.java)").matcher(row).results().map(match -> match.group(1)).findFirst();
+      if (script.isPresent()) {
+        var text = Files.readString(Script.ROOT.resolve(script.get()));
+        for (var part : Pattern.compile("`([^`]+)`").matcher(cells[5]).results().flatMap(match -> Stream.of(match.group(1).split("…"))).toList()) {
+          assertThat(text.replaceFirst("(?s)^.*?\nclass ", "")).as(row).contains(part.replace("=== ✓ Restored", "=== ✓").strip());
+          found++;
+        }
+      }
+    }
+    assertThat(found).isGreaterThan(10);
+  }
+
   /** With --help behind it, a command line is read to its end, and a wrong option is an error. */
   @Test
   void everyCommandOfTheRunbookIsUnderstood() throws IOException {
