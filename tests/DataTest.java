@@ -15,10 +15,12 @@ import net.lingala.zip4j.ZipFile;
 import net.lingala.zip4j.model.FileHeader;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The tests' own data and backups are what the documentation says they are; all other tests rest on that. */
+@Tag("servers")
 class DataTest {
   private static final String TIMESTAMP = "20260131_23h05m09s";
   private static final String ROOT = "cassandra_" + TIMESTAMP + "/";

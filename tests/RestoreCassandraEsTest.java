@@ -12,12 +12,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What an administrator may expect of restore-cassandra-es.java, on three Cassandra nodes and Elasticsearch. */
+@Tag("servers")
 class RestoreCassandraEsTest {
   private static final String SUCCESS = "=== ✓ Successful full restore ===\n";
   private static Original original;

@@ -24,12 +24,14 @@ import javax.net.ssl.TrustManagerFactory;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The servers that the other tests stand on. */
+@Tag("servers")
 class ServersTest {
   @Nested
   class CassandraWithLogInAndTls {
@@ -48,7 +50,7 @@ class ServersTest {
     @Test
     void everyNodeSeesTheOtherWhenTheStartReturns() {
       for (var node : nodes) {
-        assertThat(node.tool("status")).as("seen from %s", node).contains("UN  127.0.1.2", "UN  127.0.1.3");
+        assertThat(node.tool("status").lines().filter(line -> line.startsWith("UN "))).as("seen from %s", node).hasSize(2);
       }
     }
 

@@ -19,12 +19,14 @@ import java.util.Random;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What an administrator may expect of verify.java, after a restore and before one. */
+@Tag("servers")
 class VerifyTest {
   private static final int ATTACHMENTS = 60;
   private static final String OLD_FILE = Attachments.id(3);

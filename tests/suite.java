@@ -9,6 +9,7 @@
 //DEPS org.hamcrest:hamcrest:2.2
 //DEPS org.junit.jupiter:junit-jupiter:5.14.4
 //DEPS org.junit.platform:junit-platform-launcher:1.14.4
+//DEPS org.testcontainers:testcontainers:2.0.5
 // After JUnit, of which okhttp would bring an older release.
 //DEPS io.minio:minio:9.0.4
 //DEPS com.squareup.okhttp3:okhttp-jvm:5.5.1
@@ -18,6 +19,8 @@
 //FILES logback-test.xml
 //SOURCES ../restore-cassandra-es.java
 //SOURCES Script.java
+//SOURCES servers/Certificates.java
+//SOURCES servers/Containers.java
 //SOURCES servers/Hosts.java
 //SOURCES servers/Https.java
 //SOURCES servers/LoginProxy.java
@@ -37,6 +40,7 @@
 //SOURCES ProjectTest.java
 //SOURCES ReadmeTest.java
 //SOURCES RestoreCassandraEsClustersTest.java
+//SOURCES RestoreCassandraEsFaultsTest.java
 //SOURCES RestoreCassandraEsRulesTest.java
 //SOURCES RestoreCassandraEsTest.java
 //SOURCES RestoreFilesMinioTest.java
@@ -100,10 +104,18 @@ class Suite implements Callable<Integer> {
   @Option(names = "--tag", description = "Only tests with this tag; may be repeated.")
   private List<String> tags = List.of();
 
+  @Option(names = "--stack", description = "${COMPLETION-CANDIDATES}: what the servers are. By default containers where"
+      + " a Docker engine answers, processes elsewhere.")
+  private Ways stack;
+
   @Option(names = "--list", description = "Only names the tests.")
   private boolean list;
 
   @Spec private CommandSpec spec;
+
+  private enum Ways {
+    containers, processes
+  }
 
   private record Pick(Class<?> type, String method) {
     boolean matches(MethodSource source) {
@@ -132,6 +144,7 @@ class Suite implements Callable<Integer> {
         tests(plan).map(Suite::name).forEach(System.out::println);
         return 0;
       }
+      useServers();
       var summary = new Summary();
       session.getLauncher().execute(plan, summary);
       return summary.print();
@@ -139,6 +152,15 @@ class Suite implements Callable<Integer> {
       System.err.println("error: " + e.getMessage());
       return 1;
     }
+  }
+
+  private void useServers() {
+    var answers = stack != Ways.processes && Containers.available();
+    if (stack == Ways.containers && !answers) {
+      throw new ParameterException(spec.commandLine(), "no Docker engine answers");
+    }
+    Stack.use(answers ? new Containers() : new Processes());
+    System.out.println("Servers are " + Stack.name());
   }
 
   /** Every test class there is: a file that was not compiled into the suite is an error, not a class less. */

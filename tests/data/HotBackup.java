@@ -10,6 +10,7 @@ import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.LocalDateTime;
 import java.time.format.DateTimeFormatter;
@@ -92,6 +93,8 @@ class HotBackup {
   /** Only the marker: what a backup leaves whose snapshot never started. */
   static Path marker(Path archives, String timestamp) throws IOException {
     var folder = Files.createDirectories(archives.resolve("elasticsearch"));
+    // Elasticsearch may be another user, as in production.
+    Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxrwxrwx"));
     return Files.write(folder.resolve("elasticsearch_" + timestamp + ".info"), new byte[0]);
   }
 

@@ -32,6 +32,12 @@ interface Server extends AutoCloseable {
   /** SIGKILL; waits for the end. */
   void kill();
 
+  /** From now on it neither answers nor refuses, as behind a network that is cut. */
+  void freeze();
+
+  /** It goes on after {@link #freeze}. */
+  void thaw();
+
   boolean running();
 
   /**

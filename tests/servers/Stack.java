@@ -1,38 +1,24 @@
 //SOURCES ../Script.java
 //SOURCES OwnFolder.java
 //SOURCES Server.java
+//SOURCES Servers.java
+//SOURCES Processes.java
 
-import java.io.BufferedReader;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
-import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.function.Consumer;
-import java.util.function.Function;
-import java.util.stream.Stream;
 
 /**
- * Starts servers for tests, each a process of the scripts beside this file. What a test forgets to close is closed when
- * this JVM ends; the servers end with it even when it is killed.
+ * Starts servers for tests, as processes of this machine unless told otherwise. What a test forgets to close is closed
+ * when this JVM ends.
  */
 final class Stack {
   private static final Path ROOT = createRoot();
   private static final Set<Server> OPEN = ConcurrentHashMap.newKeySet();
-  private static final Set<String> BUILT = new HashSet<>();
-  private static final HttpClient HTTP = HttpClient.newHttpClient();
+  private static Servers servers = new Processes();
 
   /** One cluster; log-in is {@code cassandra}/{@code cassandra}, the TLS files are in {@link #certificates}. */
   record CassandraOptions(
@@ -63,46 +49,39 @@ final class Stack {
 
   private Stack() {}
 
+  /** From now on servers are started in this way. */
+  static void use(Servers way) {
+    servers = way;
+  }
+
+  /** What the servers are, in words. */
+  static String name() {
+    return servers.name();
+  }
+
   /** Starts the nodes side by side; returns when each serves and sees the others up, with one schema. */
   static List<Server> cassandra(CassandraOptions options) {
-    var addresses = options.addresses();
-    return startAll(addresses.stream().map(address -> cassandra(options, addresses, address)).toList());
+    return servers.cassandra(options);
   }
 
   /** Lets one more node join the running cluster that has these options and take over its part of the data. */
   static Server addCassandra(CassandraOptions options, String address) {
-    var cluster = Stream.concat(options.addresses().stream(), Stream.of(address)).toList();
-    var server = cassandra(options, cluster, address);
-    server.arguments.addAll(List.of("--bootstrap", "--seeds", String.join(",", options.addresses())));
-    return startAll(List.of(server)).get(0);
+    return servers.addCassandra(options, address);
   }
 
   /** Version 7.10.2 or 8.19; a repository of type {@code fs} may be anywhere below the folder. */
   static List<Server> elasticsearch(String version, List<String> addresses, int httpPort, Path repositories) {
-    var script = version.startsWith("7") ? "elasticsearch" : "elasticsearch8";
-    var servers = new ArrayList<Local>();
-    for (var address : addresses) {
-      var server =
-          new Local(script, address, httpPort, Optional.empty(), "data", words -> request(address, httpPort, words));
-      server.arguments.addAll(List.of("--cluster", String.join(",", addresses), "--http-port", "" + httpPort));
-      server.arguments.addAll(List.of("--repo", repositories.toString()));
-      servers.add(server);
-    }
-    return startAll(servers);
+    return servers.elasticsearch(version, addresses, httpPort, repositories);
   }
 
   /**
    * An S3 server on port 9000, log-in {@code thehive}/{@code thehive-secret}; {@code tool("kind")} says whether it is a
    * minio, an s3proxy or a versitygw.
    *
-   * @param options of the script, such as {@code --kind=s3proxy}
+   * @param options of {@code s3.java}, such as {@code --kind=s3proxy}
    */
   static Server s3(String address, String... options) {
-    var login = Optional.of(new Server.Login("thehive", "thehive-secret"));
-    var server = new Local("s3", address, 9000, login, "data", null);
-    server.tool = words -> read(server.data().resolveSibling(words[0]));
-    server.arguments.addAll(List.of(options));
-    return startAll(List.of(server)).get(0);
+    return servers.s3(address, options);
   }
 
   /** The folder of ca.pem, client.pem, client.key, client.p12 and truststore.p12 (password: cassandra). */
@@ -110,226 +89,34 @@ final class Stack {
     return ROOT.resolve("certificates");
   }
 
+  /** A folder for one server; deleted when this JVM ends. */
+  static Path home(String name) {
+    return ROOT.resolve(name);
+  }
+
+  /** To be closed when this JVM ends. */
+  static void opened(Server server) {
+    OPEN.add(server);
+  }
+
+  static void closed(Server server) {
+    OPEN.remove(server);
+  }
+
   static void closeAll() {
     OPEN.parallelStream().forEach(Server::close);
   }
 
-  private static Local cassandra(CassandraOptions options, List<String> cluster, String address) {
-    var login = Optional.of(new Server.Login("cassandra", "cassandra")).filter(any -> options.auth());
-    var server = new Local("cassandra", address, 9042, login, "", null);
-    server.tool = words -> run(server.data().resolve("nodetool"), words);
-    server.arguments.addAll(List.of("--cluster", String.join(",", cluster)));
-    if (options.auth()) {
-      server.arguments.add("--auth");
-    }
-    if (options.tls()) {
-      server.arguments.add("--tls=" + certificates());
-    }
-    if (options.tlsClientAuth()) {
-      server.arguments.add("--tls-client-auth");
-    }
-    options.yaml().forEach((key, value) -> server.arguments.addAll(List.of("--yaml", key + "=" + value)));
-    return server;
-  }
-
-  private static List<Server> startAll(List<Local> servers) {
-    try {
-      servers.forEach(Local::launch);
-      servers.forEach(Local::awaitReady);
-      return List.copyOf(servers);
-    } catch (RuntimeException e) {
-      servers.forEach(Server::close);
-      throw e;
-    }
-  }
-
   private static Path createRoot() {
     var root = OwnFolder.create("servers-of-");
-    Runtime.getRuntime().addShutdownHook(new Thread(() -> {
-      closeAll();
-      OwnFolder.delete(root);
-    }));
+    Runtime.getRuntime()
+        .addShutdownHook(
+            new Thread(
+                () -> {
+                  closeAll();
+                  servers.close();
+                  OwnFolder.delete(root);
+                }));
     return root;
-  }
-
-  private static String read(Path file) {
-    try {
-      return Files.readString(file);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-  }
-
-  private static String run(Path program, String... arguments) {
-    var result = Script.command(program.toString()).args(arguments).run();
-    if (result.code() != 0) {
-      var line = program + " " + String.join(" ", arguments);
-      throw new IllegalStateException(line + ": exit " + result.code() + "\n" + result.out() + result.err());
-    }
-    return result.out();
-  }
-
-  private static String request(String host, int port, String... arguments) {
-    var body = arguments.length > 2 ? arguments[2] : "";
-    var request =
-        HttpRequest.newBuilder(URI.create("http://" + host + ":" + port + arguments[1]))
-            .method(arguments[0], HttpRequest.BodyPublishers.ofString(body))
-            .header("Content-Type", "application/json")
-            .timeout(Duration.ofMinutes(5))
-            .build();
-    try {
-      var response = HTTP.send(request, HttpResponse.BodyHandlers.ofString());
-      if (response.statusCode() >= 400) {
-        throw new IllegalStateException(String.join(" ", arguments) + ": " + response.body());
-      }
-      return response.body();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    } catch (InterruptedException e) {
-      throw new IllegalStateException(e);
-    }
-  }
-
-  /** JBang compiles a script at its first start: not to be left to several starts at once. */
-  private static synchronized void build(String script) {
-    if (BUILT.add(script)) {
-      run(Script.ROOT.resolve("jbang"), "build", Script.ROOT.resolve(script).toString());
-    }
-  }
-
-  /** A server that is a process of this machine. */
-  private static final class Local implements Server {
-    private final String kind;
-    private final String host;
-    private final int port;
-    private final Optional<Login> login;
-    private final Path home;
-    private final Path data;
-    private Function<String[], String> tool;
-    private final List<String> arguments = new ArrayList<>();
-    private Process process;
-    private BufferedReader output;
-
-    Local(String kind, String host, int port, Optional<Login> login, String data, Function<String[], String> tool) {
-      this.kind = kind;
-      this.host = host;
-      this.port = port;
-      this.login = login;
-      this.home = ROOT.resolve(kind + "-" + host + "-" + port);
-      this.data = home.resolve(host).resolve(data);
-      this.tool = tool;
-    }
-
-    @Override
-    public String name() {
-      return kind + " " + host;
-    }
-
-    @Override
-    public String host() {
-      return host;
-    }
-
-    @Override
-    public int port() {
-      return port;
-    }
-
-    @Override
-    public Optional<Login> login() {
-      return login;
-    }
-
-    @Override
-    public Path data() {
-      return data;
-    }
-
-    @Override
-    public String log() {
-      return read(home.resolve(host).resolve("logs/system.log"));
-    }
-
-    @Override
-    public void start() {
-      launch();
-      awaitReady();
-    }
-
-    void launch() {
-      if (running()) {
-        throw new IllegalStateException(name() + " is running");
-      }
-      var script = "tests/servers/" + kind + ".java";
-      build(script);
-      var command = new ArrayList<>(List.of(Script.ROOT.resolve("jbang").toString(), script, "--listen", host));
-      command.addAll(List.of("--dir", home.toString(), "--stop-with", "" + ProcessHandle.current().pid()));
-      command.addAll(arguments);
-      try {
-        process = new ProcessBuilder(command).directory(Script.ROOT.toFile()).redirectErrorStream(true).start();
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
-      }
-      output = process.inputReader();
-      OPEN.add(this);
-    }
-
-    void awaitReady() {
-      var said = new StringBuilder();
-      try {
-        for (var line = output.readLine(); !"ready".equals(line); line = output.readLine()) {
-          if (line == null) {
-            throw new IllegalStateException(name() + " did not start:\n" + said);
-          }
-          said.append(line).append('\n');
-        }
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
-      }
-    }
-
-    @Override
-    public void stop() {
-      end(started -> started.toHandle().destroy());
-    }
-
-    @Override
-    public void kill() {
-      end(started -> {
-        started.descendants().forEach(ProcessHandle::destroyForcibly);
-        started.destroyForcibly();
-      });
-    }
-
-    private void end(Consumer<Process> signal) {
-      if (!running()) {
-        return;
-      }
-      var all = Stream.concat(Stream.of(process.toHandle()), process.descendants()).toList();
-      signal.accept(process);
-      all.forEach(each -> each.onExit().join());
-    }
-
-    @Override
-    public boolean running() {
-      return process != null && process.isAlive();
-    }
-
-    @Override
-    public String tool(String... arguments) {
-      return tool.apply(arguments);
-    }
-
-    @Override
-    public void close() {
-      kill();
-      OwnFolder.delete(home);
-      OPEN.remove(this);
-    }
-
-    @Override
-    public String toString() {
-      return name();
-    }
   }
 }

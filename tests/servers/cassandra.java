@@ -5,20 +5,18 @@
 //DEPS info.picocli:picocli:4.7.7
 //JAVA_OPTIONS -Xmx64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData
 //JAVA_OPTIONS -Dsun.rmi.transport.tcp.responseTimeout=10000
+//SOURCES Certificates.java
+//FILES jvm17-server.options
 //MAIN Cassandra
 
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.lang.management.RuntimeMXBean;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.security.KeyStore;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.HashSet;
@@ -55,43 +53,8 @@ import picocli.CommandLine.Option;
 class Cassandra implements Callable<Integer> {
   private static final int CQL = 9042;
   private static final int JMX = 7199;
-  private static final String STORE_PASSWORD = "cassandra";
   private static final Duration START_LIMIT = Duration.ofMinutes(5);
   private static final String READY = "cassandra.ready";
-
-  /** What Cassandra 4.1 needs of a JDK newer than 11; its tools need it too. */
-  private static final List<String> JDK_FLAGS =
-      Stream.concat(
-              Stream.of(
-                      "java.base/jdk.internal.misc",
-                      "java.base/jdk.internal.ref",
-                      "java.base/sun.nio.ch",
-                      "java.management.rmi/com.sun.jmx.remote.internal.rmi",
-                      "java.rmi/sun.rmi.registry",
-                      "java.rmi/sun.rmi.server",
-                      "java.sql/java.sql")
-                  .map(name -> "--add-exports=" + name + "=ALL-UNNAMED"),
-              Stream.of(
-                      "java.base/java.lang",
-                      "java.base/java.lang.module",
-                      "java.base/java.lang.reflect",
-                      "java.base/java.util",
-                      "java.base/java.util.concurrent",
-                      "java.base/java.util.concurrent.atomic",
-                      "java.base/java.nio",
-                      "java.base/java.io",
-                      "java.base/java.net",
-                      "java.base/java.math",
-                      "java.base/sun.nio.ch",
-                      "java.base/jdk.internal.loader",
-                      "java.base/jdk.internal.ref",
-                      "java.base/jdk.internal.reflect",
-                      "java.base/jdk.internal.math",
-                      "java.base/jdk.internal.module",
-                      "java.base/jdk.internal.util.jar",
-                      "jdk.management/com.sun.management.internal")
-                  .map(name -> "--add-opens=" + name + "=ALL-UNNAMED"))
-          .toList();
 
   @Option(names = "--listen", split = ",", required = true, paramLabel = "HOST", description = "nodes to start")
   private List<String> listen;
@@ -154,7 +117,7 @@ class Cassandra implements Callable<Integer> {
       dir = nodes.home();
       if (tls != null) {
         tls = tls.toString().isEmpty() ? dir.resolve("tls") : tls.toAbsolutePath();
-        makeAuthority();
+        Certificates.makeAuthority(tls);
       }
       var newcomers = listen.stream().filter(host -> Files.notExists(dir.resolve(host).resolve("data"))).toList();
       for (var host : listen) {
@@ -180,10 +143,13 @@ class Cassandra implements Callable<Integer> {
     Files.createDirectories(home.resolve("tmp"));
     Files.createDirectories(log(host).getParent());
     if (tls != null && Files.notExists(conf.resolve("node.p12"))) {
-      makeCertificate(conf, "node", "CN=" + host, "san=ip:" + host);
+      Certificates.make(tls, conf, "node", "CN=" + host, "san=ip:" + host);
     }
     Files.writeString(conf.resolve("cassandra-rackdc.properties"), "dc=%s%nrack=%s%n".formatted(dc, rack));
     Files.writeString(conf.resolve("cassandra.yaml"), new Yaml().dump(settings(host, home)));
+    try (var flags = Cassandra.class.getResourceAsStream("/jvm17-server.options")) {
+      Files.write(jdkFlags(home), flags.readAllBytes());
+    }
     Files.writeString(conf.resolve("logback.xml"), logback("INFO", "System.out"));
     Files.writeString(conf.resolve("logback-tools.xml"), logback("WARN", "System.err"));
     var nodetool = home.resolve("nodetool");
@@ -234,9 +200,9 @@ class Cassandra implements Callable<Integer> {
     options.put(switchedBy, value);
     options.put("optional", false);
     options.put("keystore", home.resolve("conf/node.p12").toString());
-    options.put("keystore_password", STORE_PASSWORD);
+    options.put("keystore_password", Certificates.PASSWORD);
     options.put("truststore", tls.resolve("truststore.p12").toString());
-    options.put("truststore_password", STORE_PASSWORD);
+    options.put("truststore_password", Certificates.PASSWORD);
     options.put("require_client_auth", tlsClientAuth);
     return options;
   }
@@ -276,7 +242,7 @@ class Cassandra implements Callable<Integer> {
       command.addAll(List.of("/usr/bin/setpriv", "--bounding-set", "-ipc_lock", "--inh-caps", "-ipc_lock"));
     }
     command.addAll(List.of(java(), "-Xmx" + heap, "-XX:+UseSerialGC", "-XX:-UsePerfData", "-javaagent:" + jamm));
-    command.addAll(JDK_FLAGS);
+    command.add("@" + jdkFlags(home));
     var properties = new LinkedHashMap<String, String>();
     properties.put("java.io.tmpdir", home.resolve("tmp").toString());
     properties.put("jna.tmpdir", home.resolve("tmp").toString());
@@ -301,10 +267,15 @@ class Cassandra implements Callable<Integer> {
     return command;
   }
 
+  /** What Cassandra 4.1 needs of a JDK newer than 11; its tools need it too. */
+  private static Path jdkFlags(Path home) {
+    return home.resolve("conf/jvm17-server.options");
+  }
+
   private List<String> nodetool(String host) {
     var home = dir.resolve(host);
     var command = new ArrayList<>(List.of(java(), "-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
-    command.addAll(JDK_FLAGS);
+    command.add("@" + jdkFlags(home));
     // nodetool writes its history into the home folder
     command.add("-Duser.home=" + home.resolve("tmp"));
     command.add("-Djava.io.tmpdir=" + home.resolve("tmp"));
@@ -331,56 +302,6 @@ class Cassandra implements Callable<Integer> {
       }
     }
     return true;
-  }
-
-  private void makeAuthority() throws Exception {
-    if (Files.exists(tls)) {
-      return;
-    }
-    Files.createDirectories(tls.getParent());
-    var made = Files.createTempDirectory(tls.getParent(), "tls-");
-    keytool(made, "-genkeypair -alias ca -keyalg RSA -dname CN=thp-ca -ext bc:c -validity 3650 -keystore ca.p12");
-    keytool(made, "-exportcert -rfc -alias ca -keystore ca.p12 -file ca.pem");
-    keytool(made, "-importcert -noprompt -alias ca -file ca.pem -keystore truststore.p12");
-    var target = tls;
-    tls = made;
-    makeCertificate(made, "client", "CN=client", "san=dns:client");
-    tls = target;
-    try {
-      Files.move(made, tls, StandardCopyOption.ATOMIC_MOVE);
-    } catch (FileSystemException e) {
-      // another script was quicker: its authority counts
-      Nodes.delete(made);
-    }
-  }
-
-  private void makeCertificate(Path folder, String name, String subject, String extension) throws Exception {
-    var store = "-alias " + name + " -keystore " + name + ".p12 ";
-    var authority = "-alias ca -keystore " + tls.resolve("ca.p12") + " ";
-    var extensions = "-ext " + extension + " -ext eku=serverAuth,clientAuth ";
-    keytool(folder, "-genkeypair -keyalg RSA -validity 3650 " + store + "-dname " + subject);
-    keytool(folder, "-certreq -file " + name + ".csr " + store);
-    var files = "-infile " + name + ".csr -outfile " + name + ".pem ";
-    keytool(folder, "-gencert -rfc -validity 3650 " + files + authority + extensions);
-    var chain = Files.readString(folder.resolve(name + ".pem")) + Files.readString(tls.resolve("ca.pem"));
-    Files.writeString(folder.resolve(name + ".pem"), chain);
-    keytool(folder, "-importcert -noprompt -file " + name + ".pem " + store);
-    Files.delete(folder.resolve(name + ".csr"));
-    var loaded = KeyStore.getInstance(folder.resolve(name + ".p12").toFile(), STORE_PASSWORD.toCharArray());
-    var key = Base64.getMimeEncoder().encodeToString(loaded.getKey(name, STORE_PASSWORD.toCharArray()).getEncoded());
-    Files.writeString(
-        folder.resolve(name + ".key"), "-----BEGIN PRIVATE KEY-----\n" + key + "\n-----END PRIVATE KEY-----\n");
-  }
-
-  private static void keytool(Path folder, String line) throws Exception {
-    var command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin/keytool").toString()));
-    command.addAll(List.of(line.trim().split(" +")));
-    command.addAll(List.of("-storepass", STORE_PASSWORD, "-storetype", "PKCS12"));
-    var process = new ProcessBuilder(command).directory(folder.toFile()).redirectErrorStream(true).start();
-    var output = new String(process.getInputStream().readAllBytes());
-    if (process.waitFor() != 0) {
-      throw new IOException("keytool " + line + ": " + output);
-    }
   }
 
   /** What a node knows, asked over JMX. */
