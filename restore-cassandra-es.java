@@ -42,6 +42,7 @@ import com.datastax.oss.driver.api.core.config.DriverConfigLoader;
 import com.datastax.oss.driver.api.core.context.DriverContext;
 import com.datastax.oss.driver.api.core.cql.SimpleStatement;
 import com.datastax.oss.driver.api.core.metadata.Node;
+import com.datastax.oss.driver.api.core.metadata.NodeState;
 import com.datastax.oss.driver.api.core.metadata.TokenMap;
 import com.datastax.oss.driver.api.core.metadata.schema.TableMetadata;
 import com.datastax.oss.driver.api.core.servererrors.InvalidQueryException;
@@ -118,6 +119,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -653,6 +655,7 @@ class RestoreCassandraEs implements Callable<Integer> {
 
   static final class Cassandra implements Half {
     private static final String WORKING = "every node must be up and normal: nodetool status";
+    private static final Duration SILENT = Duration.ofMinutes(1);
 
     private final CassandraOptions options;
     private final Connection connection;
@@ -661,6 +664,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     private final String clientName = SCRIPT + " " + UUID.randomUUID();
     private final AtomicLong streamed = new AtomicLong();
     private final Set<String> tablesDone = ConcurrentHashMap.newKeySet();
+    private final Map<Node, Instant> silentSince = new HashMap<>();
     private Backup backup;
     private Archive archive;
     private CqlSession session;
@@ -768,17 +772,17 @@ class RestoreCassandraEs implements Callable<Integer> {
     /** TheHive or anything else that still writes would mix its rows into the restored ones. */
     private void checkClients(List<Node> nodes) {
       var others = new TreeSet<String>();
-      for (var node : nodes) {
-        var query = "SELECT address, driver_name, username FROM system_views.clients";
-        for (var row : session.execute(SimpleStatement.newInstance(query).setNode(node))) {
-          var driver = String.valueOf(row.getString("driver_name"));
-          var address = row.getInetAddress("address").getHostAddress();
-          if (driver.startsWith(SCRIPT) && !driver.equals(clientName)) {
-            throw new Failure(UNSAFE, "another restore is running, connected from " + address, "wait for its end");
-          }
-          if (!driver.equals(clientName)) {
-            others.add("%s (%s, user %s)".formatted(address, driver, row.getString("username")));
-          }
+      var query = SimpleStatement.newInstance("SELECT address, driver_name, username FROM system_views.clients");
+      // All nodes at once: each looks up its clients' names, which takes long where the DNS does not answer.
+      var clients = nodes.parallelStream().flatMap(node -> session.execute(query.setNode(node)).all().stream()).toList();
+      for (var client : clients) {
+        var driver = String.valueOf(client.getString("driver_name"));
+        var address = client.getInetAddress("address").getHostAddress();
+        if (driver.startsWith(SCRIPT) && !driver.equals(clientName)) {
+          throw new Failure(UNSAFE, "another restore is running, connected from " + address, "wait for its end");
+        }
+        if (!driver.equals(clientName)) {
+          others.add("%s (%s, user %s)".formatted(address, driver, client.getString("username")));
         }
       }
       if (!others.isEmpty()) {
@@ -965,7 +969,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       }
     }
 
-    private void streamTables(ExecutorService workers, Map<CassandraBackup.Table, Future<Path>> folders) {
+    private void streamTables(ExecutorService workers, Map<CassandraBackup.Table, Future<Path>> folders) throws InterruptedException {
       var tables = plan.contents().tables().stream().filter(table -> !table.sstables().isEmpty()).toList();
       var keyspace = session.refreshSchema().getKeyspace(id(options.keyspace)).orElseThrow();
       var ring = Streaming.ring(session.getMetadata().getTokenMap().orElseThrow(), id(options.keyspace), plan.nodes());
@@ -984,7 +988,12 @@ class RestoreCassandraEs implements Callable<Integer> {
       awaitAll(streams);
     }
 
-    private static void awaitAll(Map<String, Future<?>> streams) {
+    private void awaitAll(Map<String, Future<?>> streams) throws InterruptedException {
+      for (var stream : streams.values()) {
+        while (!ended(stream)) {
+          refuseSilentNodes();
+        }
+      }
       var failures = new TreeMap<String, Failure>();
       streams.forEach((table, stream) -> {
         try {
@@ -998,6 +1007,28 @@ class RestoreCassandraEs implements Callable<Integer> {
         throw new Failure(first.getValue().code, "not all tables were streamed: " + failures.entrySet().stream()
             .map(entry -> entry.getKey() + ": " + entry.getValue().getMessage()).collect(Collectors.joining("; ")),
             first.getValue().hint, first.getValue());
+      }
+    }
+
+    private static boolean ended(Future<?> stream) throws InterruptedException {
+      try {
+        stream.get(1, TimeUnit.SECONDS);
+      } catch (ExecutionException e) {
+        return true; // told when all have ended
+      } catch (TimeoutException e) {
+        return false;
+      }
+      return true;
+    }
+
+    /** A stream takes a node behind a cut network for lost after ten minutes; the driver's heartbeat sees it sooner. */
+    private void refuseSilentNodes() {
+      for (var node : plan.nodes()) {
+        if (node.getState() != NodeState.DOWN) {
+          silentSince.remove(node);
+        } else if (silentSince.computeIfAbsent(node, any -> Instant.now()).isBefore(Instant.now().minus(SILENT))) {
+          throw new Failure(PARTIAL, "Cassandra node %s does not answer any more".formatted(host(node)), WORKING);
+        }
       }
     }
 

@@ -44,7 +44,7 @@ class RestoreCassandraEsFaultsTest {
     lastNode().kill();
     var result = running.await();
     lastNode().start();
-    assertFailedWith(result, lastNode().host());
+    assertFailedWith(result, lastNode().clusterAddress());
     assertNextRunSucceeds();
   }
 
@@ -55,7 +55,7 @@ class RestoreCassandraEsFaultsTest {
     lastNode().freeze();
     var result = running.await();
     lastNode().thaw();
-    assertFailedWith(result, lastNode().host());
+    assertFailedWith(result, lastNode().clusterAddress());
     assertNextRunSucceeds();
   }
 

@@ -43,7 +43,7 @@ import org.yaml.snakeyaml.Yaml;
  * network of their own, as in production behind a load balancer.
  */
 final class Containers implements Servers {
-  private static final String CASSANDRA = image("CASSANDRA_IMAGE", "cassandra:4.1");
+  private static final String CASSANDRA = image("CASSANDRA_IMAGE", "cassandra");
   private static final String ELASTICSEARCH_7 =
       image("ELASTICSEARCH_7_IMAGE", "docker.elastic.co/elasticsearch/elasticsearch:7.10.2");
   private static final String ELASTICSEARCH_8 =
@@ -109,6 +109,8 @@ final class Containers implements Servers {
     var login = Optional.of(new Server.Login("cassandra", "cassandra")).filter(any -> options.auth());
     var server = new Contained("cassandra", CASSANDRA, address, 9042, inside(0, address), login);
     server.mount(server.home, "/var/lib/cassandra");
+    // Asked for its clients, a node looks up their names; there is no DNS to wait for.
+    server.extraHosts.put("clients", prefix + ".0.1");
     server.variables.put("CASSANDRA_CLUSTER_NAME", "thp");
     server.variables.put("CASSANDRA_NUM_TOKENS", "4");
     server.variables.put("CASSANDRA_SEEDS", seeds.stream().map(seed -> inside(0, seed)).collect(Collectors.joining(",")));
@@ -325,6 +327,7 @@ final class Containers implements Servers {
     private final Optional<Login> login;
     private final Path home;
     private final Map<String, String> variables = new LinkedHashMap<>();
+    private final Map<String, String> extraHosts = new LinkedHashMap<>();
     private final List<Bind> binds = new ArrayList<>();
     private String[] command;
     private Function<String[], String> tool;
@@ -380,6 +383,7 @@ final class Containers implements Servers {
       }
       container = new GenericContainer<>(DockerImageName.parse(image)).withEnv(variables).withExposedPorts(port)
           .withNetwork(network).withCreateContainerCmdModifier(this::place);
+      extraHosts.forEach(container::withExtraHost);
       if (command != null) {
         container.withCommand(command);
       }
@@ -451,6 +455,11 @@ final class Containers implements Servers {
     @Override
     public String host() {
       return host;
+    }
+
+    @Override
+    public String clusterAddress() {
+      return inside;
     }
 
     @Override

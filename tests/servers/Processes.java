@@ -68,6 +68,7 @@ final class Processes implements Servers {
     var login = Optional.of(new Server.Login("cassandra", "cassandra")).filter(any -> options.auth());
     var server = new Local("cassandra", address, 9042, login, "", null);
     server.tool = words -> run(server.data().resolve("nodetool"), words);
+    server.javaOptions = "-Dcassandra=" + options.version();
     server.arguments.addAll(List.of("--cluster", String.join(",", cluster)));
     if (options.auth()) {
       server.arguments.add("--auth");
@@ -148,6 +149,7 @@ final class Processes implements Servers {
     private final Path data;
     private Function<String[], String> tool;
     private final List<String> arguments = new ArrayList<>();
+    private String javaOptions = "";
     private Process process;
     private BufferedReader output;
 
@@ -168,6 +170,11 @@ final class Processes implements Servers {
 
     @Override
     public String host() {
+      return host;
+    }
+
+    @Override
+    public String clusterAddress() {
       return host;
     }
 
@@ -207,7 +214,9 @@ final class Processes implements Servers {
       command.addAll(List.of("--dir", home.toString(), "--stop-with", "" + ProcessHandle.current().pid()));
       command.addAll(arguments);
       try {
-        process = new ProcessBuilder(command).directory(Script.ROOT.toFile()).redirectErrorStream(true).start();
+        var builder = new ProcessBuilder(command).directory(Script.ROOT.toFile()).redirectErrorStream(true);
+        builder.environment().merge("JBANG_JAVA_OPTIONS", javaOptions, (given, ours) -> given + " " + ours);
+        process = builder.start();
       } catch (IOException e) {
         throw new UncheckedIOException(e);
       }

@@ -11,6 +11,9 @@ interface Server extends AutoCloseable {
 
   String host();
 
+  /** The address by which its own cluster knows it, and nodetool shows it. */
+  String clusterAddress();
+
   /** The port that clients use: CQL, HTTP or S3. */
   int port();
 

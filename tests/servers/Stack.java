@@ -22,28 +22,32 @@ final class Stack {
 
   /** One cluster; log-in is {@code cassandra}/{@code cassandra}, the TLS files are in {@link #certificates}. */
   record CassandraOptions(
-      List<String> addresses, boolean auth, boolean tls, boolean tlsClientAuth, Map<String, String> yaml) {
+      String version, List<String> addresses, boolean auth, boolean tls, boolean tlsClientAuth, Map<String, String> yaml) {
     static CassandraOptions on(String... addresses) {
-      return new CassandraOptions(List.of(addresses), false, false, false, Map.of());
+      return new CassandraOptions("4.1.10", List.of(addresses), false, false, false, Map.of());
+    }
+
+    CassandraOptions ofVersion(String other) {
+      return new CassandraOptions(other, addresses, auth, tls, tlsClientAuth, yaml);
     }
 
     CassandraOptions withAuth() {
-      return new CassandraOptions(addresses, true, tls, tlsClientAuth, yaml);
+      return new CassandraOptions(version, addresses, true, tls, tlsClientAuth, yaml);
     }
 
     CassandraOptions withTls() {
-      return new CassandraOptions(addresses, auth, true, tlsClientAuth, yaml);
+      return new CassandraOptions(version, addresses, auth, true, tlsClientAuth, yaml);
     }
 
     /** TLS where clients and other nodes must show a certificate. */
     CassandraOptions withTlsClientAuth() {
-      return new CassandraOptions(addresses, auth, true, true, yaml);
+      return new CassandraOptions(version, addresses, auth, true, true, yaml);
     }
 
     CassandraOptions withYaml(String key, String value) {
       var more = new HashMap<>(yaml);
       more.put(key, value);
-      return new CassandraOptions(addresses, auth, tls, tlsClientAuth, more);
+      return new CassandraOptions(version, addresses, auth, tls, tlsClientAuth, more);
     }
   }
 

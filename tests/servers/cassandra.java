@@ -1,7 +1,7 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
 //DESCRIPTION Starts real Cassandra 4.1 nodes on loopback addresses
 //JAVA 17+
-//DEPS org.apache.cassandra:cassandra-all:4.1.10
+//DEPS org.apache.cassandra:cassandra-all:${cassandra:4.1.10}
 //DEPS info.picocli:picocli:4.7.7
 //JAVA_OPTIONS -Xmx64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData
 //JAVA_OPTIONS -Dsun.rmi.transport.tcp.responseTimeout=10000
@@ -47,7 +47,8 @@ import picocli.CommandLine.Option;
  * Prints {@code ready HOST:9042} for each node and then {@code ready}. Everything is below the folder, per address:
  * {@code HOST/data}, {@code HOST/logs/system.log}, {@code HOST/nodetool} (a shell script). JMX is at {@code HOST:7199}.
  *
- * <p>Example: {@code ./jbang tests/servers/cassandra.java --listen 127.0.0.2,127.0.0.3,127.0.0.4}
+ * <p>Example: {@code ./jbang tests/servers/cassandra.java --listen 127.0.0.2,127.0.0.3,127.0.0.4}, and with {@code
+ * JBANG_JAVA_OPTIONS=-Dcassandra=5.0.9} another version.
  */
 @Command(name = "cassandra", mixinStandardHelpOptions = true, sortOptions = false)
 class Cassandra implements Callable<Integer> {
