@@ -59,6 +59,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.BufferedInputStream;
 import java.io.Closeable;
@@ -1990,7 +1991,8 @@ class RestoreCassandraEs implements Callable<Integer> {
     /** Waits until every primary of the index is started; a shard that failed, or no progress for long, is an error. */
     private void follow(String index) throws Exception {
       if (!await(() -> primariesStarted(index), () -> recoveredBytes(index), STALLED)) {
-        throw new Failure(PARTIAL, "%s makes no progress: %s".formatted(index, explanation(index)), "see GET /_cluster/allocation/explain");
+        throw new Failure(PARTIAL, "%s makes no progress: %s".formatted(index,
+            explanation(index).path("allocate_explanation").asText("no explanation")), "see GET /_cluster/allocation/explain");
       }
     }
 
@@ -2021,9 +2023,13 @@ class RestoreCassandraEs implements Callable<Integer> {
     private boolean primariesStarted(String index) throws IOException {
       var started = true;
       for (var shard : api.get("/_cat/shards/%s?format=json&h=shard,prirep,state,unassigned.reason,unassigned.details".formatted(index))) {
-        if (shard.path("unassigned.reason").asText().equals("ALLOCATION_FAILED")) {
+        var reason = shard.path("unassigned.reason").asText();
+        // A restore does not go on after a restart of the cluster.
+        var lost = reason.equals("CLUSTER_RECOVERED") && explanation(index).path("can_allocate").asText().equals("no_valid_shard_copy");
+        if (lost || reason.equals("ALLOCATION_FAILED")) {
           throw new Failure(PARTIAL, "shard %s of %s failed: %s".formatted(shard.path("shard").asText(), index,
-              shard.path("unassigned.details").asText()), options.inPlace ? "run the same command again" : "the live index was not touched");
+              lost ? "Elasticsearch was started again meanwhile" : shard.path("unassigned.details").asText()),
+              options.inPlace ? "run the same command again" : "the live index was not touched: run the same command again");
         }
         started &= !shard.path("prirep").asText().equals("p") || shard.path("state").asText().matches("STARTED|RELOCATING");
       }
@@ -2039,9 +2045,9 @@ class RestoreCassandraEs implements Callable<Integer> {
       return bytes;
     }
 
-    private String explanation(String index) throws IOException {
+    private JsonNode explanation(String index) throws IOException {
       var explained = api.tryPost("/_cluster/allocation/explain", Map.of("index", index, "shard", 0, "primary", true));
-      return explained.map(answer -> answer.path("allocate_explanation").asText()).orElse("no explanation");
+      return explained.orElse(MissingNode.getInstance());
     }
 
     /** Whether every primary of an index is there and came whole from a snapshot. */
