@@ -147,6 +147,7 @@ class Suite implements Callable<Integer> {
       useServers();
       var summary = new Summary();
       session.getLauncher().execute(plan, summary);
+      Stack.closeAll();
       return summary.print();
     } catch (JUnitException e) {
       System.err.println("error: " + e.getMessage());

@@ -43,7 +43,7 @@ import org.yaml.snakeyaml.Yaml;
  * network of their own, as in production behind a load balancer.
  */
 final class Containers implements Servers {
-  private static final String CASSANDRA = image("CASSANDRA_IMAGE", "cassandra");
+  private static final String CASSANDRA = image("CASSANDRA_IMAGE", "cassandra:4.1");
   private static final String ELASTICSEARCH_7 =
       image("ELASTICSEARCH_7_IMAGE", "docker.elastic.co/elasticsearch/elasticsearch:7.10.2");
   private static final String ELASTICSEARCH_8 =
@@ -56,20 +56,29 @@ final class Containers implements Servers {
 
   private final Servers processes = new Processes();
   private final String prefix = "10." + (214 + ProcessHandle.current().pid() % 20);
-  private final Network network;
+  private Network network;
 
   Containers() {
     removeLeftovers();
-    network = Network.builder()
-        .createNetworkCmdModifier(command -> command.withLabels(owner())
-            .withIpam(new com.github.dockerjava.api.model.Network.Ipam()
-                .withConfig(new com.github.dockerjava.api.model.Network.Ipam.Config().withSubnet(prefix + ".0.0/16"))))
-        .build();
+  }
+
+  private synchronized Network network() {
+    if (network == null) {
+      network = Network.builder()
+          .createNetworkCmdModifier(command -> command.withLabels(owner())
+              .withIpam(new com.github.dockerjava.api.model.Network.Ipam()
+                  .withConfig(new com.github.dockerjava.api.model.Network.Ipam.Config().withSubnet(prefix + ".0.0/16"))))
+          .build();
+    }
+    return network;
   }
 
   @Override
-  public void close() {
-    network.close();
+  public synchronized void close() {
+    if (network != null) {
+      network.close();
+      network = null;
+    }
   }
 
   /** Whether an engine answers. */
@@ -107,7 +116,8 @@ final class Containers implements Servers {
   private Contained cassandra(
       Stack.CassandraOptions options, List<String> cluster, String address, List<String> seeds) {
     var login = Optional.of(new Server.Login("cassandra", "cassandra")).filter(any -> options.auth());
-    var server = new Contained("cassandra", CASSANDRA, address, 9042, inside(0, address), login);
+    var image = options.version().startsWith("4.1.") ? CASSANDRA : "cassandra:" + options.version();
+    var server = new Contained("cassandra", image, address, 9042, inside(0, address), login);
     server.mount(server.home, "/var/lib/cassandra");
     // Asked for its clients, a node looks up their names; there is no DNS to wait for.
     server.extraHosts.put("clients", prefix + ".0.1");
@@ -122,7 +132,7 @@ final class Containers implements Servers {
     server.variables.put("HEAP_NEWSIZE", "128m");
     server.variables.put("JVM_EXTRA_OPTS", "-Dcassandra.ring_delay_ms=5000 -Dcassandra.skip_wait_for_gossip_to_settle=0"
         + " -Dcassandra.superuser_setup_delay_ms=100 -Dcassandra.system_auth.default_rf=" + cluster.size());
-    server.mount(configure(options, Stack.home("conf-of-" + address), address), "/conf");
+    server.mount(configure(image, options, Stack.home("conf-of-" + address), address), "/conf");
     server.command = new String[] {"sh", "-c",
         "cat /conf/cassandra.yaml >/etc/cassandra/cassandra.yaml; exec docker-entrypoint.sh cassandra -f"};
     server.tool = words -> server.run(Stream.concat(Stream.of("nodetool"), Stream.of(words)).toArray(String[]::new));
@@ -138,10 +148,10 @@ final class Containers implements Servers {
   }
 
   /** The image's own cassandra.yaml with what the options ask for; beside it the node's certificate. */
-  private static Path configure(Stack.CassandraOptions options, Path folder, String address) {
+  private static Path configure(String image, Stack.CassandraOptions options, Path folder, String address) {
     try {
       Files.createDirectories(folder);
-      Map<String, Object> settings = new Yaml().load(Contained.read(CASSANDRA, "/etc/cassandra/cassandra.yaml"));
+      Map<String, Object> settings = new Yaml().load(Contained.read(image, "/etc/cassandra/cassandra.yaml"));
       settings.put("auto_bootstrap", false);
       if (options.auth()) {
         settings.put("authenticator", "PasswordAuthenticator");
@@ -382,7 +392,7 @@ final class Containers implements Servers {
         return;
       }
       container = new GenericContainer<>(DockerImageName.parse(image)).withEnv(variables).withExposedPorts(port)
-          .withNetwork(network).withCreateContainerCmdModifier(this::place);
+          .withNetwork(network()).withCreateContainerCmdModifier(this::place);
       extraHosts.forEach(container::withExtraHost);
       if (command != null) {
         container.withCommand(command);
@@ -501,19 +511,23 @@ final class Containers implements Servers {
     @Override
     public void kill() {
       if (running()) {
-        docker().killContainerCmd(container.getContainerId()).exec();
+        signal("KILL");
         Awaitility.await(name() + " ends").until(() -> !running());
       }
     }
 
     @Override
     public void freeze() {
-      docker().pauseContainerCmd(container.getContainerId()).exec();
+      signal("STOP");
     }
 
     @Override
     public void thaw() {
-      docker().unpauseContainerCmd(container.getContainerId()).exec();
+      signal("CONT");
+    }
+
+    private void signal(String name) {
+      docker().killContainerCmd(container.getContainerId()).withSignal(name).exec();
     }
 
     @Override

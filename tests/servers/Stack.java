@@ -109,6 +109,7 @@ final class Stack {
 
   static void closeAll() {
     OPEN.parallelStream().forEach(Server::close);
+    servers.close();
   }
 
   private static Path createRoot() {
@@ -118,7 +119,6 @@ final class Stack {
             new Thread(
                 () -> {
                   closeAll();
-                  servers.close();
                   OwnFolder.delete(root);
                 }));
     return root;
