@@ -44,7 +44,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What an administrator may expect of restore-files-minio.java, on a real MinIO where there is one and on S3Proxy. */
-@Tag("servers")
 class RestoreFilesMinioTest {
   private static final String STAMP = "20261122_12h00m56s";
   private static final String NAME = "minio_" + STAMP;

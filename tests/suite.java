@@ -54,6 +54,7 @@
 //SOURCES VerifyClustersTest.java
 //SOURCES VerifyHostsTest.java
 //SOURCES VerifyTest.java
+//SOURCES VersionsTest.java
 
 import static java.util.stream.Collectors.joining;
 import static org.junit.platform.engine.discovery.DiscoverySelectors.selectClass;
