@@ -1991,6 +1991,7 @@ class RestoreFilesMinio implements Callable<Integer> {
     final boolean terminal = System.console() != null;
     private ProgressBar bar;
     private boolean drawn;
+    private String logged = "";
 
     Console() {
       Runtime.getRuntime().addShutdownHook(new Thread(this::interrupted));
@@ -2025,12 +2026,14 @@ class RestoreFilesMinio implements Callable<Integer> {
           .setStyle(ProgressBarStyle.ASCII).setUpdateIntervalMillis(draws ? 200 : 5_000);
       builder.setConsumer(draws
           ? new DelegatingProgressBarConsumer(this::draw, columns() - 3) // room for ^C
-          : new DelegatingProgressBarConsumer(line -> step("%s", line.strip()), 79));
+          : new DelegatingProgressBarConsumer(this::log, 79));
       bar = builder.build();
       var clock = Executors.newSingleThreadScheduledExecutor(Console::daemon);
-      clock.scheduleAtFixedRate(() -> bar.stepTo(done.getAsLong()).setExtraMessage("  " + state.get()), 0, 200, TimeUnit.MILLISECONDS);
+      Runnable update = () -> bar.stepTo(done.getAsLong()).setExtraMessage("  " + state.get());
+      clock.scheduleAtFixedRate(update, 0, 200, TimeUnit.MILLISECONDS);
       return () -> {
         clock.shutdownNow();
+        update.run();
         bar.close();
         erase();
         bar = null;
@@ -2063,6 +2066,14 @@ class RestoreFilesMinio implements Callable<Integer> {
       if (bar != null) {
         drawn = true;
         System.err.print("\r\033[?7l" + line + "\033[K\033[?7h");
+      }
+    }
+
+    /** At its end the bar says everything twice. */
+    private synchronized void log(String line) {
+      if (!line.equals(logged)) {
+        logged = line;
+        step("%s", line.strip());
       }
     }
 

@@ -3637,6 +3637,7 @@ class Verify implements Callable<Integer> {
     final boolean terminal = System.console() != null;
     private ProgressBar bar;
     private boolean drawn;
+    private String logged = "";
 
     Console() {
       Runtime.getRuntime().addShutdownHook(new Thread(this::interrupted));
@@ -3671,12 +3672,14 @@ class Verify implements Callable<Integer> {
           .setStyle(ProgressBarStyle.ASCII).setUpdateIntervalMillis(draws ? 200 : 5_000);
       builder.setConsumer(draws
           ? new DelegatingProgressBarConsumer(this::draw, columns() - 3) // room for ^C
-          : new DelegatingProgressBarConsumer(line -> step("%s", line.strip()), 79));
+          : new DelegatingProgressBarConsumer(this::log, 79));
       bar = builder.build();
       var clock = Executors.newSingleThreadScheduledExecutor(Console::daemon);
-      clock.scheduleAtFixedRate(() -> bar.stepTo(done.getAsLong()).setExtraMessage("  " + state.get()), 0, 200, TimeUnit.MILLISECONDS);
+      Runnable update = () -> bar.stepTo(done.getAsLong()).setExtraMessage("  " + state.get());
+      clock.scheduleAtFixedRate(update, 0, 200, TimeUnit.MILLISECONDS);
       return () -> {
         clock.shutdownNow();
+        update.run();
         bar.close();
         erase();
         bar = null;
@@ -3709,6 +3712,14 @@ class Verify implements Callable<Integer> {
       if (bar != null) {
         drawn = true;
         System.err.print("\r\033[?7l" + line + "\033[K\033[?7h");
+      }
+    }
+
+    /** At its end the bar says everything twice. */
+    private synchronized void log(String line) {
+      if (!line.equals(logged)) {
+        logged = line;
+        step("%s", line.strip());
       }
     }
 

@@ -13,7 +13,6 @@ import io.minio.MinioClient;
 import io.minio.PutObjectArgs;
 import io.minio.SetBucketVersioningArgs;
 import io.minio.SetObjectLockConfigurationArgs;
-import io.minio.StatObjectArgs;
 import io.minio.credentials.AssumeRoleProvider;
 import io.minio.messages.ObjectLockConfiguration;
 import io.minio.messages.RetentionMode;

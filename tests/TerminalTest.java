@@ -77,7 +77,8 @@ class TerminalTest {
     var result = Script.command("sh", "-c", line).onTerminal().run();
 
     assertThat(result.code()).as(result.out()).isZero();
-    assertThat(log).content().contains(BAR).doesNotContainPattern("[\\x00-\\x09\\x0b-\\x1f]").doesNotContain("\n\n\n");
+    assertThat(log).content().containsPattern("Staging 100% .* 4000 of 4000 files").contains(BAR).doesNotContainPattern("[\\x00-\\x09\\x0b-\\x1f]").doesNotContain("\n\n\n");
+    assertThat(Files.readAllLines(log).stream().filter(said -> said.contains(BAR))).doesNotHaveDuplicates();
   }
 
   /** What a terminal shows in the end of what it was sent. */
