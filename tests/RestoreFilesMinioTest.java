@@ -37,6 +37,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -562,6 +563,7 @@ class RestoreFilesMinioTest {
   }
 
   @Test
+  @Timeout(value = 30, unit = TimeUnit.MINUTES) // of KILLS=50
   void killedAtAnyMomentTheNextRunCompletesIt() throws Exception {
     var seed = System.nanoTime();
     var random = new Random(seed);

@@ -272,7 +272,8 @@ final class Script {
     long peakUntilEnd() {
       var peak = 0L;
       while (process.isAlive()) {
-        peak = Math.max(peak, process.descendants().mapToLong(Running::peak).max().orElse(0));
+        var all = Stream.concat(Stream.of(process.toHandle()), process.descendants());
+        peak = Math.max(peak, all.mapToLong(Running::peak).max().orElse(0));
         LockSupport.parkNanos(200_000_000);
       }
       return peak;
