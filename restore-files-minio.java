@@ -1502,7 +1502,8 @@ class RestoreFilesMinio implements Callable<Integer> {
 
     private static Optional<Backup> backup(Path file, Set<String> components, Set<String> types) {
       var match = NAME.matcher(file.getFileName().toString());
-      if (!match.matches() || !components.contains(match.group("component")) || !types.contains(match.group("type"))) {
+      if (!match.matches() || match.group("type") == null
+          || !components.contains(match.group("component")) || !types.contains(match.group("type"))) {
         return Optional.empty();
       }
       var name = match.group("component") + "_" + match.group("stamp");

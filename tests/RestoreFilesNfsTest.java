@@ -149,6 +149,18 @@ class RestoreFilesNfsTest {
   }
 
   @Test
+  void anUnpackedBackupBesideTheArchivesIsNoBackup() throws IOException {
+    attachments(live, 3);
+    backUp("tar");
+    Files.createDirectory(archives.resolve("files_20270101_00h00m00s"));
+
+    var result = restore("--dry-run").run();
+
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(result.err()).contains("Restoring attachments from " + archives.resolve(ROOT + ".tar"));
+  }
+
+  @Test
   void keepsTheOldTreeBesideWhenAsked() throws IOException {
     attachments(live, 5);
     backUp("tar");
