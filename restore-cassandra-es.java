@@ -11,9 +11,11 @@
 // cassandra-all streams the SSTables; it would bring older releases of the ones after it.
 //DEPS org.apache.cassandra:cassandra-all:4.1.10
 //DEPS io.netty:netty-all:4.1.137.Final
+//DEPS io.netty:netty-handler:4.1.137.Final
 //DEPS io.netty:netty-tcnative-boringssl-static:2.0.81.Final
 //DEPS commons-io:commons-io:2.22.0
 //DEPS commons-codec:commons-codec:1.23.0
+//DEPS org.xerial.snappy:snappy-java:1.1.10.12
 //DEPS org.yaml:snakeyaml:2.7
 //DEPS ch.qos.logback:logback-core:1.2.13
 //COMPILE_OPTIONS -encoding UTF-8
