@@ -1,6 +1,7 @@
 import com.github.dockerjava.api.DockerClient;
 import com.github.dockerjava.api.command.CreateContainerCmd;
 import com.github.dockerjava.api.exception.ConflictException;
+import com.github.dockerjava.api.exception.DockerException;
 import com.github.dockerjava.api.exception.NotFoundException;
 import com.github.dockerjava.api.model.Bind;
 import com.github.dockerjava.api.model.HostConfig;
@@ -81,9 +82,14 @@ final class Containers implements Servers {
     }
   }
 
-  /** Whether an engine answers. */
+  /** Whether an engine answers that Testcontainers can use. */
   static boolean available() {
-    return DockerClientFactory.instance().isDockerAvailable();
+    try {
+      return DockerClientFactory.instance().isDockerAvailable();
+    } catch (DockerException e) {
+      System.out.println("A Docker engine answers, but cannot be used: " + e.getMessage().strip());
+      return false;
+    }
   }
 
   @Override
