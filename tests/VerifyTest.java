@@ -83,6 +83,11 @@ class VerifyTest {
     return bad;
   }
 
+  /** As verify names it, counted from 1. */
+  private static String node(int number) {
+    return original.cassandra().get(number - 1).clusterAddress();
+  }
+
   private static void assertAllGreen(Script.Result result) {
     assertThat(result.code()).as(result.out() + result.err()).isZero();
     assertThat(result.out()).contains("✓").doesNotContain("✗");
@@ -144,7 +149,7 @@ class VerifyTest {
           rows.get(2).getByteBuffer("key"), rows.get(2).getByteBuffer("column1"));
       var wrong = wrong(verify("--only", "cassandra,together").run());
       assertThat(wrong).hasSize(4);
-      assertThat(wrong.get(0)).startsWith("✗ cassandra     edgestore ").contains("127.0.0.3: 1 missing, 1 extra, 1 changed");
+      assertThat(wrong.get(0)).startsWith("✗ cassandra     edgestore ").contains(node(2) + ": 1 missing, 1 extra, 1 changed");
       assertThat(wrong.subList(1, 4)).containsExactly("changed: " + named(rows.get(2)), "extra: key 0x0102, column1 0x03", "missing: " + named(rows.get(0)));
     }
     restore();
@@ -177,11 +182,11 @@ class VerifyTest {
       session.execute(SimpleStatement.newInstance("INSERT INTO thehive.edgestore (key, column1, value) VALUES (0x0102, 0x03, 0x04) USING TIMESTAMP 1000")
           .setNode(first.orElseThrow()).setConsistencyLevel(ConsistencyLevel.QUORUM));
       var wrong = wrong(verify("--only", "cassandra").run());
-      assertThat(wrong).hasSize(4).contains("127.0.0.4 is down, or not reachable from here", "extra: key 0x0102, column1 0x03");
+      assertThat(wrong).hasSize(4).contains(node(3) + " is down, or not reachable from here", "extra: key 0x0102, column1 0x03");
       assertThat(wrong.get(0)).startsWith("✗ cassandra     nodes ");
       down.start();
       var after = verify("--only", "cassandra").run();
-      assertThat(wrong(after)).as(after.out()).hasSize(2).last().isEqualTo("extra: key 0x0102, column1 0x03 on 127.0.0.2, 127.0.0.3");
+      assertThat(wrong(after)).as(after.out()).hasSize(2).last().isEqualTo("extra: key 0x0102, column1 0x03 on " + node(1) + ", " + node(2));
     } finally {
       if (!down.running()) {
         down.start();
@@ -198,7 +203,7 @@ class VerifyTest {
       var row = threeRows(session).get(0);
       write(session, "DELETE FROM thehive.edgestore WHERE key = ? AND column1 = ?", row.getByteBuffer("key"), row.getByteBuffer("column1"));
     }
-    assertThat(wrong(verify("--only", "cassandra", "--quick").run())).singleElement().asString().contains("only counted").contains("127.0.0.4: 1 missing");
+    assertThat(wrong(verify("--only", "cassandra", "--quick").run())).singleElement().asString().contains("only counted").contains(node(3) + ": 1 missing");
     restore();
   }
 
@@ -358,8 +363,8 @@ class VerifyTest {
       write(session, "DELETE FROM mixed.statics WHERE k = 2");
       var wrong = wrong(verify.run());
       assertThat(wrong).hasSize(4);
-      assertThat(wrong.get(0)).startsWith("✗ cassandra     statics ").contains("127.0.0.3: 1 missing");
-      assertThat(wrong.get(1)).startsWith("✗ cassandra     wide ").contains("127.0.0.3: 1 missing, 1 changed");
+      assertThat(wrong.get(0)).startsWith("✗ cassandra     statics ").contains(node(2) + ": 1 missing");
+      assertThat(wrong.get(1)).startsWith("✗ cassandra     wide ").contains(node(2) + ": 1 missing, 1 changed");
       assertThat(wrong.get(2)).startsWith("changed: key 0x").contains(", d d0");
       assertThat(wrong.get(3)).startsWith("missing: key 0x").contains(", d d2");
       session.execute("DROP KEYSPACE mixed");
