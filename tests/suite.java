@@ -54,7 +54,6 @@
 //SOURCES VerifyClustersTest.java
 //SOURCES VerifyHostsTest.java
 //SOURCES VerifyTest.java
-//SOURCES VersionsTest.java
 
 import static java.util.stream.Collectors.joining;
 import static org.junit.platform.engine.discovery.DiscoverySelectors.selectClass;
@@ -159,7 +158,7 @@ class Suite implements Callable<Integer> {
   private void useServers() {
     var answers = stack != Ways.processes && Containers.available();
     if (stack == Ways.containers && !answers) {
-      throw new ParameterException(spec.commandLine(), "no Docker engine answers");
+      throw new ParameterException(spec.commandLine(), "no Docker engine that has or gets the images answers");
     }
     Stack.use(answers ? new Containers() : new Processes());
     System.out.println("Servers are " + Stack.name());

@@ -1,6 +1,8 @@
 import com.github.dockerjava.api.DockerClient;
 import com.github.dockerjava.api.command.CreateContainerCmd;
+import com.github.dockerjava.api.command.PullImageResultCallback;
 import com.github.dockerjava.api.exception.ConflictException;
+import com.github.dockerjava.api.exception.DockerClientException;
 import com.github.dockerjava.api.exception.DockerException;
 import com.github.dockerjava.api.exception.NotFoundException;
 import com.github.dockerjava.api.model.Bind;
@@ -49,7 +51,7 @@ final class Containers implements Servers {
       image("ELASTICSEARCH_7_IMAGE", "docker.elastic.co/elasticsearch/elasticsearch:7.10.2");
   private static final String ELASTICSEARCH_8 =
       image("ELASTICSEARCH_8_IMAGE", "docker.elastic.co/elasticsearch/elasticsearch:8.19.20");
-  private static final String MINIO = image("MINIO_IMAGE", "minio/minio");
+  private static final String MINIO = image("MINIO_IMAGE", "minio/minio:latest");
 
   private static final String OWNER = "thehive-restore.tests-of";
   private static final Duration START_LIMIT = Duration.ofMinutes(5);
@@ -82,13 +84,24 @@ final class Containers implements Servers {
     }
   }
 
-  /** Whether an engine answers that Testcontainers can use. */
+  /** Whether an engine answers, and has every image or can pull it; otherwise says what is missing. */
   static boolean available() {
     try {
-      return DockerClientFactory.instance().isDockerAvailable();
-    } catch (DockerException e) {
-      System.out.println("A Docker engine answers, but cannot be used: " + e.getMessage().strip());
+      if (!DockerClientFactory.instance().isDockerAvailable()) {
+        return false;
+      }
+      for (var image : List.of(CASSANDRA, ELASTICSEARCH_7, ELASTICSEARCH_8, MINIO)) {
+        if (docker().listImagesCmd().withImageNameFilter(image).exec().isEmpty()) {
+          System.out.println("Pulling " + image);
+          docker().pullImageCmd(image).exec(new PullImageResultCallback()).awaitCompletion();
+        }
+      }
+      return true;
+    } catch (DockerException | DockerClientException e) {
+      System.out.println("Docker answers, but cannot be used: " + e.getMessage().strip() + "; tests/images/build makes the images");
       return false;
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
     }
   }
 
