@@ -10,6 +10,7 @@ import org.junit.jupiter.api.Test;
  * succeeds.
  */
 @Tag("servers")
+@Tag("faults")
 class RestoreCassandraEsFaultsTest {
   private static Original original;
 
