@@ -58,6 +58,7 @@ final class Containers implements Servers {
   private static final HttpClient HTTP = HttpClient.newHttpClient();
 
   private final Servers processes = new Processes();
+  private final boolean hasMinio = has(MINIO);
   private final String prefix = "10." + (214 + ProcessHandle.current().pid() % 20);
   private Network network;
 
@@ -84,21 +85,27 @@ final class Containers implements Servers {
     }
   }
 
-  /** Whether an engine answers, and has every image or can pull it; otherwise says what is missing. */
+  /** Whether an engine answers, and has the databases' images or can pull them; otherwise says what is missing. */
   static boolean available() {
     try {
-      if (!DockerClientFactory.instance().isDockerAvailable()) {
-        return false;
-      }
-      for (var image : List.of(CASSANDRA, ELASTICSEARCH_7, ELASTICSEARCH_8, MINIO)) {
-        if (docker().listImagesCmd().withImageNameFilter(image).exec().isEmpty()) {
-          System.out.println("Pulling " + image);
-          docker().pullImageCmd(image).exec(new PullImageResultCallback()).awaitCompletion();
-        }
-      }
+      return DockerClientFactory.instance().isDockerAvailable()
+          && Stream.of(CASSANDRA, ELASTICSEARCH_7, ELASTICSEARCH_8).allMatch(Containers::has);
+    } catch (DockerException e) {
+      System.out.println("Docker answers, but cannot be used: " + e.getMessage().strip());
+      return false;
+    }
+  }
+
+  private static boolean has(String image) {
+    if (!docker().listImagesCmd().withImageNameFilter(image).exec().isEmpty()) {
+      return true;
+    }
+    System.out.println("Pulling " + image);
+    try {
+      docker().pullImageCmd(image).exec(new PullImageResultCallback()).awaitCompletion();
       return true;
     } catch (DockerException | DockerClientException e) {
-      System.out.println("Docker answers, but cannot be used: " + e.getMessage().strip() + "; tests/images/build makes the images");
+      System.out.println("It cannot be pulled: " + e.getMessage().strip() + "; tests/images/build makes the images");
       return false;
     } catch (InterruptedException e) {
       throw new IllegalStateException(e);
@@ -109,7 +116,7 @@ final class Containers implements Servers {
   public String name() {
     var version = docker().versionCmd().exec();
     return "containers of Docker %s: %s".formatted(
-        version.getVersion(), String.join(", ", CASSANDRA, ELASTICSEARCH_7, ELASTICSEARCH_8, MINIO));
+        version.getVersion(), String.join(", ", CASSANDRA, ELASTICSEARCH_7, ELASTICSEARCH_8, hasMinio ? MINIO : "S3 as a process"));
   }
 
   @Override
@@ -255,10 +262,10 @@ final class Containers implements Servers {
     }
   }
 
-  /** Another kind than MinIO has no image of its own: it is a process here, too. */
+  /** Another kind than MinIO has no image of its own: it is a process here, too, as MinIO is without its image. */
   @Override
   public Server s3(String address, String... options) {
-    if (Stream.of(options).anyMatch(option -> option.startsWith("--kind=") && !option.equals("--kind=minio"))) {
+    if (!hasMinio || Stream.of(options).anyMatch(option -> option.startsWith("--kind=") && !option.equals("--kind=minio"))) {
       return processes.s3(address, options);
     }
     var login = new Server.Login("thehive", "thehive-secret");
