@@ -33,6 +33,7 @@ import java.util.stream.Stream;
 import org.awaitility.Awaitility;
 import org.awaitility.core.ConditionTimeoutException;
 import org.testcontainers.DockerClientFactory;
+import org.testcontainers.containers.Container;
 import org.testcontainers.containers.GenericContainer;
 import org.testcontainers.containers.Network;
 import org.testcontainers.containers.wait.strategy.AbstractWaitStrategy;
@@ -56,6 +57,7 @@ final class Containers implements Servers {
   private static final String OWNER = "thehive-restore.tests-of";
   private static final Duration START_LIMIT = Duration.ofMinutes(5);
   private static final HttpClient HTTP = HttpClient.newHttpClient();
+  private static final Map<String, String> CASSANDRA_YAML = new HashMap<>();
 
   private final Servers processes = new Processes();
   private final boolean hasMinio = has(MINIO);
@@ -163,8 +165,9 @@ final class Containers implements Servers {
         "cat /conf/cassandra.yaml >/etc/cassandra/cassandra.yaml; exec docker-entrypoint.sh cassandra -f"};
     server.tool = words -> server.run(Stream.concat(Stream.of("nodetool"), Stream.of(words)).toArray(String[]::new));
     server.serves = newcomer -> {
-      var said = server.tryRun("sh", "-c", "nodetool statusbinary | grep -x running && nodetool status && nodetool describecluster")
-          .orElse("");
+      var asked = exec(server.container, "sh", "-c",
+          "nodetool statusbinary | grep -x running && nodetool status && nodetool describecluster");
+      var said = asked.getExitCode() == 0 ? asked.getStdout() : "";
       var up = Pattern.compile("^UN ", Pattern.MULTILINE).matcher(said).results().count();
       var changing = Pattern.compile("^U[JLM] ", Pattern.MULTILINE).matcher(said).find();
       var schemas = Pattern.compile("[0-9a-f-]{36}: \\[").matcher(said).results().count();
@@ -177,7 +180,7 @@ final class Containers implements Servers {
   private static Path configure(String image, Stack.CassandraOptions options, Path folder, String address) {
     try {
       Files.createDirectories(folder);
-      Map<String, Object> settings = new Yaml().load(Contained.read(image, "/etc/cassandra/cassandra.yaml"));
+      Map<String, Object> settings = new Yaml().load(cassandraYaml(image));
       settings.put("auto_bootstrap", false);
       if (options.auth()) {
         settings.put("authenticator", "PasswordAuthenticator");
@@ -202,6 +205,28 @@ final class Containers implements Servers {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     } catch (GeneralSecurityException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** Of the image itself; read once, for it takes a container. */
+  private static synchronized String cassandraYaml(String image) {
+    return CASSANDRA_YAML.computeIfAbsent(image, any -> {
+      try (var container = new GenericContainer<>(DockerImageName.parse(image))) {
+        container.withCreateContainerCmdModifier(command -> command.withEntrypoint("sleep").withCmd("60").withLabels(owner()));
+        container.setWaitStrategy(new NoWait());
+        container.start();
+        return exec(container, "cat", "/etc/cassandra/cassandra.yaml").getStdout();
+      }
+    });
+  }
+
+  private static Container.ExecResult exec(Container<?> container, String... words) {
+    try {
+      return container.execInContainer(words);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
       throw new IllegalStateException(e);
     }
   }
@@ -388,20 +413,6 @@ final class Containers implements Servers {
       }
     }
 
-    /** A file of an image. */
-    static String read(String image, String file) {
-      try (var container = new GenericContainer<>(DockerImageName.parse(image))) {
-        container.withCreateContainerCmdModifier(command -> command.withEntrypoint("sleep").withCmd("60").withLabels(owner()));
-        container.setWaitStrategy(new NoWait());
-        container.start();
-        return container.execInContainer("cat", file).getStdout();
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
-      } catch (InterruptedException e) {
-        throw new IllegalStateException(e);
-      }
-    }
-
     long peersRunning() {
       return peers.stream().filter(Contained::running).count();
     }
@@ -456,31 +467,13 @@ final class Containers implements Servers {
       return log().substring(logLength);
     }
 
-    /** The command's output where it succeeds. */
-    Optional<String> tryRun(String... words) {
-      try {
-        var result = container.execInContainer(words);
-        return Optional.of(result.getStdout()).filter(said -> result.getExitCode() == 0);
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
-      } catch (InterruptedException e) {
-        throw new IllegalStateException(e);
-      }
-    }
-
     String run(String... words) {
-      try {
-        var result = container.execInContainer(words);
-        if (result.getExitCode() != 0) {
-          throw new IllegalStateException("%s: exit %d%n%s%s".formatted(
-              String.join(" ", words), result.getExitCode(), result.getStdout(), result.getStderr()));
-        }
-        return result.getStdout();
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
-      } catch (InterruptedException e) {
-        throw new IllegalStateException(e);
+      var result = exec(container, words);
+      if (result.getExitCode() != 0) {
+        throw new IllegalStateException("%s: exit %d%n%s%s".formatted(
+            String.join(" ", words), result.getExitCode(), result.getStdout(), result.getStderr()));
       }
+      return result.getStdout();
     }
 
     @Override
