@@ -21,6 +21,7 @@
 //SOURCES Script.java
 //SOURCES servers/Certificates.java
 //SOURCES servers/Containers.java
+//SOURCES servers/Health.java
 //SOURCES servers/Hosts.java
 //SOURCES servers/Https.java
 //SOURCES servers/LoginProxy.java

@@ -10,10 +10,6 @@ import com.github.dockerjava.api.model.HostConfig;
 import com.github.dockerjava.api.model.PortBinding;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -25,7 +21,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.BooleanSupplier;
+import java.util.concurrent.Callable;
 import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -56,7 +52,6 @@ final class Containers implements Servers {
 
   private static final String OWNER = "thehive-restore.tests-of";
   private static final Duration START_LIMIT = Duration.ofMinutes(5);
-  private static final HttpClient HTTP = HttpClient.newHttpClient();
   private static final Map<String, String> CASSANDRA_YAML = new HashMap<>();
 
   private final Servers processes = new Processes();
@@ -262,29 +257,10 @@ final class Containers implements Servers {
       open(server.home);
       open(repositories);
       server.tool = words -> Processes.request(address, httpPort, words);
-      server.serves = newcomer -> healthy(address, httpPort, newcomer ? addresses.size() : 1);
+      server.serves = newcomer -> Health.isSettled(address, httpPort, newcomer ? addresses.size() : 1);
       servers.add(server);
     }
     return startAll(servers);
-  }
-
-  private static boolean healthy(String address, int port, int nodes) {
-    var settled = "wait_for_events=languid&wait_for_no_initializing_shards=true&wait_for_nodes=ge(" + nodes + ")";
-    var health = get("http://%s:%d/_cluster/health?timeout=1s&%s".formatted(address, port, settled));
-    // Red for good where it has looked for its shards and some are not there.
-    var looked = health.contains("\"number_of_in_flight_fetch\":0,") && !health.contains("\"unassigned_shards\":0,");
-    return health.contains("\"timed_out\":false") && (!health.contains("\"status\":\"red\"") || looked);
-  }
-
-  private static String get(String url) {
-    try {
-      var request = HttpRequest.newBuilder(URI.create(url)).timeout(Duration.ofSeconds(5)).build();
-      return HTTP.send(request, HttpResponse.BodyHandlers.ofString()).body();
-    } catch (IOException e) {
-      return "";
-    } catch (InterruptedException e) {
-      throw new IllegalStateException(e);
-    }
   }
 
   /** Another kind than MinIO has no image of its own: it is a process here, too, as MinIO is without its image. */
@@ -369,13 +345,13 @@ final class Containers implements Servers {
     return ProcessHandle.of(Long.parseLong(labels.get(OWNER))).isEmpty();
   }
 
-  private static void await(String what, BooleanSupplier condition) {
-    Awaitility.await(what).atMost(START_LIMIT).pollInterval(Duration.ofMillis(300)).until(condition::getAsBoolean);
+  private static void await(String what, Callable<Boolean> condition) {
+    Awaitility.await(what).atMost(START_LIMIT).pollInterval(Duration.ofMillis(300)).until(condition);
   }
 
   private interface Serves {
     /** Whether it serves, and as a newcomer all others are there with it. */
-    boolean asNewcomer(boolean newcomer);
+    boolean asNewcomer(boolean newcomer) throws InterruptedException;
   }
 
   /** One of them. */

@@ -4,14 +4,11 @@
 //DEPS org.codelibs:elasticsearch-cluster-runner:7.10.2.0
 //DEPS info.picocli:picocli:4.7.7
 //JAVA_OPTIONS -Xmx64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData
+//SOURCES Health.java
 //MAIN Elasticsearch
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -81,8 +78,6 @@ class Elasticsearch implements Callable<Integer> {
   @Option(names = "--stop-with", paramLabel = "PID", description = "stop when this process ends")
   private Long stopWith;
 
-  private final HttpClient http = HttpClient.newHttpClient();
-
   public static void main(String[] args) {
     System.exit(new CommandLine(new Elasticsearch()).setExecutionExceptionHandler(Nodes::explain).execute(args));
   }
@@ -98,7 +93,7 @@ class Elasticsearch implements Callable<Integer> {
         nodes.start(host, command(host), dir.resolve(host).resolve("logs/system.log"));
       }
       for (var host : listen) {
-        nodes.await(host, START_LIMIT, () -> serves(host, newcomers.contains(host) ? cluster.size() : 1));
+        nodes.await(host, START_LIMIT, () -> Health.isSettled(host, httpPort, newcomers.contains(host) ? cluster.size() : 1));
         System.out.println("ready " + host + ":" + httpPort);
       }
       System.out.println("ready");
@@ -145,26 +140,6 @@ class Elasticsearch implements Callable<Integer> {
 
   private static String joined(Stream<String> parts) {
     return parts.collect(Collectors.joining(","));
-  }
-
-  private boolean serves(String host, int nodes) throws InterruptedException {
-    var health = "http://%s:%d/_cluster/health?timeout=1s".formatted(host, httpPort);
-    var settled = "&wait_for_events=languid&wait_for_no_initializing_shards=true";
-    var uri = URI.create(health + settled + "&wait_for_nodes=ge(%d)".formatted(nodes));
-    try {
-      var request = HttpRequest.newBuilder(uri).timeout(Duration.ofSeconds(5)).build();
-      var response = http.send(request, HttpResponse.BodyHandlers.ofString());
-      return response.statusCode() == 200 && isSettled(response.body());
-    } catch (IOException e) {
-      return false;
-    }
-  }
-
-  /** Not red; or red for good, since it has looked for its shards and some are not there. */
-  private static boolean isSettled(String health) {
-    var red = health.contains("\"status\":\"red\"");
-    var looked = health.contains("\"number_of_in_flight_fetch\":0,") && !health.contains("\"unassigned_shards\":0,");
-    return health.contains("\"timed_out\":false") && (!red || looked);
   }
 
   private static Map<String, String> parse(String[] settings) {
