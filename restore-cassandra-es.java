@@ -74,6 +74,7 @@ import java.io.PushbackInputStream;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
@@ -85,6 +86,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
 import java.security.cert.Certificate;
@@ -100,6 +102,7 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Collection;
 import java.util.Comparator;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -124,6 +127,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
@@ -134,9 +138,12 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import java.util.zip.CRC32;
+import java.util.zip.CheckedInputStream;
+import java.util.zip.Checksum;
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLSocket;
 import javax.net.ssl.TrustManager;
 import javax.net.ssl.TrustManagerFactory;
 import javax.net.ssl.X509TrustManager;
@@ -159,9 +166,15 @@ import org.apache.cassandra.db.RowIndexEntry;
 import org.apache.cassandra.dht.Murmur3Partitioner;
 import org.apache.cassandra.dht.Range;
 import org.apache.cassandra.dht.Token;
+import org.apache.cassandra.io.sstable.Descriptor;
 import org.apache.cassandra.io.sstable.SSTableLoader;
+import org.apache.cassandra.io.sstable.format.SSTableFormat;
 import org.apache.cassandra.io.sstable.format.SSTableReader;
+import org.apache.cassandra.io.sstable.format.Version;
+import org.apache.cassandra.io.sstable.metadata.MetadataSerializer;
+import org.apache.cassandra.io.sstable.metadata.MetadataType;
 import org.apache.cassandra.io.util.DataInputPlus;
+import org.apache.cassandra.io.util.FileSegmentInputStream;
 import org.apache.cassandra.locator.InetAddressAndPort;
 import org.apache.cassandra.schema.TableId;
 import org.apache.cassandra.schema.TableMetadataRef;
@@ -178,6 +191,8 @@ import org.apache.cassandra.utils.FilterFactory;
 import org.apache.cassandra.utils.OutputHandler;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
+import org.apache.commons.io.FileUtils;
+import org.apache.commons.io.IOUtils;
 import org.apache.commons.io.input.BoundedInputStream;
 import org.apache.http.Header;
 import org.apache.http.HttpHost;
@@ -256,7 +271,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       if (!refused.isEmpty()) {
         return finish(halves, refused, true);
       }
-      console.confirm(planLines(halves), cassandra.keyspace);
+      console.confirm(planLines(halves), only == HalfName.ELASTICSEARCH ? INDEX : cassandra.keyspace);
       if (console.dryRun) {
         console.step("Dry run: every check passed, nothing was changed.");
         return DONE;
@@ -497,8 +512,22 @@ class RestoreCassandraEs implements Callable<Integer> {
       return Optional.ofNullable(ca).map(trusted -> Connection.tls(trusted, certificate, key));
     }
 
+    /** The files of the nodes' own port, by default those of the clients'. */
+    Pem internode() {
+      return new Pem(Settings.variable("CASSANDRA_INTERNODE_CA").map(Path::of).orElse(ca),
+          Settings.variable("CASSANDRA_INTERNODE_CERT").map(Path::of).orElse(certificate),
+          Settings.variable("CASSANDRA_INTERNODE_KEY").map(Path::of).orElse(key));
+    }
+
     Path work() {
       return (work == null ? archives : work).resolve("." + SCRIPT + ".unpacked");
+    }
+  }
+
+  /** PEM files: whom to trust, and who we are. */
+  record Pem(Path ca, Path certificate, Path key) {
+    SSLContext tls() {
+      return Connection.tls(ca, certificate, key);
     }
   }
 
@@ -532,9 +561,10 @@ class RestoreCassandraEs implements Callable<Integer> {
       }
       var words = new Words();
       try {
-        var tokens = Pattern.compile("'([^']*)'|\"([^\"]*)\"|(\\S+)").matcher(text.strip()).results()
+        var tokens = Pattern.compile("'([^']*)'|\"([^\"]*)\"|(\\S+)").matcher(text.strip().replaceAll("\\G([^\\s,]+)\\s*,\\s*", "$1,")).results()
             .map(m -> m.group(1) != null ? m.group(1) : m.group(2) != null ? m.group(2) : m.group(3));
-        new CommandLine(words).parseArgs(tokens.toArray(String[]::new));
+        // A password may begin with @, which picocli would take for a file of arguments.
+        new CommandLine(words).setExpandAtFiles(false).parseArgs(tokens.toArray(String[]::new));
       } catch (CommandLine.ParameterException e) {
         // Not its own message, which would repeat a password.
         throw new Failure(USAGE, "CASSANDRA_CONNECTION is not understood", FORMS);
@@ -615,11 +645,9 @@ class RestoreCassandraEs implements Callable<Integer> {
             user.map(name -> "the log-in of " + name).orElse("a connection without log-in")),
             "check CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE", failed);
       }
-      Throwable cause = errors.isEmpty() ? failed : errors.get(0);
-      while (cause.getCause() != null) {
-        cause = cause.getCause();
-      }
-      return new Failure(UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), cause.getMessage()),
+      var reason = Stream.iterate(errors.isEmpty() ? failed : errors.get(0), Objects::nonNull, Throwable::getCause)
+          .map(Throwable::getMessage).filter(Objects::nonNull).reduce((outer, inner) -> inner).orElse("no answer");
+      return new Failure(UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), reason),
           "is it started, is its address right, does it want TLS (CASSANDRA_SSL_CA)?", failed);
     }
   }
@@ -650,7 +678,7 @@ class RestoreCassandraEs implements Callable<Integer> {
   /** All that the plan says and the restore needs to know; made by the checks, before the first change. */
   record CassandraPlan(
       CassandraBackup contents, Definition target, boolean same, boolean exists, List<Node> nodes, String version,
-      boolean authorisation, List<String> grants, Optional<ServerEncryptionOptions> encryption, Path work) {
+      List<String> grants, Optional<ServerEncryptionOptions> encryption, List<String> withoutSnapshot, Path work) {
     int copies() {
       return Replication.copies(target.replication(), nodes.stream().map(Node::getDatacenter).distinct().toList());
     }
@@ -712,16 +740,19 @@ class RestoreCassandraEs implements Callable<Integer> {
       session = connection.open(clientName, options.keyspace, options.tls());
       var nodes = checkNodes();
       checkClients(nodes);
+      var encryption = encryption(nodes.get(0));
+      checkStoragePorts(nodes, encryption);
       var contents = proof.join();
       var target = contents.definition().withReplication(options.replication);
       Replication.require(target.replication(), nodes.stream().collect(
           Collectors.groupingBy(Node::getDatacenter, TreeMap::new, Collectors.counting())));
       var live = describe();
       var same = live.isPresent() && live.get().sameAs(target);
-      var authorisation = checkRights(same);
+      var grants = checkRights() ? grants(unfinished, target) : List.<String>of();
       checkDisk(contents.bytes());
-      plan = new CassandraPlan(contents, target, same, live.isPresent(), nodes, version(nodes), authorisation,
-          authorisation ? grants(unfinished) : List.of(), encryption(nodes.get(0)), options.work());
+      var withoutSnapshot = nodes.stream().filter(node -> setting(node, "auto_snapshot").equals("false")).map(Cassandra::host).toList();
+      plan = new CassandraPlan(contents, target, same, live.isPresent(), nodes, version(nodes), grants, encryption, withoutSnapshot,
+          options.work());
     }
 
     private static Failure failure(DriverException thrown) {
@@ -774,6 +805,14 @@ class RestoreCassandraEs implements Callable<Integer> {
 
     /** TheHive or anything else that still writes would mix its rows into the restored ones. */
     private void checkClients(List<Node> nodes) {
+      var others = otherClients(nodes);
+      if (!others.isEmpty()) {
+        console.refuse(new Failure(UNSAFE, "other clients are connected to Cassandra: " + String.join(", ", others),
+            "stop TheHive on every node: ./service-control.java stop; --force if they do not write"));
+      }
+    }
+
+    private Set<String> otherClients(List<Node> nodes) {
       var others = new TreeSet<String>();
       var query = SimpleStatement.newInstance("SELECT address, driver_name, username FROM system_views.clients");
       // All nodes at once: each looks up its clients' names, which takes long where the DNS does not answer.
@@ -788,10 +827,26 @@ class RestoreCassandraEs implements Callable<Integer> {
           others.add("%s (%s, user %s)".formatted(address, driver, client.getString("username")));
         }
       }
-      if (!others.isEmpty()) {
-        console.refuse(new Failure(UNSAFE, "other clients are connected to Cassandra: " + String.join(", ", others),
-            "stop TheHive on every node: ./service-control.java stop; --force if they do not write"));
-      }
+      return others;
+    }
+
+    /** Streams go to the port on which nodes talk to each other: a firewall in between must not show after the truncate. */
+    private void checkStoragePorts(List<Node> nodes, Optional<ServerEncryptionOptions> encryption) {
+      nodes.parallelStream().forEach(node -> {
+        var address = node.getBroadcastAddress().orElseThrow();
+        try (var socket = new Socket()) {
+          socket.connect(address, 5_000);
+          if (encryption.isPresent()) {
+            socket.setSoTimeout(10_000);
+            try (var secured = (SSLSocket) options.internode().tls().getSocketFactory().createSocket(socket, host(node), address.getPort(), false)) {
+              secured.startHandshake();
+            }
+          }
+        } catch (IOException e) {
+          throw new Failure(UNREACHABLE, "the storage port of Cassandra node %s:%d cannot be reached from here: %s".formatted(
+              host(node), address.getPort(), e.getMessage()), "streams go there: open it for this host (and its TLS), or restore from a node", e);
+        }
+      });
     }
 
     private Optional<Definition> describe() {
@@ -804,17 +859,14 @@ class RestoreCassandraEs implements Callable<Integer> {
       return Optional.of(Definition.parse(text.toString(), options.keyspace));
     }
 
-    /** Whether authorisation is on; if so the role logged in must have every right that the restore will need. */
-    private boolean checkRights(boolean same) {
+    /** Whether authorisation is on; if so only a superuser may do, and see, all that a restore has to. */
+    private boolean checkRights() {
       var user = connection.user();
       if (user.isEmpty()) {
         return false;
       }
-      var held = new HashSet<String>();
       try {
-        for (var row : session.execute("LIST ALL PERMISSIONS OF " + quoted(user.get()))) {
-          held.add(row.getString("permission") + " " + row.getString("resource"));
-        }
+        session.execute("LIST ALL PERMISSIONS OF " + quoted(user.get()));
       } catch (InvalidQueryException | UnauthorizedException e) {
         return false; // there is no authorisation, or nobody has to log in
       }
@@ -823,27 +875,24 @@ class RestoreCassandraEs implements Callable<Integer> {
           return true;
         }
       }
-      var needed = same ? List.of("MODIFY") : List.of("CREATE", "DROP");
-      for (var right : needed) {
-        var scoped = !right.equals("CREATE") && held.contains("%s <keyspace %s>".formatted(right, options.keyspace));
-        if (!scoped && !held.contains(right + " <all keyspaces>")) {
-          throw new Failure(AUTHENTICATION, "Cassandra's role %s has no %s right for keyspace %s".formatted(
-              user.get(), right, options.keyspace), "log in as a superuser, or GRANT %s ON ALL KEYSPACES TO %s".formatted(right, user.get()));
-        }
-      }
-      return true;
+      throw new Failure(AUTHENTICATION, "Cassandra's role %s is no superuser".formatted(user.get()),
+          "log in as one: the restore empties or drops, creates and grants");
     }
 
     /** Dropping a keyspace drops the grants on it: those there are now, those an interrupted run noted, and TheHive's. */
-    private List<String> grants(JsonNode unfinished) {
+    private List<String> grants(JsonNode unfinished, Definition target) {
       var grants = new TreeSet<String>();
       unfinished.path("grants").forEach(grant -> grants.add(grant.asText()));
-      if (session.getMetadata().getKeyspace(id(options.keyspace)).isPresent()) {
-        for (var row : session.execute("LIST ALL PERMISSIONS ON KEYSPACE " + quoted(options.keyspace))) {
-          if (row.getString("resource").equals("<keyspace %s>".formatted(options.keyspace))) {
-            grants.add("GRANT %s ON KEYSPACE %s TO %s".formatted(
-                row.getString("permission"), quoted(options.keyspace), quoted(row.getString("role"))));
-          }
+      var ours = Pattern.compile("<(keyspace|all tables in|table) %s(?:\\.(\\w+))?>".formatted(Pattern.quote(options.keyspace)));
+      for (var row : session.execute("LIST ALL PERMISSIONS")) {
+        var resource = ours.matcher(row.getString("resource"));
+        if (resource.matches() && (resource.group(2) == null || target.tables().containsKey(resource.group(2)))) {
+          var on = switch (resource.group(1)) {
+            case "keyspace" -> "KEYSPACE " + quoted(options.keyspace);
+            case "table" -> "TABLE %s.%s".formatted(quoted(options.keyspace), quoted(resource.group(2)));
+            default -> "ALL TABLES IN KEYSPACE " + quoted(options.keyspace);
+          };
+          grants.add("GRANT %s ON %s TO %s".formatted(row.getString("permission"), on, quoted(row.getString("role"))));
         }
       }
       var roles = new HashSet<String>();
@@ -860,7 +909,8 @@ class RestoreCassandraEs implements Callable<Integer> {
     private void checkDisk(long bytes) {
       var folder = options.work().getParent();
       try {
-        var free = Files.getFileStore(folder).getUsableSpace();
+        // What a killed run left unpacked is removed before anything is unpacked again.
+        var free = Files.getFileStore(folder).getUsableSpace() + (Files.exists(options.work()) ? FileUtils.sizeOfDirectory(options.work().toFile()) : 0);
         if (free < bytes + bytes / 10) {
           throw new Failure(UNSAFE, "%s has %s free, unpacking needs %s".formatted(folder, Console.size(free), Console.size(bytes)),
               "name another folder with --work-path");
@@ -878,19 +928,28 @@ class RestoreCassandraEs implements Callable<Integer> {
           .collect(Collectors.joining(" and "));
     }
 
-    /** How the nodes want streams to be encrypted, in their own words. */
+    /** A setting of a node; from Cassandra 4.1 on, its parts are parted by dots, before by underlines. */
+    private String setting(Node node, String name) {
+      for (var spelling : List.of(name, name.replaceFirst("(?<=_options)\\.", "_"))) {
+        var row = session.execute(SimpleStatement.newInstance("SELECT value FROM system_views.settings WHERE name = ?", spelling).setNode(node)).one();
+        if (row != null) {
+          return String.valueOf(row.getString("value"));
+        }
+      }
+      return "";
+    }
+
+    /** Whether the nodes want streams to be encrypted. */
     private Optional<ServerEncryptionOptions> encryption(Node node) {
-      var settings = new HashMap<String, String>();
-      session.execute(SimpleStatement.newInstance("SELECT name, value FROM system_views.settings").setNode(node))
-          .forEach(row -> settings.put(row.getString("name").replace('.', '_'), String.valueOf(row.getString("value"))));
-      if (settings.getOrDefault("server_encryption_options_internode_encryption", "none").equals("none")) {
+      if (Set.of("none", "").contains(setting(node, "server_encryption_options.internode_encryption"))) {
         return Optional.empty();
       }
-      if (options.ca == null || options.certificate == null || options.key == null) {
+      var internode = options.internode();
+      if (internode.ca() == null || internode.certificate() == null || internode.key() == null) {
         throw new Failure(USAGE, "Cassandra's nodes encrypt what they send each other, streams too",
-            "set CASSANDRA_SSL_CA, CASSANDRA_SSL_CERT and CASSANDRA_SSL_KEY (PEM files)");
+            "set CASSANDRA_SSL_CA, CASSANDRA_SSL_CERT and CASSANDRA_SSL_KEY (PEM files), or CASSANDRA_INTERNODE_CA, _CERT and _KEY for this port only");
       }
-      return Optional.of(Streaming.internode(options.ca, options.certificate, options.key));
+      return Optional.of(Streaming.internode(internode));
     }
 
     @Override
@@ -908,7 +967,9 @@ class RestoreCassandraEs implements Callable<Integer> {
             : "→ create keyspace %s: it does not exist".formatted(options.keyspace));
       }
       if (plan.exists()) {
-        lines.add("Cassandra keeps what is removed as a snapshot on each node (auto_snapshot): nodetool clearsnapshot frees it later");
+        lines.add(plan.withoutSnapshot().isEmpty()
+            ? "each node keeps what is removed as a snapshot (auto_snapshot), which takes room: nodetool clearsnapshot frees it later"
+            : "what is removed is gone for good on %s: auto_snapshot is off".formatted(String.join(", ", plan.withoutSnapshot())));
       }
       lines.add("→ unpack to %s and stream %d × %s%s".formatted(plan.work(), plan.copies(),
           Console.size(plan.contents().bytes()), plan.encryption().map(e -> ", encrypted").orElse("")));
@@ -918,6 +979,9 @@ class RestoreCassandraEs implements Callable<Integer> {
 
     @Override
     public void restore(Report report) throws Exception {
+      // Proof and question may have taken long: what was true of nodes and clients then must be true now.
+      checkNodes();
+      checkClients(plan.nodes());
       report.remember("grants", plan.grants());
       var workers = Executors.newFixedThreadPool(plan.contents().tables().size() + 1, Console::daemon);
       try (var unpacked = new Unpacked(plan.work(), options.keyspace, archive)) {
@@ -930,6 +994,7 @@ class RestoreCassandraEs implements Callable<Integer> {
           createKeyspace();
         }
         streamTables(workers, folders);
+        refuseLateClients();
         grant();
       } catch (DriverException e) {
         throw failure(e);
@@ -1032,6 +1097,14 @@ class RestoreCassandraEs implements Callable<Integer> {
         } else if (silentSince.computeIfAbsent(node, any -> Instant.now()).isBefore(Instant.now().minus(SILENT))) {
           throw new Failure(PARTIAL, "Cassandra node %s does not answer any more".formatted(host(node)), WORKING);
         }
+      }
+    }
+
+    private void refuseLateClients() {
+      var others = otherClients(plan.nodes());
+      if (!others.isEmpty() && !console.force) {
+        throw new Failure(PARTIAL, "other clients came while Cassandra was restored and may have written to it: " + String.join(", ", others),
+            "stop TheHive on every node, ./service-control.java stop, and run the same command again");
       }
     }
 
@@ -1183,7 +1256,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       return tables;
     }
 
-    /** Reads every byte: each SSTable has what its TOC lists, its data match its digest, none of the manifest's is missing. */
+    /** Reads every byte: each SSTable has what its TOC lists, each component is whole, none of the manifest's is missing. */
     private static void proveFiles(Archive archive, Collection<Table> tables) {
       var workers = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors(), Console::daemon);
       try {
@@ -1192,9 +1265,18 @@ class RestoreCassandraEs implements Callable<Integer> {
           proveManifest(archive, table);
           for (var sstable : table.sstables()) {
             proveComponents(archive, table, sstable);
-            proofs.add(workers.submit(() -> proveIndex(archive, table, sstable)));
+            var version = version(archive, table, sstable);
+            proofs.add(workers.submit(() -> proveIndex(archive, table, sstable, version)));
+            proofs.add(workers.submit(() -> proveStatistics(archive, table, sstable)));
+            if (table.files().containsKey(sstable + "-CompressionInfo.db")) {
+              proofs.add(workers.submit(() -> proveChunks(archive, table, sstable, version)));
+            }
           }
-          table.files().forEach((name, entry) -> proofs.add(workers.submit(() -> proveDigest(archive, table, name, entry))));
+          table.files().forEach((name, entry) -> {
+            if (!table.files().containsKey(name.replace("-Data.db", "-CompressionInfo.db"))) {
+              proofs.add(workers.submit(() -> proveBytes(archive, table, name, entry)));
+            }
+          });
         }
         for (var proof : proofs) {
           proof.get();
@@ -1207,10 +1289,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     }
 
     private static void proveManifest(Archive archive, Table table) {
-      var manifest = table.files().get("manifest.json");
-      if (manifest == null) {
-        throw archive.broken("table %s has no manifest.json".formatted(table.name()), null);
-      }
+      var manifest = component(archive, table, "manifest.json");
       try {
         for (var file : Report.JSON.readTree(text(archive, manifest)).path("files")) {
           if (!file.asText().contains("/") && !table.files().containsKey(file.asText())) {
@@ -1223,26 +1302,27 @@ class RestoreCassandraEs implements Callable<Integer> {
     }
 
     private static void proveComponents(Archive archive, Table table, String sstable) {
-      var toc = table.files().get(sstable + "-TOC.txt");
-      if (toc == null) {
-        throw archive.broken("%s-TOC.txt of table %s is missing".formatted(sstable, table.name()), null);
+      var toc = component(archive, table, sstable + "-TOC.txt");
+      text(archive, toc).lines().filter(line -> !line.isBlank()).forEach(name -> component(archive, table, sstable + "-" + name.strip()));
+    }
+
+    private static Version version(Archive archive, Table table, String sstable) {
+      var version = SSTableFormat.Type.BIG.info.getVersion(sstable.substring(0, 2));
+      if (!sstable.endsWith("-big") || !version.isCompatible()) {
+        throw archive.broken("SSTable %s of table %s is of a format that only a newer Cassandra reads".formatted(sstable, table.name()), null);
       }
-      text(archive, toc).lines().filter(line -> !line.isBlank()).forEach(component -> {
-        if (!table.files().containsKey(sstable + "-" + component.strip())) {
-          throw archive.broken("%s-%s of table %s is missing".formatted(sstable, component.strip(), table.name()), null);
-        }
-      });
+      return version;
     }
 
     /**
      * Only the data have a digest. The index is proven by what it must agree with: every key is in the filter (one that is
      * not would be invisible), keys come in the order of their tokens, positions rise.
      */
-    private static Void proveIndex(Archive archive, Table table, String sstable) {
+    private static Void proveIndex(Archive archive, Table table, String sstable, Version version) {
       var filterFile = table.files().get(sstable + "-Filter.db");
-      try (var index = new PushbackInputStream(new BufferedInputStream(archive.open(table.files().get(sstable + "-Index.db")), 1 << 16));
+      try (var index = new PushbackInputStream(new BufferedInputStream(archive.open(component(archive, table, sstable + "-Index.db")), 1 << 16));
           var filter = filterFile == null ? FilterFactory.AlwaysPresent
-              : BloomFilterSerializer.deserialize(new DataInputStream(new BufferedInputStream(archive.open(filterFile))), false)) {
+              : BloomFilterSerializer.deserialize(new DataInputStream(new BufferedInputStream(archive.open(filterFile))), version.hasOldBfFormat())) {
         var in = new DataInputPlus.DataInputStreamPlus(index);
         var end = -1L;
         DecoratedKey before = null;
@@ -1263,24 +1343,79 @@ class RestoreCassandraEs implements Callable<Integer> {
       }
     }
 
-    private static Void proveDigest(Archive archive, Table table, String name, Entry entry) {
-      var crc = new CRC32();
-      var buffer = new byte[1 << 18];
-      var size = 0L;
-      try (var in = archive.open(entry)) {
-        for (var read = in.read(buffer); read >= 0; read = in.read(buffer)) {
-          crc.update(buffer, 0, read);
-          size += read;
+    /** Statistics carry checksums of their own, which Cassandra's own reader looks at. */
+    private static Void proveStatistics(Archive archive, Table table, String sstable) {
+      var name = sstable + "-Statistics.db";
+      try (var in = archive.open(component(archive, table, name))) {
+        var descriptor = Descriptor.fromFilename(new org.apache.cassandra.io.util.File(Path.of("/", "keyspace", table.name(), name)));
+        new MetadataSerializer().deserialize(descriptor, new FileSegmentInputStream(ByteBuffer.wrap(in.readAllBytes()), name, 0),
+            EnumSet.allOf(MetadataType.class));
+        return null;
+      } catch (IOException | RuntimeException e) {
+        throw archive.broken("%s of table %s is damaged: %s".formatted(name, table.name(), e.getMessage()), e);
+      }
+    }
+
+    /** Compressed data carry a checksum behind each chunk: every offset that says where one begins is proven by it. */
+    private static Void proveChunks(Archive archive, Table table, String sstable, Version version) {
+      var name = sstable + "-Data.db";
+      var entry = component(archive, table, name);
+      try (var info = new DataInputStream(new BufferedInputStream(archive.open(table.files().get(sstable + "-CompressionInfo.db"))));
+          var all = new CheckedInputStream(new BufferedInputStream(archive.open(entry), 1 << 18), new CRC32())) {
+        var data = new DataInputStream(all);
+        info.readUTF();
+        for (var words = 2 * info.readInt(); words > 0; words--) {
+          info.readUTF();
         }
+        var longest = 2L * info.readInt() + 1024;
+        info.skipNBytes(version.hasMaxCompressedLength() ? 12 : 8);
+        var chunks = info.readInt();
+        var start = info.readLong();
+        for (var chunk = 1; chunk <= chunks; chunk++) {
+          var end = chunk < chunks ? info.readLong() : entry.size();
+          if (end - start <= 4 || end - start > longest || start == 0 != (chunk == 1)) {
+            throw new IOException("chunk %d is not where CompressionInfo.db says".formatted(chunk));
+          }
+          var crc = new CRC32();
+          crc.update(data.readNBytes((int) (end - start - 4)));
+          if ((int) crc.getValue() != data.readInt()) {
+            throw new IOException("chunk " + chunk);
+          }
+          start = end;
+        }
+        requireDigest(archive, table, name, all.getChecksum());
+        return null;
+      } catch (IOException e) {
+        throw archive.broken("%s of table %s does not match its digest: %s".formatted(name, table.name(), e.getMessage()), e);
+      }
+    }
+
+    private static Void proveBytes(Archive archive, Table table, String name, Entry entry) {
+      try (var in = new CheckedInputStream(archive.open(entry), new CRC32())) {
+        if (IOUtils.consume(in) != entry.size()) {
+          throw new EOFException("it is cut short");
+        }
+        if (name.endsWith("-Data.db")) {
+          requireDigest(archive, table, name, in.getChecksum());
+        }
+        return null;
       } catch (IOException e) {
         throw archive.broken("%s cannot be read: %s".formatted(entry.name(), e.getMessage()), e);
       }
+    }
+
+    private static void requireDigest(Archive archive, Table table, String name, Checksum crc) {
       var digest = table.files().get(name.replace("-Data.db", "-Digest.crc32"));
-      if (size != entry.size() || name.endsWith("-Data.db") && digest != null
-          && !text(archive, digest).strip().equals(Long.toString(crc.getValue()))) {
+      if (digest != null && !text(archive, digest).strip().equals(Long.toString(crc.getValue()))) {
         throw archive.broken("%s of table %s does not match its digest".formatted(name, table.name()), null);
       }
-      return null;
+    }
+
+    private static Entry component(Archive archive, Table table, String name) {
+      if (!table.files().containsKey(name)) {
+        throw archive.broken("%s of table %s is missing".formatted(name, table.name()), null);
+      }
+      return table.files().get(name);
     }
 
     private static String text(Archive archive, Entry entry) {
@@ -1457,18 +1592,16 @@ class RestoreCassandraEs implements Callable<Integer> {
     private final Path root;
     private final String keyspace;
     private final Archive archive;
-    private final Thread onExit = new Thread(() -> delete(root()));
+    private final Thread onExit = new Thread(this::remove);
+    private volatile boolean closed;
 
-    Unpacked(Path root, String keyspace, Archive archive) {
+    Unpacked(Path root, String keyspace, Archive archive) throws IOException {
       this.root = root;
       this.keyspace = keyspace;
       this.archive = archive;
       delete(root);
       Runtime.getRuntime().addShutdownHook(onExit);
-    }
-
-    private Path root() {
-      return root;
+      Files.createDirectories(root, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     }
 
     /** The loader takes keyspace and table from the last two folder names. */
@@ -1476,6 +1609,9 @@ class RestoreCassandraEs implements Callable<Integer> {
       var folder = Files.createDirectories(root.resolve(keyspace).resolve(table.name()));
       for (var file : table.files().entrySet()) {
         // A summary has no digest, either: Cassandra makes it again from the index, which is proven.
+        if (closed) {
+          throw new IOException("interrupted");
+        }
         if (!file.getKey().endsWith("-Summary.db")) {
           archive.copy(file.getValue(), folder.resolve(file.getKey()));
         }
@@ -1494,9 +1630,18 @@ class RestoreCassandraEs implements Callable<Integer> {
       return folder;
     }
 
+    /** Whoever still unpacks ends with the file at hand. */
+    private void remove() {
+      closed = true;
+      for (var attempt = 0; attempt < 50 && Files.exists(root); attempt++) {
+        delete(root);
+        LockSupport.parkNanos(20_000_000);
+      }
+    }
+
     @Override
     public void close() {
-      delete(root);
+      remove();
       Runtime.getRuntime().removeShutdownHook(onExit);
     }
   }
@@ -1538,15 +1683,15 @@ class RestoreCassandraEs implements Callable<Integer> {
     }
 
     /** TLS for the nodes' storage port, from PEM files. */
-    static ServerEncryptionOptions internode(Path ca, Path certificate, Path key) {
+    static ServerEncryptionOptions internode(Pem pem) {
       try {
-        var parameters = Map.of("private_key", Files.readString(key) + "\n" + Files.readString(certificate),
-            "trusted_certificates", Files.readString(ca));
+        var parameters = Map.of("private_key", Files.readString(pem.key()) + "\n" + Files.readString(pem.certificate()),
+            "trusted_certificates", Files.readString(pem.ca()));
         return new ServerEncryptionOptions()
             .withSslContextFactory(new ParameterizedClass(PEMBasedSslContextFactory.class.getName(), parameters))
             .withInternodeEncryption(ServerEncryptionOptions.InternodeEncryption.all);
       } catch (IOException e) {
-        throw new Failure(USAGE, "cannot read the TLS files: " + e.getMessage(), "check CASSANDRA_SSL_CA, CASSANDRA_SSL_CERT, CASSANDRA_SSL_KEY");
+        throw new Failure(USAGE, "cannot read the TLS files: " + e.getMessage(), "check CASSANDRA_SSL_CA, _CERT, _KEY and CASSANDRA_INTERNODE_CA, _CERT, _KEY");
       }
     }
 
@@ -1689,6 +1834,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     private ElasticsearchPlan plan;
     private String rateBefore;
     private boolean rateRaised;
+    private String replicas;
     private volatile long recovered;
     private volatile String stage = "waiting";
     private long documents = -1;
@@ -1731,15 +1877,17 @@ class RestoreCassandraEs implements Callable<Integer> {
       }
       checkRepository(repositoryNodes);
       var snapshot = checkSnapshot(versions.first());
+      checkNoSnapshotRuns();
       checkRights();
       var live = checkLive();
       var bytes = snapshotBytes();
       var temporary = INDEX + "_restoring_" + backup.name().replaceFirst("^[a-z]+_", "");
       var indices = Report.JSON.convertValue(api.get("/%s_restoring_*?expand_wildcards=all".formatted(INDEX)),
           new TypeReference<TreeMap<String, Object>>() {}).keySet();
-      var complete = indices.contains(temporary) && restoredFrom(temporary, backup.name());
+      replicas = unfinished.path("replicas").path(temporary).asText(null);
+      var complete = indices.contains(temporary) && replicas != null && restoredFrom(temporary, backup.name());
       if (!complete && !options.inPlace) {
-        checkDisk(bytes);
+        checkDisk(bytes, live);
       }
       rateRaised = unfinished.has("rateBefore");
       rateBefore = unfinished.path("rateBefore").asText(null);
@@ -1798,13 +1946,30 @@ class RestoreCassandraEs implements Callable<Integer> {
       return Pattern.compile("\\d+").matcher(version).results().limit(2).mapToInt(m -> Integer.parseInt(m.group())).toArray();
     }
 
+    /** No index that a snapshot is being taken of can be deleted: the nightly backup may be at work. */
+    private void checkNoSnapshotRuns() throws IOException {
+      for (var running : api.get("/_snapshot/_status").path("snapshots")) {
+        if (running.path("indices").has(INDEX)) {
+          throw new Failure(UNSAFE, "snapshot %s of %s is being taken right now".formatted(running.path("snapshot").asText(), INDEX),
+              "wait for its end, and see that no other backup starts");
+        }
+      }
+    }
+
     private void checkRights() throws IOException {
-      var wanted = Map.of("cluster", List.of("manage"), "index", List.of(Map.of("names", List.of(INDEX, INDEX + "_restoring_*"),
+      var cluster = new ArrayList<>(List.of("monitor", "cluster:admin/snapshot/get", "cluster:admin/snapshot/status",
+          "cluster:admin/snapshot/restore", "cluster:admin/repository/get", "cluster:admin/repository/verify"));
+      if (options.recoveryRate != null) {
+        cluster.add("cluster:admin/settings/update");
+      }
+      var wanted = Map.of("cluster", cluster, "index", List.of(Map.of("names", List.of(INDEX, INDEX + "_restoring_*"),
           "privileges", List.of("manage", "read"))));
-      var answer = api.tryPost("/_security/user/_has_privileges", wanted);
-      if (answer.isPresent() && !answer.get().path("has_all_requested").asBoolean(true)) {
-        throw new Failure(AUTHENTICATION, "Elasticsearch's user %s may not manage cluster and index %s".formatted(
-            answer.get().path("username").asText(), INDEX), "log in as one that may");
+      var answer = api.tryPost("/_security/user/_has_privileges", wanted).orElse(MissingNode.getInstance());
+      if (!answer.path("has_all_requested").asBoolean(true)) {
+        var lacking = Stream.concat(Stream.of(answer.path("cluster")), answer.path("index").valueStream()).flatMap(rights -> rights.propertyStream())
+            .filter(right -> !right.getValue().asBoolean()).map(Map.Entry::getKey).distinct().collect(Collectors.joining(", "));
+        throw new Failure(AUTHENTICATION, "Elasticsearch's user %s lacks these rights for cluster and index %s: %s".formatted(
+            answer.path("username").asText(), INDEX, lacking), "log in as one that has them");
       }
     }
 
@@ -1822,12 +1987,17 @@ class RestoreCassandraEs implements Callable<Integer> {
       return status.path("snapshots").path(0).path("indices").path(INDEX).path("stats").path("total").path("size_in_bytes").asLong();
     }
 
-    /** Leaves every node the tenth of its disk (at most 100 GB) that Elasticsearch keeps free. */
-    private void checkDisk(long bytes) throws IOException {
+    /** Leaves every node the part of its disk (15 %, at most 200 GB) without which Elasticsearch gives it no more shards. */
+    private void checkDisk(long bytes, boolean live) throws IOException {
       var room = 0L;
       for (var node : api.get("/_cat/allocation?format=json&bytes=b")) {
-        var total = node.path("disk.total").asLong();
-        room += Math.max(0, node.path("disk.avail").asLong() - Math.min(total / 10, 100_000_000_000L));
+        var reserve = Math.min(node.path("disk.total").asLong() / 100 * 15, 200_000_000_000L);
+        room += Math.max(0, node.path("disk.avail").asLong() - reserve);
+      }
+      // What an interrupted run left is removed first, where it cannot be the only copy.
+      for (var left : live ? api.get("/_cat/indices/%s_restoring_*?format=json&bytes=b&h=store.size&expand_wildcards=all".formatted(INDEX))
+          : MissingNode.getInstance()) {
+        room += left.path("store.size").asLong();
       }
       if (room < bytes) {
         throw new Failure(UNSAFE, "Elasticsearch has room for %s, a second copy of %s needs %s".formatted(
@@ -1869,10 +2039,14 @@ class RestoreCassandraEs implements Callable<Integer> {
       Runtime.getRuntime().addShutdownHook(putBack);
       try {
         raiseRate(report);
+        if (plan.live()) {
+          removeLeftovers();
+        }
         if (options.inPlace) {
           restoreInPlace();
         } else {
-          restoreBeside();
+          restoreBeside(report);
+          proveCloning();
           replaceLive();
         }
         awaitHealth();
@@ -1881,6 +2055,7 @@ class RestoreCassandraEs implements Callable<Integer> {
         Runtime.getRuntime().removeShutdownHook(putBack);
       }
       removeLeftovers();
+      api.tryDelete("/" + plan.temporary());
       stage = "done";
     }
 
@@ -1915,7 +2090,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       api.call("PUT", "/_cluster/settings", Map.of("transient", settings));
     }
 
-    private void restoreBeside() throws Exception {
+    private void restoreBeside(Report report) throws Exception {
       if (plan.complete()) {
         recovered = plan.bytes();
         return;
@@ -1928,12 +2103,35 @@ class RestoreCassandraEs implements Callable<Integer> {
       stage = "restoring";
       start(plan.temporary(), "POST", restorePath(), Map.of("indices", INDEX, "include_global_state", false, "rename_pattern", "^.+$",
           "rename_replacement", plan.temporary(), "index_settings", Map.of("index.blocks.write", true)));
+      // Replicas of what is deleted again in a moment would only take room and time.
+      replicas = setting(plan.temporary(), "index.number_of_replicas");
+      report.remember("replicas", Map.of(plan.temporary(), replicas));
+      api.call("PUT", "/%s/_settings".formatted(plan.temporary()), Map.of("index.number_of_replicas", 0));
       follow(plan.temporary());
+    }
+
+    /** Elasticsearch may refuse to clone, for want of disk say: found out while the live index is still there. */
+    private void proveCloning() throws Exception {
+      if (!plan.live()) {
+        return;
+      }
+      var probe = plan.temporary() + "_probe";
+      stage = "trying to clone";
+      try {
+        start(probe, "PUT", "/%s/_clone/%s?wait_for_active_shards=0".formatted(plan.temporary(), probe),
+            Map.of("settings", Map.of("index.number_of_replicas", 0)));
+        if (!await(() -> primariesStarted(probe), () -> recoveredBytes(probe), Duration.ofSeconds(30))) {
+          throw new Failure(UNSAFE, "Elasticsearch gives a copy of %s no place: %s".formatted(INDEX,
+              explanation(probe, 0).path("node_allocation_decisions").findValuesAsText("explanation").stream().distinct().collect(Collectors.joining("; "))),
+              "the live index was not touched; free some room, or restore with --in-place");
+        }
+      } finally {
+        api.tryDelete("/" + probe);
+      }
     }
 
     /** Only now is the live index removed: a complete copy is in the cluster, and cloning it links its files. */
     private void replaceLive() throws Exception {
-      var settings = api.get("/%s/_settings?flat_settings=true".formatted(plan.temporary())).path(plan.temporary()).path("settings");
       var aliases = api.get("/%s/_alias".formatted(plan.temporary())).path(plan.temporary()).path("aliases");
       documents = count(plan.temporary());
       console.step("Replacing %s by the restored index (%d documents)", INDEX, documents);
@@ -1941,14 +2139,13 @@ class RestoreCassandraEs implements Callable<Integer> {
       api.tryDelete("/" + INDEX);
       var clone = new HashMap<String, Object>();
       clone.put("index.blocks.write", null);
-      clone.put("index.number_of_replicas", settings.path("index.number_of_replicas").asText());
+      clone.put("index.number_of_replicas", replicas);
       start(INDEX, "PUT", "/%s/_clone/%s".formatted(plan.temporary(), INDEX), Map.of("settings", clone, "aliases", aliases));
       follow(INDEX);
-      if (count(INDEX) != documents) {
-        throw new Failure(PARTIAL, "%s has %d documents, the restored copy %s has %d".formatted(
-            INDEX, count(INDEX), plan.temporary(), documents), "run the same command again");
+      if (!setting(INDEX, "index.resize.source.name").equals(plan.temporary()) || count(INDEX) != documents) {
+        throw new Failure(PARTIAL, "%s is no copy of the restored index: something else made it meanwhile".formatted(INDEX),
+            "is TheHive stopped? Then run the same command again");
       }
-      api.tryDelete("/" + plan.temporary());
     }
 
     private void restoreInPlace() throws Exception {
@@ -1963,12 +2160,15 @@ class RestoreCassandraEs implements Callable<Integer> {
 
     /** A restored index keeps the date of its creation: one that a client made meanwhile is younger than the snapshot. */
     private void requireRestored() throws IOException {
-      var settings = api.get("/%s/_settings?flat_settings=true".formatted(INDEX)).path(INDEX).path("settings");
       var snapshot = api.get("/_snapshot/%s/%s".formatted(options.repository, backup.name())).path("snapshots").path(0);
-      if (settings.path("index.creation_date").asLong() > snapshot.path("end_time_in_millis").asLong()) {
+      if (Long.parseLong(setting(INDEX, "index.creation_date")) > snapshot.path("end_time_in_millis").asLong()) {
         throw new Failure(PARTIAL, "%s did not come from snapshot %s: something else made it meanwhile".formatted(INDEX, backup.name()),
             "is TheHive stopped? Then run the same command again");
       }
+    }
+
+    private String setting(String index, String name) throws IOException {
+      return api.get("/%s/_settings?flat_settings=true".formatted(index)).path(index).path("settings").path(name).asText();
     }
 
     private String restorePath() {
@@ -1994,7 +2194,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     private void follow(String index) throws Exception {
       if (!await(() -> primariesStarted(index), () -> recoveredBytes(index), STALLED)) {
         throw new Failure(PARTIAL, "%s makes no progress: %s".formatted(index,
-            explanation(index).path("allocate_explanation").asText("no explanation")), "see GET /_cluster/allocation/explain");
+            explanation(index, 0).path("allocate_explanation").asText("no explanation")), "see GET /_cluster/allocation/explain");
       }
     }
 
@@ -2025,17 +2225,26 @@ class RestoreCassandraEs implements Callable<Integer> {
     private boolean primariesStarted(String index) throws IOException {
       var started = true;
       for (var shard : api.get("/_cat/shards/%s?format=json&h=shard,prirep,state,unassigned.reason,unassigned.details".formatted(index))) {
-        var reason = shard.path("unassigned.reason").asText();
-        // A restore does not go on after a restart of the cluster.
-        var lost = reason.equals("CLUSTER_RECOVERED") && explanation(index).path("can_allocate").asText().equals("no_valid_shard_copy");
-        if (lost || reason.equals("ALLOCATION_FAILED")) {
-          throw new Failure(PARTIAL, "shard %s of %s failed: %s".formatted(shard.path("shard").asText(), index,
-              lost ? "Elasticsearch was started again meanwhile" : shard.path("unassigned.details").asText()),
-              options.inPlace ? "run the same command again" : "the live index was not touched: run the same command again");
+        if (shard.path("prirep").asText().equals("p")) {
+          started &= shard.path("state").asText().matches("STARTED|RELOCATING");
+          refuseFailed(index, shard);
         }
-        started &= !shard.path("prirep").asText().equals("p") || shard.path("state").asText().matches("STARTED|RELOCATING");
       }
       return started;
+    }
+
+    /** Elasticsearch tries a failed shard some times more; a restore does not go on after a restart of the cluster. */
+    private void refuseFailed(String index, JsonNode shard) throws IOException {
+      var number = shard.path("shard").asInt();
+      var reason = shard.path("unassigned.reason").asText();
+      if (!shard.path("state").asText().equals("UNASSIGNED") || !Set.of("CLUSTER_RECOVERED", "ALLOCATION_FAILED").contains(reason)
+          || !explanation(index, number).path("can_allocate").asText().matches("no|no_valid_shard_copy")) {
+        return;
+      }
+      var untouched = !options.inPlace && !index.equals(INDEX) ? "the live index was not touched: " : "";
+      throw new Failure(PARTIAL, "shard %d of %s failed: %s".formatted(number, index,
+          reason.equals("CLUSTER_RECOVERED") ? "Elasticsearch was started again meanwhile" : shard.path("unassigned.details").asText()),
+          untouched + "run the same command again");
     }
 
     private long recoveredBytes(String index) throws IOException {
@@ -2047,8 +2256,8 @@ class RestoreCassandraEs implements Callable<Integer> {
       return bytes;
     }
 
-    private JsonNode explanation(String index) throws IOException {
-      var explained = api.tryPost("/_cluster/allocation/explain", Map.of("index", index, "shard", 0, "primary", true));
+    private JsonNode explanation(String index, int shard) throws IOException {
+      var explained = api.tryPost("/_cluster/allocation/explain", Map.of("index", index, "shard", shard, "primary", true));
       return explained.orElse(MissingNode.getInstance());
     }
 
@@ -2069,12 +2278,11 @@ class RestoreCassandraEs implements Callable<Integer> {
     /** Green where there are nodes enough for all replicas, yellow otherwise. */
     private void awaitHealth() throws Exception {
       stage = "waiting for replicas";
-      var settings = api.get("/%s/_settings?flat_settings=true".formatted(INDEX)).path(INDEX).path("settings");
-      var wanted = settings.path("index.number_of_replicas").asInt() < plan.dataNodes() ? "green" : "yellow";
+      var wanted = Integer.parseInt(setting(INDEX, "index.number_of_replicas")) < plan.dataNodes() ? "green" : "yellow";
       var healthy = await(() -> List.of("green", wanted).contains(status()),
           () -> recoveredBytes(INDEX) + api.get("/_cluster/health/" + INDEX).path("active_shards").asInt(), Duration.ofMinutes(1));
       if (!healthy && status().equals("red")) {
-        throw new Failure(PARTIAL, "%s is red: %s".formatted(INDEX, explanation(INDEX)), "see GET /_cluster/allocation/explain");
+        throw new Failure(PARTIAL, "%s is red: %s".formatted(INDEX, explanation(INDEX, 0)), "see GET /_cluster/allocation/explain");
       }
       if (!healthy) {
         console.warn("%s is complete but stays %s: not all replicas are allocated", INDEX, status());
@@ -2085,9 +2293,12 @@ class RestoreCassandraEs implements Callable<Integer> {
       return api.get("/_cluster/health/" + INDEX).path("status").asText();
     }
 
+    /** All but the copy in use; not before there is an index of the final name: until then one may be the only copy. */
     private void removeLeftovers() throws IOException {
       for (var index : plan.leftovers()) {
-        api.tryDelete("/" + index);
+        if (!index.equals(plan.temporary())) {
+          api.tryDelete("/" + index);
+        }
       }
     }
 
@@ -2174,7 +2385,7 @@ class RestoreCassandraEs implements Callable<Integer> {
         if (url.contains("@")) {
           throw new Failure(USAGE, "ELASTICSEARCH_API_URL holds a log-in", "set ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD instead");
         }
-        return HttpHost.create(url.strip());
+        return HttpHost.create(url.strip().replaceFirst("/+$", ""));
       } catch (IllegalArgumentException e) {
         throw new Failure(USAGE, "ELASTICSEARCH_API_URL '%s' is no URL".formatted(url), "such as http://127.0.0.1:9200");
       }
@@ -2188,25 +2399,25 @@ class RestoreCassandraEs implements Callable<Integer> {
       return call("GET", path, null);
     }
 
-    /** Empty where there is no such thing. */
+    /** Empty where there is no such thing, or a distribution without that part of the API (400, 405). */
     Optional<JsonNode> tryGet(String path) throws IOException {
-      return unlessMissing("GET", path, null);
+      return unless(Set.of(400, 404, 405), "GET", path, null);
     }
 
     Optional<JsonNode> tryPost(String path, Object body) throws IOException {
-      return unlessMissing("POST", path, body);
+      return unless(Set.of(400, 404, 405), "POST", path, body);
     }
 
+    /** An index that is not there is deleted already; any other answer, as while a snapshot of it is being taken, is a failure. */
     void tryDelete(String path) throws IOException {
-      unlessMissing("DELETE", path, null);
+      unless(Set.of(404), "DELETE", path, null);
     }
 
-    private Optional<JsonNode> unlessMissing(String method, String path, Object body) throws IOException {
+    private Optional<JsonNode> unless(Set<Integer> missing, String method, String path, Object body) throws IOException {
       try {
         return Optional.of(request(method, path, body));
       } catch (ResponseException e) {
-        // 400 and 405: a distribution without that part of the API.
-        if (Set.of(400, 404, 405).contains(e.getResponse().getStatusLine().getStatusCode())) {
+        if (missing.contains(e.getResponse().getStatusLine().getStatusCode())) {
           return Optional.empty();
         }
         throw failure(method, path, e);
@@ -2247,19 +2458,20 @@ class RestoreCassandraEs implements Callable<Integer> {
 
     private Failure failure(String method, String path, ResponseException thrown) throws IOException {
       var status = thrown.getResponse().getStatusLine().getStatusCode();
-      if (status == 401 || status == 403) {
-        return new Failure(AUTHENTICATION, "Elasticsearch at %s refuses %s %s: HTTP %d".formatted(named, method, path, status),
-            "check ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_API_KEY", thrown);
-      }
-      var body = EntityUtils.toString(thrown.getResponse().getEntity());
+      var body = thrown.getResponse().getEntity() == null ? "" : EntityUtils.toString(thrown.getResponse().getEntity());
       var reason = body;
       try {
         reason = Report.JSON.readTree(body).path("error").path("reason").asText(body);
       } catch (JsonProcessingException e) {
         // a proxy's answer: shown as it is
       }
-      return new Failure(status >= 500 ? UNSAFE : UNEXPECTED, "Elasticsearch answers %s %s with HTTP %d: %s".formatted(method, path, status, reason),
-          null, thrown);
+      if (status == 401 || status == 403) {
+        return new Failure(AUTHENTICATION, "Elasticsearch at %s refuses %s %s: HTTP %d %s".formatted(named, method, path, status, reason),
+            "check ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_API_KEY, and what it may do", thrown);
+      }
+      // Busy, starting or electing a master: as good as not reached.
+      var code = Set.of(429, 502, 503, 504).contains(status) ? UNREACHABLE : status >= 500 ? UNSAFE : UNEXPECTED;
+      return new Failure(code, "Elasticsearch answers %s %s with HTTP %d: %s".formatted(method, path, status, reason), null, thrown);
     }
 
     @Override

@@ -105,6 +105,7 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFileAttributes;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.nio.file.attribute.UserPrincipal;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
@@ -154,6 +155,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -169,6 +171,8 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import java.util.zip.CRC32;
+import java.util.zip.CheckedInputStream;
+import java.util.zip.Checksum;
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
@@ -203,8 +207,13 @@ import org.apache.cassandra.dht.Murmur3Partitioner;
 import org.apache.cassandra.dht.Range;
 import org.apache.cassandra.dht.Token;
 import org.apache.cassandra.io.sstable.Descriptor;
+import org.apache.cassandra.io.sstable.format.SSTableFormat;
 import org.apache.cassandra.io.sstable.format.SSTableReader;
+import org.apache.cassandra.io.sstable.format.Version;
+import org.apache.cassandra.io.sstable.metadata.MetadataSerializer;
+import org.apache.cassandra.io.sstable.metadata.MetadataType;
 import org.apache.cassandra.io.util.DataInputPlus;
+import org.apache.cassandra.io.util.FileSegmentInputStream;
 import org.apache.cassandra.schema.ColumnMetadata;
 import org.apache.cassandra.schema.TableId;
 import org.apache.cassandra.schema.TableMetadata;
@@ -230,7 +239,6 @@ import org.elasticsearch.client.Request;
 import org.elasticsearch.client.ResponseException;
 import org.elasticsearch.client.RestClient;
 import org.slf4j.LoggerFactory;
-import picocli.CommandLine;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -238,6 +246,7 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine;
 
 /**
  * Answers "is everything back, on every node?" after a restore: services and logs, every row, every attachment, and
@@ -2026,9 +2035,10 @@ class Verify implements Callable<Integer> {
       }
       var words = new Words();
       try {
-        var tokens = Pattern.compile("'([^']*)'|\"([^\"]*)\"|(\\S+)").matcher(text.strip()).results()
+        var tokens = Pattern.compile("'([^']*)'|\"([^\"]*)\"|(\\S+)").matcher(text.strip().replaceAll("\\G([^\\s,]+)\\s*,\\s*", "$1,")).results()
             .map(m -> m.group(1) != null ? m.group(1) : m.group(2) != null ? m.group(2) : m.group(3));
-        new CommandLine(words).parseArgs(tokens.toArray(String[]::new));
+        // A password may begin with @, which picocli would take for a file of arguments.
+        new CommandLine(words).setExpandAtFiles(false).parseArgs(tokens.toArray(String[]::new));
       } catch (CommandLine.ParameterException e) {
         // Not its own message, which would repeat a password.
         throw new Failure(USAGE, "CASSANDRA_CONNECTION is not understood", FORMS);
@@ -2109,11 +2119,9 @@ class Verify implements Callable<Integer> {
             user.map(name -> "the log-in of " + name).orElse("a connection without log-in")),
             "check CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE", failed);
       }
-      Throwable cause = errors.isEmpty() ? failed : errors.get(0);
-      while (cause.getCause() != null) {
-        cause = cause.getCause();
-      }
-      return new Failure(UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), cause.getMessage()),
+      var reason = Stream.iterate(errors.isEmpty() ? failed : errors.get(0), Objects::nonNull, Throwable::getCause)
+          .map(Throwable::getMessage).filter(Objects::nonNull).reduce((outer, inner) -> inner).orElse("no answer");
+      return new Failure(UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), reason),
           "is it started, is its address right, does it want TLS (CASSANDRA_SSL_CA)?", failed);
     }
   }
@@ -2237,7 +2245,7 @@ class Verify implements Callable<Integer> {
       return tables;
     }
 
-    /** Reads every byte: each SSTable has what its TOC lists, its data match its digest, none of the manifest's is missing. */
+    /** Reads every byte: each SSTable has what its TOC lists, each component is whole, none of the manifest's is missing. */
     private static void proveFiles(Archive archive, Collection<Table> tables) {
       var workers = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors(), Console::daemon);
       try {
@@ -2246,9 +2254,18 @@ class Verify implements Callable<Integer> {
           proveManifest(archive, table);
           for (var sstable : table.sstables()) {
             proveComponents(archive, table, sstable);
-            proofs.add(workers.submit(() -> proveIndex(archive, table, sstable)));
+            var version = version(archive, table, sstable);
+            proofs.add(workers.submit(() -> proveIndex(archive, table, sstable, version)));
+            proofs.add(workers.submit(() -> proveStatistics(archive, table, sstable)));
+            if (table.files().containsKey(sstable + "-CompressionInfo.db")) {
+              proofs.add(workers.submit(() -> proveChunks(archive, table, sstable, version)));
+            }
           }
-          table.files().forEach((name, entry) -> proofs.add(workers.submit(() -> proveDigest(archive, table, name, entry))));
+          table.files().forEach((name, entry) -> {
+            if (!table.files().containsKey(name.replace("-Data.db", "-CompressionInfo.db"))) {
+              proofs.add(workers.submit(() -> proveBytes(archive, table, name, entry)));
+            }
+          });
         }
         for (var proof : proofs) {
           proof.get();
@@ -2261,10 +2278,7 @@ class Verify implements Callable<Integer> {
     }
 
     private static void proveManifest(Archive archive, Table table) {
-      var manifest = table.files().get("manifest.json");
-      if (manifest == null) {
-        throw archive.broken("table %s has no manifest.json".formatted(table.name()), null);
-      }
+      var manifest = component(archive, table, "manifest.json");
       try {
         for (var file : Report.JSON.readTree(text(archive, manifest)).path("files")) {
           if (!file.asText().contains("/") && !table.files().containsKey(file.asText())) {
@@ -2277,26 +2291,27 @@ class Verify implements Callable<Integer> {
     }
 
     private static void proveComponents(Archive archive, Table table, String sstable) {
-      var toc = table.files().get(sstable + "-TOC.txt");
-      if (toc == null) {
-        throw archive.broken("%s-TOC.txt of table %s is missing".formatted(sstable, table.name()), null);
+      var toc = component(archive, table, sstable + "-TOC.txt");
+      text(archive, toc).lines().filter(line -> !line.isBlank()).forEach(name -> component(archive, table, sstable + "-" + name.strip()));
+    }
+
+    private static Version version(Archive archive, Table table, String sstable) {
+      var version = SSTableFormat.Type.BIG.info.getVersion(sstable.substring(0, 2));
+      if (!sstable.endsWith("-big") || !version.isCompatible()) {
+        throw archive.broken("SSTable %s of table %s is of a format that only a newer Cassandra reads".formatted(sstable, table.name()), null);
       }
-      text(archive, toc).lines().filter(line -> !line.isBlank()).forEach(component -> {
-        if (!table.files().containsKey(sstable + "-" + component.strip())) {
-          throw archive.broken("%s-%s of table %s is missing".formatted(sstable, component.strip(), table.name()), null);
-        }
-      });
+      return version;
     }
 
     /**
      * Only the data have a digest. The index is proven by what it must agree with: every key is in the filter (one that is
      * not would be invisible), keys come in the order of their tokens, positions rise.
      */
-    private static Void proveIndex(Archive archive, Table table, String sstable) {
+    private static Void proveIndex(Archive archive, Table table, String sstable, Version version) {
       var filterFile = table.files().get(sstable + "-Filter.db");
-      try (var index = new PushbackInputStream(new BufferedInputStream(archive.open(table.files().get(sstable + "-Index.db")), 1 << 16));
+      try (var index = new PushbackInputStream(new BufferedInputStream(archive.open(component(archive, table, sstable + "-Index.db")), 1 << 16));
           var filter = filterFile == null ? FilterFactory.AlwaysPresent
-              : BloomFilterSerializer.deserialize(new DataInputStream(new BufferedInputStream(archive.open(filterFile))), false)) {
+              : BloomFilterSerializer.deserialize(new DataInputStream(new BufferedInputStream(archive.open(filterFile))), version.hasOldBfFormat())) {
         var in = new DataInputPlus.DataInputStreamPlus(index);
         var end = -1L;
         DecoratedKey before = null;
@@ -2317,24 +2332,79 @@ class Verify implements Callable<Integer> {
       }
     }
 
-    private static Void proveDigest(Archive archive, Table table, String name, Entry entry) {
-      var crc = new CRC32();
-      var buffer = new byte[1 << 18];
-      var size = 0L;
-      try (var in = archive.open(entry)) {
-        for (var read = in.read(buffer); read >= 0; read = in.read(buffer)) {
-          crc.update(buffer, 0, read);
-          size += read;
+    /** Statistics carry checksums of their own, which Cassandra's own reader looks at. */
+    private static Void proveStatistics(Archive archive, Table table, String sstable) {
+      var name = sstable + "-Statistics.db";
+      try (var in = archive.open(component(archive, table, name))) {
+        var descriptor = Descriptor.fromFilename(new org.apache.cassandra.io.util.File(Path.of("/", "keyspace", table.name(), name)));
+        new MetadataSerializer().deserialize(descriptor, new FileSegmentInputStream(ByteBuffer.wrap(in.readAllBytes()), name, 0),
+            EnumSet.allOf(MetadataType.class));
+        return null;
+      } catch (IOException | RuntimeException e) {
+        throw archive.broken("%s of table %s is damaged: %s".formatted(name, table.name(), e.getMessage()), e);
+      }
+    }
+
+    /** Compressed data carry a checksum behind each chunk: every offset that says where one begins is proven by it. */
+    private static Void proveChunks(Archive archive, Table table, String sstable, Version version) {
+      var name = sstable + "-Data.db";
+      var entry = component(archive, table, name);
+      try (var info = new DataInputStream(new BufferedInputStream(archive.open(table.files().get(sstable + "-CompressionInfo.db"))));
+          var all = new CheckedInputStream(new BufferedInputStream(archive.open(entry), 1 << 18), new CRC32())) {
+        var data = new DataInputStream(all);
+        info.readUTF();
+        for (var words = 2 * info.readInt(); words > 0; words--) {
+          info.readUTF();
         }
+        var longest = 2L * info.readInt() + 1024;
+        info.skipNBytes(version.hasMaxCompressedLength() ? 12 : 8);
+        var chunks = info.readInt();
+        var start = info.readLong();
+        for (var chunk = 1; chunk <= chunks; chunk++) {
+          var end = chunk < chunks ? info.readLong() : entry.size();
+          if (end - start <= 4 || end - start > longest || start == 0 != (chunk == 1)) {
+            throw new IOException("chunk %d is not where CompressionInfo.db says".formatted(chunk));
+          }
+          var crc = new CRC32();
+          crc.update(data.readNBytes((int) (end - start - 4)));
+          if ((int) crc.getValue() != data.readInt()) {
+            throw new IOException("chunk " + chunk);
+          }
+          start = end;
+        }
+        requireDigest(archive, table, name, all.getChecksum());
+        return null;
+      } catch (IOException e) {
+        throw archive.broken("%s of table %s does not match its digest: %s".formatted(name, table.name(), e.getMessage()), e);
+      }
+    }
+
+    private static Void proveBytes(Archive archive, Table table, String name, Entry entry) {
+      try (var in = new CheckedInputStream(archive.open(entry), new CRC32())) {
+        if (IOUtils.consume(in) != entry.size()) {
+          throw new EOFException("it is cut short");
+        }
+        if (name.endsWith("-Data.db")) {
+          requireDigest(archive, table, name, in.getChecksum());
+        }
+        return null;
       } catch (IOException e) {
         throw archive.broken("%s cannot be read: %s".formatted(entry.name(), e.getMessage()), e);
       }
+    }
+
+    private static void requireDigest(Archive archive, Table table, String name, Checksum crc) {
       var digest = table.files().get(name.replace("-Data.db", "-Digest.crc32"));
-      if (size != entry.size() || name.endsWith("-Data.db") && digest != null
-          && !text(archive, digest).strip().equals(Long.toString(crc.getValue()))) {
+      if (digest != null && !text(archive, digest).strip().equals(Long.toString(crc.getValue()))) {
         throw archive.broken("%s of table %s does not match its digest".formatted(name, table.name()), null);
       }
-      return null;
+    }
+
+    private static Entry component(Archive archive, Table table, String name) {
+      if (!table.files().containsKey(name)) {
+        throw archive.broken("%s of table %s is missing".formatted(name, table.name()), null);
+      }
+      return table.files().get(name);
     }
 
     private static String text(Archive archive, Entry entry) {
@@ -2511,18 +2581,16 @@ class Verify implements Callable<Integer> {
     private final Path root;
     private final String keyspace;
     private final Archive archive;
-    private final Thread onExit = new Thread(() -> delete(root()));
+    private final Thread onExit = new Thread(this::remove);
+    private volatile boolean closed;
 
-    Unpacked(Path root, String keyspace, Archive archive) {
+    Unpacked(Path root, String keyspace, Archive archive) throws IOException {
       this.root = root;
       this.keyspace = keyspace;
       this.archive = archive;
       delete(root);
       Runtime.getRuntime().addShutdownHook(onExit);
-    }
-
-    private Path root() {
-      return root;
+      Files.createDirectories(root, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     }
 
     /** The loader takes keyspace and table from the last two folder names. */
@@ -2530,6 +2598,9 @@ class Verify implements Callable<Integer> {
       var folder = Files.createDirectories(root.resolve(keyspace).resolve(table.name()));
       for (var file : table.files().entrySet()) {
         // A summary has no digest, either: Cassandra makes it again from the index, which is proven.
+        if (closed) {
+          throw new IOException("interrupted");
+        }
         if (!file.getKey().endsWith("-Summary.db")) {
           archive.copy(file.getValue(), folder.resolve(file.getKey()));
         }
@@ -2548,9 +2619,18 @@ class Verify implements Callable<Integer> {
       return folder;
     }
 
+    /** Whoever still unpacks ends with the file at hand. */
+    private void remove() {
+      closed = true;
+      for (var attempt = 0; attempt < 50 && Files.exists(root); attempt++) {
+        delete(root);
+        LockSupport.parkNanos(20_000_000);
+      }
+    }
+
     @Override
     public void close() {
-      delete(root);
+      remove();
       Runtime.getRuntime().removeShutdownHook(onExit);
     }
   }
@@ -2601,7 +2681,7 @@ class Verify implements Callable<Integer> {
         if (url.contains("@")) {
           throw new Failure(USAGE, "ELASTICSEARCH_API_URL holds a log-in", "set ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD instead");
         }
-        return HttpHost.create(url.strip());
+        return HttpHost.create(url.strip().replaceFirst("/+$", ""));
       } catch (IllegalArgumentException e) {
         throw new Failure(USAGE, "ELASTICSEARCH_API_URL '%s' is no URL".formatted(url), "such as http://127.0.0.1:9200");
       }
@@ -2615,25 +2695,25 @@ class Verify implements Callable<Integer> {
       return call("GET", path, null);
     }
 
-    /** Empty where there is no such thing. */
+    /** Empty where there is no such thing, or a distribution without that part of the API (400, 405). */
     Optional<JsonNode> tryGet(String path) throws IOException {
-      return unlessMissing("GET", path, null);
+      return unless(Set.of(400, 404, 405), "GET", path, null);
     }
 
     Optional<JsonNode> tryPost(String path, Object body) throws IOException {
-      return unlessMissing("POST", path, body);
+      return unless(Set.of(400, 404, 405), "POST", path, body);
     }
 
+    /** An index that is not there is deleted already; any other answer, as while a snapshot of it is being taken, is a failure. */
     void tryDelete(String path) throws IOException {
-      unlessMissing("DELETE", path, null);
+      unless(Set.of(404), "DELETE", path, null);
     }
 
-    private Optional<JsonNode> unlessMissing(String method, String path, Object body) throws IOException {
+    private Optional<JsonNode> unless(Set<Integer> missing, String method, String path, Object body) throws IOException {
       try {
         return Optional.of(request(method, path, body));
       } catch (ResponseException e) {
-        // 400 and 405: a distribution without that part of the API.
-        if (Set.of(400, 404, 405).contains(e.getResponse().getStatusLine().getStatusCode())) {
+        if (missing.contains(e.getResponse().getStatusLine().getStatusCode())) {
           return Optional.empty();
         }
         throw failure(method, path, e);
@@ -2674,19 +2754,20 @@ class Verify implements Callable<Integer> {
 
     private Failure failure(String method, String path, ResponseException thrown) throws IOException {
       var status = thrown.getResponse().getStatusLine().getStatusCode();
-      if (status == 401 || status == 403) {
-        return new Failure(AUTHENTICATION, "Elasticsearch at %s refuses %s %s: HTTP %d".formatted(named, method, path, status),
-            "check ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_API_KEY", thrown);
-      }
-      var body = EntityUtils.toString(thrown.getResponse().getEntity());
+      var body = thrown.getResponse().getEntity() == null ? "" : EntityUtils.toString(thrown.getResponse().getEntity());
       var reason = body;
       try {
         reason = Report.JSON.readTree(body).path("error").path("reason").asText(body);
       } catch (JsonProcessingException e) {
         // a proxy's answer: shown as it is
       }
-      return new Failure(status >= 500 ? UNSAFE : UNEXPECTED, "Elasticsearch answers %s %s with HTTP %d: %s".formatted(method, path, status, reason),
-          null, thrown);
+      if (status == 401 || status == 403) {
+        return new Failure(AUTHENTICATION, "Elasticsearch at %s refuses %s %s: HTTP %d %s".formatted(named, method, path, status, reason),
+            "check ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_API_KEY, and what it may do", thrown);
+      }
+      // Busy, starting or electing a master: as good as not reached.
+      var code = Set.of(429, 502, 503, 504).contains(status) ? UNREACHABLE : status >= 500 ? UNSAFE : UNEXPECTED;
+      return new Failure(code, "Elasticsearch answers %s %s with HTTP %d: %s".formatted(method, path, status, reason), null, thrown);
     }
 
     @Override

@@ -16,6 +16,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What an administrator may expect of restore-cassandra-es.java, on three Cassandra nodes and Elasticsearch. */
@@ -335,6 +336,55 @@ class RestoreCassandraEsTest {
   }
 
   @Test
+  void refusesWhileASnapshotOfTheIndexIsBeingTaken() {
+    var elasticsearch = original.elasticsearch();
+    elasticsearch.tool("PUT", "/_snapshot/slow", "{\"type\":\"fs\",\"settings\":{\"location\":\"slow\",\"max_snapshot_bytes_per_sec\":\"100kb\"}}");
+    elasticsearch.tool("PUT", "/_snapshot/slow/nightly", "{\"indices\":\"thehive_global\"}");
+    try {
+      assertThat(refused(restore("--yes"), 13).err()).contains("snapshot nightly of thehive_global is being taken right now");
+    } finally {
+      elasticsearch.tool("DELETE", "/_snapshot/slow/nightly");
+      elasticsearch.tool("DELETE", "/_snapshot/slow");
+    }
+  }
+
+  /** The complete copy is there, as a killed run leaves it, but no node may take another one of it. */
+  @Test
+  void keepsTheLiveIndexWhereElasticsearchWouldNotCloneTheRestoredOne() throws IOException {
+    spoil();
+    var before = original.now();
+    var elasticsearch = original.elasticsearch();
+    var snapshot = original.backup().snapshot();
+    var copy = snapshot.replace("elasticsearch_", "thehive_global_restoring_");
+    elasticsearch.tool("POST", "/_snapshot/thehive_repository/%s/_restore?wait_for_completion=true".formatted(snapshot),
+        "{\"indices\":\"thehive_global\",\"rename_pattern\":\"^.+$\",\"rename_replacement\":\"%s\",\"index_settings\":{\"index.blocks.write\":true}}".formatted(copy));
+    copyOfArchive();
+    Files.writeString(folder.resolve("restore-cassandra-es.unfinished"), "{\"replicas\":{\"%s\":\"1\"}}".formatted(copy));
+    var shards = elasticsearch.tool("GET", "/_cat/allocation?h=shards").lines().findFirst().orElseThrow().strip();
+    elasticsearch.tool("PUT", "/_cluster/settings", "{\"transient\":{\"cluster.routing.allocation.total_shards_per_node\":%s}}".formatted(shards));
+    var result = restoreFromHere("--yes", "--only", "elasticsearch").run();
+    elasticsearch.tool("PUT", "/_cluster/settings", "{\"transient\":{\"cluster.routing.allocation.total_shards_per_node\":null}}");
+    assertThat(result.code()).as(result.err()).isEqualTo(13);
+    assertThat(result.err()).contains("use " + copy, "gives a copy of thehive_global no place", "the live index was not touched");
+    assertThat(original.now()).isEqualTo(before);
+    assertRestored(restoreFromHere("--yes").run());
+  }
+
+  @Test
+  void saysWhenAnotherClientCameMeanwhile() {
+    spoil();
+    var running = restore("--yes").start();
+    running.awaitErr("Streaming ");
+    try (var session = session()) {
+      var result = running.await();
+      assertThat(result.code()).as(result.err()).isEqualTo(14);
+      assertThat(result.err()).contains("other clients came while Cassandra was restored");
+      assertThat(result.out()).contains("=== ✗ ERROR - ES: exit 0, Cassandra: exit 14 ===");
+    }
+    assertRestored(restore("--yes").run());
+  }
+
+  @Test
   void warnsWhenTheTwoBackupsAreFarApart() throws IOException {
     Files.move(copyOfArchive(), folder.resolve("cassandra_20200101_00h00m00s.tar"));
     assertThat(restoreFromHere("--dry-run").run().err()).contains("minutes apart: database and index may not belong together");
@@ -368,6 +418,20 @@ class RestoreCassandraEsTest {
     changedArchive("f=$(ls -S cassandra_*/thehive/edgestore-*/*-" + component + " | head -1); "
         + "head -c 40 /dev/zero | dd of=$f bs=1 seek=200 conv=notrunc status=none");
     assertThat(refused(restoreFromHere("--yes"), 10).err()).contains("-Index.db of table edgestore is damaged");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"CompressionInfo.db,60,does not match its digest: chunk", "Statistics.db,100,-Statistics.db of table edgestore is damaged"})
+  void refusesAnSsTableWithADamagedComponent(String component, int at, String said) {
+    changedArchive("f=$(ls -S cassandra_*/thehive/edgestore-*/*-" + component + " | head -1); "
+        + "printf x | dd of=$f bs=1 seek=" + at + " conv=notrunc status=none");
+    assertThat(refused(restoreFromHere("--yes"), 10).err()).contains(said);
+  }
+
+  @Test
+  void refusesAnSsTableOfAFormatThatIsNewerThanItReads() {
+    changedArchive("cd cassandra_*/thehive/edgestore-*; for f in nb-*; do mv $f oa-${f#nb-}; done; sed -i s/nb-/oa-/g manifest.json; cd ../../..");
+    assertThat(refused(restoreFromHere("--yes"), 10).err()).contains("of table edgestore is of a format that only a newer Cassandra reads");
   }
 
   @Test
