@@ -136,6 +136,7 @@ import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.zip.CRC32;
 import java.util.zip.CheckedInputStream;
@@ -2661,6 +2662,10 @@ class RestoreCassandraEs implements Callable<Integer> {
       return each(all(), host -> {
         try {
           var unit = host.unit(service);
+          if (named && !unit.load().equals("loaded")) {
+            return new Failure(UNSAFE, "%s has no unit %s: whether TheHive runs there is not known".formatted(host.name, service),
+                "check THEHIVE_NODES and THEHIVE_SERVICE; --force goes on all the same");
+          }
           return unit.isStopped() ? null : new Failure(UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name, service, unit),
               "stop it on every node: ./service-control.java stop; --force goes on all the same");
         } catch (Failure e) {
@@ -2870,6 +2875,7 @@ class RestoreCassandraEs implements Callable<Integer> {
 
   /** Reads .tar and .zip (also AES-encrypted) alike, without unpacking them to disk. */
   static final class Archive implements Closeable {
+    static final int LONGEST_END = 20 << 10;
     final Path path;
     private final FileChannel channel;
     private final ZipFile zip;
@@ -2912,9 +2918,24 @@ class RestoreCassandraEs implements Callable<Integer> {
         visitor.accept(new Entry(safe(header.getName()), header.isDirectory(), plain, header.getSize(), offset, header));
         end = offset + (header.isFile() ? (header.getSize() + 511) / 512 * 512 : 0);
       }
-      // A tar cut between two members still lists without an error; only the closing block of zeros proves its end.
-      if (end == 0 || channel.size() < end + 512) {
+      requireEnd(end);
+    }
+
+    /**
+     * A tar cut between two members still lists without an error: only the closing zeros prove its end. They fill the last
+     * record, of 10 KiB mostly; more of them, or anything else among them, is what became of members.
+     */
+    private void requireEnd(long end) throws IOException {
+      var rest = channel.size() - end;
+      if (end == 0 || rest < 512) {
         throw broken("it is cut short", null);
+      }
+      var zeros = ByteBuffer.allocate((int) Math.min(rest, LONGEST_END));
+      while (zeros.hasRemaining() && channel.read(zeros, end + zeros.position()) > 0) {
+        // reads on
+      }
+      if (rest > LONGEST_END || IntStream.range(0, zeros.position()).anyMatch(i -> zeros.get(i) != 0)) {
+        throw broken("its members end after %d of %d bytes: the rest is damaged or was never written".formatted(end, channel.size()), null);
       }
     }
 

@@ -266,9 +266,14 @@ class RestoreFilesMinio implements Callable<Integer> {
   private Plan compare(Contents contents, Bucket bucket) throws IOException {
     var listed = new AtomicLong();
     var extra = new AtomicLong();
+    var probes = new AtomicLong();
     bucket.list(page -> page.forEach(object -> {
-      listed.incrementAndGet();
-      extra.addAndGet(contents.found(object) ? 0 : 1);
+      if (object.key.startsWith(PROBE)) {
+        probes.incrementAndGet(); // of a killed run
+      } else {
+        listed.incrementAndGet();
+        extra.addAndGet(contents.found(object) ? 0 : 1);
+      }
     }));
     var unsure = contents.sum(State.UNSURE);
     if (unsure.count > 0) {
@@ -278,14 +283,12 @@ class RestoreFilesMinio implements Callable<Integer> {
     try (var progress = console.progress("Comparing", unsure.bytes, done::get, () -> ""); var workers = new Workers(transfers)) {
       contents.members.read(workers, i -> contents.states[i] == State.UNSURE, (lane, i, bytes) -> {
         var member = contents.members.all.get(i);
-        try (var in = bytes.open()) {
-          contents.states[i] = bucket.same(member, contents.etag(i), in) ? State.PROVEN : State.DIFFERENT;
-        }
+        contents.states[i] = bucket.same(member, contents.etag(i), bytes) ? State.PROVEN : State.DIFFERENT;
         done.addAndGet(member.size());
       });
     }
     return new Plan(contents.sum(State.MISSING), contents.sum(State.DIFFERENT), contents.sum(State.PROVEN), extra.get(),
-        listed.get(), new TreeMap<>(), new AtomicLong());
+        listed.get(), probes.get(), new TreeMap<>(), new AtomicLong());
   }
 
   private List<String> planLines(Plan plan, Bucket bucket, Report report) {
@@ -334,6 +337,8 @@ class RestoreFilesMinio implements Callable<Integer> {
       send(contents, bucket, false, plan, report);
       left = prove(contents, bucket);
     }
+    // One may be there although its answer was lost.
+    plan.failed.keySet().removeIf(key -> contents.states[contents.find(key)] == State.PROVEN);
     if (left > 0) {
       throw new Failure(PARTIAL, "%d objects are not in the bucket as they are in the backup:%s".formatted(left, contents.unproven(plan.failed)),
           "nothing was removed; run again: only these are sent");
@@ -365,7 +370,7 @@ class RestoreFilesMinio implements Callable<Integer> {
   }
 
   private void removeExtras(Contents contents, Bucket bucket, Plan plan) {
-    if (plan.extra == 0) {
+    if (plan.extra == 0 && plan.probes == 0) {
       return;
     }
     console.step("%s %d objects that are not in the backup", keepExtra ? "Leaving" : "Removing", plan.extra);
@@ -402,7 +407,7 @@ class RestoreFilesMinio implements Callable<Integer> {
   record Sum(long count, long bytes) {}
 
   /** What differs between backup and bucket; {@code failed} and {@code sent} are what came of it. */
-  record Plan(Sum created, Sum changed, Sum same, long extra, long listed, Map<String, Failure> failed, AtomicLong sent) {
+  record Plan(Sum created, Sum changed, Sum same, long extra, long listed, long probes, Map<String, Failure> failed, AtomicLong sent) {
     long objects() {
       return created.count + changed.count + same.count;
     }
@@ -618,13 +623,14 @@ class RestoreFilesMinio implements Callable<Integer> {
         tar.setLongFileMode(TarArchiveOutputStream.LONGFILE_POSIX);
         tar.setAddPaxHeadersForNonAsciiNames(true);
       }
+      var content = in.readNBytes((int) member.size());
       var header = new TarArchiveEntry(member.name());
       header.setSize(member.size());
       // The server takes this for the time of the version: an older one would not become the current version.
       header.setModTime(0);
       tar.putArchiveEntry(header);
       batch.packed.put(i, batch.size());
-      tar.write(in.readNBytes((int) member.size()));
+      tar.write(content);
       tar.closeArchiveEntry();
     }
 
@@ -740,11 +746,14 @@ class RestoreFilesMinio implements Callable<Integer> {
 
     /** Sends what is still packed, and waits for all. */
     void finish() throws Exception {
-      if (batch != null) {
-        sendBatch();
+      try {
+        if (batch != null) {
+          sendBatch();
+        }
+      } finally {
+        workers.shutdown();
+        workers.awaitTermination(1, TimeUnit.DAYS);
       }
-      workers.shutdown();
-      workers.awaitTermination(1, TimeUnit.DAYS);
     }
   }
 
@@ -854,6 +863,7 @@ class RestoreFilesMinio implements Callable<Integer> {
   /** One bucket on one server; every request is tried again when server or network fail. */
   static final class Bucket implements Closeable {
     static final String BINARY = "application/octet-stream";
+    private static final String UNSIGNED = "UNSIGNED-PAYLOAD";
     final String endpoint;
     final String name;
     boolean exists = true;
@@ -868,6 +878,9 @@ class RestoreFilesMinio implements Callable<Integer> {
       endpoint = login.endpoint();
       name = options.bucket;
       mayCreate = !options.noCreate;
+      if (endpoint.contains("@")) {
+        throw new Failure(USAGE, "MINIO_ENDPOINT holds keys", "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY or MINIO_SECRET_KEY_FILE instead");
+      }
       if (!endpoint.matches("https?://[^/]+/?")) {
         throw new Failure(USAGE, "the endpoint '%s' is not of the form https://HOST:PORT".formatted(endpoint), "check MINIO_ENDPOINT");
       }
@@ -946,21 +959,30 @@ class RestoreFilesMinio implements Callable<Integer> {
     }
 
     /** Whether an object of this member's name and size has this content. */
-    boolean same(Member member, ETag etag, InputStream in) throws IOException {
-      if (etag.parts == 0) {
-        return ETag.of(DigestUtils.md5(in), 0).equals(etag);
-      }
-      if (etag.parts == (member.size() + BODY - 1) / BODY) {
-        var md5s = new ByteArrayOutputStream();
-        for (var left = member.size(); left > 0; left -= BODY) {
-          md5s.write(DigestUtils.md5(BoundedInputStream.builder().setInputStream(in).setMaxCount(BODY).get()));
+    boolean same(Member member, ETag etag, Members.Bytes bytes) throws IOException {
+      if (etag.parts == 0 || etag.parts == (member.size() + BODY - 1) / BODY) {
+        try (var in = bytes.open()) {
+          if (etagOf(member, etag.parts, in).equals(etag)) {
+            return true;
+          }
         }
-        return ETag.of(DigestUtils.md5(md5s.toByteArray()), etag.parts).equals(etag);
       }
-      // Sent in parts of other sizes, or encrypted: only the bytes themselves tell.
-      try (var stored = ask("get", () -> client.getObject(GetObjectArgs.builder().bucket(name).object(member.name()).build()))) {
+      // Another content, or sent in parts of other sizes, or encrypted: only the bytes themselves tell.
+      try (var in = bytes.open();
+          var stored = ask("get", () -> client.getObject(GetObjectArgs.builder().bucket(name).object(member.name()).build()))) {
         return IOUtils.contentEquals(new BufferedInputStream(stored, 1 << 16), new BufferedInputStream(in, 1 << 16));
       }
+    }
+
+    private static ETag etagOf(Member member, int parts, InputStream in) throws IOException {
+      if (parts == 0) {
+        return ETag.of(DigestUtils.md5(in), 0);
+      }
+      var md5s = new ByteArrayOutputStream();
+      for (var left = member.size(); left > 0; left -= BODY) {
+        md5s.write(DigestUtils.md5(BoundedInputStream.builder().setInputStream(in).setMaxCount(BODY).get()));
+      }
+      return ETag.of(DigestUtils.md5(md5s.toByteArray()), parts);
     }
 
     /** Puts and deletes one object of a name of its own; finds out whether the server unpacks tars. */
@@ -978,7 +1000,9 @@ class RestoreFilesMinio implements Callable<Integer> {
           out.closeArchiveEntry();
         }
         put(outer, body, body.size(), tar);
-        return tar && tryTo(() -> client.statObject(StatObjectArgs.builder().bucket(name).object(inner).build())).isPresent();
+        // Where the server encrypts, an ETag is no MD5, and what was unpacked could not be proven.
+        return tar && tryTo(() -> client.statObject(StatObjectArgs.builder().bucket(name).object(inner).build()))
+            .filter(stat -> ETag.of(stat.etag()).equals(ETag.of(DigestUtils.md5(new byte[] {1}), 0))).isPresent();
       } finally {
         vanish(outer, console);
         vanish(inner, console);
@@ -986,18 +1010,24 @@ class RestoreFilesMinio implements Callable<Integer> {
       }
     }
 
-    /** In a versioned bucket every version of it. */
+    /** In a versioned bucket every version of it; also where the keys may not look at it. */
     private void vanish(String key, Consent console) {
-      var stat = tryTo(() -> client.statObject(StatObjectArgs.builder().bucket(name).object(key).build()));
-      if (stat.isEmpty()) {
-        return;
-      }
-      if (stat.get().versionId() != null && versioned) {
-        if (tryTo(() -> client.removeObject(RemoveObjectArgs.builder().bucket(name).object(key)
-            .versionId(stat.get().versionId()).build()).thenApply(nothing -> key)).isPresent()) {
-          return;
+      try {
+        var stat = ask("read", () -> client.statObject(StatObjectArgs.builder().bucket(name).object(key).build()));
+        if (versioned && stat.versionId() != null) {
+          if (tryTo(() -> client.removeObject(RemoveObjectArgs.builder().bucket(name).object(key)
+              .versionId(stat.versionId()).build()).thenApply(nothing -> key)).isPresent()) {
+            return;
+          }
+          console.warn("the bucket does not let go of versions: %s (%d bytes) stays as a removed object's version", key, stat.size());
         }
-        console.warn("the bucket does not let go of versions: %s (%d bytes) stays as a removed object's version", key, stat.get().size());
+      } catch (Failure failure) {
+        if (failure.code == UNREACHABLE) {
+          throw failure;
+        }
+        if (failure.code != AUTHENTICATION) {
+          return; // there is none, and deleting it would leave a delete marker
+        }
       }
       ask("delete from", () -> client.removeObject(RemoveObjectArgs.builder().bucket(name).object(key).build()));
     }
@@ -1019,9 +1049,12 @@ class RestoreFilesMinio implements Callable<Integer> {
     private String put(String key, Body body, long size, boolean tar) {
       var headers = new Http.Headers();
       if (tar) {
+        // No MD5 of the tar: each object out of it is proven by its own in the listing.
         headers.put("X-Amz-Meta-Snowball-Auto-Extract", "true");
+        headers.put(Http.Headers.X_AMZ_CONTENT_SHA256, UNSIGNED);
+      } else {
+        sign(headers, body.md5(0, size));
       }
-      sign(headers, body.md5(0, size));
       return ask("put into", () -> client.putObject(PutObjectAPIArgs.builder().bucket(name).object(key)
           .data(body.bytes(), (int) size).headers(headers).contentType(contentType(key)).build())).etag();
     }
@@ -1029,7 +1062,7 @@ class RestoreFilesMinio implements Callable<Integer> {
     /** The body's MD5 is among the signed headers: hashing the body once more would only cost time. */
     private static void sign(Http.Headers headers, byte[] md5) {
       headers.put(Http.Headers.CONTENT_MD5, Base64.getEncoder().encodeToString(md5));
-      headers.put(Http.Headers.X_AMZ_CONTENT_SHA256, "UNSIGNED-PAYLOAD");
+      headers.put(Http.Headers.X_AMZ_CONTENT_SHA256, UNSIGNED);
     }
 
     String begin(String key) {
@@ -1099,7 +1132,7 @@ class RestoreFilesMinio implements Callable<Integer> {
         return false;
       }
       var status = status(thrown);
-      return status >= 500 && status != 501 || status == 429 || status == 408
+      return status >= 500 && status != 501 && status != 507 || status == 429 || status == 408
           || status == 0 && (find(thrown, IOException.class).isPresent() || find(thrown, XmlParserException.class).isPresent());
     }
 
@@ -1117,6 +1150,10 @@ class RestoreFilesMinio implements Callable<Integer> {
       if (code.equals("AccessDenied") || code.equals("AllAccessDisabled")) {
         return new Failure(AUTHENTICATION, "the access key may not %s bucket %s at %s".formatted(what, name, endpoint),
             "its policy needs s3:GetBucketLocation (or give --region), s3:ListBucket, s3:GetObject, s3:PutObject, s3:DeleteObject", thrown);
+      }
+      if (status == 507 || code.startsWith("Quota") || code.equals("XMinioStorageFull")) {
+        return new Failure(UNSAFE, "%s has no room left: %s".formatted(endpoint, error.map(ErrorResponse::message).orElse(code)),
+            "free some room, or raise the bucket's quota; then run again", thrown);
       }
       if (status == 403 || status == 401) {
         return new Failure(AUTHENTICATION, "%s refuses the keys: %s".formatted(endpoint, error.map(ErrorResponse::message).orElse(code)),
@@ -1327,6 +1364,10 @@ class RestoreFilesMinio implements Callable<Integer> {
       return each(all(), host -> {
         try {
           var unit = host.unit(service);
+          if (named && !unit.load().equals("loaded")) {
+            return new Failure(UNSAFE, "%s has no unit %s: whether TheHive runs there is not known".formatted(host.name, service),
+                "check THEHIVE_NODES and THEHIVE_SERVICE; --force goes on all the same");
+          }
           return unit.isStopped() ? null : new Failure(UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name, service, unit),
               "stop it on every node: ./service-control.java stop; --force goes on all the same");
         } catch (Failure e) {
@@ -1536,6 +1577,7 @@ class RestoreFilesMinio implements Callable<Integer> {
 
   /** Reads .tar and .zip (also AES-encrypted) alike, without unpacking them to disk. */
   static final class Archive implements Closeable {
+    static final int LONGEST_END = 20 << 10;
     final Path path;
     private final FileChannel channel;
     private final ZipFile zip;
@@ -1578,9 +1620,24 @@ class RestoreFilesMinio implements Callable<Integer> {
         visitor.accept(new Entry(safe(header.getName()), header.isDirectory(), plain, header.getSize(), offset, header));
         end = offset + (header.isFile() ? (header.getSize() + 511) / 512 * 512 : 0);
       }
-      // A tar cut between two members still lists without an error; only the closing block of zeros proves its end.
-      if (end == 0 || channel.size() < end + 512) {
+      requireEnd(end);
+    }
+
+    /**
+     * A tar cut between two members still lists without an error: only the closing zeros prove its end. They fill the last
+     * record, of 10 KiB mostly; more of them, or anything else among them, is what became of members.
+     */
+    private void requireEnd(long end) throws IOException {
+      var rest = channel.size() - end;
+      if (end == 0 || rest < 512) {
         throw broken("it is cut short", null);
+      }
+      var zeros = ByteBuffer.allocate((int) Math.min(rest, LONGEST_END));
+      while (zeros.hasRemaining() && channel.read(zeros, end + zeros.position()) > 0) {
+        // reads on
+      }
+      if (rest > LONGEST_END || IntStream.range(0, zeros.position()).anyMatch(i -> zeros.get(i) != 0)) {
+        throw broken("its members end after %d of %d bytes: the rest is damaged or was never written".formatted(end, channel.size()), null);
       }
     }
 
@@ -1720,6 +1777,7 @@ class RestoreFilesMinio implements Callable<Integer> {
         }
         addFolders();
         requireUtf8();
+        proveZip();
       } catch (IOException e) {
         throw archive.broken(e.getMessage(), e);
       }
@@ -1736,8 +1794,8 @@ class RestoreFilesMinio implements Callable<Integer> {
           end = stream.getCount() + (header.isSparse() ? 0 : (header.getSize() + 511) / 512 * 512);
         }
         IOUtils.consume(stream);
-        if (end == 0 || stream.getCount() < end + 512) {
-          throw archive.broken("it is cut short", null);
+        if (end == 0 || stream.getCount() < end + 512 || stream.getCount() > end + Archive.LONGEST_END) {
+          throw archive.broken("its members end after %d of %d bytes".formatted(end, stream.getCount()), null);
         }
       }
     }
@@ -1867,6 +1925,22 @@ class RestoreFilesMinio implements Callable<Integer> {
           }
         }
       }
+    }
+
+    /** A zip has checksums: a damaged entry, or another password, is known before the first change. */
+    private void proveZip() {
+      if (archive.zip == null) {
+        return;
+      }
+      IntStream.range(0, all.size()).parallel().filter(i -> all.get(i).kind() == Kind.FILE).forEach(i -> {
+        try (var in = archive.open(entry(i))) {
+          if (IOUtils.consume(in) != all.get(i).size()) {
+            throw new EOFException("it has not the size that it names");
+          }
+        } catch (IOException e) {
+          throw refused(all.get(i).name(), "is damaged: " + e.getMessage());
+        }
+      });
     }
 
     Failure refused(String name, String why) {

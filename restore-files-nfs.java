@@ -1214,6 +1214,10 @@ class RestoreFilesNfs implements Callable<Integer> {
       return each(all(), host -> {
         try {
           var unit = host.unit(service);
+          if (named && !unit.load().equals("loaded")) {
+            return new Failure(UNSAFE, "%s has no unit %s: whether TheHive runs there is not known".formatted(host.name, service),
+                "check THEHIVE_NODES and THEHIVE_SERVICE; --force goes on all the same");
+          }
           return unit.isStopped() ? null : new Failure(UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name, service, unit),
               "stop it on every node: ./service-control.java stop; --force goes on all the same");
         } catch (Failure e) {
@@ -1423,6 +1427,7 @@ class RestoreFilesNfs implements Callable<Integer> {
 
   /** Reads .tar and .zip (also AES-encrypted) alike, without unpacking them to disk. */
   static final class Archive implements Closeable {
+    static final int LONGEST_END = 20 << 10;
     final Path path;
     private final FileChannel channel;
     private final ZipFile zip;
@@ -1465,9 +1470,24 @@ class RestoreFilesNfs implements Callable<Integer> {
         visitor.accept(new Entry(safe(header.getName()), header.isDirectory(), plain, header.getSize(), offset, header));
         end = offset + (header.isFile() ? (header.getSize() + 511) / 512 * 512 : 0);
       }
-      // A tar cut between two members still lists without an error; only the closing block of zeros proves its end.
-      if (end == 0 || channel.size() < end + 512) {
+      requireEnd(end);
+    }
+
+    /**
+     * A tar cut between two members still lists without an error: only the closing zeros prove its end. They fill the last
+     * record, of 10 KiB mostly; more of them, or anything else among them, is what became of members.
+     */
+    private void requireEnd(long end) throws IOException {
+      var rest = channel.size() - end;
+      if (end == 0 || rest < 512) {
         throw broken("it is cut short", null);
+      }
+      var zeros = ByteBuffer.allocate((int) Math.min(rest, LONGEST_END));
+      while (zeros.hasRemaining() && channel.read(zeros, end + zeros.position()) > 0) {
+        // reads on
+      }
+      if (rest > LONGEST_END || IntStream.range(0, zeros.position()).anyMatch(i -> zeros.get(i) != 0)) {
+        throw broken("its members end after %d of %d bytes: the rest is damaged or was never written".formatted(end, channel.size()), null);
       }
     }
 
@@ -1607,6 +1627,7 @@ class RestoreFilesNfs implements Callable<Integer> {
         }
         addFolders();
         requireUtf8();
+        proveZip();
       } catch (IOException e) {
         throw archive.broken(e.getMessage(), e);
       }
@@ -1623,8 +1644,8 @@ class RestoreFilesNfs implements Callable<Integer> {
           end = stream.getCount() + (header.isSparse() ? 0 : (header.getSize() + 511) / 512 * 512);
         }
         IOUtils.consume(stream);
-        if (end == 0 || stream.getCount() < end + 512) {
-          throw archive.broken("it is cut short", null);
+        if (end == 0 || stream.getCount() < end + 512 || stream.getCount() > end + Archive.LONGEST_END) {
+          throw archive.broken("its members end after %d of %d bytes".formatted(end, stream.getCount()), null);
         }
       }
     }
@@ -1754,6 +1775,22 @@ class RestoreFilesNfs implements Callable<Integer> {
           }
         }
       }
+    }
+
+    /** A zip has checksums: a damaged entry, or another password, is known before the first change. */
+    private void proveZip() {
+      if (archive.zip == null) {
+        return;
+      }
+      IntStream.range(0, all.size()).parallel().filter(i -> all.get(i).kind() == Kind.FILE).forEach(i -> {
+        try (var in = archive.open(entry(i))) {
+          if (IOUtils.consume(in) != all.get(i).size()) {
+            throw new EOFException("it has not the size that it names");
+          }
+        } catch (IOException e) {
+          throw refused(all.get(i).name(), "is damaged: " + e.getMessage());
+        }
+      });
     }
 
     Failure refused(String name, String why) {

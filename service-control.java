@@ -682,6 +682,10 @@ class ServiceControl implements Runnable {
       return each(all(), host -> {
         try {
           var unit = host.unit(service);
+          if (named && !unit.load().equals("loaded")) {
+            return new Failure(UNSAFE, "%s has no unit %s: whether TheHive runs there is not known".formatted(host.name, service),
+                "check THEHIVE_NODES and THEHIVE_SERVICE; --force goes on all the same");
+          }
           return unit.isStopped() ? null : new Failure(UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name, service, unit),
               "stop it on every node: ./service-control.java stop; --force goes on all the same");
         } catch (Failure e) {

@@ -21,6 +21,7 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
@@ -339,6 +340,8 @@ class RestoreFilesMinioTest {
       assertThat(result.err()).contains("no keys for", "MINIO_SECRET_KEY_FILE");
     });
     assertThat(restore().env("MINIO_ENDPOINT", "127.0.4.10:9000").run().err()).contains("is not of the form https://HOST:PORT");
+    assertThat(restore().env("MINIO_ENDPOINT", "http://key:t0psecret@127.0.4.10:9000").run().err()).contains("MINIO_ENDPOINT holds keys")
+        .doesNotContain("t0psecret");
   }
 
   @Test
@@ -486,6 +489,53 @@ class RestoreFilesMinioTest {
 
     assertThat(result.code()).as(result.err()).isEqualTo(10);
     assertThat(bucket.versionsAndTimes()).isEqualTo(before);
+  }
+
+  /** As after a power failure, or where a copy into a file of the full size was broken off. */
+  @ParameterizedTest
+  @ValueSource(strings = {"its end", "a header"})
+  void anArchiveWithZerosInPlaceOfMembersChangesNothing(String what) throws Exception {
+    bucket.create();
+    bucket.put("extra", noise(3));
+    var before = bucket.versionsAndTimes();
+    var bytes = Files.readAllBytes(archive);
+    var half = bytes.length / 1024 * 512;
+    var header = what.equals("a header") ? header(bytes, half) : half;
+    Arrays.fill(bytes, header, what.equals("a header") ? header + 512 : bytes.length, (byte) 0);
+    Files.write(archives.resolve("minio_20261123_12h00m56s.tar"), bytes);
+
+    var result = restore().run();
+
+    assertThat(result.code()).as(result.err()).isEqualTo(10);
+    assertThat(result.err()).contains("is no usable backup: its members end after", "the rest is damaged or was never written");
+    assertThat(bucket.versionsAndTimes()).isEqualTo(before);
+  }
+
+  /** The first header of a tar at or after a block. */
+  private static int header(byte[] bytes, int from) {
+    for (var at = from; ; at += 512) {
+      if (new String(bytes, at, NAME.length(), UTF_8).equals(NAME)) {
+        return at;
+      }
+    }
+  }
+
+  @Test
+  void aZipWithAnotherPasswordOrADamagedEntryChangesNothing() throws Exception {
+    var zip = HotBackup.zip(archives.resolve(NAME + ".tar"), "s3cret".toCharArray());
+
+    var other = restore("--dry-run").env("BACKUP_PASSWORD", "wr0ng").run();
+    assertThat(other.code()).as(other.err()).isEqualTo(12);
+    assertThat(other.err()).contains("wrong password").doesNotContain("wr0ng");
+
+    try (var file = new RandomAccessFile(zip.toFile(), "rw")) {
+      file.seek(file.length() / 2);
+      file.write("damage".getBytes(UTF_8));
+    }
+    var damaged = restore().env("BACKUP_PASSWORD", "s3cret").run();
+    assertThat(damaged.code()).as(damaged.err()).isEqualTo(10);
+    assertThat(damaged.err()).contains("is damaged");
+    assertThat(bucket.exists()).isFalse();
   }
 
   @ParameterizedTest
