@@ -308,6 +308,9 @@ class RestoreFilesMinio implements Callable<Integer> {
       lines.add("  it is versioned%s: what is changed or removed stays in it as older versions"
           .formatted(bucket.locked ? " and object-locked" : ""));
     }
+    if (Settings.variable("THEHIVE_NODES").isEmpty()) {
+      lines.add("  whether TheHive is stopped was asked of this host only: THEHIVE_NODES names no other");
+    }
     lines.add("");
     return lines;
   }

@@ -52,7 +52,7 @@ class FilesMinio implements Callable<Integer> {
   @Option(names = "--rounds", defaultValue = "3", description = "(${DEFAULT-VALUE})")
   private int rounds;
 
-  @Option(names = "--folder", paramLabel = "DIR", defaultValue = "/tmp", description = "of archive and unpacked copy (${DEFAULT-VALUE})")
+  @Option(names = "--folder", paramLabel = "DIR", defaultValue = "/tmp", description = "of archive, unpacked copy and the server's data (${DEFAULT-VALUE})")
   private Path folder;
 
   @Option(names = "--listen", paramLabel = "HOST", defaultValue = "127.0.4.20", description = "of the server (${DEFAULT-VALUE})")
@@ -78,6 +78,7 @@ class FilesMinio implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    System.setProperty("java.io.tmpdir", folder.toString()); // where the server keeps its data
     work = Files.createTempDirectory(folder, "bench");
     mc = mc == null ? builtMc() : mc;
     try (var server = Stack.s3(listen)) {

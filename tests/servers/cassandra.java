@@ -298,11 +298,16 @@ class Cassandra implements Callable<Integer> {
     }
     for (var peer : cluster) {
       var theirs = View.of(peer);
-      if (theirs.isEmpty() ? newcomer : !theirs.get().knows(host) || !mine.get().knows(peer)) {
+      if (theirs.isEmpty() ? newcomer : !theirs.get().knows(named(host)) || !mine.get().knows(named(peer))) {
         return false;
       }
     }
     return true;
+  }
+
+  /** As nodes name each other; a single node may name itself otherwise. */
+  private String named(String host) {
+    return yaml.getOrDefault("broadcast_address", host);
   }
 
   /** What a node knows, asked over JMX. */
