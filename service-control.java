@@ -33,6 +33,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -337,12 +338,16 @@ class ServiceControl implements Runnable {
 
   /** TheHive would start on half a restore, and write into it. */
   private void refuseUnfinished(boolean force) {
-    var folders = archiveFolders().stream().filter(Files::isDirectory).toList();
-    if (folders.isEmpty()) {
-      warn("none of %s is here: whether a restore is unfinished cannot be seen", archiveFolders());
-    }
+    var folders = archiveFolders();
+    var noneHere = folders.values().stream().noneMatch(Files::isDirectory);
     var unfinished = new TreeMap<String, String>();
-    folders.forEach(folder -> unfinished.putAll(unfinished(folder)));
+    folders.forEach((variable, folder) -> {
+      if (Files.isDirectory(folder)) {
+        unfinished.putAll(unfinished(folder));
+      } else if (noneHere || Settings.variable(variable).isPresent()) {
+        warn("%s is not here: whether a restore from it is unfinished cannot be seen", folder);
+      }
+    });
     if (unfinished.isEmpty()) {
       return;
     }
@@ -354,10 +359,11 @@ class ServiceControl implements Runnable {
     warn("a restore is unfinished: %s", what);
   }
 
-  private static List<Path> archiveFolders() {
-    return Map.of("CASSANDRA_GENERAL_ARCHIVE_PATH", "/mnt/backup/cassandra", "GENERAL_ARCHIVE_PATH", "/mnt/backup/storage",
-        "MINIO_ARCHIVE_PATH", "/mnt/backup/minio/").entrySet().stream()
-        .map(setting -> Path.of(Settings.variable(setting.getKey()).orElse(setting.getValue()))).sorted().toList();
+  private static SortedMap<String, Path> archiveFolders() {
+    var folders = new TreeMap<>(Map.of("CASSANDRA_GENERAL_ARCHIVE_PATH", Path.of("/mnt/backup/cassandra"),
+        "GENERAL_ARCHIVE_PATH", Path.of("/mnt/backup/storage"), "MINIO_ARCHIVE_PATH", Path.of("/mnt/backup/minio/")));
+    folders.replaceAll((variable, path) -> Settings.variable(variable).map(Path::of).orElse(path));
+    return folders;
   }
 
   /** The markers that restore scripts leave beside the archives from their first change to their success. */
