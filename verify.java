@@ -64,14 +64,20 @@ import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.cfg.EnumFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.MissingNode;
+import com.google.common.base.Throwables;
+import com.google.common.collect.Iterators;
+import com.google.common.collect.Lists;
+import com.google.common.collect.PeekingIterator;
 import io.minio.GetObjectArgs;
 import io.minio.ListObjectsArgs;
 import io.minio.MinioClient;
 import io.minio.credentials.StaticProvider;
 import io.minio.errors.ErrorResponseException;
-import io.minio.messages.Part;
+import io.minio.errors.MinioException;
+import io.minio.messages.Item;
 import java.io.BufferedInputStream;
 import java.io.Closeable;
 import java.io.DataInputStream;
@@ -107,6 +113,7 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.nio.file.attribute.UserPrincipal;
+import java.nio.file.attribute.UserPrincipalLookupService;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
 import java.security.cert.Certificate;
@@ -122,6 +129,7 @@ import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.BitSet;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.Comparator;
@@ -129,7 +137,6 @@ import java.util.EnumMap;
 import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.IdentityHashMap;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -146,11 +153,13 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -169,7 +178,6 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import java.util.stream.StreamSupport;
 import java.util.zip.CRC32;
 import java.util.zip.CheckedInputStream;
 import java.util.zip.Checksum;
@@ -196,13 +204,13 @@ import org.apache.cassandra.db.Clustering;
 import org.apache.cassandra.db.DecoratedKey;
 import org.apache.cassandra.db.EmptyIterators;
 import org.apache.cassandra.db.RowIndexEntry;
+import org.apache.cassandra.db.marshal.AbstractType;
 import org.apache.cassandra.db.marshal.ByteBufferAccessor;
 import org.apache.cassandra.db.marshal.BytesType;
 import org.apache.cassandra.db.marshal.CompositeType;
 import org.apache.cassandra.db.partitions.PartitionIterator;
 import org.apache.cassandra.db.partitions.UnfilteredPartitionIterators;
 import org.apache.cassandra.db.rows.Row;
-import org.apache.cassandra.db.rows.RowIterator;
 import org.apache.cassandra.dht.Murmur3Partitioner;
 import org.apache.cassandra.dht.Range;
 import org.apache.cassandra.dht.Token;
@@ -269,6 +277,8 @@ class Verify implements Callable<Integer> {
   /** How many names a table shows, and how many are kept for --json. */
   static final int NAMED = 20;
   static final int KEPT = 10_000;
+  /** How much of one part is compared at once. */
+  static final int LANES = 8;
 
   enum What {
     ARCHIVES
@@ -324,20 +334,18 @@ class Verify implements Callable<Integer> {
 
   @Spec CommandSpec command;
 
-  private final Findings findings = new Findings();
+  private final Map<Part, Found> findings = new ConcurrentSkipListMap<>();
+  private final Map<Part, String> missing = new EnumMap<>(Part.class);
+  private final Map<Part, Attachments> attachments = new ConcurrentSkipListMap<>();
   private final Sampler sampler = new Sampler();
   private final AtomicLong done = new AtomicLong();
-  private final Map<Part, Attachments> attachments = new ConcurrentHashMap<>();
   private Optional<String> password;
 
   public static void main(String[] args) {
-    System.exit(commandLine(new Verify()).execute(args));
-  }
-
-  static CommandLine commandLine(Verify script) {
-    return new CommandLine(script).setUsageHelpLongOptionsMaxWidth(24)
-        .setCaseInsensitiveEnumValuesAllowed(true)
-        .setExecutionExceptionHandler((thrown, line, parsed) -> script.console.error("", Failure.of(thrown)));
+    var script = new Verify();
+    System.exit(new CommandLine(script).setUsageHelpLongOptionsMaxWidth(24).setCaseInsensitiveEnumValuesAllowed(true)
+        .setExecutionExceptionHandler((thrown, line, parsed) -> script.console.error("", Failure.of(thrown)))
+        .execute(args));
   }
 
   @Override
@@ -346,34 +354,48 @@ class Verify implements Callable<Integer> {
     quietLibraries();
     password = Settings.secret("BACKUP_PASSWORD");
     var backups = chooseBackups();
-    var checks = what == null ? checks(backups) : proofs(backups);
-    run(checks, backups);
+    run(chooseChecks(backups), backups);
     if (chosen(Part.TOGETHER)) {
-      var sampled = what == null && backups.containsKey(Part.CASSANDRA);
-      new Together(maxGap, sampler).run(backups, attachments, findings, sampled);
+      checkTogether(backups.values(), found(Part.TOGETHER));
     }
-    System.out.print(json ? findings.json() : findings.table());
-    if (findings.none()) {
+    var all = findings.values().stream().flatMap(found -> found.list().stream()).toList();
+    var code = all.stream().anyMatch(finding -> finding.result() == Mark.BAD) ? VERIFICATION : DONE;
+    System.out.print(json ? Report.JSON.writeValueAsString(Map.of("script", SCRIPT, "exit", code, "checks", all)) + "\n"
+        : table(all));
+    if (all.stream().allMatch(finding -> finding.result() == Mark.SKIPPED)) {
       throw new Failure(USAGE, "nothing was checked", "the table says what is missing for each check");
     }
-    return findings.bad() ? VERIFICATION : DONE;
+    return code;
   }
 
-  private boolean chosen(Part part) {
-    return only.contains(part) && !skip.contains(part);
+  /** Cassandra's classes log through logback, which without a configuration prints everything to stdout. */
+  private void quietLibraries() {
+    var root = (Logger) LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
+    root.setLevel(console.verbose ? Level.WARN : Level.OFF);
+    root.iteratorForAppenders().forEachRemaining(appender -> {
+      appender.stop();
+      ((ConsoleAppender<?>) appender).setTarget("System.err");
+      appender.start();
+    });
   }
 
-  /** The backups there are, of the same restore point as a restore would take. */
+  /** The backups there are, of the same restore point as a restore would take, and why others are left out. */
   private Map<Part, Backup> chooseBackups() {
     var all = new EnumMap<Part, Backup>(Part.class);
     choose(all, Part.CASSANDRA, cassandra.archives, Set.of("cassandra"), Set.of("tar", "zip"));
     choose(all, Part.ELASTICSEARCH, elasticsearch.archives, Set.of("elasticsearch"), Set.of("info"));
     choose(all, Part.FILES, files.archives, Set.of("files"), ATTACHMENT_TYPES);
-    if (what == null && !s3.named()) {
-      findings.missing(Part.S3, "MINIO_ENDPOINT is not set, and there is no alias " + s3.alias);
-      return all;
+    if (what != null || s3.named()) {
+      choose(all, Part.S3, s3.archives, new TreeSet<>(Set.of("minio", "seaweedfs")), ATTACHMENT_TYPES);
+    } else {
+      missing.put(Part.S3, "MINIO_ENDPOINT is not set, and there is no alias " + s3.alias);
     }
-    choose(all, Part.S3, s3.archives, new TreeSet<>(Set.of("minio", "seaweedfs")), ATTACHMENT_TYPES);
+    if (what == null && System.getenv("CASSANDRA_CONNECTION") == null) {
+      missing.putIfAbsent(Part.CASSANDRA, "CASSANDRA_CONNECTION is not set");
+    }
+    if (what == null && System.getenv("ELASTICSEARCH_API_URL") != null) {
+      missing.remove(Part.ELASTICSEARCH); // without a backup there is still an index to look at
+    }
     return all;
   }
 
@@ -389,77 +411,96 @@ class Verify implements Callable<Integer> {
       if (e.code == USAGE) {
         throw e;
       }
-      findings.missing(part, e.getMessage());
+      missing.put(part, e.getMessage());
     }
   }
 
-  /** What is to be checked, in the table's order; settings and passwords are read here, before anything begins. */
-  private Map<Part, Check> checks(Map<Part, Backup> backups) {
+  private Map<Part, Check> chooseChecks(Map<Part, Backup> backups) {
     var checks = new EnumMap<Part, Check>(Part.class);
-    if (chosen(Part.SERVICES) || chosen(Part.LOGS)) {
-      var services = new Services(Host.all(), Host.service(), service.harmless());
-      checks.put(Part.SERVICES, services::services);
-      checks.put(Part.LOGS, services::logs);
-    }
-    if (System.getenv("CASSANDRA_CONNECTION") == null) {
-      findings.missing(Part.CASSANDRA, "CASSANDRA_CONNECTION is not set");
-    } else if (chosen(Part.CASSANDRA) && backups.containsKey(Part.CASSANDRA)) {
-      checks.put(Part.CASSANDRA, new Cassandra(this, Connection.fromEnvironment(), backups.get(Part.CASSANDRA))::run);
-    }
-    var elasticsearchNamed = backups.containsKey(Part.ELASTICSEARCH) || System.getenv("ELASTICSEARCH_API_URL") != null;
-    if (chosen(Part.ELASTICSEARCH) && elasticsearchNamed) {
-      var backup = Optional.ofNullable(backups.get(Part.ELASTICSEARCH));
-      checks.put(Part.ELASTICSEARCH, new Elasticsearch(this, Credentials.fromEnvironment(), backup)::run);
-    }
-    if (chosen(Part.FILES) && backups.containsKey(Part.FILES)) {
-      checks.put(Part.FILES, found -> new FileStore(this, attachments(Part.FILES, backups)).run(found));
-    }
-    if (chosen(Part.S3) && backups.containsKey(Part.S3)) {
-      var login = Login.of(s3.endpoint, s3.alias);
-      checks.put(Part.S3, found -> new S3Store(this, login, attachments(Part.S3, backups)).run(found));
+    for (var part : EnumSet.range(what == null ? Part.SERVICES : Part.CASSANDRA, Part.S3)) {
+      if (chosen(part) && missing.containsKey(part)) {
+        found(part).add(required(part) ? Mark.BAD : Mark.SKIPPED, "backup", List.of(), missing.get(part));
+      } else if (chosen(part)) {
+        checks.put(part, what == null ? check(part, backups.get(part)) : proof(part, backups.get(part)));
+      }
     }
     return checks;
   }
 
-  /** The same for the archives alone: no server is asked. */
-  private Map<Part, Check> proofs(Map<Part, Backup> backups) {
-    var proofs = new EnumMap<Part, Check>(Part.class);
-    backups.forEach((part, backup) -> proofs.put(part, switch (part) {
-      case CASSANDRA -> found -> Cassandra.prove(cassandra, backup, password, found, done);
-      case ELASTICSEARCH -> found -> found.ok("marker",
-          "%s, taken %s; its snapshot is proven by Elasticsearch, when restored", backup.file(), backup.age());
-      default -> found -> attachments(part, backups).prove(found, done);
-    }));
-    return proofs;
+  private boolean chosen(Part part) {
+    return only.contains(part) && !skip.contains(part);
   }
 
-  private Attachments attachments(Part part, Map<Part, Backup> backups) {
-    var read = new Attachments(backups.get(part), new Members(backups.get(part).file(), password));
+  /** Whether it is an error that a part has no backup, not only a reason to leave it out. */
+  private boolean required(Part part) {
+    return only.size() < Part.values().length || part == Part.ELASTICSEARCH && what != null
+        || part == Part.CASSANDRA && (what != null || System.getenv("CASSANDRA_CONNECTION") != null);
+  }
+
+  /** Settings and passwords are read here, before anything begins. */
+  private Check check(Part part, Backup backup) {
+    return switch (part) {
+      case SERVICES -> new Services(Host.all(), Host.service(), service.ignored)::services;
+      case LOGS -> new Services(Host.all(), Host.service(), service.ignored)::logs;
+      case CASSANDRA -> {
+        var connection = Connection.fromEnvironment();
+        yield found -> Cassandra.check(this, connection, backup, found);
+      }
+      case ELASTICSEARCH -> new Elasticsearch(this, Credentials.fromEnvironment(), Optional.ofNullable(backup))::run;
+      case FILES -> found -> attachments(part, backup).compare(this, new FileStore(files),
+          since(backup, "restore-files-nfs", "folder", files.folder), found);
+      default -> {
+        var store = new S3Store(s3, Login.of(s3.endpoint, s3.alias));
+        yield found -> attachments(part, backup).compare(this, store,
+            since(backup, "restore-files-minio", "bucket", s3.bucket), found);
+      }
+    };
+  }
+
+  /** What is later than a restore's end was written since; without a report of one, what is later than the backup. */
+  private Instant since(Backup backup, String restore, String field, Object target) {
+    if (exact) {
+      return Instant.MAX; // all that differs is an error
+    }
+    return Report.newest(backup.file().getParent(), restore, report ->
+            report.path("exit").asInt(-1) == DONE && report.path(field).asText().equals(target.toString()))
+        .map(report -> Instant.parse(report.path("started").asText())
+            .plusMillis((long) (report.path("seconds").asDouble() * 1000)))
+        .orElseGet(() -> backup.taken().atZone(ZoneId.systemDefault()).toInstant());
+  }
+
+  /** The same for the archives alone: no server is asked. */
+  private Check proof(Part part, Backup backup) {
+    return switch (part) {
+      case CASSANDRA -> found -> Cassandra.prove(this, backup, found);
+      case ELASTICSEARCH -> found -> found.ok("marker",
+          "%s, taken %s; its snapshot is proven by Elasticsearch, when restored", backup.file(), backup.age());
+      default -> found -> attachments(part, backup).prove(done, found);
+    };
+  }
+
+  private Attachments attachments(Part part, Backup backup) {
+    var read = new Attachments(part, backup, new Members(backup.file(), password));
     attachments.put(part, read);
     return read;
   }
 
   /** Every check to its end, side by side: what one finds, or that it fails, hides nothing of another. */
   private void run(Map<Part, Check> checks, Map<Part, Backup> backups) throws IOException {
-    checks.keySet().removeIf(part -> !chosen(part));
     var total = 0L;
     for (var part : checks.keySet()) {
       total += backups.containsKey(part) ? Files.size(backups.get(part).file()) : 0;
     }
     var parts = List.copyOf(checks.keySet());
     var open = new ConcurrentSkipListSet<>(parts);
-    console.step("%s %s", what == null ? "Checking" : "Proving the backups of", join(open));
+    Supplier<String> named = () -> open.stream().map(Part::toString).collect(Collectors.joining(", "));
+    console.step("%s %s", what == null ? "Checking" : "Proving the backups of", named.get());
     try (var workers = new Workers(Part.values().length);
-        Closeable bar = total == 0 ? () -> {} : console.progress("Checking", total, done::get, () -> join(open))) {
+        Closeable bar = total == 0 ? () -> {} : console.progress("Checking", total, done::get, named)) {
       workers.run(parts.size(), (lane, i) -> {
-        run(checks.get(parts.get(i)), findings.of(parts.get(i)));
+        run(checks.get(parts.get(i)), found(parts.get(i)));
         open.remove(parts.get(i));
       });
-    }
-    for (var part : Part.values()) {
-      if (part != Part.TOGETHER && chosen(part) && (what == null || part.backedUp())) {
-        findings.fillIn(part, required(part));
-      }
     }
   }
 
@@ -469,33 +510,45 @@ class Verify implements Callable<Integer> {
     } catch (Throwable thrown) {
       var failure = Failure.of(thrown);
       var hint = failure.hint == null ? "" : " (" + failure.hint + ")";
-      found.bad(failure.code == BAD_BACKUP ? "backup" : "reach", List.of(), "%s%s", failure.getMessage(), hint);
+      found.bad(failure.code == BAD_BACKUP ? "backup" : "reach", "%s%s", failure.getMessage(), hint);
       if (console.verbose) {
         thrown.printStackTrace();
       }
     }
   }
 
-  /** Whether it is an error that a part has no backup, not only a reason to leave it out. */
-  private boolean required(Part part) {
-    return only.size() < Part.values().length && part.backedUp()
-        || part == Part.CASSANDRA && (what != null || System.getenv("CASSANDRA_CONNECTION") != null)
-        || part == Part.ELASTICSEARCH && what != null;
+  /** Whether the backups are of one moment, and the attachments that the graph names are in theirs. */
+  private void checkTogether(Collection<Backup> backups, Found found) {
+    var byTime = backups.stream().sorted(Comparator.comparing(Backup::taken)).toList();
+    if (byTime.size() < 2) {
+      found.skipped("times", "there are no two backups to compare");
+    } else {
+      var names = byTime.stream().map(Backup::name).toList();
+      var gap = Duration.between(byTime.get(0).taken(), byTime.get(byTime.size() - 1).taken());
+      var near = gap.compareTo(maxGap) <= 0;
+      found.is(near, "times", names, "%s to %s: %d s apart%s", names.get(0), names.get(names.size() - 1),
+          gap.toSeconds(), near ? "" : ", more than %d minutes".formatted(maxGap.toMinutes()));
+    }
+    if (what == null) {
+      attachments.values().forEach(read -> sampler.compare(read, found));
+    }
   }
 
-  private static String join(Collection<Part> parts) {
-    return parts.stream().map(Part::toString).collect(Collectors.joining(", "));
+  private static String table(List<Finding> all) {
+    var form = "%%s %%-13s %%-%ds  %%s%%n".formatted(all.stream().mapToInt(one -> one.check().length()).max().orElse(1));
+    var lines = new StringBuilder();
+    for (var finding : all) {
+      lines.append(form.formatted(finding.result().sign, finding.part(), finding.check(), finding.text()));
+      finding.details().stream().limit(NAMED).forEach(detail -> lines.append("      " + detail + "\n"));
+      if (finding.details().size() > NAMED) {
+        lines.append("      and %d more: --json shows them%n".formatted(finding.details().size() - NAMED));
+      }
+    }
+    return lines.toString();
   }
 
-  /** Cassandra's classes log through logback, which without a configuration prints everything to stdout. */
-  private void quietLibraries() {
-    var root = (Logger) LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
-    root.setLevel(console.verbose ? Level.WARN : Level.OFF);
-    root.iteratorForAppenders().forEachRemaining(appender -> {
-      appender.stop();
-      ((ConsoleAppender<?>) appender).setTarget("System.err");
-      appender.start();
-    });
+  private Found found(Part part) {
+    return findings.computeIfAbsent(part, Found::new);
   }
 
   // ------------------------------------------------------------------------------------------------------ the findings
@@ -503,18 +556,10 @@ class Verify implements Callable<Integer> {
   enum Part {
     SERVICES, LOGS, CASSANDRA, ELASTICSEARCH, FILES, S3, TOGETHER;
 
-    boolean backedUp() {
-      return this != SERVICES && this != LOGS;
-    }
-
     @Override
     public String toString() {
       return name().toLowerCase(Locale.ROOT);
     }
-  }
-
-  interface Check {
-    void run(Found found) throws Exception;
   }
 
   enum Mark {
@@ -527,109 +572,48 @@ class Verify implements Callable<Integer> {
     }
   }
 
+  interface Check {
+    void run(Found found) throws Exception;
+  }
+
   /** A line of the table. */
-  record Finding(Part part, Mark mark, String check, String text, List<String> details) {}
+  record Finding(Part part, String check, Mark result, String text, List<String> details) {}
 
   /** Where one part puts what it finds. */
   record Found(Part part, List<Finding> list) {
+    Found(Part part) {
+      this(part, Collections.synchronizedList(new ArrayList<>()));
+    }
+
+    void add(Mark mark, String check, List<String> details, String text) {
+      list.add(new Finding(part, check, mark, text, details));
+    }
+
     void ok(String check, String text, Object... values) {
-      list.add(new Finding(part, Mark.OK, check, text.formatted(values), List.of()));
+      add(Mark.OK, check, List.of(), text.formatted(values));
     }
 
     void skipped(String check, String text, Object... values) {
-      list.add(new Finding(part, Mark.SKIPPED, check, text.formatted(values), List.of()));
+      add(Mark.SKIPPED, check, List.of(), text.formatted(values));
     }
 
-    void bad(String check, Collection<String> details, String text, Object... values) {
-      list.add(new Finding(part, Mark.BAD, check, text.formatted(values), details.stream().limit(KEPT).toList()));
+    void bad(String check, String text, Object... values) {
+      add(Mark.BAD, check, List.of(), text.formatted(values));
     }
 
     /** The same text with a ✓, or with a ✗ and the details under it. */
-    void is(boolean good, String check, Collection<String> details, String text, Object... values) {
-      if (good) {
-        ok(check, text, values);
-      } else {
-        bad(check, details, text, values);
-      }
+    void is(boolean good, String check, List<String> details, String text, Object... values) {
+      add(good ? Mark.OK : Mark.BAD, check, good ? List.of() : details, text.formatted(values));
     }
 
-    /** A ✗ with the names, or a ✓ when there are none. */
+    /** A ✓ when there are no names, or a ✗ with how many and which. */
     void none(String check, Names names, String good, String bad) {
-      var text = names.count() == 0 ? good : "%,d %s".formatted(names.count(), bad);
-      is(names.count() == 0, check, names.list(), "%s", text);
-    }
-
-    void none(String check, Collection<String> names, String good, String bad) {
-      var counted = new Names();
-      names.forEach(counted::add);
-      none(check, counted, good, bad);
+      var none = names.count() == 0;
+      is(none, check, names.list(), "%s", none ? good : "%,d %s".formatted(names.count(), bad));
     }
   }
 
-  static final class Findings {
-    private final Map<Part, Found> byPart = new EnumMap<>(Part.class);
-    private final Map<Part, String> missing = new EnumMap<>(Part.class);
-
-    Findings() {
-      for (var part : Part.values()) {
-        byPart.put(part, new Found(part, Collections.synchronizedList(new ArrayList<>())));
-      }
-    }
-
-    Found of(Part part) {
-      return byPart.get(part);
-    }
-
-    void missing(Part part, String why) {
-      missing.putIfAbsent(part, why);
-    }
-
-    /** The reason why nothing was found of a part. */
-    void fillIn(Part part, boolean required) {
-      var why = missing.getOrDefault(part, "nothing to check");
-      if (of(part).list().isEmpty() && required) {
-        of(part).bad("backup", List.of(), "%s", why);
-      } else if (of(part).list().isEmpty()) {
-        of(part).skipped("backup", "%s", why);
-      }
-    }
-
-    private Stream<Finding> all() {
-      return byPart.values().stream().flatMap(found -> found.list().stream());
-    }
-
-    boolean none() {
-      return all().allMatch(finding -> finding.mark() == Mark.SKIPPED);
-    }
-
-    boolean bad() {
-      return all().anyMatch(finding -> finding.mark() == Mark.BAD);
-    }
-
-    String json() throws IOException {
-      var checks = all().map(finding -> Map.of("part", finding.part().toString(), "check", finding.check(),
-          "result", finding.mark().name().toLowerCase(Locale.ROOT), "text", finding.text(),
-          "details", finding.details())).toList();
-      var exit = bad() ? VERIFICATION : DONE;
-      return Report.JSON.writeValueAsString(Map.of("script", SCRIPT, "exit", exit, "checks", checks)) + "\n";
-    }
-
-    String table() {
-      var width = all().mapToInt(finding -> finding.check().length()).max().orElse(1);
-      var lines = new StringBuilder();
-      all().forEach(finding -> {
-        lines.append("%s %-13s %-{}s  %s%n".replace("{}", "" + width)
-            .formatted(finding.mark().sign, finding.part(), finding.check(), finding.text()));
-        finding.details().stream().limit(NAMED).forEach(detail -> lines.append("      ").append(detail).append('\n'));
-        if (finding.details().size() > NAMED) {
-          lines.append("      and %d more: --json shows them%n".formatted(finding.details().size() - NAMED));
-        }
-      });
-      return lines.toString();
-    }
-  }
-
-  /** Names of what differs, the first of them; all are counted. */
+  /** Names of what differs: the first of them, and how many there are. */
   static final class Names {
     private final Set<String> names = new TreeSet<>();
     private long count;
@@ -660,13 +644,34 @@ class Verify implements Callable<Integer> {
     }
   }
 
+  /** What is other than in the backup, and how much was written since. */
+  static class Differences {
+    final Map<String, Names> kinds = new LinkedHashMap<>();
+    final Names missing = kind("missing");
+    final Names extra = kind("extra");
+    final Names changed = kind("changed");
+    final Names attributes = new Names();
+    final AtomicLong newer = new AtomicLong();
+
+    private Names kind(String name) {
+      return kinds.computeIfAbsent(name, key -> new Names());
+    }
+
+    @Override
+    public String toString() {
+      return kinds.entrySet().stream().filter(kind -> kind.getValue().count() > 0)
+          .map(kind -> kind.getValue().count() + " " + kind.getKey()).collect(Collectors.joining(", "));
+    }
+  }
+
   /** What the restore scripts left beside the archives. */
   static final class Report {
-    static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
+    static final ObjectMapper JSON = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT)
+        .enable(EnumFeature.WRITE_ENUMS_TO_LOWERCASE).build();
 
     private Report() {}
 
-    /** The newest report of a script that succeeded and fits. */
+    /** The newest report of a script that fits. */
     static Optional<JsonNode> newest(Path folder, String script, Predicate<JsonNode> fits) {
       try (var list = Files.list(folder)) {
         var name = script + "_\\d{8}_\\d\\dh\\d\\dm\\d\\ds\\.json";
@@ -691,13 +696,9 @@ class Verify implements Callable<Integer> {
   static final class ServiceOptions {
     @Option(names = "--ignore-log", paramLabel = "REGEX", description = "harmless lines of its log; may be repeated")
     List<Pattern> ignored = List.of();
-
-    Predicate<String> harmless() {
-      return line -> ignored.stream().anyMatch(pattern -> pattern.matcher(line).find());
-    }
   }
 
-  record Services(List<Host> hosts, String service, Predicate<String> harmless) {
+  record Services(List<Host> hosts, String service, List<Pattern> ignored) {
     private static final int LINES = 200_000;
 
     void services(Found found) {
@@ -706,9 +707,9 @@ class Verify implements Callable<Integer> {
         found.is(unit.active().equals("active"), "unit", List.of(), "%s: %s %s, since %s, %d restarts",
             host.name(), service, unit, since, unit.restarts());
         var application = Application.on(host);
-        application.problem().ifPresentOrElse(
-            problem -> found.bad("application", List.of(), "%s", problem),
-            () -> found.ok("application", "%s answers", application.status().uri()));
+        var problem = application.problem();
+        found.is(problem.isEmpty(), "application", List.of(), "%s",
+            problem.orElse(application.status().uri() + " answers"));
       });
     }
 
@@ -720,19 +721,22 @@ class Verify implements Callable<Integer> {
         }
         var journal = host.run("%sjournalctl _SYSTEMD_INVOCATION_ID=%s -o cat --no-pager -n %d".formatted(
             unit.root() ? "" : "sudo -n ", unit.invocation(), LINES), Duration.ofMinutes(2));
-        if (journal.code() != 0) {
-          found.bad("errors", List.of(), "%s: cannot read the journal: %s", host.name(), Host.last(journal.err()));
-          return;
-        }
         var lines = journal.out().lines().filter(line -> !line.startsWith("-- ")).toList();
-        var errors = lines.stream().filter(Application.ERROR.asPredicate()).filter(harmless.negate()).toList();
-        if (lines.isEmpty()) {
+        if (journal.code() != 0) {
+          found.bad("errors", "%s: cannot read the journal: %s", host.name(), Host.last(journal.err()));
+        } else if (lines.isEmpty()) {
           found.skipped("errors", "%s: the journal has no line of %s since its start", host.name(), service);
         } else {
-          found.none("errors", errors, "%s: none in %d lines since the start".formatted(host.name(), lines.size()),
-              "on %s in %d lines since the start".formatted(host.name(), lines.size()));
+          var errors = new Names();
+          lines.stream().filter(Application.ERROR.asPredicate()).filter(this::isHarmful).forEach(errors::add);
+          var read = "in %d lines since the start".formatted(lines.size());
+          found.none("errors", errors, host.name() + ": none " + read, "on " + host.name() + " " + read);
         }
       });
+    }
+
+    private boolean isHarmful(String line) {
+      return ignored.stream().noneMatch(pattern -> pattern.matcher(line).find());
     }
 
     private void each(Found found, BiConsumer<Host, Host.Unit> work) {
@@ -741,15 +745,14 @@ class Verify implements Callable<Integer> {
         try {
           var unit = host.unit(service);
           if (!named && unit.load().equals("not-found")) {
-            found.skipped("unit", "THEHIVE_NODES is not set, and this host has no unit %s", service);
-          } else {
-            work.accept(host, unit);
+            throw new Failure(UNSAFE, "this host has no unit " + service, null);
           }
+          work.accept(host, unit);
         } catch (Failure e) {
           if (named || e.code == USAGE) {
-            found.bad("unit", e.hint == null ? List.of() : List.of(e.hint), "%s", e.getMessage());
+            found.is(false, "unit", Stream.ofNullable(e.hint).toList(), "%s", e.getMessage());
           } else {
-            found.skipped("unit", "THEHIVE_NODES is not set, and this host has no systemd");
+            found.skipped("unit", "THEHIVE_NODES is not set, and %s", e.getMessage());
           }
         }
         return null;
@@ -785,87 +788,61 @@ class Verify implements Callable<Integer> {
         description = "its private key (CASSANDRA_SSL_KEY)")
     Path key;
 
-    Optional<SSLContext> tls() {
-      return Optional.ofNullable(ca).map(trusted -> Connection.tls(trusted, certificate, key));
-    }
-
-    /** One of this process's own, so that two may verify at once. */
     Path work() {
-      return (work == null ? archives : work).resolve("." + SCRIPT + "." + ProcessHandle.current().pid() + ".unpacked");
-    }
-
-    /** What a killed process left, after a day: nothing tells whether it was one of another host, still at work. */
-    void removeLeftovers() throws IOException {
-      try (var folders = Files.newDirectoryStream(work().getParent(), "." + SCRIPT + ".*.unpacked")) {
-        for (var folder : folders) {
-          if (Files.getLastModifiedTime(folder).toInstant().isBefore(Instant.now().minus(Duration.ofDays(1)))) {
-            Unpacked.delete(folder);
-          }
-        }
-      }
+      return work == null ? archives : work;
     }
   }
 
   /** Whether every row of the backup, and no other, is on each node. */
-  static final class Cassandra {
-    private static final int BATCH = 8;
+  record Cassandra(Verify script, String keyspace, CqlSession session) {
     private static final int ATTEMPTS = 3;
-    private static final String ANOTHER = "name another folder with --work-path";
-    private final CassandraOptions options;
-    private final Verify script;
-    private final Connection connection;
-    private final Backup backup;
-    private CqlSession session;
-
-    Cassandra(Verify script, Connection connection, Backup backup) {
-      this.script = script;
-      this.options = script.cassandra;
-      this.connection = connection;
-      this.backup = backup;
-    }
 
     /** The archive alone: every byte of it is read. */
-    static void prove(CassandraOptions options, Backup backup, Optional<String> password, Found found, AtomicLong done)
-        throws IOException {
-      CassandraBackup.initialise(options.work(), config -> {});
-      try (var archive = new Archive(backup.file(), password)) {
-        var contents = CassandraBackup.prove(archive, options.keyspace);
+    static void prove(Verify script, Backup backup, Found found) throws IOException {
+      CassandraBackup.initialise(script.cassandra.work(), config -> {});
+      try (var archive = new Archive(backup.file(), script.password)) {
+        var contents = CassandraBackup.prove(archive, script.cassandra.keyspace);
         found.ok("archive", "%s, taken %s: %d tables, %s in %d SSTables, complete and matching their digests",
             backup.file(), backup.age(), contents.tables().size(), Console.size(contents.bytes()), contents.sstables());
-        done.addAndGet(Files.size(backup.file()));
+        script.done.addAndGet(Files.size(backup.file()));
       }
     }
 
-    void run(Found found) throws Exception {
+    static void check(Verify script, Connection connection, Backup backup, Found found) throws Exception {
+      var options = script.cassandra;
       CassandraBackup.initialise(options.work(), config -> {});
-      try (var archive = new Archive(backup.file(), script.password)) {
-        var proof = CompletableFuture.supplyAsync(() -> CassandraBackup.prove(archive, options.keyspace));
-        session = connection.open(SCRIPT + " " + UUID.randomUUID(), options.keyspace, options.tls());
-        var nodes = checkNodes(found);
-        var contents = proof.join();
-        var keyspace = session.getMetadata().getKeyspace(CqlIdentifier.fromInternal(options.keyspace));
-        if (keyspace.isEmpty()) {
-          found.bad("keyspace", List.of(), "there is no keyspace %s", options.keyspace);
-          return;
+      var tls = Optional.ofNullable(options.ca).map(ca -> Connection.tls(ca, options.certificate, options.key));
+      try (var session = connection.open(SCRIPT + " " + UUID.randomUUID(), options.keyspace, tls);
+          var archive = new Archive(backup.file(), script.password)) {
+        new Cassandra(script, options.keyspace, session).run(archive, found);
+      }
+    }
+
+    private void run(Archive archive, Found found) throws Exception {
+      var nodes = checkNodes(found);
+      var live = session.getMetadata().getKeyspace(CqlIdentifier.fromInternal(keyspace))
+          .orElseThrow(() -> new Failure(VERIFICATION, "there is no keyspace " + keyspace, null));
+      checkReplication(live, found);
+      var tables = checkTables(CassandraBackup.prove(archive, keyspace), live, found);
+      requireSpace(script.cassandra.work(), tables);
+      // A folder of this process's own, so that two may verify at once.
+      var folder = script.cassandra.work().resolve(".%s.%d.unpacked".formatted(SCRIPT, ProcessHandle.current().pid()));
+      try (var unpacked = new Unpacked(folder, keyspace, archive)) {
+        for (var table : tables) {
+          table.open(unpacked.unpack(table.files));
         }
-        checkReplication(keyspace.get(), found);
-        var tables = checkTables(contents, keyspace.get(), found);
-        requireSpace(contents.bytes());
-        compareRows(tables, nodes, archive, found);
+        compareRows(tables, nodes, found);
       } finally {
-        if (session != null) {
-          session.close();
-        }
+        tables.forEach(Table::close);
       }
     }
 
     /** All must answer, agree on one schema and be neither joining nor leaving; those that answer are returned. */
     private List<Node> checkNodes(Found found) {
-      var all = new ArrayList<>(session.getMetadata().getNodes().values());
-      all.sort(Comparator.comparing(Cassandra::host));
+      var all = session.getMetadata().getNodes().values().stream().sorted(Comparator.comparing(Cassandra::host)).toList();
       var up = new ArrayList<Node>();
       var versions = new TreeMap<UUID, List<String>>();
-      var problems = new TreeMap<String, String>();
+      var problems = moving(found);
       for (var node : all) {
         try {
           var version = on(node, "SELECT schema_version FROM system.local").one().getUuid("schema_version");
@@ -875,72 +852,31 @@ class Verify implements Callable<Integer> {
           problems.put(host(node), "is down, or not reachable from here");
         }
       }
-      if (up.isEmpty()) {
-        throw new Failure(UNREACHABLE, "no Cassandra node answers", "nodetool status");
-      }
-      addMoving(up.get(0), problems, found);
-      found.none("nodes", problems.entrySet().stream().map(e -> e.getKey() + " " + e.getValue()).toList(),
-          all.size() + " up and normal", "of %d not up and normal".formatted(all.size()));
-      var one = versions.size() == 1;
-      found.is(one, "schema", versions.values().stream().map(Object::toString).toList(),
-          one ? "one version on %2$d nodes" : "%d versions", versions.size(), up.size());
+      var named = new Names();
+      problems.forEach((host, problem) -> named.add(host + " " + problem));
+      found.none("nodes", named, all.size() + " up and normal", "of %d not up and normal".formatted(all.size()));
+      found.is(versions.size() == 1, "schema", versions.values().stream().map(Object::toString).toList(),
+          versions.size() == 1 ? "one version on %2$d nodes" : "%d versions on %d nodes", versions.size(), up.size());
       return up;
     }
 
-    private void addMoving(Node asked, Map<String, String> problems, Found found) {
+    private Map<String, String> moving(Found found) {
+      var moving = new TreeMap<String, String>();
       try {
-        for (var row : on(asked, "SELECT address, status_with_port FROM system_views.gossip_info")) {
+        for (var row : session.execute("SELECT address, status_with_port FROM system_views.gossip_info")) {
           var status = String.valueOf(row.getString("status_with_port")).split(",")[0];
           if (!Set.of("NORMAL", "LEFT", "removed", "null").contains(status)) {
-            problems.putIfAbsent(row.getInetAddress("address").getHostAddress(), "is " + status);
+            moving.put(row.getInetAddress("address").getHostAddress(), "is " + status);
           }
         }
       } catch (InvalidQueryException | UnauthorizedException e) {
         found.skipped("gossip", "this Cassandra does not tell which nodes join or leave: look at nodetool status");
       }
+      return moving;
     }
 
     private ResultSet on(Node node, String query, Object... values) {
       return session.execute(SimpleStatement.newInstance(query, values).setNode(node));
-    }
-
-    private void checkReplication(KeyspaceMetadata keyspace, Found found) {
-      var replication = new TreeMap<>(keyspace.getReplication());
-      replication.computeIfPresent("class", (key, name) -> name.substring(name.lastIndexOf('.') + 1));
-      var nodes = session.getMetadata().getNodes().values().stream().collect(
-          Collectors.groupingBy(Node::getDatacenter, TreeMap::new, Collectors.counting()));
-      var fits = true;
-      try {
-        Replication.require(replication, nodes);
-      } catch (Failure e) {
-        fits = false;
-      }
-      found.is(fits, "replication", List.of(), fits ? "%s on nodes %s" : "%s does not fit the nodes %s",
-          Replication.text(replication), nodes);
-    }
-
-    /** The backup's tables that are there. */
-    private List<Table> checkTables(CassandraBackup contents, KeyspaceMetadata keyspace, Found found) {
-      var live = new TreeSet<String>();
-      keyspace.getTables().keySet().forEach(name -> live.add(name.asInternal()));
-      var missing = new ArrayList<String>();
-      var tables = new ArrayList<Table>();
-      for (var table : contents.tables()) {
-        if (live.remove(table.name())) {
-          var id = new UUID(0, table.name().hashCode());
-          var definition = contents.definition().tables().get(table.name());
-          tables.add(new Table(table, Definition.table(definition, options.keyspace, id), script.quick));
-        } else {
-          missing.add(table.name());
-        }
-      }
-      var later = live.isEmpty() ? "" : "; not in the backup: " + String.join(", ", live);
-      if (script.exact && !live.isEmpty()) {
-        found.bad("tables", live, "%d are not in the backup", live.size());
-      }
-      var there = "%d of the backup are there%s".formatted(tables.size(), later);
-      found.none("tables", missing, there, "of the backup are missing");
-      return tables;
     }
 
     private static String host(Node node) {
@@ -948,124 +884,129 @@ class Verify implements Callable<Integer> {
           .orElse(node.getEndPoint().toString());
     }
 
-    private void compareRows(List<Table> tables, List<Node> nodes, Archive archive, Found found) throws Exception {
-      options.removeLeftovers();
-      try (var unpacked = new Unpacked(options.work(), options.keyspace, archive)) {
-        for (var table : tables) {
-          table.open(unpacked.unpack(table.files));
+    private void checkReplication(KeyspaceMetadata live, Found found) {
+      var replication = new TreeMap<>(live.getReplication());
+      replication.computeIfPresent("class", (key, name) -> name.substring(name.lastIndexOf('.') + 1));
+      var nodes = session.getMetadata().getNodes().values().stream().collect(
+          Collectors.groupingBy(Node::getDatacenter, TreeMap::new, Collectors.counting()));
+      try {
+        Replication.require(replication, nodes);
+        found.ok("replication", "%s on nodes %s", Replication.text(replication), nodes);
+      } catch (Failure e) {
+        found.bad("replication", "%s does not fit the nodes %s", Replication.text(replication), nodes);
+      }
+    }
+
+    /** The backup's tables that are there. */
+    private List<Table> checkTables(CassandraBackup contents, KeyspaceMetadata keyspace, Found found) {
+      var live = new TreeSet<String>();
+      keyspace.getTables().keySet().forEach(name -> live.add(name.asInternal()));
+      var missing = new Names();
+      var tables = new ArrayList<Table>();
+      for (var table : contents.tables()) {
+        if (live.remove(table.name())) {
+          var id = new UUID(0, table.name().hashCode());
+          var definition = contents.definition().tables().get(table.name());
+          tables.add(new Table(table, Definition.table(definition, this.keyspace, id), script.quick));
+        } else {
+          missing.add(table.name());
         }
-        var newest = tables.stream().flatMap(table -> table.sstables.stream()).mapToLong(SSTableReader::getMaxTimestamp)
-            .max().orElse(backup.taken().atZone(ZoneId.systemDefault()).toEpochSecond() * 1_000_000);
+      }
+      if (script.exact && !live.isEmpty()) {
+        found.is(false, "tables", List.copyOf(live), "%d are not in the backup", live.size());
+      }
+      found.none("tables", missing, "%d of the backup are there%s".formatted(tables.size(),
+          live.isEmpty() ? "" : "; not in the backup: " + String.join(", ", live)), "of the backup are missing");
+      return tables;
+    }
+
+    private static void requireSpace(Path folder, List<Table> tables) throws IOException {
+      try (var leftovers = Files.newDirectoryStream(folder, "." + SCRIPT + ".*.unpacked")) {
+        for (var leftover : leftovers) {
+          // Of a killed process. Nothing tells whether a younger one is that of another host, still at work.
+          if (Files.getLastModifiedTime(leftover).toInstant().isBefore(Instant.now().minus(Duration.ofDays(1)))) {
+            Unpacked.delete(leftover);
+          }
+        }
+      }
+      var needed = tables.stream().mapToLong(table -> table.files.bytes()).sum() * 11 / 10;
+      var free = Files.isWritable(folder) ? Files.getFileStore(folder).getUsableSpace() : 0;
+      if (free < needed) {
+        throw new Failure(UNSAFE, "unpacking needs %s in %s, where %s can be written".formatted(
+            Console.size(needed), folder, Console.size(free)), "name another folder with --work-path");
+      }
+    }
+
+    private void compareRows(List<Table> tables, List<Node> nodes, Found found) throws Exception {
+      var newest = script.exact ? Long.MAX_VALUE : tables.stream().flatMap(table -> table.sstables.stream())
+          .mapToLong(SSTableReader::getMaxTimestamp).max().orElse(Long.MAX_VALUE);
+      for (var table : tables) {
+        var results = new LinkedHashMap<Node, Result>();
         for (var node : nodes) {
-          compareNode(node, tables, newest, nodes.size());
+          results.put(node, compare(table, node, newest, nodes.size()));
         }
-        tables.forEach(table -> report(table, nodes, found));
-      } finally {
-        tables.forEach(Table::close);
+        report(table, results, found);
       }
     }
-
-    private void requireSpace(long bytes) throws IOException {
-      var folder = options.work().getParent();
-      var free = Files.getFileStore(folder).getUsableSpace();
-      if (free < bytes + bytes / 10) {
-        var needed = "unpacking needs " + Console.size(bytes);
-        throw new Failure(UNSAFE, "%s has %s free, %s".formatted(folder, Console.size(free), needed), ANOTHER);
-      }
-      if (!Files.isWritable(folder)) {
-        throw new Failure(UNSAFE, "cannot write to " + folder, ANOTHER);
-      }
-    }
-
-    private record Job(Table table, Range<Token> range, long bytes) {}
 
     /**
      * A node asked for one copy may fetch another node's: Cassandra prefers its own, but not while it measures others
      * as faster, and with SimpleSnitch not at all. Its count of reads from its own copy tells; so the nodes are read
      * one after another, some pieces at a time, and pieces that were answered from elsewhere are read again.
      */
-    private void compareNode(Node node, List<Table> tables, long newest, int nodes) throws Exception {
-      var jobs = new ArrayList<Job>();
-      for (var table : tables) {
-        table.results.put(node, new Result());
-        var ranges = ranges(node, Math.max(1, table.rows() / 20_000));
-        ranges.forEach(range -> jobs.add(new Job(table, range, table.files.bytes() / ranges.size() / nodes)));
-      }
-      var attempts = ATTEMPTS;
-      for (var from = 0; from < jobs.size(); from += BATCH) {
-        var batch = jobs.subList(from, Math.min(jobs.size(), from + BATCH));
-        var results = compare(node, batch, newest);
-        for (var attempt = 1; attempt < attempts && !own(results); attempt++) {
-          favourOwnCopy(node, tables, nodes);
-          results = compare(node, batch, newest);
+    private Result compare(Table table, Node node, long newest, int nodes) throws Exception {
+      var total = new Result();
+      var batches = Lists.partition(pieces(node, table.rows() / 20_000), LANES);
+      for (var batch : batches) {
+        var result = compare(table, node, batch, newest);
+        for (var attempt = 1; attempt < ATTEMPTS && total.own && !result.own; attempt++) {
+          favourOwnCopy(table, node, nodes);
+          result = compare(table, node, batch, newest);
         }
-        attempts = own(results) ? ATTEMPTS : 1;
-        results.forEach((table, result) -> table.results.get(node).add(result));
-        batch.forEach(job -> script.done.addAndGet(job.bytes));
+        total.add(result);
+        script.done.addAndGet(table.files.bytes() / batches.size() / nodes);
       }
+      return total;
     }
 
-    private Map<Table, Result> compare(Node node, List<Job> batch, long newest) throws Exception {
-      var results = new HashMap<Table, Result>();
-      var before = new HashMap<Table, Long>();
-      for (var job : batch) {
-        results.computeIfAbsent(job.table, table -> new Result());
-        before.computeIfAbsent(job.table, table -> scans(node, table));
+    private Result compare(Table table, Node node, List<Range<Token>> pieces, long newest) throws IOException {
+      var result = new Result();
+      var before = ownReads(table, node);
+      try (var workers = new Workers(LANES)) {
+        workers.run(pieces.size(), (lane, i) -> compare(table, node, pieces.get(i), newest, result));
       }
-      try (var workers = new Workers(BATCH)) {
-        workers.run(batch.size(), (lane, i) ->
-            new Comparison(batch.get(i), node, results.get(batch.get(i).table), newest).run());
-      }
-      results.forEach((table, result) ->
-          result.own = before.get(table) >= 0 && scans(node, table) - before.get(table) >= result.pages.get());
-      return results;
-    }
-
-    private static boolean own(Map<Table, Result> results) {
-      return results.values().stream().allMatch(result -> result.own);
-    }
-
-    /**
-     * Lets a node measure all copies as equally fast: it then prefers its own. It reads from all what is nowhere, so
-     * there is nothing that could be repaired.
-     */
-    private void favourOwnCopy(Node node, List<Table> tables, int nodes) throws InterruptedException {
-      var simple = tables.stream().map(table -> table.metadata).filter(table -> table.partitionKeyColumns().size() == 1
-          && table.partitionKeyColumns().get(0).type == BytesType.instance).findFirst();
-      if (simple.isEmpty()) {
-        return;
-      }
-      var key = simple.get().partitionKeyColumns().get(0).name.toCQLString();
-      var copies = nodes < session.getMetadata().getNodes().size() ? ConsistencyLevel.QUORUM : ConsistencyLevel.ALL;
-      var query = "SELECT * FROM %s WHERE %s = 0x".formatted(simple.get(), key);
-      var reads = Stream.generate(() -> SimpleStatement.newInstance(query + random() + random()))
-          .map(read -> session.executeAsync(read.setNode(node).setConsistencyLevel(copies)).toCompletableFuture())
-          .map(read -> read.exceptionally(thrown -> null)).limit(300).toList();
-      reads.forEach(CompletableFuture::join);
-      Thread.sleep(250); // it looks at its measurements ten times a second
-    }
-
-    private static String random() {
-      return UUID.randomUUID().toString().replace("-", "");
+      result.own = before >= 0 && ownReads(table, node) - before >= result.pages.get();
+      return result;
     }
 
     /** How often a node has read ranges of its own copy of a table; -1 where it does not tell. */
-    private long scans(Node node, Table table) {
+    private long ownReads(Table table, Node node) {
       try {
         var row = on(node, "SELECT count FROM system_views.local_scan_latency"
-            + " WHERE keyspace_name = ? AND table_name = ?", options.keyspace, table.name).one();
+            + " WHERE keyspace_name = ? AND table_name = ?", keyspace, table.files.name()).one();
         return row == null ? 0 : row.getLong("count");
       } catch (DriverException e) {
         return -1;
       }
     }
 
+    /** Lets a node measure all copies as equally fast: it then prefers its own. Where it reads, hardly any row can be. */
+    private void favourOwnCopy(Table table, Node node, int nodes) throws InterruptedException {
+      var copies = nodes < session.getMetadata().getNodes().size() ? ConsistencyLevel.QUORUM : ConsistencyLevel.ALL;
+      var query = "SELECT * FROM %s WHERE token(%s) = ".formatted(table.metadata, table.keys());
+      var reads = ThreadLocalRandom.current().longs(300).mapToObj(token -> SimpleStatement.newInstance(query + token))
+          .map(read -> session.executeAsync(read.setNode(node).setConsistencyLevel(copies)).toCompletableFuture())
+          .map(read -> read.exceptionally(thrown -> null)).toList();
+      reads.forEach(CompletableFuture::join);
+      Thread.sleep(250); // it looks at its measurements ten times a second
+    }
+
     /** What a node has of the ring, joined where it touches, and cut into pieces to be read side by side. */
-    private List<Range<Token>> ranges(Node node, long pieces) {
+    private List<Range<Token>> pieces(Node node, long count) {
       var map = session.getMetadata().getTokenMap().orElseThrow();
-      var owned = map.getTokenRanges(CqlIdentifier.fromInternal(options.keyspace), node);
+      var owned = map.getTokenRanges(CqlIdentifier.fromInternal(keyspace), node);
       var joined = Range.normalize(owned.stream().map(range -> range(map, range)).toList());
-      var share = (int) Math.max(1, pieces / Math.max(1, joined.size()));
+      var share = (int) Math.max(1, count / Math.max(1, joined.size()));
       return joined.stream()
           .map(range -> map.newTokenRange(map.parse(range.left.toString()), map.parse(range.right.toString())))
           .flatMap(range -> range.splitEvenly(share).stream()).map(range -> range(map, range)).toList();
@@ -1077,24 +1018,135 @@ class Verify implements Callable<Integer> {
       return new Range<>(start, tokens.fromString(map.format(range.getEnd())));
     }
 
+    /** The backup's rows and one node's beside each other, both in the order of their tokens. */
+    private void compare(Table table, Node node, Range<Token> range, long newest, Result result) {
+      // ALL would make Cassandra repair what it finds to differ; nothing is to be written.
+      var answer = session.execute(SimpleStatement.newInstance(table.query(range)).setNode(node)
+          .setPageSize(table.page()).setConsistencyLevel(ConsistencyLevel.LOCAL_ONE));
+      try (var partitions = table.partitions(range)) {
+        var stored = Iterators.peekingIterator(table.lines(partitions, script.sampler));
+        if (table.counted) {
+          count(table, Iterators.size(stored), answer.one().getLong(0), result);
+          return;
+        }
+        var live = Iterators.peekingIterator(Iterators.transform(answer.iterator(), table::line));
+        while (stored.hasNext() || live.hasNext()) {
+          comparePartition(table, stored, live, newest, result);
+        }
+        result.pages.addAndGet(answer.getExecutionInfos().size());
+      }
+    }
+
+    /** Only numbers; one row lost and another one new look alike to it. */
+    private void count(Table table, long stored, long live, Result result) {
+      result.pages.addAndGet(Math.max(1, live / table.page()));
+      result.rows.addAndGet(stored);
+      result.missing.add(Math.max(0, stored - live));
+      if (script.exact) {
+        result.extra.add(Math.max(0, live - stored));
+      } else {
+        result.newer.addAndGet(Math.max(0, live - stored));
+      }
+    }
+
+    /** Rows that are gone from a partition that was written to since the backup, may have been deleted since. */
+    private static void comparePartition(
+        Table table, PeekingIterator<Line> stored, PeekingIterator<Line> live, long newest, Result result) {
+      var partition = table.order(stored, live) <= 0 ? stored.peek().key : live.peek().key;
+      var missing = new Names();
+      var writtenSince = false;
+      while (isAt(partition, stored) || isAt(partition, live)) {
+        var order = table.order(stored, live);
+        var was = order <= 0 ? stored.next() : null;
+        var is = order >= 0 ? live.next() : null;
+        result.rows.addAndGet(was == null ? 0 : 1);
+        if (was != null && is != null && was.values.equals(is.values)) {
+          continue;
+        }
+        if (is != null && is.written() > newest) {
+          writtenSince = true;
+          result.newer.incrementAndGet();
+        } else if (was == null) {
+          result.extra.add(table.named(is));
+        } else if (!was.expires) {
+          (is == null ? missing : result.changed).add(table.named(was));
+        }
+      }
+      if (writtenSince) {
+        result.newer.addAndGet(missing.count());
+      } else {
+        result.missing.add(missing);
+      }
+    }
+
+    private static boolean isAt(DecoratedKey partition, PeekingIterator<Line> lines) {
+      return lines.hasNext() && lines.peek().key.equals(partition);
+    }
+
+    private void report(Table table, Map<Node, Result> results, Found found) {
+      var elsewhere = new ArrayList<String>();
+      var differing = new ArrayList<String>();
+      var details = new TreeMap<String, List<String>>();
+      results.forEach((node, result) -> {
+        if (!result.own) {
+          elsewhere.add(host(node));
+        }
+        if (!result.toString().isEmpty()) {
+          differing.add(host(node) + ": " + result);
+        }
+        result.kinds.forEach((kind, names) -> names.list().forEach(name ->
+            details.computeIfAbsent(kind + ": " + name, key -> new ArrayList<>()).add(host(node))));
+      });
+      var lines = details.entrySet().stream().limit(KEPT).map(line -> line.getKey()
+          + (line.getValue().size() == results.size() ? "" : " on " + String.join(", ", line.getValue()))).toList();
+      var rows = results.values().stream().mapToLong(result -> result.rows.get()).max().orElse(0);
+      var newer = results.values().stream().mapToLong(result -> result.newer.get()).max().orElse(0);
+      found.is(differing.isEmpty(), table.files.name(), lines, "%,d rows%s, asked of %d nodes%s%s%s", rows,
+          table.counted ? ", only counted" : "", results.size(), elsewhere.isEmpty() ? ", each for its own copy"
+              : ", but %s answered from another's copy (nodetool repair --validate %s compares them)".formatted(
+                  String.join(" and ", elsewhere), keyspace),
+          newer == 0 ? "" : "; %,d newer writes".formatted(newer),
+          differing.isEmpty() ? "" : ": " + String.join("; ", differing));
+    }
+
+    /** What came of one table on one node. */
+    private static final class Result extends Differences {
+      final AtomicLong rows = new AtomicLong();
+      final AtomicLong pages = new AtomicLong();
+      boolean own = true;
+
+      void add(Result other) {
+        rows.addAndGet(other.rows.get());
+        newer.addAndGet(other.newer.get());
+        kinds.forEach((kind, names) -> names.add(other.kinds.get(kind)));
+        own &= other.own;
+      }
+    }
+
+    /** A row of the backup or of a node, with the values of its columns, null where there is none. */
+    private record Line(DecoratedKey key, Clustering<?> clustering, List<Value> values, boolean expires) {
+      long written() {
+        return values.stream().filter(Objects::nonNull).mapToLong(Value::written).max().orElse(Long.MIN_VALUE);
+      }
+    }
+
+    private record Value(ByteBuffer bytes, long written, boolean expires) {}
+
     /** A table of the backup, opened where it was unpacked. */
     private static final class Table {
       final CassandraBackup.Table files;
-      final String name;
       final TableMetadata metadata;
-      final List<ColumnMetadata> columns;
       /** Not compared value by value: so asked for, or not all values have a write time, as TheHive's have. */
       final boolean counted;
+      final List<ColumnMetadata> columns;
       final List<SSTableReader> sstables = new ArrayList<>();
-      final Map<Node, Result> results = new ConcurrentHashMap<>();
 
       Table(CassandraBackup.Table files, TableMetadata metadata, boolean quick) {
         this.files = files;
-        this.name = files.name();
         this.metadata = metadata;
-        this.columns = StreamSupport.stream(metadata.regularColumns().spliterator(), false).toList();
-        this.counted = quick || columns.isEmpty() || metadata.isCounter() || !metadata.staticColumns().isEmpty()
-            || metadata.regularColumns().hasComplex();
+        this.counted = quick || metadata.regularColumns().isEmpty() || metadata.isCounter()
+            || !metadata.staticColumns().isEmpty() || metadata.regularColumns().hasComplex();
+        this.columns = counted ? List.of() : Lists.newArrayList(metadata.regularColumns());
       }
 
       void open(Path folder) {
@@ -1103,6 +1155,10 @@ class Verify implements Callable<Integer> {
           var reference = TableMetadataRef.forOfflineTools(metadata);
           sstables.add(SSTableReader.openNoValidation(Descriptor.fromFilename(data), reference));
         }
+      }
+
+      void close() {
+        sstables.forEach(sstable -> sstable.selfRef().close());
       }
 
       long rows() {
@@ -1115,311 +1171,90 @@ class Verify implements Callable<Integer> {
         return (int) Math.max(50, Math.min(2000, (1 << 20) / Math.max(1, size)));
       }
 
-      void close() {
-        sstables.forEach(sstable -> sstable.selfRef().close());
-      }
-
+      /** The keys, and of each column value, write time and time to live; or how many rows there are. */
       String query(Range<Token> range) {
-        var keys = String.join(", ", names(metadata.partitionKeyColumns(), "%s"));
-        var times = String.join(", ", names(columns, "writetime(%1$s), ttl(%1$s)"));
-        var values = Stream.of(List.of(keys), names(metadata.clusteringColumns(), "%s"), names(columns, "%s"));
-        var all = values.flatMap(List::stream).collect(Collectors.joining(", ")) + ", " + times;
-        var bounds = new ArrayList<String>();
-        if (!range.left.isMinimum()) {
-          bounds.add("token(%s) > %s".formatted(keys, range.left));
-        }
-        if (!range.right.isMinimum()) {
-          bounds.add("token(%s) <= %s".formatted(keys, range.right));
-        }
-        return "SELECT %s FROM %s%s".formatted(counted ? "count(*)" : all, metadata,
-            bounds.isEmpty() ? "" : " WHERE " + String.join(" AND ", bounds));
+        var selected = Stream.of(keys(), names(metadata.clusteringColumns(), "%s"),
+            names(columns, "%1$s, writetime(%1$s), ttl(%1$s)")).filter(names -> !names.isEmpty());
+        return "SELECT %1$s FROM %2$s WHERE token(%3$s) > %4$s AND token(%3$s) <= %5$s".formatted(
+            counted ? "count(*)" : selected.collect(Collectors.joining(", ")), metadata, keys(),
+            range.left, range.right.isMinimum() ? Long.MAX_VALUE : range.right);
       }
 
-      private static List<String> names(Collection<ColumnMetadata> columns, String form) {
-        return columns.stream().map(column -> form.formatted(column.name.toCQLString())).toList();
+      String keys() {
+        return names(metadata.partitionKeyColumns(), "%s");
       }
 
-      String named(DecoratedKey key, Clustering<?> clustering) {
-        var parts = metadata.partitionKeyColumns();
-        var bytes = key.getKey();
-        var text = new StringBuilder(parts.size() == 1 ? value(parts.get(0), bytes) : "key " + hex(bytes));
-        for (var i = 0; i < clustering.size(); i++) {
-          text.append(", ").append(value(metadata.clusteringColumns().get(i), clustering.bufferAt(i)));
+      private static String names(List<ColumnMetadata> columns, String form) {
+        return columns.stream().map(column -> form.formatted(column.name.toCQLString())).collect(Collectors.joining(", "));
+      }
+
+      /** The backup's partitions of a range: its SSTables merged, what is deleted in them left out. */
+      PartitionIterator partitions(Range<Token> range) {
+        var scanners = sstables.stream().map(sstable -> sstable.getScanner(List.of(range))).toList();
+        return scanners.isEmpty() ? EmptyIterators.partition() : UnfilteredPartitionIterators.filter(
+            UnfilteredPartitionIterators.merge(scanners, UnfilteredPartitionIterators.MergeListener.NOOP),
+            (int) (System.currentTimeMillis() / 1000));
+      }
+
+      Iterator<Line> lines(PartitionIterator partitions, Sampler sampler) {
+        return Iterators.concat(Iterators.transform(partitions, partition -> {
+          // Static values without a row are a row to CQL, too.
+          Iterator<Row> rows = partition.hasNext() || partition.staticRow().isEmpty() ? partition
+              : Iterators.singletonIterator(partition.staticRow());
+          return Iterators.transform(rows, row -> {
+            sampler.take(files.name(), row);
+            return line(partition.partitionKey(), row);
+          });
+        }));
+      }
+
+      private Line line(DecoratedKey key, Row row) {
+        var values = new ArrayList<Value>();
+        var expires = false;
+        for (var column : columns) {
+          var cell = row.getCell(column);
+          values.add(cell == null ? null : new Value(cell.buffer(), cell.timestamp(), cell.isExpiring()));
+          // By the time a node is asked for it, it may have come to its end.
+          expires |= cell != null && cell.localDeletionTime() <= System.currentTimeMillis() / 1000 + 60;
+        }
+        return new Line(key, row.clustering(), values, expires);
+      }
+
+      Line line(com.datastax.oss.driver.api.core.cql.Row row) {
+        var parts = metadata.partitionKeyColumns().size();
+        var first = parts + metadata.clusteringColumns().size();
+        var key = parts == 1 ? row.getBytesUnsafe(0) : CompositeType.build(ByteBufferAccessor.instance,
+            IntStream.range(0, parts).mapToObj(row::getBytesUnsafe).toArray(ByteBuffer[]::new));
+        var clustering = IntStream.range(parts, first).mapToObj(row::getBytesUnsafe).toArray(ByteBuffer[]::new);
+        var values = new ArrayList<Value>();
+        for (var i = first; i < first + 3 * columns.size(); i += 3) {
+          values.add(row.isNull(i) ? null : new Value(row.getBytesUnsafe(i), row.getLong(i + 1), !row.isNull(i + 2)));
+        }
+        return new Line(Murmur3Partitioner.instance.decorateKey(key), Clustering.make(clustering), values, false);
+      }
+
+      /** Which of two is at the row that comes first. */
+      int order(PeekingIterator<Line> stored, PeekingIterator<Line> live) {
+        if (!stored.hasNext() || !live.hasNext()) {
+          return stored.hasNext() ? -1 : 1;
+        }
+        var byKey = stored.peek().key.compareTo(live.peek().key);
+        return byKey != 0 ? byKey : metadata.comparator.compare(stored.peek().clustering, live.peek().clustering);
+      }
+
+      String named(Line line) {
+        var text = new StringBuilder("key " + shown(BytesType.instance, line.key.getKey()));
+        for (var column : metadata.clusteringColumns()) {
+          var value = shown(column.type, line.clustering.bufferAt(column.position()));
+          text.append(", ").append(column.name).append(' ').append(value);
         }
         return text.toString();
       }
 
-      private static String value(ColumnMetadata column, ByteBuffer value) {
-        var text = column.type == BytesType.instance ? hex(value) : column.type.getString(value);
-        return column.name + " " + (text.length() > 100 ? text.substring(0, 100) + "…" : text);
+      private static String shown(AbstractType<?> type, ByteBuffer value) {
+        var text = type == BytesType.instance ? "0x" + ByteBufferUtil.bytesToHex(value) : type.getString(value);
+        return text.length() > 100 ? text.substring(0, 100) + "…" : text;
       }
-
-      private static String hex(ByteBuffer value) {
-        return "0x" + ByteBufferUtil.bytesToHex(value);
-      }
-    }
-
-    /** What came of one table on one node. */
-    private static final class Result {
-      final AtomicLong rows = new AtomicLong();
-      final AtomicLong newer = new AtomicLong();
-      final AtomicLong pages = new AtomicLong();
-      final Names missing = new Names();
-      final Names extra = new Names();
-      final Names changed = new Names();
-      final Map<String, Names> differences = new LinkedHashMap<>();
-      boolean own = true;
-
-      Result() {
-        differences.put("missing", missing);
-        differences.put("extra", extra);
-        differences.put("changed", changed);
-      }
-
-      void add(Result other) {
-        rows.addAndGet(other.rows.get());
-        newer.addAndGet(other.newer.get());
-        differences.forEach((what, names) -> names.add(other.differences.get(what)));
-        own &= other.own;
-      }
-
-      boolean same() {
-        return differences.values().stream().allMatch(names -> names.count() == 0);
-      }
-
-      @Override
-      public String toString() {
-        return differences.entrySet().stream().filter(e -> e.getValue().count() > 0)
-            .map(e -> e.getValue().count() + " " + e.getKey()).collect(Collectors.joining(", "));
-      }
-    }
-
-    /** The backup's rows and one node's beside each other, both in the order of their tokens. */
-    private final class Comparison {
-      private final Table table;
-      private final Result result;
-      private final Range<Token> range;
-      private final SimpleStatement query;
-      private final long newest;
-      private final int keys;
-      private final int now = (int) (System.currentTimeMillis() / 1000);
-      private DecoratedKey partition;
-      private Names missing = new Names();
-      private boolean writtenSince;
-
-      /** @param newest the backup's newest write, in microseconds: what was written later was written since */
-      Comparison(Job job, Node node, Result result, long newest) {
-        this.table = job.table;
-        this.range = job.range;
-        this.result = result;
-        this.newest = newest;
-        this.keys = table.metadata.partitionKeyColumns().size() + table.metadata.clusteringColumns().size();
-        // ALL would make Cassandra repair what it finds to differ; nothing is to be written.
-        this.query = SimpleStatement.newInstance(table.query(range)).setNode(node).setPageSize(table.page())
-            .setConsistencyLevel(ConsistencyLevel.LOCAL_ONE);
-      }
-
-      void run() {
-        if (table.counted) {
-          count();
-          return;
-        }
-        try (var stored = new Stored(table, range, now)) {
-          var answer = session.execute(query);
-          var rows = answer.iterator();
-          var live = next(rows, null);
-          var hasStored = stored.next();
-          while (hasStored || live != null) {
-            var order = live == null ? -1 : !hasStored ? 1 : compare(stored, live);
-            var key = order <= 0 ? stored.key : live.key;
-            if (!key.equals(partition)) {
-              endPartition();
-              partition = key;
-            }
-            if (order < 0) {
-              missing(stored);
-            } else if (order > 0) {
-              extra(live);
-            } else {
-              compareCells(stored, live);
-            }
-            if (order <= 0) {
-              result.rows.incrementAndGet();
-              script.sampler.take(table.name, stored.row);
-              hasStored = stored.next();
-            }
-            live = order >= 0 ? next(rows, live) : live;
-          }
-          endPartition();
-          result.pages.addAndGet(answer.getExecutionInfos().size());
-        }
-      }
-
-      /** Only numbers; one row lost and another one new look alike to it. */
-      private void count() {
-        try (var stored = new Stored(table, range, now)) {
-          var wanted = 0L;
-          while (stored.next()) {
-            wanted++;
-            script.sampler.take(table.name, stored.row);
-          }
-          var live = session.execute(query).one().getLong(0);
-          result.rows.addAndGet(wanted);
-          result.missing.add(Math.max(0, wanted - live));
-          (script.exact ? result.extra : new Names()).add(Math.max(0, live - wanted));
-          result.newer.addAndGet(script.exact ? 0 : Math.max(0, live - wanted));
-          result.pages.addAndGet(Math.max(1, live / table.page()));
-        }
-      }
-
-      private Live next(Iterator<com.datastax.oss.driver.api.core.cql.Row> rows, Live before) {
-        if (!rows.hasNext()) {
-          return null;
-        }
-        var row = rows.next();
-        var parts = table.metadata.partitionKeyColumns().size();
-        var first = row.getBytesUnsafe(0);
-        var key = parts == 1 ? first : CompositeType.build(ByteBufferAccessor.instance,
-            IntStream.range(0, parts).mapToObj(row::getBytesUnsafe).toArray(ByteBuffer[]::new));
-        var values = IntStream.range(parts, keys).mapToObj(row::getBytesUnsafe).toArray(ByteBuffer[]::new);
-        var same = before != null && before.key.getKey().equals(key);
-        return new Live(same ? before.key : Murmur3Partitioner.instance.decorateKey(key), Clustering.make(values), row);
-      }
-
-      private int compare(Stored stored, Live live) {
-        var byKey = stored.key.compareTo(live.key);
-        return byKey != 0 ? byKey : table.metadata.comparator.compare(stored.row.clustering(), live.clustering);
-      }
-
-      private void missing(Stored stored) {
-        if (!expires(stored)) {
-          missing.add(table.named(stored.key, stored.row.clustering()));
-        }
-      }
-
-      /** Rows that are gone from a partition that was written to since the backup, may have been deleted since. */
-      private void endPartition() {
-        if (writtenSince && !script.exact) {
-          result.newer.addAndGet(missing.count());
-        } else {
-          result.missing.add(missing);
-        }
-        missing = missing.count() == 0 ? missing : new Names();
-        writtenSince = false;
-      }
-
-      private void extra(Live live) {
-        if (!isNewer(live)) {
-          result.extra.add(table.named(live.key, live.clustering));
-        }
-      }
-
-      private boolean isNewer(Live live) {
-        var last = IntStream.range(0, table.columns.size()).map(this::time)
-            .filter(i -> !live.row.isNull(i)).mapToLong(live.row::getLong).max().orElse(Long.MIN_VALUE);
-        if (last <= newest) {
-          return false;
-        }
-        writtenSince = true;
-        result.newer.addAndGet(script.exact ? 0 : 1);
-        return !script.exact;
-      }
-
-      /** Where in a row a column's write time is; its time to live is behind it. */
-      private int time(int column) {
-        return keys + table.columns.size() + 2 * column;
-      }
-
-      private void compareCells(Stored stored, Live live) {
-        for (var i = 0; i < table.columns.size(); i++) {
-          var cell = stored.row.getCell(table.columns.get(i));
-          var value = live.row.getBytesUnsafe(keys + i);
-          var time = time(i);
-          var same = cell == null ? value == null : cell.buffer().equals(value)
-              && cell.timestamp() == (live.row.isNull(time) ? 0 : live.row.getLong(time))
-              && cell.isExpiring() == !live.row.isNull(time + 1);
-          if (!same) {
-            if (!isNewer(live) && !expires(stored)) {
-              result.changed.add(table.named(live.key, live.clustering));
-            }
-            return;
-          }
-        }
-      }
-
-      /** Whether a row is, or may be by the time it was asked for, past its time to live. */
-      private boolean expires(Stored stored) {
-        return StreamSupport.stream(stored.row.cells().spliterator(), false)
-            .anyMatch(cell -> cell.isExpiring() && cell.localDeletionTime() <= System.currentTimeMillis() / 1000 + 60);
-      }
-    }
-
-    private record Live(DecoratedKey key, Clustering<?> clustering, com.datastax.oss.driver.api.core.cql.Row row) {}
-
-    /** The backup's rows of a range: its SSTables merged, what is deleted in them left out. */
-    private static final class Stored implements Closeable {
-      private final PartitionIterator partitions;
-      private RowIterator rows;
-      DecoratedKey key;
-      Row row;
-
-      Stored(Table table, Range<Token> range, int now) {
-        var scanners = table.sstables.stream().map(sstable -> sstable.getScanner(List.of(range))).toList();
-        partitions = scanners.isEmpty() ? EmptyIterators.partition() : UnfilteredPartitionIterators.filter(
-            UnfilteredPartitionIterators.merge(scanners, UnfilteredPartitionIterators.MergeListener.NOOP), now);
-      }
-
-      boolean next() {
-        while (rows == null || !rows.hasNext()) {
-          endPartition();
-          if (!partitions.hasNext()) {
-            return false;
-          }
-          rows = partitions.next();
-          key = rows.partitionKey();
-          if (!rows.hasNext() && !rows.staticRow().isEmpty()) {
-            row = rows.staticRow(); // a row to CQL, too
-            return true;
-          }
-        }
-        row = rows.next();
-        return true;
-      }
-
-      private void endPartition() {
-        if (rows != null) {
-          rows.close();
-          rows = null;
-        }
-      }
-
-      @Override
-      public void close() {
-        endPartition();
-        partitions.close();
-      }
-    }
-
-    private void report(Table table, List<Node> nodes, Found found) {
-      var all = nodes.stream().map(table.results::get).toList();
-      var rows = all.stream().mapToLong(result -> result.rows.get()).max().orElse(0);
-      var newer = all.stream().mapToLong(result -> result.newer.get()).max().orElse(0);
-      var elsewhere = nodes.stream().filter(node -> !table.results.get(node).own).map(Cassandra::host).toList();
-      var differing = nodes.stream().filter(node -> !table.results.get(node).same())
-          .map(node -> host(node) + ": " + table.results.get(node)).collect(Collectors.joining("; "));
-      var details = new TreeMap<String, List<String>>();
-      for (var node : nodes) {
-        table.results.get(node).differences.forEach((what, names) -> names.list().forEach(name ->
-            details.computeIfAbsent(what + ": " + name, key -> new ArrayList<>()).add(host(node))));
-      }
-      var lines = details.entrySet().stream().map(entry -> entry.getKey()
-          + (entry.getValue().size() == nodes.size() ? "" : " on " + String.join(", ", entry.getValue()))).toList();
-      var own = elsewhere.isEmpty() ? ", each for its own copy"
-          : ", but %s answered from another's copy (nodetool repair --validate %s compares them)"
-              .formatted(String.join(" and ", elsewhere), options.keyspace);
-      found.is(differing.isEmpty(), table.name, lines, "%,d rows%s, asked of %d nodes%s%s%s", rows,
-          table.counted ? ", only counted" : "", nodes.size(), own,
-          newer == 0 ? "" : "; %,d newer writes".formatted(newer), differing.isEmpty() ? "" : ": " + differing);
     }
   }
 
@@ -1444,24 +1279,10 @@ class Verify implements Callable<Integer> {
   /** Whether the index is whole and has as many documents as the snapshot had. */
   record Elasticsearch(Verify script, Credentials credentials, Optional<Backup> backup) {
     void run(Found found) throws IOException {
-      var options = script.elasticsearch;
-      var silent = new ArrayList<String>();
-      for (var url : options.urls) {
-        try (var api = new ElasticsearchApi(List.of(url), options.ca, credentials)) {
-          api.get("/");
-        } catch (Failure e) {
-          if (e.code != UNREACHABLE || options.urls.size() == 1) {
-            throw e;
-          }
-          silent.add(e.getMessage());
-        }
-      }
-      var named = options.urls.size();
-      found.none("nodes", silent, "%d named, all answer".formatted(named), "of %d do not answer".formatted(named));
-      try (var api = new ElasticsearchApi(options.urls, options.ca, credentials)) {
+      try (var api = new ElasticsearchApi(script.elasticsearch.urls, script.elasticsearch.ca, credentials)) {
         var index = api.tryGet("/" + INDEX);
         if (index.isEmpty() || !index.get().has(INDEX)) {
-          found.bad("index", List.of(), index.isEmpty() ? "there is no %s" : "%s is an alias, not an index", INDEX);
+          found.bad("index", index.isEmpty() ? "there is no %s" : "%s is an alias, not an index", INDEX);
         } else if (checkHealth(api, index.get().at("/" + INDEX + "/settings/index"), found)) {
           checkDocuments(api.get("/%s/_count".formatted(INDEX)).path("count").asLong(), found);
         } else {
@@ -1475,23 +1296,20 @@ class Verify implements Callable<Integer> {
       var replicas = settings.path("number_of_replicas").asInt();
       var health = api.get("/_cluster/health/" + INDEX);
       var status = health.path("status").asText();
-      var dataNodes = health.path("number_of_data_nodes").asInt();
-      var enough = status.equals("green") || status.equals("yellow") && replicas >= dataNodes;
-      var unassigned = new ArrayList<String>();
-      var shards = 0;
-      for (var shard : api.get("/_cat/shards/%s?format=json&h=shard,prirep,state,unassigned.reason".formatted(INDEX))) {
-        shards++;
-        var optional = enough && shard.path("prirep").asText().equals("r");
-        if (!optional && !shard.path("state").asText().matches("STARTED|RELOCATING")) {
-          var kind = shard.path("prirep").asText().equals("p") ? "primary" : "replica";
-          unassigned.add("shard %s (%s) is %s: %s".formatted(shard.path("shard").asText(), kind,
+      var nodes = health.path("number_of_data_nodes").asInt();
+      var few = status.equals("yellow") && replicas >= nodes;
+      var shards = api.get("/_cat/shards/%s?format=json&h=shard,prirep,state,unassigned.reason".formatted(INDEX));
+      var open = new ArrayList<String>();
+      for (var shard : shards) {
+        if (!shard.path("state").asText().matches("STARTED|RELOCATING")) {
+          open.add("shard %s (%s) is %s: %s".formatted(shard.path("shard").asText(),
+              shard.path("prirep").asText().equals("p") ? "primary" : "replica",
               shard.path("state").asText(), shard.path("unassigned.reason").asText("-")));
         }
       }
-      var few = status.equals("yellow") && enough ? ", too few for %d replicas".formatted(replicas) : "";
-      found.is(enough && unassigned.isEmpty(), "health", unassigned,
-          "%s is %s, %d data nodes%s, %d of %d shards started", INDEX, status, dataNodes, few,
-          health.path("active_shards").asInt(), shards);
+      found.is(status.equals("green") || few, "health", open, "%s is %s, %d data nodes%s, %d of %d shards started", INDEX,
+          status, nodes, few ? ", too few for %d replicas".formatted(replicas) : "",
+          health.path("active_shards").asInt(), shards.size());
       return !status.equals("red");
     }
 
@@ -1509,118 +1327,107 @@ class Verify implements Callable<Integer> {
         var newer = count == restored ? "" : "; %,d newer".formatted(count - restored);
         found.ok("documents", "%,d, as restored from the snapshot%s", restored, newer);
       } else {
-        found.bad("documents", List.of(), "%,d, but %,d were restored from the snapshot", count, restored);
+        found.bad("documents", "%,d, but %,d were restored from the snapshot", count, restored);
       }
     }
   }
 
   // ------------------------------------------------------------------------------------------------------- attachments
 
+  /** Where attachments are. */
+  interface Store {
+    /** Looks at all that is there; what is not in the backup is an extra, with the time of its last change. */
+    void list(Attachments backup, BiConsumer<String, Instant> extra) throws Exception;
+
+    /** Adds how a file of the backup is other there; the content is compared where there are bytes. */
+    void compare(int i, Member member, Members.Bytes bytes, Differences differences) throws Exception;
+  }
+
   /** A backup of attachments, whose files are compared or proven. */
-  record Attachments(Backup backup, Members members) {
+  record Attachments(Part part, Backup backup, Members members) {
     private static final Pattern HASH = Pattern.compile("(.*/)?[0-9a-f]{64}");
 
-    List<Member> files() {
-      return members.all.stream().filter(member -> member.kind() != Kind.FOLDER).toList();
+    /** The number of the file of this name, -1 where there is none. */
+    int find(String name) {
+      var i = members.find(name);
+      return i >= 0 && members.all.get(i).kind() != Kind.FOLDER ? i : -1;
     }
 
-    /** Whether a file of this name is in the backup. */
-    boolean holds(String name) {
-      var i = members.find(name);
-      return i >= 0 && members.all.get(i).kind() != Kind.FOLDER;
+    /** @param since what was written later is only counted */
+    void compare(Verify script, Store store, Instant since, Found found) throws Exception {
+      var differences = new Differences();
+      store.list(this, (name, written) -> {
+        if (written.isAfter(since)) {
+          differences.newer.incrementAndGet();
+        } else {
+          differences.extra.add(Members.shown(name));
+        }
+      });
+      var sample = script.sample;
+      var read = sampled(sample);
+      each(script.done, (lane, i, bytes) ->
+          store.compare(i, members.all.get(i), read.test(i) ? bytes : null, differences));
+      var all = "%,d %s, %s".formatted(members.files, part == Part.S3 ? "objects" : "files", Console.size(members.bytes));
+      var some = sample == null ? "" : ", content of %,d compared".formatted(Math.min(sample, members.files));
+      found.none("missing", differences.missing, all + some + ": none", "of " + all + some);
+      found.none("content", differences.changed, "same sizes, same contents" + (sample == null ? "" : " in the sample"),
+          "differ");
+      var newer = differences.newer.get() == 0 ? "" : "; %,d newer".formatted(differences.newer.get());
+      found.none("extra", differences.extra, "none" + newer, "are not in the backup");
+      if (part == Part.FILES) {
+        found.none("owner, mode", differences.attributes, "as in the backup", "differ");
+      }
+    }
+
+    /** Those whose content is compared: all, or some by chance. */
+    private IntPredicate sampled(Integer size) {
+      if (size == null) {
+        return i -> true;
+      }
+      var files = IntStream.range(0, members.all.size()).filter(i -> members.all.get(i).kind() != Kind.FOLDER).boxed()
+          .collect(Collectors.toList());
+      Collections.shuffle(files);
+      return files.stream().limit(size).collect(BitSet::new, BitSet::set, BitSet::or)::get;
     }
 
     /** Gives every file to the reader, links too, side by side where the archive allows it. */
-    void each(AtomicLong done, Reader reader) throws IOException {
-      try (var workers = new Workers(Math.max(4, Math.min(16, 2 * Runtime.getRuntime().availableProcessors())))) {
+    private void each(AtomicLong done, Members.Reader reader) throws IOException {
+      try (var workers = new Workers(LANES)) {
         members.read(workers, i -> true, (lane, i, bytes) -> {
-          reader.read(members.all.get(i), bytes);
+          reader.read(lane, i, bytes);
           done.addAndGet(members.all.get(i).size());
         });
         workers.run(members.all.size(), (lane, i) -> {
           if (members.all.get(i).kind() == Kind.LINK) {
-            reader.read(members.all.get(i), InputStream::nullInputStream);
+            reader.read(lane, i, InputStream::nullInputStream);
           }
         });
       }
     }
 
-    interface Reader {
-      void read(Member member, Members.Bytes bytes) throws Exception;
-    }
-
-    /** Those whose content is to be compared: all, or some by chance. */
-    Predicate<Member> sample(Integer size) {
-      if (size == null || size >= members.files) {
-        return member -> true;
-      }
-      var all = new ArrayList<>(files());
-      Collections.shuffle(all);
-      var chosen = Collections.<Member>newSetFromMap(new IdentityHashMap<>());
-      chosen.addAll(all.subList(0, Math.max(0, size)));
-      return chosen::contains;
-    }
-
-    String counted(Integer sample, String what) {
-      return "%,d %s, %s%s".formatted(members.files, what, Console.size(members.bytes),
-          sample == null ? "" : ", content of %,d compared".formatted(Math.min(sample, members.files)));
-    }
-
     /** Every byte is read; where names are SHA-256 sums, as TheHive's are, contents must match them. */
-    void prove(Found found, AtomicLong done) throws IOException {
+    void prove(AtomicLong done, Found found) throws IOException {
       var matching = new AtomicLong();
       var different = new Names();
-      each(done, (member, bytes) -> {
-        var name = member.name();
-        var sum = member.kind() == Kind.LINK ? "" : sha256(member, bytes);
-        if (member.kind() != Kind.LINK && HASH.matcher(name).matches()) {
-          if (name.endsWith(sum)) {
+      each(done, (lane, i, bytes) -> {
+        var name = members.all.get(i).name();
+        try (var in = bytes.open()) {
+          var matches = name.endsWith(DigestUtils.sha256Hex(in));
+          if (matches) {
             matching.incrementAndGet();
-          } else {
+          } else if (HASH.matcher(name).matches()) {
             different.add(Members.shown(name));
           }
+        } catch (IOException e) {
+          throw members.archive.broken("'%s' cannot be read: %s".formatted(Members.shown(name), e.getMessage()), e);
         }
       });
+      // Names that match nowhere are no sums.
       var good = matching.get() == 0 || different.count() == 0;
       var match = matching.get() == 0 ? "" : ", %,d match the SHA-256 in their names".formatted(matching.get());
-      found.is(good, "archive", different.list(), "%s, taken %s: %s, %s", backup.file(), backup.age(),
-          counted(null, "files"), good ? "all read" + match
+      found.is(good, "archive", different.list(), "%s, taken %s: %,d files, %s, %s", backup.file(), backup.age(),
+          members.files, Console.size(members.bytes), good ? "all read" + match
               : "%,d with a content that is not what their names say".formatted(different.count()));
-    }
-
-    private String sha256(Member member, Members.Bytes bytes) {
-      try (var in = BoundedInputStream.builder().setInputStream(bytes.open()).get()) {
-        var sum = DigestUtils.sha256Hex(in);
-        if (in.getCount() != member.size()) {
-          throw members.archive.broken("'%s' is cut short".formatted(Members.shown(member.name())), null);
-        }
-        return sum;
-      } catch (IOException e) {
-        var name = Members.shown(member.name());
-        throw members.archive.broken("'%s' cannot be read: %s".formatted(name, e.getMessage()), e);
-      }
-    }
-  }
-
-  /** What is other than in the backup; what was written since is only counted, unless exactly the backup is wanted. */
-  record Differences(boolean exact, Names missing, Names changed, Names extra, AtomicLong newer) {
-    Differences(boolean exact) {
-      this(exact, new Names(), new Names(), new Names(), new AtomicLong());
-    }
-
-    void extra(String name, Instant written, Instant backup) {
-      if (written.isAfter(backup) && !exact) {
-        newer.incrementAndGet();
-      } else {
-        extra.add(Members.shown(name));
-      }
-    }
-
-    void report(String all, Integer sample, Found found) {
-      found.none("missing", missing, all + ": none", "of " + all);
-      found.none("content", changed, "same sizes, same contents" + (sample == null ? "" : " in the sample"), "differ");
-      var since = newer.get() == 0 ? "" : "; %,d newer".formatted(newer.get());
-      found.none("extra", extra, "none" + since, "are not in the backup");
     }
   }
 
@@ -1639,42 +1446,47 @@ class Verify implements Callable<Integer> {
     String owner;
   }
 
-  /** Whether the folder holds every file of the backup, and no other. */
-  static final class FileStore {
-    private final Verify script;
-    private final Path folder;
-    private final Attachments attachments;
-    private final Differences differences;
-    private final Names attributes = new Names();
-    private final Map<String, Optional<? extends UserPrincipal>> principals = new ConcurrentHashMap<>();
+  /** Attachments in a folder, with owner and mode. */
+  record FileStore(FileOptions options, Map<String, Optional<UserPrincipal>> principals) implements Store {
+    private static final UserPrincipalLookupService LOOKUP = FileSystems.getDefault().getUserPrincipalLookupService();
 
-    FileStore(Verify script, Attachments attachments) {
-      this.script = script;
-      this.folder = script.files.folder;
-      this.differences = new Differences(script.exact);
-      this.attachments = attachments;
+    FileStore(FileOptions options) {
+      this(options, new ConcurrentHashMap<>());
     }
 
-    void run(Found found) throws Exception {
+    @Override
+    public void list(Attachments backup, BiConsumer<String, Instant> extra) throws IOException {
+      var folder = options.folder;
       if (!Files.isDirectory(folder)) {
-        found.bad("folder", List.of(), "there is no folder %s", folder);
-        return;
+        throw new Failure(VERIFICATION, "there is no folder " + folder, null);
       }
-      var read = attachments.sample(script.sample);
-      attachments.each(script.done, (member, bytes) -> compare(member, bytes, read.test(member)));
-      findExtras();
-      differences.report(attachments.counted(script.sample, "files"), script.sample, found);
-      found.none("owner, mode", attributes, "as in the backup", "differ");
+      Files.walkFileTree(folder, new SimpleFileVisitor<>() {
+        @Override
+        public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes is) {
+          var own = path.getFileName().toString().matches("\\.restore-files-nfs.*|lost\\+found|\\.snapshot");
+          return own && path.getParent().equals(folder) ? FileVisitResult.SKIP_SUBTREE : FileVisitResult.CONTINUE;
+        }
+
+        @Override
+        public FileVisitResult visitFile(Path path, BasicFileAttributes is) {
+          var name = folder.relativize(path).toString();
+          if (backup.find(name) < 0) {
+            extra.accept(name, is.lastModifiedTime().toInstant());
+          }
+          return FileVisitResult.CONTINUE;
+        }
+      });
     }
 
-    private void compare(Member member, Members.Bytes bytes, boolean read) throws IOException {
-      var live = folder.resolve(member.name());
+    @Override
+    public void compare(int i, Member member, Members.Bytes bytes, Differences differences) throws IOException {
+      var live = options.folder.resolve(member.name());
       var name = Members.shown(member.name());
       PosixFileAttributes is;
       try {
         is = Files.readAttributes(live, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
       } catch (FileSystemException e) {
-        differences.missing.add(name + (e instanceof NoSuchFileException ? "" : ": " + e.getReason()));
+        differences.missing.add(e.getReason() == null ? name : name + ": " + e.getReason());
         return;
       }
       if (member.kind() == Kind.LINK) {
@@ -1687,25 +1499,25 @@ class Verify implements Callable<Integer> {
         differences.changed.add(name + ": is no file");
       } else if (is.size() != member.size()) {
         differences.changed.add("%s: %d bytes instead of %d".formatted(name, is.size(), member.size()));
-      } else if (read) {
+      } else if (bytes != null) {
         try (var stored = bytes.open(); var in = Files.newInputStream(live)) {
           if (!IOUtils.contentEquals(stored, in)) {
             differences.changed.add(name + ": another content");
           }
         }
       }
-      compareAttributes(member, live, is, name);
+      compareAttributes(member, live, is, differences.attributes);
     }
 
-    /** As the restore sets them: owners by name, then by number, no set-user-ID; not what the backup does not tell. */
-    private void compareAttributes(Member member, Path live, PosixFileAttributes is, String name) throws IOException {
-      var wanted = script.files.owner == null ? new String[0] : script.files.owner.split(":", 2);
-      var user = wanted.length > 0 && !wanted[0].isEmpty() ? principal(wanted[0], -1, false)
-          : principal(member.owner().user(), member.owner().uid(), false);
-      var group = wanted.length > 1 && !wanted[1].isEmpty() ? principal(wanted[1], -1, true)
-          : principal(member.owner().group(), member.owner().gid(), true);
+    /** As the restore sets them: no set-user-ID, owners by name, then by number; not what the backup does not tell. */
+    private void compareAttributes(Member member, Path live, PosixFileAttributes is, Names attributes)
+        throws IOException {
+      var name = Members.shown(member.name());
+      var wanted = (options.owner == null ? ":" : options.owner + ":").split(":", -1);
+      var user = principal(false, wanted[0], member.owner().user(), member.owner().uid());
+      var group = principal(true, wanted[1], member.owner().group(), member.owner().gid());
       var mode = (int) Files.getAttribute(live, "unix:mode", LinkOption.NOFOLLOW_LINKS) & 07777;
-      if (user.isPresent() && !user.get().equals(is.owner()) || group.isPresent() && !group.get().equals(is.group())) {
+      if (!user.orElse(is.owner()).equals(is.owner()) || !group.orElse(is.group()).equals(is.group())) {
         attributes.add("%s: %s:%s instead of %s:%s".formatted(name, is.owner(), is.group(),
             user.map(Object::toString).orElse(""), group.map(Object::toString).orElse("")));
       } else if (member.mode() >= 0 && mode != (member.mode() & 0777)) {
@@ -1713,37 +1525,16 @@ class Verify implements Callable<Integer> {
       }
     }
 
-    private Optional<? extends UserPrincipal> principal(String name, long number, boolean group) {
-      return principals.computeIfAbsent(name + ":" + number + ":" + group, key -> {
-        var service = FileSystems.getDefault().getUserPrincipalLookupService();
-        for (var text : Stream.of(name, number < 0 ? "" : "" + number).filter(text -> !text.isEmpty()).toList()) {
+    private Optional<UserPrincipal> principal(boolean group, String option, String name, long number) {
+      return principals.computeIfAbsent(group + name + number, key -> {
+        for (var known : List.of(option, name, number < 0 ? "" : "" + number)) {
           try {
-            return Optional.of(group ? service.lookupPrincipalByGroupName(text) : service.lookupPrincipalByName(text));
+            return Optional.of(group ? LOOKUP.lookupPrincipalByGroupName(known) : LOOKUP.lookupPrincipalByName(known));
           } catch (IOException e) {
-            // not here by this name: the number is next
+            // not known here: the next
           }
         }
         return Optional.empty();
-      });
-    }
-
-    private void findExtras() throws IOException {
-      var taken = attachments.backup.taken().atZone(ZoneId.systemDefault()).toInstant();
-      Files.walkFileTree(folder, new SimpleFileVisitor<>() {
-        @Override
-        public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes is) {
-          var own = path.getFileName().toString().matches("\\.restore-files-nfs.*|lost\\+found|\\.snapshot");
-          return own && path.getParent().equals(folder) ? FileVisitResult.SKIP_SUBTREE : FileVisitResult.CONTINUE;
-        }
-
-        @Override
-        public FileVisitResult visitFile(Path path, BasicFileAttributes is) {
-          var name = folder.relativize(path).toString();
-          if (!attachments.holds(name)) {
-            differences.extra(name, is.lastModifiedTime().toInstant(), taken);
-          }
-          return FileVisitResult.CONTINUE;
-        }
       });
     }
   }
@@ -1786,124 +1577,83 @@ class Verify implements Callable<Integer> {
     }
   }
 
-  /** Whether the bucket holds every object of the backup, and no other. */
-  static final class S3Store {
-    private final Verify script;
-    private final S3Options options;
-    private final Attachments attachments;
+  /** Attachments in a bucket. */
+  static final class S3Store implements Store {
+    private final String bucket;
+    private final String endpoint;
     private final MinioClient client;
+    private Item[] items;
 
-    S3Store(Verify script, Login login, Attachments attachments) {
-      this.script = script;
-      this.options = script.s3;
-      this.attachments = attachments;
+    S3Store(S3Options options, Login login) {
       var http = new OkHttpClient.Builder().connectTimeout(Duration.ofSeconds(10)).readTimeout(Duration.ofMinutes(2));
       if (options.ca != null) {
         var trust = Tls.trust(options.ca);
         http.sslSocketFactory(Tls.context(trust).getSocketFactory(), trust);
       }
-      this.client = MinioClient.builder().endpoint(login.endpoint()).region(options.region).httpClient(http.build())
+      bucket = options.bucket;
+      endpoint = login.endpoint();
+      client = MinioClient.builder().endpoint(endpoint).region(options.region).httpClient(http.build())
           .credentialsProvider(new StaticProvider(login.access(), login.secret(), login.token())).build();
       if (options.virtualHost) {
         client.enableVirtualStyleEndpoint();
       }
     }
 
-    void run(Found found) throws Exception {
+    @Override
+    public void list(Attachments backup, BiConsumer<String, Instant> extra) {
+      items = new Item[backup.members().all.size()];
       try {
-        compare(found);
-      } catch (Exception e) {
-        throw explained(e);
-      }
-    }
-
-    private void compare(Found found) throws Exception {
-      var differences = new Differences(script.exact);
-      var etags = list(differences);
-      var read = attachments.sample(script.sample);
-      attachments.each(script.done, (member, bytes) -> {
-        var etag = etags.get(member.name());
-        if (etag == null) {
-          differences.missing.add(Members.shown(member.name()));
-        } else if (!etag.isEmpty() && read.test(member) && !same(member, etag, bytes)) {
-          differences.changed.add(Members.shown(member.name()) + ": another content");
-        }
-      });
-      differences.report(attachments.counted(script.sample, "objects"), script.sample, found);
-    }
-
-    /** ETags of the backup's objects that are there, empty where the size is another already. */
-    private Map<String, String> list(Differences differences) throws Exception {
-      var etags = new HashMap<String, String>();
-      var restored = restored();
-      for (var result : client.listObjects(ListObjectsArgs.builder().bucket(options.bucket).recursive(true).build())) {
-        var object = result.get();
-        var name = object.objectName();
-        if (attachments.holds(name)) {
-          var size = attachments.members.all.get(attachments.members.find(name)).size();
-          etags.put(name, object.size() == size ? object.etag().replace("\"", "") : "");
-          if (object.size() != size) {
-            var shown = Members.shown(name);
-            differences.changed.add("%s: %d bytes instead of %d".formatted(shown, object.size(), size));
+        for (var result : client.listObjects(ListObjectsArgs.builder().bucket(bucket).recursive(true).build())) {
+          var item = result.get();
+          var i = backup.find(item.objectName());
+          if (i < 0) {
+            extra.accept(item.objectName(), item.lastModified().toInstant());
+          } else {
+            items[i] = item;
           }
-        } else {
-          differences.extra(name, object.lastModified().toInstant(), restored);
         }
+      } catch (MinioException e) {
+        throw unreadable(e);
       }
-      return etags;
     }
 
-    /** What is later than the restore's end was written since; without a report, what is later than the backup. */
-    private Instant restored() {
-      return Report.newest(options.archives, "restore-files-minio",
-              report -> report.path("exit").asInt(-1) == DONE && report.path("bucket").asText().equals(options.bucket))
-          .map(report -> Instant.parse(report.path("started").asText())
-              .plusMillis((long) (report.path("seconds").asDouble() * 1000)))
-          .orElseGet(() -> attachments.backup.taken().atZone(ZoneId.systemDefault()).toInstant());
+    @Override
+    public void compare(int i, Member member, Members.Bytes bytes, Differences differences) throws IOException {
+      var name = Members.shown(member.name());
+      if (items[i] == null) {
+        differences.missing.add(name);
+      } else if (items[i].size() != member.size()) {
+        differences.changed.add("%s: %d bytes instead of %d".formatted(name, items[i].size(), member.size()));
+      } else if (bytes != null && !same(member.name(), items[i].etag().replace("\"", ""), bytes)) {
+        differences.changed.add(name + ": another content");
+      }
     }
 
     /** Mostly an ETag is the content's MD5; of what was sent in parts or is encrypted there it is not: that is read. */
-    private boolean same(Member member, String etag, Members.Bytes bytes) throws Exception {
+    private boolean same(String name, String etag, Members.Bytes bytes) throws IOException {
       try (var in = bytes.open()) {
         var sum = DigestUtils.md5Hex(in);
         if (sum.equals(etag)) {
           return true;
         }
-        var name = GetObjectArgs.builder().bucket(options.bucket).object(member.name()).build();
-        try (var object = client.getObject(name)) {
+        try (var object = client.getObject(GetObjectArgs.builder().bucket(bucket).object(name).build())) {
           return DigestUtils.md5Hex(object).equals(sum);
         }
+      } catch (MinioException e) {
+        throw unreadable(e);
       }
     }
 
-    private Failure explained(Exception thrown) {
-      var causes = Stream.<Throwable>iterate(thrown, Objects::nonNull, Throwable::getCause).toList();
-      if (causes.stream().anyMatch(Failure.class::isInstance)) {
-        return Failure.of(thrown);
+    private Failure unreadable(MinioException thrown) {
+      var cause = Throwables.getRootCause(thrown);
+      if (cause instanceof ErrorResponseException refused && refused.response().code() == 403) {
+        return new Failure(AUTHENTICATION, "%s refuses the keys for bucket %s: %s".formatted(
+            endpoint, bucket, cause.getMessage()), "check MINIO_ACCESS_KEY and MINIO_SECRET_KEY", thrown);
       }
-      for (var cause : causes) {
-        if (cause instanceof ErrorResponseException refused) {
-          var code = refused.errorResponse().code();
-          return refused.response().code() == 403
-              ? new Failure(AUTHENTICATION, "%s refuses the keys for bucket %s: %s".formatted(
-                  endpoint(), options.bucket, code), "check MINIO_ACCESS_KEY and MINIO_SECRET_KEY", thrown)
-              : new Failure(UNREACHABLE, "cannot read bucket %s at %s: %s".formatted(
-                  options.bucket, endpoint(), code), "check MINIO_BUCKET", thrown);
-        }
-        if (cause instanceof IOException) {
-          return new Failure(UNREACHABLE, "cannot reach %s: %s".formatted(endpoint(), cause.getMessage()),
-              "check MINIO_ENDPOINT", thrown);
-        }
-      }
-      return Failure.of(thrown);
-    }
-
-    private String endpoint() {
-      return options.endpoint == null ? "the server of alias " + options.alias : options.endpoint;
+      return new Failure(UNREACHABLE, "cannot read bucket %s at %s: %s".formatted(bucket, endpoint, cause.getMessage()),
+          "check MINIO_ENDPOINT and MINIO_BUCKET", thrown);
     }
   }
-
-  // ---------------------------------------------------------------------------------------------------------- together
 
   /**
    * Names of attachments in the graph. JanusGraph stores a text as its ASCII bytes with the last one marked; what lies
@@ -1911,6 +1661,7 @@ class Verify implements Callable<Integer> {
    * someone observed: the property tells, as nearly all values of one name files and hardly any of the other do.
    */
   static final class Sampler {
+    private static final Pattern HASH = Pattern.compile("[0-9a-f]{63}[\u00b0-\u00b9\u00e1-\u00e6]");
     private static final int PROPERTIES = 200;
     private static final int VALUES = 2_000;
     private final Map<ByteBuffer, Set<String>> byProperty = new HashMap<>();
@@ -1921,7 +1672,8 @@ class Verify implements Callable<Integer> {
       }
       for (var cell : row.cells()) {
         if (cell.valueSize() >= 64 && cell.valueSize() <= 160) {
-          hash(cell.buffer()).ifPresent(hash -> add(row.clustering().bufferAt(0), hash));
+          HASH.matcher(StandardCharsets.ISO_8859_1.decode(cell.buffer().duplicate())).results().findFirst()
+              .ifPresent(hash -> add(row.clustering().bufferAt(0), hash.group()));
         }
       }
     }
@@ -1930,77 +1682,35 @@ class Verify implements Callable<Integer> {
       if (byProperty.containsKey(property) || byProperty.size() < PROPERTIES) {
         var values = byProperty.computeIfAbsent(ByteBufferUtil.clone(property), key -> new HashSet<>());
         if (values.size() < VALUES) {
-          values.add(hash);
+          values.add(hash.substring(0, 63) + (char) (hash.charAt(63) & 0x7f));
         }
       }
     }
 
-    private static Optional<String> hash(ByteBuffer value) {
-      var digits = 0;
-      for (var i = value.position(); i < value.limit(); i++) {
-        var one = value.get(i);
-        if (digits >= 63 && isDigit(one & 0x7f) && one < 0) {
-          var text = new byte[64];
-          value.duplicate().position(i - 63).get(text);
-          text[63] &= 0x7f;
-          return Optional.of(new String(text, StandardCharsets.US_ASCII));
-        }
-        digits = isDigit(one) ? digits + 1 : 0;
-      }
-      return Optional.empty();
-    }
-
-    private static boolean isDigit(int c) {
-      return c >= '0' && c <= '9' || c >= 'a' && c <= 'f';
-    }
-
-    List<Set<String>> properties() {
-      return List.copyOf(byProperty.values());
-    }
-  }
-
-  /** Whether the backups are of one moment, and the attachments that the graph names are in theirs. */
-  record Together(Duration maxGap, Sampler sampler) {
-    void run(Map<Part, Backup> backups, Map<Part, Attachments> attachments, Findings findings, boolean sampled) {
-      var found = findings.of(Part.TOGETHER);
-      var byTime = backups.values().stream().sorted(Comparator.comparing(Backup::taken)).toList();
-      if (byTime.size() < 2) {
-        found.skipped("times", "there are no two backups to compare");
-      } else {
-        var gap = Duration.between(byTime.get(0).taken(), byTime.get(byTime.size() - 1).taken());
-        var near = gap.compareTo(maxGap) <= 0;
-        var names = byTime.stream().map(Backup::name).toList();
-        found.is(near, "times", names, "%s to %s: %d s apart%s", names.get(0), names.get(names.size() - 1),
-            gap.toSeconds(), near ? "" : ", more than %d minutes".formatted(maxGap.toMinutes()));
-      }
-      if (sampled) {
-        attachments.forEach((part, read) -> compareNames(part, read, found));
-      }
-    }
-
-    private void compareNames(Part part, Attachments attachments, Found found) {
-      var wanted = sampler.properties().stream().flatMap(Set::stream).collect(Collectors.toSet());
+    void compare(Attachments attachments, Found found) {
+      var wanted = byProperty.values().stream().flatMap(Set::stream).collect(Collectors.toSet());
       var stored = new HashSet<String>();
-      var named = 0;
-      for (var member : attachments.files()) {
-        var last = member.name().substring(member.name().lastIndexOf('/') + 1);
-        named += Attachments.HASH.matcher(last).matches() ? 1 : 0;
-        if (wanted.contains(last)) {
-          stored.add(last);
+      var hashes = false;
+      for (var member : attachments.members().all) {
+        var name = member.name().substring(member.name().lastIndexOf('/') + 1);
+        hashes |= Attachments.HASH.matcher(name).matches();
+        if (wanted.contains(name)) {
+          stored.add(name);
         }
       }
-      var properties = sampler.properties().stream()
-          .filter(values -> values.stream().filter(stored::contains).count() * 2 >= values.size()).toList();
-      var names = properties.stream().flatMap(Set::stream).collect(Collectors.toCollection(TreeSet::new));
-      if (properties.isEmpty() && (wanted.isEmpty() || named == 0)) {
+      var names = byProperty.values().stream().filter(values ->
+          values.stream().filter(stored::contains).count() * 2 >= values.size()).flatMap(Set::stream).toList();
+      if (!names.isEmpty()) {
+        var missing = new Names();
+        names.stream().distinct().filter(name -> !stored.contains(name)).forEach(missing::add);
+        var sampled = "of %,d names sampled from the graph's rows".formatted(Set.copyOf(names).size());
+        found.none("attachments", missing, "all %s are in the backup of %s".formatted(sampled, attachments.part()),
+            "%s are not in the backup of %s".formatted(sampled, attachments.part()));
+      } else if (wanted.isEmpty() || !hashes) {
         found.skipped("attachments", "no names of attachments were recognised in the graph's rows");
-      } else if (properties.isEmpty()) {
-        found.bad("attachments", List.of(), "only %,d of %,d names that the graph's rows hold are in the backup of %s",
-            stored.size(), wanted.size(), part);
       } else {
-        found.none("attachments", names.stream().filter(name -> !stored.contains(name)).toList(),
-            "all of %,d names sampled from the graph's rows are in the backup of %s".formatted(names.size(), part),
-            "of %,d names sampled from the graph's rows are not in the backup of %s".formatted(names.size(), part));
+        found.bad("attachments", "only %,d of %,d names that the graph's rows hold are in the backup of %s",
+            stored.size(), wanted.size(), attachments.part());
       }
     }
   }
