@@ -66,18 +66,18 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.cfg.EnumFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import com.fasterxml.jackson.databind.node.MissingNode;
 import com.google.common.base.Throwables;
+import com.google.common.collect.HashMultimap;
 import com.google.common.collect.Iterators;
 import com.google.common.collect.Lists;
 import com.google.common.collect.PeekingIterator;
+import com.google.common.collect.SetMultimap;
 import io.minio.GetObjectArgs;
 import io.minio.ListObjectsArgs;
 import io.minio.MinioClient;
 import io.minio.credentials.StaticProvider;
 import io.minio.errors.ErrorResponseException;
 import io.minio.errors.MinioException;
-import io.minio.messages.Item;
 import java.io.BufferedInputStream;
 import java.io.Closeable;
 import java.io.DataInputStream;
@@ -113,7 +113,6 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.nio.file.attribute.UserPrincipal;
-import java.nio.file.attribute.UserPrincipalLookupService;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
 import java.security.cert.Certificate;
@@ -159,7 +158,6 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -446,26 +444,22 @@ class Verify implements Callable<Integer> {
         var connection = Connection.fromEnvironment();
         yield found -> Cassandra.check(this, connection, backup, found);
       }
-      case ELASTICSEARCH -> new Elasticsearch(this, Credentials.fromEnvironment(), Optional.ofNullable(backup))::run;
-      case FILES -> found -> attachments(part, backup).compare(this, new FileStore(files),
-          since(backup, "restore-files-nfs", "folder", files.folder), found);
+      case ELASTICSEARCH -> new Elasticsearch(this, Credentials.fromEnvironment(), backup)::run;
+      case FILES -> found -> attachments(part, backup).compare(
+          this, new FileStore(files), since(backup, Optional.empty()), found);
       default -> {
         var store = new S3Store(s3, Login.of(s3.endpoint, s3.alias));
-        yield found -> attachments(part, backup).compare(this, store,
-            since(backup, "restore-files-minio", "bucket", s3.bucket), found);
+        yield found -> attachments(part, backup).compare(this, store, since(backup, Report.newest(s3.archives,
+            "restore-files-minio", report -> report.path("exit").asInt(-1) == DONE
+                && report.path("bucket").asText().equals(s3.bucket))), found);
       }
     };
   }
 
-  /** What is later than a restore's end was written since; without a report of one, what is later than the backup. */
-  private Instant since(Backup backup, String restore, String field, Object target) {
-    if (exact) {
-      return Instant.MAX; // all that differs is an error
-    }
-    return Report.newest(backup.file().getParent(), restore, report ->
-            report.path("exit").asInt(-1) == DONE && report.path(field).asText().equals(target.toString()))
-        .map(report -> Instant.parse(report.path("started").asText())
-            .plusMillis((long) (report.path("seconds").asDouble() * 1000)))
+  /** What is later than a restore's end was written since; without its report, what is later than the backup. */
+  private Instant since(Backup backup, Optional<JsonNode> report) {
+    return exact ? Instant.MAX : report.map(restore -> Instant.parse(restore.path("started").asText())
+            .plusMillis((long) (restore.path("seconds").asDouble() * 1000)))
         .orElseGet(() -> backup.taken().atZone(ZoneId.systemDefault()).toInstant());
   }
 
@@ -487,10 +481,8 @@ class Verify implements Callable<Integer> {
 
   /** Every check to its end, side by side: what one finds, or that it fails, hides nothing of another. */
   private void run(Map<Part, Check> checks, Map<Part, Backup> backups) throws IOException {
-    var total = 0L;
-    for (var part : checks.keySet()) {
-      total += backups.containsKey(part) ? Files.size(backups.get(part).file()) : 0;
-    }
+    var total = checks.keySet().stream().map(backups::get).filter(Objects::nonNull)
+        .mapToLong(backup -> backup.file().toFile().length()).sum();
     var parts = List.copyOf(checks.keySet());
     var open = new ConcurrentSkipListSet<>(parts);
     Supplier<String> named = () -> open.stream().map(Part::toString).collect(Collectors.joining(", "));
@@ -535,7 +527,8 @@ class Verify implements Callable<Integer> {
   }
 
   private static String table(List<Finding> all) {
-    var form = "%%s %%-13s %%-%ds  %%s%%n".formatted(all.stream().mapToInt(one -> one.check().length()).max().orElse(1));
+    var width = all.stream().mapToInt(finding -> finding.check().length()).max().orElse(1);
+    var form = "%s %-13s %-" + width + "s  %s%n";
     var lines = new StringBuilder();
     for (var finding : all) {
       lines.append(form.formatted(finding.result().sign, finding.part(), finding.check(), finding.text()));
@@ -606,61 +599,43 @@ class Verify implements Callable<Integer> {
       add(good ? Mark.OK : Mark.BAD, check, good ? List.of() : details, text.formatted(values));
     }
 
-    /** A ✓ when there are no names, or a ✗ with how many and which. */
-    void none(String check, Names names, String good, String bad) {
-      var none = names.count() == 0;
-      is(none, check, names.list(), "%s", none ? good : "%,d %s".formatted(names.count(), bad));
+    /** A ✓ when there are none of a kind, or a ✗ with how many and which. */
+    void none(String check, Tally tally, String kind, String good, String bad) {
+      var count = tally.count(kind);
+      is(count == 0, check, tally.names(kind), "%s", count == 0 ? good : "%,d %s".formatted(count, bad));
     }
   }
 
-  /** Names of what differs: the first of them, and how many there are. */
-  static final class Names {
-    private final Set<String> names = new TreeSet<>();
-    private long count;
+  /** How many there are of each kind, and the first names of them. */
+  static final class Tally {
+    private final Map<String, Long> counts = new HashMap<>();
+    private final Map<String, Set<String>> names = new HashMap<>();
 
-    synchronized void add(String name) {
-      count++;
-      if (names.size() < KEPT) {
-        names.add(name);
-      }
+    synchronized void add(String kind, long count) {
+      counts.merge(kind, count, Long::sum);
     }
 
-    /** Some more, whose names are not known. */
-    synchronized void add(long unnamed) {
-      count += unnamed;
+    synchronized void add(String kind, String name) {
+      add(kind, 1);
+      keep(kind, Set.of(name));
     }
 
-    void add(Names others) {
-      others.list().forEach(this::add);
-      add(others.count() - others.list().size());
+    synchronized void add(Tally other) {
+      other.counts.forEach(this::add);
+      other.names.forEach(this::keep);
     }
 
-    synchronized long count() {
-      return count;
+    private void keep(String kind, Set<String> more) {
+      var kept = names.computeIfAbsent(kind, key -> new TreeSet<>());
+      more.stream().limit(KEPT - kept.size()).forEach(kept::add);
     }
 
-    synchronized List<String> list() {
-      return List.copyOf(names);
-    }
-  }
-
-  /** What is other than in the backup, and how much was written since. */
-  static class Differences {
-    final Map<String, Names> kinds = new LinkedHashMap<>();
-    final Names missing = kind("missing");
-    final Names extra = kind("extra");
-    final Names changed = kind("changed");
-    final Names attributes = new Names();
-    final AtomicLong newer = new AtomicLong();
-
-    private Names kind(String name) {
-      return kinds.computeIfAbsent(name, key -> new Names());
+    synchronized long count(String kind) {
+      return counts.getOrDefault(kind, 0L);
     }
 
-    @Override
-    public String toString() {
-      return kinds.entrySet().stream().filter(kind -> kind.getValue().count() > 0)
-          .map(kind -> kind.getValue().count() + " " + kind.getKey()).collect(Collectors.joining(", "));
+    synchronized List<String> names(String kind) {
+      return List.copyOf(names.getOrDefault(kind, Set.of()));
     }
   }
 
@@ -672,22 +647,16 @@ class Verify implements Callable<Integer> {
     private Report() {}
 
     /** The newest report of a script that fits. */
-    static Optional<JsonNode> newest(Path folder, String script, Predicate<JsonNode> fits) {
-      try (var list = Files.list(folder)) {
-        var name = script + "_\\d{8}_\\d\\dh\\d\\dm\\d\\ds\\.json";
-        return list.filter(file -> file.getFileName().toString().matches(name))
-            .sorted(Comparator.reverseOrder()).map(Report::read).filter(fits).findFirst();
-      } catch (IOException e) {
+    static Optional<JsonNode> newest(Path folder, String script, Predicate<JsonNode> fits) throws IOException {
+      var byName = new TreeMap<String, JsonNode>();
+      try (var files = Files.newDirectoryStream(folder, script + "_*.json")) {
+        for (var file : files) {
+          byName.put(file.toString(), JSON.readTree(file.toFile()));
+        }
+      } catch (NoSuchFileException e) {
         return Optional.empty();
       }
-    }
-
-    private static JsonNode read(Path file) {
-      try {
-        return JSON.readTree(file.toFile());
-      } catch (IOException e) {
-        return MissingNode.getInstance();
-      }
+      return byName.descendingMap().values().stream().filter(fits).findFirst();
     }
   }
 
@@ -727,10 +696,11 @@ class Verify implements Callable<Integer> {
         } else if (lines.isEmpty()) {
           found.skipped("errors", "%s: the journal has no line of %s since its start", host.name(), service);
         } else {
-          var errors = new Names();
-          lines.stream().filter(Application.ERROR.asPredicate()).filter(this::isHarmful).forEach(errors::add);
+          var all = new Tally();
+          lines.stream().filter(Application.ERROR.asPredicate()).filter(this::isHarmful)
+              .forEach(line -> all.add("error", line));
           var read = "in %d lines since the start".formatted(lines.size());
-          found.none("errors", errors, host.name() + ": none " + read, "on " + host.name() + " " + read);
+          found.none("errors", all, "error", host.name() + ": none " + read, "on " + host.name() + " " + read);
         }
       });
     }
@@ -839,34 +809,35 @@ class Verify implements Callable<Integer> {
 
     /** All must answer, agree on one schema and be neither joining nor leaving; those that answer are returned. */
     private List<Node> checkNodes(Found found) {
-      var all = session.getMetadata().getNodes().values().stream().sorted(Comparator.comparing(Cassandra::host)).toList();
+      var nodes = session.getMetadata().getNodes().values();
       var up = new ArrayList<Node>();
       var versions = new TreeMap<UUID, List<String>>();
       var problems = moving(found);
-      for (var node : all) {
+      for (var node : nodes.stream().sorted(Comparator.comparing(Cassandra::host)).toList()) {
         try {
           var version = on(node, "SELECT schema_version FROM system.local").one().getUuid("schema_version");
           versions.computeIfAbsent(version, key -> new ArrayList<>()).add(host(node));
           up.add(node);
         } catch (DriverException e) {
-          problems.put(host(node), "is down, or not reachable from here");
+          problems.put(host(node), host(node) + " is down, or not reachable from here");
         }
       }
-      var named = new Names();
-      problems.forEach((host, problem) -> named.add(host + " " + problem));
-      found.none("nodes", named, all.size() + " up and normal", "of %d not up and normal".formatted(all.size()));
+      found.is(problems.isEmpty(), "nodes", List.copyOf(problems.values()),
+          problems.isEmpty() ? "%d up and normal" : "%2$d of %1$d not up and normal", nodes.size(), problems.size());
       found.is(versions.size() == 1, "schema", versions.values().stream().map(Object::toString).toList(),
           versions.size() == 1 ? "one version on %2$d nodes" : "%d versions on %d nodes", versions.size(), up.size());
       return up;
     }
 
+    /** By address, which nodes are joining, leaving or on their way to another place in the ring. */
     private Map<String, String> moving(Found found) {
       var moving = new TreeMap<String, String>();
       try {
         for (var row : session.execute("SELECT address, status_with_port FROM system_views.gossip_info")) {
           var status = String.valueOf(row.getString("status_with_port")).split(",")[0];
           if (!Set.of("NORMAL", "LEFT", "removed", "null").contains(status)) {
-            moving.put(row.getInetAddress("address").getHostAddress(), "is " + status);
+            var host = row.getInetAddress("address").getHostAddress();
+            moving.put(host, host + " is " + status);
           }
         }
       } catch (InvalidQueryException | UnauthorizedException e) {
@@ -901,22 +872,22 @@ class Verify implements Callable<Integer> {
     private List<Table> checkTables(CassandraBackup contents, KeyspaceMetadata keyspace, Found found) {
       var live = new TreeSet<String>();
       keyspace.getTables().keySet().forEach(name -> live.add(name.asInternal()));
-      var missing = new Names();
+      var wrong = new ArrayList<String>();
       var tables = new ArrayList<Table>();
       for (var table : contents.tables()) {
         if (live.remove(table.name())) {
-          var id = new UUID(0, table.name().hashCode());
           var definition = contents.definition().tables().get(table.name());
-          tables.add(new Table(table, Definition.table(definition, this.keyspace, id), script.quick));
+          var metadata = Definition.table(definition, this.keyspace, UUID.randomUUID());
+          tables.add(new Table(table, metadata, script.quick));
         } else {
-          missing.add(table.name());
+          wrong.add(table.name() + " is missing");
         }
       }
-      if (script.exact && !live.isEmpty()) {
-        found.is(false, "tables", List.copyOf(live), "%d are not in the backup", live.size());
+      if (script.exact) {
+        live.forEach(name -> wrong.add(name + " is not in the backup"));
       }
-      found.none("tables", missing, "%d of the backup are there%s".formatted(tables.size(),
-          live.isEmpty() ? "" : "; not in the backup: " + String.join(", ", live)), "of the backup are missing");
+      found.is(wrong.isEmpty(), "tables", wrong, "%d of the backup are there%s", tables.size(),
+          live.isEmpty() ? "" : "; not in the backup: " + String.join(", ", live));
       return tables;
     }
 
@@ -941,7 +912,7 @@ class Verify implements Callable<Integer> {
       var newest = script.exact ? Long.MAX_VALUE : tables.stream().flatMap(table -> table.sstables.stream())
           .mapToLong(SSTableReader::getMaxTimestamp).max().orElse(Long.MAX_VALUE);
       for (var table : tables) {
-        var results = new LinkedHashMap<Node, Result>();
+        var results = new LinkedHashMap<Node, Tally>();
         for (var node : nodes) {
           results.put(node, compare(table, node, newest, nodes.size()));
         }
@@ -954,12 +925,12 @@ class Verify implements Callable<Integer> {
      * as faster, and with SimpleSnitch not at all. Its count of reads from its own copy tells; so the nodes are read
      * one after another, some pieces at a time, and pieces that were answered from elsewhere are read again.
      */
-    private Result compare(Table table, Node node, long newest, int nodes) throws Exception {
-      var total = new Result();
+    private Tally compare(Table table, Node node, long newest, int nodes) throws Exception {
+      var total = new Tally();
       var batches = Lists.partition(pieces(node, table.rows() / 20_000), LANES);
       for (var batch : batches) {
         var result = compare(table, node, batch, newest);
-        for (var attempt = 1; attempt < ATTEMPTS && total.own && !result.own; attempt++) {
+        for (var attempt = 1; attempt < ATTEMPTS && isOwn(total) && !isOwn(result); attempt++) {
           favourOwnCopy(table, node, nodes);
           result = compare(table, node, batch, newest);
         }
@@ -969,14 +940,19 @@ class Verify implements Callable<Integer> {
       return total;
     }
 
-    private Result compare(Table table, Node node, List<Range<Token>> pieces, long newest) throws IOException {
-      var result = new Result();
+    private Tally compare(Table table, Node node, List<Range<Token>> pieces, long newest) throws IOException {
+      var result = new Tally();
       var before = ownReads(table, node);
       try (var workers = new Workers(LANES)) {
         workers.run(pieces.size(), (lane, i) -> compare(table, node, pieces.get(i), newest, result));
       }
-      result.own = before >= 0 && ownReads(table, node) - before >= result.pages.get();
+      var own = before < 0 ? 0 : ownReads(table, node) - before;
+      result.add("elsewhere", Math.max(0, result.count("page") - own));
       return result;
+    }
+
+    private static boolean isOwn(Tally result) {
+      return result.count("elsewhere") == 0;
     }
 
     /** How often a node has read ranges of its own copy of a table; -1 where it does not tell. */
@@ -990,13 +966,17 @@ class Verify implements Callable<Integer> {
       }
     }
 
-    /** Lets a node measure all copies as equally fast: it then prefers its own. Where it reads, hardly any row can be. */
+    /** Lets a node measure all copies as equally fast: it then prefers its own. It reads from all what is nowhere. */
     private void favourOwnCopy(Table table, Node node, int nodes) throws InterruptedException {
+      var keys = table.metadata.partitionKeyColumns();
+      if (keys.size() > 1 || keys.get(0).type != BytesType.instance) {
+        return;
+      }
       var copies = nodes < session.getMetadata().getNodes().size() ? ConsistencyLevel.QUORUM : ConsistencyLevel.ALL;
-      var query = "SELECT * FROM %s WHERE token(%s) = ".formatted(table.metadata, table.keys());
-      var reads = ThreadLocalRandom.current().longs(300).mapToObj(token -> SimpleStatement.newInstance(query + token))
-          .map(read -> session.executeAsync(read.setNode(node).setConsistencyLevel(copies)).toCompletableFuture())
-          .map(read -> read.exceptionally(thrown -> null)).toList();
+      var query = "SELECT * FROM %s WHERE %s = 0x".formatted(table.metadata, table.keys());
+      var reads = Stream.generate(() -> query + UUID.randomUUID().toString().replace("-", "")).limit(300)
+          .map(read -> SimpleStatement.newInstance(read).setNode(node).setConsistencyLevel(copies))
+          .map(read -> session.executeAsync(read).toCompletableFuture().exceptionally(thrown -> null)).toList();
       reads.forEach(CompletableFuture::join);
       Thread.sleep(250); // it looks at its measurements ten times a second
     }
@@ -1019,88 +999,84 @@ class Verify implements Callable<Integer> {
     }
 
     /** The backup's rows and one node's beside each other, both in the order of their tokens. */
-    private void compare(Table table, Node node, Range<Token> range, long newest, Result result) {
+    private void compare(Table table, Node node, Range<Token> range, long newest, Tally result) {
       // ALL would make Cassandra repair what it finds to differ; nothing is to be written.
       var answer = session.execute(SimpleStatement.newInstance(table.query(range)).setNode(node)
           .setPageSize(table.page()).setConsistencyLevel(ConsistencyLevel.LOCAL_ONE));
       try (var partitions = table.partitions(range)) {
-        var stored = Iterators.peekingIterator(table.lines(partitions, script.sampler));
+        var stored = table.lines(partitions, script.sampler);
         if (table.counted) {
           count(table, Iterators.size(stored), answer.one().getLong(0), result);
           return;
         }
-        var live = Iterators.peekingIterator(Iterators.transform(answer.iterator(), table::line));
-        while (stored.hasNext() || live.hasNext()) {
-          comparePartition(table, stored, live, newest, result);
+        var live = Iterators.transform(answer.iterator(), table::line);
+        var lines = Iterators.peekingIterator(Iterators.mergeSorted(List.of(stored, live), table.order));
+        while (lines.hasNext()) {
+          comparePartition(table, lines, newest, result);
         }
-        result.pages.addAndGet(answer.getExecutionInfos().size());
+        result.add("page", answer.getExecutionInfos().size());
       }
     }
 
     /** Only numbers; one row lost and another one new look alike to it. */
-    private void count(Table table, long stored, long live, Result result) {
-      result.pages.addAndGet(Math.max(1, live / table.page()));
-      result.rows.addAndGet(stored);
-      result.missing.add(Math.max(0, stored - live));
-      if (script.exact) {
-        result.extra.add(Math.max(0, live - stored));
-      } else {
-        result.newer.addAndGet(Math.max(0, live - stored));
-      }
+    private void count(Table table, long stored, long live, Tally result) {
+      result.add("page", Math.max(1, live / table.page()));
+      result.add("row", stored);
+      result.add("missing", Math.max(0, stored - live));
+      result.add(script.exact ? "extra" : "newer", Math.max(0, live - stored));
     }
 
     /** Rows that are gone from a partition that was written to since the backup, may have been deleted since. */
-    private static void comparePartition(
-        Table table, PeekingIterator<Line> stored, PeekingIterator<Line> live, long newest, Result result) {
-      var partition = table.order(stored, live) <= 0 ? stored.peek().key : live.peek().key;
-      var missing = new Names();
-      var writtenSince = false;
-      while (isAt(partition, stored) || isAt(partition, live)) {
-        var order = table.order(stored, live);
-        var was = order <= 0 ? stored.next() : null;
-        var is = order >= 0 ? live.next() : null;
-        result.rows.addAndGet(was == null ? 0 : 1);
-        if (was != null && is != null && was.values.equals(is.values)) {
+    private static void comparePartition(Table table, PeekingIterator<Line> lines, long newest, Tally result) {
+      var partition = lines.peek().key;
+      var missing = new Tally();
+      var rows = 0;
+      var newer = 0;
+      while (lines.hasNext() && lines.peek().key.equals(partition)) {
+        var one = lines.next();
+        var other = lines.hasNext() && table.order.compare(one, lines.peek()) == 0 ? lines.next() : null;
+        var stored = one.live ? other : one;
+        var live = one.live ? one : other;
+        rows += stored == null ? 0 : 1;
+        if (other != null && one.values.equals(other.values)) {
           continue;
         }
-        if (is != null && is.written() > newest) {
-          writtenSince = true;
-          result.newer.incrementAndGet();
-        } else if (was == null) {
-          result.extra.add(table.named(is));
-        } else if (!was.expires) {
-          (is == null ? missing : result.changed).add(table.named(was));
+        if (live != null && live.written() > newest) {
+          newer++;
+        } else if (stored == null) {
+          result.add("extra", table.named(live));
+        } else if (!stored.expires()) {
+          (live == null ? missing : result).add(live == null ? "missing" : "changed", table.named(stored));
         }
       }
-      if (writtenSince) {
-        result.newer.addAndGet(missing.count());
+      result.add("row", rows);
+      if (newer > 0) {
+        result.add("newer", newer + missing.count("missing"));
       } else {
-        result.missing.add(missing);
+        result.add(missing);
       }
     }
 
-    private static boolean isAt(DecoratedKey partition, PeekingIterator<Line> lines) {
-      return lines.hasNext() && lines.peek().key.equals(partition);
-    }
-
-    private void report(Table table, Map<Node, Result> results, Found found) {
+    private void report(Table table, Map<Node, Tally> results, Found found) {
       var elsewhere = new ArrayList<String>();
       var differing = new ArrayList<String>();
       var details = new TreeMap<String, List<String>>();
       results.forEach((node, result) -> {
-        if (!result.own) {
+        if (!isOwn(result)) {
           elsewhere.add(host(node));
         }
-        if (!result.toString().isEmpty()) {
-          differing.add(host(node) + ": " + result);
+        var kinds = Stream.of("missing", "extra", "changed").filter(kind -> result.count(kind) > 0).toList();
+        if (!kinds.isEmpty()) {
+          differing.add(host(node) + ": " + kinds.stream().map(kind -> result.count(kind) + " " + kind)
+              .collect(Collectors.joining(", ")));
         }
-        result.kinds.forEach((kind, names) -> names.list().forEach(name ->
+        kinds.forEach(kind -> result.names(kind).forEach(name ->
             details.computeIfAbsent(kind + ": " + name, key -> new ArrayList<>()).add(host(node))));
       });
       var lines = details.entrySet().stream().limit(KEPT).map(line -> line.getKey()
           + (line.getValue().size() == results.size() ? "" : " on " + String.join(", ", line.getValue()))).toList();
-      var rows = results.values().stream().mapToLong(result -> result.rows.get()).max().orElse(0);
-      var newer = results.values().stream().mapToLong(result -> result.newer.get()).max().orElse(0);
+      var rows = results.values().stream().mapToLong(result -> result.count("row")).max().orElse(0);
+      var newer = results.values().stream().mapToLong(result -> result.count("newer")).max().orElse(0);
       found.is(differing.isEmpty(), table.files.name(), lines, "%,d rows%s, asked of %d nodes%s%s%s", rows,
           table.counted ? ", only counted" : "", results.size(), elsewhere.isEmpty() ? ", each for its own copy"
               : ", but %s answered from another's copy (nodetool repair --validate %s compares them)".formatted(
@@ -1109,24 +1085,15 @@ class Verify implements Callable<Integer> {
           differing.isEmpty() ? "" : ": " + String.join("; ", differing));
     }
 
-    /** What came of one table on one node. */
-    private static final class Result extends Differences {
-      final AtomicLong rows = new AtomicLong();
-      final AtomicLong pages = new AtomicLong();
-      boolean own = true;
-
-      void add(Result other) {
-        rows.addAndGet(other.rows.get());
-        newer.addAndGet(other.newer.get());
-        kinds.forEach((kind, names) -> names.add(other.kinds.get(kind)));
-        own &= other.own;
-      }
-    }
-
-    /** A row of the backup or of a node, with the values of its columns, null where there is none. */
-    private record Line(DecoratedKey key, Clustering<?> clustering, List<Value> values, boolean expires) {
+    /** A row of the backup, or the live one of a node; values are null where there is none. */
+    private record Line(boolean live, DecoratedKey key, Clustering<?> clustering, List<Value> values, long end) {
       long written() {
         return values.stream().filter(Objects::nonNull).mapToLong(Value::written).max().orElse(Long.MIN_VALUE);
+      }
+
+      /** Whether it may be past its time to live, or may have been when the node was asked for it. */
+      boolean expires() {
+        return end <= System.currentTimeMillis() / 1000 + 60;
       }
     }
 
@@ -1139,6 +1106,7 @@ class Verify implements Callable<Integer> {
       /** Not compared value by value: so asked for, or not all values have a write time, as TheHive's have. */
       final boolean counted;
       final List<ColumnMetadata> columns;
+      final Comparator<Line> order;
       final List<SSTableReader> sstables = new ArrayList<>();
 
       Table(CassandraBackup.Table files, TableMetadata metadata, boolean quick) {
@@ -1147,6 +1115,7 @@ class Verify implements Callable<Integer> {
         this.counted = quick || metadata.regularColumns().isEmpty() || metadata.isCounter()
             || !metadata.staticColumns().isEmpty() || metadata.regularColumns().hasComplex();
         this.columns = counted ? List.of() : Lists.newArrayList(metadata.regularColumns());
+        this.order = Comparator.comparing(Line::key).thenComparing(Line::clustering, metadata.comparator);
       }
 
       void open(Path folder) {
@@ -1185,7 +1154,8 @@ class Verify implements Callable<Integer> {
       }
 
       private static String names(List<ColumnMetadata> columns, String form) {
-        return columns.stream().map(column -> form.formatted(column.name.toCQLString())).collect(Collectors.joining(", "));
+        return columns.stream().map(column -> form.formatted(column.name.toCQLString()))
+            .collect(Collectors.joining(", "));
       }
 
       /** The backup's partitions of a range: its SSTables merged, what is deleted in them left out. */
@@ -1210,17 +1180,16 @@ class Verify implements Callable<Integer> {
 
       private Line line(DecoratedKey key, Row row) {
         var values = new ArrayList<Value>();
-        var expires = false;
+        var end = Long.MAX_VALUE;
         for (var column : columns) {
           var cell = row.getCell(column);
           values.add(cell == null ? null : new Value(cell.buffer(), cell.timestamp(), cell.isExpiring()));
-          // By the time a node is asked for it, it may have come to its end.
-          expires |= cell != null && cell.localDeletionTime() <= System.currentTimeMillis() / 1000 + 60;
+          end = cell == null ? end : Math.min(end, cell.localDeletionTime());
         }
-        return new Line(key, row.clustering(), values, expires);
+        return new Line(false, key, row.clustering(), values, end);
       }
 
-      Line line(com.datastax.oss.driver.api.core.cql.Row row) {
+      private Line line(com.datastax.oss.driver.api.core.cql.Row row) {
         var parts = metadata.partitionKeyColumns().size();
         var first = parts + metadata.clusteringColumns().size();
         var key = parts == 1 ? row.getBytesUnsafe(0) : CompositeType.build(ByteBufferAccessor.instance,
@@ -1230,16 +1199,8 @@ class Verify implements Callable<Integer> {
         for (var i = first; i < first + 3 * columns.size(); i += 3) {
           values.add(row.isNull(i) ? null : new Value(row.getBytesUnsafe(i), row.getLong(i + 1), !row.isNull(i + 2)));
         }
-        return new Line(Murmur3Partitioner.instance.decorateKey(key), Clustering.make(clustering), values, false);
-      }
-
-      /** Which of two is at the row that comes first. */
-      int order(PeekingIterator<Line> stored, PeekingIterator<Line> live) {
-        if (!stored.hasNext() || !live.hasNext()) {
-          return stored.hasNext() ? -1 : 1;
-        }
-        var byKey = stored.peek().key.compareTo(live.peek().key);
-        return byKey != 0 ? byKey : metadata.comparator.compare(stored.peek().clustering, live.peek().clustering);
+        return new Line(true, Murmur3Partitioner.instance.decorateKey(key), Clustering.make(clustering), values,
+            Long.MAX_VALUE);
       }
 
       String named(Line line) {
@@ -1276,8 +1237,8 @@ class Verify implements Callable<Integer> {
     Path ca;
   }
 
-  /** Whether the index is whole and has as many documents as the snapshot had. */
-  record Elasticsearch(Verify script, Credentials credentials, Optional<Backup> backup) {
+  /** Whether the index is whole and has as many documents as the snapshot had; the backup may be null. */
+  record Elasticsearch(Verify script, Credentials credentials, Backup backup) {
     void run(Found found) throws IOException {
       try (var api = new ElasticsearchApi(script.elasticsearch.urls, script.elasticsearch.ca, credentials)) {
         var index = api.tryGet("/" + INDEX);
@@ -1307,17 +1268,17 @@ class Verify implements Callable<Integer> {
               shard.path("state").asText(), shard.path("unassigned.reason").asText("-")));
         }
       }
-      found.is(status.equals("green") || few, "health", open, "%s is %s, %d data nodes%s, %d of %d shards started", INDEX,
-          status, nodes, few ? ", too few for %d replicas".formatted(replicas) : "",
+      found.is(status.equals("green") || few, "health", open, "%s is %s, %d data nodes%s, %d of %d shards started",
+          INDEX, status, nodes, few ? ", too few for %d replicas".formatted(replicas) : "",
           health.path("active_shards").asInt(), shards.size());
       return !status.equals("red");
     }
 
-    private void checkDocuments(long count, Found found) {
+    private void checkDocuments(long count, Found found) throws IOException {
       var reports = script.cassandra.archives;
-      var report = backup.flatMap(from -> Report.newest(reports, "restore-cassandra-es",
-          one -> one.at("/elasticsearch/backup").asText().equals(from.name())
-              && one.at("/elasticsearch/documents").asLong(-1) >= 0));
+      var report = Report.newest(reports, "restore-cassandra-es", one -> backup != null
+          && one.at("/elasticsearch/backup").asText().equals(backup.name())
+          && one.at("/elasticsearch/documents").isNumber());
       if (report.isEmpty()) {
         found.skipped("documents", "%,d; no report of a restore of this backup in %s to compare with", count, reports);
         return;
@@ -1340,7 +1301,7 @@ class Verify implements Callable<Integer> {
     void list(Attachments backup, BiConsumer<String, Instant> extra) throws Exception;
 
     /** Adds how a file of the backup is other there; the content is compared where there are bytes. */
-    void compare(int i, Member member, Members.Bytes bytes, Differences differences) throws Exception;
+    void compare(int i, Member member, Members.Bytes bytes, Tally tally) throws Exception;
   }
 
   /** A backup of attachments, whose files are compared or proven. */
@@ -1355,27 +1316,23 @@ class Verify implements Callable<Integer> {
 
     /** @param since what was written later is only counted */
     void compare(Verify script, Store store, Instant since, Found found) throws Exception {
-      var differences = new Differences();
-      store.list(this, (name, written) -> {
-        if (written.isAfter(since)) {
-          differences.newer.incrementAndGet();
-        } else {
-          differences.extra.add(Members.shown(name));
-        }
-      });
+      var tally = new Tally();
+      store.list(this, (name, written) ->
+          tally.add(written.isAfter(since) ? "newer" : "extra", Members.shown(name)));
       var sample = script.sample;
       var read = sampled(sample);
       each(script.done, (lane, i, bytes) ->
-          store.compare(i, members.all.get(i), read.test(i) ? bytes : null, differences));
-      var all = "%,d %s, %s".formatted(members.files, part == Part.S3 ? "objects" : "files", Console.size(members.bytes));
-      var some = sample == null ? "" : ", content of %,d compared".formatted(Math.min(sample, members.files));
-      found.none("missing", differences.missing, all + some + ": none", "of " + all + some);
-      found.none("content", differences.changed, "same sizes, same contents" + (sample == null ? "" : " in the sample"),
-          "differ");
-      var newer = differences.newer.get() == 0 ? "" : "; %,d newer".formatted(differences.newer.get());
-      found.none("extra", differences.extra, "none" + newer, "are not in the backup");
+          store.compare(i, members.all.get(i), read.test(i) ? bytes : null, tally));
+      var all = "%,d %s, %s%s".formatted(members.files, part == Part.S3 ? "objects" : "files",
+          Console.size(members.bytes),
+          sample == null ? "" : ", content of %,d compared".formatted(Math.min(sample, members.files)));
+      var newer = tally.count("newer") == 0 ? "" : "; %,d newer".formatted(tally.count("newer"));
+      found.none("missing", tally, "missing", all + ": none", "of " + all);
+      found.none("content", tally, "changed",
+          "same sizes, same contents" + (sample == null ? "" : " in the sample"), "differ");
+      found.none("extra", tally, "extra", "none" + newer, "are not in the backup");
       if (part == Part.FILES) {
-        found.none("owner, mode", differences.attributes, "as in the backup", "differ");
+        found.none("owner, mode", tally, "attributes", "as in the backup", "differ");
       }
     }
 
@@ -1407,27 +1364,25 @@ class Verify implements Callable<Integer> {
 
     /** Every byte is read; where names are SHA-256 sums, as TheHive's are, contents must match them. */
     void prove(AtomicLong done, Found found) throws IOException {
-      var matching = new AtomicLong();
-      var different = new Names();
+      var tally = new Tally();
       each(done, (lane, i, bytes) -> {
         var name = members.all.get(i).name();
         try (var in = bytes.open()) {
-          var matches = name.endsWith(DigestUtils.sha256Hex(in));
-          if (matches) {
-            matching.incrementAndGet();
-          } else if (HASH.matcher(name).matches()) {
-            different.add(Members.shown(name));
+          if (name.endsWith(DigestUtils.sha256Hex(in))) {
+            tally.add("matching", 1);
+          } else if (HASH.matcher(name).matches() && members.all.get(i).kind() != Kind.LINK) {
+            tally.add("different", Members.shown(name));
           }
         } catch (IOException e) {
           throw members.archive.broken("'%s' cannot be read: %s".formatted(Members.shown(name), e.getMessage()), e);
         }
       });
-      // Names that match nowhere are no sums.
-      var good = matching.get() == 0 || different.count() == 0;
-      var match = matching.get() == 0 ? "" : ", %,d match the SHA-256 in their names".formatted(matching.get());
-      found.is(good, "archive", different.list(), "%s, taken %s: %,d files, %s, %s", backup.file(), backup.age(),
-          members.files, Console.size(members.bytes), good ? "all read" + match
-              : "%,d with a content that is not what their names say".formatted(different.count()));
+      var matching = tally.count("matching");
+      var good = matching == 0 || tally.count("different") == 0; // names that match nowhere are no sums
+      found.is(good, "archive", tally.names("different"), "%s, taken %s: %,d files, %s, %s", backup.file(),
+          backup.age(), members.files, Console.size(members.bytes),
+          !good ? "%,d with a content that is not what their names say".formatted(tally.count("different"))
+              : matching == 0 ? "all read" : "all read, %,d match the SHA-256 in their names".formatted(matching));
     }
   }
 
@@ -1448,8 +1403,6 @@ class Verify implements Callable<Integer> {
 
   /** Attachments in a folder, with owner and mode. */
   record FileStore(FileOptions options, Map<String, Optional<UserPrincipal>> principals) implements Store {
-    private static final UserPrincipalLookupService LOOKUP = FileSystems.getDefault().getUserPrincipalLookupService();
-
     FileStore(FileOptions options) {
       this(options, new ConcurrentHashMap<>());
     }
@@ -1479,57 +1432,57 @@ class Verify implements Callable<Integer> {
     }
 
     @Override
-    public void compare(int i, Member member, Members.Bytes bytes, Differences differences) throws IOException {
+    public void compare(int i, Member member, Members.Bytes bytes, Tally tally) throws IOException {
       var live = options.folder.resolve(member.name());
       var name = Members.shown(member.name());
       PosixFileAttributes is;
       try {
         is = Files.readAttributes(live, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
       } catch (FileSystemException e) {
-        differences.missing.add(e.getReason() == null ? name : name + ": " + e.getReason());
+        tally.add("missing", e.getReason() == null ? name : name + ": " + e.getReason());
         return;
       }
       if (member.kind() == Kind.LINK) {
         if (!is.isSymbolicLink() || !Files.readSymbolicLink(live).toString().equals(member.more())) {
-          differences.changed.add(name + ": is no link to " + Members.shown((String) member.more()));
+          tally.add("changed", name + ": is no link to " + Members.shown((String) member.more()));
         }
         return;
       }
       if (!is.isRegularFile()) {
-        differences.changed.add(name + ": is no file");
+        tally.add("changed", name + ": is no file");
       } else if (is.size() != member.size()) {
-        differences.changed.add("%s: %d bytes instead of %d".formatted(name, is.size(), member.size()));
+        tally.add("changed", "%s: %d bytes instead of %d".formatted(name, is.size(), member.size()));
       } else if (bytes != null) {
         try (var stored = bytes.open(); var in = Files.newInputStream(live)) {
           if (!IOUtils.contentEquals(stored, in)) {
-            differences.changed.add(name + ": another content");
+            tally.add("changed", name + ": another content");
           }
         }
       }
-      compareAttributes(member, live, is, differences.attributes);
+      compareAttributes(member, live, is, tally);
     }
 
     /** As the restore sets them: no set-user-ID, owners by name, then by number; not what the backup does not tell. */
-    private void compareAttributes(Member member, Path live, PosixFileAttributes is, Names attributes)
-        throws IOException {
+    private void compareAttributes(Member member, Path live, PosixFileAttributes is, Tally tally) throws IOException {
       var name = Members.shown(member.name());
       var wanted = (options.owner == null ? ":" : options.owner + ":").split(":", -1);
       var user = principal(false, wanted[0], member.owner().user(), member.owner().uid());
       var group = principal(true, wanted[1], member.owner().group(), member.owner().gid());
       var mode = (int) Files.getAttribute(live, "unix:mode", LinkOption.NOFOLLOW_LINKS) & 07777;
       if (!user.orElse(is.owner()).equals(is.owner()) || !group.orElse(is.group()).equals(is.group())) {
-        attributes.add("%s: %s:%s instead of %s:%s".formatted(name, is.owner(), is.group(),
+        tally.add("attributes", "%s: %s:%s instead of %s:%s".formatted(name, is.owner(), is.group(),
             user.map(Object::toString).orElse(""), group.map(Object::toString).orElse("")));
       } else if (member.mode() >= 0 && mode != (member.mode() & 0777)) {
-        attributes.add("%s: mode %o instead of %o".formatted(name, mode, member.mode() & 0777));
+        tally.add("attributes", "%s: mode %o instead of %o".formatted(name, mode, member.mode() & 0777));
       }
     }
 
     private Optional<UserPrincipal> principal(boolean group, String option, String name, long number) {
       return principals.computeIfAbsent(group + name + number, key -> {
+        var users = FileSystems.getDefault().getUserPrincipalLookupService();
         for (var known : List.of(option, name, number < 0 ? "" : "" + number)) {
           try {
-            return Optional.of(group ? LOOKUP.lookupPrincipalByGroupName(known) : LOOKUP.lookupPrincipalByName(known));
+            return Optional.of(group ? users.lookupPrincipalByGroupName(known) : users.lookupPrincipalByName(known));
           } catch (IOException e) {
             // not known here: the next
           }
@@ -1582,7 +1535,9 @@ class Verify implements Callable<Integer> {
     private final String bucket;
     private final String endpoint;
     private final MinioClient client;
-    private Item[] items;
+    /** By the numbers of the files in the backup: there may be a million. */
+    private String[] etags;
+    private long[] sizes;
 
     S3Store(S3Options options, Login login) {
       var http = new OkHttpClient.Builder().connectTimeout(Duration.ofSeconds(10)).readTimeout(Duration.ofMinutes(2));
@@ -1601,7 +1556,8 @@ class Verify implements Callable<Integer> {
 
     @Override
     public void list(Attachments backup, BiConsumer<String, Instant> extra) {
-      items = new Item[backup.members().all.size()];
+      etags = new String[backup.members().all.size()];
+      sizes = new long[etags.length];
       try {
         for (var result : client.listObjects(ListObjectsArgs.builder().bucket(bucket).recursive(true).build())) {
           var item = result.get();
@@ -1609,7 +1565,8 @@ class Verify implements Callable<Integer> {
           if (i < 0) {
             extra.accept(item.objectName(), item.lastModified().toInstant());
           } else {
-            items[i] = item;
+            etags[i] = item.etag().replace("\"", "");
+            sizes[i] = item.size();
           }
         }
       } catch (MinioException e) {
@@ -1618,14 +1575,14 @@ class Verify implements Callable<Integer> {
     }
 
     @Override
-    public void compare(int i, Member member, Members.Bytes bytes, Differences differences) throws IOException {
+    public void compare(int i, Member member, Members.Bytes bytes, Tally tally) throws IOException {
       var name = Members.shown(member.name());
-      if (items[i] == null) {
-        differences.missing.add(name);
-      } else if (items[i].size() != member.size()) {
-        differences.changed.add("%s: %d bytes instead of %d".formatted(name, items[i].size(), member.size()));
-      } else if (bytes != null && !same(member.name(), items[i].etag().replace("\"", ""), bytes)) {
-        differences.changed.add(name + ": another content");
+      if (etags[i] == null) {
+        tally.add("missing", name);
+      } else if (sizes[i] != member.size()) {
+        tally.add("changed", "%s: %d bytes instead of %d".formatted(name, sizes[i], member.size()));
+      } else if (bytes != null && !same(member.name(), etags[i], bytes)) {
+        tally.add("changed", name + ": another content");
       }
     }
 
@@ -1664,7 +1621,7 @@ class Verify implements Callable<Integer> {
     private static final Pattern HASH = Pattern.compile("[0-9a-f]{63}[\u00b0-\u00b9\u00e1-\u00e6]");
     private static final int PROPERTIES = 200;
     private static final int VALUES = 2_000;
-    private final Map<ByteBuffer, Set<String>> byProperty = new HashMap<>();
+    private final SetMultimap<ByteBuffer, String> byProperty = HashMultimap.create();
 
     void take(String table, Row row) {
       if (!table.equals("edgestore") || row.clustering().size() != 1) {
@@ -1679,16 +1636,14 @@ class Verify implements Callable<Integer> {
     }
 
     private synchronized void add(ByteBuffer property, String hash) {
-      if (byProperty.containsKey(property) || byProperty.size() < PROPERTIES) {
-        var values = byProperty.computeIfAbsent(ByteBufferUtil.clone(property), key -> new HashSet<>());
-        if (values.size() < VALUES) {
-          values.add(hash.substring(0, 63) + (char) (hash.charAt(63) & 0x7f));
-        }
+      var room = byProperty.containsKey(property) || byProperty.keySet().size() < PROPERTIES;
+      if (room && byProperty.get(property).size() < VALUES) {
+        byProperty.put(ByteBufferUtil.clone(property), hash.substring(0, 63) + (char) (hash.charAt(63) & 0x7f));
       }
     }
 
     void compare(Attachments attachments, Found found) {
-      var wanted = byProperty.values().stream().flatMap(Set::stream).collect(Collectors.toSet());
+      var wanted = Set.copyOf(byProperty.values());
       var stored = new HashSet<String>();
       var hashes = false;
       for (var member : attachments.members().all) {
@@ -1698,14 +1653,15 @@ class Verify implements Callable<Integer> {
           stored.add(name);
         }
       }
-      var names = byProperty.values().stream().filter(values ->
-          values.stream().filter(stored::contains).count() * 2 >= values.size()).flatMap(Set::stream).toList();
+      var names = byProperty.asMap().values().stream().filter(values ->
+          values.stream().filter(stored::contains).count() * 2 >= values.size()).flatMap(Collection::stream)
+          .collect(Collectors.toSet());
       if (!names.isEmpty()) {
-        var missing = new Names();
-        names.stream().distinct().filter(name -> !stored.contains(name)).forEach(missing::add);
-        var sampled = "of %,d names sampled from the graph's rows".formatted(Set.copyOf(names).size());
-        found.none("attachments", missing, "all %s are in the backup of %s".formatted(sampled, attachments.part()),
-            "%s are not in the backup of %s".formatted(sampled, attachments.part()));
+        var tally = new Tally();
+        names.stream().filter(name -> !stored.contains(name)).forEach(name -> tally.add("missing", name));
+        var sampled = "of %,d names sampled from the graph's rows are".formatted(names.size());
+        found.none("attachments", tally, "missing", "all %s in the backup of %s".formatted(sampled, attachments.part()),
+            "%s not in the backup of %s".formatted(sampled, attachments.part()));
       } else if (wanted.isEmpty() || !hashes) {
         found.skipped("attachments", "no names of attachments were recognised in the graph's rows");
       } else {
