@@ -37,9 +37,10 @@ class ProjectTest {
 
   @Test
   void everyDependencyIsOneLineWithAnExactVersion() throws IOException {
+    var library = "[\\w.-]+:[\\w.-]+:";
     var version = "\\d[\\w.-]*";
     // Or a property with such a default: other versions of a server are tried by it.
-    var exact = Pattern.compile("//DEPS [\\w.-]+:[\\w.-]+:(%1$s|[$][{]\\w+:%1$s[}])(:[\\w.-]+)?(@pom)?".formatted(version));
+    var exact = Pattern.compile("//DEPS (%1$s(%2$s|[$][{]\\w+:%2$s[}])(:[\\w.-]+)?(@pom)?|[$][{]\\w+:%1$s%2$s[}])".formatted(library, version));
     for (var script : allSources()) {
       assertThat(Files.readAllLines(script).stream().filter(line -> line.startsWith("//DEPS")).toList())
           .as("%s", script).allSatisfy(line -> assertThat(line.strip()).matches(exact));

@@ -3,7 +3,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.datastax.oss.driver.api.core.CqlSession;
 import java.io.IOException;
 import java.net.InetSocketAddress;
-import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,7 +23,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /** The same backup onto other clusters: fewer and more nodes, with log-in and authorisation, with TLS. */
 @Tag("servers")
@@ -100,43 +98,6 @@ class RestoreCassandraEsClustersTest {
     var again = restore(node, "--replication", hinted).env(login).run();
     assertThat(again.err()).contains("truncate 9 tables: same definition");
     nodes.forEach(Server::close);
-  }
-
-  /** Twice: into its own tables, and with another definition in place, so that the keyspace is made anew. */
-  @Tag("matrix")
-  @ParameterizedTest
-  @ValueSource(strings = {"5.0.9"})
-  void restoresItsOwnBackupOnCassandra(String version) {
-    var archives = Original.temporaryFolder();
-    var cassandra = Stack.cassandra(Stack.CassandraOptions.on("127.0.5.2").ofVersion(version)).get(0);
-    var elasticsearch = Stack.elasticsearch("7.10.2", List.of("127.0.5.2"), 9200, archives).get(0);
-    try (cassandra; elasticsearch) {
-      assertThat(cassandra.tool("version")).contains(version);
-      var data = new GraphData(List.of(cassandra), List.of(elasticsearch));
-      data.create(50);
-      data.change();
-      var answer = data.ask();
-      var backup = HotBackup.take(cassandra, GraphData.KEYSPACE, URI.create(data.url()), archives);
-      data.damage();
-      assertRestores(cassandra, data, backup, "Will truncate");
-      assertThat(data.ask()).isEqualTo(answer);
-      try (var session = Contents.session(cassandra, Optional.empty())) {
-        session.execute("ALTER TABLE thehive.txlog WITH comment = 'other'");
-      }
-      data.damage();
-      assertRestores(cassandra, data, backup, "Will drop");
-      assertThat(data.ask()).isEqualTo(answer);
-    }
-  }
-
-  private static void assertRestores(Server cassandra, GraphData data, HotBackup.Set backup, String way) {
-    data.flush();
-    var result = Script.of("restore-cassandra-es.java").args("--yes").env("CASSANDRA_CONNECTION", cassandra.host())
-        .env("CASSANDRA_GENERAL_ARCHIVE_PATH", backup.archives().resolve("cassandra").toString())
-        .env("ELASTICSEARCH_API_URL", data.url())
-        .env("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", backup.archives().resolve("elasticsearch").toString()).run();
-    assertThat(result.code()).as(result.err()).isZero();
-    assertThat(result.err()).contains(way);
   }
 
   @Test

@@ -44,6 +44,7 @@
 //SOURCES RestoreCassandraEsFaultsTest.java
 //SOURCES RestoreCassandraEsRulesTest.java
 //SOURCES RestoreCassandraEsTest.java
+//SOURCES RestoreCassandraEsVersionsTest.java
 //SOURCES RestoreFilesMinioTest.java
 //SOURCES RestoreFilesNfsTest.java
 //SOURCES SandboxTest.java

