@@ -1022,7 +1022,10 @@ class RestoreCassandraEs implements Callable<Integer> {
     /** The backup's statements, one after the other through one node, which so knows each before the next. */
     private void createKeyspace() throws InterruptedException {
       console.step("Creating keyspace %s as in the backup", options.keyspace);
-      for (var statement : plan.target().statements()) {
+      var known = new HashSet<String>();
+      session.execute("SELECT column_name FROM system_schema.columns WHERE keyspace_name = 'system_schema' AND table_name = 'tables'")
+          .forEach(row -> known.add(row.getString("column_name")));
+      for (var statement : plan.target().statements(known)) {
         session.execute(SimpleStatement.newInstance(statement).setNode(plan.nodes().get(0)));
       }
       awaitSchemaAgreement(plan.nodes());
@@ -1505,12 +1508,13 @@ class RestoreCassandraEs implements Callable<Integer> {
       return map == null ? this : new Definition(keyspace, replication(map), durable, tables, others);
     }
 
-    List<String> statements() {
+    /** @param options those of tables that the server has: an older one would refuse a newer one's */
+    List<String> statements(Set<String> options) {
       var all = new ArrayList<String>();
       all.add("CREATE KEYSPACE \"%s\" WITH replication = %s AND durable_writes = %s".formatted(
           keyspace, Replication.text(replication), durable));
       others.stream().filter(other -> other.matches("(?is)CREATE TYPE .*")).forEach(all::add);
-      all.addAll(tables.values());
+      tables.values().forEach(table -> all.add(known(table, options)));
       others.stream().filter(other -> !other.matches("(?is)CREATE TYPE .*")).forEach(all::add);
       return all;
     }
@@ -1530,15 +1534,18 @@ class RestoreCassandraEs implements Callable<Integer> {
           .id(TableId.fromUUID(id)).build();
     }
 
-    /** Without the options that the parser at hand does not know (a newer server writes more of them). */
+    /** Without the options that the parser or server at hand does not know (a newer server writes more of them). */
     static String known(String table, Set<String> options) {
       var first = Pattern.compile("(?i) WITH ").matcher(table);
       if (!first.find()) {
         return table;
       }
-      var kept = OPTION.matcher(table.substring(first.start() + 1)).results()
-          .filter(option -> option.group(3) == null || options.contains(option.group(3).toLowerCase(Locale.ROOT)))
+      var all = OPTION.matcher(table.substring(first.start() + 1)).results().toList();
+      var kept = all.stream().filter(option -> option.group(3) == null || options.contains(option.group(3).toLowerCase(Locale.ROOT)))
           .map(option -> option.group(2)).toList();
+      if (kept.size() == all.size()) {
+        return table;
+      }
       return table.substring(0, first.start()) + (kept.isEmpty() ? "" : " WITH " + String.join(" AND ", kept));
     }
   }
@@ -1880,6 +1887,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       var snapshot = checkSnapshot(versions.first());
       checkNoSnapshotRuns();
       checkRights();
+      checkRestorable(versions.first());
       var live = checkLive();
       var bytes = snapshotBytes();
       var temporary = INDEX + "_restoring_" + backup.name().replaceFirst("^[a-z]+_", "");
@@ -1911,7 +1919,7 @@ class RestoreCassandraEs implements Callable<Integer> {
 
     private JsonNode checkSnapshot(String clusterVersion) throws IOException {
       var path = "/_snapshot/%s/%s".formatted(options.repository, backup.name());
-      var snapshot = api.tryGet(path).map(answer -> answer.path("snapshots").path(0)).orElseThrow(() -> new Failure(BAD_BACKUP,
+      var snapshot = readSnapshot(path, clusterVersion).orElseThrow(() -> new Failure(BAD_BACKUP,
           "repository %s has no snapshot %s, though its marker %s exists".formatted(options.repository, backup.name(), backup.file()),
           "the backup failed after its marker was written: choose another with --backup"));
       var state = snapshot.path("state").asText();
@@ -1926,11 +1934,41 @@ class RestoreCassandraEs implements Callable<Integer> {
             "choose another with --backup");
       }
       var version = snapshot.path("version").asText();
-      if (!restorable(version, clusterVersion, api.openSearch())) {
+      // A version that is not told is one that this one does not know: it says so itself when it is asked.
+      if (!version.isEmpty() && !restorable(version, clusterVersion, api.openSearch())) {
         throw new Failure(BAD_BACKUP, "snapshot %s was taken by version %s, which version %s cannot restore".formatted(
             backup.name(), version, clusterVersion), "restore it with the same major version or the next");
       }
       return snapshot;
+    }
+
+    private Optional<JsonNode> readSnapshot(String path, String clusterVersion) throws IOException {
+      try {
+        return api.tryGet(path).map(answer -> answer.path("snapshots").path(0));
+      } catch (Failure e) {
+        throw e.code != UNSAFE ? e : new Failure(UNSAFE, e.getMessage(),
+            "version %s cannot read this repository: did another one write it, or is it damaged?".formatted(clusterVersion), e);
+      }
+    }
+
+    /**
+     * The server's own word, without a restore: asked for under a name that no index can have, it refuses just that name.
+     * Only the server sees in which version the index was made, which may be older than the one that took the snapshot.
+     */
+    private void checkRestorable(String clusterVersion) throws IOException {
+      var impossible = INDEX.toUpperCase(Locale.ROOT);
+      try {
+        api.call("POST", restorePath(), Map.of("indices", INDEX, "include_global_state", false, "rename_pattern", "^.+$",
+            "rename_replacement", impossible));
+      } catch (Failure e) {
+        if (Set.of(AUTHENTICATION, UNREACHABLE).contains(e.code)) {
+          throw e;
+        }
+        if (!e.getMessage().contains("[%s]".formatted(impossible))) {
+          throw new Failure(BAD_BACKUP, "version %s cannot restore snapshot %s: %s".formatted(clusterVersion, backup.name(), e.getMessage()),
+              "restore it with the same major version or the next; an index made before that must have been reindexed", e);
+        }
+      }
     }
 
     /** A snapshot can go to the same or a later version, of this or the next major; OpenSearch 1 and 2 count as Elasticsearch 7.10. */

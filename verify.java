@@ -2159,12 +2159,13 @@ class Verify implements Callable<Integer> {
       return map == null ? this : new Definition(keyspace, replication(map), durable, tables, others);
     }
 
-    List<String> statements() {
+    /** @param options those of tables that the server has: an older one would refuse a newer one's */
+    List<String> statements(Set<String> options) {
       var all = new ArrayList<String>();
       all.add("CREATE KEYSPACE \"%s\" WITH replication = %s AND durable_writes = %s".formatted(
           keyspace, Replication.text(replication), durable));
       others.stream().filter(other -> other.matches("(?is)CREATE TYPE .*")).forEach(all::add);
-      all.addAll(tables.values());
+      tables.values().forEach(table -> all.add(known(table, options)));
       others.stream().filter(other -> !other.matches("(?is)CREATE TYPE .*")).forEach(all::add);
       return all;
     }
@@ -2184,15 +2185,18 @@ class Verify implements Callable<Integer> {
           .id(TableId.fromUUID(id)).build();
     }
 
-    /** Without the options that the parser at hand does not know (a newer server writes more of them). */
+    /** Without the options that the parser or server at hand does not know (a newer server writes more of them). */
     static String known(String table, Set<String> options) {
       var first = Pattern.compile("(?i) WITH ").matcher(table);
       if (!first.find()) {
         return table;
       }
-      var kept = OPTION.matcher(table.substring(first.start() + 1)).results()
-          .filter(option -> option.group(3) == null || options.contains(option.group(3).toLowerCase(Locale.ROOT)))
+      var all = OPTION.matcher(table.substring(first.start() + 1)).results().toList();
+      var kept = all.stream().filter(option -> option.group(3) == null || options.contains(option.group(3).toLowerCase(Locale.ROOT)))
           .map(option -> option.group(2)).toList();
+      if (kept.size() == all.size()) {
+        return table;
+      }
       return table.substring(0, first.start()) + (kept.isEmpty() ? "" : " WITH " + String.join(" AND ", kept));
     }
   }

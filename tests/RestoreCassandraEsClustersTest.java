@@ -153,11 +153,11 @@ class RestoreCassandraEsClustersTest {
 
   /** The server goes on with what it was asked for, whether or not its answer comes through. */
   @ParameterizedTest
-  @CsvSource({"_restore,", "_clone,", "_restore,--in-place"})
-  void goesOnWhenTheAnswerIsLost(String request, String option) {
+  @CsvSource({"_restore, 2,", "_clone, 1,", "_restore, 2, --in-place"}) // the first _restore only asks whether it can be
+  void goesOnWhenTheAnswerIsLost(String request, int nth, String option) {
     try (var wire = new Wire("127.0.0.23", original.elasticsearch())) {
       var before = documents(original.elasticsearch());
-      wire.loseAnswerTo(request);
+      wire.loseAnswerTo(request, nth);
       var script = Script.of("restore-cassandra-es.java").env(original.settings()).env("ELASTICSEARCH_API_URL", wire.url())
           .args("--yes", "--only", "elasticsearch");
       var result = option == null ? script.run() : script.args(option).run();

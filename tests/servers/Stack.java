@@ -83,7 +83,7 @@ final class Stack {
 
   /**
    * An S3 server on port 9000, log-in {@code thehive}/{@code thehive-secret}; {@code tool("kind")} says whether it is a
-   * minio, an s3proxy or a versitygw.
+   * minio, an s3proxy, a versitygw or a seaweedfs.
    *
    * @param options of {@code s3.java}, such as {@code --kind=s3proxy}
    */

@@ -26,6 +26,7 @@ final class Wire implements AutoCloseable {
   private volatile int delay;
   private volatile long deadAfter = Long.MAX_VALUE;
   private volatile String unanswered;
+  private final AtomicInteger untilLost = new AtomicInteger();
 
   Wire(String address, Server server) {
     this.server = server;
@@ -65,9 +66,10 @@ final class Wire implements AutoCloseable {
     return this;
   }
 
-  /** Passes the next request whose head has this text on, but cuts the connection instead of the answer. */
-  Wire loseAnswerTo(String text) {
+  /** Passes on the n-th request from now whose head has this text, but cuts the connection instead of the answer. */
+  Wire loseAnswerTo(String text, int nth) {
     unanswered = text;
+    untilLost.set(nth);
     return this;
   }
 
@@ -123,8 +125,8 @@ final class Wire implements AutoCloseable {
           to.close();
           return;
         }
-        if (faulty && unanswered != null && new String(buffer, 0, n, StandardCharsets.US_ASCII).contains(unanswered)) {
-          unanswered = null;
+        if (faulty && unanswered != null && new String(buffer, 0, n, StandardCharsets.US_ASCII).contains(unanswered)
+            && untilLost.decrementAndGet() == 0) {
           faults.incrementAndGet();
           lost.set(true);
         } else if (!faulty && lost.get()) {

