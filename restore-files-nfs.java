@@ -281,6 +281,7 @@ class RestoreFilesNfs implements Callable<Integer> {
             tree.target.inside() ? ", entry by entry, because the folder cannot be renamed" : ""));
         lines.add("  " + verb + (keepPrevious ? " keep the old tree" : " remove the old tree"));
       }
+      lines.add("  " + verb + " " + tree.attributes.owners(tree.members));
       lines.add("");
       return lines;
     }
@@ -537,6 +538,11 @@ class RestoreFilesNfs implements Callable<Integer> {
     Principals or(Principals others) {
       return new Principals(user != null ? user : others.user, group != null ? group : others.group);
     }
+
+    @Override
+    public String toString() {
+      return (user == null ? "" : user) + (group == null ? "" : ":" + group);
+    }
   }
 
   /** Owner, group, mode and times; counts what this user may not set. */
@@ -547,6 +553,7 @@ class RestoreFilesNfs implements Callable<Integer> {
     private final Principals always;
     private final Map<Owner, Principals> known = new ConcurrentHashMap<>();
     private Principals live = new Principals(null, null);
+    private int liveUid;
     private int liveMode = 0750;
 
     Attributes(Principals always) {
@@ -557,6 +564,7 @@ class RestoreFilesNfs implements Callable<Integer> {
     void readLive(Path folder) throws IOException {
       if (Files.exists(folder)) {
         live = Principals.of(folder);
+        liveUid = (int) Files.getAttribute(folder, "unix:uid");
         liveMode = modeOf(folder);
       }
     }
@@ -565,14 +573,20 @@ class RestoreFilesNfs implements Callable<Integer> {
       return (int) Files.getAttribute(path, "unix:mode") & 07777;
     }
 
+    /** The documented backup copies as root and without owners: root in it tells nothing where the folder is another's. */
+    private boolean isUntold(Member member) {
+      return member.owner().uid() == 0 && liveUid != 0;
+    }
+
     private Principals owner(Member member) {
-      return known.computeIfAbsent(member.owner(), owner -> always.or(Principals.of(owner)).or(live));
+      return known.computeIfAbsent(member.owner(), owner -> always.or(isUntold(member) ? live : Principals.of(owner)).or(live));
     }
 
     /** Set-user-ID and set-group-ID on a file would hand rights out of an archive: they are dropped. */
     private int mode(Member member) {
       var folder = member.kind() == Kind.FOLDER;
-      var mode = member.mode() >= 0 ? member.mode() : folder ? liveMode : liveMode & 0666;
+      var told = member.mode() >= 0 && !(member.path().length == 0 && isUntold(member)); // of the folder itself: the backup's umask
+      var mode = told ? member.mode() : folder ? liveMode : liveMode & 0666;
       return mode & (folder ? 07777 : 0777);
     }
 
@@ -626,6 +640,18 @@ class RestoreFilesNfs implements Callable<Integer> {
     void warnOfUnset(Consent console) {
       unset.forEach((what, times) -> console.warn("the %s of %d files and folders could not be set: %s", what, times,
           what.equals("owner") || what.equals("group") ? "run as root (on NFS: without root squash), or change it on the server" : "not supported there"));
+    }
+
+    /** Who will own what, for the plan. */
+    String owners(Members members) {
+      if (always.user() != null || always.group() != null) {
+        return "give all of it to " + always;
+      }
+      if (members.all.stream().anyMatch(this::isUntold)) {
+        return "set owners as in the backup, but those of the folder, %s, where it says root (--owner root:root sets root)".formatted(live);
+      }
+      var root = members.all.get(members.find("")).owner().uid() == 0;
+      return "set owners as in the backup" + (root ? ", the folder's is root there: --owner thehive:thehive if TheHive runs as thehive" : "");
     }
 
     void warnOfOtherOwner(Members members, Consent console) {

@@ -1416,7 +1416,7 @@ class Verify implements Callable<Integer> {
       Files.walkFileTree(folder, new SimpleFileVisitor<>() {
         @Override
         public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes is) {
-          var own = path.getFileName().toString().matches("\\.restore-files-nfs.*|lost\\+found|\\.snapshot");
+          var own = path.getFileName().toString().matches("\\.restore-files-nfs.*|lost\\+found|[.#]snapshot|\\.snapshots|\\.zfs|#recycle|@eaDir");
           return own && path.getParent().equals(folder) ? FileVisitResult.SKIP_SUBTREE : FileVisitResult.CONTINUE;
         }
 
@@ -1462,12 +1462,22 @@ class Verify implements Callable<Integer> {
       compareAttributes(member, live, is, tally);
     }
 
+    /** As the restore takes it: root in the backup of a folder that is another's tells nothing. */
+    private Owner owner(Member member) throws IOException {
+      if (member.owner().uid() != 0 || (int) Files.getAttribute(options.folder, "unix:uid") == 0) {
+        return member.owner();
+      }
+      var is = Files.readAttributes(options.folder, PosixFileAttributes.class);
+      return new Owner(is.owner().getName(), -1, is.group().getName(), -1);
+    }
+
     /** As the restore sets them: no set-user-ID, owners by name, then by number; not what the backup does not tell. */
     private void compareAttributes(Member member, Path live, PosixFileAttributes is, Tally tally) throws IOException {
       var name = Members.shown(member.name());
       var wanted = (options.owner == null ? ":" : options.owner + ":").split(":", -1);
-      var user = principal(false, wanted[0], member.owner().user(), member.owner().uid());
-      var group = principal(true, wanted[1], member.owner().group(), member.owner().gid());
+      var owner = owner(member);
+      var user = principal(false, wanted[0], owner.user(), owner.uid());
+      var group = principal(true, wanted[1], owner.group(), owner.gid());
       var mode = (int) Files.getAttribute(live, "unix:mode", LinkOption.NOFOLLOW_LINKS) & 07777;
       if (!user.orElse(is.owner()).equals(is.owner()) || !group.orElse(is.group()).equals(is.group())) {
         tally.add("attributes", "%s: %s:%s instead of %s:%s".formatted(name, is.owner(), is.group(),

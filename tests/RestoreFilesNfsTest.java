@@ -188,6 +188,53 @@ class RestoreFilesNfsTest {
     assertThat(restore("--yes", "--owner", "no-such-user").run().code()).isEqualTo(2);
   }
 
+  /** Copied by root and without owners: TheHive must be able to write all the same. */
+  @ParameterizedTest
+  @ValueSource(strings = {"", "--in-place"})
+  void aBackupMadeTheDocumentedWayLeavesTheFolderTheHives(String option) throws IOException {
+    attachments(live, 20);
+    sh("chown -R 1234:4321 %s; chmod 750 %s".formatted(live, live));
+    var contents = names(tree(live, false));
+    HotBackup.filesAsDocumented(live, home, STAMP);
+    assertThat(sh("tar tvf %s/%s.tar --numeric-owner | grep -vc ' 0/0 '".formatted(archives, ROOT))).as("all is root's in it").isEqualTo("0");
+    damage();
+    var owners = "find %s -mindepth 0 ! -user 1234 -o ! -group 4321".formatted(live);
+
+    var planned = restore("--dry-run", option).run();
+    var result = restore("--yes", option).run();
+
+    assertThat(planned.err()).contains("  Would set owners as in the backup, but those of the folder, 1234:4321, where it says root (--owner root:root sets root)\n");
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(result.err()).contains("  Will set owners as in the backup, but those of the folder, 1234:4321, where it says root")
+        .doesNotContain("warning:");
+    assertThat(names(tree(live, false))).isEqualTo(contents);
+    assertThat(sh(owners)).as("what is not TheHive's").isEmpty();
+    assertThat(sh("stat -c %%a %s".formatted(live))).as("the folder's own mode, not that of the backup's umask").isEqualTo("750");
+    assertThat(verifyFiles()).satisfies(found -> assertThat(found.code()).as(found.out() + found.err()).isZero());
+
+    var asked = restore("--yes", option, "--owner", "root:root").run();
+    assertThat(asked.code()).as(asked.err()).isZero();
+    assertThat(asked.err()).contains("  Will give all of it to root:root\n");
+    assertThat(sh("find %s ! -user root -o ! -group root".formatted(live))).isEmpty();
+    assertThat(verifyFiles().code()).as("the folder is root's now, as in the backup").isZero();
+    sh("chown 1234:4321 %s".formatted(live));
+    assertThat(verifyFiles()).satisfies(found -> {
+      assertThat(found.code()).isEqualTo(15);
+      assertThat(found.out()).contains(": root:root instead of 1234:4321");
+    });
+  }
+
+  @Test
+  void saysSoWhereTheFolderIsRootsInBackupAndAtHome() throws IOException {
+    attachments(live, 3);
+    HotBackup.filesAsDocumented(live, home, STAMP);
+
+    var result = restore("--dry-run").run();
+
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(result.err()).contains("set owners as in the backup, the folder's is root there: --owner thehive:thehive if TheHive runs as thehive");
+  }
+
   @Test
   void saysWhatItMayNotSet() throws IOException {
     attachments(live, 5);
@@ -602,8 +649,8 @@ class RestoreFilesNfsTest {
     var result = restore("--yes", option).run();
 
     assertThat(result.code()).as(result.err()).isZero();
-    assertThat(result.err()).contains("the folder belongs to nobody, in the backup to root: --owner nobody keeps it")
-        .containsPattern("warning: the owner of \\d+ files and folders could not be set: run as root \\(on NFS: without root squash\\)");
+    assertThat(result.err()).contains("those of the folder, nobody:nogroup, where it says root")
+        .contains("warning: the owner of 1 files and folders could not be set: run as root (on NFS: without root squash)");
     var restored = tree(server, true);
     assertThat(restored.values()).allMatch(entry -> entry.contains(" 65534:65534"));
     original.replaceAll((name, entry) -> entry.replaceFirst(" \\d+:\\d+", " 65534:65534"));
@@ -678,6 +725,10 @@ class RestoreFilesNfsTest {
 
   private Map<String, String> settings() {
     return Map.of("ATTACHMENT_FOLDER", live.toString(), "GENERAL_ARCHIVE_PATH", archives.toString());
+  }
+
+  private Script.Result verifyFiles() {
+    return Script.of("verify.java").args("--only", "files").env(settings()).env("CASSANDRA_CONNECTION", "127.0.0.1").run();
   }
 
   private Script.Result inOwnMounts(String mounts, String... args) {

@@ -108,9 +108,22 @@ class HotBackup {
             .formatted(archives.resolve("elasticsearch").toAbsolutePath()));
   }
 
-  /** A folder of attachments, dot files included, as {@code storage/files_TS.tar}. */
+  /**
+   * A folder of attachments, dot files included, as {@code storage/files_TS.tar}. It keeps owners and times, which the
+   * documented one does not.
+   */
   static Path files(Path attachments, Path archives, String timestamp) {
     return archiveOf(attachments, "files_" + timestamp, archives.resolve("storage"));
+  }
+
+  /** The documented way: copied as root, so all of it is root's, of this umask, and as old as the backup. */
+  static Path filesAsDocumented(Path attachments, Path archives, String timestamp) throws IOException {
+    var name = "files_" + timestamp;
+    var storage = Files.createDirectories(archives.resolve("storage"));
+    run(storage, "sh", "-c", "umask 022; mkdir $1 && cp -r \"$0\"/. $1", attachments.toAbsolutePath().toString(), name);
+    var tar = tar(storage, name, storage);
+    delete(storage.resolve(name));
+    return tar;
   }
 
   /** A mirror of a bucket, one file an object, as {@code minio/minio_TS.tar}. */
