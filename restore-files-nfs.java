@@ -224,8 +224,7 @@ class RestoreFilesNfs implements Callable<Integer> {
         swap.stage();
         report.begin(Set.of("files"));
         swap.exchange();
-        swap.dropPrevious();
-        swap.finishFolder();
+        swap.finish();
       }
     } catch (IOException | RuntimeException e) {
       var failure = explained(e, plan.tree.target);
@@ -248,7 +247,7 @@ class RestoreFilesNfs implements Callable<Integer> {
     }
     var known = failure.code != UNEXPECTED;
     var message = (known || failure.getCause() instanceof FileSystemException ? "" : target.folder() + ": ") + failure.getMessage()
-        + (target.isGone() ? " (its file system is no longer mounted or does not answer)" : "");
+        + (!known && target.isGone() ? " (its file system is no longer mounted or does not answer)" : "");
     if (inPlace) {
       var hint = target.folder() + " is mixed now: keep TheHive stopped, and run the same command again when the cause is gone";
       return new Failure(PARTIAL, message, hint, thrown);
@@ -351,7 +350,7 @@ class RestoreFilesNfs implements Callable<Integer> {
    * @param inside whether a second tree can only be staged inside it, not beside: it is a mount point, or its parent is
    *     not writable
    * @param work where a second tree is staged, on the same file system
-   * @param device the file system's number, null where the folder is missing
+   * @param device the file system's number
    */
   record Target(Path folder, boolean inside, Path work, boolean missing, Object device) {
     private static final String OWN = Members.LEFTOVER;
@@ -382,7 +381,7 @@ class RestoreFilesNfs implements Callable<Integer> {
         throw new Failure(UNSAFE, "there is no folder " + folder, "create or mount it; --force creates it");
       }
       requireWritable(missing ? parent : folder);
-      var device = missing ? null : Files.getAttribute(folder, "unix:dev");
+      var device = Files.getAttribute(missing ? parent : folder, "unix:dev");
       var inside = !missing && (Mounts.points().contains(folder) || !Files.isWritable(parent)
           || !device.equals(Files.getAttribute(parent, "unix:dev")));
       return new Target(folder, inside, inside ? folder.resolve(OWN) : beside, missing, device);
@@ -405,15 +404,22 @@ class RestoreFilesNfs implements Callable<Integer> {
     /** A network mount that broke may be gone altogether, and the empty mount point be what is seen in its place. */
     boolean isGone() {
       try {
-        return !missing && !device.equals(Files.getAttribute(folder, "unix:dev"));
+        return !device.equals(Files.getAttribute(inside ? folder : folder.getParent(), "unix:dev"));
       } catch (IOException e) {
         return true;
       }
     }
 
+    void requireMounted(int code) {
+      if (isGone()) {
+        throw new Failure(code, "%s is no longer mounted or does not answer".formatted(folder),
+            "mount it again and run the same command again; what was written below the mount point is in the way: remove it");
+      }
+    }
+
     /** A typo in the folder's name must not cost another folder: something in it has to look like attachments. */
     void requireAttachments(Members members, Consent console) throws IOException {
-      if (console.force || !Files.exists(folder)) {
+      if (console.force || !there(folder)) {
         return;
       }
       try (var children = Files.list(folder)) {
@@ -441,7 +447,7 @@ class RestoreFilesNfs implements Callable<Integer> {
       if (below.isPresent()) {
         throw new Failure(UNSAFE, "something else is mounted inside the folder, at " + below.get(), "unmount it, or restore with --in-place");
       }
-      var place = Files.exists(folder) ? folder : folder.getParent();
+      var place = there(folder) ? folder : folder.getParent();
       var room = Files.getFileStore(place).getUsableSpace();
       var needed = members.all.stream().mapToLong(member -> (member.size() + 4095) / 4096 * 4096 + 256).sum();
       if (room < needed) {
@@ -453,6 +459,16 @@ class RestoreFilesNfs implements Callable<Integer> {
         throw new Failure(UNSAFE, "%s has %s inodes left, a second tree needs %d".formatted(place, inodes[0], members.all.size()),
             "free some, or restore with --in-place");
       }
+    }
+  }
+
+  /** Not Files.exists, which takes a file system that does not answer for a file that is not there. */
+  static boolean there(Path path) throws IOException {
+    try {
+      Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+      return true;
+    } catch (NoSuchFileException e) {
+      return false;
     }
   }
 
@@ -562,7 +578,7 @@ class RestoreFilesNfs implements Callable<Integer> {
 
     /** What the live folder has stands in for what the backup does not say. */
     void readLive(Path folder) throws IOException {
-      if (Files.exists(folder)) {
+      if (there(folder)) {
         live = Principals.of(folder);
         liveUid = (int) Files.getAttribute(folder, "unix:uid");
         liveMode = modeOf(folder);
@@ -745,9 +761,9 @@ class RestoreFilesNfs implements Callable<Integer> {
       return unreal;
     }
 
-    private Optional<Path> live(int i, Set<Path> unreal) {
+    private Optional<Path> live(int i, Set<Path> unreal) throws IOException {
       var path = folder().resolve(members.all.get(i).name());
-      return unreal.contains(path.getParent()) || !Files.exists(path, LinkOption.NOFOLLOW_LINKS) ? Optional.empty() : Optional.of(path);
+      return unreal.contains(path.getParent()) || !there(path) ? Optional.empty() : Optional.of(path);
     }
 
     private static boolean sameContent(Members.Bytes bytes, Path live, Member member) throws IOException {
@@ -765,7 +781,7 @@ class RestoreFilesNfs implements Callable<Integer> {
 
     /** All that is in the folder, folders after what they hold; the number is -1 for what the backup does not have. */
     void walk(Visit visit) throws IOException {
-      if (!Files.exists(folder())) {
+      if (!there(folder())) {
         return;
       }
       Files.walkFileTree(folder(), new SimpleFileVisitor<>() {
@@ -796,7 +812,7 @@ class RestoreFilesNfs implements Callable<Integer> {
 
     /** Everything in it and itself; links are not followed. */
     void delete(Path tree) throws IOException {
-      if (!Files.exists(tree, LinkOption.NOFOLLOW_LINKS)) {
+      if (!there(tree)) {
         return;
       }
       var batch = new ArrayList<Path>();
@@ -885,7 +901,7 @@ class RestoreFilesNfs implements Callable<Integer> {
 
     /** Undoes a swap that was interrupted, or finishes one whose new tree is in place; says so in a dry run. */
     void recover() throws IOException {
-      if (Stream.of(staging, fresh, old, previous).noneMatch(Files::exists)) {
+      if (!there(staging) && !there(fresh) && !there(old) && !there(previous)) {
         return;
       }
       if (tree.console.dryRun) {
@@ -895,10 +911,13 @@ class RestoreFilesNfs implements Callable<Integer> {
       tree.console.step("Putting right what an interrupted restore left in %s", work);
       undo();
       dropPrevious();
+      if (there(previous)) {
+        throw new Failure(UNSAFE, previous + " is in the way", "it is an old tree, the restored one is in place: move it away or remove it");
+      }
     }
 
     private void undo() throws IOException {
-      if (Files.exists(fresh) && Files.exists(previous)) {
+      if (there(fresh) && there(previous)) {
         if (tree.target.inside()) {
           drain(folder, fresh);
           Tree.rename(previous, old);
@@ -906,7 +925,7 @@ class RestoreFilesNfs implements Callable<Integer> {
           Tree.rename(previous, folder);
         }
       }
-      if (Files.exists(old)) {
+      if (there(old)) {
         drain(old, folder);
         Files.delete(old);
       }
@@ -928,12 +947,13 @@ class RestoreFilesNfs implements Callable<Integer> {
         tree.flush(staging);
         Tree.rename(whole, fresh);
         tree.delete(staging);
+        tree.target.requireMounted(UNSAFE);
       } catch (IOException | RuntimeException e) {
         try {
           tree.delete(staging);
           tree.delete(fresh);
           removeWork();
-        } catch (IOException left) {
+        } catch (IOException | RuntimeException left) {
           tree.console.warn("%s could not be removed, the next run will: %s", work, Failure.of(left).getMessage());
         }
         throw e;
@@ -957,7 +977,7 @@ class RestoreFilesNfs implements Callable<Integer> {
       }
     }
 
-    /** The live tree is the old one before, the new one after; a failure in between is undone. */
+    /** The live tree is the old one before, the new one after; a failure in between is taken back. */
     void exchange() throws IOException {
       tree.console.step("Swapping");
       try {
@@ -971,18 +991,23 @@ class RestoreFilesNfs implements Callable<Integer> {
           Tree.rename(folder, previous);
           Tree.rename(fresh, folder);
         }
-        tree.flush(folder);
       } catch (IOException | RuntimeException e) {
         takeBack(e);
         throw e;
       }
     }
 
-    private void takeBack(Exception cause) throws IOException {
+    /** Or says that it could not, so that nobody starts TheHive on half a tree. */
+    private void takeBack(Exception cause) {
       try {
+        tree.target.requireMounted(PARTIAL);
         undo();
+        if (there(old) || there(previous)) {
+          throw new IOException("the old tree is still in " + work);
+        }
         removeWork();
-      } catch (IOException e) {
+        tree.target.requireMounted(PARTIAL);
+      } catch (IOException | RuntimeException e) {
         throw new Failure(PARTIAL, "%s, and the swap could not be taken back: %s".formatted(Failure.of(cause).getMessage(), Failure.of(e).getMessage()),
             "keep TheHive stopped; nothing is lost, the trees are in %s: run the same command again when the cause is gone".formatted(work), e);
       }
@@ -1001,10 +1026,24 @@ class RestoreFilesNfs implements Callable<Integer> {
       }
     }
 
-    /** Removes or keeps the old tree; by now the new one is live, so failing here is no failed restore. */
-    void dropPrevious() throws IOException {
+    /** The new tree is live by now: what fails here is to be done again, not to be taken back. */
+    void finish() {
       try {
-        if (keepPrevious && Files.exists(previous)) {
+        tree.flush(folder);
+        tree.target.requireMounted(PARTIAL);
+        dropPrevious();
+        finishFolder();
+        tree.target.requireMounted(PARTIAL);
+      } catch (IOException | RuntimeException e) {
+        throw new Failure(PARTIAL, "the restored tree is in place, but " + Failure.of(e).getMessage(),
+            "keep TheHive stopped, and run the same command again when the cause is gone", e);
+      }
+    }
+
+    /** Removes or keeps the old tree: failing here is no failed restore. */
+    private void dropPrevious() throws IOException {
+      try {
+        if (keepPrevious && there(previous)) {
           var stamp = BackupSet.STAMP.format(LocalDateTime.now());
           var kept = tree.target.inside() ? work.resolve("previous_" + stamp) : folder.resolveSibling(folder.getFileName() + ".previous_" + stamp);
           Tree.rename(previous, kept);
@@ -1026,7 +1065,7 @@ class RestoreFilesNfs implements Callable<Integer> {
     }
 
     /** A folder that could not be renamed got what is in it, not yet its own owner, mode and time. */
-    void finishFolder() throws IOException {
+    private void finishFolder() throws IOException {
       if (tree.target.inside()) {
         tree.attributes.set(folder, tree.folders().get(0));
       }

@@ -526,6 +526,106 @@ class RestoreFilesNfsTest {
 
   @ParameterizedTest(name = "{0}")
   @ValueSource(strings = {"a folder", "a mount point"})
+  void aFlushThatFailsAfterTheSwapIsNotCalledAsBefore(String kind) throws IOException {
+    if (kind.equals("a mount point")) {
+      mountTmpfs("40m");
+    }
+    attachments(live, 20);
+    var original = tree(live, false);
+    backUp("tar");
+    damage();
+
+    var result = restore("--yes").env("PATH", atFlush(2, "echo 'Input/output error'; exit 1")).run();
+
+    assertThat(result.code()).as(result.err()).isEqualTo(14);
+    assertThat(result.err()).contains("error: the restored tree is in place, but ", "Input/output error",
+        "hint: keep TheHive stopped, and run the same command again").doesNotContain("as it was before");
+    assertThat(names(tree(live, false))).containsAllEntriesOf(names(original));
+    assertThat(archives.resolve("restore-files-nfs.unfinished")).exists();
+    assertEndsExactly(original);
+  }
+
+  @Test
+  void aMountThatGoesAfterTheSwapIsNotCalledAsBefore() throws IOException {
+    var server = mountServer();
+    attachments(server, 20);
+    var original = tree(server, false);
+    backUp("tar");
+    damage();
+
+    var result = restore("--yes", "--keep-previous").env("PATH", atFlush(2, "umount -l " + live)).run();
+
+    assertThat(result.code()).as(result.err()).isEqualTo(14);
+    assertThat(result.err()).contains("error: the restored tree is in place, but %s is no longer mounted or does not answer".formatted(live));
+    assertThat(list(live)).as("below the mount point").isEmpty();
+    assertThat(archives.resolve("restore-files-nfs.unfinished")).exists();
+    bind(server);
+    assertEndsExactly(original);
+  }
+
+  @Test
+  void aMountThatGoesAmidTheSwapIsNotCalledAsBefore() throws IOException {
+    var server = mountServer();
+    sh("cd %s; for i in $(seq 20000); do echo $i > $(printf %%064x $i); done".formatted(server));
+    var original = tree(server, false);
+    backUp("tar");
+    sh("cd %s; for i in $(seq 200); do echo old > $(printf %%064x $i); done".formatted(server));
+    var swapping = "(until ls %s/.restore-files-nfs/old | grep -q .; do :; done; umount -l %s) </dev/null >/dev/null 2>&1 &".formatted(server, live);
+
+    var result = restore("--yes").env("PATH", atFlush(1, swapping)).run();
+
+    assertThat(result.code()).as(result.err()).isEqualTo(14);
+    assertThat(result.err()).contains("and the swap could not be taken back: %s is no longer mounted or does not answer".formatted(live),
+        "hint: keep TheHive stopped; nothing is lost").doesNotContain("as it was before");
+    assertThat(list(live)).as("below the mount point").isEmpty();
+    assertThat(list(server.resolve(".restore-files-nfs"))).isNotEmpty();
+    assertThat(archives.resolve("restore-files-nfs.unfinished")).exists();
+    bind(server);
+    assertEndsExactly(original);
+  }
+
+  /** What is a mount point cannot be renamed: one that appears when all checks are made stops the swap in its midst. */
+  @Test
+  void aSwapThatFailsIsTakenBack() throws IOException {
+    var server = mountServer();
+    attachments(server, 30);
+    backUp("tar");
+    damage();
+    var before = tree(server, true);
+    before.remove(""); // its time is that of the swap
+
+    var mounting = "mount -t tmpfs none %s/folder".formatted(live);
+    var result = restore("--yes").env("PATH", atFlush(1, mounting)).run();
+    sh("umount %s/folder".formatted(live));
+
+    assertThat(result.code()).as(result.err()).isEqualTo(13);
+    assertThat(result.err()).contains("folder: Device or resource busy", live + " is as it was before");
+    var after = tree(server, true);
+    after.remove("");
+    assertThat(after).isEqualTo(before);
+    assertThat(archives.resolve("restore-files-nfs.unfinished")).doesNotExist();
+    assertNothingLeft();
+  }
+
+  @Test
+  void anOldTreeThatIsInTheWayIsNamed() throws IOException {
+    attachments(live, 3);
+    backUp("tar");
+    var previous = Files.createDirectories(home.resolve(".files.restore-files-nfs/previous"));
+    var before = tree(live, true);
+    assumeTrue(sh("touch %s/x; chattr +i %s/x 2>&1 || echo no".formatted(previous, previous)).isEmpty(), "chattr needs root and a file system that knows it");
+
+    var result = restore("--yes").run();
+    sh("chattr -i %s/x".formatted(previous));
+
+    assertRefused(result, 13, previous + " is in the way");
+    assertThat(result.err()).contains("could not be removed, the next run will: %s/x: Operation not permitted".formatted(previous));
+    assertThat(tree(live, true)).isEqualTo(before);
+    assertEndsExactly(tree(live, false));
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @ValueSource(strings = {"a folder", "a mount point"})
   @Timeout(value = 30, unit = TimeUnit.MINUTES) // of KILLS=50
   void aKilledRestoreLeavesTheOldTreeOrTheNew(String kind) throws Exception {
     if (kind.equals("a mount point")) {
@@ -741,6 +841,39 @@ class RestoreFilesNfsTest {
     assumeTrue(sh("id -u").equals("0"), "only root has rights to lose");
     return Script.command("setpriv", "--bounding-set", "-" + right, "--inh-caps", "-" + right, Script.ROOT.resolve("jbang").toString(),
         Script.ROOT.resolve(SCRIPT).toString()).args(args).env(settings()).run();
+  }
+
+  /** A PATH on which sync does something else at its nth call: the moment between two steps. */
+  private String atFlush(int nth, String what) throws IOException {
+    var bin = Files.createDirectories(home.resolve("bin"));
+    Files.writeString(bin.resolve("sync"), "#!/bin/sh\necho >> %s/flushes\n[ $(wc -l < %s/flushes) != %d ] || { %s\n}\n".formatted(bin, bin, nth, what));
+    sh("chmod +x %s/sync".formatted(bin));
+    return bin + ":" + System.getenv("PATH");
+  }
+
+  /** A file system of its own that is mounted at the attachment folder, and still there when that mount is gone. */
+  private Path mountServer() throws IOException {
+    var server = Files.createDirectory(home.resolve("server"));
+    Files.createDirectories(live);
+    assumeTrue(sh("mount -t tmpfs none %s 2>&1 || echo no".formatted(server)).isEmpty(), "mounting needs root and CAP_SYS_ADMIN");
+    mounts.add(server);
+    bind(server);
+    return server;
+  }
+
+  private void bind(Path server) {
+    assertThat(sh("mount --bind %s %s".formatted(server, live))).isEmpty();
+    mounts.add(live);
+  }
+
+  private void assertEndsExactly(Map<String, String> original) throws IOException {
+    var again = restore("--yes").run();
+    assertThat(again.code()).as(again.err()).isZero();
+    var restored = tree(live, false);
+    restored.keySet().removeIf(name -> name.startsWith(".restore-files-nfs"));
+    assertThat(restored).isEqualTo(original);
+    assertNothingLeft();
+    assertThat(archives.resolve("restore-files-nfs.unfinished")).doesNotExist();
   }
 
   private void mountTmpfs(String size) throws IOException {
