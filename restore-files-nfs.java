@@ -188,6 +188,7 @@ class RestoreFilesNfs implements Callable<Integer> {
         console.step("Dry run: every check passed, nothing was changed.");
         return finish(Report.JSON.valueToTree(plan.summary()), "Would restore " + plan.counted());
       }
+      target.requireMounted(UNSAFE); // the answer may have come late
       return finish(carryOut(plan, swap, report), "Restored " + plan.counted());
     }
   }
@@ -244,6 +245,9 @@ class RestoreFilesNfs implements Callable<Integer> {
     var failure = Failure.of(thrown);
     if (failure.code == PARTIAL) {
       return failure;
+    }
+    if (inPlace && target.isGone()) {
+      return target.gone(PARTIAL);
     }
     var known = failure.code != UNEXPECTED;
     var message = (known || failure.getCause() instanceof FileSystemException ? "" : target.folder() + ": ") + failure.getMessage()
@@ -412,9 +416,13 @@ class RestoreFilesNfs implements Callable<Integer> {
 
     void requireMounted(int code) {
       if (isGone()) {
-        throw new Failure(code, "%s is no longer mounted or does not answer".formatted(folder),
-            "mount it again and run the same command again; what was written below the mount point is in the way: remove it");
+        throw gone(code);
       }
+    }
+
+    Failure gone(int code) {
+      var first = code == PARTIAL ? "keep TheHive stopped, remove what was written below the mount point, " : "";
+      return new Failure(code, folder + " is no longer mounted or does not answer", first + "mount it again and run the same command again");
     }
 
     /** A typo in the folder's name must not cost another folder: something in it has to look like attachments. */
@@ -838,8 +846,8 @@ class RestoreFilesNfs implements Callable<Integer> {
       });
     }
 
-    /** Writes a new file beside its place, with all that it has, then puts it there in one step. */
-    void place(int i, Members.Bytes bytes, Path temporary, Path place) throws IOException {
+    /** Writes a new file, with all that it has, beside its place: to be renamed there. */
+    void write(int i, Members.Bytes bytes, Path temporary) throws IOException {
       var member = members.all.get(i);
       try {
         if (members.isDirect(i)) {
@@ -856,14 +864,12 @@ class RestoreFilesNfs implements Callable<Integer> {
         throw members.archive.broken("its entry '%s' has not the size it names".formatted(Members.shown(member.name())), null);
       }
       attributes.set(temporary, member);
-      rename(temporary, place);
     }
 
-    void placeLink(int i, Path temporary, Path place) throws IOException {
+    void writeLink(int i, Path temporary) throws IOException {
       Files.deleteIfExists(temporary);
       Files.createSymbolicLink(temporary, Path.of((String) members.all.get(i).more()));
       attributes.set(temporary, members.all.get(i));
-      rename(temporary, place);
     }
 
     static void rename(Path from, Path to) throws IOException {
@@ -938,10 +944,14 @@ class RestoreFilesNfs implements Callable<Integer> {
       var whole = staging.resolve("tree");
       try {
         makeStaging(whole);
-        tree.each("Staging", i -> true, (lane, i, bytes) ->
-            tree.place(i, bytes, staging.resolve("lane" + lane).resolve("" + i), whole.resolve(tree.members.all.get(i).name())));
+        tree.each("Staging", i -> true, (lane, i, bytes) -> {
+          var temporary = staging.resolve("lane" + lane).resolve("" + i);
+          tree.write(i, bytes, temporary);
+          Tree.rename(temporary, whole.resolve(tree.members.all.get(i).name()));
+        });
         for (var i : tree.links()) {
-          tree.placeLink(i, staging.resolve("link"), whole.resolve(tree.members.all.get(i).name()));
+          tree.writeLink(i, staging.resolve("link"));
+          Tree.rename(staging.resolve("link"), whole.resolve(tree.members.all.get(i).name()));
         }
         tree.setFolders(whole);
         tree.flush(staging);
@@ -1079,22 +1089,34 @@ class RestoreFilesNfs implements Callable<Integer> {
       tree.each("Writing", differences.write::get, (lane, i, bytes) -> {
         var temporary = path(i).resolveSibling(Target.OWN + "." + i);
         Files.deleteIfExists(temporary);
-        tree.place(i, bytes, temporary, path(i));
+        tree.write(i, bytes, temporary);
+        put(temporary, path(i));
       });
       for (var i : tree.links()) {
-        tree.placeLink(i, path(i).resolveSibling(Target.OWN + ".link"), path(i));
+        var temporary = path(i).resolveSibling(Target.OWN + ".link");
+        tree.writeLink(i, temporary);
+        put(temporary, path(i));
       }
       tree.console.step("Removing what is not in the backup");
       tree.walk((path, isFolder, i) -> {
         if (i < 0) {
+          tree.target.requireMounted(PARTIAL);
           Files.delete(path);
         }
       });
       for (var i : differences.touch.stream().toArray()) {
         tree.attributes.set(path(i), tree.members.all.get(i));
       }
+      tree.target.requireMounted(PARTIAL);
       tree.setFolders(tree.folder());
       tree.flush(tree.folder());
+      tree.target.requireMounted(PARTIAL);
+    }
+
+    /** What was written before a look that finds the folder mounted was written there, and not below the mount point. */
+    private void put(Path temporary, Path place) throws IOException {
+      tree.target.requireMounted(PARTIAL);
+      Tree.rename(temporary, place);
     }
 
     private Path path(int i) {
@@ -1104,6 +1126,7 @@ class RestoreFilesNfs implements Callable<Integer> {
     /** Makes room for folders where something else is, and for files where folders are. */
     private void makeFolders() throws IOException {
       for (var member : tree.folders()) {
+        tree.target.requireMounted(PARTIAL);
         var path = tree.folder().resolve(member.name());
         if (!member.name().isEmpty() && !Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
           Files.deleteIfExists(path);

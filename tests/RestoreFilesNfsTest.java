@@ -584,6 +584,67 @@ class RestoreFilesNfsTest {
     assertEndsExactly(original);
   }
 
+  /** The rest would be written to the disk below, and be out of sight later. */
+  @ParameterizedTest
+  @ValueSource(strings = {"tar", "tar.gz"})
+  void aMountThatGoesWhileFilesAreWrittenInPlaceEndsIt(String type) throws IOException {
+    var server = mountServer();
+    sh("cd %s; for i in $(seq 10000); do echo $i > $(printf %%064x $i); done".formatted(server));
+    var original = tree(server, false);
+    backUp(type);
+    sh("cd %s; for i in $(seq 10000); do echo old > $(printf %%064x $i); done; touch extra".formatted(server));
+
+    var running = restore("--yes", "--in-place").start().awaitErr("mixed until the end");
+    sh("cd %s; until [ \"$(cat %064x)\" = 200 ]; do :; done; umount -l %s".formatted(server, 200, live));
+    var result = running.await();
+
+    assertThat(result.code()).as(result.err()).isEqualTo(14);
+    assertThat(result.out()).isEmpty();
+    assertThat(result.err()).contains("error: %s is no longer mounted or does not answer".formatted(live),
+        "hint: keep TheHive stopped, remove what was written below the mount point, mount it again and run the same command again");
+    assertThat(list(live).stream().filter(path -> !path.getFileName().toString().startsWith(".restore-files-nfs."))).as("below the mount point").isEmpty();
+    assertThat(server.resolve("extra")).exists();
+    assertThat(archives.resolve("restore-files-nfs.unfinished")).exists();
+    bind(server);
+    var again = restore("--yes", "--in-place").run();
+    assertThat(again.code()).as(again.err()).isZero();
+    assertThat(tree(server, false)).isEqualTo(original);
+  }
+
+  @Test
+  void aMountThatGoesInTheLastFlushIsNoSuccess() throws IOException {
+    var server = mountServer();
+    attachments(server, 5);
+    backUp("tar");
+    damage();
+
+    var result = restore("--yes", "--in-place").env("PATH", atFlush(1, "umount -l " + live)).run();
+
+    assertThat(result.code()).as(result.err()).isEqualTo(14);
+    assertThat(result.err()).contains("error: %s is no longer mounted or does not answer".formatted(live));
+    assertThat(archives.resolve("restore-files-nfs.unfinished")).exists();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "--in-place"})
+  void aMountThatGoesWhileItAsksIsSeen(String option) throws IOException {
+    var server = mountServer();
+    attachments(server, 5);
+    backUp("tar");
+    damage();
+    var before = tree(server, true);
+
+    var asked = restore(option).onTerminal().start().awaitErr("to overwrite it: ");
+    sh("umount -l " + live);
+    var result = asked.type(live + "\r").await();
+
+    assertThat(result.code()).as(result.out()).isEqualTo(13);
+    assertThat(result.out()).contains("error: %s is no longer mounted or does not answer".formatted(live));
+    assertThat(list(live)).as("below the mount point").isEmpty();
+    assertThat(tree(server, true)).isEqualTo(before);
+    assertThat(archives.resolve("restore-files-nfs.unfinished")).doesNotExist();
+  }
+
   /** What is a mount point cannot be renamed: one that appears when all checks are made stops the swap in its midst. */
   @Test
   void aSwapThatFailsIsTakenBack() throws IOException {
