@@ -358,6 +358,8 @@ class RestoreFilesNfs implements Callable<Integer> {
    */
   record Target(Path folder, boolean inside, Path work, boolean missing, Object device) {
     private static final String OWN = Members.LEFTOVER;
+    /** What the file system or the storage keeps at the top of an export or mount, and lets nobody rename or remove. */
+    static final Set<String> OF_STORAGE = Set.of("lost+found", ".snapshot", ".snapshots", ".zfs", "#snapshot", "#recycle", "@eaDir");
     private static final Pattern HASH_NAME = Pattern.compile("(?i)[0-9a-f]{32,}([._-].*)?|[0-9a-f]{8}-[0-9a-f-]{27}.*");
 
     /** Every check that can be made without the backup; nothing is changed by it. */
@@ -388,7 +390,13 @@ class RestoreFilesNfs implements Callable<Integer> {
       var device = Files.getAttribute(missing ? parent : folder, "unix:dev");
       var inside = !missing && (Mounts.points().contains(folder) || !Files.isWritable(parent)
           || !device.equals(Files.getAttribute(parent, "unix:dev")));
-      return new Target(folder, inside, inside ? folder.resolve(OWN) : beside, missing, device);
+      var target = new Target(folder, inside, inside ? folder.resolve(OWN) : beside, missing, device);
+      for (var point : Mounts.points()) {
+        if (point.startsWith(folder) && !point.equals(folder) && target.isContent(folder.resolve(folder.relativize(point).getName(0)))) {
+          throw otherFileSystem(point);
+        }
+      }
+      return target;
     }
 
     private static void requireWritable(Path folder) throws IOException {
@@ -412,6 +420,17 @@ class RestoreFilesNfs implements Callable<Integer> {
       } catch (IOException e) {
         return true;
       }
+    }
+
+    /** What is mounted inside is not to be emptied along with the folder. */
+    void requireSameFileSystem(Path path) throws IOException {
+      if (!device.equals(Files.getAttribute(path, "unix:dev", LinkOption.NOFOLLOW_LINKS))) {
+        throw otherFileSystem(path);
+      }
+    }
+
+    private static Failure otherFileSystem(Path path) {
+      return new Failure(UNSAFE, "something else is mounted inside the folder, at " + path, "unmount it");
     }
 
     void requireMounted(int code) {
@@ -444,17 +463,13 @@ class RestoreFilesNfs implements Callable<Integer> {
       }
     }
 
-    /** Not what this script keeps there itself, nor what belongs to the file system. */
+    /** Not what this script keeps there itself, nor what belongs to the storage. */
     boolean isContent(Path child) {
       var name = child.getFileName().toString();
-      return !name.equals(OWN) && !(inside && Set.of("lost+found", ".snapshot").contains(name));
+      return !name.equals(OWN) && !(inside && OF_STORAGE.contains(name));
     }
 
     void requireRoom(Members members) throws IOException {
-      var below = Mounts.points().stream().filter(point -> point.startsWith(folder) && !point.equals(folder)).findFirst();
-      if (below.isPresent()) {
-        throw new Failure(UNSAFE, "something else is mounted inside the folder, at " + below.get(), "unmount it, or restore with --in-place");
-      }
       var place = there(folder) ? folder : folder.getParent();
       var room = Files.getFileStore(place).getUsableSpace();
       var needed = members.all.stream().mapToLong(member -> (member.size() + 4095) / 4096 * 4096 + 256).sum();
@@ -794,9 +809,12 @@ class RestoreFilesNfs implements Callable<Integer> {
       }
       Files.walkFileTree(folder(), new SimpleFileVisitor<>() {
         @Override
-        public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes is) {
-          return path.equals(folder()) || !path.getParent().equals(folder()) || target.isContent(path)
-              ? FileVisitResult.CONTINUE : FileVisitResult.SKIP_SUBTREE;
+        public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes is) throws IOException {
+          if (path.getParent().equals(folder()) && !target.isContent(path)) {
+            return FileVisitResult.SKIP_SUBTREE;
+          }
+          target.requireSameFileSystem(path);
+          return FileVisitResult.CONTINUE;
         }
 
         @Override
@@ -825,6 +843,12 @@ class RestoreFilesNfs implements Callable<Integer> {
       }
       var batch = new ArrayList<Path>();
       Files.walkFileTree(tree, new SimpleFileVisitor<>() {
+        @Override
+        public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes is) throws IOException {
+          target.requireSameFileSystem(path);
+          return FileVisitResult.CONTINUE;
+        }
+
         @Override
         public FileVisitResult visitFile(Path path, BasicFileAttributes is) throws IOException {
           batch.add(path);
@@ -992,6 +1016,11 @@ class RestoreFilesNfs implements Callable<Integer> {
       tree.console.step("Swapping");
       try {
         if (tree.target.inside()) {
+          for (var name : Target.OF_STORAGE) { // stays as it is, whatever the backup caught of it
+            if (there(folder.resolve(name))) {
+              tree.delete(fresh.resolve(name));
+            }
+          }
           Files.createDirectory(old);
           drain(folder, old);
           Tree.rename(old, previous);

@@ -333,15 +333,72 @@ class RestoreFilesNfsTest {
     assertRefused(result, 13, "cannot write to %s: Read-only file system".formatted(live));
   }
 
-  @Test
-  void refusesToSwapAwayWhatIsMountedInside() throws IOException {
+  @ParameterizedTest
+  @ValueSource(strings = {"", "--in-place", "--dry-run"})
+  void refusesWhatIsMountedInside(String option) throws IOException {
     attachments(live, 3);
     backUp("tar");
+    var other = Files.createDirectory(home.resolve("other"));
+    Files.writeString(other.resolve("precious"), "of another file system");
+    var before = tree(live, true);
 
-    var result = inOwnMounts("mount -t tmpfs none %s/folder".formatted(live), "--yes");
+    var result = inOwnMounts("mount --bind %s %s/folder".formatted(other, live), "--yes", option);
 
     assertRefused(result, 13, "something else is mounted inside the folder, at " + live.resolve("folder"));
-    assertThat(result.err()).contains("--in-place");
+    assertThat(result.err()).contains("hint: unmount it\n");
+    assertThat(other.resolve("precious")).exists();
+    assertThat(tree(live, true)).isEqualTo(before);
+  }
+
+  /** Such as an export below that is mounted when it is first looked into. */
+  @ParameterizedTest
+  @ValueSource(strings = {"", "--in-place"})
+  void doesNotEmptyWhatIsMountedInsideLater(String option) throws IOException {
+    attachments(live, 3);
+    backUp("tar");
+    damage();
+    var other = Files.createDirectory(home.resolve("other"));
+    assumeTrue(sh("mount -t tmpfs none %s 2>&1 || echo no".formatted(other)).isEmpty(), "mounting needs root and CAP_SYS_ADMIN");
+    mounts.add(other);
+    Files.writeString(other.resolve("precious"), "of another file system");
+
+    var asked = restore(option).onTerminal().start().awaitErr("to overwrite it: ");
+    sh("mount --bind %s %s/folder".formatted(other, live));
+    var result = asked.type(live + "\r").await();
+    var there = Files.exists(other.resolve("precious"));
+    sh("umount %s/folder %s/.files.restore-files-nfs/previous/folder".formatted(live, home));
+
+    assertThat(there).as("what is on the other file system").isTrue();
+    assertThat(result.code()).as(result.out()).isEqualTo(14);
+    assertThat(result.out()).contains("something else is mounted inside the folder, at ");
+    assertThat(archives.resolve("restore-files-nfs.unfinished")).exists();
+    assertThat(restore("--yes", option).run().code()).isZero();
+    assertNothingLeft();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "--in-place"})
+  void leavesWhatTheStorageKeepsAtTheTop(String option) throws IOException {
+    mountTmpfs("40m");
+    attachments(live, 10);
+    sh("cd %s; mkdir -p lost+found '#recycle' @eaDir; echo caught > '#recycle/deleted'".formatted(live));
+    backUp("tar"); // with what could be read of it
+    sh("cd %s; mkdir -p .snapshot/hourly.0 .zfs; echo 1 > .snapshot/file; echo 2 > '#recycle/deleted'".formatted(live));
+    var original = tree(live, false);
+    sh("mount -t tmpfs none %s/.snapshot/hourly.0; touch %s/.snapshot/hourly.0/old".formatted(live, live));
+    original.put(".snapshot/hourly.0/old", tree(live, false).get(".snapshot/hourly.0/old"));
+    original.put(".snapshot/hourly.0", tree(live, false).get(".snapshot/hourly.0"));
+    damage();
+
+    var result = restore("--yes", option).run();
+    var restored = tree(live, false);
+    sh("umount %s/.snapshot/hourly.0".formatted(live));
+
+    assertThat(result.code()).as(result.err()).isZero();
+    if (!option.isEmpty()) {
+      original.put("#recycle/deleted", restored.get("#recycle/deleted")); // in place the backup's is written
+    }
+    assertThat(restored).isEqualTo(original);
   }
 
   @Test
