@@ -145,6 +145,9 @@ class RestoreFilesNfs implements Callable<Integer> {
   @Option(names = "--keep-previous", description = "leave the old tree beside the restored one")
   boolean keepPrevious;
 
+  @Option(names = "--any-folder", description = "go on although the folder is missing, not mounted or unlike attachments, or the backup empty")
+  boolean anyFolder;
+
   @Option(names = "--workers", paramLabel = "N", defaultValue = "8", description = "files side by side (${DEFAULT-VALUE})")
   int workers;
 
@@ -177,11 +180,13 @@ class RestoreFilesNfs implements Callable<Integer> {
     try (var report = new Report(Path.of(options.archives), SCRIPT, console.dryRun);
         var lanes = new Workers(workers);
         var members = new Members(backup.file(), Settings.secret("BACKUP_PASSWORD"))) {
-      var target = Target.check(options.folder, backup.file(), console);
+      var target = Target.check(options.folder, backup.file(), anyFolder, console);
       var tree = new Tree(members, target, attributes, lanes, console);
       var swap = Swap.of(tree, keepPrevious);
       swap.recover();
-      target.requireAttachments(members, console);
+      if (!anyFolder) {
+        target.requireAttachments(members);
+      }
       var plan = plan(tree);
       console.confirm(plan.lines(console.dryRun ? "Would" : "Will"), target.folder().toString());
       if (console.dryRun) {
@@ -363,18 +368,18 @@ class RestoreFilesNfs implements Callable<Integer> {
     private static final Pattern HASH_NAME = Pattern.compile("(?i)[0-9a-f]{32,}([._-].*)?|[0-9a-f]{8}-[0-9a-f-]{27}.*");
 
     /** Every check that can be made without the backup; nothing is changed by it. */
-    static Target check(String name, Path backup, Consent console) throws IOException {
+    static Target check(String name, Path backup, boolean any, Consent console) throws IOException {
       var given = Path.of(name).toAbsolutePath().normalize();
       var missing = !Files.exists(given); // also mounts what is mounted on access
       if (given.getParent() == null) {
         throw new Failure(USAGE, "ATTACHMENT_FOLDER is /", "name TheHive's storage.localfs.location");
       }
-      Mounts.requireMounted(given, console);
+      Mounts.requireMounted(given, any, console);
       if (!Files.isDirectory(given.getParent())) {
         throw new Failure(UNSAFE, "there is no folder " + given, "check ATTACHMENT_FOLDER; is its file system mounted?");
       }
       var folder = missing ? given.getParent().toRealPath().resolve(given.getFileName()) : given.toRealPath();
-      Mounts.requireMounted(folder, console);
+      Mounts.requireMounted(folder, any, console);
       if (!missing && !Files.isDirectory(folder)) {
         throw new Failure(UNSAFE, given + " is no folder", "check ATTACHMENT_FOLDER");
       }
@@ -383,8 +388,8 @@ class RestoreFilesNfs implements Callable<Integer> {
         throw new Failure(USAGE, "the backups lie in the folder that is to be restored, " + folder, "check ATTACHMENT_FOLDER and GENERAL_ARCHIVE_PATH");
       }
       var beside = parent.resolve("." + folder.getFileName() + OWN);
-      if (missing && !Files.exists(beside) && !console.force) {
-        throw new Failure(UNSAFE, "there is no folder " + folder, "create or mount it; --force creates it");
+      if (missing && !there(beside) && !any) {
+        throw new Failure(UNSAFE, "there is no folder " + folder, "create or mount it; --any-folder creates it");
       }
       requireWritable(missing ? parent : folder);
       var device = Files.getAttribute(missing ? parent : folder, "unix:dev");
@@ -445,8 +450,8 @@ class RestoreFilesNfs implements Callable<Integer> {
     }
 
     /** A typo in the folder's name must not cost another folder: something in it has to look like attachments. */
-    void requireAttachments(Members members, Consent console) throws IOException {
-      if (console.force || !there(folder)) {
+    void requireAttachments(Members members) throws IOException {
+      if (!there(folder)) {
         return;
       }
       try (var children = Files.list(folder)) {
@@ -455,11 +460,11 @@ class RestoreFilesNfs implements Callable<Integer> {
             || members.find(name) >= 0 && members.all.get(members.find(name)).kind() == Kind.FILE).count();
         if (alike * 10 < names.size()) {
           throw new Failure(UNSAFE, folder + " does not look like TheHive's attachments",
-              "check ATTACHMENT_FOLDER against storage.localfs.location; --force goes on, and removes what is there");
+              "check ATTACHMENT_FOLDER against storage.localfs.location; --any-folder goes on, and removes what is there");
         }
       }
       if (members.files == 0) {
-        throw new Failure(BAD_BACKUP, "the backup holds no file at all", "choose another with --backup; --force empties " + folder);
+        throw new Failure(BAD_BACKUP, "the backup holds no file at all", "choose another with --backup; --any-folder empties " + folder);
       }
     }
 
@@ -505,7 +510,7 @@ class RestoreFilesNfs implements Callable<Integer> {
     }
 
     /** Writing under a mount point on which nothing is mounted is lost from sight when it is mounted again. */
-    static void requireMounted(Path folder, Consent console) throws IOException {
+    static void requireMounted(Path folder, boolean any, Console console) throws IOException {
       var mounted = points();
       for (var line : lines("/etc/fstab").map(String::strip).filter(line -> !line.startsWith("#")).toList()) {
         var fields = line.split("\\s+");
@@ -514,8 +519,9 @@ class RestoreFilesNfs implements Callable<Integer> {
         }
         var point = path(fields[1]).normalize();
         if (folder.startsWith(point) && point.getParent() != null && !mounted.contains(Files.exists(point) ? point.toRealPath() : point)) {
-          if (!console.force) {
-            throw new Failure(UNSAFE, "nothing is mounted at %s, where /etc/fstab wants %s".formatted(point, fields[0]), "mount " + point);
+          if (!any) {
+            throw new Failure(UNSAFE, "nothing is mounted at %s, where /etc/fstab wants %s".formatted(point, fields[0]),
+                "mount %s; --any-folder restores to what is below it".formatted(point));
           }
           console.warn("nothing is mounted at %s, where /etc/fstab wants %s", point, fields[0]);
         }

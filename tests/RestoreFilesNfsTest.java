@@ -298,16 +298,33 @@ class RestoreFilesNfsTest {
     assertRefused(restore("--yes").args("--folder", "").run(), 2, "--folder is blank");
     assertRefused(restore("--yes", "--force").env("ATTACHMENT_FOLDER", "/").run(), 2, "ATTACHMENT_FOLDER is /");
     assertRefused(restore("--yes").env("ATTACHMENT_FOLDER", other.toString()).run(), 13, "does not look like TheHive's attachments");
+    assertRefused(restore("--yes", "--force").env("ATTACHMENT_FOLDER", other.toString()).run(), 13, "--any-folder goes on, and removes what is there");
     assertRefused(restore("--yes").env("ATTACHMENT_FOLDER", other.resolve("passwd").toString()).run(), 13, "is no folder");
     assertRefused(restore("--yes").env("ATTACHMENT_FOLDER", home.resolve("none").toString()).run(), 13, "there is no folder");
-    assertRefused(restore("--yes", "--force").env("ATTACHMENT_FOLDER", home.resolve("no/ne").toString()).run(), 13, "there is no folder");
-    assertRefused(restore("--yes", "--force").env("ATTACHMENT_FOLDER", home.toString()).run(), 2, "the backups lie in the folder");
+    assertRefused(restore("--yes", "--force").env("ATTACHMENT_FOLDER", home.resolve("none").toString()).run(), 13, "--any-folder creates it");
+    assertRefused(restore("--yes", "--any-folder").env("ATTACHMENT_FOLDER", home.resolve("no/ne").toString()).run(), 13, "there is no folder");
+    assertRefused(restore("--yes", "--any-folder").env("ATTACHMENT_FOLDER", home.toString()).run(), 2, "the backups lie in the folder");
     assertRefused(restore("--yes").env("GENERAL_ARCHIVE_PATH", other.toString()).run(), 10, "no backup files_<timestamp>");
     assertThat(other.resolve("passwd")).exists();
 
-    var forced = restore("--yes", "--force").env("ATTACHMENT_FOLDER", home.resolve("none").toString()).run();
-    assertThat(forced.code()).as(forced.err()).isZero();
+    var any = restore("--yes", "--any-folder").env("ATTACHMENT_FOLDER", home.resolve("none").toString()).run();
+    assertThat(any.code()).as(any.err()).isZero();
     assertThat(tree(home.resolve("none"), true)).isEqualTo(tree(live, true));
+    var overwritten = restore("--yes", "--any-folder").env("ATTACHMENT_FOLDER", other.toString()).run();
+    assertThat(overwritten.code()).as(overwritten.err()).isZero();
+    assertThat(other.resolve("passwd")).doesNotExist();
+  }
+
+  @Test
+  void emptiesTheFolderOnlyWhenAsked() throws IOException {
+    Files.createDirectories(live);
+    backUp("tar");
+    attachments(live, 3);
+
+    assertRefused(restore("--yes", "--force").run(), 10, "the backup holds no file at all");
+    assertThat(list(live)).isNotEmpty();
+    assertThat(restore("--yes", "--any-folder").run().code()).isZero();
+    assertThat(list(live)).isEmpty();
   }
 
   @Test
@@ -318,7 +335,11 @@ class RestoreFilesNfsTest {
 
     var unmounted = inOwnMounts("mount --bind %s /etc/fstab".formatted(table), "--yes");
     assertRefused(unmounted, 13, "nothing is mounted at %s, where /etc/fstab wants nas:/export".formatted(live));
-    assertThat(unmounted.err()).contains("hint: mount " + live);
+    assertThat(unmounted.err()).contains("hint: mount %s; --any-folder restores to what is below it".formatted(live));
+    assertRefused(inOwnMounts("mount --bind %s /etc/fstab".formatted(table), "--yes", "--force"), 13, "nothing is mounted at " + live);
+    var below = inOwnMounts("mount --bind %s /etc/fstab".formatted(table), "--yes", "--any-folder");
+    assertThat(below.code()).as(below.err()).isZero();
+    assertThat(below.err()).contains("warning: nothing is mounted at " + live);
     var mounted = inOwnMounts("mount --bind %s /etc/fstab; mount --bind %s %s".formatted(table, live, live), "--yes");
     assertThat(mounted.code()).as(mounted.err()).isZero();
   }
