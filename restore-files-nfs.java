@@ -401,6 +401,11 @@ class RestoreFilesNfs implements Callable<Integer> {
           throw otherFileSystem(point);
         }
       }
+      var other = inside ? beside : folder.resolve(OWN);
+      if (there(other)) {
+        throw new Failure(UNSAFE, "%s holds trees of a restore of another kind, from another host or as another user".formatted(other),
+            "run it there again if it is unfinished; trees that were kept move or remove");
+      }
       return target;
     }
 

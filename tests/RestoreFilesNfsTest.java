@@ -723,6 +723,33 @@ class RestoreFilesNfsTest {
     assertThat(archives.resolve("restore-files-nfs.unfinished")).doesNotExist();
   }
 
+  /** Such as by root first and then by TheHive's user, or where the folder is a mount point and then on the server itself. */
+  @ParameterizedTest
+  @ValueSource(strings = {"", "--in-place"})
+  void treesOfARestoreOfAnotherKindAreNotLost(String option) throws IOException {
+    mountTmpfs("40m");
+    var folder = Files.createDirectories(live.resolve("export/files"));
+    attachments(folder, 5);
+    HotBackup.files(folder, home, STAMP);
+    sh("touch %s/extra".formatted(folder));
+    var mountedHere = "mount --bind %s %s".formatted(folder, folder);
+    var first = inOwnMounts(mountedHere, "--yes", "--keep-previous", "--folder", folder.toString());
+    assertThat(first.code()).as(first.err()).isZero();
+    var before = tree(live, true);
+
+    var above = restore("--yes", option, "--folder", folder.toString()).run();
+
+    assertRefused(above, 13, folder.resolve(".restore-files-nfs") + " holds trees of a restore of another kind, from another host or as another user");
+    assertThat(tree(live, true)).isEqualTo(before);
+    assertThat(before.keySet()).as("the tree that was kept").anyMatch(name -> name.matches(".*/previous_.*/extra"));
+
+    sh("mv %s/.restore-files-nfs %s/.files.restore-files-nfs".formatted(folder, folder.getParent()));
+    assertRefused(inOwnMounts(mountedHere, "--yes", option, "--folder", folder.toString()), 13,
+        folder.resolveSibling(".files.restore-files-nfs") + " holds trees of a restore of another kind");
+    sh("mv %s/.files.restore-files-nfs %s/kept".formatted(folder.getParent(), live));
+    assertThat(restore("--yes", option, "--folder", folder.toString()).run().code()).isZero();
+  }
+
   /** What is a mount point cannot be renamed: one that appears when all checks are made stops the swap in its midst. */
   @Test
   void aSwapThatFailsIsTakenBack() throws IOException {
