@@ -145,6 +145,10 @@ class RestoreFilesNfs implements Callable<Integer> {
   @Option(names = "--keep-previous", description = "leave the old tree beside the restored one")
   boolean keepPrevious;
 
+  @Option(names = "--max-delete", paramLabel = "PERCENT", defaultValue = "50",
+      description = "ask again before removing more than this part of the bucket (${DEFAULT-VALUE})")
+  int maxDelete;
+
   @Option(names = "--any-folder", description = "go on although the folder is missing, not mounted or unlike attachments, or the backup empty")
   boolean anyFolder;
 
@@ -193,6 +197,7 @@ class RestoreFilesNfs implements Callable<Integer> {
         console.step("Dry run: every check passed, nothing was changed.");
         return finish(Report.JSON.valueToTree(plan.summary()), "Would restore " + plan.counted());
       }
+      confirmRemoval(plan.differences);
       target.requireMounted(UNSAFE); // the answer may have come late
       return finish(carryOut(plan, swap, report), "Restored " + plan.counted());
     }
@@ -206,6 +211,9 @@ class RestoreFilesNfs implements Callable<Integer> {
     if (workers < 1 || workers > 256) {
       throw new Failure(USAGE, "--workers %d is not between 1 and 256".formatted(workers), null);
     }
+    if (maxDelete < 0 || maxDelete > 100) {
+      throw new Failure(USAGE, "--max-delete " + maxDelete + " is not within 0 to 100", null);
+    }
   }
 
   private Plan plan(Tree tree) throws IOException {
@@ -218,6 +226,22 @@ class RestoreFilesNfs implements Callable<Integer> {
       tree.target.requireRoom(tree.members);
     }
     return new Plan(tree, inPlace, keepPrevious, inPlace || console.dryRun ? tree.compare() : tree.compareNames());
+  }
+
+  /** The classic way to lose a folder is to name the wrong one. */
+  private void confirmRemoval(Differences differences) {
+    var all = differences.there + differences.extra;
+    if (keepPrevious || differences.extra * 100L <= (long) maxDelete * all) {
+      return;
+    }
+    var what = "%d of the folder's %d files are not in the backup and would be removed".formatted(differences.extra, all);
+    var hint = "is it the right folder and backup? %s--max-delete 100 removes them".formatted(inPlace ? "" : "--keep-previous keeps them, ");
+    if (!console.terminal) {
+      throw new Failure(DECLINED, what + ", nothing was changed", hint);
+    }
+    if (!("" + differences.extra).equals(System.console().readLine("%n%s.%nType their number to remove them: ", what))) {
+      throw new Failure(DECLINED, "not confirmed, nothing was changed", hint);
+    }
   }
 
   private JsonNode carryOut(Plan plan, Swap swap, Report report) throws IOException {

@@ -310,7 +310,7 @@ class RestoreFilesNfsTest {
     var any = restore("--yes", "--any-folder").env("ATTACHMENT_FOLDER", home.resolve("none").toString()).run();
     assertThat(any.code()).as(any.err()).isZero();
     assertThat(tree(home.resolve("none"), true)).isEqualTo(tree(live, true));
-    var overwritten = restore("--yes", "--any-folder").env("ATTACHMENT_FOLDER", other.toString()).run();
+    var overwritten = restore("--yes", "--any-folder", "--max-delete", "100").env("ATTACHMENT_FOLDER", other.toString()).run();
     assertThat(overwritten.code()).as(overwritten.err()).isZero();
     assertThat(other.resolve("passwd")).doesNotExist();
   }
@@ -323,8 +323,43 @@ class RestoreFilesNfsTest {
 
     assertRefused(restore("--yes", "--force").run(), 10, "the backup holds no file at all");
     assertThat(list(live)).isNotEmpty();
-    assertThat(restore("--yes", "--any-folder").run().code()).isZero();
+    assertThat(restore("--yes", "--any-folder", "--max-delete", "100").run().code()).isZero();
     assertThat(list(live)).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "--in-place"})
+  void asksAgainBeforeItRemovesMuch(String option) throws IOException {
+    attachments(live, 3); // and .dot, folder/file and folder/link
+    backUp("tar");
+    sh("cd %s; for i in $(seq 7); do echo $i > $(printf %%064x $i); done".formatted(live));
+    var before = tree(live, true);
+
+    var refused = restore("--yes", option).run();
+    assertRefused(refused, 16, "7 of the folder's 13 files are not in the backup and would be removed, nothing was changed");
+    assertThat(refused.err()).contains("hint: is it the right folder and backup? %s--max-delete 100 removes them".formatted(option.isEmpty() ? "--keep-previous keeps them, " : ""));
+    var asked = restore("--yes", option).onTerminal().start().awaitErr("Type their number to remove them: ").type("6\r").await();
+    assertThat(asked.code()).as(asked.out()).isEqualTo(16);
+    assertThat(tree(live, true)).isEqualTo(before);
+    assertThat(archives.resolve("restore-files-nfs.unfinished")).doesNotExist();
+    assertThat(restore("--yes", option, "--max-delete", "101").run().code()).isEqualTo(2);
+
+    var typed = restore("--yes", option).onTerminal().start().awaitErr("Type their number to remove them: ").type("7\r").await();
+    assertThat(typed.code()).as(typed.out()).isZero();
+    assertThat(names(tree(live, false))).hasSize(5);
+    sh("cd %s; for i in $(seq 7); do echo $i > $(printf %%064x $i); done".formatted(live));
+    assertThat(restore("--yes", option, "--max-delete", "54").run().code()).isZero();
+    sh("cd %s; for i in $(seq 6); do echo $i > $(printf %%064x $i); done".formatted(live));
+    assertThat(restore("--yes", option).run().code()).as("half of it is not more than half").isZero();
+  }
+
+  @Test
+  void doesNotAskWhenTheOldTreeIsKept() throws IOException {
+    attachments(live, 3);
+    backUp("tar");
+    sh("cd %s; for i in $(seq 7); do echo $i > $(printf %%064x $i); done".formatted(live));
+
+    assertThat(restore("--yes", "--keep-previous").run().code()).isZero();
   }
 
   @Test
