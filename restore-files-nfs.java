@@ -393,8 +393,9 @@ class RestoreFilesNfs implements Callable<Integer> {
 
     /** Every check that can be made without the backup; nothing is changed by it. */
     static Target check(String name, Path backup, boolean any, Consent console) throws IOException {
-      var given = Path.of(name).toAbsolutePath().normalize();
-      var missing = !Files.exists(given); // also mounts what is mounted on access
+      var named = Path.of(name).toAbsolutePath().normalize();
+      var missing = !Files.exists(named); // also mounts what is mounted on access
+      var given = missing ? followed(named) : named;
       if (given.getParent() == null) {
         throw new Failure(USAGE, "ATTACHMENT_FOLDER is /", "name TheHive's storage.localfs.location");
       }
@@ -431,6 +432,14 @@ class RestoreFilesNfs implements Callable<Integer> {
             "run it there again if it is unfinished; trees that were kept move or remove");
       }
       return target;
+    }
+
+    /** Where links lead, though what they lead to is missing: a swap may have been killed between its two renames. */
+    private static Path followed(Path path) throws IOException {
+      for (int links = 0; links < 40 && Files.isSymbolicLink(path); links++) {
+        path = path.getParent().toRealPath().resolve(Files.readSymbolicLink(path)).normalize();
+      }
+      return path;
     }
 
     private static void requireWritable(Path folder) throws IOException {

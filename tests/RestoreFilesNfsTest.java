@@ -758,6 +758,31 @@ class RestoreFilesNfsTest {
     assertThat(archives.resolve("restore-files-nfs.unfinished")).doesNotExist();
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"../data/files", "second"})
+  void aFolderThatIsALinkIsFoundAgainAfterAKillBetweenTheTwoRenames(String link) throws IOException {
+    var folder = Files.createDirectories(home.resolve("data/files"));
+    Files.createDirectory(home.resolve("thehive"));
+    Files.createSymbolicLink(home.resolve("thehive/second"), Path.of("../data/files"));
+    var linked = Files.createSymbolicLink(home.resolve("thehive/files"), Path.of(link));
+    attachments(folder, 5);
+    var original = tree(folder, true);
+    HotBackup.files(folder, home, STAMP);
+    sh("cd %s/data; echo old > files/.dot; mkdir -p .files.restore-files-nfs/new; mv files .files.restore-files-nfs/previous".formatted(home));
+
+    var result = restore("--yes", "--folder", linked.toString()).run();
+
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(result.err()).contains("Putting right what an interrupted restore left in " + home.resolve("data/.files.restore-files-nfs"));
+    assertThat(linked).isSymbolicLink();
+    assertThat(tree(folder, true)).isEqualTo(original);
+    assertThat(list(home.resolve("data"))).containsExactly(folder);
+    sh("rm -r %s".formatted(folder));
+    assertRefused(restore("--yes", "--folder", linked.toString()).run(), 13, "there is no folder " + folder);
+    sh("ln -sfn files %s".formatted(linked));
+    assertRefused(restore("--yes", "--folder", linked.toString()).run(), 13, "there is no folder " + linked);
+  }
+
   /** Such as by root first and then by TheHive's user, or where the folder is a mount point and then on the server itself. */
   @ParameterizedTest
   @ValueSource(strings = {"", "--in-place"})
