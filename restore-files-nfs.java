@@ -701,7 +701,7 @@ class RestoreFilesNfs implements Callable<Integer> {
       try {
         setting.apply();
       } catch (FileSystemException e) {
-        if (!(e instanceof AccessDeniedException) && !NOT_ALLOWED.contains(e.getReason())) {
+        if (!(e instanceof AccessDeniedException) && !NOT_ALLOWED.contains(Objects.toString(e.getReason()))) {
           throw e;
         }
         unset.merge(what, 1, Integer::sum);
@@ -1171,12 +1171,9 @@ class RestoreFilesNfs implements Callable<Integer> {
         put(temporary, path(i));
       }
       tree.console.step("Removing what is not in the backup");
-      tree.walk((path, isFolder, i) -> {
-        if (i < 0) {
-          tree.target.requireMounted(PARTIAL);
-          Files.delete(path);
-        }
-      });
+      while (removeExtra() > 0) {
+        // again: an NFS client may pass over some of a folder that is changed while it is read
+      }
       for (var i : differences.touch.stream().toArray()) {
         tree.attributes.set(path(i), tree.members.all.get(i));
       }
@@ -1184,6 +1181,31 @@ class RestoreFilesNfs implements Callable<Integer> {
       tree.setFolders(tree.folder());
       tree.flush(tree.folder());
       tree.target.requireMounted(PARTIAL);
+    }
+
+    /** Folders after what they hold; how many there were. */
+    private int removeExtra() throws IOException {
+      var count = new int[1];
+      var batch = new ArrayList<Path>();
+      tree.walk((path, isFolder, i) -> {
+        if (i < 0) {
+          if (isFolder || batch.size() == 10_000) {
+            remove(batch);
+          }
+          batch.add(path);
+          count[0]++;
+        }
+      });
+      remove(batch);
+      return count[0];
+    }
+
+    private void remove(List<Path> batch) throws IOException {
+      tree.workers.run(batch.size(), (lane, i) -> {
+        tree.target.requireMounted(PARTIAL);
+        Files.deleteIfExists(batch.get(i));
+      });
+      batch.clear();
     }
 
     /** What was written before a look that finds the folder mounted was written there, and not below the mount point. */

@@ -114,6 +114,40 @@ class RestoreFilesNfsTest {
   }
 
   @Test
+  void removesManyFilesAndFoldersInPlace() throws IOException {
+    attachments(live, 5);
+    var original = tree(live, true);
+    backUp("tar");
+    sh("cd %s; mkdir -p folder/a/b/c; for i in $(seq 12000); do echo >extra$i; done; touch folder/a/b/x folder/a/b/c/y folder/a/z; ln -s / folder/a/b/l"
+        .formatted(live));
+
+    var result = restore("--yes", "--in-place", "--max-delete", "100").run();
+
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(result.out()).contains(", 12004 removed");
+    assertThat(tree(live, true)).isEqualTo(original);
+  }
+
+  /** A stand-in for somebody who removes it meanwhile: strace gives that answer in the kernel's place. */
+  @Test
+  void namesAFileThatIsGoneWhenItsModeIsSet() throws IOException {
+    assumeTrue(sh("command -v strace || true").length() > 0, "no strace: apt-get install strace");
+    attachments(live, 5);
+    backUp("tar");
+    damage();
+    var before = tree(live, true);
+
+    var result = Script.command("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=chmod,fchmodat", "-e", "inject=chmod,fchmodat:error=ENOENT",
+        Script.ROOT.resolve("jbang").toString(), Script.ROOT.resolve(SCRIPT).toString(), "--yes").env(settings()).run();
+
+    assertThat(result.code()).as(result.err()).isEqualTo(13);
+    assertThat(result.err()).containsPattern("error: %s/\\S+: NoSuchFileException\n".formatted(home.resolve(".files.restore-files-nfs")))
+        .contains("hint: %s is as it was before".formatted(live)).doesNotContain("NullPointerException");
+    assertThat(tree(live, true)).isEqualTo(before);
+    assertNothingLeft();
+  }
+
+  @Test
   void restoresLongNamesSparseFilesAndLinks() throws IOException {
     attachments(live, 3);
     var longName = "n".repeat(251) + ".txt";
