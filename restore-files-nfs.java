@@ -310,7 +310,7 @@ class RestoreFilesNfs implements Callable<Integer> {
         lines.add("  " + verb + " write into the live folder, which is mixed until the end");
       } else {
         lines.add("  %s stage all of it in %s, then swap%s".formatted(verb, tree.target.work(),
-            tree.target.inside() ? ", entry by entry, because the folder cannot be renamed" : ""));
+            tree.target.inside() ? ", entry by entry, because the folder itself stays" : ""));
         lines.add("  " + verb + (keepPrevious ? " keep the old tree" : " remove the old tree"));
       }
       lines.add("  " + verb + " " + tree.attributes.owners(tree.members));
@@ -380,8 +380,8 @@ class RestoreFilesNfs implements Callable<Integer> {
   /**
    * The folder to be restored.
    *
-   * @param inside whether a second tree can only be staged inside it, not beside: it is a mount point, or its parent is
-   *     not writable
+   * @param inside whether a second tree is staged inside it, not beside, and what is in it swapped: it is a mount point,
+   *     its parent is not writable, or other hosts know it by more than its name
    * @param work where a second tree is staged, on the same file system
    * @param device the file system's number
    */
@@ -419,7 +419,7 @@ class RestoreFilesNfs implements Callable<Integer> {
       requireWritable(missing ? parent : folder);
       var device = Files.getAttribute(missing ? parent : folder, "unix:dev");
       var inside = !missing && (Mounts.points().contains(folder) || !Files.isWritable(parent)
-          || !device.equals(Files.getAttribute(parent, "unix:dev")));
+          || !device.equals(Files.getAttribute(parent, "unix:dev")) || Mounts.isShared(folder));
       var target = new Target(folder, inside, inside ? folder.resolve(OWN) : beside, missing, device);
       for (var point : Mounts.points()) {
         if (point.startsWith(folder) && !point.equals(folder) && target.isContent(folder.resolve(folder.relativize(point).getName(0)))) {
@@ -564,6 +564,14 @@ class RestoreFilesNfs implements Callable<Integer> {
           console.warn("nothing is mounted at %s, where /etc/fstab wants %s", point, fields[0]);
         }
       }
+    }
+
+    /** Another folder renamed to its place would not be seen where this one is mounted or exported: hosts know it by its inode. */
+    static boolean isShared(Path folder) throws IOException {
+      return Files.getFileStore(folder).type().matches("(nfs|fuse|smb|gfs).*|afs|ceph|cifs|lustre|ocfs2|9p|virtiofs")
+          || Stream.concat(lines("/etc/exports"), lines("/var/lib/nfs/etab"))
+              .map(line -> line.strip().replaceFirst("^\"([^\"]*)\".*|\\s.*", "$1"))
+              .anyMatch(export -> export.startsWith("/") && folder.startsWith(path(export)));
     }
 
     private static Stream<String> lines(String file) throws IOException {

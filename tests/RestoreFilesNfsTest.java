@@ -991,6 +991,63 @@ class RestoreFilesNfsTest {
     assertThat(tree(server, false)).isEqualTo(original);
   }
 
+  /** Other hosts that mount it, or one level below, know the folder by its inode. */
+  @ParameterizedTest
+  @ValueSource(strings = {"", "--keep-previous"})
+  void theFolderItselfStaysOnANetworkMount_sshfs(String option) throws IOException {
+    assumeSshfs();
+    var server = Files.createDirectory(home.resolve("server"));
+    var folder = Files.createDirectory(server.resolve("files"));
+    mountSshfs(server);
+    attachments(folder, 10);
+    sh("rm %s/folder/link".formatted(folder)); // sshfs does not read it
+    var original = tree(folder, false);
+    HotBackup.files(folder, home, STAMP);
+    sh("cd %s; rm .dot; touch extra".formatted(folder));
+    var inode = Files.getAttribute(folder, "unix:ino");
+
+    var result = restore("--yes", option, "--folder", live.resolve("files").toString()).run();
+
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(result.err()).contains("then swap, entry by entry, because the folder itself stays");
+    assertThat(Files.getAttribute(folder, "unix:ino")).isEqualTo(inode);
+    var restored = tree(folder, false);
+    restored.keySet().removeIf(name -> name.startsWith(".restore-files-nfs"));
+    assertThat(restored).isEqualTo(original);
+    assertThat(list(server)).containsExactly(folder);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"PARENT 10.0.0.0/8(rw)", "\"PARENT\"\t*(ro)", "PARENT/files *(rw)"})
+  void theFolderItselfStaysWhereItIsExported(String export) throws IOException {
+    attachments(live, 10);
+    var original = tree(live, true);
+    backUp("tar");
+    damage();
+    var inode = Files.getAttribute(live, "unix:ino");
+    sh("cp -a /etc %s/etc; echo '%s' > %s/etc/exports".formatted(home, export.replace("PARENT", home.toString()), home));
+
+    var result = inOwnMounts("mount --bind %s/etc /etc".formatted(home), "--yes");
+
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(result.err()).contains("then swap, entry by entry, because the folder itself stays");
+    assertThat(Files.getAttribute(live, "unix:ino")).isEqualTo(inode);
+    assertThat(tree(live, true)).isEqualTo(original);
+    assertNothingLeft();
+  }
+
+  @Test
+  void aFolderThatNobodyElseKnowsIsSwappedByRenaming() throws IOException {
+    attachments(live, 10);
+    backUp("tar");
+    sh("cp -a /etc %s/etc; echo '%s-other *(rw)' > %s/etc/exports".formatted(home, live, home));
+
+    var result = inOwnMounts("mount --bind %s/etc /etc".formatted(home), "--dry-run");
+
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(result.err()).contains("then swap\n");
+  }
+
   /** As where root is squashed: the server's process is nobody, whatever the script's user is. */
   @ParameterizedTest(name = "sshfs {0}")
   @ValueSource(strings = {"", "--in-place"})
