@@ -185,7 +185,7 @@ class RestoreFilesMinio implements Callable<Integer> {
   boolean keepExtra;
 
   @Option(names = "--max-delete", paramLabel = "PERCENT", defaultValue = "50",
-      description = "ask again before removing more than this part of the bucket (${DEFAULT-VALUE})")
+      description = "ask again before removing more than this part of what is there (${DEFAULT-VALUE})")
   int maxDelete;
 
   @Option(names = "--transfers", paramLabel = "N", description = "requests side by side, 1 to 12 (by the cores: ${DEFAULT-VALUE})")

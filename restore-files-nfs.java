@@ -146,7 +146,7 @@ class RestoreFilesNfs implements Callable<Integer> {
   boolean keepPrevious;
 
   @Option(names = "--max-delete", paramLabel = "PERCENT", defaultValue = "50",
-      description = "ask again before removing more than this part of the bucket (${DEFAULT-VALUE})")
+      description = "ask again before removing more than this part of what is there (${DEFAULT-VALUE})")
   int maxDelete;
 
   @Option(names = "--any-folder", description = "go on although the folder is missing, not mounted or unlike attachments, or the backup empty")
@@ -314,6 +314,9 @@ class RestoreFilesNfs implements Callable<Integer> {
         lines.add("  " + verb + (keepPrevious ? " keep the old tree" : " remove the old tree"));
       }
       lines.add("  " + verb + " " + tree.attributes.owners(tree.members));
+      if (Settings.variable("THEHIVE_NODES").isEmpty()) {
+        lines.add("  whether TheHive is stopped was asked of this host only: THEHIVE_NODES names no other");
+      }
       lines.add("");
       return lines;
     }
