@@ -1636,9 +1636,7 @@ class RestoreFilesMinio implements Callable<Integer> {
         throw broken("it is cut short", null);
       }
       var zeros = ByteBuffer.allocate((int) Math.min(rest, LONGEST_END));
-      while (zeros.hasRemaining() && channel.read(zeros, end + zeros.position()) > 0) {
-        // reads on
-      }
+      IOUtils.read(channel.position(end), zeros);
       if (rest > LONGEST_END || IntStream.range(0, zeros.position()).anyMatch(i -> zeros.get(i) != 0)) {
         throw broken("its members end after %d of %d bytes: the rest is damaged or was never written".formatted(end, channel.size()), null);
       }
