@@ -1836,8 +1836,11 @@ class RestoreFilesNfs implements Callable<Integer> {
           end = stream.getCount() + (header.isSparse() ? 0 : (header.getSize() + 511) / 512 * 512);
         }
         IOUtils.consume(stream);
-        if (end == 0 || stream.getCount() < end + 512 || stream.getCount() > end + Archive.LONGEST_END) {
-          throw archive.broken("its members end after %d of %d bytes".formatted(end, stream.getCount()), null);
+        if (end == 0 || stream.getCount() < end + 512) {
+          throw archive.broken("it is cut short", null);
+        }
+        if (stream.getCount() > end + Archive.LONGEST_END) {
+          throw archive.broken("its members end after %d of %d bytes: the rest was never written".formatted(end, stream.getCount()), null);
         }
       }
     }

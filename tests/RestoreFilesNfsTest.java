@@ -118,7 +118,7 @@ class RestoreFilesNfsTest {
     attachments(live, 5);
     var original = tree(live, true);
     backUp("tar");
-    sh("cd %s; mkdir -p folder/a/b/c; for i in $(seq 12000); do echo >extra$i; done; touch folder/a/b/x folder/a/b/c/y folder/a/z; ln -s / folder/a/b/l"
+    sh("cd %s; mkdir -p folder/a/b/c; for i in $(seq 12000); do echo > $(printf %%064x $i); done; touch folder/a/b/x folder/a/b/c/y folder/a/z; ln -s / folder/a/b/l"
         .formatted(live));
 
     var result = restore("--yes", "--in-place", "--max-delete", "100").run();
@@ -1025,9 +1025,8 @@ class RestoreFilesNfsTest {
     backUp("tar");
     damage();
     var inode = Files.getAttribute(live, "unix:ino");
-    sh("cp -a /etc %s/etc; echo '%s' > %s/etc/exports".formatted(home, export.replace("PARENT", home.toString()), home));
 
-    var result = inOwnMounts("mount --bind %s/etc /etc".formatted(home), "--yes");
+    var result = inOwnMounts(exporting(export.replace("PARENT", home.toString())), "--yes");
 
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(result.err()).contains("then swap, entry by entry, because the folder itself stays");
@@ -1040,9 +1039,8 @@ class RestoreFilesNfsTest {
   void aFolderThatNobodyElseKnowsIsSwappedByRenaming() throws IOException {
     attachments(live, 10);
     backUp("tar");
-    sh("cp -a /etc %s/etc; echo '%s-other *(rw)' > %s/etc/exports".formatted(home, live, home));
 
-    var result = inOwnMounts("mount --bind %s/etc /etc".formatted(home), "--dry-run");
+    var result = inOwnMounts(exporting(live + "-other *(rw)"), "--dry-run");
 
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(result.err()).contains("then swap\n");
@@ -1152,6 +1150,14 @@ class RestoreFilesNfsTest {
     assumeTrue(sh("unshare -m true 2>&1 || echo no").isEmpty(), "mounts of one's own need root and CAP_SYS_ADMIN");
     var command = "set -e; %s; exec %s %s %s".formatted(mounts, Script.ROOT.resolve("jbang"), Script.ROOT.resolve(SCRIPT), String.join(" ", args));
     return Script.command("unshare", "-m", "sh", "-c", command).env(settings()).run();
+  }
+
+  /** An /etc/exports of its own, over the host's /etc. */
+  private String exporting(String line) throws IOException {
+    Files.writeString(home.resolve("exports"), line + "\n");
+    var over = Files.createDirectory(home.resolve("etc"));
+    return "mount -t tmpfs none %1$s; mkdir %1$s/up %1$s/work; mount -t overlay none -o lowerdir=/etc,upperdir=%1$s/up,workdir=%1$s/work /etc; cp %2$s/exports /etc"
+        .formatted(over, home);
   }
 
   private Script.Result withoutRights(String right, String... args) {
