@@ -3219,8 +3219,8 @@ class RestoreCassandraEs implements Callable<Integer> {
 
   // --- shared: Report (identical in every script that has it; a test holds them equal) ---
   /**
-   * The lock, the marker of an unfinished restore and the report, all beside the archives. The marker stands from the
-   * first change to the success; while it stands, TheHive must not be started.
+   * The lock, the marker of an unfinished restore and the report, beside the archives or in RESTORE_STATE_PATH. The marker
+   * stands from the first change to the success; while it stands, TheHive must not be started.
    */
   static final class Report implements Closeable {
     static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
@@ -3230,8 +3230,8 @@ class RestoreCassandraEs implements Callable<Integer> {
     private final FileChannel lock;
     private final Instant started = Instant.now();
 
-    Report(Path folder, String script, boolean dryRun) {
-      this.folder = folder;
+    Report(Path archives, String script, boolean dryRun) {
+      this.folder = Settings.variable("RESTORE_STATE_PATH").map(Path::of).orElse(archives);
       this.script = script;
       this.marker = folder.resolve(script + ".unfinished");
       this.lock = dryRun && !Files.isWritable(folder) ? null : lock(folder.resolve("." + script + ".lock"));
@@ -3246,7 +3246,7 @@ class RestoreCassandraEs implements Callable<Integer> {
         return lock;
       } catch (IOException e) {
         throw new Failure(UNSAFE, "cannot write to %s: %s".formatted(file.getParent(), Failure.of(e).getMessage()),
-            "lock, marker and report are kept beside the archives: is the folder there and writable?");
+            "lock, marker and report are kept there: make it writable, or name another folder with RESTORE_STATE_PATH");
       }
     }
 

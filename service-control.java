@@ -363,6 +363,7 @@ class ServiceControl implements Runnable {
     var folders = new TreeMap<>(Map.of("CASSANDRA_GENERAL_ARCHIVE_PATH", Path.of("/mnt/backup/cassandra"),
         "GENERAL_ARCHIVE_PATH", Path.of("/mnt/backup/storage"), "MINIO_ARCHIVE_PATH", Path.of("/mnt/backup/minio/")));
     folders.replaceAll((variable, path) -> Settings.variable(variable).map(Path::of).orElse(path));
+    Settings.variable("RESTORE_STATE_PATH").ifPresent(path -> folders.put("RESTORE_STATE_PATH", Path.of(path)));
     return folders;
   }
 

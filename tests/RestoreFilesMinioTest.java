@@ -685,6 +685,18 @@ class RestoreFilesMinioTest {
   }
 
   @Test
+  void nothingIsWrittenBesideTheArchivesWhereAnotherFolderIsNamed() throws Exception {
+    var state = Files.createDirectories(archives.resolve("state"));
+    var beside = archives.toFile().list();
+
+    var result = restore().env("RESTORE_STATE_PATH", state.toString()).run();
+
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(archives.toFile().list()).containsExactlyInAnyOrder(beside);
+    assertThat(state.toFile().list()).anyMatch(name -> name.matches("restore-files-minio_\\d.*\\.json"));
+  }
+
+  @Test
   void httpsNeedsTheCertificateOfItsCa() throws Exception {
     assumeMinio();
     var certificates = certificates();

@@ -44,6 +44,9 @@ class ServiceControlTest {
       assertThat(refused.err()).contains("error: a restore is unfinished: restore-cassandra-es.java (Cassandra since 20", "hint: run ./restore-cassandra-es.java again");
     }
     assertThat(control("start", "--force").run().err()).contains("warning: a restore is unfinished: restore-cassandra-es.java (Cassandra since");
+    var state = Files.createDirectory(home.resolve("state"));
+    Files.move(marker, state.resolve(marker.getFileName()));
+    assertRefused(control("start").env("RESTORE_STATE_PATH", state.toString()), 13, "a restore is unfinished: restore-cassandra-es.java");
     Files.writeString(marker, "no JSON");
     assertRefused(control("start"), 13, "cannot read the markers in " + home);
   }
