@@ -2181,7 +2181,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       clone.put("index.number_of_replicas", replicas);
       start(INDEX, "PUT", "/%s/_clone/%s".formatted(plan.temporary(), INDEX), Map.of("settings", clone, "aliases", aliases));
       follow(INDEX);
-      if (!setting(INDEX, "index.resize.source.name").equals(plan.temporary()) || count(INDEX) != documents) {
+      if (!cloned(INDEX) || count(INDEX) != documents) {
         throw new Failure(PARTIAL, "%s is no copy of the restored index: something else made it meanwhile".formatted(INDEX),
             "is TheHive stopped? Then run the same command again");
       }
@@ -2227,6 +2227,11 @@ class RestoreCassandraEs implements Callable<Integer> {
         }
         console.warn("%s; but %s is there: following it", e.getMessage(), index);
       }
+    }
+
+    private boolean cloned(String index) throws IOException {
+      return api.get("/%s/_recovery".formatted(index)).path(index).path("shards").valueStream().filter(shard -> shard.path("primary").asBoolean())
+          .allMatch(shard -> shard.path("type").asText().equals("LOCAL_SHARDS"));
     }
 
     /** Waits until every primary of the index is started; a shard that failed, or no progress for long, is an error. */
