@@ -210,7 +210,7 @@ class RestoreFilesMinio implements Callable<Integer> {
 
   static CommandLine commandLine(RestoreFilesMinio script) {
     return new CommandLine(script).setUsageHelpLongOptionsMaxWidth(24)
-        .setExecutionExceptionHandler((thrown, line, parsed) -> script.console.error("", Failure.of(thrown)));
+        .setExecutionExceptionHandler((thrown, line, parsed) -> script.failed(Failure.of(thrown)));
   }
 
   @Override
@@ -393,6 +393,15 @@ class RestoreFilesMinio implements Callable<Integer> {
     console.step("Leave TheHive stopped. Report: %s", file);
     print(Files.readString(file), "=== ✗ ERROR - attachments: exit %d ===".formatted(code));
     return code;
+  }
+
+  /** Before the first change. */
+  private int failed(Failure failure) {
+    if (json) {
+      System.out.println(Report.JSON.createObjectNode().put("script", SCRIPT).put("exit", failure.code)
+          .put("error", failure.getMessage()).put("hint", failure.hint).toPrettyString());
+    }
+    return console.error("", failure);
   }
 
   private int print(String report, String line) {

@@ -370,6 +370,30 @@ class RestoreCassandraEsTest {
     assertRestored(restoreFromHere("--yes").run());
   }
 
+  /** A small file system over that of its data, for the time of one look: no file of Elasticsearch's is written meanwhile. */
+  @Test
+  void refusesWhereElasticsearchHasNoRoomForTwoCopies() throws Exception {
+    var data = original.elasticsearch().data();
+    assumeTrue(mounted("mount", "-t", "tmpfs", "-o", "size=100k", "none", data.toString()), "mounting needs root and CAP_SYS_ADMIN");
+    Script.Result refused;
+    String disk;
+    try {
+      disk = original.elasticsearch().tool("GET", "/_cat/allocation?bytes=kb&h=disk.total").strip();
+      refused = restore("--yes", "--only", "elasticsearch").run();
+    } finally {
+      mounted("umount", data.toString());
+    }
+    assumeTrue(disk.equals("100"), "Elasticsearch does not see what is mounted here: it says " + disk + " kB");
+    assertThat(refused.code()).as(refused.err()).isEqualTo(13);
+    assertThat(refused.err()).contains("error: Elasticsearch: Elasticsearch has room for 85 kB, a second copy of thehive_global needs ",
+        "restore with --in-place", "Nothing was changed.");
+    assertThat(original.now()).isEqualTo(original.state());
+  }
+
+  private static boolean mounted(String... command) throws Exception {
+    return new ProcessBuilder(command).inheritIO().start().waitFor() == 0;
+  }
+
   @Test
   void saysWhenAnotherClientCameMeanwhile() {
     spoil();

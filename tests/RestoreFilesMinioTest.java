@@ -686,6 +686,14 @@ class RestoreFilesMinioTest {
   }
 
   @Test
+  void aRefusalIsPrintedAsJsonToo() {
+    var result = script().args("--json", "--no-create").run();
+
+    assertThat(result.code()).as(result.err()).isEqualTo(11);
+    assertThat(result.out()).contains("\"exit\" : 11", "\"error\" : \"there is no bucket " + bucket.name, "\"hint\" : ");
+  }
+
+  @Test
   void nothingIsWrittenBesideTheArchivesWhereAnotherFolderIsNamed() throws Exception {
     var state = Files.createDirectories(archives.resolve("state"));
     var beside = archives.toFile().list();
