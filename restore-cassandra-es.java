@@ -258,14 +258,14 @@ class RestoreCassandraEs implements Callable<Integer> {
   static CommandLine commandLine(RestoreCassandraEs script) {
     return new CommandLine(script).setUsageHelpLongOptionsMaxWidth(24)
         .setCaseInsensitiveEnumValuesAllowed(true)
-        .setExecutionExceptionHandler((thrown, line, parsed) -> script.console.error("", Failure.of(thrown)));
+        .setExecutionExceptionHandler((thrown, line, parsed) -> script.failed(Failure.of(thrown)));
   }
 
   @Override
   public Integer call() throws IOException {
     Settings.refuseBlank(command);
     quietLibraries();
-    Host.whereTheHiveRuns().ifPresent(console::refuse);
+    console.refuseWhereTheHiveRuns();
     try (var halves = halves(); var report = new Report(cassandra.archives, SCRIPT, console.dryRun)) {
       nameBackups(halves);
       var refused = halves.sideBySide(half -> half.check(report.unfinished()));
@@ -333,7 +333,7 @@ class RestoreCassandraEs implements Callable<Integer> {
   private int finish(Halves halves, Map<Half, Failure> failed, boolean untouched) {
     failed.forEach((half, failure) -> console.error(half.title(), failure));
     if (failed.isEmpty()) {
-      console.step("Next: restore the attachments (restore-files-nfs.java or restore-files-minio.java), then ./verify.java --skip services,logs");
+      console.step("Next: restore the attachments (restore-files-nfs.java or restore-files-minio.java), then ./jbang verify.java --exact --skip services,logs");
       System.out.println(only == null ? "=== ✓ Successful full restore ===" : "=== ✓ Successful restore of " + only + " ===");
       return DONE;
     }
@@ -342,6 +342,12 @@ class RestoreCassandraEs implements Callable<Integer> {
         halves.code(HalfName.ELASTICSEARCH, failed, untouched), halves.code(HalfName.CASSANDRA, failed, untouched)));
     var codes = failed.values().stream().map(failure -> failure.code).distinct().toList();
     return !untouched && failed.size() < halves.list().size() ? PARTIAL : codes.get(0);
+  }
+
+  /** Refused before either half began: the last line is the documented one here, too. */
+  private int failed(Failure failure) {
+    System.out.println("=== ✗ ERROR - ES: exit %1$d, Cassandra: exit %1$d ===".formatted(failure.code));
+    return console.error("", failure);
   }
 
   /** Cassandra's classes log through logback, which without a configuration prints everything to stdout. */
@@ -681,7 +687,12 @@ class RestoreCassandraEs implements Callable<Integer> {
       CassandraBackup contents, Definition target, boolean same, boolean exists, List<Node> nodes, String version,
       List<String> grants, Optional<ServerEncryptionOptions> encryption, List<String> withoutSnapshot, Path work) {
     int copies() {
-      return Replication.copies(target.replication(), nodes.stream().map(Node::getDatacenter).distinct().toList());
+      return copies(target.replication(), nodes.stream().map(Node::getDatacenter).distinct().toList());
+    }
+
+    static int copies(Map<String, String> replication, List<String> dataCentres) {
+      return replication.entrySet().stream().filter(e -> e.getKey().equals("replication_factor") || dataCentres.contains(e.getKey()))
+          .mapToInt(e -> (int) Replication.factor(e.getValue())).sum();
     }
   }
 
@@ -744,11 +755,11 @@ class RestoreCassandraEs implements Callable<Integer> {
       var encryption = encryption(nodes.get(0));
       checkStoragePorts(nodes, encryption);
       var contents = proof.join();
-      var target = contents.definition().withReplication(options.replication);
+      var target = target(contents.definition());
       Replication.require(target.replication(), nodes.stream().collect(
           Collectors.groupingBy(Node::getDatacenter, TreeMap::new, Collectors.counting())));
       var live = describe();
-      var same = live.isPresent() && live.get().sameAs(target);
+      var same = live.isPresent() && same(live.get(), target);
       var grants = checkRights() ? grants(unfinished, target) : List.<String>of();
       checkDisk(contents.bytes());
       var withoutSnapshot = nodes.stream().filter(node -> setting(node, "auto_snapshot").equals("false")).map(Cassandra::host).toList();
@@ -809,7 +820,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       var others = otherClients(nodes);
       if (!others.isEmpty()) {
         console.refuse(new Failure(UNSAFE, "other clients are connected to Cassandra: " + String.join(", ", others),
-            "stop TheHive on every node: ./service-control.java stop; --force if they do not write"));
+            "stop TheHive on every node: ./jbang service-control.java stop; --force if they do not write"));
       }
     }
 
@@ -858,6 +869,20 @@ class RestoreCassandraEs implements Callable<Integer> {
       session.execute("DESCRIBE KEYSPACE " + quoted(options.keyspace))
           .forEach(row -> text.append(row.getString("create_statement")).append('\n'));
       return Optional.of(Definition.parse(text.toString(), options.keyspace));
+    }
+
+    private Definition target(Definition backup) {
+      return options.replication == null ? backup : new Definition(backup.keyspace(), Definition.replication(options.replication),
+          backup.durable(), backup.tables(), backup.others());
+    }
+
+    /** To Cassandra: tables are compared as its own parser reads them, so order and written-out defaults are no matter. */
+    static boolean same(Definition one, Definition other) {
+      var id = new UUID(0, 0);
+      return one.replication().equals(other.replication()) && one.durable() == other.durable()
+          && one.tables().keySet().equals(other.tables().keySet()) && Set.copyOf(one.others()).equals(Set.copyOf(other.others()))
+          && one.tables().keySet().stream().allMatch(name -> Definition.table(one.tables().get(name), one.keyspace(), id)
+              .equals(Definition.table(other.tables().get(name), one.keyspace(), id)));
     }
 
     /** Whether authorisation is on; if so only a superuser may do, and see, all that a restore has to. */
@@ -1025,10 +1050,22 @@ class RestoreCassandraEs implements Callable<Integer> {
       var known = new HashSet<String>();
       session.execute("SELECT column_name FROM system_schema.columns WHERE keyspace_name = 'system_schema' AND table_name = 'tables'")
           .forEach(row -> known.add(row.getString("column_name")));
-      for (var statement : plan.target().statements(known)) {
+      for (var statement : statements(plan.target(), known)) {
         session.execute(SimpleStatement.newInstance(statement).setNode(plan.nodes().get(0)));
       }
       awaitSchemaAgreement(plan.nodes());
+    }
+
+    /** @param known the options of tables that the server has: an older one would refuse a newer one's */
+    private static List<String> statements(Definition definition, Set<String> known) {
+      var types = definition.others().stream().filter(other -> other.matches("(?is)CREATE TYPE .*")).toList();
+      var all = new ArrayList<String>();
+      all.add("CREATE KEYSPACE \"%s\" WITH replication = %s AND durable_writes = %s".formatted(
+          definition.keyspace(), Replication.text(definition.replication()), definition.durable()));
+      all.addAll(types);
+      definition.tables().values().forEach(table -> all.add(Definition.known(table, known)));
+      definition.others().stream().filter(other -> !types.contains(other)).forEach(all::add);
+      return all;
     }
 
     private void awaitSchemaAgreement(List<Node> nodes) throws InterruptedException {
@@ -1108,7 +1145,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       var others = otherClients(plan.nodes());
       if (!others.isEmpty() && !console.force) {
         throw new Failure(PARTIAL, "other clients came while Cassandra was restored and may have written to it: " + String.join(", ", others),
-            "stop TheHive on every node, ./service-control.java stop, and run the same command again");
+            "stop TheHive on every node, ./jbang service-control.java stop, and run the same command again");
       }
     }
 
@@ -1504,30 +1541,6 @@ class RestoreCassandraEs implements Callable<Integer> {
       throw new Failure(USAGE, "%s is no replication".formatted(map), "such as \"{'class': 'NetworkTopologyStrategy', 'datacenter1': 3}\"");
     }
 
-    Definition withReplication(String map) {
-      return map == null ? this : new Definition(keyspace, replication(map), durable, tables, others);
-    }
-
-    /** @param options those of tables that the server has: an older one would refuse a newer one's */
-    List<String> statements(Set<String> options) {
-      var all = new ArrayList<String>();
-      all.add("CREATE KEYSPACE \"%s\" WITH replication = %s AND durable_writes = %s".formatted(
-          keyspace, Replication.text(replication), durable));
-      others.stream().filter(other -> other.matches("(?is)CREATE TYPE .*")).forEach(all::add);
-      tables.values().forEach(table -> all.add(known(table, options)));
-      others.stream().filter(other -> !other.matches("(?is)CREATE TYPE .*")).forEach(all::add);
-      return all;
-    }
-
-    /** The same to Cassandra: tables are compared as its own parser reads them, so order and written-out defaults are no matter. */
-    boolean sameAs(Definition other) {
-      var id = new UUID(0, 0);
-      return replication.equals(other.replication) && durable == other.durable && tables.keySet().equals(other.tables.keySet())
-          && new HashSet<>(others).equals(new HashSet<>(other.others))
-          && tables.keySet().stream().allMatch(name -> Definition.table(tables.get(name), keyspace, id)
-              .equals(Definition.table(other.tables.get(name), keyspace, id)));
-    }
-
     /** A table as Cassandra's own parser reads it. */
     static org.apache.cassandra.schema.TableMetadata table(String statement, String keyspace, UUID id) {
       return CreateTableStatement.parse(known(statement, TableAttributes.allKeywords()), keyspace)
@@ -1577,12 +1590,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       }
     }
 
-    static int copies(Map<String, String> replication, List<String> dataCentres) {
-      return replication.entrySet().stream().filter(e -> e.getKey().equals("replication_factor") || dataCentres.contains(e.getKey()))
-          .mapToInt(e -> (int) factor(e.getValue())).sum();
-    }
-
-    private static long factor(String text) {
+    static long factor(String text) {
       try {
         return Long.parseLong(text);
       } catch (NumberFormatException e) {
@@ -1909,11 +1917,19 @@ class RestoreCassandraEs implements Callable<Integer> {
         throw new Failure(BAD_BACKUP, "Elasticsearch has no snapshot repository " + options.repository,
             "register it as before the backup, or set ELASTICSEARCH_SNAPSHOT_REPOSITORY");
       }
-      var verified = api.post("/_snapshot/%s/_verify".formatted(options.repository), null, "cannot verify repository " + options.repository,
-          "every node must have it mounted at the same path, readable and writable").path("nodes").size();
+      var verified = verifyRepository().path("nodes").size();
       if (verified < nodes) {
         throw new Failure(UNSAFE, "repository %s is verified on %d of %d nodes".formatted(options.repository, verified, nodes),
             "mount it on every node at the same path");
+      }
+    }
+
+    private JsonNode verifyRepository() throws IOException {
+      try {
+        return api.call("POST", "/_snapshot/%s/_verify".formatted(options.repository), null);
+      } catch (Failure e) {
+        throw new Failure(e.code, "cannot verify repository %s: %s".formatted(options.repository, e.getMessage()),
+            "every node must have it mounted at the same path, readable and writable", e);
       }
     }
 
@@ -1935,11 +1951,15 @@ class RestoreCassandraEs implements Callable<Integer> {
       }
       var version = snapshot.path("version").asText();
       // A version that is not told is one that this one does not know: it says so itself when it is asked.
-      if (!version.isEmpty() && !restorable(version, clusterVersion, api.openSearch())) {
+      if (!version.isEmpty() && !restorable(version, clusterVersion, isOpenSearch())) {
         throw new Failure(BAD_BACKUP, "snapshot %s was taken by version %s, which version %s cannot restore".formatted(
             backup.name(), version, clusterVersion), "restore it with the same major version or the next");
       }
       return snapshot;
+    }
+
+    private boolean isOpenSearch() throws IOException {
+      return api.get("/").path("version").path("distribution").asText().equals("opensearch");
     }
 
     private Optional<JsonNode> readSnapshot(String path, String clusterVersion) throws IOException {
@@ -2003,7 +2023,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       }
       var wanted = Map.of("cluster", cluster, "index", List.of(Map.of("names", List.of(INDEX, INDEX + "_restoring_*"),
           "privileges", List.of("manage", "read"))));
-      var answer = api.tryPost("/_security/user/_has_privileges", wanted).orElse(MissingNode.getInstance());
+      var answer = api.tryTo("POST", "/_security/user/_has_privileges", wanted, ElasticsearchApi.ABSENT).orElse(MissingNode.getInstance());
       if (!answer.path("has_all_requested").asBoolean(true)) {
         var lacking = Stream.concat(Stream.of(answer.path("cluster")), answer.path("index").valueStream()).flatMap(rights -> rights.propertyStream())
             .filter(right -> !right.getValue().asBoolean()).map(Map.Entry::getKey).distinct().collect(Collectors.joining(", "));
@@ -2024,6 +2044,11 @@ class RestoreCassandraEs implements Callable<Integer> {
     private long snapshotBytes() throws IOException {
       var status = api.get("/_snapshot/%s/%s/_status".formatted(options.repository, backup.name()));
       return status.path("snapshots").path(0).path("indices").path(INDEX).path("stats").path("total").path("size_in_bytes").asLong();
+    }
+
+    /** An index that is not there is deleted already; any other answer, as while a snapshot of it is being taken, is a failure. */
+    private void delete(String index) throws IOException {
+      api.tryTo("DELETE", "/" + index, null, Set.of(404));
     }
 
     /** Leaves every node the part of its disk (15 %, at most 200 GB) without which Elasticsearch gives it no more shards. */
@@ -2094,7 +2119,7 @@ class RestoreCassandraEs implements Callable<Integer> {
         Runtime.getRuntime().removeShutdownHook(putBack);
       }
       removeLeftovers();
-      api.tryDelete("/" + plan.temporary());
+      delete(plan.temporary());
       stage = "done";
     }
 
@@ -2165,7 +2190,7 @@ class RestoreCassandraEs implements Callable<Integer> {
               "the live index was not touched; free some room, or restore with --in-place");
         }
       } finally {
-        api.tryDelete("/" + probe);
+        delete(probe);
       }
     }
 
@@ -2175,7 +2200,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       documents = count(plan.temporary());
       console.step("Replacing %s by the restored index (%d documents)", INDEX, documents);
       stage = "replacing";
-      api.tryDelete("/" + INDEX);
+      delete(INDEX);
       var clone = new HashMap<String, Object>();
       clone.put("index.blocks.write", null);
       clone.put("index.number_of_replicas", replicas);
@@ -2189,7 +2214,7 @@ class RestoreCassandraEs implements Callable<Integer> {
 
     private void restoreInPlace() throws Exception {
       console.step("Deleting %s and restoring it from snapshot %s", INDEX, backup.name());
-      api.tryDelete("/" + INDEX);
+      delete(INDEX);
       stage = "restoring";
       start(INDEX, "POST", restorePath(), Map.of("indices", INDEX, "include_global_state", false));
       follow(INDEX);
@@ -2301,7 +2326,8 @@ class RestoreCassandraEs implements Callable<Integer> {
     }
 
     private JsonNode explanation(String index, int shard) throws IOException {
-      var explained = api.tryPost("/_cluster/allocation/explain", Map.of("index", index, "shard", shard, "primary", true));
+      var explained = api.tryTo("POST", "/_cluster/allocation/explain",
+          Map.of("index", index, "shard", shard, "primary", true), ElasticsearchApi.ABSENT);
       return explained.orElse(MissingNode.getInstance());
     }
 
@@ -2341,7 +2367,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     private void removeLeftovers() throws IOException {
       for (var index : plan.leftovers()) {
         if (!index.equals(plan.temporary())) {
-          api.tryDelete("/" + index);
+          delete(index);
         }
       }
     }
@@ -2373,7 +2399,9 @@ class RestoreCassandraEs implements Callable<Integer> {
       summary.put("repository", options.repository);
       summary.put("index", INDEX);
       summary.put("bytes", plan.bytes());
-      summary.put("documents", documents);
+      if (stage.equals("done")) { // verify.java takes it for what the live index began with
+        summary.put("documents", documents);
+      }
       return summary;
     }
 
@@ -2409,6 +2437,8 @@ class RestoreCassandraEs implements Callable<Integer> {
 
   /** Elasticsearch's REST API (OpenSearch's too), answers as JSON, errors as failures. */
   static final class ElasticsearchApi implements Closeable {
+    /** There is no such thing, or the distribution lacks that part of the API. */
+    static final Set<Integer> ABSENT = Set.of(400, 404, 405);
     private final RestClient client;
     private final String named;
 
@@ -2435,29 +2465,16 @@ class RestoreCassandraEs implements Callable<Integer> {
       }
     }
 
-    boolean openSearch() throws IOException {
-      return tryGet("/").map(answer -> answer.path("version").path("distribution").asText().equals("opensearch")).orElse(false);
-    }
-
     JsonNode get(String path) throws IOException {
       return call("GET", path, null);
     }
 
-    /** Empty where there is no such thing, or a distribution without that part of the API (400, 405). */
     Optional<JsonNode> tryGet(String path) throws IOException {
-      return unless(Set.of(400, 404, 405), "GET", path, null);
+      return tryTo("GET", path, null, ABSENT);
     }
 
-    Optional<JsonNode> tryPost(String path, Object body) throws IOException {
-      return unless(Set.of(400, 404, 405), "POST", path, body);
-    }
-
-    /** An index that is not there is deleted already; any other answer, as while a snapshot of it is being taken, is a failure. */
-    void tryDelete(String path) throws IOException {
-      unless(Set.of(404), "DELETE", path, null);
-    }
-
-    private Optional<JsonNode> unless(Set<Integer> missing, String method, String path, Object body) throws IOException {
+    /** Empty where the answer is one of these statuses. */
+    Optional<JsonNode> tryTo(String method, String path, Object body, Set<Integer> missing) throws IOException {
       try {
         return Optional.of(request(method, path, body));
       } catch (ResponseException e) {
@@ -2465,15 +2482,6 @@ class RestoreCassandraEs implements Callable<Integer> {
           return Optional.empty();
         }
         throw failure(method, path, e);
-      }
-    }
-
-    JsonNode post(String path, Object body, String failed, String hint) throws IOException {
-      try {
-        return request("POST", path, body);
-      } catch (ResponseException e) {
-        var failure = failure("POST", path, e);
-        throw new Failure(failure.code, failed + ": " + failure.getMessage(), hint, e);
       }
     }
 
@@ -2696,25 +2704,6 @@ class RestoreCassandraEs implements Callable<Integer> {
       return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""), is.getOrDefault("SubState", ""),
           Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("StateChangeTimestamp", ""),
           is.getOrDefault("InvocationID", ""), lines.get(0).equals("0"));
-    }
-
-    /** Why a restore must not begin: TheHive still runs on a node, or a node that was named cannot be asked. */
-    static Optional<Failure> whereTheHiveRuns() {
-      var service = service();
-      var named = Settings.variable("THEHIVE_NODES").isPresent();
-      return each(all(), host -> {
-        try {
-          var unit = host.unit(service);
-          if (named && !unit.load().equals("loaded")) {
-            return new Failure(UNSAFE, "%s has no unit %s: whether TheHive runs there is not known".formatted(host.name, service),
-                "check THEHIVE_NODES and THEHIVE_SERVICE; --force goes on all the same");
-          }
-          return unit.isStopped() ? null : new Failure(UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name, service, unit),
-              "stop it on every node: ./service-control.java stop; --force goes on all the same");
-        } catch (Failure e) {
-          return named ? e : null; // this host may well have no TheHive, and no systemd
-        }
-      }).stream().filter(Objects::nonNull).findFirst();
     }
   }
 
@@ -3202,6 +3191,25 @@ class RestoreCassandraEs implements Callable<Integer> {
         throw reason;
       }
       warn("%s", reason.getMessage());
+    }
+
+    /** TheHive must be stopped: a node where it runs, or that was named and cannot be asked, is a reason not to begin. */
+    void refuseWhereTheHiveRuns() {
+      var service = Host.service();
+      var named = Settings.variable("THEHIVE_NODES").isPresent();
+      Host.each(Host.all(), host -> {
+        try {
+          var unit = host.unit(service);
+          if (named && !Set.of("loaded", "masked").contains(unit.load())) {
+            return new Failure(UNSAFE, "%s has no unit %s: whether TheHive runs there is not known".formatted(host.name(), service),
+                "check THEHIVE_NODES and THEHIVE_SERVICE; --force goes on all the same");
+          }
+          return unit.isStopped() ? null : new Failure(UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name(), service, unit),
+              "stop it on every node: ./jbang service-control.java stop; --force goes on all the same");
+        } catch (Failure e) {
+          return named ? e : null; // this host may well have no TheHive, and no systemd
+        }
+      }).stream().filter(Objects::nonNull).findFirst().ifPresent(this::refuse);
     }
 
     /** Shows the plan; then the name of what will be overwritten is to be typed, unless --yes answered already. */

@@ -139,6 +139,10 @@ class RestoreFilesNfs implements Callable<Integer> {
       description = "timestamp, backup's name or path (the newest)")
   String wanted;
 
+  @Option(names = "--max-gap", paramLabel = "DURATION", defaultValue = "PT15M",
+      description = "longest time between the backups (${DEFAULT-VALUE})")
+  Duration maxGap;
+
   @Option(names = "--in-place", description = "write only what differs, into the live folder: needs no room for a second tree")
   boolean inPlace;
 
@@ -178,8 +182,8 @@ class RestoreFilesNfs implements Callable<Integer> {
   public Integer call() throws IOException {
     checkOptions();
     var attributes = new Attributes(Principals.parse(options.owner));
-    Host.whereTheHiveRuns().ifPresent(console::refuse);
-    var backup = BackupSet.choose(Path.of(options.archives), Set.of("files"), TYPES, wanted, Duration.ZERO);
+    console.refuseWhereTheHiveRuns();
+    var backup = BackupSet.choose(Path.of(options.archives), Set.of("files"), TYPES, wanted, maxGap);
     console.step("Restoring attachments from %s, taken %s", backup.file(), backup.age());
     try (var report = new Report(Path.of(options.archives), SCRIPT, console.dryRun);
         var lanes = new Workers(workers);
@@ -265,7 +269,7 @@ class RestoreFilesNfs implements Callable<Integer> {
     plan.tree.attributes.warnOfUnset(console);
     var file = report.end(DONE, Set.of("files"), plan.summary());
     console.step("Report: %s", file);
-    console.step("Next: when Cassandra and Elasticsearch are restored too: ./verify.java --skip services,logs, then ./service-control.java start");
+    console.step("Next: when Cassandra and Elasticsearch are restored too: ./jbang verify.java --exact --skip services,logs, then ./jbang service-control.java start");
     return Report.JSON.readTree(file.toFile());
   }
 
@@ -1400,25 +1404,6 @@ class RestoreFilesNfs implements Callable<Integer> {
           Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("StateChangeTimestamp", ""),
           is.getOrDefault("InvocationID", ""), lines.get(0).equals("0"));
     }
-
-    /** Why a restore must not begin: TheHive still runs on a node, or a node that was named cannot be asked. */
-    static Optional<Failure> whereTheHiveRuns() {
-      var service = service();
-      var named = Settings.variable("THEHIVE_NODES").isPresent();
-      return each(all(), host -> {
-        try {
-          var unit = host.unit(service);
-          if (named && !unit.load().equals("loaded")) {
-            return new Failure(UNSAFE, "%s has no unit %s: whether TheHive runs there is not known".formatted(host.name, service),
-                "check THEHIVE_NODES and THEHIVE_SERVICE; --force goes on all the same");
-          }
-          return unit.isStopped() ? null : new Failure(UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name, service, unit),
-              "stop it on every node: ./service-control.java stop; --force goes on all the same");
-        } catch (Failure e) {
-          return named ? e : null; // this host may well have no TheHive, and no systemd
-        }
-      }).stream().filter(Objects::nonNull).findFirst();
-    }
   }
 
   // --- end shared: Host ---
@@ -2244,6 +2229,25 @@ class RestoreFilesNfs implements Callable<Integer> {
         throw reason;
       }
       warn("%s", reason.getMessage());
+    }
+
+    /** TheHive must be stopped: a node where it runs, or that was named and cannot be asked, is a reason not to begin. */
+    void refuseWhereTheHiveRuns() {
+      var service = Host.service();
+      var named = Settings.variable("THEHIVE_NODES").isPresent();
+      Host.each(Host.all(), host -> {
+        try {
+          var unit = host.unit(service);
+          if (named && !Set.of("loaded", "masked").contains(unit.load())) {
+            return new Failure(UNSAFE, "%s has no unit %s: whether TheHive runs there is not known".formatted(host.name(), service),
+                "check THEHIVE_NODES and THEHIVE_SERVICE; --force goes on all the same");
+          }
+          return unit.isStopped() ? null : new Failure(UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name(), service, unit),
+              "stop it on every node: ./jbang service-control.java stop; --force goes on all the same");
+        } catch (Failure e) {
+          return named ? e : null; // this host may well have no TheHive, and no systemd
+        }
+      }).stream().filter(Objects::nonNull).findFirst().ifPresent(this::refuse);
     }
 
     /** Shows the plan; then the name of what will be overwritten is to be typed, unless --yes answered already. */

@@ -681,25 +681,6 @@ class ServiceControl implements Runnable {
           Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("StateChangeTimestamp", ""),
           is.getOrDefault("InvocationID", ""), lines.get(0).equals("0"));
     }
-
-    /** Why a restore must not begin: TheHive still runs on a node, or a node that was named cannot be asked. */
-    static Optional<Failure> whereTheHiveRuns() {
-      var service = service();
-      var named = Settings.variable("THEHIVE_NODES").isPresent();
-      return each(all(), host -> {
-        try {
-          var unit = host.unit(service);
-          if (named && !unit.load().equals("loaded")) {
-            return new Failure(UNSAFE, "%s has no unit %s: whether TheHive runs there is not known".formatted(host.name, service),
-                "check THEHIVE_NODES and THEHIVE_SERVICE; --force goes on all the same");
-          }
-          return unit.isStopped() ? null : new Failure(UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name, service, unit),
-              "stop it on every node: ./service-control.java stop; --force goes on all the same");
-        } catch (Failure e) {
-          return named ? e : null; // this host may well have no TheHive, and no systemd
-        }
-      }).stream().filter(Objects::nonNull).findFirst();
-    }
   }
 
   // --- end shared: Host ---

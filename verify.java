@@ -2166,30 +2166,6 @@ class Verify implements Callable<Integer> {
       throw new Failure(USAGE, "%s is no replication".formatted(map), "such as \"{'class': 'NetworkTopologyStrategy', 'datacenter1': 3}\"");
     }
 
-    Definition withReplication(String map) {
-      return map == null ? this : new Definition(keyspace, replication(map), durable, tables, others);
-    }
-
-    /** @param options those of tables that the server has: an older one would refuse a newer one's */
-    List<String> statements(Set<String> options) {
-      var all = new ArrayList<String>();
-      all.add("CREATE KEYSPACE \"%s\" WITH replication = %s AND durable_writes = %s".formatted(
-          keyspace, Replication.text(replication), durable));
-      others.stream().filter(other -> other.matches("(?is)CREATE TYPE .*")).forEach(all::add);
-      tables.values().forEach(table -> all.add(known(table, options)));
-      others.stream().filter(other -> !other.matches("(?is)CREATE TYPE .*")).forEach(all::add);
-      return all;
-    }
-
-    /** The same to Cassandra: tables are compared as its own parser reads them, so order and written-out defaults are no matter. */
-    boolean sameAs(Definition other) {
-      var id = new UUID(0, 0);
-      return replication.equals(other.replication) && durable == other.durable && tables.keySet().equals(other.tables.keySet())
-          && new HashSet<>(others).equals(new HashSet<>(other.others))
-          && tables.keySet().stream().allMatch(name -> Definition.table(tables.get(name), keyspace, id)
-              .equals(Definition.table(other.tables.get(name), keyspace, id)));
-    }
-
     /** A table as Cassandra's own parser reads it. */
     static org.apache.cassandra.schema.TableMetadata table(String statement, String keyspace, UUID id) {
       return CreateTableStatement.parse(known(statement, TableAttributes.allKeywords()), keyspace)
@@ -2239,12 +2215,7 @@ class Verify implements Callable<Integer> {
       }
     }
 
-    static int copies(Map<String, String> replication, List<String> dataCentres) {
-      return replication.entrySet().stream().filter(e -> e.getKey().equals("replication_factor") || dataCentres.contains(e.getKey()))
-          .mapToInt(e -> (int) factor(e.getValue())).sum();
-    }
-
-    private static long factor(String text) {
+    static long factor(String text) {
       try {
         return Long.parseLong(text);
       } catch (NumberFormatException e) {
@@ -2342,6 +2313,8 @@ class Verify implements Callable<Integer> {
 
   /** Elasticsearch's REST API (OpenSearch's too), answers as JSON, errors as failures. */
   static final class ElasticsearchApi implements Closeable {
+    /** There is no such thing, or the distribution lacks that part of the API. */
+    static final Set<Integer> ABSENT = Set.of(400, 404, 405);
     private final RestClient client;
     private final String named;
 
@@ -2368,29 +2341,16 @@ class Verify implements Callable<Integer> {
       }
     }
 
-    boolean openSearch() throws IOException {
-      return tryGet("/").map(answer -> answer.path("version").path("distribution").asText().equals("opensearch")).orElse(false);
-    }
-
     JsonNode get(String path) throws IOException {
       return call("GET", path, null);
     }
 
-    /** Empty where there is no such thing, or a distribution without that part of the API (400, 405). */
     Optional<JsonNode> tryGet(String path) throws IOException {
-      return unless(Set.of(400, 404, 405), "GET", path, null);
+      return tryTo("GET", path, null, ABSENT);
     }
 
-    Optional<JsonNode> tryPost(String path, Object body) throws IOException {
-      return unless(Set.of(400, 404, 405), "POST", path, body);
-    }
-
-    /** An index that is not there is deleted already; any other answer, as while a snapshot of it is being taken, is a failure. */
-    void tryDelete(String path) throws IOException {
-      unless(Set.of(404), "DELETE", path, null);
-    }
-
-    private Optional<JsonNode> unless(Set<Integer> missing, String method, String path, Object body) throws IOException {
+    /** Empty where the answer is one of these statuses. */
+    Optional<JsonNode> tryTo(String method, String path, Object body, Set<Integer> missing) throws IOException {
       try {
         return Optional.of(request(method, path, body));
       } catch (ResponseException e) {
@@ -2398,15 +2358,6 @@ class Verify implements Callable<Integer> {
           return Optional.empty();
         }
         throw failure(method, path, e);
-      }
-    }
-
-    JsonNode post(String path, Object body, String failed, String hint) throws IOException {
-      try {
-        return request("POST", path, body);
-      } catch (ResponseException e) {
-        var failure = failure("POST", path, e);
-        throw new Failure(failure.code, failed + ": " + failure.getMessage(), hint, e);
       }
     }
 
@@ -2728,25 +2679,6 @@ class Verify implements Callable<Integer> {
       return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""), is.getOrDefault("SubState", ""),
           Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("StateChangeTimestamp", ""),
           is.getOrDefault("InvocationID", ""), lines.get(0).equals("0"));
-    }
-
-    /** Why a restore must not begin: TheHive still runs on a node, or a node that was named cannot be asked. */
-    static Optional<Failure> whereTheHiveRuns() {
-      var service = service();
-      var named = Settings.variable("THEHIVE_NODES").isPresent();
-      return each(all(), host -> {
-        try {
-          var unit = host.unit(service);
-          if (named && !unit.load().equals("loaded")) {
-            return new Failure(UNSAFE, "%s has no unit %s: whether TheHive runs there is not known".formatted(host.name, service),
-                "check THEHIVE_NODES and THEHIVE_SERVICE; --force goes on all the same");
-          }
-          return unit.isStopped() ? null : new Failure(UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name, service, unit),
-              "stop it on every node: ./service-control.java stop; --force goes on all the same");
-        } catch (Failure e) {
-          return named ? e : null; // this host may well have no TheHive, and no systemd
-        }
-      }).stream().filter(Objects::nonNull).findFirst();
     }
   }
 

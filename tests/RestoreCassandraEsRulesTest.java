@@ -127,7 +127,7 @@ class RestoreCassandraEsRulesTest {
     var live = definition("/* a comment; */ " + KEYSPACE.replace("SimpleStrategy", "org.apache.cassandra.locator.SimpleStrategy")
         + other.replace("AND gc_grace_seconds", "AND comment = '' AND cdc = false AND memtable = 'default' AND gc_grace_seconds")
         + TABLE.replace("\n    ", " ").replace("AND additional", "-- as ever;\nAND allow_auto_snapshot = true AND additional"));
-    assertThat(live.sameAs(backup)).isTrue();
+    assertThat(RestoreCassandraEs.Cassandra.same(live, backup)).isTrue();
   }
 
   @ParameterizedTest
@@ -143,7 +143,7 @@ class RestoreCassandraEsRulesTest {
   void seesEveryDifferenceThatMatters(String before, String after) {
     var changed = (KEYSPACE + TABLE).replace(before, after);
     assertThat(changed).isNotEqualTo(KEYSPACE + TABLE);
-    assertThat(definition(changed).sameAs(definition(KEYSPACE + TABLE))).isFalse();
+    assertThat(RestoreCassandraEs.Cassandra.same(definition(changed), definition(KEYSPACE + TABLE))).isFalse();
   }
 
   @Test
@@ -180,7 +180,7 @@ class RestoreCassandraEsRulesTest {
   void acceptsAReplicationThatFits() {
     RestoreCassandraEs.Replication.require(Map.of("class", "SimpleStrategy", "replication_factor", "3"), nodes("dc1=4"));
     RestoreCassandraEs.Replication.require(Map.of("class", "NetworkTopologyStrategy", "dc1", "3"), nodes("dc1=3 dc2=9"));
-    assertThat(RestoreCassandraEs.Replication.copies(Map.of("class", "X", "dc1", "3", "dc2", "2"), List.of("dc1", "dc2"))).isEqualTo(5);
+    assertThat(RestoreCassandraEs.CassandraPlan.copies(Map.of("class", "X", "dc1", "3", "dc2", "2"), List.of("dc1", "dc2"))).isEqualTo(5);
   }
 
   private static TreeMap<String, Long> nodes(String text) {

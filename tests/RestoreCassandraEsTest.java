@@ -55,7 +55,7 @@ class RestoreCassandraEsTest {
     var before = original.now();
     var result = script.run();
     assertThat(result.code()).as(result.err()).isEqualTo(code);
-    assertThat(result.out()).doesNotContain("✓");
+    assertThat(result.out()).matches("=== ✗ ERROR - ES: exit \\d+, Cassandra: exit \\d+ ===\n");
     assertThat(result.err()).contains("error: ").doesNotContain("\tat ");
     assertThat(original.now()).as("live data after a refusal").isEqualTo(before);
     assertThat(indices()).as("no index of ours left").noneMatch(index -> index.contains("restoring"));
@@ -269,7 +269,7 @@ class RestoreCassandraEsTest {
     try (var theHive = session()) {
       var result = restore("--yes").run();
       assertThat(result.code()).isEqualTo(13);
-      assertThat(result.err()).containsPattern("other clients are connected to Cassandra: [0-9.]+ ").contains("./service-control.java stop");
+      assertThat(result.err()).containsPattern("other clients are connected to Cassandra: [0-9.]+ ").contains("./jbang service-control.java stop");
       assertThat(theHive.execute("SELECT * FROM thehive.edgestore LIMIT 1").one()).isNotNull();
       assertThat(restore("--yes", "--force").run().out()).isEqualTo(SUCCESS);
     }

@@ -144,7 +144,7 @@ class ServiceControlHostsTest {
       var result = on(Script.of(script).args("--yes")).env("CASSANDRA_CONNECTION", "127.0.0.1")
           .env("MINIO_ENDPOINT", "http://127.0.0.1:9").env("MINIO_ACCESS_KEY", "thehive").env("MINIO_SECRET_KEY", "secret").run();
       assertThat(result.code()).as(result.err()).isEqualTo(13);
-      assertThat(result.err()).contains("error: TheHive is still running on node2: thehive is active (running)", "hint: stop it on every node: ./service-control.java stop");
+      assertThat(result.err()).contains("error: TheHive is still running on node2: thehive is active (running)", "hint: stop it on every node: ./jbang service-control.java stop");
     }
     hosts.host("node2").down();
     var result = on(Script.of("restore-files-nfs.java").args("--yes")).run();
