@@ -23,6 +23,7 @@ import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.minio.AbortMultipartUploadArgs;
 import io.minio.BucketExistsArgs;
+import io.minio.Checksum;
 import io.minio.CompleteMultipartUploadArgs;
 import io.minio.CreateMultipartUploadArgs;
 import io.minio.DeleteObjectsArgs;
@@ -117,6 +118,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import java.util.zip.CRC32C;
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLException;
@@ -579,6 +581,13 @@ class RestoreFilesMinio implements Callable<Integer> {
 
     boolean hasRoom(Member member) {
       return packed.size() < 1000 && count + member.size() + 4L * member.path().length + 8192 < BODY;
+    }
+
+    /** As the header x-amz-checksum-crc32c has it. */
+    String crc32c(int length) {
+      var crc = new CRC32C();
+      crc.update(buf, 0, length);
+      return Base64.getEncoder().encodeToString(ByteBuffer.allocate(4).putInt((int) crc.getValue()).array());
     }
 
     byte[] md5(int from, long length) {
@@ -1065,9 +1074,10 @@ class RestoreFilesMinio implements Callable<Integer> {
     private String put(String key, Body body, long size, boolean tar) {
       var headers = new Http.Headers();
       if (tar) {
-        // No MD5 of the tar: each object out of it is proven by its own in the listing.
         headers.put("X-Amz-Meta-Snowball-Auto-Extract", "true");
         headers.put(Http.Headers.X_AMZ_CONTENT_SHA256, UNSIGNED);
+        // Each object out of it is proven by its own MD5 in the listing. Without one of ours the SDK makes this checksum, slowly.
+        headers.put(Checksum.Algorithm.CRC32C.header(), body.crc32c((int) size));
       } else {
         sign(headers, body.md5(0, size));
       }
