@@ -220,6 +220,18 @@ class RestoreFilesMinioTest {
   }
 
   @Test
+  void theObjectsOfAnEarlierRunAreRefusedWhereThoseOfTheNamedOneAreThere() throws Exception {
+    Files.createLink(archives.resolve("minio_20200101_00h00m00s.tar"), archive);
+    var before = STAMP.replaceFirst("\\d\\ds$", "00s");
+
+    var result = restore("--backup", before).run();
+
+    assertThat(result.code()).as(result.err()).isEqualTo(10);
+    assertThat(result.err()).contains(NAME + " was taken shortly after the restore point " + before);
+    assertThat(bucket.exists()).isFalse();
+  }
+
+  @Test
   void extraObjectsStayWhenToldSo() throws Exception {
     damage();
 

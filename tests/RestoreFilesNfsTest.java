@@ -113,6 +113,20 @@ class RestoreFilesNfsTest {
         .satisfies(lines -> assertThat(lines[1]).isEqualTo(lines[2]));
   }
 
+  /** The parts of one backup run differ by seconds: the point that Cassandra's part gives must not bring back yesterday's files. */
+  @Test
+  void refusesTheFilesOfAnEarlierRunWhereThoseOfTheNamedOneAreThere() throws IOException {
+    attachments(live, 5);
+    backUp("tar");
+    Files.copy(archives.resolve(ROOT + ".tar"), archives.resolve("files_20260130_23h05m09s.tar"));
+
+    var result = restore("--yes", "--backup", "20260131_23h05m00s").run();
+
+    assertRefused(result, 10, ROOT + " was taken shortly after the restore point 20260131_23h05m00s");
+    assertThat(result.err()).contains("hint: for that one: --backup " + STAMP);
+    assertThat(restore("--yes", "--backup", STAMP).run().code()).isZero();
+  }
+
   @Test
   void removesManyFilesAndFoldersInPlace() throws IOException {
     attachments(live, 5);
