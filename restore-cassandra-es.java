@@ -29,8 +29,6 @@
 
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
-import ch.qos.logback.classic.encoder.PatternLayoutEncoder;
-import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.ConsoleAppender;
 import com.datastax.oss.driver.api.core.AllNodesFailedException;
 import com.datastax.oss.driver.api.core.CqlIdentifier;
@@ -353,20 +351,12 @@ class RestoreCassandraEs implements Callable<Integer> {
   /** Cassandra's classes log through logback, which without a configuration prints everything to stdout. */
   private void quietLibraries() {
     var root = (Logger) LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
-    root.detachAndStopAllAppenders();
     root.setLevel(console.verbose ? Level.WARN : Level.OFF);
-    if (console.verbose) {
-      var encoder = new PatternLayoutEncoder();
-      encoder.setContext(root.getLoggerContext());
-      encoder.setPattern("%level %logger{20}: %msg%n");
-      encoder.start();
-      var appender = new ConsoleAppender<ILoggingEvent>();
-      appender.setContext(root.getLoggerContext());
-      appender.setTarget("System.err");
-      appender.setEncoder(encoder);
+    root.iteratorForAppenders().forEachRemaining(appender -> {
+      appender.stop();
+      ((ConsoleAppender<?>) appender).setTarget("System.err");
       appender.start();
-      root.addAppender(appender);
-    }
+    });
   }
 
   // ------------------------------------------------------------------------------------------------------- both halves
