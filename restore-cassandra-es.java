@@ -736,10 +736,11 @@ class RestoreCassandraEs implements Callable<Integer> {
     }
 
     private void makePlan(JsonNode unfinished) throws InterruptedException {
+      var opened = CompletableFuture.supplyAsync(() -> connection.open(clientName, options.keyspace, options.tls()));
       Streaming.initialise(options.throttle, options.work());
       archive = new Archive(backup.file(), backupPassword);
       var proof = CompletableFuture.supplyAsync(() -> CassandraBackup.prove(archive, options.keyspace));
-      session = connection.open(clientName, options.keyspace, options.tls());
+      session = opened.join();
       var nodes = checkNodes();
       checkClients(nodes);
       var encryption = encryption(nodes.get(0));
