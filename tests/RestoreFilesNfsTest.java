@@ -2,6 +2,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.FileVisitResult;
@@ -21,10 +22,13 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
+import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -125,6 +129,34 @@ class RestoreFilesNfsTest {
     assertRefused(result, 10, ROOT + " was taken shortly after the restore point 20260131_23h05m00s");
     assertThat(result.err()).contains("hint: for that one: --backup " + STAMP);
     assertThat(restore("--yes", "--backup", STAMP).run().code()).isZero();
+  }
+
+  /** A gigabyte of archive: with the long ones, though it needs no server. */
+  @Tag("matrix")
+  @Test
+  void aMillionAttachmentsFitIntoTheMemoryThatTheScriptAsksFor() throws IOException {
+    Files.createDirectories(live);
+    try (var tar = new TarArchiveOutputStream(new BufferedOutputStream(Files.newOutputStream(archives.resolve(ROOT + ".tar")), 1 << 20))) {
+      for (int i = 0; i < 1_000_000; i++) {
+        var content = Integer.toString(i).getBytes(UTF_8);
+        var entry = new TarArchiveEntry("%s/%064x".formatted(ROOT, i));
+        entry.setSize(content.length);
+        tar.putArchiveEntry(entry);
+        tar.write(content);
+        tar.closeArchiveEntry();
+      }
+    }
+
+    var running = restore("--dry-run", "--any-folder", "--json").timeout(Duration.ofMinutes(8)).start();
+    var peak = running.peakUntilEnd() >> 20;
+    var result = running.await();
+
+    System.out.printf("  a million attachments: %d s, at most %d MB of memory%n", result.took().toSeconds(), peak);
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(result.out()).contains("\"files\" : 1000000", "\"bytes\" : 5888890", "\"new\" : 1000000", "\"removed\" : 0");
+    assertThat(result.err()).contains("nothing was changed").doesNotContain("error:", "warning:", "Exception");
+    assertThat(list(live)).isEmpty();
+    assertThat(peak).as("a peak of %d MB, of a heap of at most 256 MB and what Java needs beside it", peak).isBetween(100L, 400L);
   }
 
   @Test

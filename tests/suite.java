@@ -103,7 +103,8 @@ class Suite implements Callable<Integer> {
   @Parameters(paramLabel = "Class[#method]", description = "What to run; everything by default.")
   private List<String> picked = List.of();
 
-  @Option(names = "--tag", description = "Only tests with this tag; may be repeated.")
+  @Option(names = "--tag", description = "Only tests with this tag, or of an expression such as"
+      + " 'servers & !matrix'; may be repeated. By default all but matrix, the long ones.")
   private List<String> tags = List.of();
 
   @Option(names = "--stack", description = "${COMPLETION-CANDIDATES}: what the servers are. By default containers where"
@@ -209,7 +210,7 @@ class Suite implements Callable<Integer> {
     if (!tags.isEmpty()) {
       request.filters(TagFilter.includeTags(tags));
     } else if (picked.isEmpty()) {
-      request.filters(TagFilter.excludeTags("matrix")); // other servers, which take minutes to build
+      request.filters(TagFilter.excludeTags("matrix")); // other servers, which take minutes to build, and a million attachments
     }
     return request.build();
   }
