@@ -43,7 +43,9 @@ class ServiceControlTest {
       assertThat(refused.code()).as(refused.err()).isEqualTo(13);
       assertThat(refused.err()).contains("error: a restore is unfinished: restore-cassandra-es.java (Cassandra since 20", "hint: run ./restore-cassandra-es.java again");
     }
-    assertThat(control("start", "--force").run().err()).contains("warning: a restore is unfinished: restore-cassandra-es.java (Cassandra since");
+    // No unit of that name: without THEHIVE_NODES it is this host's that it would start.
+    var forced = control("start", "--force").env("THEHIVE_SERVICE", "no-such-unit").run();
+    assertThat(forced.err()).contains("warning: a restore is unfinished: restore-cassandra-es.java (Cassandra since");
     var state = Files.createDirectory(home.resolve("state"));
     Files.move(marker, state.resolve(marker.getFileName()));
     assertRefused(control("start").env("RESTORE_STATE_PATH", state.toString()), 13, "a restore is unfinished: restore-cassandra-es.java");
@@ -100,7 +102,7 @@ class ServiceControlTest {
       var trusted = Map.of("THEHIVE_URL", application.url(), "THEHIVE_CA", application.certificate().toString());
       var started = onFake("start").env(trusted).run();
       assertThat(started.code()).as(started.err()).isZero();
-      assertThat(started.err()).contains("node1: active (running), answers after 0 s");
+      assertThat(started.err()).containsPattern("node1: active \\(running\\), answers after \\d+ s");
       var verified = verify().env(trusted).run();
       assertThat(verified.code()).as(verified.out() + verified.err()).isZero();
       assertThat(verified.out()).containsPattern("✓ services +application +https://127.0.0.1:\\d+/api/v1/status/public answers");
