@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,6 +15,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -24,6 +26,8 @@ import org.junit.jupiter.api.io.TempDir;
 /** The wrapper ./jbang: a user's arguments, input and signals reach the script; JBang itself comes safely. */
 class JBangTest {
   private static final String WRAPPER = Script.ROOT.resolve("jbang").toString();
+  /** The JBang that the wrapper names. */
+  private static final String VERSION = pinned();
   private static final Path JAVA_HOME = Path.of(System.getProperty("java.home"));
   private static final List<String> TOOLS = List.of("awk", "chmod", "cp", "curl", "grep", "mkdir", "mktemp", "mv",
       "readlink", "rm", "sed", "sha256sum");
@@ -151,7 +155,7 @@ class JBangTest {
     var version = jbang().args("version").run();
 
     assertThat(version.code()).as(version.err()).isZero();
-    assertThat(version.out()).contains("0.132.1");
+    assertThat(version.out()).contains(VERSION);
     assertThat(jbang().args("no-such-script").run().code()).isNotIn(0, 255);
   }
 
@@ -219,7 +223,7 @@ class JBangTest {
       assertThat(result.code()).as(run + result.err()).isZero();
     }
 
-    assertThat(requests).hasSize(1).first().asString().endsWith("/jbang-cli-0.132.1-all.jar");
+    assertThat(requests).hasSize(1).first().asString().endsWith("/jbang-cli-" + VERSION + "-all.jar");
     assertThat(onlyFile(temp.resolve("jbang/cli"))).hasBinaryContent(jar);
   }
 
@@ -250,7 +254,7 @@ class JBangTest {
 
   @Test
   void takesJBangFromTheLocalRepository() throws IOException {
-    var copy = temp.resolve("repository/dev/jbang/jbang-cli/0.132.1/jbang-cli-0.132.1-all.jar");
+    var copy = temp.resolve("repository/dev/jbang/jbang-cli/%1$s/jbang-cli-%1$s-all.jar".formatted(VERSION));
     Files.createDirectories(copy.getParent());
     Files.write(copy, jar);
 
@@ -336,7 +340,7 @@ class JBangTest {
 
     assertThat(result.code()).isEqualTo(1);
     assertThat(result.err()).contains("error: cannot get JBang from " + mirrorUrl())
-        .contains(temp.resolve("jbang/cli/jbang-cli-0.132.1-all.jar").toString());
+        .contains(temp.resolve("jbang/cli/jbang-cli-%s-all.jar".formatted(VERSION)).toString());
   }
 
   @Test
@@ -428,6 +432,14 @@ class JBangTest {
 
   private String mirrorUrl() {
     return "http://127.0.0.1:" + mirror.getAddress().getPort() + "/maven";
+  }
+
+  private static String pinned() {
+    try {
+      return Pattern.compile("(?m)^version=(\\S+)$").matcher(Files.readString(Path.of(WRAPPER))).results().findFirst().orElseThrow().group(1);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   private static void writeJava(Path folder, String version) throws IOException {
