@@ -14,7 +14,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * The runbook to its end, with an application over the restored graph as TheHive's unit on one host: it answers where
- * the restore is whole, and says so where it is not. Its databases listen on the hosts' network.
+ * the restore is whole, and says so where it is not. Its databases listen on the hosts' network, which is why it has not
+ * the tag {@code servers}: containers are published on loopback addresses.
  */
 class ApplicationHostsTest {
   @TempDir static Path home;

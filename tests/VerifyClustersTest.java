@@ -7,9 +7,11 @@ import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** What verify.java says of a cluster with TLS, and with fewer copies than nodes. */
+@Tag("servers")
 class VerifyClustersTest {
   private static Original original;
   private static List<Server> nodes;
