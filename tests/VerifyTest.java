@@ -133,10 +133,24 @@ class VerifyTest {
 
   @Test
   void saysTheSameAsJson() throws IOException {
-    var result = verify("--json", "--skip", "cassandra,services,logs").run();
-    var checks = new ObjectMapper().readTree(result.out()).path("checks");
-    assertThat(checks.findValuesAsText("result")).as(result.out()).contains("ok").containsOnly("ok", "skipped");
-    assertThat(checks.findValuesAsText("part")).contains("elasticsearch", "files", "s3", "together").doesNotContain("cassandra", "services");
+    var extra = Files.writeString(folder.resolve("old"), "");
+    Files.setLastModifiedTime(extra, FileTime.from(Instant.parse("2020-01-01T00:00:00Z")));
+    var table = verify("--skip", "cassandra,services,logs").run();
+    var json = verify("--json", "--skip", "cassandra,services,logs").run();
+    Files.delete(extra);
+
+    var read = new ObjectMapper().readTree(json.out());
+    var lines = new ArrayList<String>();
+    for (var check : read.path("checks")) {
+      var sign = switch (check.path("result").asText()) { case "ok" -> "✓"; case "bad" -> "✗"; default -> "-"; };
+      lines.add("%s %s %s %s".formatted(sign, check.path("part").asText(), check.path("check").asText(), check.path("text").asText()));
+      check.path("details").forEach(detail -> lines.add(" " + detail.asText()));
+    }
+    assertThat(lines).anyMatch(line -> line.startsWith("✓ elasticsearch ")).anyMatch(line -> line.startsWith("✓ s3 "))
+        .anyMatch(line -> line.startsWith("✗ files ")).contains(" old").anyMatch(line -> line.startsWith("✓ together "))
+        .noneMatch(line -> line.contains("cassandra ") || line.contains("services "));
+    assertThat(table.out().lines().map(line -> line.replaceAll(" +", " "))).as(json.out()).containsExactlyElementsOf(lines);
+    assertThat(List.of(table.code(), json.code(), read.path("exit").asInt())).containsOnly(15);
   }
 
   @Test
@@ -402,12 +416,19 @@ class VerifyTest {
 
   @Test
   void refusesSettingsThatAreNone() {
-    for (var script : List.of(verify("--only", "everything"), verify("archive"), verify().env("CASSANDRA_KEYSPACE", " "),
-        verify().env("CASSANDRA_CONNECTION", " "), verify("--backup", "yesterday"), verify().env("MINIO_SECRET_KEY", null))) {
-      var result = script.run();
-      assertThat(result.code()).as(result.out() + result.err()).isEqualTo(2);
-      assertThat(result.out()).isEmpty();
-    }
+    assertUsage(verify("--only", "everything"), "but was 'everything'");
+    assertUsage(verify("archive"), "but was 'archive'");
+    assertUsage(verify().env("CASSANDRA_KEYSPACE", " "), "error: CASSANDRA_KEYSPACE is set but blank");
+    assertUsage(verify().env("CASSANDRA_CONNECTION", " "), "error: CASSANDRA_CONNECTION is blank");
+    assertUsage(verify("--backup", "yesterday"), "error: 'yesterday' is no restore point");
+    assertUsage(verify().env("MINIO_SECRET_KEY", null), "error: no keys for ");
+  }
+
+  private static void assertUsage(Script script, String why) {
+    var result = script.run();
+    assertThat(result.code()).as(result.out() + result.err()).isEqualTo(2);
+    assertThat(result.out()).isEmpty();
+    assertThat(result.err()).contains(why).doesNotContain("\tat ");
   }
 
   @Test
