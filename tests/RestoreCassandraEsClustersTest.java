@@ -49,26 +49,36 @@ class RestoreCassandraEsClustersTest {
   void restoresOntoOneNodeMoreThanAtTheBackup() {
     var options = Stack.CassandraOptions.on("127.0.0.2", "127.0.0.3", "127.0.0.4");
     try (var fourth = Stack.addCassandra(options, "127.0.0.5")) {
-      var result = restore(fourth).run();
-      assertThat(result.code()).as(result.err()).isZero();
-      assertThat(result.err()).contains("nodes {datacenter1=4}");
-      try (var session = Contents.session(fourth, Optional.empty())) {
-        assertThat(tables(session, true)).isEqualTo(original.state().tables());
+      try {
+        var result = restore(fourth).run();
+        assertThat(result.code()).as(result.err()).isZero();
+        assertThat(result.err()).contains("nodes {datacenter1=4}");
+        try (var session = Contents.session(fourth, Optional.empty())) {
+          assertThat(tables(session, true)).isEqualTo(original.state().tables());
+        }
+      } finally {
+        fourth.tool("decommission", "--force"); // or the other three would wait for it, and all tests after this one fail
       }
-      fourth.tool("decommission", "--force");
     }
   }
 
   @Test
   void restoresOntoOneNodeFewerWithLogInAndAuthorisation() throws IOException {
-    var nodes = Stack.cassandra(Stack.CassandraOptions.on("127.0.0.6", "127.0.0.7").withAuth());
-    try (var session = Contents.session(nodes.get(0), Optional.empty())) {
+    var nodes = Stack.cassandra(Stack.CassandraOptions.on("127.0.0.6", "127.0.0.7").withAuth().withYaml("auto_snapshot", "false"));
+    try {
+      withLogInAndAuthorisation(nodes.get(0));
+    } finally {
+      nodes.forEach(Server::close);
+    }
+  }
+
+  private void withLogInAndAuthorisation(Server node) throws IOException {
+    try (var session = Contents.session(node, Optional.empty())) {
       session.execute("CREATE ROLE thehive WITH PASSWORD = 'hive-pass' AND LOGIN = true");
       session.execute("CREATE ROLE nobody WITH PASSWORD = 'no-pass' AND LOGIN = true");
       session.execute("CREATE ROLE reader WITH PASSWORD = 'no-pass' AND LOGIN = true");
       session.execute("GRANT SELECT ON KEYSPACE system_views TO reader");
     }
-    var node = nodes.get(0);
     assertRefused(restore(node), 12, "refuses a connection without log-in");
     assertRefused(restore(node).env("CASSANDRA_CONNECTION", node.host() + " cassandra -p wr0ng"), 12, "refuses the log-in of cassandra");
     assertRefused(restore(node).env("CASSANDRA_USER", "cassandra"), 2, "no password for Cassandra's user cassandra");
@@ -82,6 +92,12 @@ class RestoreCassandraEsClustersTest {
     var login = Map.of("CASSANDRA_USER", "cassandra", "CASSANDRA_PASSWORD_FILE", password.toString());
     var tooMany = assertRefused(restore(node).env(login), 13, "does not fit the nodes there are: {datacenter1=2}");
     var hinted = Pattern.compile("--replication \"(.*)\"").matcher(tooMany.err()).results().findFirst().orElseThrow().group(1);
+    var unknown = restore(node, "--replication", hinted, "--dry-run").env(login).env("CASSANDRA_THEHIVE_USER", "nosuch").run();
+    assertThat(unknown.code()).as(unknown.err()).isZero();
+    assertThat(unknown.err()).contains("warning: there is no role nosuch to grant keyspace thehive to: create it, or set CASSANDRA_THEHIVE_USER")
+        .doesNotContain("TO \"nosuch\"");
+    assertThereIsNoKeyspace(node, Optional.empty());
+
     var result = restore(node, "--replication", hinted).env(login).run();
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(result.err()).contains("GRANT ALL PERMISSIONS ON KEYSPACE \"thehive\" TO \"thehive\"");
@@ -96,24 +112,25 @@ class RestoreCassandraEsClustersTest {
       assertThat(session.execute("SELECT * FROM thehive.txlog WHERE key = 0x01").one()).as("TheHive's role reads and writes").isNotNull();
     }
     var again = restore(node, "--replication", hinted).env(login).run();
-    assertThat(again.err()).contains("truncate 9 tables: same definition");
-    nodes.forEach(Server::close);
+    assertThat(again.code()).as(again.err()).isZero();
+    assertThat(again.err()).contains("truncate 9 tables: same definition")
+        .containsPattern("what is removed is gone for good on [0-9.]+, [0-9.]+: auto_snapshot is off");
   }
 
   @Test
   void restoresASnapshotOfAnOlderElasticsearch() {
     var archives = original.backup().archives();
-    var elasticsearch = Stack.elasticsearch("8.19", List.of("127.0.0.9"), 9200, archives).get(0);
-    elasticsearch.tool("PUT", "/_snapshot/thehive_repository",
-        "{\"type\":\"fs\",\"settings\":{\"location\":\"%s\",\"readonly\":true}}".formatted(archives.resolve("elasticsearch")));
-    var script = Script.of("restore-cassandra-es.java").env(original.settings()).args("--yes", "--only", "elasticsearch")
-        .env("ELASTICSEARCH_API_URL", "http://127.0.0.9:9200");
-    for (var round = 0; round < 2; round++) {
-      var result = script.run();
-      assertThat(result.code()).as(result.err()).isZero();
-      assertThat(documents(elasticsearch)).isEqualTo(documents(original.elasticsearch()));
+    try (var elasticsearch = Stack.elasticsearch("8.19", List.of("127.0.0.9"), 9200, archives).get(0)) {
+      elasticsearch.tool("PUT", "/_snapshot/thehive_repository",
+          "{\"type\":\"fs\",\"settings\":{\"location\":\"%s\",\"readonly\":true}}".formatted(archives.resolve("elasticsearch")));
+      var script = Script.of("restore-cassandra-es.java").env(original.settings()).args("--yes", "--only", "elasticsearch")
+          .env("ELASTICSEARCH_API_URL", "http://127.0.0.9:9200");
+      for (var round = 0; round < 2; round++) {
+        var result = script.run();
+        assertThat(result.code()).as(result.err()).isZero();
+        assertThat(documents(elasticsearch)).isEqualTo(documents(original.elasticsearch()));
+      }
     }
-    elasticsearch.close();
   }
 
   @Test
@@ -127,6 +144,14 @@ class RestoreCassandraEsClustersTest {
       assertRefused(overHttps(script), 12, "Elasticsearch at https://127.0.0.10:9243 refuses");
       assertRefused(overHttps(script).env("ELASTICSEARCH_USER", "elastic").env("ELASTICSEARCH_PASSWORD", "wr0ng"), 12, "HTTP 401");
       assertRefused(overHttps(script).env("ELASTICSEARCH_USER", "elastic"), 2, "no password for Elasticsearch's user elastic");
+      assertThat(documents(original.elasticsearch())).as("after what was refused").isEqualTo(before);
+      var password = Files.writeString(folder.resolve("password"), "right\n").toString();
+      var key = Files.writeString(folder.resolve("key"), "a2V5\n").toString();
+      for (var login : List.of(Map.of("ELASTICSEARCH_USER", "elastic", "ELASTICSEARCH_PASSWORD_FILE", password), Map.of("ELASTICSEARCH_API_KEY_FILE", key))) {
+        var planned = overHttps(script).args("--dry-run").env(login).run();
+        assertThat(planned.code()).as(planned.err()).isZero();
+        assertThat(planned.err()).contains("every check passed, nothing was changed");
+      }
       for (var login : List.of(Map.of("ELASTICSEARCH_USER", "elastic", "ELASTICSEARCH_PASSWORD", "right"), Map.of("ELASTICSEARCH_API_KEY", "a2V5"))) {
         var result = overHttps(script).env(login).run();
         assertThat(result.code()).as(result.err()).isZero();
@@ -139,16 +164,19 @@ class RestoreCassandraEsClustersTest {
   void restoresOntoSeveralElasticsearchNodesThoughTheFirstNamedIsDown() {
     var archives = original.backup().archives();
     var nodes = Stack.elasticsearch("7.10.2", List.of("127.0.0.21", "127.0.0.22"), 9200, archives);
-    nodes.get(0).tool("PUT", "/_snapshot/thehive_repository",
-        "{\"type\":\"fs\",\"settings\":{\"location\":\"%s\",\"readonly\":true}}".formatted(archives.resolve("elasticsearch")));
-    var script = Script.of("restore-cassandra-es.java").env(original.settings()).args("--yes", "--only", "elasticsearch")
-        .env("ELASTICSEARCH_API_URL", "http://127.0.0.29:9200,http://127.0.0.21:9200,http://127.0.0.22:9200");
-    var result = script.run();
-    assertThat(result.code()).as(result.err()).isZero();
-    assertThat(result.err()).contains("2 data nodes");
-    assertThat(documents(nodes.get(1))).isEqualTo(documents(original.elasticsearch()));
-    assertThat(nodes.get(1).tool("GET", "/_cat/health?h=status").strip()).as("with all replicas").isEqualTo("green");
-    nodes.forEach(Server::close);
+    try {
+      nodes.get(0).tool("PUT", "/_snapshot/thehive_repository",
+          "{\"type\":\"fs\",\"settings\":{\"location\":\"%s\",\"readonly\":true}}".formatted(archives.resolve("elasticsearch")));
+      var script = Script.of("restore-cassandra-es.java").env(original.settings()).args("--yes", "--only", "elasticsearch")
+          .env("ELASTICSEARCH_API_URL", "http://127.0.0.29:9200,http://127.0.0.21:9200,http://127.0.0.22:9200");
+      var result = script.run();
+      assertThat(result.code()).as(result.err()).isZero();
+      assertThat(result.err()).contains("2 data nodes");
+      assertThat(documents(nodes.get(1))).isEqualTo(documents(original.elasticsearch()));
+      assertThat(nodes.get(1).tool("GET", "/_cat/health?h=status").strip()).as("with all replicas").isEqualTo("green");
+    } finally {
+      nodes.forEach(Server::close);
+    }
   }
 
   /** The server goes on with what it was asked for, whether or not its answer comes through. */
@@ -194,71 +222,86 @@ class RestoreCassandraEsClustersTest {
   }
 
   @Test
-  void showsNoSecretInItsOutputOrInAnyProcess() throws IOException {
+  void showsNoSecretInItsOutputItsReportOrAnyProcess() throws IOException {
     var running = Script.of("restore-cassandra-es.java").env(original.settings()).env("CASSANDRA_CONNECTION", "127.0.0.2 -u admin -p t0psecret")
         .env("ELASTICSEARCH_USER", "elastic").env("ELASTICSEARCH_PASSWORD", "t0psecret").env("BACKUP_PASSWORD", "t0psecret")
-        .args("--verbose").onTerminal().start().awaitErr("Type thehive");
-    for (var process : ProcessHandle.allProcesses().toList()) {
-      var commandLine = Path.of("/proc/" + process.pid() + "/cmdline");
-      if (Files.isReadable(commandLine)) {
-        assertThat(commandLine(commandLine)).doesNotContain("t0psecret");
-      }
+        .args("--verbose", "--throttle", "1").onTerminal().start().awaitErr("Type thehive");
+    assertThat(commandLines()).as("while it asks").anyMatch(line -> line.contains("restore-cassandra-es.java")).noneMatch(line -> line.contains("t0psecret"));
+    running.type("thehive\n").awaitErr("Streaming");
+    assertThat(commandLines()).as("while it streams").anyMatch(line -> line.contains("restore-cassandra-es.java")).noneMatch(line -> line.contains("t0psecret"));
+
+    var result = running.await();
+    assertThat(result.code()).as(result.out()).isZero();
+    assertThat(result.out()).contains("=== ✓ Successful full restore ===").doesNotContain("t0psecret");
+    try (var reports = Files.list(original.backup().archives().resolve("cassandra"))) {
+      assertThat(reports.filter(file -> file.toString().endsWith(".json")).toList()).isNotEmpty()
+          .allSatisfy(report -> assertThat(Files.readString(report)).doesNotContain("t0psecret"));
     }
-    assertThat(running.type("no\n").await().out()).doesNotContain("t0psecret");
+    assertThat(original.now()).isEqualTo(original.state());
   }
 
-  private static String commandLine(Path file) {
-    try {
-      return Files.readString(file);
-    } catch (IOException e) {
-      return ""; // it ended meanwhile
-    }
+  /** Of every process there is, with its arguments. */
+  private static List<String> commandLines() {
+    return ProcessHandle.allProcesses().map(process -> {
+      try {
+        return new String(Files.readAllBytes(Path.of("/proc/" + process.pid() + "/cmdline")), StandardCharsets.UTF_8);
+      } catch (IOException e) {
+        return ""; // it ended meanwhile
+      }
+    }).toList();
   }
 
   @Test
   void restoresWithTlsForClientsAndBetweenNodes() throws GeneralSecurityException, IOException {
-    var node = Stack.cassandra(Stack.CassandraOptions.on("127.0.0.8").withTlsClientAuth()).get(0);
-    var one = "{'class': 'SimpleStrategy', 'replication_factor': 1}";
-    var certificates = Stack.certificates();
-    assertRefused(restore(node, "--replication", one), 11, "cannot reach Cassandra at 127.0.0.8:9042");
-    var result = restore(node, "--replication", one).env("CASSANDRA_SSL_CA", certificates.resolve("ca.pem").toString())
-        .env("CASSANDRA_SSL_CERT", certificates.resolve("client.pem").toString())
-        .env("CASSANDRA_SSL_KEY", certificates.resolve("client.key").toString()).run();
-    assertThat(result.code()).as(result.err()).isZero();
-    assertThat(result.err()).contains(", encrypted");
-    try (var session = Contents.session(node, Optional.of(tls(certificates)))) {
-      assertThat(tables(session, false)).isEqualTo(original.state().tables());
+    try (var node = Stack.cassandra(Stack.CassandraOptions.on("127.0.0.8").withTlsClientAuth()).get(0)) {
+      var one = "{'class': 'SimpleStrategy', 'replication_factor': 1}";
+      var certificates = Stack.certificates();
+      assertRefused(restore(node, "--replication", one), 11, "cannot reach Cassandra at 127.0.0.8:9042");
+      assertThereIsNoKeyspace(node, Optional.of(tls(certificates)));
+      var result = restore(node, "--replication", one).env("CASSANDRA_SSL_CA", certificates.resolve("ca.pem").toString())
+          .env("CASSANDRA_SSL_CERT", certificates.resolve("client.pem").toString())
+          .env("CASSANDRA_SSL_KEY", certificates.resolve("client.key").toString()).run();
+      assertThat(result.code()).as(result.err()).isZero();
+      assertThat(result.err()).contains(", encrypted");
+      try (var session = Contents.session(node, Optional.of(tls(certificates)))) {
+        assertThat(tables(session, false)).isEqualTo(original.state().tables());
+      }
     }
-    node.close();
   }
 
   @Test
   void restoresWhereOnlyTheNodesUseTlsAmongThemselves() throws IOException {
-    var node = Stack.cassandra(Stack.CassandraOptions.on("127.0.0.8").withTls().withYaml("client_encryption_options.enabled", "false")).get(0);
-    var one = "{'class': 'SimpleStrategy', 'replication_factor': 1}";
-    var certificates = Stack.certificates();
-    assertRefused(restore(node, "--replication", one), 2, "Cassandra's nodes encrypt what they send each other");
-    var result = restore(node, "--replication", one).env("CASSANDRA_INTERNODE_CA", certificates.resolve("ca.pem").toString())
-        .env("CASSANDRA_INTERNODE_CERT", certificates.resolve("client.pem").toString())
-        .env("CASSANDRA_INTERNODE_KEY", certificates.resolve("client.key").toString()).run();
-    assertThat(result.code()).as(result.err()).isZero();
-    try (var session = Contents.session(node, Optional.empty())) {
-      assertThat(tables(session, false)).isEqualTo(original.state().tables());
+    try (var node = Stack.cassandra(Stack.CassandraOptions.on("127.0.0.8").withTls().withYaml("client_encryption_options.enabled", "false")).get(0)) {
+      var one = "{'class': 'SimpleStrategy', 'replication_factor': 1}";
+      var certificates = Stack.certificates();
+      assertRefused(restore(node, "--replication", one), 2, "Cassandra's nodes encrypt what they send each other");
+      assertThereIsNoKeyspace(node, Optional.empty());
+      var result = restore(node, "--replication", one).env("CASSANDRA_INTERNODE_CA", certificates.resolve("ca.pem").toString())
+          .env("CASSANDRA_INTERNODE_CERT", certificates.resolve("client.pem").toString())
+          .env("CASSANDRA_INTERNODE_KEY", certificates.resolve("client.key").toString()).run();
+      assertThat(result.code()).as(result.err()).isZero();
+      try (var session = Contents.session(node, Optional.empty())) {
+        assertThat(tables(session, false)).isEqualTo(original.state().tables());
+      }
     }
-    node.close();
   }
 
   /** As behind a firewall that lets clients through only: streaming would fail after the tables are emptied. */
   @Test
-  void refusesBeforeTheFirstChangeWhereThePortBetweenNodesIsOutOfReach() throws IOException {
+  void refusesBeforeTheFirstChangeWhereThePortBetweenNodesIsOutOfReach() {
     var seeds = "[{class_name: org.apache.cassandra.locator.SimpleSeedProvider, parameters: [{seeds: 127.0.0.99}]}]";
-    var node = Stack.cassandra(Stack.CassandraOptions.on("127.0.0.8").withYaml("broadcast_address", "127.0.0.99").withYaml("seed_provider", seeds)).get(0);
-    assertRefused(restore(node, "--replication", "{'class': 'SimpleStrategy', 'replication_factor': 1}"), 11,
-        "the storage port of Cassandra node 127.0.0.99:7000 cannot be reached from here");
-    try (var session = Contents.session(node, Optional.empty())) {
-      assertThat(session.getMetadata().getKeyspace("thehive")).isEmpty();
+    var options = Stack.CassandraOptions.on("127.0.0.8").withYaml("broadcast_address", "127.0.0.99").withYaml("seed_provider", seeds);
+    try (var node = Stack.cassandra(options).get(0)) {
+      assertRefused(restore(node, "--replication", "{'class': 'SimpleStrategy', 'replication_factor': 1}"), 11,
+          "the storage port of Cassandra node 127.0.0.99:7000 cannot be reached from here");
+      assertThereIsNoKeyspace(node, Optional.empty());
     }
-    node.close();
+  }
+
+  private static void assertThereIsNoKeyspace(Server node, Optional<SSLContext> tls) {
+    try (var session = Contents.session(node, tls)) {
+      assertThat(session.getMetadata().getKeyspace("thehive")).as("keyspace after what was refused").isEmpty();
+    }
   }
 
   static SSLContext tls(Path certificates) throws GeneralSecurityException, IOException {
@@ -276,6 +319,7 @@ class RestoreCassandraEsClustersTest {
     var result = script.run();
     assertThat(result.code()).as(result.err()).isEqualTo(code);
     assertThat(result.err()).contains(because).doesNotContain("wr0ng").doesNotContain("\tat ");
+    assertThat(original.backup().archives().resolve("cassandra")).as("no marker").isDirectoryNotContaining("glob:**.unfinished");
     return result;
   }
 }

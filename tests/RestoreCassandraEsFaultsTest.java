@@ -42,9 +42,13 @@ class RestoreCassandraEsFaultsTest {
   @Test
   void aNodeIsKilledWhileItReceives() {
     var running = restore("--throttle", "1").start().awaitErr("Streaming");
+    Script.Result result;
     lastNode().kill();
-    var result = running.await();
-    lastNode().start();
+    try {
+      result = running.await();
+    } finally {
+      lastNode().start();
+    }
     assertFailedWith(result, lastNode().clusterAddress());
     assertNextRunSucceeds();
   }
@@ -53,9 +57,13 @@ class RestoreCassandraEsFaultsTest {
   @Test
   void theNetworkToANodeIsCut() {
     var running = restore("--throttle", "1").timeout(Duration.ofMinutes(8)).start().awaitErr("Streaming");
+    Script.Result result;
     lastNode().freeze();
-    var result = running.await();
-    lastNode().thaw();
+    try {
+      result = running.await();
+    } finally {
+      lastNode().thaw();
+    }
     assertFailedWith(result, lastNode().clusterAddress());
     assertNextRunSucceeds();
   }
@@ -66,19 +74,36 @@ class RestoreCassandraEsFaultsTest {
     var running = restore().start().awaitErr("Truncating");
     while (ProcessHandle.of(running.pid()).isPresent()) {
       lastNode().freeze();
-      Thread.sleep(700);
-      lastNode().thaw();
+      try {
+        Thread.sleep(700);
+      } finally {
+        lastNode().thaw();
+      }
       Thread.sleep(700);
     }
-    assertThat(running.await().code()).isZero();
+    var result = running.await();
+    assertThat(result.code()).as(result.err()).isZero();
     assertThat(original.now()).isEqualTo(original.state());
+  }
+
+  /** So slow that it is in the midst of the index, of some hundred kilobytes, when something happens to Elasticsearch. */
+  private static Script.Running slowRestoreOfTheIndex() {
+    return restore("--recovery-rate", "100kb").start().awaitErr("Restoring snapshot");
+  }
+
+  private static void assertIndexIsNotThereYet(Script.Running running) {
+    assertThat(running.err()).as("the index is still being restored").doesNotContain("Replacing");
   }
 
   @Test
   void elasticsearchStartsAgainDuringTheRestore() {
-    var running = restore().start().awaitErr("Restoring snapshot");
+    var running = slowRestoreOfTheIndex();
     original.elasticsearch().kill();
-    original.elasticsearch().start();
+    try {
+      assertIndexIsNotThereYet(running);
+    } finally {
+      original.elasticsearch().start();
+    }
     var result = running.await();
     if (result.code() != 0) {
       assertFailedWith(result, "Elasticsearch");
@@ -89,11 +114,16 @@ class RestoreCassandraEsFaultsTest {
 
   @Test
   void theNetworkToElasticsearchIsCutForAMoment() throws InterruptedException {
-    var running = restore().start().awaitErr("Restoring snapshot");
+    var running = slowRestoreOfTheIndex();
     original.elasticsearch().freeze();
-    Thread.sleep(20_000);
-    original.elasticsearch().thaw();
-    assertThat(running.await().code()).isZero();
+    try {
+      assertIndexIsNotThereYet(running);
+      Thread.sleep(20_000); // shorter than the 60 s for which the script waits for an answer, and much longer than any pause of a server's own
+    } finally {
+      original.elasticsearch().thaw();
+    }
+    var result = running.await();
+    assertThat(result.code()).as(result.err()).isZero();
     assertThat(original.now()).isEqualTo(original.state());
   }
 }

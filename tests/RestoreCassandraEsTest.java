@@ -1,3 +1,4 @@
+import static java.util.stream.Collectors.joining;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -11,6 +12,8 @@ import java.nio.file.StandardCopyOption;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -30,6 +33,11 @@ class RestoreCassandraEsTest {
   @BeforeAll
   static void fillAndBackUp() {
     original = Original.get();
+  }
+
+  @AfterEach
+  void noMarkerBesideArchivesOfItsOwn() {
+    assertThat(folder).isDirectoryNotContaining("glob:**.unfinished");
   }
 
   private static Script restore(String... arguments) {
@@ -59,7 +67,13 @@ class RestoreCassandraEsTest {
     assertThat(result.err()).contains("error: ").doesNotContain("\tat ");
     assertThat(original.now()).as("live data after a refusal").isEqualTo(before);
     assertThat(indices()).as("no index of ours left").noneMatch(index -> index.contains("restoring"));
+    assertNothingUnfinished();
     return result;
+  }
+
+  /** A marker would keep TheHive from being started, though nothing is wrong with what is there. */
+  private static void assertNothingUnfinished() {
+    assertThat(original.backup().archives().resolve("cassandra")).as("no marker").isDirectoryNotContaining("glob:**.unfinished");
   }
 
   private static List<String> indices() {
@@ -167,6 +181,16 @@ class RestoreCassandraEsTest {
   }
 
   @Test
+  void unpacksWhereRestoreWorkPathSaysAndLeavesNothingThere() throws IOException {
+    var work = Files.createDirectory(folder.resolve("work"));
+    var running = restore("--yes", "--throttle", "1").env("RESTORE_WORK_PATH", work.toString()).start().awaitErr("Streaming");
+    assertThat(work).isDirectoryContaining("glob:**.unpacked");
+    assertThat(original.backup().archives().resolve("cassandra")).isDirectoryNotContaining("glob:**.unpacked");
+    assertRestored(running.await());
+    assertThat(work).isEmptyDirectory();
+  }
+
+  @Test
   void readsZipArchives() throws IOException {
     spoil();
     HotBackup.zip(copyOfArchive(), null);
@@ -186,12 +210,26 @@ class RestoreCassandraEsTest {
 
   @Test
   void raisesTheRecoveryRateOnlyForTheTimeOfTheRestore() {
-    original.elasticsearch().tool("PUT", "/_cluster/settings", "{\"transient\":{\"indices.recovery.max_bytes_per_sec\":\"30mb\"}}");
-    var result = restore("--yes", "--recovery-rate", "200mb").run();
-    assertRestored(result);
-    assertThat(result.err()).contains("raise the recovery limit from 30mb to 200mb");
-    assertThat(original.elasticsearch().tool("GET", "/_cluster/settings")).contains("30mb");
-    original.elasticsearch().tool("PUT", "/_cluster/settings", "{\"transient\":{\"indices.recovery.max_bytes_per_sec\":null}}");
+    recoveryLimit("\"100kb\"");
+    try {
+      var running = restore("--yes", "--recovery-rate", "300kb").start().awaitErr("Restoring snapshot");
+      assertThat(recoveryLimit()).as("while it restores").isEqualTo("300kb");
+      var result = running.await();
+      assertRestored(result);
+      assertThat(result.err()).contains("raise the recovery limit from 100kb to 300kb");
+      assertThat(recoveryLimit()).as("put back").isEqualTo("100kb");
+    } finally {
+      recoveryLimit("null");
+    }
+  }
+
+  private static String recoveryLimit() {
+    var settings = original.elasticsearch().tool("GET", "/_cluster/settings?flat_settings=true");
+    return Pattern.compile("\"indices.recovery.max_bytes_per_sec\":\"(\\w+)\"").matcher(settings).results().map(match -> match.group(1)).collect(joining());
+  }
+
+  private static void recoveryLimit(String json) {
+    original.elasticsearch().tool("PUT", "/_cluster/settings", "{\"transient\":{\"indices.recovery.max_bytes_per_sec\":%s}}".formatted(json));
   }
 
   @Test
@@ -201,7 +239,7 @@ class RestoreCassandraEsTest {
     var result = restore("--dry-run").run();
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(result.err()).contains("Would truncate 9 tables", "Would restore as thehive_global_restoring_", "40mb",
-        original.backup().cassandra().toString(), "nothing was changed");
+        original.backup().cassandra().toString(), "each node keeps what is removed as a snapshot (auto_snapshot)", "nothing was changed");
     assertThat(original.now()).isEqualTo(before);
   }
 
@@ -209,10 +247,13 @@ class RestoreCassandraEsTest {
   @ValueSource(strings = {"Truncating", "Streaming", "Restoring snapshot", "Replacing"})
   void finishesWhatAKilledRunBegan(String step) {
     spoil();
-    var killed = restore("--yes").start().awaitErr(step).kill();
-    assertThat(killed.code()).isEqualTo(137);
-    assertThat(original.backup().archives().resolve("cassandra/restore-cassandra-es.unfinished")).exists();
+    assertKilled(restore("--yes").start().awaitErr(step).kill());
     assertRestored(restore("--yes").run());
+  }
+
+  private static void assertKilled(Script.Result killed) {
+    assertThat(killed.code()).as("it had not ended: %s", killed.err()).isEqualTo(137);
+    assertThat(original.backup().archives().resolve("cassandra/restore-cassandra-es.unfinished")).exists();
   }
 
   @ParameterizedTest
@@ -221,7 +262,7 @@ class RestoreCassandraEsTest {
     try (var session = session()) {
       session.execute("ALTER TABLE thehive.txlog WITH comment = 'other'");
     }
-    restore("--yes").start().awaitErr(step).kill();
+    assertKilled(restore("--yes").start().awaitErr(step).kill());
     assertRestored(restore("--yes").run());
   }
 
@@ -283,6 +324,14 @@ class RestoreCassandraEsTest {
   }
 
   @Test
+  void refusesASecretThatIsSetTwice() {
+    for (var name : List.of("BACKUP_PASSWORD", "CASSANDRA_PASSWORD", "ELASTICSEARCH_API_KEY")) {
+      var twice = restore("--yes").env(name, "t0psecret").env(name + "_FILE", folder.resolve("none").toString());
+      assertThat(refused(twice, 2).err()).contains("error: %1$s and %1$s_FILE are both set".formatted(name)).doesNotContain("t0psecret");
+    }
+  }
+
+  @Test
   void saysWhereItLookedWhenThereIsNoBackup() {
     assertThat(refused(restoreFromHere("--yes"), 10).err()).contains("no backup cassandra_<timestamp>").contains(folder.toString());
     assertThat(refused(restore("--yes", "--backup", "20010101_00h00m00s"), 10).err()).contains("at or before 20010101_00h00m00s");
@@ -300,12 +349,17 @@ class RestoreCassandraEsTest {
   @Test
   void refusesWhileANodeIsDown() {
     var before = original.now();
+    Script.Result result;
     original.cassandra().get(2).stop();
-    var result = restore("--yes").run();
-    original.cassandra().get(2).start();
-    assertThat(result.code()).isEqualTo(13);
+    try {
+      result = restore("--yes").run();
+    } finally {
+      original.cassandra().get(2).start();
+    }
+    assertThat(result.code()).as(result.err()).isEqualTo(13);
     assertThat(result.err()).contains("Cassandra node %s is down".formatted(original.cassandra().get(2).clusterAddress()));
     assertThat(original.now()).isEqualTo(before);
+    assertNothingUnfinished();
   }
 
   @Test
@@ -336,9 +390,22 @@ class RestoreCassandraEsTest {
   }
 
   @Test
+  void refusesAnAliasInPlaceOfTheIndex() {
+    var elasticsearch = original.elasticsearch();
+    elasticsearch.tool("DELETE", "/thehive_global");
+    elasticsearch.tool("PUT", "/elsewhere", "{\"aliases\":{\"thehive_global\":{}}}");
+    try {
+      assertThat(refused(restore("--yes"), 13).err()).contains("error: Elasticsearch: thehive_global is an alias of elsewhere, not an index");
+    } finally {
+      elasticsearch.tool("DELETE", "/elsewhere");
+      assertRestored(restore("--yes").run());
+    }
+  }
+
+  @Test
   void refusesWhileASnapshotOfTheIndexIsBeingTaken() {
     var elasticsearch = original.elasticsearch();
-    elasticsearch.tool("PUT", "/_snapshot/slow", "{\"type\":\"fs\",\"settings\":{\"location\":\"slow\",\"max_snapshot_bytes_per_sec\":\"100kb\"}}");
+    elasticsearch.tool("PUT", "/_snapshot/slow", "{\"type\":\"fs\",\"settings\":{\"location\":\"slow\",\"max_snapshot_bytes_per_sec\":\"10kb\"}}");
     elasticsearch.tool("PUT", "/_snapshot/slow/nightly", "{\"indices\":\"thehive_global\"}");
     try {
       assertThat(refused(restore("--yes"), 13).err()).contains("snapshot nightly of thehive_global is being taken right now");
@@ -362,8 +429,12 @@ class RestoreCassandraEsTest {
     Files.writeString(folder.resolve("restore-cassandra-es.unfinished"), "{\"replicas\":{\"%s\":\"1\"}}".formatted(copy));
     var shards = elasticsearch.tool("GET", "/_cat/allocation?h=shards").lines().findFirst().orElseThrow().strip();
     elasticsearch.tool("PUT", "/_cluster/settings", "{\"transient\":{\"cluster.routing.allocation.total_shards_per_node\":%s}}".formatted(shards));
-    var result = restoreFromHere("--yes", "--only", "elasticsearch").run();
-    elasticsearch.tool("PUT", "/_cluster/settings", "{\"transient\":{\"cluster.routing.allocation.total_shards_per_node\":null}}");
+    Script.Result result;
+    try {
+      result = restoreFromHere("--yes", "--only", "elasticsearch").run();
+    } finally {
+      elasticsearch.tool("PUT", "/_cluster/settings", "{\"transient\":{\"cluster.routing.allocation.total_shards_per_node\":null}}");
+    }
     assertThat(result.code()).as(result.err()).isEqualTo(13);
     assertThat(result.err()).contains("use " + copy, "gives a copy of thehive_global no place", "the live index was not touched");
     assertThat(original.now()).isEqualTo(before);
@@ -397,8 +468,7 @@ class RestoreCassandraEsTest {
   @Test
   void saysWhenAnotherClientCameMeanwhile() {
     spoil();
-    var running = restore("--yes").start();
-    running.awaitErr("Streaming ");
+    var running = restore("--yes", "--throttle", "1").start().awaitErr("Truncating"); // the last question about clients was before that
     try (var session = session()) {
       var result = running.await();
       assertThat(result.code()).as(result.err()).isEqualTo(14);

@@ -1,6 +1,7 @@
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
 /** The README's first command: the whole runbook as an administrator plays it, on servers and hosts of its own. */
@@ -12,8 +13,11 @@ class SandboxTest {
     assertThat(result.code()).as(result.out() + result.err()).isZero();
     assertThat(result.out()).contains("=== ✓ Successful full restore ===", "✓ The restored system answers as before the disaster").doesNotContain("✗");
     assertThat(result.err()).contains("Runbook: ./jbang verify.java archives", "Runbook: ./jbang restore-files-minio.java --yes");
-    if (!result.err().contains("none here, so TheHive is neither stopped nor started")) { // HostsTest tells why
-      assertThat(result.err()).contains("Runbook: ./jbang service-control.java stop", "Runbook: ./jbang service-control.java start");
+    var without = Pattern.compile("none here, so TheHive is neither stopped nor started: (.*)").matcher(result.err());
+    if (without.find()) {
+      HostsTest.skip("all was well but for TheHive's stop and start, for which there are no hosts: " + without.group(1));
     }
+    assertThat(result.err()).contains("Runbook: ./jbang service-control.java stop", "Runbook: ./jbang service-control.java start",
+        "Runbook: ./jbang verify.java --only services,logs");
   }
 }

@@ -27,6 +27,13 @@ final class Hosts implements AutoCloseable {
   private static final String FOLDER = "hosts-of-";
   private static Hosts shared;
 
+  /** They were told to start and ended instead. */
+  static final class NotStarted extends IllegalStateException {
+    NotStarted(String message) {
+      super(message);
+    }
+  }
+
   private final Path home;
   private final Process process;
   private final List<Host> hosts = new ArrayList<>();
@@ -163,7 +170,7 @@ final class Hosts implements AutoCloseable {
     for (var line = output.readLine(); !"ready".equals(line); line = output.readLine()) {
       if (line == null) {
         close();
-        throw new IllegalStateException("the hosts did not start:\n" + said);
+        throw new NotStarted("the hosts did not start:\n" + said);
       }
       if (line.startsWith("ready ")) {
         var words = line.split(" ");
