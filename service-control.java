@@ -5,7 +5,7 @@
 //DEPS com.fasterxml.jackson.core:jackson-databind:2.22.4
 //COMPILE_OPTIONS -encoding UTF-8
 //JAVA_OPTIONS -Xmx64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1
-//JAVA_OPTIONS -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8 -Dstderr.encoding=UTF-8
+//JAVA_OPTIONS -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8 -Dstderr.encoding=UTF-8 -Djdk.console=java.base
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.File;
@@ -15,6 +15,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -33,13 +34,13 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
-import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -64,7 +65,7 @@ import picocli.CommandLine;
  * after. THEHIVE_NODES names the nodes; this host is asked directly, the others through ssh with the administrator's
  * own configuration and keys.
  *
- * <pre>THEHIVE_NODES="node1 admin@node2:2222 localhost" ./service-control.java stop</pre>
+ * <pre>THEHIVE_NODES="node1 admin@node2:2222 localhost" ./jbang service-control.java stop</pre>
  */
 @Command(
     name = "service-control.java",
@@ -86,6 +87,7 @@ class ServiceControl implements Runnable {
   static final Duration SETTLE = Duration.ofSeconds(5);
   /** So often a unit may be started again by systemd before it counts as failed. */
   static final int RESTARTS = 2;
+  static final String LAST_LINES = "its last log lines are above, or in " + Application.LOG + " there";
 
   @Option(names = "--verbose", scope = ScopeType.INHERIT, description = "show traces")
   boolean verbose;
@@ -99,8 +101,13 @@ class ServiceControl implements Runnable {
     @Parameters(paramLabel = "NODE", arity = "0..*", description = "only these, instead of all of THEHIVE_NODES")
     List<String> names = List.of();
 
+    /** A node of THEHIVE_NODES goes by its name alone, and keeps its user and port. */
     List<Host> hosts() {
-      return names.isEmpty() ? Host.all() : Host.named(String.join(" ", names));
+      var all = Host.all();
+      return names.isEmpty() ? all : names.stream().flatMap(name -> {
+        var known = all.stream().filter(host -> host.name().equals(name)).toList();
+        return (known.isEmpty() ? Host.named(name) : known).stream();
+      }).distinct().toList();
     }
   }
 
@@ -122,11 +129,15 @@ class ServiceControl implements Runnable {
 
   /** How a start may be done. */
   static final class Start {
-    @Option(names = "--rolling", description = "node by node, each when the one before answers")
+    @Option(names = "--rolling", description = "start node by node, each when the one before answers")
     boolean rolling;
 
     @Option(names = "--active-only", description = "do not wait for the application's answer, where its port cannot be reached from here")
     boolean activeOnly;
+
+    @Option(names = "--archives", paramLabel = "DIR,...", hideParamSyntax = true, split = ",",
+        description = "where restores were told to look for backups: unfinished ones are seen there, too")
+    List<Path> archives = List.of();
 
     @Option(names = "--force", description = "start although a restore is unfinished")
     boolean force;
@@ -135,16 +146,9 @@ class ServiceControl implements Runnable {
   /** How one node ended: its unit, where it could be asked, and why it is not as wanted. */
   record Outcome(Host host, Optional<Host.Unit> unit, String application, Optional<Failure> failure) {}
 
-  private interface Step {
-    Outcome on(Host host);
-  }
-
   public static void main(String[] args) {
-    System.exit(commandLine(new ServiceControl()).execute(args));
-  }
-
-  static CommandLine commandLine(ServiceControl script) {
-    return new CommandLine(script).setExecutionExceptionHandler((thrown, line, parsed) -> script.failed(Failure.of(thrown)));
+    var script = new ServiceControl();
+    System.exit(new CommandLine(script).setExecutionExceptionHandler((thrown, line, parsed) -> script.failed(Failure.of(thrown))).execute(args));
   }
 
   @Override
@@ -166,22 +170,31 @@ class ServiceControl implements Runnable {
 
   @Command(description = "Starts TheHive on every node, and returns when it answers.", mixinStandardHelpOptions = true, sortOptions = false)
   int start(@Mixin Nodes nodes, @Mixin Start how, @Mixin Change change) {
-    refuseUnfinished(how.force);
+    refuseUnfinished(how);
     return change.dryRun ? dryRun(nodes.hosts(), "start") : end(startAll(nodes.hosts(), how, change.limit()));
   }
 
-  @Command(description = "Stops TheHive on every node, then starts it.", mixinStandardHelpOptions = true, sortOptions = false)
+  @Command(description = "Stops TheHive on all nodes together, then starts it.", mixinStandardHelpOptions = true, sortOptions = false)
   int restart(@Mixin Nodes nodes, @Mixin Start how, @Mixin Change change) {
-    refuseUnfinished(how.force);
+    refuseUnfinished(how);
     if (change.dryRun) {
       return Math.max(dryRun(nodes.hosts(), "stop"), dryRun(nodes.hosts(), "start"));
     }
-    var stopped = stopAll(nodes.hosts(), change.limit());
-    return stopped.stream().anyMatch(outcome -> outcome.failure().isPresent())
-        ? end(stopped) : end(startAll(nodes.hosts(), how, change.limit()));
+    var outcomes = Host.each(nodes.hosts(), attempt(host -> outcome(host, loaded(host), "")));
+    if (anyFailed(outcomes)) {
+      step("Nothing was stopped.");
+      return end(outcomes);
+    }
+    outcomes = stopAll(nodes.hosts(), change.limit());
+    if (anyFailed(outcomes)) {
+      step("Nothing was started; when the cause is gone: ./jbang service-control.java start");
+      return end(outcomes);
+    }
+    return end(startAll(nodes.hosts(), how, change.limit()));
   }
 
-  @Command(description = "Follows the journal of TheHive on all nodes together, until Ctrl-C.", mixinStandardHelpOptions = true, sortOptions = false)
+  @Command(description = "Follows the journal of TheHive on all nodes together, until Ctrl-C. Some units drop its output: then see "
+      + Application.LOG + " there.", mixinStandardHelpOptions = true, sortOptions = false)
   int logs(
       @Mixin Nodes nodes,
       @Option(names = "--since", paramLabel = "TIME", description = "from then on: '10 min ago', '2026-11-22 18:00'") String since,
@@ -213,7 +226,8 @@ class ServiceControl implements Runnable {
       unit = host.unit(Host.service());
     }
     if (!unit.isStopped()) {
-      throw new Failure(UNSAFE, "%s: %s is still %s".formatted(host.name(), Host.service(), unit), "see its log: ./service-control.java logs " + host.name());
+      throw new Failure(UNSAFE, "%s: %s is still %s after %d s".formatted(host.name(), Host.service(), unit, seconds(begun)),
+          "see its log: ./jbang service-control.java logs " + host.name());
     }
     step("%s: %s after %d s, watching for %d s that it stays so", host.name(), unit, seconds(begun), SETTLE.toSeconds());
     for (var until = Instant.now().plus(SETTLE); Instant.now().isBefore(until); ) {
@@ -252,15 +266,17 @@ class ServiceControl implements Runnable {
         systemctl(host, before, "start", limit);
       }
       var unit = host.unit(Host.service());
+      var restarts = unit.restarts();
       var problem = application.flatMap(Application::problem);
-      while (!unit.active().equals("active") || problem.isPresent()) {
-        if (unit.active().equals("failed") || unit.restarts() > before.restarts() + RESTARTS) {
+      var settled = answer ? 0 : Math.min(SETTLE.toSeconds(), limit.toSeconds());
+      while (!unit.active().equals("active") || problem.isPresent() || seconds(begun) < settled) {
+        if (unit.active().equals("failed") || unit.restarts() > restarts + RESTARTS) {
           throw new Failure(UNSAFE, "%s: %s does not stay up: it is %s, started %d times by systemd".formatted(
-              host.name(), Host.service(), unit, unit.restarts()), "its last log lines are above");
+              host.name(), Host.service(), unit, unit.restarts()), LAST_LINES);
         }
         if (seconds(begun) >= limit.toSeconds()) {
           throw new Failure(UNSAFE, "%s: %s is %s, but after %d s: %s".formatted(host.name(), Host.service(), unit, limit.toSeconds(),
-              problem.orElse("not active")), "its last log lines are above; THEHIVE_URL says where it is asked, --timeout how long");
+              problem.orElse("not active")), LAST_LINES + "; THEHIVE_URL says where it is asked, --timeout how long");
         }
         pause();
         unit = host.unit(Host.service());
@@ -275,20 +291,29 @@ class ServiceControl implements Runnable {
   }
 
   private void systemctl(Host host, Host.Unit unit, String verb, Duration limit) {
-    var output = host.run(sudo(unit.root(), "systemctl %s %s".formatted(verb, Host.service())), limit);
-    if (output.err().startsWith("sudo:")) {
-      throw new Failure(AUTHENTICATION, "%s: %s".formatted(host.name(), Host.last(output.err())),
+    Host.Output output;
+    try {
+      output = host.run(sudo(unit.root(), "systemctl %s %s".formatted(verb, Host.service())), limit);
+    } catch (Failure e) {
+      if (e.code == UNREACHABLE) {
+        return; // systemd may still be at it: the unit is asked next, and that tells whether the node is gone
+      }
+      throw e;
+    }
+    var said = Host.last(output.err());
+    if (output.code() != 0 && said.startsWith("sudo:")) {
+      throw new Failure(AUTHENTICATION, "%s: %s".formatted(host.name(), said),
           "allow it without a password there: NOPASSWD: /usr/bin/systemctl * %s, /usr/bin/journalctl *".formatted(Host.service()));
     }
     if (output.code() != 0) {
-      throw new Failure(UNSAFE, "%s: systemctl %s: %s".formatted(host.name(), verb, Host.last(output.err())), null);
+      throw new Failure(UNSAFE, "%s: systemctl %s: %s".formatted(host.name(), verb, said), null);
     }
   }
 
-  /** The unit as it is; an unknown one is no stopped one. */
+  /** The unit as it is, masked or not; an unknown one is no stopped one. */
   private static Host.Unit loaded(Host host) {
     var unit = host.unit(Host.service());
-    if (!unit.load().equals("loaded")) {
+    if (!Set.of("loaded", "masked").contains(unit.load())) {
       throw new Failure(UNSAFE, "%s: the unit %s is %s".formatted(host.name(), Host.service(), unit.load().isEmpty() ? "unknown" : unit.load()),
           "THEHIVE_SERVICE names TheHive's unit; is TheHive installed there?");
     }
@@ -299,7 +324,7 @@ class ServiceControl implements Runnable {
     try {
       var journal = host.run(sudo(root, "journalctl --unit=%s --lines=20 --output=short-iso --no-hostname --no-pager".formatted(Host.service())),
           Duration.ofSeconds(30));
-      journal.out().lines().forEach(line -> step("%s | %s", host.name(), line));
+      journal.out().lines().forEach(line -> step("%s | %s", host.name(), Application.plain(line)));
     } catch (Failure e) {
       step("%s: no log: %s", host.name(), e.getMessage());
     }
@@ -316,13 +341,13 @@ class ServiceControl implements Runnable {
         process.destroy();
       }));
       var last = "";
-      try (var lines = process.inputReader()) {
+      try (var lines = process.inputReader(StandardCharsets.UTF_8)) {
         for (var line = lines.readLine(); line != null; line = lines.readLine()) {
-          var error = Application.ERROR.matcher(line).find();
+          last = Application.plain(line);
+          var error = Application.ERROR.matcher(last).find();
           if (error || !errors) {
-            System.out.println(("%-" + width + "s | %s").formatted(host.name(), colour && error ? "\033[31m" + line + "\033[0m" : line));
+            System.out.println(("%-" + width + "s | %s").formatted(host.name(), colour && error ? "\033[31m" + last + "\033[0m" : last));
           }
-          last = line;
         }
       }
       if (process.waitFor() != 0 && !interrupted && !last.startsWith("Killed by signal")) {
@@ -337,14 +362,14 @@ class ServiceControl implements Runnable {
   // --------------------------------------------------------------------------------------------------- before a start
 
   /** TheHive would start on half a restore, and write into it. */
-  private void refuseUnfinished(boolean force) {
-    var folders = archiveFolders();
-    var noneHere = folders.values().stream().noneMatch(Files::isDirectory);
+  private void refuseUnfinished(Start how) {
+    var folders = markerFolders(how.archives);
+    var noneHere = folders.keySet().stream().noneMatch(Files::isDirectory);
     var unfinished = new TreeMap<String, String>();
-    folders.forEach((variable, folder) -> {
+    folders.forEach((folder, named) -> {
       if (Files.isDirectory(folder)) {
         unfinished.putAll(unfinished(folder));
-      } else if (noneHere || Settings.variable(variable).isPresent()) {
+      } else if (noneHere || named) {
         warn("%s is not here: whether a restore from it is unfinished cannot be seen", folder);
       }
     });
@@ -352,18 +377,23 @@ class ServiceControl implements Runnable {
       return;
     }
     var what = unfinished.entrySet().stream().map(each -> each.getKey() + ".java (" + each.getValue() + ")").collect(Collectors.joining(", "));
-    if (!force) {
+    if (!how.force) {
       throw new Failure(UNSAFE, "a restore is unfinished: " + what,
-          "run ./%s.java again until it succeeds; --force starts TheHive on what is there now".formatted(unfinished.firstKey()));
+          "run ./jbang %s.java again until it succeeds; --force starts TheHive on what is there now".formatted(unfinished.firstKey()));
     }
     warn("a restore is unfinished: %s", what);
   }
 
-  private static SortedMap<String, Path> archiveFolders() {
-    var folders = new TreeMap<>(Map.of("CASSANDRA_GENERAL_ARCHIVE_PATH", Path.of("/mnt/backup/cassandra"),
-        "GENERAL_ARCHIVE_PATH", Path.of("/mnt/backup/storage"), "MINIO_ARCHIVE_PATH", Path.of("/mnt/backup/minio/")));
-    folders.replaceAll((variable, path) -> Settings.variable(variable).map(Path::of).orElse(path));
-    Settings.variable("RESTORE_STATE_PATH").ifPresent(path -> folders.put("RESTORE_STATE_PATH", Path.of(path)));
+  /** The archives' folders, and whether each was named or is only the default. */
+  private static Map<Path, Boolean> markerFolders(List<Path> more) {
+    var folders = new TreeMap<Path, Boolean>();
+    Map.of("CASSANDRA_GENERAL_ARCHIVE_PATH", "/mnt/backup/cassandra", "GENERAL_ARCHIVE_PATH", "/mnt/backup/storage",
+        "MINIO_ARCHIVE_PATH", "/mnt/backup/minio").forEach((variable, usual) -> {
+          var named = Settings.variable(variable);
+          folders.merge(Path.of(named.orElse(usual)), named.isPresent(), Boolean::logicalOr);
+        });
+    Settings.variable("RESTORE_STATE_PATH").ifPresent(path -> folders.put(Path.of(path), true));
+    more.forEach(path -> folders.put(path, true));
     return folders;
   }
 
@@ -403,10 +433,10 @@ class ServiceControl implements Runnable {
     return new Outcome(host, Optional.of(unit), application, Optional.empty());
   }
 
-  private Function<Host, Outcome> attempt(Step step) {
+  private Function<Host, Outcome> attempt(Function<Host, Outcome> step) {
     return host -> {
       try {
-        return step.on(host);
+        return step.apply(host);
       } catch (RuntimeException e) {
         var failure = Failure.of(e);
         failed(failure);
@@ -439,6 +469,10 @@ class ServiceControl implements Runnable {
     return outcomes.stream().flatMap(outcome -> outcome.failure().stream()).mapToInt(failure -> failure.code).min().orElse(DONE);
   }
 
+  private static boolean anyFailed(List<Outcome> outcomes) {
+    return outcomes.stream().anyMatch(outcome -> outcome.failure().isPresent());
+  }
+
   private static String names(List<Host> hosts) {
     return hosts.stream().map(Host::name).collect(Collectors.joining(", "));
   }
@@ -464,10 +498,7 @@ class ServiceControl implements Runnable {
   }
 
   private int failed(Failure failure) {
-    step("%s", "error: " + failure.getMessage());
-    if (failure.hint != null) {
-      step("%s", "hint: " + failure.hint);
-    }
+    step("%s", "error: " + failure.getMessage() + (failure.hint == null ? "" : "\nhint: " + failure.hint)); // in one: other nodes fail beside it
     if (verbose) {
       failure.printStackTrace();
     }
@@ -477,6 +508,8 @@ class ServiceControl implements Runnable {
   // --- shared: Application (identical in every script that has it; a test holds them equal) ---
   /** TheHive itself on a node, behind its unit. */
   record Application(HttpRequest status, HttpClient client) {
+    /** Where it logs to, whatever its unit does with its output. */
+    static final String LOG = "/var/log/thehive/application.log";
     /** How its log tells of an error: by the level, or where the JVM itself says so. */
     static final Pattern ERROR = Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception in thread|OutOfMemoryError");
     private static final Duration LIMIT = Duration.ofSeconds(10);
@@ -487,23 +520,27 @@ class ServiceControl implements Runnable {
       var client = HttpClient.newBuilder().connectTimeout(LIMIT).followRedirects(HttpClient.Redirect.NORMAL);
       Settings.variable("THEHIVE_CA").ifPresent(ca -> client.sslContext(Tls.context(Tls.trust(Path.of(ca)))));
       try {
-        var status = HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).timeout(LIMIT);
-        return new Application(status.build(), client.build());
+        return new Application(HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).build(), client.build());
       } catch (IllegalArgumentException e) {
         throw new Failure(USAGE, "THEHIVE_URL '%s' is no address: %s".formatted(url, e.getMessage()), "such as http://<node>:9000, <node> as it stands");
       }
     }
 
+    /** A line of its log without the colours that it gives its levels. */
+    static String plain(String line) {
+      return line.replaceAll("\\e\\[[\\d;]*m", "");
+    }
+
     /** What came instead of its answer; nothing when it answers. */
     Optional<String> problem() {
       try {
-        var code = client.send(status, HttpResponse.BodyHandlers.discarding()).statusCode();
-        return code == 200 ? Optional.empty() : Optional.of("%s answers HTTP %d".formatted(status.uri(), code));
-      } catch (IOException e) {
-        return Optional.of("%s does not answer: %s%s".formatted(status.uri(), Objects.requireNonNullElse(e.getMessage(), "connection refused"),
-            e instanceof SSLException ? " (THEHIVE_CA names its CA)" : ""));
-      } catch (InterruptedException e) {
-        throw new Failure(UNEXPECTED, "interrupted", null, e);
+        // The request's own limit would end with the head of the answer.
+        var answer = client.sendAsync(status, HttpResponse.BodyHandlers.discarding()).orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
+        return answer.statusCode() == 200 ? Optional.empty() : Optional.of("%s answers HTTP %d".formatted(status.uri(), answer.statusCode()));
+      } catch (CompletionException e) {
+        var why = e.getCause() instanceof TimeoutException ? "not within %d s".formatted(LIMIT.toSeconds())
+            : Objects.requireNonNullElse(e.getCause().getMessage(), "connection refused");
+        return Optional.of("%s does not answer: %s%s".formatted(status.uri(), why, e.getCause() instanceof SSLException ? " (THEHIVE_CA names its CA)" : ""));
       }
     }
   }

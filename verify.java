@@ -159,6 +159,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
@@ -202,6 +203,7 @@ import org.apache.cassandra.db.Clustering;
 import org.apache.cassandra.db.DecoratedKey;
 import org.apache.cassandra.db.EmptyIterators;
 import org.apache.cassandra.db.RowIndexEntry;
+import org.apache.cassandra.db.lifecycle.LifecycleTransaction;
 import org.apache.cassandra.db.marshal.AbstractType;
 import org.apache.cassandra.db.marshal.ByteBufferAccessor;
 import org.apache.cassandra.db.marshal.BytesType;
@@ -235,8 +237,10 @@ import org.apache.commons.compress.archivers.tar.TarConstants;
 import org.apache.commons.compress.compressors.gzip.GzipCompressorInputStream;
 import org.apache.commons.compress.compressors.zstandard.ZstdCompressorInputStream;
 import org.apache.commons.io.IOUtils;
+import org.apache.commons.io.TaggedIOException;
 import org.apache.commons.io.input.BoundedInputStream;
 import org.apache.commons.io.input.CloseShieldInputStream;
+import org.apache.commons.io.input.TaggedInputStream;
 import org.apache.http.Header;
 import org.apache.http.HttpHost;
 import org.apache.http.message.BasicHeader;
@@ -258,7 +262,7 @@ import picocli.CommandLine;
  * Answers "is everything back, on every node?" after a restore: services and logs, every row, every attachment, and
  * whether the parts belong together. Only reads. With {@code archives} it proves the backups alone, before a restore.
  *
- * <pre>CASSANDRA_CONNECTION=10.0.0.5 ./verify.java --skip s3</pre>
+ * <pre>CASSANDRA_CONNECTION=10.0.0.5 ./jbang verify.java --skip s3</pre>
  */
 @Command(
     name = "verify.java",
@@ -357,10 +361,10 @@ class Verify implements Callable<Integer> {
       checkTogether(backups.values(), found(Part.TOGETHER));
     }
     var all = findings.values().stream().flatMap(found -> found.list().stream()).toList();
-    var code = all.stream().anyMatch(finding -> finding.result() == Mark.BAD) ? VERIFICATION : DONE;
-    System.out.print(json ? Report.JSON.writeValueAsString(Map.of("script", SCRIPT, "exit", code, "checks", all)) + "\n"
-        : table(all));
-    if (all.stream().allMatch(finding -> finding.result() == Mark.SKIPPED)) {
+    var results = all.stream().map(Finding::result).collect(Collectors.toSet());
+    var code = results.contains(Mark.BAD) ? VERIFICATION : results.contains(Mark.OK) ? DONE : USAGE;
+    System.out.print(json ? Report.JSON.writeValueAsString(new Result(SCRIPT, code, all)) + "\n" : table(all));
+    if (code == USAGE) {
       throw new Failure(USAGE, "nothing was checked", "the table says what is missing for each check");
     }
     return code;
@@ -383,22 +387,24 @@ class Verify implements Callable<Integer> {
     choose(all, Part.CASSANDRA, cassandra.archives, Set.of("cassandra"), Set.of("tar", "zip"));
     choose(all, Part.ELASTICSEARCH, elasticsearch.archives, Set.of("elasticsearch"), Set.of("info"));
     choose(all, Part.FILES, files.archives, Set.of("files"), ATTACHMENT_TYPES);
-    if (what != null || s3.named()) {
+    var unnamed = s3.unnamed();
+    if (what != null || unnamed.isEmpty()) {
       choose(all, Part.S3, s3.archives, new TreeSet<>(Set.of("minio", "seaweedfs")), ATTACHMENT_TYPES);
     } else {
-      missing.put(Part.S3, "MINIO_ENDPOINT is not set, and there is no alias " + s3.alias);
+      missing.put(Part.S3, unnamed.get());
     }
     if (what == null && System.getenv("CASSANDRA_CONNECTION") == null) {
       missing.putIfAbsent(Part.CASSANDRA, "CASSANDRA_CONNECTION is not set");
     }
-    if (what == null && System.getenv("ELASTICSEARCH_API_URL") != null) {
+    var named = command.commandLine().getParseResult().hasMatchedOption("--elasticsearch") || System.getenv("ELASTICSEARCH_API_URL") != null;
+    if (what == null && named) {
       missing.remove(Part.ELASTICSEARCH); // without a backup there is still an index to look at
     }
     return all;
   }
 
   private void choose(Map<Part, Backup> all, Part part, Path folder, Set<String> components, Set<String> types) {
-    if (!chosen(part) && !chosen(Part.TOGETHER)) {
+    if (skip.contains(part) || !chosen(part) && !chosen(Part.TOGETHER)) {
       return;
     }
     try {
@@ -432,7 +438,9 @@ class Verify implements Callable<Integer> {
   /** Whether it is an error that a part has no backup, not only a reason to leave it out. */
   private boolean required(Part part) {
     return only.size() < Part.values().length || part == Part.ELASTICSEARCH && what != null
-        || part == Part.CASSANDRA && (what != null || System.getenv("CASSANDRA_CONNECTION") != null);
+        || part == Part.CASSANDRA && (what != null || System.getenv("CASSANDRA_CONNECTION") != null)
+        || part == Part.FILES && what != null && missing.containsKey(Part.S3) // one of the two there must be
+        || part == Part.S3 && s3.unnamed().isEmpty();
   }
 
   /** Settings and passwords are read here, before anything begins. */
@@ -445,29 +453,32 @@ class Verify implements Callable<Integer> {
         yield found -> Cassandra.check(this, connection, backup, found);
       }
       case ELASTICSEARCH -> new Elasticsearch(this, Credentials.fromEnvironment(), backup)::run;
-      case FILES -> found -> attachments(part, backup).compare(
-          this, new FileStore(files), since(backup, Optional.empty()), found);
+      case FILES -> found -> {
+        var store = new FileStore(files);
+        var since = since(backup, files.archives, "restore-files-nfs", "folder", "" + store.folder());
+        attachments(part, backup).compare(this, store, since, found);
+      };
       default -> {
         var store = new S3Store(s3, Login.of(s3.endpoint, s3.alias));
-        yield found -> attachments(part, backup).compare(this, store, since(backup, Report.newest(s3.archives,
-            "restore-files-minio", report -> report.path("exit").asInt(-1) == DONE
-                && report.path("bucket").asText().equals(s3.bucket))), found);
+        yield found -> attachments(part, backup).compare(
+            this, store, since(backup, s3.archives, "restore-files-minio", "bucket", s3.bucket), found);
       }
     };
   }
 
-  /** What is later than a restore's end was written since; without its report, what is later than the backup. */
-  private Instant since(Backup backup, Optional<JsonNode> report) {
-    return exact ? Instant.MAX : report.map(restore -> Instant.parse(restore.path("started").asText())
-            .plusMillis((long) (restore.path("seconds").asDouble() * 1000)))
-        .orElseGet(() -> backup.taken().atZone(ZoneId.systemDefault()).toInstant());
+  /** What is later than the backup, and than the end of a restore to there, was written since. */
+  private Instant since(Backup backup, Path archives, String script, String field, String target) throws IOException {
+    var taken = backup.taken().atZone(ZoneId.systemDefault()).toInstant();
+    var report = Report.newest(archives, script, one -> one.path("exit").asInt(-1) == DONE && one.path(field).asText().equals(target));
+    var end = report.map(restore -> Instant.parse(restore.path("started").asText()).plusMillis((long) (restore.path("seconds").asDouble() * 1000)));
+    return exact ? Instant.MAX : end.filter(restored -> restored.isAfter(taken)).orElse(taken);
   }
 
   /** The same for the archives alone: no server is asked. */
   private Check proof(Part part, Backup backup) {
     return switch (part) {
       case CASSANDRA -> found -> Cassandra.prove(this, backup, found);
-      case ELASTICSEARCH -> found -> found.ok("marker",
+      case ELASTICSEARCH -> found -> found.skipped("marker",
           "%s, taken %s; its snapshot is proven by Elasticsearch, when restored", backup.file(), backup.age());
       default -> found -> attachments(part, backup).prove(done, found);
     };
@@ -521,7 +532,9 @@ class Verify implements Callable<Integer> {
       found.is(near, "times", names, "%s to %s: %d s apart%s", names.get(0), names.get(names.size() - 1),
           gap.toSeconds(), near ? "" : ", more than %d minutes".formatted(maxGap.toMinutes()));
     }
-    if (what == null) {
+    if (what == null && (attachments.isEmpty() || !sampler.hasRead)) {
+      found.skipped("attachments", "needs the rows of cassandra, and files or s3, read in the same run");
+    } else if (what == null) {
       attachments.values().forEach(read -> sampler.compare(read, found));
     }
   }
@@ -571,6 +584,9 @@ class Verify implements Callable<Integer> {
 
   /** A line of the table. */
   record Finding(Part part, String check, Mark result, String text, List<String> details) {}
+
+  /** What --json prints. */
+  record Result(String script, int exit, List<Finding> checks) {}
 
   /** Where one part puts what it finds. */
   record Found(Part part, List<Finding> list) {
@@ -670,6 +686,7 @@ class Verify implements Callable<Integer> {
 
   record Services(List<Host> hosts, String service, List<Pattern> ignored) {
     private static final int LINES = 200_000;
+    private static final Pattern LEVEL = Pattern.compile("(?i)\\[(debug|info|warn|error) *]");
 
     void services(Found found) {
       each(found, (host, unit) -> {
@@ -691,11 +708,17 @@ class Verify implements Callable<Integer> {
         }
         var journal = host.run("%sjournalctl _SYSTEMD_INVOCATION_ID=%s -o cat --no-pager -n %d".formatted(
             unit.root() ? "" : "sudo -n ", unit.invocation(), LINES), Duration.ofMinutes(2));
-        var lines = journal.out().lines().filter(line -> !line.startsWith("-- ")).toList();
         if (journal.code() != 0) {
           found.bad("errors", "%s: cannot read the journal: %s", host.name(), Host.last(journal.err()));
-        } else if (lines.isEmpty()) {
-          found.skipped("errors", "%s: the journal has no line of %s since its start", host.name(), service);
+          return;
+        }
+        var lines = plain(journal).filter(line -> !line.startsWith("-- ")).collect(Collectors.toList());
+        if (lines.stream().noneMatch(LEVEL.asPredicate())) {
+          lines.addAll(ownLog(host, unit)); // some packages' units drop its output: the journal has at most the JVM's own
+        }
+        if (lines.isEmpty()) {
+          found.skipped("errors", "%s: neither the journal nor %s has a line of %s since its start that can be read", host.name(),
+              Application.LOG, service);
         } else {
           var all = new Tally();
           lines.stream().filter(Application.ERROR.asPredicate()).filter(this::isHarmful)
@@ -704,6 +727,17 @@ class Verify implements Callable<Integer> {
           found.none("errors", all, "error", host.name() + ": none " + read, "on " + host.name() + " " + read);
         }
       });
+    }
+
+    private static Stream<String> plain(Host.Output output) {
+      return output.out().lines().map(Application::plain);
+    }
+
+    /** From its start on: its lines begin with the time, as the unit's does behind the day of the week. */
+    private static List<String> ownLog(Host host, Host.Unit unit) {
+      var start = unit.since().replaceFirst("^\\w+ ", "");
+      return plain(host.run("tail -n %d %s".formatted(LINES, Application.LOG), Duration.ofMinutes(2)))
+          .dropWhile(line -> !line.startsWith("20") || line.compareTo(start) < 0).toList();
     }
 
     private boolean isHarmful(String line) {
@@ -798,13 +832,11 @@ class Verify implements Callable<Integer> {
       requireSpace(script.cassandra.work(), tables);
       // A folder of this process's own, so that two may verify at once.
       var folder = script.cassandra.work().resolve(".%s.%d.unpacked".formatted(SCRIPT, ProcessHandle.current().pid()));
-      try (var unpacked = new Unpacked(folder, keyspace, archive)) {
+      try (var unpacked = new Unpacked(folder, keyspace, archive); Closeable readers = () -> Table.close(tables)) {
         for (var table : tables) {
           table.open(unpacked.unpack(table.files));
         }
         compareRows(tables, nodes, found);
-      } finally {
-        tables.forEach(Table::close);
       }
     }
 
@@ -893,6 +925,9 @@ class Verify implements Callable<Integer> {
     }
 
     private static void requireSpace(Path folder, List<Table> tables) throws IOException {
+      if (!Files.isDirectory(folder)) {
+        throw new Failure(USAGE, "there is no folder %s to unpack in".formatted(folder), "make it, or name another with --work-path");
+      }
       try (var leftovers = Files.newDirectoryStream(folder, "." + SCRIPT + ".*.unpacked")) {
         for (var leftover : leftovers) {
           // Of a killed process. Nothing tells whether a younger one is that of another host, still at work.
@@ -1127,8 +1162,10 @@ class Verify implements Callable<Integer> {
         }
       }
 
-      void close() {
-        sstables.forEach(sstable -> sstable.selfRef().close());
+      /** Files are closed when it returns: what is deleted while it is open stays on NFS under another name. */
+      static void close(List<Table> tables) {
+        tables.forEach(table -> table.sstables.forEach(sstable -> sstable.selfRef().close()));
+        LifecycleTransaction.waitForDeletions(); // a thread of Cassandra's closes and deletes, in this order
       }
 
       long rows() {
@@ -1259,7 +1296,6 @@ class Verify implements Callable<Integer> {
       var health = api.get("/_cluster/health/" + INDEX);
       var status = health.path("status").asText();
       var nodes = health.path("number_of_data_nodes").asInt();
-      var few = status.equals("yellow") && replicas >= nodes;
       var shards = api.get("/_cat/shards/%s?format=json&h=shard,prirep,state,unassigned.reason".formatted(INDEX));
       var open = new ArrayList<String>();
       for (var shard : shards) {
@@ -1269,6 +1305,9 @@ class Verify implements Callable<Integer> {
               shard.path("state").asText(), shard.path("unassigned.reason").asText("-")));
         }
       }
+      // More copies are wanted than there are nodes: none of these lacks its own, and none has left.
+      var few = status.equals("yellow") && replicas >= nodes && open.stream().noneMatch(shard -> shard.endsWith(" NODE_LEFT"))
+          && health.path("active_shards").asInt() == health.path("active_primary_shards").asInt() * nodes;
       found.is(status.equals("green") || few, "health", open, "%s is %s, %d data nodes%s, %d of %d shards started",
           INDEX, status, nodes, few ? ", too few for %d replicas".formatted(replicas) : "",
           health.path("active_shards").asInt(), shards.size());
@@ -1279,18 +1318,15 @@ class Verify implements Callable<Integer> {
       var reports = script.cassandra.archives;
       var report = Report.newest(reports, "restore-cassandra-es", one -> backup != null
           && one.at("/elasticsearch/backup").asText().equals(backup.name())
-          && one.at("/elasticsearch/documents").isNumber());
+          && one.at("/elasticsearch/documents").asLong(-1) >= 0);
       if (report.isEmpty()) {
         found.skipped("documents", "%,d; no report of a restore of this backup in %s to compare with", count, reports);
         return;
       }
       var restored = report.get().at("/elasticsearch/documents").asLong();
-      if (count == restored || count > restored && !script.exact) {
-        var newer = count == restored ? "" : "; %,d newer".formatted(count - restored);
-        found.ok("documents", "%,d, as restored from the snapshot%s", restored, newer);
-      } else {
-        found.bad("documents", "%,d, but %,d were restored from the snapshot", count, restored);
-      }
+      var good = count == restored || count > restored && !script.exact;
+      found.is(good, "documents", List.of(), "%,d now, %,d as restored from the snapshot%s", count, restored,
+          count > restored ? "; %,d newer".formatted(count - restored) : "");
     }
   }
 
@@ -1299,9 +1335,9 @@ class Verify implements Callable<Integer> {
   /** Where attachments are. */
   interface Store {
     /** Looks at all that is there; what is not in the backup is an extra, with the time of its last change. */
-    void list(Attachments backup, BiConsumer<String, Instant> extra) throws Exception;
+    void list(Attachments backup, BiConsumer<String, Instant> extra, Tally tally) throws Exception;
 
-    /** Adds how a file of the backup is other there; the content is compared where there are bytes. */
+    /** Adds how a member of the backup is other there; the content is compared where there are bytes. */
     void compare(int i, Member member, Members.Bytes bytes, Tally tally) throws Exception;
   }
 
@@ -1319,11 +1355,16 @@ class Verify implements Callable<Integer> {
     void compare(Verify script, Store store, Instant since, Found found) throws Exception {
       var tally = new Tally();
       store.list(this, (name, written) ->
-          tally.add(written.isAfter(since) ? "newer" : "extra", Members.shown(name)));
+          tally.add(written.isAfter(since) ? "newer" : "extra", Members.shown(name)), tally);
       var sample = script.sample;
       var read = sampled(sample);
       each(script.done, (lane, i, bytes) ->
           store.compare(i, members.all.get(i), read.test(i) ? bytes : null, tally));
+      if (part == Part.FILES) {
+        for (var folder : members.all.stream().filter(member -> member.kind() == Kind.FOLDER).toList()) {
+          store.compare(members.find(folder.name()), folder, null, tally);
+        }
+      }
       var all = "%,d %s, %s%s".formatted(members.files, part == Part.S3 ? "objects" : "files",
           Console.size(members.bytes),
           sample == null ? "" : ", content of %,d compared".formatted(Math.min(sample, members.files)));
@@ -1400,20 +1441,24 @@ class Verify implements Callable<Integer> {
     @Option(names = "--owner", paramLabel = "USER[:GROUP]", defaultValue = "${env:ATTACHMENT_OWNER}",
         description = "instead of the backup's (ATTACHMENT_OWNER)")
     String owner;
-  }
 
-  /** Attachments in a folder, with owner and mode. */
-  record FileStore(FileOptions options, Map<String, Optional<UserPrincipal>> principals) implements Store {
-    FileStore(FileOptions options) {
-      this(options, new ConcurrentHashMap<>());
-    }
-
-    @Override
-    public void list(Attachments backup, BiConsumer<String, Instant> extra) throws IOException {
-      var folder = options.folder;
+    /** With links followed, as the restore's report has it. */
+    Path folder() throws IOException {
       if (!Files.isDirectory(folder)) {
         throw new Failure(VERIFICATION, "there is no folder " + folder, null);
       }
+      return folder.toRealPath();
+    }
+  }
+
+  /** Attachments in a folder, with owner and mode. */
+  record FileStore(Path folder, String given, Map<String, Optional<UserPrincipal>> principals) implements Store {
+    FileStore(FileOptions options) throws IOException {
+      this(options.folder(), options.owner == null ? "" : options.owner, new ConcurrentHashMap<>());
+    }
+
+    @Override
+    public void list(Attachments backup, BiConsumer<String, Instant> extra, Tally tally) throws IOException {
       Files.walkFileTree(folder, new SimpleFileVisitor<>() {
         @Override
         public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes is) {
@@ -1429,62 +1474,86 @@ class Verify implements Callable<Integer> {
           }
           return FileVisitResult.CONTINUE;
         }
+
+        @Override
+        public FileVisitResult visitFileFailed(Path path, IOException e) {
+          if (!(e instanceof NoSuchFileException)) { // removed meanwhile
+            tally.add("changed", unreadable("" + path, e));
+          }
+          return FileVisitResult.CONTINUE;
+        }
       });
     }
 
+    private static String unreadable(String name, IOException e) {
+      return "%s: cannot be read: %s".formatted(Members.shown(name), Failure.of(e).getMessage());
+    }
+
+    /** What cannot be read there is one finding among others; what cannot be read in the archive ends it all. */
     @Override
     public void compare(int i, Member member, Members.Bytes bytes, Tally tally) throws IOException {
-      var live = options.folder.resolve(member.name());
-      var name = Members.shown(member.name());
-      PosixFileAttributes is;
+      var live = folder.resolve(member.name());
+      var name = member.path().length == 0 ? "" + folder : Members.shown(member.name());
       try {
-        is = Files.readAttributes(live, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-      } catch (FileSystemException e) {
-        tally.add("missing", e.getReason() == null ? name : name + ": " + e.getReason());
-        return;
+        compare(member, live, name, bytes, tally);
+      } catch (NoSuchFileException e) {
+        tally.add("missing", name);
+      } catch (TaggedIOException | FileSystemException e) {
+        tally.add("changed", unreadable(name, e));
       }
+    }
+
+    private void compare(Member member, Path live, String name, Members.Bytes bytes, Tally tally) throws IOException {
+      var is = Files.readAttributes(live, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
       if (member.kind() == Kind.LINK) {
         if (!is.isSymbolicLink() || !Files.readSymbolicLink(live).toString().equals(member.more())) {
           tally.add("changed", name + ": is no link to " + Members.shown((String) member.more()));
         }
         return;
       }
-      if (!is.isRegularFile()) {
+      if (member.kind() == Kind.FOLDER && !is.isDirectory()) {
+        tally.add("changed", name + ": is no folder");
+      } else if (member.kind() != Kind.FOLDER && !is.isRegularFile()) {
         tally.add("changed", name + ": is no file");
-      } else if (is.size() != member.size()) {
+      } else if (is.isRegularFile() && is.size() != member.size()) {
         tally.add("changed", "%s: %d bytes instead of %d".formatted(name, is.size(), member.size()));
       } else if (bytes != null) {
-        try (var stored = bytes.open(); var in = Files.newInputStream(live)) {
+        try (var in = new TaggedInputStream(Files.newInputStream(live)); var stored = bytes.open()) {
           if (!IOUtils.contentEquals(stored, in)) {
             tally.add("changed", name + ": another content");
           }
         }
       }
-      compareAttributes(member, live, is, tally);
+      compareAttributes(member, live, name, is, tally);
     }
 
-    /** As the restore takes it: root in the backup of a folder that is another's tells nothing. */
+    /** As to the restore: root in the backup of a folder that is another's tells nothing. */
+    private boolean isUntold(Member member) throws IOException {
+      return member.owner().uid() == 0 && (int) Files.getAttribute(folder, "unix:uid") != 0;
+    }
+
     private Owner owner(Member member) throws IOException {
-      if (member.owner().uid() != 0 || (int) Files.getAttribute(options.folder, "unix:uid") == 0) {
+      if (!isUntold(member)) {
         return member.owner();
       }
-      var is = Files.readAttributes(options.folder, PosixFileAttributes.class);
+      var is = Files.readAttributes(folder, PosixFileAttributes.class);
       return new Owner(is.owner().getName(), -1, is.group().getName(), -1);
     }
 
-    /** As the restore sets them: no set-user-ID, owners by name, then by number; not what the backup does not tell. */
-    private void compareAttributes(Member member, Path live, PosixFileAttributes is, Tally tally) throws IOException {
-      var name = Members.shown(member.name());
-      var wanted = (options.owner == null ? ":" : options.owner + ":").split(":", -1);
+    /** As the restore sets them: no set-user-ID on files, owners by name, then by number; not what the backup does not tell. */
+    private void compareAttributes(Member member, Path live, String name, PosixFileAttributes is, Tally tally) throws IOException {
+      var wanted = (given + ":").split(":", -1);
       var owner = owner(member);
       var user = principal(false, wanted[0], owner.user(), owner.uid());
       var group = principal(true, wanted[1], owner.group(), owner.gid());
-      var mode = (int) Files.getAttribute(live, "unix:mode", LinkOption.NOFOLLOW_LINKS) & 07777;
+      var mode = member.mode() & (member.kind() == Kind.FOLDER ? 07777 : 0777);
+      var told = member.mode() >= 0 && !(member.path().length == 0 && isUntold(member));
+      var has = (int) Files.getAttribute(live, "unix:mode", LinkOption.NOFOLLOW_LINKS) & 07777;
       if (!user.orElse(is.owner()).equals(is.owner()) || !group.orElse(is.group()).equals(is.group())) {
         tally.add("attributes", "%s: %s:%s instead of %s:%s".formatted(name, is.owner(), is.group(),
             user.map(Object::toString).orElse(""), group.map(Object::toString).orElse("")));
-      } else if (member.mode() >= 0 && mode != (member.mode() & 0777)) {
-        tally.add("attributes", "%s: mode %o instead of %o".formatted(name, mode, member.mode() & 0777));
+      } else if (told && has != mode) {
+        tally.add("attributes", "%s: mode %o instead of %o".formatted(name, has, mode));
       }
     }
 
@@ -1532,11 +1601,15 @@ class Verify implements Callable<Integer> {
         description = "(MINIO_ARCHIVE_PATH, ${DEFAULT-VALUE})")
     Path archives;
 
-    boolean named() {
+    /** Why no server is known; empty where one is. */
+    Optional<String> unnamed() {
       try {
-        return endpoint != null || Login.of(null, alias) != null;
+        if (endpoint == null) {
+          Login.of(null, alias);
+        }
+        return Optional.empty();
       } catch (Failure e) {
-        return false;
+        return Optional.of(e.getMessage());
       }
     }
   }
@@ -1558,15 +1631,19 @@ class Verify implements Callable<Integer> {
       }
       bucket = options.bucket;
       endpoint = login.endpoint();
-      client = MinioClient.builder().endpoint(endpoint).region(options.region).httpClient(http.build())
-          .credentialsProvider(new StaticProvider(login.access(), login.secret(), login.token())).build();
+      try {
+        client = MinioClient.builder().endpoint(endpoint).region(options.region).httpClient(http.build())
+            .credentialsProvider(new StaticProvider(login.access(), login.secret(), login.token())).build();
+      } catch (IllegalArgumentException e) {
+        throw new Failure(USAGE, e.getMessage(), "check MINIO_ENDPOINT and MINIO_REGION");
+      }
       if (options.virtualHost) {
         client.enableVirtualStyleEndpoint();
       }
     }
 
     @Override
-    public void list(Attachments backup, BiConsumer<String, Instant> extra) {
+    public void list(Attachments backup, BiConsumer<String, Instant> extra, Tally tally) {
       etags = new String[backup.members().all.size()];
       sizes = new long[etags.length];
       try {
@@ -1592,13 +1669,22 @@ class Verify implements Callable<Integer> {
         tally.add("missing", name);
       } else if (sizes[i] != member.size()) {
         tally.add("changed", "%s: %d bytes instead of %d".formatted(name, sizes[i], member.size()));
-      } else if (bytes != null && !same(member.name(), etags[i], bytes)) {
-        tally.add("changed", name + ": another content");
+      } else if (bytes != null) {
+        try {
+          if (!same(member.name(), etags[i], bytes)) {
+            tally.add("changed", name + ": another content");
+          }
+        } catch (MinioException e) {
+          if (!(Throwables.getRootCause(e) instanceof ErrorResponseException refused) || refused.response().code() == 403) {
+            throw unreadable(e);
+          }
+          tally.add("changed", "%s: cannot be read: %s".formatted(name, refused.getMessage()));
+        }
       }
     }
 
     /** Mostly an ETag is the content's MD5; of what was sent in parts or is encrypted there it is not: that is read. */
-    private boolean same(String name, String etag, Members.Bytes bytes) throws IOException {
+    private boolean same(String name, String etag, Members.Bytes bytes) throws IOException, MinioException {
       try (var in = bytes.open()) {
         var sum = DigestUtils.md5Hex(in);
         if (sum.equals(etag)) {
@@ -1607,8 +1693,6 @@ class Verify implements Callable<Integer> {
         try (var object = client.getObject(GetObjectArgs.builder().bucket(bucket).object(name).build())) {
           return DigestUtils.md5Hex(object).equals(sum);
         }
-      } catch (MinioException e) {
-        throw unreadable(e);
       }
     }
 
@@ -1633,11 +1717,13 @@ class Verify implements Callable<Integer> {
     private static final int PROPERTIES = 200;
     private static final int VALUES = 2_000;
     private final SetMultimap<ByteBuffer, String> byProperty = HashMultimap.create();
+    boolean hasRead;
 
     void take(String table, Row row) {
       if (!table.equals("edgestore") || row.clustering().size() != 1) {
         return;
       }
+      hasRead = true;
       for (var cell : row.cells()) {
         if (cell.valueSize() >= 64 && cell.valueSize() <= 160) {
           HASH.matcher(StandardCharsets.ISO_8859_1.decode(cell.buffer().duplicate())).results().findFirst()
@@ -2513,6 +2599,8 @@ class Verify implements Callable<Integer> {
   // --- shared: Application (identical in every script that has it; a test holds them equal) ---
   /** TheHive itself on a node, behind its unit. */
   record Application(HttpRequest status, HttpClient client) {
+    /** Where it logs to, whatever its unit does with its output. */
+    static final String LOG = "/var/log/thehive/application.log";
     /** How its log tells of an error: by the level, or where the JVM itself says so. */
     static final Pattern ERROR = Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception in thread|OutOfMemoryError");
     private static final Duration LIMIT = Duration.ofSeconds(10);
@@ -2523,23 +2611,27 @@ class Verify implements Callable<Integer> {
       var client = HttpClient.newBuilder().connectTimeout(LIMIT).followRedirects(HttpClient.Redirect.NORMAL);
       Settings.variable("THEHIVE_CA").ifPresent(ca -> client.sslContext(Tls.context(Tls.trust(Path.of(ca)))));
       try {
-        var status = HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).timeout(LIMIT);
-        return new Application(status.build(), client.build());
+        return new Application(HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).build(), client.build());
       } catch (IllegalArgumentException e) {
         throw new Failure(USAGE, "THEHIVE_URL '%s' is no address: %s".formatted(url, e.getMessage()), "such as http://<node>:9000, <node> as it stands");
       }
     }
 
+    /** A line of its log without the colours that it gives its levels. */
+    static String plain(String line) {
+      return line.replaceAll("\\e\\[[\\d;]*m", "");
+    }
+
     /** What came instead of its answer; nothing when it answers. */
     Optional<String> problem() {
       try {
-        var code = client.send(status, HttpResponse.BodyHandlers.discarding()).statusCode();
-        return code == 200 ? Optional.empty() : Optional.of("%s answers HTTP %d".formatted(status.uri(), code));
-      } catch (IOException e) {
-        return Optional.of("%s does not answer: %s%s".formatted(status.uri(), Objects.requireNonNullElse(e.getMessage(), "connection refused"),
-            e instanceof SSLException ? " (THEHIVE_CA names its CA)" : ""));
-      } catch (InterruptedException e) {
-        throw new Failure(UNEXPECTED, "interrupted", null, e);
+        // The request's own limit would end with the head of the answer.
+        var answer = client.sendAsync(status, HttpResponse.BodyHandlers.discarding()).orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
+        return answer.statusCode() == 200 ? Optional.empty() : Optional.of("%s answers HTTP %d".formatted(status.uri(), answer.statusCode()));
+      } catch (CompletionException e) {
+        var why = e.getCause() instanceof TimeoutException ? "not within %d s".formatted(LIMIT.toSeconds())
+            : Objects.requireNonNullElse(e.getCause().getMessage(), "connection refused");
+        return Optional.of("%s does not answer: %s%s".formatted(status.uri(), why, e.getCause() instanceof SSLException ? " (THEHIVE_CA names its CA)" : ""));
       }
     }
   }

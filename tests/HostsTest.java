@@ -84,7 +84,7 @@ class HostsTest {
     assertThat(status(host)).as("before its next start").contains("Ok");
     host.exec("systemctl restart thehive");
     await().atMost(Duration.ofSeconds(10)).until(() -> host.state().equals("failed"));
-    assertThat(host.exec("journalctl --unit thehive --output cat")).contains("[ERROR]");
+    assertThat(host.exec("journalctl --unit thehive --output cat")).contains("Unable to connect to the database");
 
     host.thehive("returns");
     host.exec("systemctl stop thehive");

@@ -55,7 +55,7 @@ class ServiceControlHostsTest {
 
     assertThat(result.code()).as(result.err()).isEqualTo(13);
     assertThat(result.err()).containsPattern("node1: active \\(running\\), answers after \\d+ s")
-        .containsPattern("node2 \\| .*\\[ERROR\\] .* Unable to connect to the database")
+        .containsPattern("node2 \\| .*\\[error\\] .* Unable to connect to the database")
         .contains("error: node2: thehive does not stay up: it is failed", "error: node3: not started, because node2 failed");
     assertThat(states()).isEqualTo(List.of("active", "failed", "inactive"));
   }
@@ -119,7 +119,7 @@ class ServiceControlHostsTest {
 
     assertThat(result.code()).as(result.err()).isEqualTo(13);
     assertThat(result.err()).containsPattern("error: node1: thehive is active \\(running\\), but after 12 s: http://.*:9000/api/v1/status/public does not answer: ")
-        .containsPattern("error: node2: thehive is active \\(running\\), but after 12 s: http://.*:9000/.* does not answer: request timed out")
+        .containsPattern("error: node2: thehive is active \\(running\\), but after 12 s: http://.*:9000/.* does not answer: not within 10 s")
         .contains("node1 | ");
     assertThat(control("start", "--active-only").run().code()).isZero();
   }
@@ -167,7 +167,7 @@ class ServiceControlHostsTest {
     hosts.host("node3").thehive("noisy");
     var errors = control("logs", "--errors", "--no-follow", "--since", "1 min ago").run();
     assertThat(errors.code()).as(errors.err()).isZero();
-    assertThat(errors.out().lines()).isNotEmpty().allMatch(line -> line.startsWith("node") && line.contains("ERROR"));
+    assertThat(errors.out().lines()).isNotEmpty().allMatch(line -> line.startsWith("node") && line.contains("[error]"));
     assertThat(errors.out()).contains("node3 | ").contains("Index query failed");
   }
 
@@ -185,7 +185,7 @@ class ServiceControlHostsTest {
       assertThat(local(node, user, named, "logs --no-follow")).contains("localhost | ", "Listening for HTTP").endsWith("exit 0\n");
     }
     node.thehive("fails", "later");
-    assertThat(local(node, user, "", "restart")).contains("localhost | ", "[ERROR]", "error: localhost: thehive does not stay up: it is failed").endsWith("exit 13\n");
+    assertThat(local(node, user, "", "restart")).contains("localhost | ", "[error]", "error: localhost: thehive does not stay up: it is failed").endsWith("exit 13\n");
     assertThat(local(node, "plain", "", "start")).contains("error: localhost: sudo: a password is required").endsWith("exit 12\n");
   }
 

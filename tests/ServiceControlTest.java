@@ -1,9 +1,12 @@
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -41,7 +44,7 @@ class ServiceControlTest {
     for (var verb : new String[] {"start", "restart"}) {
       var refused = control(verb).run();
       assertThat(refused.code()).as(refused.err()).isEqualTo(13);
-      assertThat(refused.err()).contains("error: a restore is unfinished: restore-cassandra-es.java (Cassandra since 20", "hint: run ./restore-cassandra-es.java again");
+      assertThat(refused.err()).contains("error: a restore is unfinished: restore-cassandra-es.java (Cassandra since 20", "hint: run ./jbang restore-cassandra-es.java again");
     }
     // No unit of that name: without THEHIVE_NODES it is this host's that it would start.
     var forced = control("start", "--force").env("THEHIVE_SERVICE", "no-such-unit").run();
@@ -49,6 +52,7 @@ class ServiceControlTest {
     var state = Files.createDirectory(home.resolve("state"));
     Files.move(marker, state.resolve(marker.getFileName()));
     assertRefused(control("start").env("RESTORE_STATE_PATH", state.toString()), 13, "a restore is unfinished: restore-cassandra-es.java");
+    assertRefused(control("start", "--archives", home + "/none," + state), 13, "a restore is unfinished: restore-cassandra-es.java");
     Files.writeString(marker, "no JSON");
     assertRefused(control("start"), 13, "cannot read the markers in " + home);
   }
@@ -72,15 +76,73 @@ class ServiceControlTest {
     var started = onFake("start", "--active-only", "--rolling").run();
     assertThat(started.code()).as(started.err()).isZero();
     assertThat(started.out()).contains("node1  active (running)", "node2  active (running)");
-    var logs = onFake("logs", "--errors", "--no-follow").run();
-    assertThat(logs.out().lines()).containsExactlyInAnyOrder(
-        "node1 | 2026-11-22T18:00:00+0000 thehive[1]: [ERROR] seen on node1", "node2 | 2026-11-22T18:00:00+0000 thehive[1]: [ERROR] seen on node2");
+    var logs = onFake("logs", "--errors", "--no-follow").env("LC_ALL", "C").run();
+    assertThat(logs.out().lines()).as("an error whose level has a colour").containsExactlyInAnyOrder(
+        "node1 | 2026-11-22T18:00:00+0000 thehive[1]: [error] vu à node1", "node2 | 2026-11-22T18:00:00+0000 thehive[1]: [error] vu à node2");
 
     Files.writeString(home.resolve("node2"), "LoadState=not-found\nActiveState=inactive\n");
     var missing = onFake("stop").run();
     assertThat(missing.code()).as(missing.err()).isEqualTo(13);
     assertThat(missing.err()).contains("error: node2: the unit thehive is not-found");
     assertThat(missing.out()).contains("node1  inactive");
+    Files.writeString(home.resolve("node2"), "LoadState=masked\nActiveState=inactive\n");
+    assertThat(onFake("stop").run().code()).as("masked is as stopped as can be").isZero();
+  }
+
+  @Test
+  void knowsTheUserAndPortOfANodeByItsNameAlone() throws IOException {
+    fakeSsh();
+    var dry = onFake("stop", "--dry-run", "node2").env("THEHIVE_NODES", "node1 admin@node2:2222").run();
+    assertThat(dry.code()).as(dry.err()).isZero();
+    assertThat(dry.err()).contains("-p 2222 -- admin@node2 sh -c 'sudo -n systemctl stop thehive'").doesNotContain("node1");
+  }
+
+  @Test
+  void restartStopsNothingWhileANodeCannotBeAsked() throws IOException {
+    fakeSsh();
+    Files.createFile(home.resolve("node2.dead"));
+    var refused = onFake("restart").run();
+    assertThat(refused.code()).as(refused.err()).isEqualTo(11);
+    assertThat(refused.err()).contains("error: node2: ssh: connect to host node2 port 22: No route to host", "Nothing was stopped.");
+    assertThat(home.resolve("node1")).content().contains("ActiveState=active");
+  }
+
+  @Test
+  void namesTheNodeThatIsStillStopping() throws IOException {
+    fakeSsh();
+    Files.createFile(home.resolve("node1.slow"));
+    var result = onFake("restart", "--timeout", "2").run();
+    assertThat(result.code()).as(result.err()).isEqualTo(13);
+    assertThat(result.err()).containsPattern("error: node1: thehive is still deactivating \\(stop-sigterm\\) after [23] s\nhint: see its log: ./jbang service-control.java logs node1\n")
+        .contains("Nothing was started; when the cause is gone: ./jbang service-control.java start");
+    assertThat(result.out()).contains("node1  deactivating (stop-sigterm)", "node2  inactive");
+  }
+
+  @Test
+  void startSeesTheHiveDieAlsoWhereItIsNotAsked() throws IOException {
+    fakeSsh();
+    onFake("stop").run();
+    Files.createFile(home.resolve("node2.dies"));
+    var result = onFake("start", "--active-only").run();
+    assertThat(result.code()).as(result.err()).isEqualTo(13);
+    assertThat(result.err()).containsPattern("node1: active \\(running\\) after [5-9] s").contains("error: node2: thehive does not stay up: it is failed",
+        "hint: its last log lines are above, or in /var/log/thehive/application.log there");
+  }
+
+  @Test
+  void doesNotWaitForTheEndOfAnAnswerThatHasNone() throws IOException {
+    fakeSsh();
+    var application = HttpServer.create(new InetSocketAddress("127.0.0.1", 0), 0);
+    application.createContext("/", exchange -> exchange.sendResponseHeaders(200, 100));
+    application.start();
+    try {
+      var url = "http://127.0.0.1:" + application.getAddress().getPort();
+      var result = onFake("start", "--timeout", "3").env("THEHIVE_URL", url).timeout(Duration.ofMinutes(1)).run();
+      assertThat(result.code()).as(result.err()).isEqualTo(13);
+      assertThat(result.err()).contains("error: node2: thehive is active (running), but after 3 s: " + url + "/api/v1/status/public does not answer: not within 10 s");
+    } finally {
+      application.stop(0);
+    }
   }
 
   @Test
@@ -116,7 +178,8 @@ class ServiceControlTest {
 
   /**
    * A fake of ssh, for machines on which no hosts with systemd can be made ({@link ServiceControlHostsTest} has the real
-   * one): it keeps each node's state in a file and answers as OpenSSH 9.2 and systemd 252 were seen to.
+   * one): it keeps each node's state in a file and answers as OpenSSH 9.2 and systemd 252 were seen to. A file {@code
+   * node1.dead}, {@code .slow} or {@code .dies} makes that node unreachable, slow to stop, or die after its start.
    */
   private void fakeSsh() throws IOException {
     var ssh = home.resolve("bin/ssh");
@@ -124,13 +187,19 @@ class ServiceControlTest {
     Files.writeString(ssh, """
         #!/bin/sh
         for word; do node=$last; last=$word; done
-        state=%1$s/$node
+        state=%1$s/${node#*@}
         echo "$*" >> %1$s/asked
         case $last in
+          node*) exit ;;
+          *sudo*) echo "sudo: unable to resolve host $node: Name or service not known" >&2 ;;
+        esac
+        [ ! -e $state.dead ] || { echo "ssh: connect to host $node port 22: No route to host" >&2; exit 255; }
+        become() { sed -i "s/ActiveState=.*/ActiveState=$1/; s/SubState=.*/SubState=$2/" "$state"; }
+        case $last in
           *"systemctl show"*) echo 1000; cat "$state" ;;
-          *"sudo -n systemctl stop"*) sed -i 's/ActiveState=.*/ActiveState=inactive/; s/SubState=.*/SubState=dead/' "$state" ;;
-          *"sudo -n systemctl start"*) sed -i 's/ActiveState=.*/ActiveState=active/; s/SubState=.*/SubState=running/' "$state" ;;
-          *"sudo -n journalctl"*) echo "2026-11-22T18:00:00+0000 thehive[1]: [ERROR] seen on $node" ;;
+          *"sudo -n systemctl stop"*) [ ! -e $state.slow ] || { become deactivating stop-sigterm; exec sleep 9; }; become inactive dead ;;
+          *"sudo -n systemctl start"*) become active running; [ ! -e $state.dies ] || { sleep 2; become failed failed; } & ;;
+          *"sudo -n journalctl"*) printf '2026-11-22T18:00:00+0000 thehive[1]: [\\033[31merror\\033[0m] vu à %%s\\n' $node ;;
           *) echo "admin@$node: Permission denied (publickey)." >&2; exit 255 ;;
         esac
         """.formatted(home));

@@ -48,6 +48,8 @@ class VerifyHostsTest {
     assertThat(wrong).hasSizeGreaterThan(1).filteredOn(line -> line.contains("✗")).hasSize(1);
     assertThat(wrong.subList(1, wrong.size())).allMatch(line -> line.endsWith("Index query failed: all shards failed"));
     assertThat(verify("--ignore-log", "^.*Index query failed").run().code()).isZero();
+    hosts.host("node2").thehive("unlogged");
+    assertThat(wrong(verify().run()).get(0)).as("in its own log, from this start on").matches("✗ logs +errors +[1-3] on node2 in \\d+ lines since the start");
     hosts.host("node2").thehive("normal");
     assertThat(verify().run().code()).as("errors of the run before are none of this one").isZero();
   }

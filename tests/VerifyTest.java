@@ -1,12 +1,15 @@
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.datastax.oss.driver.api.core.ConsistencyLevel;
 import com.datastax.oss.driver.api.core.CqlSession;
 import com.datastax.oss.driver.api.core.cql.Row;
 import com.datastax.oss.driver.api.core.cql.SimpleStatement;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
@@ -14,6 +17,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.stream.Collectors;
@@ -64,9 +68,13 @@ class VerifyTest {
   }
 
   private static Script verify(String... arguments) {
-    return Script.of("verify.java").env(original.settings()).env(bucket.settings())
+    return set(Script.of("verify.java")).args(arguments);
+  }
+
+  private static Script set(Script script) {
+    return script.env(original.settings()).env(bucket.settings())
         .env("ATTACHMENT_FOLDER", folder.toString()).env("GENERAL_ARCHIVE_PATH", home.resolve("storage").toString())
-        .env("MINIO_ARCHIVE_PATH", home.resolve("minio").toString()).args(arguments);
+        .env("MINIO_ARCHIVE_PATH", home.resolve("minio").toString());
   }
 
   /** The lines of a ✗, with what is indented under them. */
@@ -223,12 +231,15 @@ class VerifyTest {
 
   @Test
   void countsDocumentsAgainstTheSnapshot() throws IOException {
+    var failed = Files.writeString(original.backup().archives().resolve("cassandra/restore-cassandra-es_99991231_00h00m00s.json"),
+        "{\"elasticsearch\": {\"backup\": \"%s\", \"documents\": -1}}".formatted(original.backup().snapshot()));
     var elasticsearch = original.elasticsearch();
     var hit = new ObjectMapper().readTree(elasticsearch.tool("POST", "/thehive_global/_search", "{\"size\":1}")).path("hits").path("hits").path(0);
     var document = "/thehive_global/_doc/" + hit.path("_id").asText() + "?refresh=true";
     elasticsearch.tool("DELETE", document);
-    assertThat(wrong(verify("--only", "elasticsearch").run())).singleElement().asString().startsWith("✗ elasticsearch documents ")
-        .contains("were restored from the snapshot");
+    var fewer = verify("--only", "elasticsearch").run();
+    Files.delete(failed);
+    assertThat(wrong(fewer)).singleElement().asString().startsWith("✗ elasticsearch documents ").contains("as restored from the snapshot");
     elasticsearch.tool("PUT", document, hit.path("_source").toString());
     elasticsearch.tool("PUT", "/thehive_global/_doc/newer?refresh=true", "{}");
     var result = verify("--only", "elasticsearch").run();
@@ -236,6 +247,41 @@ class VerifyTest {
     assertThat(result.out()).contains("; 1 newer");
     assertThat(wrong(verify("--only", "elasticsearch", "--exact").run())).hasSize(1);
     elasticsearch.tool("DELETE", "/thehive_global/_doc/newer?refresh=true");
+  }
+
+  @Test
+  void namesTheShardOfANodeThatLeftThoughMoreCopiesAreWantedThanNodesAreThere() throws IOException {
+    var left = health(2, "NODE_LEFT");
+    assertThat(wrong(left)).containsExactly("✗ elasticsearch health     thehive_global is yellow, 2 data nodes, 2 of 3 shards started",
+        "shard 0 (replica) is UNASSIGNED: NODE_LEFT");
+    assertThat(wrong(health(1, "ALLOCATION_FAILED"))).as("one of two nodes lacks its copy").hasSize(2);
+    var few = health(2, "REPLICA_ADDED");
+    assertAllGreen(few);
+    assertThat(few.out()).contains("2 data nodes, too few for 2 replicas, 2 of 3 shards started");
+  }
+
+  /** Of a fake with the answers of Elasticsearch 7.10: the real ones here are of one node. */
+  private Script.Result health(int active, String reason) throws IOException {
+    var answers = Map.of("/thehive_global", "{'thehive_global': {'settings': {'index': {'number_of_replicas': '2'}}}}",
+        "/_cluster/health/thehive_global", "{'status': 'yellow', 'number_of_data_nodes': 2, 'active_primary_shards': 1, 'active_shards': %d}".formatted(active),
+        "/_cat/shards/thehive_global", "[{'shard': '0', 'prirep': 'p', 'state': 'STARTED'}, {'shard': '0', 'prirep': 'r', 'state': 'STARTED'},"
+            + " {'shard': '0', 'prirep': 'r', 'state': 'UNASSIGNED', 'unassigned.reason': '%s'}]".formatted(reason),
+        "/thehive_global/_count", "{'count': 4000}");
+    var fake = HttpServer.create(new InetSocketAddress("127.0.0.1", 0), 0);
+    fake.createContext("/", exchange -> {
+      var answer = answers.get(exchange.getRequestURI().getPath()).replace('\'', '"').getBytes();
+      exchange.getResponseHeaders().add("Content-Type", "application/json");
+      exchange.sendResponseHeaders(200, answer.length);
+      exchange.getResponseBody().write(answer);
+      exchange.close();
+    });
+    fake.start();
+    try {
+      return verify("--only", "elasticsearch", "--elasticsearch", "http://127.0.0.1:" + fake.getAddress().getPort(),
+          "--elasticsearch-archives", temp.toString()).env("ELASTICSEARCH_API_URL", null).run();
+    } finally {
+      fake.stop(0);
+    }
   }
 
   @Test
@@ -268,17 +314,55 @@ class VerifyTest {
     Files.setLastModifiedTime(added, FileTime.from(Instant.now().plusSeconds(60)));
     var mode = folder.resolve(OLD_FILE);
     Files.setAttribute(mode, "unix:mode", 0600);
+    Files.setAttribute(folder, "unix:mode", 0700);
     var result = verify("--only", "files,together").run();
     Files.delete(old);
     Files.delete(added);
     Files.write(missing, Attachments.content(0));
     Files.write(changed, content);
     Files.setAttribute(mode, "unix:mode", 0644);
+    Files.setAttribute(folder, "unix:mode", 0755);
     var wrong = wrong(result);
-    assertThat(wrong).hasSize(8).contains(missing.getFileName().toString(), changed.getFileName() + ": another content",
-        OLD_FILE + ": mode 600 instead of 644", "old");
-    assertThat(result.out()).contains("1 of 60 files", "1 differ", "1 are not in the backup");
-    assertAllGreen(verify("--only", "files", "--sample", "5").run());
+    assertThat(wrong).hasSize(9).contains(missing.getFileName().toString(), changed.getFileName() + ": another content",
+        OLD_FILE + ": mode 600 instead of 644", folder + ": mode 700 instead of 755", "old");
+    assertThat(result.out()).contains("1 of 60 files", "1 differ", "1 are not in the backup")
+        .containsPattern("- together +attachments +needs the rows of cassandra, and files or s3");
+    var link = Files.createSymbolicLink(temp.resolve("link"), folder);
+    assertAllGreen(verify("--only", "files", "--sample", "5").env("ATTACHMENT_FOLDER", link.toString()).run());
+    Files.delete(link);
+  }
+
+  /** A file that is older than the restore, and not in the backup, is one that the restore did not leave there. */
+  @Test
+  void knowsWhenTheFolderWasRestored() throws IOException {
+    var before = Instant.now();
+    var restored = set(Script.of("restore-files-nfs.java")).args("--yes").run();
+    assertThat(restored.code()).as(restored.err()).isZero();
+    var extra = Files.writeString(folder.resolve("extra"), "");
+    Files.setLastModifiedTime(extra, FileTime.from(before));
+    var newer = Files.writeString(folder.resolve("newer"), "");
+    Files.setLastModifiedTime(newer, FileTime.from(Instant.now().plusSeconds(60)));
+    var result = verify("--only", "files").run();
+    Files.delete(extra);
+    Files.delete(newer);
+    assertThat(wrong(result)).hasSize(2).contains("extra");
+    assertAllGreen(verify("--only", "files").run());
+  }
+
+  @Test
+  void goesOnAfterWhatCannotBeRead() throws IOException {
+    assumeTrue(Script.command("id", "-u").run().out().equals("0\n"), "only root has rights to lose");
+    var closed = Files.createDirectory(folder.resolve("closed"));
+    Files.setAttribute(closed, "unix:mode", 0);
+    Files.setAttribute(folder.resolve(OLD_FILE), "unix:mode", 0);
+    var rights = "-dac_override,-dac_read_search";
+    var result = set(Script.command("setpriv", "--bounding-set", rights, "--inh-caps", rights, Script.ROOT.resolve("jbang").toString(),
+        Script.ROOT.resolve("verify.java").toString(), "--only", "files")).run();
+    Files.setAttribute(folder.resolve(OLD_FILE), "unix:mode", 0644);
+    Files.delete(closed);
+    assertThat(wrong(result)).hasSize(3).anyMatch(line -> line.startsWith(OLD_FILE + ": cannot be read: "))
+        .anyMatch(line -> line.startsWith(closed + ": cannot be read: "));
+    assertThat(result.out()).contains("60 files", "2 differ");
   }
 
   @Test
@@ -313,10 +397,17 @@ class VerifyTest {
     content[5_500_000] ^= 1;
     bucket.putInParts("large", content);
     var other = verify("--only", "s3", "--s3-archives", temp.resolve("minio").toString()).run();
+    try (var parts = Files.find(s3.data(), 9, (path, is) -> path.toString().matches(".*/large/.*/part\\.1"))) {
+      for (var part : parts.toList()) {
+        Files.delete(part);
+      }
+    }
+    var broken = verify("--only", "s3", "--s3-archives", temp.resolve("minio").toString()).run();
     bucket.remove("large");
     assertAllGreen(same);
     assertThat(same.out()).contains("61 objects");
     assertThat(wrong(other)).hasSize(2).contains("large: another content");
+    assertThat(wrong(broken)).as("the others were compared").hasSize(2).anyMatch(line -> line.startsWith("large: cannot be read: "));
   }
 
   @ParameterizedTest
@@ -405,13 +496,30 @@ class VerifyTest {
   @Test
   void saysWhatItLeftOutAndWhy() {
     var nowhere = temp.toString();
-    var result = Script.of("verify.java").env("CASSANDRA_GENERAL_ARCHIVE_PATH", nowhere).env("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", nowhere)
-        .env("GENERAL_ARCHIVE_PATH", nowhere).env("MINIO_ALIAS", "nosuch").run();
-    assertThat(result.code()).as(result.out() + result.err()).isEqualTo(2);
-    assertThat(result.out()).contains("- cassandra     backup  no backup cassandra_<timestamp>", "- s3            backup  MINIO_ENDPOINT is not set")
-        .doesNotContain("✓", "✗");
+    var bare = Script.of("verify.java").env("CASSANDRA_GENERAL_ARCHIVE_PATH", nowhere).env("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", nowhere)
+        .env("GENERAL_ARCHIVE_PATH", nowhere).env("MINIO_ALIAS", "nosuch");
+    var nothing = bare.run();
+    assertThat(nothing.code()).as(nothing.out() + nothing.err()).isEqualTo(2);
+    assertThat(nothing.out()).containsPattern("- cassandra +backup +no backup cassandra_<timestamp>")
+        .containsPattern("- s3 +backup +no S3 server is named, and there is no alias nosuch").doesNotContain("✓", "✗");
+    assertThat(bare.args("--json").env("MC_HOST_nosuch", "http://127.0.0.1").run().out())
+        .containsSubsequence("\"script\" : \"verify\"", "\"exit\" : 2", "MC_HOST_nosuch is not of the form");
+  }
+
+  @Test
+  void missesTheBackupOfWhatIsNamed() {
+    var nowhere = temp.toString();
     assertThat(wrong(verify("--cassandra-archives", nowhere, "--skip", "elasticsearch,files,s3").run())).singleElement().asString()
         .startsWith("✗ cassandra     backup ").contains("no backup cassandra_<timestamp>");
+    assertThat(wrong(verify("--s3-archives", nowhere, "--skip", "cassandra,elasticsearch,files").run())).singleElement().asString()
+        .startsWith("✗ s3            backup ").contains("no backup minio_<timestamp>");
+    assertThat(wrong(verify("archives", "--file-archives", nowhere, "--s3-archives", nowhere, "--skip", "cassandra,elasticsearch")
+        .env("MINIO_ENDPOINT", null).env("MINIO_ALIAS", "nosuch").run()))
+        .as("attachments are somewhere").singleElement().asString().startsWith("✗ files         backup ");
+    assertThat(wrong(verify("--only", "cassandra", "--work-path", nowhere + "/none").run())).last().asString()
+        .contains("there is no folder %s/none to unpack in".formatted(nowhere));
+    var endpoint = verify("--only", "s3").env("MINIO_ENDPOINT", "no address").run();
+    assertThat(endpoint.code()).as(endpoint.out() + endpoint.err()).isEqualTo(2);
   }
 
   @Test
@@ -435,7 +543,8 @@ class VerifyTest {
   void provesTheBackupsWithoutAnyServer() {
     var result = verify("archives").env("CASSANDRA_CONNECTION", null).env("ELASTICSEARCH_API_URL", null).run();
     assertAllGreen(result);
-    assertThat(result.out()).contains("9 tables", "complete and matching their digests", "60 match the SHA-256 in their names", "0 s apart");
+    assertThat(result.out()).contains("9 tables", "complete and matching their digests", "60 match the SHA-256 in their names", "0 s apart")
+        .contains("- elasticsearch marker ");
   }
 
   @Test
@@ -466,6 +575,7 @@ class VerifyTest {
     assertThat(wrong.get(2)).hasSize(64);
     assertThat(wrong.get(3)).startsWith("✗ together      times ").contains("more than 15 minutes");
     assertThat(wrong).hasSize(8);
+    assertAllGreen(verify("archives", "--s3-archives", stale.getParent().toString(), "--skip", "cassandra,s3").run());
   }
 
   private static void flip(Path file, long position) throws IOException {

@@ -141,9 +141,10 @@ class SystemdHosts implements Callable<Integer> {
       STDOUT->autoflush;
 
       sub note {
-        my $line = strftime('%F %T,000', localtime) . " [$_[0]] from org.thp.thehive.TheHive in main - $_[1]\\n";
-        print $line;
-        print $file $line;
+        my ($level, $text) = ($_[0], "from org.thp.thehive.TheHive in main - $_[1]\\n");
+        # As TheHive's own settings have it: levels with a colour on its output, the time in its own log.
+        printf "[\\e[%dm%s\\e[0m] %s", $level eq 'ERROR' ? 31 : 37, lc $level, $text;
+        print $file strftime('%F %T,000', localtime), " [$level] $text";
       }
 
       note('INFO', 'Starting TheHive');
@@ -160,7 +161,8 @@ class SystemdHosts implements Callable<Integer> {
       my $server = IO::Socket::INET->new(LocalPort => 9000, Listen => 20, ReuseAddr => 1) or die $!;
       note('INFO', 'Listening for HTTP on /0.0.0.0:9000');
       sleep while $mode eq 'mute';
-      note('ERROR', 'Index query failed: all shards failed') if $mode eq 'noisy';
+      my $noisy = $mode eq 'noisy' || $mode eq 'unlogged';
+      note('ERROR', 'Index query failed: all shards failed') if $noisy;
       while (1) {
         my $client = $server->accept or next;
         eval {
@@ -169,7 +171,7 @@ class SystemdHosts implements Callable<Integer> {
           my $request = <$client> // '';
           while (my $header = <$client>) { last if $header =~ /^\\r?\\n/ }
           my $found = $request =~ m{^GET /api/v1/status/public[ ?]};
-          note('ERROR', 'Index query failed: all shards failed') if $mode eq 'noisy';
+          note('ERROR', 'Index query failed: all shards failed') if $noisy;
           my $body = $found ? '{"status":"Ok"}' : '{"type":"NotFound"}';
           print $client 'HTTP/1.1 ' . ($found ? '200 OK' : '404 Not Found') . "\\r\\nContent-Type: application/json\\r\\n"
             . 'Content-Length: ' . length($body) . "\\r\\nConnection: close\\r\\n\\r\\n$body";
@@ -194,10 +196,11 @@ class SystemdHosts implements Callable<Integer> {
       # slow-start  opens its port after 5 seconds
       # slow-stop   needs 10 seconds to stop
       # noisy       logs an error at its start and at each request
+      # unlogged    the same, but its unit drops its output: only its own log has it
       # graph       is /opt/thehive/graph/graph.jar, over the databases that the file target beside it names
       set -eu
       case ${1:-} in
-        normal | fails | returns | silent | mute | missing | slow-start | slow-stop | noisy | graph) ;;
+        normal | fails | returns | silent | mute | missing | slow-start | slow-stop | noisy | unlogged | graph) ;;
         *) sed -n '2,/^set/s/^# \\{0,1\\}//p' "$0" >&2; exit 2 ;;
       esac
       unit=/etc/systemd/system/thehive.service
@@ -216,6 +219,9 @@ class SystemdHosts implements Callable<Integer> {
       printf '[Service]\\nEnvironment=MODE=%s\\n' "$1" >"$unit.d/mode.conf"
       if [ "$1" = returns ]; then
         printf 'Restart=always\\nRestartSec=1\\nExecStopPost=-+%s\\n' "$again" >>"$unit.d/mode.conf"
+      fi
+      if [ "$1" = unlogged ]; then
+        printf 'StandardOutput=null\\n' >>"$unit.d/mode.conf"
       fi
       systemctl daemon-reload
       systemctl --quiet enable thehive
