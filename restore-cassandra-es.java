@@ -1950,7 +1950,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     }
 
     private boolean isOpenSearch() throws IOException {
-      return api.get("/").path("version").path("distribution").asText().equals("opensearch");
+      return api.tryGet("/").map(answer -> answer.path("version").path("distribution").asText().equals("opensearch")).orElse(false);
     }
 
     private Optional<JsonNode> readSnapshot(String path, String clusterVersion) throws IOException {

@@ -1528,12 +1528,8 @@ class Verify implements Callable<Integer> {
     }
 
     /** As to the restore: root in the backup of a folder that is another's tells nothing. */
-    private boolean isUntold(Member member) throws IOException {
-      return member.owner().uid() == 0 && (int) Files.getAttribute(folder, "unix:uid") != 0;
-    }
-
     private Owner owner(Member member) throws IOException {
-      if (!isUntold(member)) {
+      if (member.owner().uid() != 0 || (int) Files.getAttribute(folder, "unix:uid") == 0) {
         return member.owner();
       }
       var is = Files.readAttributes(folder, PosixFileAttributes.class);
@@ -1547,7 +1543,8 @@ class Verify implements Callable<Integer> {
       var user = principal(false, wanted[0], owner.user(), owner.uid());
       var group = principal(true, wanted[1], owner.group(), owner.gid());
       var mode = member.mode() & (member.kind() == Kind.FOLDER ? 07777 : 0777);
-      var told = member.mode() >= 0 && !(member.path().length == 0 && isUntold(member));
+      // Of the folder itself a backup made as root has its own umask; a restore keeps the mode that the folder had.
+      var told = member.mode() >= 0 && !(member.path().length == 0 && member.owner().uid() == 0);
       var has = (int) Files.getAttribute(live, "unix:mode", LinkOption.NOFOLLOW_LINKS) & 07777;
       if (!user.orElse(is.owner()).equals(is.owner()) || !group.orElse(is.group()).equals(is.group())) {
         tally.add("attributes", "%s: %s:%s instead of %s:%s".formatted(name, is.owner(), is.group(),

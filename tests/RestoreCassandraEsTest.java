@@ -441,28 +441,35 @@ class RestoreCassandraEsTest {
     assertRestored(restoreFromHere("--yes").run());
   }
 
-  /** A small file system over that of its data, for the time of one look: no file of Elasticsearch's is written meanwhile. */
+  /** Elasticsearch on a copy of its data in a small file system, mounted over them and filled. */
   @Test
-  void refusesWhereElasticsearchHasNoRoomForTwoCopies() throws Exception {
-    var data = original.elasticsearch().data();
-    assumeTrue(mounted("mount", "-t", "tmpfs", "-o", "size=100k", "none", data.toString()), "mounting needs root and CAP_SYS_ADMIN");
+  void refusesWhereElasticsearchHasNoRoomForTwoCopies() {
+    var elasticsearch = original.elasticsearch();
+    var data = elasticsearch.data();
+    assumeTrue(shell("unshare -m true"), "mounting needs root and CAP_SYS_ADMIN");
+    elasticsearch.stop();
     Script.Result refused;
     String disk;
     try {
-      disk = original.elasticsearch().tool("GET", "/_cat/allocation?bytes=kb&h=disk.total").strip();
+      assertThat(shell("cp -a D D.copy && mount -t tmpfs -o size=128m none D && cp -a D.copy/. D".replace("D", data.toString()))).isTrue();
+      elasticsearch.start();
+      shell("fallocate -l $(($(df --output=avail -B1 D | tail -1) - 1000000)) D/ballast".replace("D", data.toString()));
+      disk = elasticsearch.tool("GET", "/_cat/allocation?bytes=mb&h=disk.total").strip();
       refused = restore("--yes", "--only", "elasticsearch").run();
+      elasticsearch.stop();
     } finally {
-      mounted("umount", data.toString());
+      shell("umount D; rm -rf D.copy".replace("D", data.toString()));
+      elasticsearch.start();
     }
-    assumeTrue(disk.equals("100"), "Elasticsearch does not see what is mounted here: it says " + disk + " kB");
+    assumeTrue(disk.equals("128"), "Elasticsearch does not see what is mounted here: it says " + disk + " MB");
     assertThat(refused.code()).as(refused.err()).isEqualTo(13);
-    assertThat(refused.err()).contains("error: Elasticsearch: Elasticsearch has room for 85 kB, a second copy of thehive_global needs ",
+    assertThat(refused.err()).contains("error: Elasticsearch: Elasticsearch has room for 0 kB, a second copy of thehive_global needs ",
         "restore with --in-place", "Nothing was changed.");
     assertThat(original.now()).isEqualTo(original.state());
   }
 
-  private static boolean mounted(String... command) throws Exception {
-    return new ProcessBuilder(command).inheritIO().start().waitFor() == 0;
+  private static boolean shell(String script) {
+    return Script.command("sh", "-c", script).run().code() == 0;
   }
 
   @Test
