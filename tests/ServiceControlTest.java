@@ -76,7 +76,7 @@ class ServiceControlTest {
     var started = onFake("start", "--active-only", "--rolling").run();
     assertThat(started.code()).as(started.err()).isZero();
     assertThat(started.out()).contains("node1  active (running)", "node2  active (running)");
-    var logs = onFake("logs", "--errors", "--no-follow").env("LC_ALL", "C").run();
+    var logs = onFake("logs", "--errors", "--no-follow").env("LC_ALL", "de_DE").run();
     assertThat(logs.out().lines()).as("an error whose level has a colour").containsExactlyInAnyOrder(
         "node1 | 2026-11-22T18:00:00+0000 thehive[1]: [error] vu à node1", "node2 | 2026-11-22T18:00:00+0000 thehive[1]: [error] vu à node2");
 

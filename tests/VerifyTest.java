@@ -49,11 +49,12 @@ class VerifyTest {
     original = Original.get();
     folder = home.resolve("files");
     Attachments.writeAll(folder, ATTACHMENTS);
-    fileArchive = HotBackup.files(folder, home, original.backup().timestamp());
     HotBackup.minio(folder, home, original.backup().timestamp());
     s3 = Stack.s3("127.0.4.20");
     bucket = new Bucket(s3);
     bucket.create(folder);
+    Files.createDirectory(folder.resolve("sub"));
+    fileArchive = HotBackup.files(folder, home, original.backup().timestamp());
     restore();
   }
 
@@ -314,17 +315,17 @@ class VerifyTest {
     Files.setLastModifiedTime(added, FileTime.from(Instant.now().plusSeconds(60)));
     var mode = folder.resolve(OLD_FILE);
     Files.setAttribute(mode, "unix:mode", 0600);
-    Files.setAttribute(folder, "unix:mode", 0700);
+    Files.setAttribute(folder.resolve("sub"), "unix:mode", 0700);
     var result = verify("--only", "files,together").run();
     Files.delete(old);
     Files.delete(added);
     Files.write(missing, Attachments.content(0));
     Files.write(changed, content);
     Files.setAttribute(mode, "unix:mode", 0644);
-    Files.setAttribute(folder, "unix:mode", 0755);
+    Files.setAttribute(folder.resolve("sub"), "unix:mode", 0755);
     var wrong = wrong(result);
     assertThat(wrong).hasSize(9).contains(missing.getFileName().toString(), changed.getFileName() + ": another content",
-        OLD_FILE + ": mode 600 instead of 644", folder + ": mode 700 instead of 755", "old");
+        OLD_FILE + ": mode 600 instead of 644", "sub: mode 700 instead of 755", "old");
     assertThat(result.out()).contains("1 of 60 files", "1 differ", "1 are not in the backup")
         .containsPattern("- together +attachments +needs the rows of cassandra, and files or s3");
     var link = Files.createSymbolicLink(temp.resolve("link"), folder);
