@@ -262,7 +262,7 @@ class RestoreCassandraEs implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Settings.refuseBlank(command);
-    quietLibraries();
+    CassandraBackup.quietLibraries(console.verbose);
     console.refuseWhereTheHiveRuns();
     try (var halves = halves(); var report = new Report(cassandra.archives, SCRIPT, console.dryRun)) {
       nameBackups(halves);
@@ -336,27 +336,19 @@ class RestoreCassandraEs implements Callable<Integer> {
       return DONE;
     }
     console.step(untouched ? "Nothing was changed." : "Leave TheHive stopped; run the same command again when the cause is gone.");
-    System.out.println("=== ✗ ERROR - ES: exit %d, Cassandra: exit %d ===".formatted(
-        halves.code(HalfName.ELASTICSEARCH, failed, untouched), halves.code(HalfName.CASSANDRA, failed, untouched)));
+    printError(halves.code(HalfName.ELASTICSEARCH, failed, untouched), halves.code(HalfName.CASSANDRA, failed, untouched));
     var codes = failed.values().stream().map(failure -> failure.code).distinct().toList();
     return !untouched && failed.size() < halves.list().size() ? PARTIAL : codes.get(0);
   }
 
   /** Refused before either half began: the last line is the documented one here, too. */
   private int failed(Failure failure) {
-    System.out.println("=== ✗ ERROR - ES: exit %1$d, Cassandra: exit %1$d ===".formatted(failure.code));
+    printError(failure.code, failure.code);
     return console.error("", failure);
   }
 
-  /** Cassandra's classes log through logback, which without a configuration prints everything to stdout. */
-  private void quietLibraries() {
-    var root = (Logger) LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
-    root.setLevel(console.verbose ? Level.WARN : Level.OFF);
-    root.iteratorForAppenders().forEachRemaining(appender -> {
-      appender.stop();
-      ((ConsoleAppender<?>) appender).setTarget("System.err");
-      appender.start();
-    });
+  private static void printError(int elasticsearch, int cassandra) {
+    System.out.println("=== ✗ ERROR - ES: exit %d, Cassandra: exit %d ===".formatted(elasticsearch, cassandra));
   }
 
   // ------------------------------------------------------------------------------------------------------- both halves
@@ -1208,6 +1200,17 @@ class RestoreCassandraEs implements Callable<Integer> {
 
     long sstables() {
       return tables.stream().mapToLong(table -> table.sstables().size()).sum();
+    }
+
+    /** Cassandra's classes log through logback, which without a configuration prints everything to stdout. */
+    static void quietLibraries(boolean verbose) {
+      var root = (Logger) LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
+      root.setLevel(verbose ? Level.WARN : Level.OFF);
+      root.iteratorForAppenders().forEachRemaining(appender -> {
+        appender.stop();
+        ((ConsoleAppender<?>) appender).setTarget("System.err");
+        appender.start();
+      });
     }
 
     /** Loads just as much of Cassandra as SSTables need; must come before any other use of its classes. */
@@ -2573,6 +2576,11 @@ class RestoreCassandraEs implements Callable<Integer> {
 
     /** A unit as systemctl(1) describes it: {@code active} is active, inactive, failed, activating or deactivating. */
     record Unit(String load, String active, String sub, int restarts, String since, String invocation, boolean root) {
+      /** A masked unit is there, too: it only cannot be started. */
+      boolean isInstalled() {
+        return load.equals("loaded") || load.equals("masked");
+      }
+
       boolean isStopped() {
         return active.equals("inactive") || active.equals("failed");
       }
@@ -3191,7 +3199,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       Host.each(Host.all(), host -> {
         try {
           var unit = host.unit(service);
-          if (named && !Set.of("loaded", "masked").contains(unit.load())) {
+          if (named && !unit.isInstalled()) {
             return new Failure(UNSAFE, "%s has no unit %s: whether TheHive runs there is not known".formatted(host.name(), service),
                 "check THEHIVE_NODES and THEHIVE_SERVICE; --force goes on all the same");
           }

@@ -1281,6 +1281,11 @@ class RestoreFilesNfs implements Callable<Integer> {
 
     /** A unit as systemctl(1) describes it: {@code active} is active, inactive, failed, activating or deactivating. */
     record Unit(String load, String active, String sub, int restarts, String since, String invocation, boolean root) {
+      /** A masked unit is there, too: it only cannot be started. */
+      boolean isInstalled() {
+        return load.equals("loaded") || load.equals("masked");
+      }
+
       boolean isStopped() {
         return active.equals("inactive") || active.equals("failed");
       }
@@ -2238,7 +2243,7 @@ class RestoreFilesNfs implements Callable<Integer> {
       Host.each(Host.all(), host -> {
         try {
           var unit = host.unit(service);
-          if (named && !Set.of("loaded", "masked").contains(unit.load())) {
+          if (named && !unit.isInstalled()) {
             return new Failure(UNSAFE, "%s has no unit %s: whether TheHive runs there is not known".formatted(host.name(), service),
                 "check THEHIVE_NODES and THEHIVE_SERVICE; --force goes on all the same");
           }

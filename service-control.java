@@ -300,20 +300,21 @@ class ServiceControl implements Runnable {
       }
       throw e;
     }
+    if (output.code() == 0) {
+      return; // whatever sudo may warn of
+    }
     var said = Host.last(output.err());
-    if (output.code() != 0 && said.startsWith("sudo:")) {
+    if (said.startsWith("sudo:")) {
       throw new Failure(AUTHENTICATION, "%s: %s".formatted(host.name(), said),
           "allow it without a password there: NOPASSWD: /usr/bin/systemctl * %s, /usr/bin/journalctl *".formatted(Host.service()));
     }
-    if (output.code() != 0) {
-      throw new Failure(UNSAFE, "%s: systemctl %s: %s".formatted(host.name(), verb, said), null);
-    }
+    throw new Failure(UNSAFE, "%s: systemctl %s: %s".formatted(host.name(), verb, said), null);
   }
 
   /** The unit as it is, masked or not; an unknown one is no stopped one. */
   private static Host.Unit loaded(Host host) {
     var unit = host.unit(Host.service());
-    if (!Set.of("loaded", "masked").contains(unit.load())) {
+    if (!unit.isInstalled()) {
       throw new Failure(UNSAFE, "%s: the unit %s is %s".formatted(host.name(), Host.service(), unit.load().isEmpty() ? "unknown" : unit.load()),
           "THEHIVE_SERVICE names TheHive's unit; is TheHive installed there?");
     }
@@ -595,6 +596,11 @@ class ServiceControl implements Runnable {
 
     /** A unit as systemctl(1) describes it: {@code active} is active, inactive, failed, activating or deactivating. */
     record Unit(String load, String active, String sub, int restarts, String since, String invocation, boolean root) {
+      /** A masked unit is there, too: it only cannot be started. */
+      boolean isInstalled() {
+        return load.equals("loaded") || load.equals("masked");
+      }
+
       boolean isStopped() {
         return active.equals("inactive") || active.equals("failed");
       }

@@ -353,7 +353,7 @@ class Verify implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Settings.refuseBlank(command);
-    quietLibraries();
+    CassandraBackup.quietLibraries(console.verbose);
     password = Settings.secret("BACKUP_PASSWORD");
     var backups = chooseBackups();
     run(chooseChecks(backups), backups);
@@ -368,17 +368,6 @@ class Verify implements Callable<Integer> {
       throw new Failure(USAGE, "nothing was checked", "the table says what is missing for each check");
     }
     return code;
-  }
-
-  /** Cassandra's classes log through logback, which without a configuration prints everything to stdout. */
-  private void quietLibraries() {
-    var root = (Logger) LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
-    root.setLevel(console.verbose ? Level.WARN : Level.OFF);
-    root.iteratorForAppenders().forEachRemaining(appender -> {
-      appender.stop();
-      ((ConsoleAppender<?>) appender).setTarget("System.err");
-      appender.start();
-    });
   }
 
   /** The backups there are, of the same restore point as a restore would take, and why others are left out. */
@@ -1927,6 +1916,17 @@ class Verify implements Callable<Integer> {
       return tables.stream().mapToLong(table -> table.sstables().size()).sum();
     }
 
+    /** Cassandra's classes log through logback, which without a configuration prints everything to stdout. */
+    static void quietLibraries(boolean verbose) {
+      var root = (Logger) LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
+      root.setLevel(verbose ? Level.WARN : Level.OFF);
+      root.iteratorForAppenders().forEachRemaining(appender -> {
+        appender.stop();
+        ((ConsoleAppender<?>) appender).setTarget("System.err");
+        appender.start();
+      });
+    }
+
     /** Loads just as much of Cassandra as SSTables need; must come before any other use of its classes. */
     static synchronized void initialise(Path work, Consumer<org.apache.cassandra.config.Config> more) {
       if (DatabaseDescriptor.isToolInitialized()) {
@@ -2646,6 +2646,11 @@ class Verify implements Callable<Integer> {
 
     /** A unit as systemctl(1) describes it: {@code active} is active, inactive, failed, activating or deactivating. */
     record Unit(String load, String active, String sub, int restarts, String since, String invocation, boolean root) {
+      /** A masked unit is there, too: it only cannot be started. */
+      boolean isInstalled() {
+        return load.equals("loaded") || load.equals("masked");
+      }
+
       boolean isStopped() {
         return active.equals("inactive") || active.equals("failed");
       }

@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,7 +14,6 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
-import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -27,7 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 class JBangTest {
   private static final String WRAPPER = Script.ROOT.resolve("jbang").toString();
   /** The JBang that the wrapper names. */
-  private static final String VERSION = pinned();
+  private static final String VERSION = ProjectTest.found("(?m)^version=(\\S+)$", Path.of(WRAPPER));
   private static final Path JAVA_HOME = Path.of(System.getProperty("java.home"));
   private static final List<String> TOOLS = List.of("awk", "chmod", "cp", "curl", "grep", "mkdir", "mktemp", "mv",
       "readlink", "rm", "sed", "sha256sum");
@@ -432,14 +430,6 @@ class JBangTest {
 
   private String mirrorUrl() {
     return "http://127.0.0.1:" + mirror.getAddress().getPort() + "/maven";
-  }
-
-  private static String pinned() {
-    try {
-      return Pattern.compile("(?m)^version=(\\S+)$").matcher(Files.readString(Path.of(WRAPPER))).results().findFirst().orElseThrow().group(1);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
   }
 
   private static void writeJava(Path folder, String version) throws IOException {

@@ -33,7 +33,7 @@ class OtherHostsTest {
 
     for (var script : ProjectTest.scripts()) {
       var name = script.getFileName().toString().replace(".java", "");
-      assertThat(jar(offline, name, "--version").run().out()).as(name).isEqualTo(found("version = \"(.+)\"", script) + "\n");
+      assertThat(jar(offline, name, "--version").run().out()).as(name).isEqualTo(ProjectTest.found("version = \"(.+)\"", script) + "\n");
     }
     var proven = jar(offline, "verify", "archives", "--only", "files").env("GENERAL_ARCHIVE_PATH", temp.resolve("storage").toString()).run();
     assertThat(proven.code()).as(proven.out() + proven.err()).isZero();
@@ -67,7 +67,7 @@ class OtherHostsTest {
       for (var script : List.of("verify", "service-control")) {
         var version = fresh(script + "@" + url, "--version").run();
         assertThat(version.code()).as(version.err()).isZero();
-        assertThat(version.out()).isEqualTo(found("version = \"(.+)\"", Script.ROOT.resolve(script + ".java")) + "\n");
+        assertThat(version.out()).isEqualTo(ProjectTest.found("version = \"(.+)\"", Script.ROOT.resolve(script + ".java")) + "\n");
       }
       var wrong = fresh("service-control@" + url, "nothing").run();
       assertThat(wrong.code()).as("the script's own code").isEqualTo(2);
@@ -125,7 +125,7 @@ class OtherHostsTest {
     try {
       var listed = shell(block("maven-metadata").replace("https://repo1.maven.org/maven2", "http://127.0.0.1:" + server.getAddress().getPort())).run();
       var libraries = Stream.of(listed.out().split("\n")).toList();
-      var picocli = found("//DEPS info.picocli:picocli:(\\S+)", Script.ROOT.resolve("verify.java"));
+      var picocli = ProjectTest.found("//DEPS info.picocli:picocli:(\\S+)", Script.ROOT.resolve("verify.java"));
       assertThat(libraries).hasSizeGreaterThan(15).contains("info.picocli:picocli " + picocli + " 99.9").allSatisfy(line -> assertThat(line).matches("\\S+:\\S+ \\S+ 99[.]9"));
     } finally {
       server.stop(0);
@@ -150,11 +150,6 @@ class OtherHostsTest {
         .filter(block -> block.contains(part)).toList();
     assertThat(blocks).as("command lines of the README with %s", part).hasSize(1);
     return blocks.get(0);
-  }
-
-  /** What is in the parentheses of a pattern, where a script has it first. */
-  private static String found(String pattern, Path script) throws IOException {
-    return Pattern.compile(pattern).matcher(Files.readString(script)).results().findFirst().orElseThrow().group(1);
   }
 
   private static String readme() throws IOException {

@@ -2,6 +2,7 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -128,6 +129,15 @@ class ProjectTest {
     var scripts = javaFiles(Script.ROOT).toList();
     assertThat(scripts).as("scripts in %s", Script.ROOT).isNotEmpty();
     return scripts;
+  }
+
+  /** What is in the parentheses of a pattern, where a file has it first. */
+  static String found(String pattern, Path file) {
+    try {
+      return Pattern.compile(pattern).matcher(Files.readString(file)).results().findFirst().orElseThrow().group(1);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   /** The product and the scripts of the tests; by its name in lower case a file is known to be one. */
