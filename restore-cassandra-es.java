@@ -2,12 +2,12 @@
 //DESCRIPTION Restores TheHive's Cassandra keyspace and Elasticsearch index from a hot backup
 //JAVA 17+
 //DEPS info.picocli:picocli:4.7.7
-//DEPS com.fasterxml.jackson.core:jackson-databind:2.22.4
+//DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
 //DEPS org.apache.commons:commons-compress:1.28.0
 //DEPS net.lingala.zip4j:zip4j:2.11.6
 //DEPS me.tongfei:progressbar:0.10.2
 //DEPS org.elasticsearch.client:elasticsearch-rest-client:9.5.6
-//DEPS org.apache.cassandra:java-driver-core:4.19.3
+//DEPS org.apache.cassandra:java-driver-core:4.19.4
 // cassandra-all streams the SSTables; it would bring older releases of the ones after it.
 //DEPS org.apache.cassandra:cassandra-all:4.1.10
 //DEPS io.netty:netty-all:4.1.137.Final

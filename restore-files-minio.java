@@ -2,10 +2,10 @@
 //DESCRIPTION Restores TheHive's attachments into an S3 bucket from a hot backup
 //JAVA 17+
 //DEPS info.picocli:picocli:4.7.7
-//DEPS com.fasterxml.jackson.core:jackson-databind:2.22.4
+//DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
 //DEPS org.apache.commons:commons-compress:1.28.0
 // For .tar.zst.
-//DEPS com.github.luben:zstd-jni:1.5.7-2
+//DEPS com.github.luben:zstd-jni:1.5.7-28
 //DEPS net.lingala.zip4j:zip4j:2.11.6
 //DEPS me.tongfei:progressbar:0.10.2
 //DEPS io.minio:minio:9.0.4

@@ -2,17 +2,17 @@
 //DESCRIPTION Tells whether everything is back after a restore of TheHive, on every node
 //JAVA 17+
 //DEPS info.picocli:picocli:4.7.7
-//DEPS com.fasterxml.jackson.core:jackson-databind:2.22.4
+//DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
 //DEPS org.apache.commons:commons-compress:1.28.0
 // For .tar.zst, and for SSTables compressed so.
-//DEPS com.github.luben:zstd-jni:1.5.7-2
+//DEPS com.github.luben:zstd-jni:1.5.7-28
 //DEPS net.lingala.zip4j:zip4j:2.11.6
 //DEPS me.tongfei:progressbar:0.10.2
 //DEPS io.minio:minio:9.0.4
 // The SDK names okhttp, which is empty for Maven: its classes are in this one.
 //DEPS com.squareup.okhttp3:okhttp-jvm:5.5.1
 //DEPS org.elasticsearch.client:elasticsearch-rest-client:9.5.6
-//DEPS org.apache.cassandra:java-driver-core:4.19.3
+//DEPS org.apache.cassandra:java-driver-core:4.19.4
 // cassandra-all reads the SSTables; it would bring older releases of the ones after it.
 //DEPS org.apache.cassandra:cassandra-all:4.1.10
 //DEPS com.google.guava:guava:33.8.0-jre

@@ -1,6 +1,12 @@
+import static java.util.stream.Collectors.joining;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
+import java.io.IOException;
+import java.net.URI;
 import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -110,6 +116,36 @@ class RestoreCassandraEsFaultsTest {
       assertNextRunSucceeds();
     }
     assertThat(original.now()).isEqualTo(original.state());
+  }
+
+  @Test
+  void theElasticsearchNodeThatRestoresIsLost() throws IOException {
+    var archives = original.backup().archives();
+    var nodes = Stack.elasticsearch("7.10.2", List.of("127.0.0.31", "127.0.0.32", "127.0.0.33"), 9200, archives);
+    try {
+      HotBackup.register(URI.create("http://127.0.0.31:9200"), archives);
+      var urls = nodes.stream().map(node -> "http://" + node.host() + ":9200").collect(joining(","));
+      var script = restore("--only", "elasticsearch").env("ELASTICSEARCH_API_URL", urls);
+      var running = script.args("--recovery-rate", "100kb").start().awaitErr("Restoring snapshot");
+      var lost = await("a node that restores").until(() -> nodes.stream()
+          .filter(node -> nodes.get(0).tool("GET", "/_cat/shards?h=prirep,state,node").contains("p INITIALIZING " + node.host()))
+          .findFirst(), Optional::isPresent).get();
+      lost.kill();
+      assertIndexIsNotThereYet(running);
+      var result = running.await();
+      if (result.code() != 0) {
+        assertFailedWith(result, "Elasticsearch");
+        var next = script.run();
+        assertThat(next.code()).as(next.err()).isZero();
+      }
+      for (var node : nodes) {
+        if (node.running()) {
+          assertThat(Contents.ofElasticsearch(node, "thehive_global")).isEqualTo(original.state().index());
+        }
+      }
+    } finally {
+      nodes.forEach(Server::close);
+    }
   }
 
   @Test

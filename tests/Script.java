@@ -39,8 +39,10 @@ final class Script {
   private static final Set<String> KEPT = Set.of("PATH", "HOME", "JAVA_HOME", "JDK_FOLDER", "XDG_CACHE_HOME", "TMPDIR",
       "MAVEN_OPTS", "MAVEN_MIRROR_URL", "http_proxy", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY");
 
-  private static final Map<String, Boolean> BUILT = new ConcurrentHashMap<>();
+  private static final Pattern OF_JBANG = Pattern.compile("JAVA_HOME|JDK_FOLDER|JBANG_.*|MAVEN_OPTS|MAVEN_MIRROR_URL");
+  private static final Map<String, Optional<String>> BUILT = new ConcurrentHashMap<>();
   private static final Set<Process> ALIVE = ConcurrentHashMap.newKeySet();
+  private static boolean jbangAskedOnce;
 
   static {
     Runtime.getRuntime().addShutdownHook(new Thread(() -> ALIVE.forEach(Script::killTree)));
@@ -72,6 +74,14 @@ final class Script {
   /** A script by its path inside the checkout. */
   static Script of(String script) {
     return new Script(script, List.of(ROOT.resolve("jbang").toString(), ROOT.resolve(script).toString()));
+  }
+
+  /**
+   * From now on JBang, which takes longer than most refusals, is asked once for a script's java command, and then that is
+   * run: it is what {@code ./jbang} ends in. JBangTest and others that run {@code ./jbang} by name still go the whole way.
+   */
+  static void askJBangOnce() {
+    jbangAskedOnce = true;
   }
 
   /** Any other command in the same clean environment. */
@@ -135,11 +145,8 @@ final class Script {
   }
 
   Running start() {
-    if (script != null) {
-      BUILT.computeIfAbsent(script, Script::build);
-    }
     // A suite started in the background of a shell ignores Ctrl-C, and so would its children: undo that for them.
-    var line = Stream.concat(Stream.of("/usr/bin/env", "--default-signal=INT"), command.stream()).toList();
+    var line = Stream.concat(Stream.of("/usr/bin/env", "--default-signal=INT"), builtCommand().stream()).toList();
     if (terminal) {
       environment.putIfAbsent("TERM", "xterm");
       environment.put("SHELL", "/bin/sh");
@@ -155,17 +162,46 @@ final class Script {
     }
   }
 
+  private List<String> builtCommand() {
+    if (script == null) {
+      return command;
+    }
+    var java = BUILT.computeIfAbsent(script, Script::build);
+    if (java.isEmpty() || !ofJBang(environment).equals(ofJBang(System.getenv()))) {
+      return command;
+    }
+    return Stream.concat(Stream.of("sh", "-c", "exec " + java.get() + " \"$@\"", "sh"), command.stream().skip(2)).toList();
+  }
+
+  /** What changes the java command of a script. */
+  private static Map<String, String> ofJBang(Map<String, String> environment) {
+    return environment.entrySet().stream().filter(variable -> OF_JBANG.matcher(variable.getKey()).matches())
+        .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue));
+  }
+
   /**
    * Compiles and downloads beforehand: neither belongs to the time limit or the output of a test, and JBang does not
    * expect two of itself to build the same script at once.
+   *
+   * @return the java command, where the suite asks for it and JBang is the wrapper's
    */
-  private static boolean build(String script) {
-    var result = command(ROOT.resolve("jbang").toString(), "build", ROOT.resolve(script).toString())
-        .timeout(Duration.ofMinutes(20)).run();
+  private static Optional<String> build(String script) {
+    var path = ROOT.resolve(script).toString();
+    var result = command(ROOT.resolve("jbang").toString(), "build", path).timeout(Duration.ofMinutes(20)).run();
     if (result.code() != 0) {
       throw new AssertionError("cannot build " + script + "\n" + result.err());
     }
-    return true;
+    var home = Optional.ofNullable(System.getenv("JBANG_DIR")).map(Path::of).orElse(Path.of(System.getProperty("user.home"), ".jbang"));
+    try (var jars = Files.newDirectoryStream(home.resolve("cli"), "jbang-cli-*-all.jar")) {
+      for (var jar : jars) {
+        var java = Path.of(System.getProperty("java.home"), "bin/java").toString();
+        var printed = command(java, "-jar", jar.toString(), "run", path).run();
+        return Optional.of(printed.out()).filter(any -> jbangAskedOnce && printed.code() == 255);
+      }
+    } catch (IOException e) {
+      // JBang is installed: it runs the command itself
+    }
+    return Optional.empty();
   }
 
   private static String quoted(List<String> command) {

@@ -2,11 +2,11 @@
 //DESCRIPTION The whole runbook on real servers: fill, back up, disaster, restore, compare
 //JAVA 17+
 //DEPS info.picocli:picocli:4.7.7
-//DEPS com.fasterxml.jackson.core:jackson-databind:2.22.4
+//DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
 //DEPS io.minio:minio:9.0.4
 //DEPS com.squareup.okhttp3:okhttp-jvm:5.5.1
 //DEPS net.lingala.zip4j:zip4j:2.11.6
-//DEPS org.apache.cassandra:java-driver-core:4.19.3
+//DEPS org.apache.cassandra:java-driver-core:4.19.4
 //DEPS org.slf4j:slf4j-nop:1.7.36
 //COMPILE_OPTIONS -encoding UTF-8
 //JAVA_OPTIONS -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1

@@ -3,7 +3,7 @@
 //JAVA 17+
 //DEPS info.picocli:picocli:4.7.7
 //DEPS net.lingala.zip4j:zip4j:2.11.6
-//DEPS org.apache.cassandra:java-driver-core:4.19.3
+//DEPS org.apache.cassandra:java-driver-core:4.19.4
 //DEPS org.assertj:assertj-core:3.27.7
 //DEPS org.awaitility:awaitility:4.3.0
 //DEPS org.hamcrest:hamcrest:2.2
@@ -148,6 +148,7 @@ class Suite implements Callable<Integer> {
         return 0;
       }
       useServers();
+      Script.askJBangOnce();
       var summary = new Summary();
       session.getLauncher().execute(plan, summary);
       Stack.closeAll();

@@ -2,9 +2,9 @@
 //DESCRIPTION How much faster is restore-cassandra-es.java than the documented procedure?
 //JAVA 17+
 //DEPS info.picocli:picocli:4.7.7
-//DEPS com.fasterxml.jackson.core:jackson-databind:2.22.4
+//DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
 //DEPS net.lingala.zip4j:zip4j:2.11.6
-//DEPS org.apache.cassandra:java-driver-core:4.19.3
+//DEPS org.apache.cassandra:java-driver-core:4.19.4
 // The older driver is what sstableloader and cqlsh are like.
 //DEPS com.datastax.cassandra:cassandra-driver-core:3.11.5
 //DEPS org.slf4j:slf4j-nop:1.7.36
