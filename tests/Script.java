@@ -196,7 +196,7 @@ final class Script {
       for (var jar : jars) {
         var java = Path.of(System.getProperty("java.home"), "bin/java").toString();
         var printed = command(java, "-jar", jar.toString(), "run", path).run();
-        return Optional.of(printed.out()).filter(any -> jbangAskedOnce && printed.code() == 255);
+        return Optional.of(printed.out().strip()).filter(any -> jbangAskedOnce && printed.code() == 255);
       }
     } catch (IOException e) {
       // JBang is installed: it runs the command itself
