@@ -11,6 +11,7 @@
 //DEPS io.minio:minio:9.0.4
 // The SDK names okhttp, which is empty for Maven: its classes are in this one.
 //DEPS com.squareup.okhttp3:okhttp-jvm:5.5.1
+//DEPS dev.failsafe:failsafe:3.3.2
 //DEPS commons-io:commons-io:2.22.0
 //DEPS commons-codec:commons-codec:1.23.0
 //COMPILE_OPTIONS -encoding UTF-8
@@ -21,6 +22,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.failsafe.Failsafe;
+import dev.failsafe.RetryPolicy;
 import io.minio.AbortMultipartUploadArgs;
 import io.minio.BucketExistsArgs;
 import io.minio.Checksum;
@@ -104,7 +107,6 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -1136,19 +1138,12 @@ class RestoreFilesMinio implements Callable<Integer> {
     }
 
     private <T> T ask(String what, Request<T> request) {
-      for (var attempt = 1; ; attempt++) {
-        try {
-          return request.send().join();
-        } catch (Exception thrown) {
-          if (attempt >= attempts || !isPassing(thrown)) {
-            throw explain(what, thrown);
-          }
-        }
-        try {
-          Thread.sleep((250L << attempt) / 2 + ThreadLocalRandom.current().nextLong(250L << attempt));
-        } catch (InterruptedException e) {
-          throw new IllegalStateException(e);
-        }
+      var tries = RetryPolicy.builder().handleIf(Bucket::isPassing).withMaxAttempts(attempts)
+          .withBackoff(Duration.ofMillis(500), Duration.ofSeconds(8)).withJitter(0.5).build();
+      try {
+        return Failsafe.with(tries).get(() -> request.send().join());
+      } catch (Exception thrown) {
+        throw explain(what, thrown);
       }
     }
 
