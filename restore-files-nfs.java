@@ -298,7 +298,10 @@ class RestoreFilesNfs implements Callable<Integer> {
     return DONE;
   }
 
-  private int failed(Failure failure) {
+  private int failed(Failure thrown) {
+    // A handle that is stale, a server that does not answer a soft mount.
+    var failure = thrown.code == UNEXPECTED && thrown.getCause() instanceof FileSystemException
+        ? new Failure(UNSAFE, thrown.getMessage(), "is its file system mounted, and does it answer? unmount it and mount it again", thrown) : thrown;
     if (json) {
       System.out.println(Report.JSON.createObjectNode().put("script", SCRIPT).put("exit", failure.code)
           .put("error", failure.getMessage()).put("hint", failure.hint).toPrettyString());
@@ -1001,7 +1004,8 @@ class RestoreFilesNfs implements Callable<Integer> {
       undo();
       dropPrevious();
       if (there(previous)) {
-        throw new Failure(UNSAFE, previous + " is in the way", "it is an old tree, the restored one is in place: move it away or remove it");
+        throw new Failure(UNSAFE, previous + " is in the way",
+            "it is an old tree, the restored one is in place: end what has files of it open, or move it away");
       }
     }
 
@@ -1150,7 +1154,9 @@ class RestoreFilesNfs implements Callable<Integer> {
         tree.delete(previous);
         removeWork();
       } catch (IOException e) {
-        tree.console.warn("the old tree in %s could not be removed, the next run will: %s", work, Failure.of(e).getMessage());
+        // On NFS a file that is removed while a program has it open stays, under another name.
+        tree.console.warn("the old tree in %s could not be removed, the next run will: %s", work,
+            e instanceof DirectoryNotEmptyException ? "a program has a file of it open" : Failure.of(e).getMessage());
       }
     }
 
