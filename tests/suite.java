@@ -46,6 +46,7 @@
 //SOURCES RestoreCassandraEsTest.java
 //SOURCES RestoreCassandraEsVersionsTest.java
 //SOURCES RestoreFilesMinioTest.java
+//SOURCES RestoreFilesNfsMountTest.java
 //SOURCES RestoreFilesNfsTest.java
 //SOURCES SandboxTest.java
 //SOURCES ServersTest.java
