@@ -152,6 +152,10 @@ final class Containers implements Servers {
     server.variables.put("CASSANDRA_NUM_TOKENS", "4");
     server.variables.put("CASSANDRA_SEEDS", seeds.stream().map(seed -> inside(0, seed)).collect(Collectors.joining(",")));
     server.variables.put("CASSANDRA_BROADCAST_RPC_ADDRESS", address);
+    Optional.ofNullable(options.yaml().get("broadcast_address")).ifPresent(other -> {
+      server.variables.put("CASSANDRA_BROADCAST_ADDRESS", other);
+      server.variables.put("CASSANDRA_SEEDS", other); // itself
+    });
     server.variables.put("CASSANDRA_ENDPOINT_SNITCH", "GossipingPropertyFileSnitch");
     server.variables.put("CASSANDRA_DC", "datacenter1");
     server.variables.put("CASSANDRA_RACK", "rack1");
@@ -187,15 +191,17 @@ final class Containers implements Servers {
       }
       if (options.tls()) {
         Certificates.makeAuthority(Stack.certificates());
-        Certificates.make(Stack.certificates(), folder, "node", "CN=" + address, "san=ip:" + address);
-        Files.copy(Stack.certificates().resolve("truststore.p12"), folder.resolve("truststore.p12"));
+        if (Files.notExists(folder.resolve("node.p12"))) {
+          Certificates.make(Stack.certificates(), folder, "node", "CN=" + address, "san=ip:" + address);
+          Files.copy(Stack.certificates().resolve("truststore.p12"), folder.resolve("truststore.p12"));
+        }
         var stores = Map.<String, Object>of("keystore", "/conf/node.p12", "keystore_password", Certificates.PASSWORD,
             "truststore", "/conf/truststore.p12", "truststore_password", Certificates.PASSWORD,
             "require_client_auth", options.tlsClientAuth(), "optional", false);
         settings.put("client_encryption_options", with(stores, "enabled", true));
         settings.put("server_encryption_options", with(stores, "internode_encryption", "all"));
       }
-      options.yaml().forEach((key, value) -> settings.put(key, new Yaml().load(value)));
+      options.yaml().forEach((key, value) -> put(settings, key, new Yaml().load(value)));
       var block = new DumperOptions();
       // The image's entry point looks for the seeds in a line of their own.
       block.setDefaultFlowStyle(DumperOptions.FlowStyle.BLOCK);
@@ -228,6 +234,14 @@ final class Containers implements Servers {
     } catch (InterruptedException e) {
       throw new IllegalStateException(e);
     }
+  }
+
+  /** A key with a dot is one within another. */
+  @SuppressWarnings("unchecked")
+  private static void put(Map<String, Object> settings, String key, Object value) {
+    var names = key.split("[.]");
+    var within = names.length == 1 ? settings : (Map<String, Object>) settings.get(names[0]);
+    within.put(names[names.length - 1], value);
   }
 
   private static Map<String, Object> with(Map<String, Object> settings, String key, Object value) {
