@@ -91,6 +91,7 @@ import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -1426,7 +1427,8 @@ class RestoreFilesMinio implements Callable<Integer> {
       }
       var message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
       if (cause instanceof FileSystemException file) {
-        message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : cause.getClass().getSimpleName());
+        var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ").toLowerCase(Locale.ROOT);
+        message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : words);
       }
       return new Failure(UNEXPECTED, message, "run again with --verbose for the trace", cause);
     }

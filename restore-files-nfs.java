@@ -67,6 +67,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -249,6 +250,7 @@ class RestoreFilesNfs implements Callable<Integer> {
   }
 
   private JsonNode carryOut(Plan plan, Swap swap, Report report) throws IOException {
+    plan.tree.tellOldErrors();
     var before = report.unfinished().has("unfinished");
     try {
       if (inPlace) {
@@ -970,6 +972,15 @@ class RestoreFilesNfs implements Callable<Integer> {
       }
     }
 
+    /** What a file system could not write earlier it tells at the next flush: which must not be ours. */
+    void tellOldErrors() {
+      try {
+        Tool.output("sync", "-f", target.inside() ? folder().toString() : folder().getParent().toString());
+      } catch (IOException e) {
+        console.warn("something that was written before was lost: %s", e.getMessage());
+      }
+    }
+
     /** Of everything written so far: one call for a whole file system, where fsync of each file would take hours. */
     void flush(Path folder) throws IOException {
       console.step("Flushing to disk");
@@ -1459,7 +1470,8 @@ class RestoreFilesNfs implements Callable<Integer> {
       }
       var message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
       if (cause instanceof FileSystemException file) {
-        message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : cause.getClass().getSimpleName());
+        var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ").toLowerCase(Locale.ROOT);
+        message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : words);
       }
       return new Failure(UNEXPECTED, message, "run again with --verbose for the trace", cause);
     }

@@ -30,6 +30,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -768,7 +769,8 @@ class ServiceControl implements Runnable {
       }
       var message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
       if (cause instanceof FileSystemException file) {
-        message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : cause.getClass().getSimpleName());
+        var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ").toLowerCase(Locale.ROOT);
+        message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : words);
       }
       return new Failure(UNEXPECTED, message, "run again with --verbose for the trace", cause);
     }

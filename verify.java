@@ -2818,7 +2818,8 @@ class Verify implements Callable<Integer> {
       }
       var message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
       if (cause instanceof FileSystemException file) {
-        message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : cause.getClass().getSimpleName());
+        var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ").toLowerCase(Locale.ROOT);
+        message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : words);
       }
       return new Failure(UNEXPECTED, message, "run again with --verbose for the trace", cause);
     }

@@ -34,8 +34,8 @@ class RestoreFilesNfsMountTest {
       mkdir -p $live /srv/files
       cp -a /test/original/. /srv/files
       chmod 750 /srv/files
-      chown -R thehive:thehive /srv/files
       disaster /srv/files
+      chown -R thehive:thehive /srv/files
       echo '/srv/files 127.0.0.1(rw,no_subtree_check,fsid=1,'$squash')' >/etc/exports
       exportfs -ra
       serve
@@ -108,7 +108,7 @@ class RestoreFilesNfsMountTest {
   @Test
   void saysWhyTheOldTreeStaysWhereAProgramHasAFileOfItOpen() throws IOException {
     var said = on("vers=4.2", "no_root_squash", """
-        sleep 1000 <$live/$(ls $live | tail -1) &
+        sleep 1000 <$live/$(ls $live | head -1) &
         restore
         diff -r --exclude=.restore-files-nfs /test/original $live && echo "the tree is the new one"
         restore

@@ -187,7 +187,7 @@ class RestoreFilesNfsTest {
         Script.ROOT.resolve("jbang").toString(), Script.ROOT.resolve(SCRIPT).toString(), "--yes").env(settings()).run();
 
     assertThat(result.code()).as(result.err()).isEqualTo(13);
-    assertThat(result.err()).containsPattern("error: %s/\\S+: NoSuchFileException\n".formatted(home.resolve(".files.restore-files-nfs")))
+    assertThat(result.err()).containsPattern("error: %s/\\S+: no such file\n".formatted(home.resolve(".files.restore-files-nfs")))
         .contains("hint: %s is as it was before".formatted(live)).doesNotContain("NullPointerException");
     assertThat(tree(live, true)).isEqualTo(before);
     assertNothingLeft();
@@ -1218,10 +1218,10 @@ class RestoreFilesNfsTest {
         Script.ROOT.resolve(SCRIPT).toString()).args(args).env(settings()).run();
   }
 
-  /** A PATH on which sync does something else at its nth call: the moment between two steps. */
+  /** A PATH on which sync does something else at its nth call after the one before the first write: the moment between two steps. */
   private String atFlush(int nth, String what) throws IOException {
     var bin = Files.createDirectories(home.resolve("bin"));
-    Files.writeString(bin.resolve("sync"), "#!/bin/sh\necho >> %s/flushes\n[ $(wc -l < %s/flushes) != %d ] || { %s\n}\n".formatted(bin, bin, nth, what));
+    Files.writeString(bin.resolve("sync"), "#!/bin/sh\necho >> %s/flushes\n[ $(wc -l < %s/flushes) != %d ] || { %s\n}\n".formatted(bin, bin, nth + 1, what));
     sh("chmod +x %s/sync".formatted(bin));
     return bin + ":" + System.getenv("PATH");
   }
