@@ -9,7 +9,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.List;
-import java.util.Optional;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -79,7 +78,7 @@ class OtherHostsTest {
 
   /** JBang with no memory of what it trusts and has built, but with itself and the libraries. */
   private Script fresh(String... arguments) throws IOException {
-    var own = Path.of(Optional.ofNullable(System.getenv("JBANG_DIR")).orElse(System.getProperty("user.home") + "/.jbang")).resolve("cli");
+    var own = Script.jbangJars();
     if (Files.isDirectory(own)) {
       Files.createDirectories(temp.resolve("jbang/cli"));
       try (var jars = Files.newDirectoryStream(own, "*.jar")) {

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
@@ -29,6 +30,7 @@ class RestoreFilesNfsMountTest {
       same() { diff -r --no-dereference /test/original $live && [ -z "$(find $live ! -user thehive)" ] && echo "as in the backup"; }
       serve() { rpc.nfsd --lease-time 10 --grace-time 10 4 2>/dev/null; }
       goAway() { rpc.nfsd 0; }
+      attach() { mount -t nfs -o $options 127.0.0.1:/srv/files $live; }
       # As soon as the second tree is being written; as seen on the server.
       amidStaging() { until [ -n "$(ls $1/.restore-files-nfs/staging/tree 2>/dev/null)" ]; do sleep 0.1; done; }
       mkdir -p $live /srv/files
@@ -40,7 +42,7 @@ class RestoreFilesNfsMountTest {
       exportfs -ra
       serve
       rpc.mountd
-      mount -t nfs -o $options 127.0.0.1:/srv/files $live
+      attach
       """;
 
   @TempDir static Path machine;
@@ -48,7 +50,7 @@ class RestoreFilesNfsMountTest {
   @BeforeAll
   static void carryOver() throws IOException {
     var missing = Stream.of("qemu-system-x86_64", "mmdebstrap", "cpio")
-        .filter(tool -> Script.command("sh", "-c", "command -v " + tool).run().code() != 0).collect(joining(", "));
+        .filter(Predicate.not(Hosts::onPath)).collect(joining(", "));
     Assumptions.assumeTrue(missing.isEmpty(), "no machine with NFS without " + missing);
     var offline = Files.createDirectory(machine.resolve("offline"));
     var script = Script.ROOT.resolve("restore-files-nfs.java");
@@ -78,7 +80,7 @@ class RestoreFilesNfsMountTest {
         restore %s
         same
         umount $live
-        mount -t nfs -o $options 127.0.0.1:/srv/files $live
+        attach
         same
         """.formatted(option == null ? "" : option));
 
@@ -96,7 +98,7 @@ class RestoreFilesNfsMountTest {
         export -f restore
         setpriv --reuid thehive --regid thehive --clear-groups bash -c restore
         umount $live
-        mount -t nfs -o $options 127.0.0.1:/srv/files $live
+        attach
         setpriv --reuid thehive --regid thehive --clear-groups diff -r /test/original $live && echo "as in the backup"
         """);
 

@@ -191,17 +191,24 @@ final class Script {
     if (result.code() != 0) {
       throw new AssertionError("cannot build " + script + "\n" + result.err());
     }
-    var home = Optional.ofNullable(System.getenv("JBANG_DIR")).map(Path::of).orElse(Path.of(System.getProperty("user.home"), ".jbang"));
-    try (var jars = Files.newDirectoryStream(home.resolve("cli"), "jbang-cli-*-all.jar")) {
+    if (!jbangAskedOnce) {
+      return Optional.empty();
+    }
+    try (var jars = Files.newDirectoryStream(jbangJars(), "jbang-cli-*-all.jar")) {
       for (var jar : jars) {
         var java = Path.of(System.getProperty("java.home"), "bin/java").toString();
         var printed = command(java, "-jar", jar.toString(), "run", path).run();
-        return Optional.of(printed.out().strip()).filter(any -> jbangAskedOnce && printed.code() == 255);
+        return Optional.of(printed.out().strip()).filter(any -> printed.code() == 255);
       }
     } catch (IOException e) {
       // JBang is installed: it runs the command itself
     }
     return Optional.empty();
+  }
+
+  /** Where {@code ./jbang} keeps JBang itself. */
+  static Path jbangJars() {
+    return Path.of(Optional.ofNullable(System.getenv("JBANG_DIR")).orElse(System.getProperty("user.home") + "/.jbang")).resolve("cli");
   }
 
   private static String quoted(List<String> command) {

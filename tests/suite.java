@@ -19,6 +19,7 @@
 //FILES logback-test.xml
 //SOURCES ../restore-cassandra-es.java
 //SOURCES Script.java
+//SOURCES servers/CassandraYaml.java
 //SOURCES servers/Certificates.java
 //SOURCES servers/Containers.java
 //SOURCES servers/Health.java

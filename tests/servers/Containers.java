@@ -201,7 +201,7 @@ final class Containers implements Servers {
         settings.put("client_encryption_options", with(stores, "enabled", true));
         settings.put("server_encryption_options", with(stores, "internode_encryption", "all"));
       }
-      options.yaml().forEach((key, value) -> put(settings, key, new Yaml().load(value)));
+      CassandraYaml.put(settings, options.yaml());
       var block = new DumperOptions();
       // The image's entry point looks for the seeds in a line of their own.
       block.setDefaultFlowStyle(DumperOptions.FlowStyle.BLOCK);
@@ -234,14 +234,6 @@ final class Containers implements Servers {
     } catch (InterruptedException e) {
       throw new IllegalStateException(e);
     }
-  }
-
-  /** A key with a dot is one within another. */
-  @SuppressWarnings("unchecked")
-  private static void put(Map<String, Object> settings, String key, Object value) {
-    var names = key.split("[.]");
-    var within = names.length == 1 ? settings : (Map<String, Object>) settings.get(names[0]);
-    within.put(names[names.length - 1], value);
   }
 
   private static Map<String, Object> with(Map<String, Object> settings, String key, Object value) {

@@ -201,7 +201,7 @@ final class Hosts implements AutoCloseable {
     return Script.command("id", "-u").run().out().strip().equals("0");
   }
 
-  private static boolean onPath(String program) {
+  static boolean onPath(String program) {
     return Stream.of(System.getenv("PATH").split(File.pathSeparator))
         .anyMatch(folder -> Files.isExecutable(Path.of(folder, program)));
   }

@@ -5,6 +5,7 @@
 //DEPS info.picocli:picocli:4.7.7
 //JAVA_OPTIONS -Xmx64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData
 //JAVA_OPTIONS -Dsun.rmi.transport.tcp.responseTimeout=10000
+//SOURCES CassandraYaml.java
 //SOURCES Certificates.java
 //FILES jvm17-server.options
 //MAIN Cassandra
@@ -193,7 +194,7 @@ class Cassandra implements Callable<Integer> {
       settings.put("client_encryption_options", encryption(home, "enabled", true));
       settings.put("server_encryption_options", encryption(home, "internode_encryption", "all"));
     }
-    yaml.forEach((key, value) -> put(settings, key, new Yaml().load(value)));
+    CassandraYaml.put(settings, yaml);
     return settings;
   }
 
@@ -207,17 +208,6 @@ class Cassandra implements Callable<Integer> {
     options.put("truststore_password", Certificates.PASSWORD);
     options.put("require_client_auth", tlsClientAuth);
     return options;
-  }
-
-  @SuppressWarnings("unchecked")
-  private static void put(Map<String, Object> settings, String key, Object value) {
-    var dot = key.indexOf('.');
-    if (dot < 0) {
-      settings.put(key, value);
-      return;
-    }
-    var nested = settings.computeIfAbsent(key.substring(0, dot), name -> new LinkedHashMap<String, Object>());
-    put((Map<String, Object>) nested, key.substring(dot + 1), value);
   }
 
   private static String logback(String level, String target) {
