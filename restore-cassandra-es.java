@@ -1,23 +1,23 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
 //DESCRIPTION Restores TheHive's Cassandra keyspace and Elasticsearch index from a hot backup
 //JAVA 17+
-//DEPS info.picocli:picocli:4.7.7
+//DEPS ch.qos.logback:logback-core:1.2.13
 //DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
-//DEPS org.apache.commons:commons-compress:1.28.0
-//DEPS net.lingala.zip4j:zip4j:2.11.6
-//DEPS me.tongfei:progressbar:0.10.2
-//DEPS org.elasticsearch.client:elasticsearch-rest-client:9.5.6
-//DEPS org.apache.cassandra:java-driver-core:4.19.4
-// cassandra-all streams the SSTables; it would bring older releases of the ones after it.
-//DEPS org.apache.cassandra:cassandra-all:4.1.10
+//DEPS com.github.luben:zstd-jni:1.5.7-28 // for .tar.zst, and for SSTables compressed with Zstd
+//DEPS commons-codec:commons-codec:1.23.0
+//DEPS commons-io:commons-io:2.22.0
+//DEPS info.picocli:picocli:4.7.7
 //DEPS io.netty:netty-all:4.1.137.Final
 //DEPS io.netty:netty-handler:4.1.137.Final
 //DEPS io.netty:netty-tcnative-boringssl-static:2.0.81.Final
-//DEPS commons-io:commons-io:2.22.0
-//DEPS commons-codec:commons-codec:1.23.0
+//DEPS me.tongfei:progressbar:0.10.2
+//DEPS net.lingala.zip4j:zip4j:2.11.6
+//DEPS org.apache.cassandra:cassandra-all:4.1.10
+//DEPS org.apache.cassandra:java-driver-core:4.19.4
+//DEPS org.apache.commons:commons-compress:1.28.0
+//DEPS org.elasticsearch.client:elasticsearch-rest-client:9.5.6
 //DEPS org.xerial.snappy:snappy-java:1.1.10.12
 //DEPS org.yaml:snakeyaml:2.7
-//DEPS ch.qos.logback:logback-core:1.2.13
 //COMPILE_OPTIONS -encoding UTF-8
 //JAVA_OPTIONS -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1
 // Cassandra's classes and netty reach into the JDK; without the last three a newer JDK warns about it.
@@ -44,7 +44,6 @@ import com.datastax.oss.driver.api.core.cql.SimpleStatement;
 import com.datastax.oss.driver.api.core.metadata.Node;
 import com.datastax.oss.driver.api.core.metadata.NodeState;
 import com.datastax.oss.driver.api.core.metadata.TokenMap;
-import com.datastax.oss.driver.api.core.metadata.schema.TableMetadata;
 import com.datastax.oss.driver.api.core.servererrors.InvalidQueryException;
 import com.datastax.oss.driver.api.core.servererrors.UnauthorizedException;
 import com.datastax.oss.driver.api.core.session.ProgrammaticArguments;
@@ -58,6 +57,7 @@ import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.cfg.EnumFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -153,6 +153,7 @@ import me.tongfei.progressbar.ProgressBarStyle;
 import net.lingala.zip4j.ZipFile;
 import net.lingala.zip4j.exception.ZipException;
 import net.lingala.zip4j.model.FileHeader;
+import org.apache.cassandra.config.Config;
 import org.apache.cassandra.config.DataRateSpec;
 import org.apache.cassandra.config.DatabaseDescriptor;
 import org.apache.cassandra.config.DurationSpec;
@@ -239,7 +240,7 @@ class RestoreCassandraEs implements Callable<Integer> {
   @Option(names = "--only", paramLabel = "HALF", description = "only this half: ${COMPLETION-CANDIDATES}")
   HalfName only;
 
-  @Mixin Consent console = new Consent();
+  @Mixin RestoreConsole console = new RestoreConsole();
 
   @ArgGroup(validate = false, heading = "Cassandra (CASSANDRA_CONNECTION; CASSANDRA_USER, CASSANDRA_PASSWORD):%n")
   CassandraOptions cassandra = new CassandraOptions();
@@ -262,9 +263,9 @@ class RestoreCassandraEs implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Settings.refuseBlank(command);
-    CassandraBackup.quietLibraries(console.verbose);
+    CassandraTools.quietLibraries(console.verbose);
     console.refuseWhereTheHiveRuns();
-    try (var halves = halves(); var report = new Report(cassandra.archives, SCRIPT, console.dryRun)) {
+    try (var halves = halves(); var report = new RestoreRun(cassandra.archives, SCRIPT, console.dryRun)) {
       nameBackups(halves);
       var refused = halves.sideBySide(half -> half.check(report.unfinished()));
       if (!refused.isEmpty()) {
@@ -273,7 +274,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       console.confirm(planLines(halves), only == HalfName.ELASTICSEARCH ? INDEX : cassandra.keyspace);
       if (console.dryRun) {
         console.step("Dry run: every check passed, nothing was changed.");
-        return DONE;
+        return Exit.DONE;
       }
       report.begin(halves.names());
       var failed = restore(halves, report);
@@ -321,7 +322,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     return lines;
   }
 
-  private Map<Half, Failure> restore(Halves halves, Report report) throws IOException {
+  private Map<Half, Failure> restore(Halves halves, RestoreRun report) throws IOException {
     try (var progress = console.progress("Restoring", halves.total(), halves::done, halves::state)) {
       return halves.sideBySide(half -> half.restore(report));
     }
@@ -333,12 +334,12 @@ class RestoreCassandraEs implements Callable<Integer> {
     if (failed.isEmpty()) {
       console.step("Next: restore the attachments (restore-files-nfs.java or restore-files-minio.java), then ./jbang verify.java --exact --skip services,logs");
       System.out.println(only == null ? "=== ✓ Successful full restore ===" : "=== ✓ Successful restore of " + only + " ===");
-      return DONE;
+      return Exit.DONE;
     }
     console.step(untouched ? "Nothing was changed." : "Leave TheHive stopped; run the same command again when the cause is gone.");
     printError(halves.code(HalfName.ELASTICSEARCH, failed, untouched), halves.code(HalfName.CASSANDRA, failed, untouched));
     var codes = failed.values().stream().map(failure -> failure.code).distinct().toList();
-    return !untouched && failed.size() < halves.list().size() ? PARTIAL : codes.get(0);
+    return !untouched && failed.size() < halves.list().size() ? Exit.PARTIAL : codes.get(0);
   }
 
   /** Refused before either half began: the last line is the documented one here, too. */
@@ -377,7 +378,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     List<String> plan();
 
     /** Carries the plan out; what a run after a killed one would need to know is remembered in the report's marker. */
-    void restore(Report report) throws Exception;
+    void restore(RestoreRun report) throws Exception;
 
     /** Where it stands, in a few words. */
     String state();
@@ -417,7 +418,7 @@ class RestoreCassandraEs implements Callable<Integer> {
 
     int code(HalfName name, Map<Half, Failure> failed, boolean untouched) {
       return failed.entrySet().stream().filter(entry -> entry.getKey().name() == name).findFirst()
-          .map(entry -> entry.getValue().code).orElse(untouched ? DECLINED : DONE);
+          .map(entry -> entry.getValue().code).orElse(untouched ? Exit.DECLINED : Exit.DONE);
     }
 
     Set<String> names() {
@@ -513,168 +514,12 @@ class RestoreCassandraEs implements Callable<Integer> {
     }
   }
 
-  /** PEM files: whom to trust, and who we are. */
-  record Pem(Path ca, Path certificate, Path key) {
-    SSLContext tls() {
-      return Connection.tls(ca, certificate, key);
-    }
-  }
-
-  // --- shared: Connection (identical in every script that has it; a test holds them equal) ---
-  /** What CASSANDRA_CONNECTION says, in any form that cqlsh or the documentation knows, and who logs in. */
-  record Connection(List<InetSocketAddress> contactPoints, Optional<String> user, Optional<String> password) {
-    private static final String FORMS = "set it to a node's address, such as 10.0.0.5, \"10.0.0.5 9042\" or \"10.0.0.5 -u admin\"";
-
-    static final class Words {
-      @Parameters(index = "0") String hosts;
-      @Parameters(index = "1", arity = "0..1") String portOrUser;
-      @Option(names = {"-u", "--username"}) String user;
-      @Option(names = {"-p", "--password"}) String password;
-    }
-
-    static Connection fromEnvironment() {
-      var connection = parse(System.getenv("CASSANDRA_CONNECTION"));
-      var user = connection.user().or(() -> Settings.variable("CASSANDRA_USER"));
-      var password = connection.password().or(() -> user.isEmpty() ? Settings.secret("CASSANDRA_PASSWORD")
-          : Settings.secretOrPrompt("CASSANDRA_PASSWORD", "Password of Cassandra's user " + user.get()));
-      if (user.isPresent() != password.isPresent()) {
-        throw new Failure(USAGE, user.isPresent() ? "no password for Cassandra's user " + user.get()
-            : "CASSANDRA_PASSWORD is set, but no user", "set CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE");
-      }
-      return new Connection(connection.contactPoints(), user, password);
-    }
-
-    static Connection parse(String text) {
-      if (text == null || text.isBlank()) {
-        throw new Failure(USAGE, "CASSANDRA_CONNECTION is " + (text == null ? "not set" : "blank"), FORMS);
-      }
-      var words = new Words();
-      try {
-        var tokens = Pattern.compile("'([^']*)'|\"([^\"]*)\"|(\\S+)").matcher(text.strip().replaceAll("\\G([^\\s,]+)\\s*,\\s*", "$1,")).results()
-            .map(m -> m.group(1) != null ? m.group(1) : m.group(2) != null ? m.group(2) : m.group(3));
-        // A password may begin with @, which picocli would take for a file of arguments.
-        new CommandLine(words).setExpandAtFiles(false).parseArgs(tokens.toArray(String[]::new));
-      } catch (CommandLine.ParameterException e) {
-        // Not its own message, which would repeat a password.
-        throw new Failure(USAGE, "CASSANDRA_CONNECTION is not understood", FORMS);
-      }
-      var second = Optional.ofNullable(words.portOrUser);
-      var port = second.filter(word -> word.matches("\\d{1,5}")).map(Integer::valueOf).orElse(9042);
-      var user = second.filter(word -> !word.matches("\\d+")).or(() -> Optional.ofNullable(words.user));
-      var hosts = Stream.of(words.hosts.split(",")).filter(host -> !host.isBlank()).map(host -> address(host, port)).toList();
-      return new Connection(hosts, user, Optional.ofNullable(words.password));
-    }
-
-    private static InetSocketAddress address(String host, int port) {
-      var parts = Pattern.compile("\\[(?<v6>[^]]+)](:(?<port6>\\d+))?|(?<v4>[^:]+):(?<port4>\\d+)").matcher(host);
-      if (!parts.matches()) {
-        return new InetSocketAddress(host, port);
-      }
-      var own = parts.group("v6") != null ? parts.group("port6") : parts.group("port4");
-      return new InetSocketAddress(parts.group("v6") != null ? parts.group("v6") : parts.group("v4"),
-          own == null ? port : Integer.parseInt(own));
-    }
-
-    String named() {
-      return contactPoints.stream().map(p -> p.getHostString() + ":" + p.getPort()).collect(Collectors.joining(", "));
-    }
-
-    /** A session whose nodes can be asked one by one; the client's name is what system_views.clients shows. */
-    CqlSession open(String client, String keyspace, Optional<SSLContext> tls) {
-      // No debouncing, no agreement wait after each statement, no quiet period at the end: each would cost seconds.
-      var config = DriverConfigLoader.programmaticBuilder()
-          .withDuration(DefaultDriverOption.REQUEST_TIMEOUT, Duration.ofMinutes(2))
-          .withDuration(DefaultDriverOption.CONNECTION_INIT_QUERY_TIMEOUT, Duration.ofSeconds(10))
-          .withDuration(DefaultDriverOption.CONTROL_CONNECTION_TIMEOUT, Duration.ofSeconds(20))
-          .withDuration(DefaultDriverOption.CONTROL_CONNECTION_AGREEMENT_TIMEOUT, Duration.ZERO)
-          .withDuration(DefaultDriverOption.METADATA_SCHEMA_WINDOW, Duration.ZERO)
-          .withStringList(DefaultDriverOption.METADATA_SCHEMA_REFRESHED_KEYSPACES, List.of(keyspace))
-          .withClass(DefaultDriverOption.LOAD_BALANCING_POLICY_CLASS, BasicLoadBalancingPolicy.class)
-          .withInt(DefaultDriverOption.NETTY_IO_SHUTDOWN_QUIET_PERIOD, 0)
-          .withInt(DefaultDriverOption.NETTY_ADMIN_SHUTDOWN_QUIET_PERIOD, 0)
-          .build();
-      var builder = new NamedSessionBuilder(client).withConfigLoader(config);
-      contactPoints.forEach(builder::addContactPoint);
-      user.ifPresent(name -> builder.withAuthCredentials(name, password.get()));
-      tls.ifPresent(builder::withSslContext);
-      try {
-        return builder.build();
-      } catch (AllNodesFailedException e) {
-        throw cannotConnect(e);
-      } catch (IllegalArgumentException e) {
-        throw new Failure(UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), e.getMessage()),
-            "check CASSANDRA_CONNECTION");
-      }
-    }
-
-    /** Trusts that CA only; shows a certificate where one is given. */
-    static SSLContext tls(Path ca, Path certificate, Path key) {
-      var trust = Tls.trust(ca);
-      if (certificate == null || key == null) {
-        return Tls.context(trust);
-      }
-      try (var in = Files.newInputStream(certificate)) {
-        var own = KeyStore.getInstance("PKCS12");
-        own.load(null, null);
-        var chain = CertificateFactory.getInstance("X.509").generateCertificates(in).toArray(Certificate[]::new);
-        own.setKeyEntry("own", PEMReader.extractPrivateKey(Files.readString(key)), new char[0], chain);
-        var keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
-        keys.init(own, new char[0]);
-        return Tls.context(trust, keys.getKeyManagers());
-      } catch (GeneralSecurityException | IOException e) {
-        throw new Failure(USAGE, "cannot use the client certificate %s and its key %s: %s".formatted(certificate, key, e.getMessage()),
-            "they must be PEM files");
-      }
-    }
-
-    private Failure cannotConnect(AllNodesFailedException failed) {
-      var errors = failed.getAllErrors().values().stream().flatMap(List::stream).toList();
-      if (errors.stream().anyMatch(AuthenticationException.class::isInstance)) {
-        return new Failure(AUTHENTICATION, "Cassandra at %s refuses %s".formatted(named(),
-            user.map(name -> "the log-in of " + name).orElse("a connection without log-in")),
-            "check CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE", failed);
-      }
-      var reason = Stream.iterate(errors.isEmpty() ? failed : errors.get(0), Objects::nonNull, Throwable::getCause)
-          .map(Throwable::getMessage).filter(Objects::nonNull).reduce((outer, inner) -> inner).orElse("no answer");
-      return new Failure(UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), reason),
-          "is it started, is its address right, does it want TLS (CASSANDRA_SSL_CA)?", failed);
-    }
-  }
-
-  /** Tells the server who we are, so that system_views.clients shows a restore as one; the driver has no option for it. */
-  static final class NamedSessionBuilder extends CqlSessionBuilder {
-    private final String name;
-
-    NamedSessionBuilder(String name) {
-      this.name = name;
-    }
-
-    @Override
-    protected DriverContext buildContext(DriverConfigLoader loader, ProgrammaticArguments arguments) {
-      return new DefaultDriverContext(loader, arguments) {
-        @Override
-        public Map<String, String> getStartupOptions() {
-          var options = new HashMap<>(super.getStartupOptions());
-          options.put(StartupOptionsBuilder.DRIVER_NAME_KEY, name);
-          return options;
-        }
-      };
-    }
-  }
-
-  // --- end shared: Connection ---
-
   /** All that the plan says and the restore needs to know; made by the checks, before the first change. */
   record CassandraPlan(
       CassandraBackup contents, Definition target, boolean same, boolean exists, List<Node> nodes, String version,
       List<String> grants, Optional<ServerEncryptionOptions> encryption, List<String> withoutSnapshot, Path work) {
     int copies() {
-      return copies(target.replication(), nodes.stream().map(Node::getDatacenter).distinct().toList());
-    }
-
-    static int copies(Map<String, String> replication, List<String> dataCentres) {
-      return replication.entrySet().stream().filter(e -> e.getKey().equals("replication_factor") || dataCentres.contains(e.getKey()))
-          .mapToInt(e -> (int) Replication.factor(e.getValue())).sum();
+      return Replication.copies(target.replication(), nodes.stream().map(Node::getDatacenter).distinct().toList());
     }
   }
 
@@ -685,7 +530,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     private final CassandraOptions options;
     private final Connection connection;
     private final Optional<String> backupPassword;
-    private final Consent console;
+    private final RestoreConsole console;
     private final String clientName = SCRIPT + " " + UUID.randomUUID();
     private final AtomicLong streamed = new AtomicLong();
     private final Set<String> tablesDone = ConcurrentHashMap.newKeySet();
@@ -695,7 +540,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     private CqlSession session;
     private CassandraPlan plan;
 
-    Cassandra(CassandraOptions options, Connection connection, Optional<String> backupPassword, Consent console) {
+    Cassandra(CassandraOptions options, Connection connection, Optional<String> backupPassword, RestoreConsole console) {
       this.options = options;
       this.connection = connection;
       this.backupPassword = backupPassword;
@@ -742,7 +587,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       Replication.require(target.replication(), nodes.stream().collect(
           Collectors.groupingBy(Node::getDatacenter, TreeMap::new, Collectors.counting())));
       var live = describe();
-      var same = live.isPresent() && same(live.get(), target);
+      var same = live.isPresent() && live.get().isEquivalentTo(target);
       var grants = checkRights() ? grants(unfinished, target) : List.<String>of();
       checkDisk(contents.bytes());
       var withoutSnapshot = nodes.stream().filter(node -> setting(node, "auto_snapshot").equals("false")).map(Cassandra::host).toList();
@@ -752,9 +597,9 @@ class RestoreCassandraEs implements Callable<Integer> {
 
     private static Failure failure(DriverException thrown) {
       if (thrown instanceof UnauthorizedException) {
-        return new Failure(AUTHENTICATION, thrown.getMessage(), "log in as a superuser", thrown);
+        return new Failure(Exit.AUTHENTICATION, thrown.getMessage(), "log in as a superuser", thrown);
       }
-      var code = thrown instanceof AllNodesFailedException || thrown instanceof DriverTimeoutException ? UNREACHABLE : UNSAFE;
+      var code = thrown instanceof AllNodesFailedException || thrown instanceof DriverTimeoutException ? Exit.UNREACHABLE : Exit.UNSAFE;
       return new Failure(code, thrown.getMessage(), WORKING, thrown);
     }
 
@@ -764,7 +609,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       awaitSchemaAgreement(nodes);
       var partitioner = session.execute("SELECT partitioner FROM system.local").one().getString("partitioner");
       if (!partitioner.equals(Murmur3Partitioner.class.getName())) {
-        throw new Failure(UNSAFE, "Cassandra's partitioner %s is not supported".formatted(partitioner), "only Murmur3Partitioner, the default, is");
+        throw new Failure(Exit.UNSAFE, "Cassandra's partitioner %s is not supported".formatted(partitioner), "only Murmur3Partitioner, the default, is");
       }
       checkGossip();
       return nodes;
@@ -778,7 +623,7 @@ class RestoreCassandraEs implements Callable<Integer> {
           var query = SimpleStatement.newInstance("SELECT schema_version FROM system.local").setNode(node);
           versions.add(session.execute(query).one().getUuid("schema_version"));
         } catch (DriverException e) {
-          throw new Failure(UNSAFE, "Cassandra node %s is down or not reachable from here".formatted(host(node)), WORKING, e);
+          throw new Failure(Exit.UNSAFE, "Cassandra node %s is down or not reachable from here".formatted(host(node)), WORKING, e);
         }
       }
       return versions;
@@ -789,7 +634,7 @@ class RestoreCassandraEs implements Callable<Integer> {
         for (var row : session.execute("SELECT address, status_with_port FROM system_views.gossip_info")) {
           var status = String.valueOf(row.getString("status_with_port")).split(",")[0];
           if (!Set.of("NORMAL", "LEFT", "removed", "null").contains(status)) {
-            throw new Failure(UNSAFE, "Cassandra node %s is %s".formatted(row.getInetAddress("address").getHostAddress(), status),
+            throw new Failure(Exit.UNSAFE, "Cassandra node %s is %s".formatted(row.getInetAddress("address").getHostAddress(), status),
                 WORKING);
           }
         }
@@ -802,7 +647,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     private void checkClients(List<Node> nodes) {
       var others = otherClients(nodes);
       if (!others.isEmpty()) {
-        console.refuse(new Failure(UNSAFE, "other clients are connected to Cassandra: " + String.join(", ", others),
+        console.refuse(new Failure(Exit.UNSAFE, "other clients are connected to Cassandra: " + String.join(", ", others),
             "stop TheHive on every node: ./jbang service-control.java stop; --force if they do not write"));
       }
     }
@@ -816,7 +661,7 @@ class RestoreCassandraEs implements Callable<Integer> {
         var driver = String.valueOf(client.getString("driver_name"));
         var address = client.getInetAddress("address").getHostAddress();
         if (driver.startsWith(SCRIPT) && !driver.equals(clientName)) {
-          throw new Failure(UNSAFE, "another restore is running, connected from " + address, "wait for its end");
+          throw new Failure(Exit.UNSAFE, "another restore is running, connected from " + address, "wait for its end");
         }
         if (!driver.equals(clientName)) {
           others.add("%s (%s, user %s)".formatted(address, driver, client.getString("username")));
@@ -838,7 +683,7 @@ class RestoreCassandraEs implements Callable<Integer> {
             }
           }
         } catch (IOException e) {
-          throw new Failure(UNREACHABLE, "the storage port of Cassandra node %s:%d cannot be reached from here: %s".formatted(
+          throw new Failure(Exit.UNREACHABLE, "the storage port of Cassandra node %s:%d cannot be reached from here: %s".formatted(
               host(node), address.getPort(), e.getMessage()), "streams go there: open it for this host (and its TLS), or restore from a node", e);
         }
       });
@@ -859,15 +704,6 @@ class RestoreCassandraEs implements Callable<Integer> {
           backup.durable(), backup.tables(), backup.others());
     }
 
-    /** To Cassandra: tables are compared as its own parser reads them, so order and written-out defaults are no matter. */
-    static boolean same(Definition one, Definition other) {
-      var id = new UUID(0, 0);
-      return one.replication().equals(other.replication()) && one.durable() == other.durable()
-          && one.tables().keySet().equals(other.tables().keySet()) && Set.copyOf(one.others()).equals(Set.copyOf(other.others()))
-          && one.tables().keySet().stream().allMatch(name -> Definition.table(one.tables().get(name), one.keyspace(), id)
-              .equals(Definition.table(other.tables().get(name), one.keyspace(), id)));
-    }
-
     /** Whether authorisation is on; if so only a superuser may do, and see, all that a restore has to. */
     private boolean checkRights() {
       var user = connection.user();
@@ -884,7 +720,7 @@ class RestoreCassandraEs implements Callable<Integer> {
           return true;
         }
       }
-      throw new Failure(AUTHENTICATION, "Cassandra's role %s is no superuser".formatted(user.get()),
+      throw new Failure(Exit.AUTHENTICATION, "Cassandra's role %s is no superuser".formatted(user.get()),
           "log in as one: the restore empties or drops, creates and grants");
     }
 
@@ -921,14 +757,14 @@ class RestoreCassandraEs implements Callable<Integer> {
         // What a killed run left unpacked is removed before anything is unpacked again.
         var free = Files.getFileStore(folder).getUsableSpace() + (Files.exists(options.work()) ? FileUtils.sizeOfDirectory(options.work().toFile()) : 0);
         if (free < bytes + bytes / 10) {
-          throw new Failure(UNSAFE, "%s has %s free, unpacking needs %s".formatted(folder, Console.size(free), Console.size(bytes)),
+          throw new Failure(Exit.UNSAFE, "%s has %s free, unpacking needs %s".formatted(folder, Console.size(free), Console.size(bytes)),
               "name another folder with --work-path");
         }
         if (!Files.isWritable(folder)) {
-          throw new Failure(UNSAFE, "cannot write to " + folder, "name another folder with --work-path");
+          throw new Failure(Exit.UNSAFE, "cannot write to " + folder, "name another folder with --work-path");
         }
       } catch (IOException e) {
-        throw new Failure(UNSAFE, "cannot use %s to unpack: %s".formatted(folder, e.getMessage()), "name another folder with --work-path");
+        throw new Failure(Exit.UNSAFE, "cannot use %s to unpack: %s".formatted(folder, e.getMessage()), "name another folder with --work-path");
       }
     }
 
@@ -955,7 +791,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       }
       var internode = options.internode();
       if (internode.ca() == null || internode.certificate() == null || internode.key() == null) {
-        throw new Failure(USAGE, "Cassandra's nodes encrypt what they send each other, streams too",
+        throw new Failure(Exit.USAGE, "Cassandra's nodes encrypt what they send each other, streams too",
             "set CASSANDRA_SSL_CA, CASSANDRA_SSL_CERT and CASSANDRA_SSL_KEY (PEM files), or CASSANDRA_INTERNODE_CA, _CERT and _KEY for this port only");
       }
       return Optional.of(Streaming.internode(internode));
@@ -987,7 +823,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     }
 
     @Override
-    public void restore(Report report) throws Exception {
+    public void restore(RestoreRun report) throws Exception {
       // Proof and question may have taken long: what was true of nodes and clients then must be true now.
       checkNodes();
       checkClients(plan.nodes());
@@ -1055,7 +891,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       var deadline = Instant.now().plusSeconds(60);
       while (schemaVersions(nodes).size() > 1) {
         if (Instant.now().isAfter(deadline)) {
-          throw new Failure(UNSAFE, "Cassandra's nodes do not agree on the schema", "wait until nodetool describecluster shows one version");
+          throw new Failure(Exit.UNSAFE, "Cassandra's nodes do not agree on the schema", "wait until nodetool describecluster shows one version");
         }
         Thread.sleep(50);
       }
@@ -1068,7 +904,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       console.step("Streaming %d tables to %d nodes", tables.size(), ring.size());
       var streams = new LinkedHashMap<String, Future<?>>();
       for (var table : tables) {
-        var id = keyspace.getTable(id(table.name())).flatMap(TableMetadata::getId).orElseThrow();
+        var id = keyspace.getTable(id(table.name())).flatMap(live -> live.getId()).orElseThrow();
         var metadata = Definition.table(plan.target().tables().get(table.name()), options.keyspace, id);
         streams.put(table.name(), workers.submit(() -> {
           var folder = folders.get(table).get();
@@ -1119,7 +955,7 @@ class RestoreCassandraEs implements Callable<Integer> {
         if (node.getState() != NodeState.DOWN) {
           silentSince.remove(node);
         } else if (silentSince.computeIfAbsent(node, any -> Instant.now()).isBefore(Instant.now().minus(SILENT))) {
-          throw new Failure(PARTIAL, "Cassandra node %s does not answer any more".formatted(host(node)), WORKING);
+          throw new Failure(Exit.PARTIAL, "Cassandra node %s does not answer any more".formatted(host(node)), WORKING);
         }
       }
     }
@@ -1127,7 +963,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     private void refuseLateClients() {
       var others = otherClients(plan.nodes());
       if (!others.isEmpty() && !console.force) {
-        throw new Failure(PARTIAL, "other clients came while Cassandra was restored and may have written to it: " + String.join(", ", others),
+        throw new Failure(Exit.PARTIAL, "other clients came while Cassandra was restored and may have written to it: " + String.join(", ", others),
             "stop TheHive on every node, ./jbang service-control.java stop, and run the same command again");
       }
     }
@@ -1184,619 +1020,6 @@ class RestoreCassandraEs implements Callable<Integer> {
     }
   }
 
-  // --- shared: CassandraBackup (identical in every script that has it; a test holds them equal) ---
-  /** What the archive holds, all of it read and proven: nothing here is a promise of a file name. */
-  record CassandraBackup(Definition definition, List<Table> tables, long bytes) {
-    private static final Pattern MEMBER = Pattern.compile("[^/]+/(?<keyspace>\\w+)/(?<table>\\w+)-[0-9a-f]{32}/(?<file>[^/]+)");
-    private static final Pattern CQL = Pattern.compile("[^/]+/create_keyspace_(?<keyspace>\\w+)\\.cql");
-    private static final Pattern COMPONENT = Pattern.compile("(?<sstable>[a-z]{2}-[^-]+-[a-z]+)-(?<component>[A-Za-z_0-9+]+\\.\\w+)");
-
-    /** A table of the backup, its files by name, its SSTables by the common part of their components' names. */
-    record Table(String name, Map<String, Entry> files, Set<String> sstables) {
-      long bytes() {
-        return files.values().stream().mapToLong(Entry::size).sum();
-      }
-    }
-
-    long sstables() {
-      return tables.stream().mapToLong(table -> table.sstables().size()).sum();
-    }
-
-    /** Cassandra's classes log through logback, which without a configuration prints everything to stdout. */
-    static void quietLibraries(boolean verbose) {
-      var root = (Logger) LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
-      root.setLevel(verbose ? Level.WARN : Level.OFF);
-      root.iteratorForAppenders().forEachRemaining(appender -> {
-        appender.stop();
-        ((ConsoleAppender<?>) appender).setTarget("System.err");
-        appender.start();
-      });
-    }
-
-    /** Loads just as much of Cassandra as SSTables need; must come before any other use of its classes. */
-    static synchronized void initialise(Path work, Consumer<org.apache.cassandra.config.Config> more) {
-      if (DatabaseDescriptor.isToolInitialized()) {
-        return;
-      }
-      var config = new org.apache.cassandra.config.Config();
-      // Only names: a tool neither makes nor reads these folders.
-      System.setProperty("cassandra.storagedir", work.toString());
-      config.partitioner = Murmur3Partitioner.class.getName();
-      config.endpoint_snitch = "SimpleSnitch";
-      config.commitlog_sync = org.apache.cassandra.config.Config.CommitLogSync.periodic;
-      config.commitlog_sync_period = new DurationSpec.IntMillisecondsBound("10s");
-      more.accept(config);
-      org.apache.cassandra.config.Config.setOverrideLoadConfig(() -> config);
-      DatabaseDescriptor.toolInitialization();
-    }
-
-    static CassandraBackup prove(Archive archive, String keyspace) {
-      var all = new LinkedHashMap<String, Entry>();
-      archive.index(entry -> {
-        if (!entry.folder() && all.put(entry.name(), entry) != null) {
-          throw archive.broken("it holds '%s' twice".formatted(entry.name()), null);
-        }
-      });
-      var definition = definition(archive, all.values(), keyspace);
-      var tables = tables(archive, all.values(), keyspace);
-      if (definition.tables().isEmpty()) {
-        throw archive.broken("its definition of keyspace %s has no CREATE TABLE".formatted(keyspace), null);
-      }
-      for (var table : tables.keySet()) {
-        if (!definition.tables().containsKey(table)) {
-          throw archive.broken("it has files of table %s, which its definition lacks".formatted(table), null);
-        }
-      }
-      for (var table : definition.tables().keySet()) {
-        if (!tables.containsKey(table)) {
-          throw archive.broken("the folder of table %s is missing".formatted(table), null);
-        }
-      }
-      proveFiles(archive, tables.values());
-      return new CassandraBackup(definition, List.copyOf(tables.values()), tables.values().stream().mapToLong(Table::bytes).sum());
-    }
-
-    private static Definition definition(Archive archive, Collection<Entry> entries, String keyspace) {
-      for (var entry : entries) {
-        var match = CQL.matcher(entry.name());
-        if (match.matches() && match.group("keyspace").equals(keyspace)) {
-          return Definition.parse(text(archive, entry), keyspace);
-        }
-      }
-      var others = entries.stream().map(entry -> CQL.matcher(entry.name())).filter(Matcher::matches)
-          .map(match -> match.group("keyspace")).collect(Collectors.joining(", "));
-      throw archive.broken("create_keyspace_%s.cql is missing%s".formatted(
-          keyspace, others.isEmpty() ? "" : " (it is a backup of keyspace %s: set CASSANDRA_KEYSPACE)".formatted(others)), null);
-    }
-
-    private static SortedMap<String, Table> tables(Archive archive, Collection<Entry> entries, String keyspace) {
-      var tables = new TreeMap<String, Table>();
-      for (var entry : entries) {
-        var member = MEMBER.matcher(entry.name());
-        if (!member.matches() || !member.group("keyspace").equals(keyspace)) {
-          continue;
-        }
-        if (!entry.file()) {
-          throw archive.broken("its entry '%s' is not a plain file".formatted(entry.name()), null);
-        }
-        var table = tables.computeIfAbsent(member.group("table"), name -> new Table(name, new TreeMap<>(), new TreeSet<>()));
-        if (table.files().put(member.group("file"), entry) != null) {
-          throw archive.broken("it holds table %s twice".formatted(table.name()), null);
-        }
-        var component = COMPONENT.matcher(member.group("file"));
-        if (component.matches()) {
-          table.sstables().add(component.group("sstable"));
-        }
-      }
-      return tables;
-    }
-
-    /** Reads every byte: each SSTable has what its TOC lists, each component is whole, none of the manifest's is missing. */
-    private static void proveFiles(Archive archive, Collection<Table> tables) {
-      var workers = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors(), Console::daemon);
-      try {
-        var proofs = new ArrayList<Future<?>>();
-        for (var table : tables) {
-          proveManifest(archive, table);
-          for (var sstable : table.sstables()) {
-            proveComponents(archive, table, sstable);
-            var version = version(archive, table, sstable);
-            proofs.add(workers.submit(() -> proveIndex(archive, table, sstable, version)));
-            proofs.add(workers.submit(() -> proveStatistics(archive, table, sstable)));
-            if (table.files().containsKey(sstable + "-CompressionInfo.db")) {
-              proofs.add(workers.submit(() -> proveChunks(archive, table, sstable, version)));
-            }
-          }
-          table.files().forEach((name, entry) -> {
-            if (!table.files().containsKey(name.replace("-Data.db", "-CompressionInfo.db"))) {
-              proofs.add(workers.submit(() -> proveBytes(archive, table, name, entry)));
-            }
-          });
-        }
-        for (var proof : proofs) {
-          proof.get();
-        }
-      } catch (InterruptedException | ExecutionException e) {
-        throw Failure.of(e);
-      } finally {
-        workers.shutdownNow();
-      }
-    }
-
-    private static void proveManifest(Archive archive, Table table) {
-      var manifest = component(archive, table, "manifest.json");
-      try {
-        for (var file : Report.JSON.readTree(text(archive, manifest)).path("files")) {
-          if (!file.asText().contains("/") && !table.files().containsKey(file.asText())) {
-            throw archive.broken("%s of table %s is missing".formatted(file.asText(), table.name()), null);
-          }
-        }
-      } catch (IOException e) {
-        throw archive.broken("manifest.json of table %s is not readable".formatted(table.name()), e);
-      }
-    }
-
-    private static void proveComponents(Archive archive, Table table, String sstable) {
-      var toc = component(archive, table, sstable + "-TOC.txt");
-      text(archive, toc).lines().filter(line -> !line.isBlank()).forEach(name -> component(archive, table, sstable + "-" + name.strip()));
-    }
-
-    private static Version version(Archive archive, Table table, String sstable) {
-      var version = SSTableFormat.Type.BIG.info.getVersion(sstable.substring(0, 2));
-      if (!sstable.endsWith("-big") || !version.isCompatible()) {
-        throw archive.broken("SSTable %s of table %s is of a format that only a newer Cassandra reads".formatted(sstable, table.name()), null);
-      }
-      return version;
-    }
-
-    /**
-     * Only the data have a digest. The index is proven by what it must agree with: every key is in the filter (one that is
-     * not would be invisible), keys come in the order of their tokens, positions rise.
-     */
-    private static Void proveIndex(Archive archive, Table table, String sstable, Version version) {
-      var filterFile = table.files().get(sstable + "-Filter.db");
-      try (var index = new PushbackInputStream(new BufferedInputStream(archive.open(component(archive, table, sstable + "-Index.db")), 1 << 16));
-          var filter = filterFile == null ? FilterFactory.AlwaysPresent
-              : BloomFilterSerializer.deserialize(new DataInputStream(new BufferedInputStream(archive.open(filterFile))), version.hasOldBfFormat())) {
-        var in = new DataInputPlus.DataInputStreamPlus(index);
-        var end = -1L;
-        DecoratedKey before = null;
-        for (var next = index.read(); next >= 0; next = index.read()) {
-          index.unread(next);
-          var key = Murmur3Partitioner.instance.decorateKey(ByteBufferUtil.readWithShortLength(in));
-          var position = RowIndexEntry.Serializer.readPosition(in);
-          in.skipBytesFully((int) in.readUnsignedVInt());
-          if (!filter.isPresent(key) || position <= end || before != null && before.compareTo(key) >= 0) {
-            throw new IOException("it does not agree with its filter and order");
-          }
-          before = key;
-          end = position;
-        }
-        return null;
-      } catch (IOException | IllegalArgumentException e) {
-        throw archive.broken("%s-Index.db of table %s is damaged: %s".formatted(sstable, table.name(), e.getMessage()), e);
-      }
-    }
-
-    /** Statistics carry checksums of their own, which Cassandra's own reader looks at. */
-    private static Void proveStatistics(Archive archive, Table table, String sstable) {
-      var name = sstable + "-Statistics.db";
-      try (var in = archive.open(component(archive, table, name))) {
-        var descriptor = Descriptor.fromFilename(new org.apache.cassandra.io.util.File(Path.of("/", "keyspace", table.name(), name)));
-        new MetadataSerializer().deserialize(descriptor, new FileSegmentInputStream(ByteBuffer.wrap(in.readAllBytes()), name, 0),
-            EnumSet.allOf(MetadataType.class));
-        return null;
-      } catch (IOException | RuntimeException e) {
-        throw archive.broken("%s of table %s is damaged: %s".formatted(name, table.name(), e.getMessage()), e);
-      }
-    }
-
-    /** Compressed data carry a checksum behind each chunk: every offset that says where one begins is proven by it. */
-    private static Void proveChunks(Archive archive, Table table, String sstable, Version version) {
-      var name = sstable + "-Data.db";
-      var entry = component(archive, table, name);
-      try (var info = new DataInputStream(new BufferedInputStream(archive.open(table.files().get(sstable + "-CompressionInfo.db"))));
-          var all = new CheckedInputStream(new BufferedInputStream(archive.open(entry), 1 << 18), new CRC32())) {
-        var data = new DataInputStream(all);
-        info.readUTF();
-        for (var words = 2 * info.readInt(); words > 0; words--) {
-          info.readUTF();
-        }
-        var longest = 2L * info.readInt() + 1024;
-        info.skipNBytes(version.hasMaxCompressedLength() ? 12 : 8);
-        var chunks = info.readInt();
-        var start = info.readLong();
-        for (var chunk = 1; chunk <= chunks; chunk++) {
-          var end = chunk < chunks ? info.readLong() : entry.size();
-          if (end - start <= 4 || end - start > longest || start == 0 != (chunk == 1)) {
-            throw new IOException("chunk %d is not where CompressionInfo.db says".formatted(chunk));
-          }
-          var crc = new CRC32();
-          crc.update(data.readNBytes((int) (end - start - 4)));
-          if ((int) crc.getValue() != data.readInt()) {
-            throw new IOException("chunk " + chunk);
-          }
-          start = end;
-        }
-        requireDigest(archive, table, name, all.getChecksum());
-        return null;
-      } catch (IOException e) {
-        throw archive.broken("%s of table %s does not match its digest: %s".formatted(name, table.name(), e.getMessage()), e);
-      }
-    }
-
-    private static Void proveBytes(Archive archive, Table table, String name, Entry entry) {
-      try (var in = new CheckedInputStream(archive.open(entry), new CRC32())) {
-        if (IOUtils.consume(in) != entry.size()) {
-          throw new EOFException("it is cut short");
-        }
-        if (name.endsWith("-Data.db")) {
-          requireDigest(archive, table, name, in.getChecksum());
-        }
-        return null;
-      } catch (IOException e) {
-        throw archive.broken("%s cannot be read: %s".formatted(entry.name(), e.getMessage()), e);
-      }
-    }
-
-    private static void requireDigest(Archive archive, Table table, String name, Checksum crc) {
-      var digest = table.files().get(name.replace("-Data.db", "-Digest.crc32"));
-      if (digest != null && !text(archive, digest).strip().equals(Long.toString(crc.getValue()))) {
-        throw archive.broken("%s of table %s does not match its digest".formatted(name, table.name()), null);
-      }
-    }
-
-    private static Entry component(Archive archive, Table table, String name) {
-      if (!table.files().containsKey(name)) {
-        throw archive.broken("%s of table %s is missing".formatted(name, table.name()), null);
-      }
-      return table.files().get(name);
-    }
-
-    private static String text(Archive archive, Entry entry) {
-      try (var in = archive.open(entry)) {
-        return new String(in.readAllBytes(), StandardCharsets.UTF_8);
-      } catch (IOException e) {
-        throw archive.broken("%s cannot be read: %s".formatted(entry.name(), e.getMessage()), e);
-      }
-    }
-  }
-
-  /** A keyspace's definition, as DESCRIBE KEYSPACE writes it. */
-  record Definition(
-      String keyspace, Map<String, String> replication, boolean durable, SortedMap<String, String> tables, List<String> others) {
-    private static final Pattern TOKEN =
-        Pattern.compile("(?s)'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\\$\\$.*?\\$\\$|--[^\n]*|//[^\n]*|/\\*.*?\\*/|;|.");
-    private static final Pattern KEYSPACE = Pattern.compile(
-        "(?is)CREATE KEYSPACE (IF NOT EXISTS )?\"?(?<name>\\w+)\"? WITH replication = (?<map>\\{[^}]*})(?<rest>.*)");
-    private static final Pattern TABLE = Pattern.compile("(?is)CREATE TABLE (IF NOT EXISTS )?(\"?(?<keyspace>\\w+)\"?\\.)\"?(?<name>\\w+)\"? .*");
-    private static final Pattern OPTION = Pattern.compile(
-        "(?is)(WITH|AND) ((?<name>\\w+) = ('(?:[^']|'')*'|\\{[^}]*}|[\\w.+-]+)|CLUSTERING ORDER BY \\([^)]*\\)|COMPACT STORAGE)");
-    private static final ObjectMapper MAP = JsonMapper.builder().enable(JsonReadFeature.ALLOW_SINGLE_QUOTES).build();
-
-    static Definition parse(String cql, String keyspace) {
-      Map<String, String> replication = null;
-      var durable = true;
-      var tables = new TreeMap<String, String>();
-      var others = new ArrayList<String>();
-      for (var statement : split(cql)) {
-        var create = KEYSPACE.matcher(statement);
-        var table = TABLE.matcher(statement);
-        if (create.matches() && create.group("name").equals(keyspace)) {
-          replication = replication(create.group("map"));
-          durable = !create.group("rest").replace(" ", "").toLowerCase(Locale.ROOT).contains("durable_writes=false");
-        } else if (table.matches() && table.group("keyspace").equals(keyspace)) {
-          tables.put(table.group("name"), statement);
-        } else if (statement.matches("(?is)CREATE (TYPE|(CUSTOM )?INDEX|MATERIALIZED VIEW|(OR REPLACE )?(FUNCTION|AGGREGATE)) .*")) {
-          others.add(statement);
-        } else {
-          // A definition creates; anything else in it is a mistake or an attack.
-          throw new Failure(BAD_BACKUP, "the definition of keyspace %s has a statement that does not belong there: %s".formatted(
-              keyspace, statement.substring(0, Math.min(80, statement.length()))), "look at its create_keyspace_%s.cql".formatted(keyspace));
-        }
-      }
-      if (replication == null) {
-        throw new Failure(BAD_BACKUP, "the definition of keyspace %s has no CREATE KEYSPACE".formatted(keyspace),
-            "look at its create_keyspace_%s.cql".formatted(keyspace));
-      }
-      return new Definition(keyspace, replication, durable, tables, others);
-    }
-
-    /** Statements with single spaces, without comments and without the warnings that cqlsh prints among them. */
-    static List<String> split(String cql) {
-      var statements = new ArrayList<String>();
-      var current = new StringBuilder();
-      var text = cql.lines().filter(line -> !line.regionMatches(true, 0, "warning", 0, 7)).collect(Collectors.joining("\n"));
-      for (var token : (Iterable<String>) TOKEN.matcher(text).results().map(MatchResult::group)::iterator) {
-        if (token.equals(";")) {
-          statements.add(current.toString().strip());
-          current.setLength(0);
-        } else if (token.startsWith("--") || token.startsWith("//") || token.startsWith("/*") || token.isBlank()) {
-          current.append(current.isEmpty() || current.charAt(current.length() - 1) == ' ' ? "" : " ");
-        } else {
-          current.append(token);
-        }
-      }
-      statements.add(current.toString().strip());
-      return statements.stream().filter(statement -> !statement.isEmpty()).toList();
-    }
-
-    /** A CQL map of text, which is JSON but for its quotes; the strategy's class by its short name. */
-    static Map<String, String> replication(String map) {
-      try {
-        var replication = MAP.readValue(map, new TypeReference<TreeMap<String, String>>() {});
-        replication.computeIfPresent("class", (key, name) -> name.substring(name.lastIndexOf('.') + 1));
-        if (replication.containsKey("class")) {
-          return replication;
-        }
-      } catch (JsonProcessingException e) {
-        // falls through to the message, which names what was given
-      }
-      throw new Failure(USAGE, "%s is no replication".formatted(map), "such as \"{'class': 'NetworkTopologyStrategy', 'datacenter1': 3}\"");
-    }
-
-    /** A table as Cassandra's own parser reads it. */
-    static org.apache.cassandra.schema.TableMetadata table(String statement, String keyspace, UUID id) {
-      return CreateTableStatement.parse(known(statement, TableAttributes.allKeywords()), keyspace)
-          .id(TableId.fromUUID(id)).build();
-    }
-
-    /** Without the options that the parser or server at hand does not know (a newer server writes more of them). */
-    static String known(String table, Set<String> options) {
-      var first = Pattern.compile("(?i) WITH ").matcher(table);
-      if (!first.find()) {
-        return table;
-      }
-      var all = OPTION.matcher(table.substring(first.start() + 1)).results().toList();
-      var kept = all.stream().filter(option -> option.group(3) == null || options.contains(option.group(3).toLowerCase(Locale.ROOT)))
-          .map(option -> option.group(2)).toList();
-      if (kept.size() == all.size()) {
-        return table;
-      }
-      return table.substring(0, first.start()) + (kept.isEmpty() ? "" : " WITH " + String.join(" AND ", kept));
-    }
-  }
-
-  /** Whether a replication can be had from the nodes there are. */
-  static final class Replication {
-    private Replication() {}
-
-    /** @param nodes how many nodes each data centre has now */
-    static void require(Map<String, String> replication, SortedMap<String, Long> nodes) {
-      var simple = replication.get("class").equals("SimpleStrategy");
-      var wanted = new TreeMap<>(replication);
-      wanted.remove("class");
-      var available = simple ? Map.of("replication_factor", nodes.values().stream().mapToLong(n -> n).sum()) : nodes;
-      var most = 1L;
-      var fits = !wanted.isEmpty();
-      for (var entry : wanted.entrySet()) {
-        var factor = factor(entry.getValue());
-        most = Math.max(most, factor);
-        fits &= factor >= 1 && factor <= available.getOrDefault(entry.getKey(), 0L);
-      }
-      if (!fits) {
-        var fitting = new TreeMap<>(Map.of("class", replication.get("class")));
-        for (var entry : available.entrySet()) {
-          fitting.put(entry.getKey(), Long.toString(Math.min(most, entry.getValue())));
-        }
-        throw new Failure(UNSAFE, "the backup's replication %s does not fit the nodes there are: %s".formatted(text(replication), nodes),
-            "to restore with what fits: --replication \"%s\"".formatted(text(fitting)));
-      }
-    }
-
-    static long factor(String text) {
-      try {
-        return Long.parseLong(text);
-      } catch (NumberFormatException e) {
-        throw new Failure(USAGE, "replication factor '%s' is not supported".formatted(text), "name a plain one with --replication");
-      }
-    }
-
-    static String text(Map<String, String> replication) {
-      return replication.entrySet().stream().map(e -> "'%s': '%s'".formatted(e.getKey(), e.getValue())).collect(Collectors.joining(", ", "{", "}"));
-    }
-  }
-
-  /** The unpacked tables, below a folder of ours that is gone when closed, also after Ctrl-C. */
-  static final class Unpacked implements Closeable {
-    private final Path root;
-    private final String keyspace;
-    private final Archive archive;
-    private final Thread onExit = new Thread(this::remove);
-    private volatile boolean closed;
-
-    Unpacked(Path root, String keyspace, Archive archive) throws IOException {
-      this.root = root;
-      this.keyspace = keyspace;
-      this.archive = archive;
-      delete(root);
-      Runtime.getRuntime().addShutdownHook(onExit);
-      Files.createDirectories(root, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-    }
-
-    /** The loader takes keyspace and table from the last two folder names. */
-    Path unpack(CassandraBackup.Table table) throws IOException {
-      var folder = Files.createDirectories(root.resolve(keyspace).resolve(table.name()));
-      for (var file : table.files().entrySet()) {
-        // A summary has no digest, either: Cassandra makes it again from the index, which is proven.
-        if (closed) {
-          throw new IOException("interrupted");
-        }
-        if (!file.getKey().endsWith("-Summary.db")) {
-          archive.copy(file.getValue(), folder.resolve(file.getKey()));
-        }
-      }
-      return folder;
-    }
-
-    static Path delete(Path folder) {
-      try (var files = Files.walk(folder)) {
-        files.sorted(Comparator.reverseOrder()).forEach(file -> file.toFile().delete());
-      } catch (NoSuchFileException e) {
-        return folder;
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
-      }
-      return folder;
-    }
-
-    /** Whoever still unpacks ends with the file at hand. */
-    private void remove() {
-      closed = true;
-      for (var attempt = 0; attempt < 50 && Files.exists(root); attempt++) {
-        delete(root);
-        LockSupport.parkNanos(20_000_000);
-      }
-    }
-
-    @Override
-    public void close() {
-      remove();
-      Runtime.getRuntime().removeShutdownHook(onExit);
-    }
-  }
-
-  // --- end shared: CassandraBackup ---
-
-  /** Cassandra's own bulk loader, inside this JVM; the only place that knows its classes. */
-  static final class Streaming {
-    private static final int ATTEMPTS = 3;
-
-    private Streaming() {}
-
-    /** Without all four limits at zero the loader streams at 24 MiB/s. */
-    static void initialise(int megabytesPerSecond, Path work) {
-      var rate = new DataRateSpec.LongBytesPerSecondBound(megabytesPerSecond * 1_000_000L);
-      CassandraBackup.initialise(work, config -> {
-        config.stream_throughput_outbound = rate;
-        config.inter_dc_stream_throughput_outbound = rate;
-        config.entire_sstable_stream_throughput_outbound = rate;
-        config.entire_sstable_inter_dc_stream_throughput_outbound = rate;
-      });
-    }
-
-    /** Every node that holds a replica, with its ranges of the ring. */
-    static Map<InetAddressAndPort, Collection<Range<Token>>> ring(TokenMap tokens, CqlIdentifier keyspace, List<Node> nodes) {
-      var factory = DatabaseDescriptor.getPartitioner().getTokenFactory();
-      var ring = new HashMap<InetAddressAndPort, Collection<Range<Token>>>();
-      for (var node : nodes) {
-        var ranges = new HashSet<Range<Token>>();
-        for (var range : tokens.getTokenRanges(keyspace, node)) {
-          ranges.add(new Range<>(factory.fromString(tokens.format(range.getStart())), factory.fromString(tokens.format(range.getEnd()))));
-        }
-        if (!ranges.isEmpty()) {
-          var address = node.getBroadcastAddress().orElseThrow();
-          ring.put(InetAddressAndPort.getByAddressOverrideDefaults(address.getAddress(), address.getPort()), ranges);
-        }
-      }
-      return ring;
-    }
-
-    /** TLS for the nodes' storage port, from PEM files. */
-    static ServerEncryptionOptions internode(Pem pem) {
-      try {
-        var parameters = Map.of("private_key", Files.readString(pem.key()) + "\n" + Files.readString(pem.certificate()),
-            "trusted_certificates", Files.readString(pem.ca()));
-        return new ServerEncryptionOptions()
-            .withSslContextFactory(new ParameterizedClass(PEMBasedSslContextFactory.class.getName(), parameters))
-            .withInternodeEncryption(ServerEncryptionOptions.InternodeEncryption.all);
-      } catch (IOException e) {
-        throw new Failure(USAGE, "cannot read the TLS files: " + e.getMessage(), "check CASSANDRA_SSL_CA, _CERT, _KEY and CASSANDRA_INTERNODE_CA, _CERT, _KEY");
-      }
-    }
-
-    /** Streams one table's folder to every replica; nodes that failed are tried again, the others are not. */
-    static void stream(Path folder, org.apache.cassandra.schema.TableMetadata table, int sstables,
-        Map<InetAddressAndPort, Collection<Range<Token>>> ring, Optional<ServerEncryptionOptions> encryption, int connections,
-        AtomicLong streamed, Consent console) {
-      var open = new HashMap<>(ring);
-      for (var attempt = 1; ; attempt++) {
-        var client = new RingClient(table, open, encryption);
-        var loader = new CountingLoader(folder, client, sstables, connections);
-        try {
-          loader.stream(Set.of(), new Progress(streamed)).get();
-          return;
-        } catch (Exception e) {
-          var failed = loader.getFailedHosts();
-          open.keySet().removeIf(host -> !failed.isEmpty() && !failed.contains(host));
-          var names = open.keySet().stream().map(host -> host.getHostAddress(false)).sorted().collect(Collectors.joining(", "));
-          var cause = Failure.of(e);
-          if (cause.code == BAD_BACKUP || attempt == ATTEMPTS) {
-            throw new Failure(PARTIAL, "streaming to %s failed: %s".formatted(names, cause.getMessage().lines().findFirst().orElse("")),
-                "look at that node's system.log; its storage port must be reachable from here", e);
-          }
-          console.warn("streaming table %s to %s failed, trying again", table.name, names);
-        }
-      }
-    }
-
-    /** The loader leaves out, with no more than a line of output, what it cannot open. */
-    private static final class CountingLoader extends SSTableLoader {
-      private final int expected;
-      private final Path folder;
-
-      CountingLoader(Path folder, Client client, int expected, int connections) {
-        super(new org.apache.cassandra.io.util.File(folder), client, new OutputHandler.LogOutput(), connections, null);
-        this.folder = folder;
-        this.expected = expected;
-      }
-
-      @Override
-      protected Collection<SSTableReader> openSSTables(Map<InetAddressAndPort, Collection<Range<Token>>> ranges) {
-        var opened = super.openSSTables(ranges);
-        if (opened.size() != expected) {
-          throw new Failure(BAD_BACKUP, "%d of %d SSTables in %s cannot be opened".formatted(expected - opened.size(), expected, folder),
-              "run again with --verbose to see why");
-        }
-        return opened;
-      }
-    }
-
-    private static final class RingClient extends SSTableLoader.Client {
-      private final TableMetadataRef table;
-      private final Map<InetAddressAndPort, Collection<Range<Token>>> ring;
-      private final Optional<ServerEncryptionOptions> encryption;
-
-      RingClient(org.apache.cassandra.schema.TableMetadata table, Map<InetAddressAndPort, Collection<Range<Token>>> ring,
-          Optional<ServerEncryptionOptions> encryption) {
-        this.table = TableMetadataRef.forOfflineTools(table);
-        this.ring = ring;
-        this.encryption = encryption;
-      }
-
-      @Override
-      public void init(String keyspace) {
-        ring.forEach((host, ranges) -> ranges.forEach(range -> addRangeForEndpoint(range, host)));
-      }
-
-      @Override
-      public TableMetadataRef getTableMetadata(String name) {
-        return table;
-      }
-
-      @Override
-      public StreamingChannel.Factory getConnectionFactory() {
-        var port = ring.keySet().iterator().next().getPort();
-        return new BulkLoadConnectionFactory(encryption.orElseGet(ServerEncryptionOptions::new), port);
-      }
-    }
-
-    private record Progress(AtomicLong streamed) implements StreamEventHandler {
-      @Override
-      public void handleStreamEvent(StreamEvent event) {
-        if (event instanceof StreamEvent.ProgressEvent file) {
-          streamed.addAndGet(file.progress.deltaBytes);
-        }
-      }
-
-      @Override
-      public void onSuccess(StreamState state) {}
-
-      @Override
-      public void onFailure(Throwable thrown) {}
-    }
-  }
-
   // ------------------------------------------------------------------------------------------------------ Elasticsearch
 
   static final class ElasticsearchOptions {
@@ -1838,7 +1061,7 @@ class RestoreCassandraEs implements Callable<Integer> {
 
     private final ElasticsearchOptions options;
     private final Credentials credentials;
-    private final Consent console;
+    private final RestoreConsole console;
     private Backup backup;
     private ElasticsearchApi api;
     private ElasticsearchPlan plan;
@@ -1849,7 +1072,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     private volatile String stage = "waiting";
     private long documents = -1;
 
-    Elasticsearch(ElasticsearchOptions options, Credentials credentials, Consent console) {
+    Elasticsearch(ElasticsearchOptions options, Credentials credentials, RestoreConsole console) {
       this.options = options;
       this.credentials = credentials;
       this.console = console;
@@ -1879,7 +1102,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       var dataNodes = 0;
       var repositoryNodes = 0;
       for (var node : nodes.path("nodes")) {
-        var roles = Report.JSON.convertValue(node.path("roles"), new TypeReference<Set<String>>() {});
+        var roles = Json.MAPPER.convertValue(node.path("roles"), new TypeReference<Set<String>>() {});
         var data = roles.stream().anyMatch(role -> role.startsWith("data"));
         versions.add(node.path("version").asText());
         dataNodes += data ? 1 : 0;
@@ -1893,7 +1116,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       var live = checkLive();
       var bytes = snapshotBytes();
       var temporary = INDEX + "_restoring_" + backup.name().replaceFirst("^[a-z]+_", "");
-      var indices = Report.JSON.convertValue(api.get("/%s_restoring_*?expand_wildcards=all".formatted(INDEX)),
+      var indices = Json.MAPPER.convertValue(api.get("/%s_restoring_*?expand_wildcards=all".formatted(INDEX)),
           new TypeReference<TreeMap<String, Object>>() {}).keySet();
       replicas = unfinished.path("replicas").path(temporary).asText(null);
       var complete = indices.contains(temporary) && replicas != null && restoredFrom(temporary, backup.name());
@@ -1908,12 +1131,12 @@ class RestoreCassandraEs implements Callable<Integer> {
 
     private void checkRepository(int nodes) throws IOException {
       if (api.tryGet("/_snapshot/" + options.repository).isEmpty()) {
-        throw new Failure(BAD_BACKUP, "Elasticsearch has no snapshot repository " + options.repository,
+        throw new Failure(Exit.BAD_BACKUP, "Elasticsearch has no snapshot repository " + options.repository,
             "register it as before the backup, or set ELASTICSEARCH_SNAPSHOT_REPOSITORY");
       }
       var verified = verifyRepository().path("nodes").size();
       if (verified < nodes) {
-        throw new Failure(UNSAFE, "repository %s is verified on %d of %d nodes".formatted(options.repository, verified, nodes),
+        throw new Failure(Exit.UNSAFE, "repository %s is verified on %d of %d nodes".formatted(options.repository, verified, nodes),
             "mount it on every node at the same path");
       }
     }
@@ -1929,24 +1152,24 @@ class RestoreCassandraEs implements Callable<Integer> {
 
     private JsonNode checkSnapshot(String clusterVersion) throws IOException {
       var path = "/_snapshot/%s/%s".formatted(options.repository, backup.name());
-      var snapshot = readSnapshot(path, clusterVersion).orElseThrow(() -> new Failure(BAD_BACKUP,
+      var snapshot = readSnapshot(path, clusterVersion).orElseThrow(() -> new Failure(Exit.BAD_BACKUP,
           "repository %s has no snapshot %s, though its marker %s exists".formatted(options.repository, backup.name(), backup.file()),
           "the backup failed after its marker was written: choose another with --backup"));
       var state = snapshot.path("state").asText();
       var failed = snapshot.path("shards").path("failed").asInt();
       if (!state.equals("SUCCESS") || failed > 0) {
-        throw new Failure(BAD_BACKUP, "snapshot %s is %s, %d of its shards failed".formatted(backup.name(), state, failed),
+        throw new Failure(Exit.BAD_BACKUP, "snapshot %s is %s, %d of its shards failed".formatted(backup.name(), state, failed),
             state.equals("IN_PROGRESS") ? "it is still being taken: wait for its end" : "choose another with --backup");
       }
-      var indices = Report.JSON.convertValue(snapshot.path("indices"), new TypeReference<Set<String>>() {});
+      var indices = Json.MAPPER.convertValue(snapshot.path("indices"), new TypeReference<Set<String>>() {});
       if (!indices.contains(INDEX)) {
-        throw new Failure(BAD_BACKUP, "snapshot %s does not contain %s but %s".formatted(backup.name(), INDEX, indices),
+        throw new Failure(Exit.BAD_BACKUP, "snapshot %s does not contain %s but %s".formatted(backup.name(), INDEX, indices),
             "choose another with --backup");
       }
       var version = snapshot.path("version").asText();
       // A version that is not told is one that this one does not know: it says so itself when it is asked.
-      if (!version.isEmpty() && !restorable(version, clusterVersion, isOpenSearch())) {
-        throw new Failure(BAD_BACKUP, "snapshot %s was taken by version %s, which version %s cannot restore".formatted(
+      if (!version.isEmpty() && !SnapshotVersion.isRestorable(version, clusterVersion, isOpenSearch())) {
+        throw new Failure(Exit.BAD_BACKUP, "snapshot %s was taken by version %s, which version %s cannot restore".formatted(
             backup.name(), version, clusterVersion), "restore it with the same major version or the next");
       }
       return snapshot;
@@ -1960,7 +1183,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       try {
         return api.tryGet(path).map(answer -> answer.path("snapshots").path(0));
       } catch (Failure e) {
-        throw e.code != UNSAFE ? e : new Failure(UNSAFE, e.getMessage(),
+        throw e.code != Exit.UNSAFE ? e : new Failure(Exit.UNSAFE, e.getMessage(),
             "version %s cannot read this repository: did another one write it, or is it damaged?".formatted(clusterVersion), e);
       }
     }
@@ -1975,35 +1198,21 @@ class RestoreCassandraEs implements Callable<Integer> {
         api.call("POST", restorePath(), Map.of("indices", INDEX, "include_global_state", false, "rename_pattern", "^.+$",
             "rename_replacement", impossible));
       } catch (Failure e) {
-        if (Set.of(AUTHENTICATION, UNREACHABLE).contains(e.code)) {
+        if (Set.of(Exit.AUTHENTICATION, Exit.UNREACHABLE).contains(e.code)) {
           throw e;
         }
         if (!e.getMessage().contains("[%s]".formatted(impossible))) {
-          throw new Failure(BAD_BACKUP, "version %s cannot restore snapshot %s: %s".formatted(clusterVersion, backup.name(), e.getMessage()),
+          throw new Failure(Exit.BAD_BACKUP, "version %s cannot restore snapshot %s: %s".formatted(clusterVersion, backup.name(), e.getMessage()),
               "restore it with the same major version or the next; an index made before that must have been reindexed", e);
         }
       }
-    }
-
-    /** A snapshot can go to the same or a later version, of this or the next major; OpenSearch 1 and 2 count as Elasticsearch 7.10. */
-    static boolean restorable(String snapshot, String cluster, boolean openSearch) {
-      var from = majorMinor(snapshot);
-      var to = majorMinor(cluster);
-      if (openSearch && from[0] >= 6) {
-        return to[0] <= 2 && (from[0] == 6 || from[0] == 7 && from[1] <= 10);
-      }
-      return (from[0] < to[0] || from[0] == to[0] && from[1] <= to[1]) && from[0] >= to[0] - 1;
-    }
-
-    private static int[] majorMinor(String version) {
-      return Pattern.compile("\\d+").matcher(version).results().limit(2).mapToInt(m -> Integer.parseInt(m.group())).toArray();
     }
 
     /** No index that a snapshot is being taken of can be deleted: the nightly backup may be at work. */
     private void checkNoSnapshotRuns() throws IOException {
       for (var running : api.get("/_snapshot/_status").path("snapshots")) {
         if (running.path("indices").has(INDEX)) {
-          throw new Failure(UNSAFE, "snapshot %s of %s is being taken right now".formatted(running.path("snapshot").asText(), INDEX),
+          throw new Failure(Exit.UNSAFE, "snapshot %s of %s is being taken right now".formatted(running.path("snapshot").asText(), INDEX),
               "wait for its end, and see that no other backup starts");
         }
       }
@@ -2021,7 +1230,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       if (!answer.path("has_all_requested").asBoolean(true)) {
         var lacking = Stream.concat(Stream.of(answer.path("cluster")), answer.path("index").valueStream()).flatMap(rights -> rights.propertyStream())
             .filter(right -> !right.getValue().asBoolean()).map(Map.Entry::getKey).distinct().collect(Collectors.joining(", "));
-        throw new Failure(AUTHENTICATION, "Elasticsearch's user %s lacks these rights for cluster and index %s: %s".formatted(
+        throw new Failure(Exit.AUTHENTICATION, "Elasticsearch's user %s lacks these rights for cluster and index %s: %s".formatted(
             answer.path("username").asText(), INDEX, lacking), "log in as one that has them");
       }
     }
@@ -2029,7 +1238,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     private boolean checkLive() throws IOException {
       var live = api.tryGet("/" + INDEX);
       if (live.isPresent() && !live.get().has(INDEX)) {
-        throw new Failure(UNSAFE, "%s is an alias of %s, not an index".formatted(INDEX, live.get().fieldNames().next()),
+        throw new Failure(Exit.UNSAFE, "%s is an alias of %s, not an index".formatted(INDEX, live.get().fieldNames().next()),
             "TheHive's hot backup names an index: remove the alias first");
       }
       return live.isPresent();
@@ -2058,7 +1267,7 @@ class RestoreCassandraEs implements Callable<Integer> {
         room += left.path("store.size").asLong();
       }
       if (room < bytes) {
-        throw new Failure(UNSAFE, "Elasticsearch has room for %s, a second copy of %s needs %s".formatted(
+        throw new Failure(Exit.UNSAFE, "Elasticsearch has room for %s, a second copy of %s needs %s".formatted(
             Console.size(room), INDEX, Console.size(bytes)), "free some, or restore with --in-place (deletes the live index first)");
       }
     }
@@ -2092,7 +1301,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     }
 
     @Override
-    public void restore(Report report) throws Exception {
+    public void restore(RestoreRun report) throws Exception {
       var putBack = new Thread(this::putBackRate);
       Runtime.getRuntime().addShutdownHook(putBack);
       try {
@@ -2117,7 +1326,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       stage = "done";
     }
 
-    private void raiseRate(Report report) throws IOException {
+    private void raiseRate(RestoreRun report) throws IOException {
       if (options.recoveryRate == null) {
         return;
       }
@@ -2148,7 +1357,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       api.call("PUT", "/_cluster/settings", Map.of("transient", settings));
     }
 
-    private void restoreBeside(Report report) throws Exception {
+    private void restoreBeside(RestoreRun report) throws Exception {
       if (plan.complete()) {
         recovered = plan.bytes();
         return;
@@ -2179,7 +1388,7 @@ class RestoreCassandraEs implements Callable<Integer> {
         start(probe, "PUT", "/%s/_clone/%s?wait_for_active_shards=0".formatted(plan.temporary(), probe),
             Map.of("settings", Map.of("index.number_of_replicas", 0)));
         if (!await(() -> primariesStarted(probe), () -> recoveredBytes(probe), Duration.ofSeconds(30))) {
-          throw new Failure(UNSAFE, "Elasticsearch gives a copy of %s no place: %s".formatted(INDEX,
+          throw new Failure(Exit.UNSAFE, "Elasticsearch gives a copy of %s no place: %s".formatted(INDEX,
               explanation(probe, 0).path("node_allocation_decisions").findValuesAsText("explanation").stream().distinct().collect(Collectors.joining("; "))),
               "the live index was not touched; free some room, or restore with --in-place");
         }
@@ -2201,7 +1410,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       start(INDEX, "PUT", "/%s/_clone/%s".formatted(plan.temporary(), INDEX), Map.of("settings", clone, "aliases", aliases));
       follow(INDEX);
       if (!cloned(INDEX) || count(INDEX) != documents) {
-        throw new Failure(PARTIAL, "%s is no copy of the restored index: something else made it meanwhile".formatted(INDEX),
+        throw new Failure(Exit.PARTIAL, "%s is no copy of the restored index: something else made it meanwhile".formatted(INDEX),
             "is TheHive stopped? Then run the same command again");
       }
     }
@@ -2220,7 +1429,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     private void requireRestored() throws IOException {
       var snapshot = api.get("/_snapshot/%s/%s".formatted(options.repository, backup.name())).path("snapshots").path(0);
       if (Long.parseLong(setting(INDEX, "index.creation_date")) > snapshot.path("end_time_in_millis").asLong()) {
-        throw new Failure(PARTIAL, "%s did not come from snapshot %s: something else made it meanwhile".formatted(INDEX, backup.name()),
+        throw new Failure(Exit.PARTIAL, "%s did not come from snapshot %s: something else made it meanwhile".formatted(INDEX, backup.name()),
             "is TheHive stopped? Then run the same command again");
       }
     }
@@ -2256,7 +1465,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     /** Waits until every primary of the index is started; a shard that failed, or no progress for long, is an error. */
     private void follow(String index) throws Exception {
       if (!await(() -> primariesStarted(index), () -> recoveredBytes(index), STALLED)) {
-        throw new Failure(PARTIAL, "%s makes no progress: %s".formatted(index,
+        throw new Failure(Exit.PARTIAL, "%s makes no progress: %s".formatted(index,
             explanation(index, 0).path("allocate_explanation").asText("no explanation")), "see GET /_cluster/allocation/explain");
       }
     }
@@ -2277,7 +1486,7 @@ class RestoreCassandraEs implements Callable<Integer> {
           moved = now == before ? moved : Instant.now();
           before = now;
         } catch (Failure e) {
-          if (e.code != UNREACHABLE || Instant.now().isAfter(moved.plus(UNREACHABLE_FOR))) {
+          if (e.code != Exit.UNREACHABLE || Instant.now().isAfter(moved.plus(UNREACHABLE_FOR))) {
             throw e;
           }
         }
@@ -2305,7 +1514,7 @@ class RestoreCassandraEs implements Callable<Integer> {
         return;
       }
       var untouched = !options.inPlace && !index.equals(INDEX) ? "the live index was not touched: " : "";
-      throw new Failure(PARTIAL, "shard %d of %s failed: %s".formatted(number, index,
+      throw new Failure(Exit.PARTIAL, "shard %d of %s failed: %s".formatted(number, index,
           reason.equals("CLUSTER_RECOVERED") ? "Elasticsearch was started again meanwhile" : shard.path("unassigned.details").asText()),
           untouched + "run the same command again");
     }
@@ -2346,7 +1555,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       var healthy = await(() -> List.of("green", wanted).contains(status()),
           () -> recoveredBytes(INDEX) + api.get("/_cluster/health/" + INDEX).path("active_shards").asInt(), Duration.ofMinutes(1));
       if (!healthy && status().equals("red")) {
-        throw new Failure(PARTIAL, "%s is red: %s".formatted(INDEX, explanation(INDEX, 0)), "see GET /_cluster/allocation/explain");
+        throw new Failure(Exit.PARTIAL, "%s is red: %s".formatted(INDEX, explanation(INDEX, 0)), "see GET /_cluster/allocation/explain");
       }
       if (!healthy) {
         console.warn("%s is complete but stays %s: not all replicas are allocated", INDEX, status());
@@ -2406,309 +1615,989 @@ class RestoreCassandraEs implements Callable<Integer> {
       }
     }
   }
+}
 
-  // --- shared: ElasticsearchApi (identical in every script that has it; a test holds them equal) ---
-  /** Who logs in to Elasticsearch, as a value of the header Authorization. */
-  record Credentials(Optional<String> header) {
-    static Credentials fromEnvironment() {
-      var user = Settings.variable("ELASTICSEARCH_USER");
-      var key = Settings.secret("ELASTICSEARCH_API_KEY");
-      if (user.isEmpty() || key.isPresent()) {
-        return new Credentials(key.map(value -> "ApiKey " + value));
+// ---- Below: copies of lib/*.java, written by ./jbang lib/embed.java. Change those files, not these lines. ----
+
+/** Reads .tar and .zip (also AES-encrypted) alike, without unpacking them to disk. */
+final class Archive implements Closeable {
+  static final int LONGEST_END = 20 << 10;
+  final Path path;
+  private final FileChannel channel;
+  final ZipFile zip;
+
+  Archive(Path path, Optional<String> password) {
+    this.path = path;
+    try {
+      this.channel = FileChannel.open(path);
+      this.zip = path.toString().endsWith(".zip")
+          ? new ZipFile(path.toFile(), password.map(String::toCharArray).orElse(null)) : null;
+      if (zip != null && zip.isEncrypted() && password.isEmpty()) {
+        throw new Failure(Exit.AUTHENTICATION, path + " is encrypted", "set BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
       }
-      var password = Settings.secretOrPrompt("ELASTICSEARCH_PASSWORD", "Password of Elasticsearch's user " + user.get())
-          .orElseThrow(() -> new Failure(USAGE, "no password for Elasticsearch's user " + user.get(),
-              "set ELASTICSEARCH_PASSWORD or ELASTICSEARCH_PASSWORD_FILE"));
-      var pair = (user.get() + ":" + password).getBytes(StandardCharsets.UTF_8);
-      return new Credentials(Optional.of("Basic " + Base64.getEncoder().encodeToString(pair)));
-    }
-
-    @Override
-    public String toString() {
-      return "Credentials";
+    } catch (IOException e) {
+      throw broken(e.getMessage(), e);
     }
   }
 
-  /** Elasticsearch's REST API (OpenSearch's too), answers as JSON, errors as failures. */
-  static final class ElasticsearchApi implements Closeable {
-    /** There is no such thing, or the distribution lacks that part of the API. */
-    static final Set<Integer> ABSENT = Set.of(400, 404, 405);
-    private final RestClient client;
-    private final String named;
-
-    ElasticsearchApi(List<String> urls, Path ca, Credentials credentials) {
-      var hosts = urls.stream().map(ElasticsearchApi::host).toArray(HttpHost[]::new);
-      named = String.join(", ", Stream.of(hosts).map(HttpHost::toURI).toList());
-      var builder = RestClient.builder(hosts);
-      credentials.header().ifPresent(value -> builder.setDefaultHeaders(new Header[] {new BasicHeader("Authorization", value)}));
-      if (ca != null) {
-        builder.setHttpClientConfigCallback(http -> http.setSSLContext(Tls.context(Tls.trust(ca))));
+  /** All members in file order; proves that the archive is complete and that no name leads out of its folder. */
+  void index(Consumer<ArchiveEntry> visitor) {
+    try {
+      if (zip != null) {
+        indexZip(visitor);
+      } else {
+        indexTar(visitor);
       }
-      builder.setRequestConfigCallback(config -> config.setConnectTimeout(5_000).setSocketTimeout(60_000));
-      client = builder.build();
+    } catch (IOException e) {
+      throw broken(e.getMessage(), e);
     }
+  }
 
-    private static HttpHost host(String url) {
+  private void indexTar(Consumer<ArchiveEntry> visitor) throws IOException {
+    var end = 0L;
+    for (var header = header(end); header != null; header = header(end)) {
+      if (!header.isCheckSumOK()) {
+        throw broken("the header of its entry '%s' is damaged".formatted(header.getName()), null);
+      }
+      var plain = header.isFile() && !header.isSparse();
+      var offset = channel.position();
+      visitor.accept(new ArchiveEntry(safe(header.getName()), header.isDirectory(), plain, header.getSize(), offset, header));
+      end = offset + (header.isFile() ? (header.getSize() + 511) / 512 * 512 : 0);
+    }
+    requireEnd(end);
+  }
+
+  /**
+   * A tar cut between two members still lists without an error: only the closing zeros prove its end. They fill the last
+   * record, of 10 KiB mostly; more of them, or anything else among them, is what became of members.
+   */
+  private void requireEnd(long end) throws IOException {
+    var rest = channel.size() - end;
+    if (end == 0 || rest < 512) {
+      throw broken("it is cut short", null);
+    }
+    var zeros = ByteBuffer.allocate((int) Math.min(rest, LONGEST_END));
+    IOUtils.read(channel.position(end), zeros);
+    if (rest > LONGEST_END || IntStream.range(0, zeros.position()).anyMatch(i -> zeros.get(i) != 0)) {
+      throw broken("its members end after %d of %d bytes: the rest is damaged or was never written".formatted(end, channel.size()), null);
+    }
+  }
+
+  /** The member's header, with the channel behind it: read on, the stream would read all that it skips, holes too. */
+  private TarArchiveEntry header(long offset) throws IOException {
+    channel.position(offset);
+    return new TarArchiveInputStream(Channels.newInputStream(channel), "UTF-8").getNextEntry();
+  }
+
+  private void indexZip(Consumer<ArchiveEntry> visitor) throws IOException {
+    for (var header : zip.getFileHeaders()) {
+      visitor.accept(new ArchiveEntry(safe(header.getFileName()), header.isDirectory(), !header.isDirectory(),
+          header.getUncompressedSize(), -1, header));
+    }
+  }
+
+  /** The bytes of one member; several may be read side by side, each by one thread. */
+  InputStream open(ArchiveEntry entry) throws IOException {
+    if (zip == null) {
+      var member = Channels.newInputStream(FileChannel.open(path).position(entry.offset()));
+      return BoundedInputStream.builder().setInputStream(member).setMaxCount(entry.size()).get();
+    }
+    synchronized (zip) {
       try {
-        if (url.contains("@")) {
-          throw new Failure(USAGE, "ELASTICSEARCH_API_URL holds a log-in", "set ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD instead");
+        return zip.getInputStream((FileHeader) entry.header());
+      } catch (ZipException e) {
+        if (e.getType() == ZipException.Type.WRONG_PASSWORD) {
+          throw new Failure(Exit.AUTHENTICATION, "wrong password for " + path, "check BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
         }
-        return HttpHost.create(url.strip().replaceFirst("/+$", ""));
-      } catch (IllegalArgumentException e) {
-        throw new Failure(USAGE, "ELASTICSEARCH_API_URL '%s' is no URL".formatted(url), "such as http://127.0.0.1:9200");
-      }
-    }
-
-    JsonNode get(String path) throws IOException {
-      return call("GET", path, null);
-    }
-
-    Optional<JsonNode> tryGet(String path) throws IOException {
-      return tryTo("GET", path, null, ABSENT);
-    }
-
-    /** Empty where the answer is one of these statuses. */
-    Optional<JsonNode> tryTo(String method, String path, Object body, Set<Integer> missing) throws IOException {
-      try {
-        return Optional.of(request(method, path, body));
-      } catch (ResponseException e) {
-        if (missing.contains(e.getResponse().getStatusLine().getStatusCode())) {
-          return Optional.empty();
-        }
-        throw failure(method, path, e);
-      }
-    }
-
-    JsonNode call(String method, String path, Object body) throws IOException {
-      try {
-        return request(method, path, body);
-      } catch (ResponseException e) {
-        throw failure(method, path, e);
-      }
-    }
-
-    private JsonNode request(String method, String path, Object body) throws IOException {
-      var request = new Request(method, path);
-      if (body != null) {
-        request.setJsonEntity(Report.JSON.writeValueAsString(body));
-      }
-      try {
-        return Report.JSON.readTree(client.performRequest(request).getEntity().getContent());
-      } catch (ResponseException e) {
         throw e;
-      } catch (IOException e) {
-        throw new Failure(UNREACHABLE, "cannot reach Elasticsearch at %s: %s".formatted(named, e.getMessage()),
-            "is it started, is ELASTICSEARCH_API_URL right?", e);
-      }
-    }
-
-    private Failure failure(String method, String path, ResponseException thrown) throws IOException {
-      var status = thrown.getResponse().getStatusLine().getStatusCode();
-      var body = thrown.getResponse().getEntity() == null ? "" : EntityUtils.toString(thrown.getResponse().getEntity());
-      var reason = body;
-      try {
-        reason = Report.JSON.readTree(body).path("error").path("reason").asText(body);
-      } catch (JsonProcessingException e) {
-        // a proxy's answer: shown as it is
-      }
-      if (status == 401 || status == 403) {
-        return new Failure(AUTHENTICATION, "Elasticsearch at %s refuses %s %s: HTTP %d %s".formatted(named, method, path, status, reason),
-            "check ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_API_KEY, and what it may do", thrown);
-      }
-      // Busy, starting or electing a master: as good as not reached.
-      var code = Set.of(429, 502, 503, 504).contains(status) ? UNREACHABLE : status >= 500 ? UNSAFE : UNEXPECTED;
-      return new Failure(code, "Elasticsearch answers %s %s with HTTP %d: %s".formatted(method, path, status, reason), null, thrown);
-    }
-
-    @Override
-    public void close() throws IOException {
-      client.close();
-    }
-  }
-
-  // --- end shared: ElasticsearchApi ---
-
-  // --- shared: Tls (identical in every script that has it; a test holds them equal) ---
-  /** TLS from PEM files. */
-  static final class Tls {
-    private Tls() {}
-
-    /** Trusts the CA certificates of a file, and no others. */
-    static X509TrustManager trust(Path ca) {
-      try (var in = Files.newInputStream(ca)) {
-        var trusted = KeyStore.getInstance("PKCS12");
-        trusted.load(null, null);
-        for (var certificate : CertificateFactory.getInstance("X.509").generateCertificates(in)) {
-          trusted.setCertificateEntry("ca" + trusted.size(), certificate);
-        }
-        if (trusted.size() == 0) {
-          throw new CertificateException("it holds no certificate");
-        }
-        var managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
-        managers.init(trusted);
-        return (X509TrustManager) managers.getTrustManagers()[0];
-      } catch (GeneralSecurityException | IOException e) {
-        throw new Failure(USAGE, "cannot use the CA certificate %s: %s".formatted(ca, e.getMessage()), "it must be a PEM file");
-      }
-    }
-
-    static SSLContext context(X509TrustManager trust, KeyManager... keys) {
-      try {
-        var context = SSLContext.getInstance("TLS");
-        context.init(keys, new TrustManager[] {trust}, null);
-        return context;
-      } catch (GeneralSecurityException e) {
-        throw new IllegalStateException(e);
       }
     }
   }
 
-  // --- end shared: Tls ---
-
-  // --- shared: Host (identical in every script that has it; a test holds them equal) ---
-  /** A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration. */
-  record Host(String name, String destination, String port) {
-    private static final Pattern NAMED = Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[\\h:]+]))(:(?<port>\\d+))?");
-    private static final String PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,StateChangeTimestamp,InvocationID";
-
-    /** What a command left there; 255 is ssh's own code. */
-    record Output(int code, String out, String err) {}
-
-    /** A unit as systemctl(1) describes it: {@code active} is active, inactive, failed, activating or deactivating. */
-    record Unit(String load, String active, String sub, int restarts, String since, String invocation, boolean root) {
-      /** A masked unit is there, too: it only cannot be started. */
-      boolean isInstalled() {
-        return load.equals("loaded") || load.equals("masked");
+  /** Writes one member to a file; in a plain tar the kernel copies. */
+  void copy(ArchiveEntry entry, Path target) throws IOException {
+    if (zip != null) {
+      try (var in = open(entry)) {
+        Files.copy(in, target);
       }
-
-      boolean isStopped() {
-        return active.equals("inactive") || active.equals("failed");
-      }
-
-      @Override
-      public String toString() {
-        return active + (sub.isEmpty() || sub.equals("dead") ? "" : " (" + sub + ")");
+      return;
+    }
+    try (var out = FileChannel.open(target, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+      for (var done = 0L; done < entry.size(); ) {
+        var copied = channel.transferTo(entry.offset() + done, entry.size() - done, out);
+        if (copied <= 0) {
+          throw new EOFException(path + " ended inside " + entry.name());
+        }
+        done += copied;
       }
     }
+  }
 
-    /** The nodes of THEHIVE_NODES, such as {@code node1 admin@node2:2222 localhost}; this host where it is not set. */
-    static List<Host> all() {
-      return named(Settings.variable("THEHIVE_NODES").orElse("localhost"));
+  String safe(String name) {
+    var path = name.endsWith("/") ? name.substring(0, name.length() - 1) : name;
+    var parts = List.of(path.replaceFirst("^\\./", "").split("/", -1));
+    if (name.startsWith("/") || name.indexOf('\0') >= 0 || parts.contains("..") || parts.contains("") && parts.size() > 1) {
+      throw broken("its entry '%s' leads out of the backup's folder".formatted(name), null);
     }
+    return path.replaceFirst("^\\./", "");
+  }
 
-    static List<Host> named(String names) {
-      return Stream.of(names.strip().split("[\\s,]+")).distinct().map(Host::parse).toList();
+  Failure broken(String why, Throwable cause) {
+    return new Failure(Exit.BAD_BACKUP, "%s is no usable backup: %s".formatted(path, why), "nothing was changed; choose another with --backup", cause);
+  }
+
+  @Override
+  public void close() throws IOException {
+    channel.close();
+    if (zip != null) {
+      zip.close();
     }
+  }
+}
 
-    private static Host parse(String name) {
-      var match = NAMED.matcher(name);
-      if (!match.matches()) {
-        throw new Failure(USAGE, "'%s' is no host".formatted(name), "name hosts like node1, admin@node2:2222 or localhost");
+/** One member of an archive; {@code offset} is that of its bytes in a plain tar, -1 where they are not in one piece. */
+record ArchiveEntry(String name, boolean folder, boolean file, long size, long offset, Object header) {}
+
+/** One backup of one component: its archive or marker, and the time that its name gives. */
+record Backup(Path file, String name, LocalDateTime taken) {
+  String age() {
+    var age = Duration.between(taken, LocalDateTime.now());
+    return age.toDays() > 1 ? age.toDays() + " days ago"
+        : age.toHours() > 1 ? age.toHours() + " hours ago" : Math.max(0, age.toMinutes()) + " minutes ago";
+  }
+}
+
+/** Chooses backups by the names that the documented backup scripts give them. */
+final class BackupSet {
+  static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("uuuuMMdd_HH'h'mm'm'ss's'");
+  private static final Pattern NAME =
+      Pattern.compile("(?<component>[a-z]+)_(?<stamp>\\d{8}_\\d\\dh\\d\\dm\\d\\ds)(\\.(?<type>[a-z.]+))?");
+
+  private BackupSet() {}
+
+  /**
+   * The newest backup in a folder, or the newest at or before the wanted restore point.
+   *
+   * @param components the accepted first parts of a name, such as {@code cassandra}
+   * @param types the accepted extensions, such as {@code tar}
+   * @param wanted a timestamp, a name or a path; null for the newest
+   * @param gap parts of one backup run are at most this far apart
+   */
+  static Backup choose(Path folder, Set<String> components, Set<String> types, String wanted, Duration gap) {
+    var what = components.iterator().next() + "_<timestamp>." + String.join("|", types);
+    var all = list(folder, what).stream()
+        .flatMap(file -> backup(file, components, types).stream())
+        .sorted(Comparator.comparing(Backup::taken).thenComparing(b -> b.file().toString()))
+        .toList();
+    if (wanted != null && wanted.contains("/") && backup(Path.of(wanted), components, types).isPresent()) {
+      return existing(backup(Path.of(wanted), components, types).get());
+    }
+    var until = wanted == null ? LocalDateTime.MAX : time(wanted);
+    var chosen = all.stream().filter(b -> !b.taken().isAfter(until)).reduce((first, last) -> last);
+    var next = all.stream().filter(b -> b.taken().isAfter(until)).findFirst();
+    // Parts of one run differ by seconds: a point named after its first part must not silently select yesterday's rest.
+    if (next.isPresent() && Duration.between(until, next.get().taken()).compareTo(gap) <= 0
+        && chosen.map(b -> Duration.between(b.taken(), until).compareTo(gap) > 0).orElse(true)) {
+      throw new Failure(Exit.BAD_BACKUP,
+          "%s was taken shortly after the restore point %s, and nothing shortly before it".formatted(next.get().name(), wanted),
+          "for that one: --backup " + STAMP.format(next.get().taken()));
+    }
+    return chosen.orElseThrow(() -> new Failure(Exit.BAD_BACKUP,
+        "no backup %s in %s%s".formatted(what, folder, wanted == null ? "" : " at or before " + wanted),
+        "is the backup folder mounted, and is its variable right?"));
+  }
+
+  private static List<Path> list(Path folder, String what) {
+    try (var files = Files.list(folder)) {
+      return files.toList();
+    } catch (NoSuchFileException e) {
+      throw new Failure(Exit.BAD_BACKUP, "no backup %s: there is no folder %s".formatted(what, folder),
+          "is the backup folder mounted, and is its variable right?");
+    } catch (IOException e) {
+      throw new Failure(Exit.BAD_BACKUP, "cannot list %s: %s".formatted(folder, e.getMessage()), "check its mode and owner");
+    }
+  }
+
+  private static Optional<Backup> backup(Path file, Set<String> components, Set<String> types) {
+    var match = NAME.matcher(file.getFileName().toString());
+    if (!match.matches() || match.group("type") == null
+        || !components.contains(match.group("component")) || !types.contains(match.group("type"))) {
+      return Optional.empty();
+    }
+    var name = match.group("component") + "_" + match.group("stamp");
+    return Optional.of(new Backup(file, name, time(match.group("stamp"))));
+  }
+
+  private static Backup existing(Backup backup) {
+    if (!Files.isRegularFile(backup.file())) {
+      throw new Failure(Exit.BAD_BACKUP, "there is no file " + backup.file(), "check the path given with --backup");
+    }
+    return backup;
+  }
+
+  private static LocalDateTime time(String wanted) {
+    var stamp = Pattern.compile("\\d{8}_\\d\\dh\\d\\dm\\d\\ds").matcher(wanted);
+    try {
+      return LocalDateTime.parse(stamp.find() ? stamp.group() : wanted, STAMP);
+    } catch (DateTimeParseException e) {
+      throw new Failure(Exit.USAGE, "'%s' is no restore point".formatted(wanted),
+          "name one like 20261122_12h00m56s, cassandra_20261122_12h00m56s or the path of an archive");
+    }
+  }
+}
+
+/** What the archive holds, all of it read and proven: nothing here is a promise of a file name. */
+record CassandraBackup(Definition definition, List<Table> tables, long bytes) {
+  private static final Pattern MEMBER = Pattern.compile("[^/]+/(?<keyspace>\\w+)/(?<table>\\w+)-[0-9a-f]{32}/(?<file>[^/]+)");
+  private static final Pattern CQL = Pattern.compile("[^/]+/create_keyspace_(?<keyspace>\\w+)\\.cql");
+  private static final Pattern COMPONENT = Pattern.compile("(?<sstable>[a-z]{2}-[^-]+-[a-z]+)-(?<component>[A-Za-z_0-9+]+\\.\\w+)");
+
+  /** A table of the backup, its files by name, its SSTables by the common part of their components' names. */
+  record Table(String name, Map<String, ArchiveEntry> files, Set<String> sstables) {
+    long bytes() {
+      return files.values().stream().mapToLong(ArchiveEntry::size).sum();
+    }
+  }
+
+  long sstables() {
+    return tables.stream().mapToLong(table -> table.sstables().size()).sum();
+  }
+
+  static CassandraBackup prove(Archive archive, String keyspace) {
+    var all = new LinkedHashMap<String, ArchiveEntry>();
+    archive.index(entry -> {
+      if (!entry.folder() && all.put(entry.name(), entry) != null) {
+        throw archive.broken("it holds '%s' twice".formatted(entry.name()), null);
       }
-      var local = Set.of("localhost", "127.0.0.1", "[::1]").contains(match.group("to")) && match.group("port") == null;
-      return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""), match.group("port"));
+    });
+    var definition = definition(archive, all.values(), keyspace);
+    var tables = tables(archive, all.values(), keyspace);
+    if (definition.tables().isEmpty()) {
+      throw archive.broken("its definition of keyspace %s has no CREATE TABLE".formatted(keyspace), null);
     }
-
-    static String service() {
-      var service = Settings.variable("THEHIVE_SERVICE").orElse("thehive");
-      if (!service.matches("[A-Za-z0-9:_.@-]+")) {
-        throw new Failure(USAGE, "THEHIVE_SERVICE '%s' is no unit's name".formatted(service), "name it as systemctl does, such as thehive");
-      }
-      return service;
-    }
-
-    /** Does the same for all side by side; the answers in their order. */
-    static <T> List<T> each(List<Host> hosts, Function<Host, T> work) {
-      var threads = Executors.newFixedThreadPool(hosts.size());
-      try {
-        var answers = hosts.stream().map(host -> CompletableFuture.supplyAsync(() -> work.apply(host), threads)).toList();
-        return answers.stream().map(CompletableFuture::join).toList();
-      } finally {
-        threads.shutdown();
+    for (var table : tables.keySet()) {
+      if (!definition.tables().containsKey(table)) {
+        throw archive.broken("it has files of table %s, which its definition lacks".formatted(table), null);
       }
     }
-
-    boolean isLocal() {
-      return destination == null;
-    }
-
-    /** The name or address that ssh connects to: the node's name may be one of its configuration only. */
-    String address() {
-      if (isLocal()) {
-        return "localhost";
+    for (var table : definition.tables().keySet()) {
+      if (!tables.containsKey(table)) {
+        throw archive.broken("the folder of table %s is missing".formatted(table), null);
       }
-      var known = new Host("localhost", null, null).run("ssh -G -- " + destination, Duration.ofSeconds(10)).out();
-      return known.lines().filter(line -> line.startsWith("hostname ")).map(line -> line.substring(9)).findFirst().orElse(name);
     }
+    proveFiles(archive, tables.values());
+    return new CassandraBackup(definition, List.copyOf(tables.values()), tables.values().stream().mapToLong(Table::bytes).sum());
+  }
 
-    /** Never asks and never accepts an unknown host key: a runbook must not hang, and a key is the administrator's to trust. */
-    List<String> command(String shell) {
-      if (isLocal()) {
-        return List.of("sh", "-c", shell);
+  private static Definition definition(Archive archive, Collection<ArchiveEntry> entries, String keyspace) {
+    for (var entry : entries) {
+      var match = CQL.matcher(entry.name());
+      if (match.matches() && match.group("keyspace").equals(keyspace)) {
+        return Definition.parse(text(archive, entry), keyspace);
       }
-      var ssh = Stream.of("ssh", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10",
-          "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3");
-      var to = port == null ? Stream.of("--", destination) : Stream.of("-p", port, "--", destination);
-      return Stream.of(ssh, to, Stream.of("sh -c '" + shell + "'")).flatMap(part -> part).toList();
     }
+    var others = entries.stream().map(entry -> CQL.matcher(entry.name())).filter(Matcher::matches)
+        .map(match -> match.group("keyspace")).collect(Collectors.joining(", "));
+    throw archive.broken("create_keyspace_%s.cql is missing%s".formatted(
+        keyspace, others.isEmpty() ? "" : " (it is a backup of keyspace %s: set CASSANDRA_KEYSPACE)".formatted(others)), null);
+  }
 
-    /** Runs a shell command there, one without single quotes. Files take its output: a shared ssh connection keeps pipes open. */
-    Output run(String shell, Duration limit) {
-      try {
-        var out = Files.createTempFile("thehive-host", ".out");
-        var err = Files.createTempFile("thehive-host", ".err");
-        try {
-          var process = new ProcessBuilder(command(shell)).redirectInput(new File("/dev/null"))
-              .redirectOutput(out.toFile()).redirectError(err.toFile()).start();
-          if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
-            process.destroyForcibly();
-            throw new Failure(UNREACHABLE, "%s: no answer within %d s to: %s".formatted(name, limit.toSeconds(), shell), null);
+  private static SortedMap<String, Table> tables(Archive archive, Collection<ArchiveEntry> entries, String keyspace) {
+    var tables = new TreeMap<String, Table>();
+    for (var entry : entries) {
+      var member = MEMBER.matcher(entry.name());
+      if (!member.matches() || !member.group("keyspace").equals(keyspace)) {
+        continue;
+      }
+      if (!entry.file()) {
+        throw archive.broken("its entry '%s' is not a plain file".formatted(entry.name()), null);
+      }
+      var table = tables.computeIfAbsent(member.group("table"), name -> new Table(name, new TreeMap<>(), new TreeSet<>()));
+      if (table.files().put(member.group("file"), entry) != null) {
+        throw archive.broken("it holds table %s twice".formatted(table.name()), null);
+      }
+      var component = COMPONENT.matcher(member.group("file"));
+      if (component.matches()) {
+        table.sstables().add(component.group("sstable"));
+      }
+    }
+    return tables;
+  }
+
+  /** Reads every byte: each SSTable has what its TOC lists, each component is whole, none of the manifest's is missing. */
+  private static void proveFiles(Archive archive, Collection<Table> tables) {
+    var workers = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors(), Console::daemon);
+    try {
+      var proofs = new ArrayList<Future<?>>();
+      for (var table : tables) {
+        proveManifest(archive, table);
+        for (var sstable : table.sstables()) {
+          proveComponents(archive, table, sstable);
+          var version = version(archive, table, sstable);
+          proofs.add(workers.submit(() -> proveIndex(archive, table, sstable, version)));
+          proofs.add(workers.submit(() -> proveStatistics(archive, table, sstable)));
+          if (table.files().containsKey(sstable + "-CompressionInfo.db")) {
+            proofs.add(workers.submit(() -> proveChunks(archive, table, sstable, version)));
           }
-          var output = new Output(process.exitValue(), Files.readString(out), Files.readString(err).strip());
-          return isLocal() || output.code() != 255 ? output : unreachable(output.err());
-        } finally {
-          Files.delete(out);
-          Files.delete(err);
         }
-      } catch (IOException e) {
-        throw new Failure(UNREACHABLE, "%s: %s".formatted(name, e.getMessage()), "the OpenSSH client is needed for other hosts", e);
-      } catch (InterruptedException e) {
-        throw new Failure(UNREACHABLE, name + ": interrupted", null, e);
+        table.files().forEach((name, entry) -> {
+          if (!table.files().containsKey(name.replace("-Data.db", "-CompressionInfo.db"))) {
+            proofs.add(workers.submit(() -> proveBytes(archive, table, name, entry)));
+          }
+        });
       }
-    }
-
-    private Output unreachable(String said) {
-      var reason = last(said).replaceFirst("^ssh: ", "");
-      var by = "ssh " + (port == null ? "" : "-p " + port + " ") + destination;
-      if (said.contains("Permission denied")) {
-        throw new Failure(AUTHENTICATION, "%s: ssh: %s".formatted(name, reason), "log in with a key, without a password: " + by);
+      for (var proof : proofs) {
+        proof.get();
       }
-      throw new Failure(UNREACHABLE, "%s: ssh: %s".formatted(name, reason), said.contains("Host key verification failed")
-          ? "compare its host key and accept it by hand: " + by : "try it by hand: " + by);
-    }
-
-    static String last(String lines) {
-      return lines.strip().replaceFirst("(?s).*\\R", "").strip();
-    }
-
-    Unit unit(String service) {
-      var output = run("id -u; LC_ALL=C systemctl show --property=%s -- %s".formatted(PROPERTIES, service), Duration.ofSeconds(30));
-      if (output.code() != 0) {
-        throw new Failure(UNSAFE, "%s has no systemd that answers: %s".formatted(name, last(output.err())),
-            "look after TheHive there by hand: in its container, or with its own start script");
-      }
-      var lines = output.out().lines().toList();
-      var is = lines.stream().filter(line -> line.contains("=")).map(line -> line.split("=", 2))
-          .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1], (one, other) -> one));
-      return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""), is.getOrDefault("SubState", ""),
-          Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("StateChangeTimestamp", ""),
-          is.getOrDefault("InvocationID", ""), lines.get(0).equals("0"));
+    } catch (InterruptedException | ExecutionException e) {
+      throw Failure.of(e);
+    } finally {
+      workers.shutdownNow();
     }
   }
 
-  // --- end shared: Host ---
+  private static void proveManifest(Archive archive, Table table) {
+    var manifest = component(archive, table, "manifest.json");
+    try {
+      for (var file : Json.MAPPER.readTree(text(archive, manifest)).path("files")) {
+        if (!file.asText().contains("/") && !table.files().containsKey(file.asText())) {
+          throw archive.broken("%s of table %s is missing".formatted(file.asText(), table.name()), null);
+        }
+      }
+    } catch (IOException e) {
+      throw archive.broken("manifest.json of table %s is not readable".formatted(table.name()), e);
+    }
+  }
 
-  // --- shared: Failure (identical in every script that has it; a test holds them equal) ---
+  private static void proveComponents(Archive archive, Table table, String sstable) {
+    var toc = component(archive, table, sstable + "-TOC.txt");
+    text(archive, toc).lines().filter(line -> !line.isBlank()).forEach(name -> component(archive, table, sstable + "-" + name.strip()));
+  }
+
+  private static Version version(Archive archive, Table table, String sstable) {
+    var version = SSTableFormat.Type.BIG.info.getVersion(sstable.substring(0, 2));
+    if (!sstable.endsWith("-big") || !version.isCompatible()) {
+      throw archive.broken("SSTable %s of table %s is of a format that only a newer Cassandra reads".formatted(sstable, table.name()), null);
+    }
+    return version;
+  }
+
+  /**
+   * Only the data have a digest. The index is proven by what it must agree with: every key is in the filter (one that is
+   * not would be invisible), keys come in the order of their tokens, positions rise.
+   */
+  private static Void proveIndex(Archive archive, Table table, String sstable, Version version) {
+    var filterFile = table.files().get(sstable + "-Filter.db");
+    try (var index = new PushbackInputStream(new BufferedInputStream(archive.open(component(archive, table, sstable + "-Index.db")), 1 << 16));
+        var filter = filterFile == null ? FilterFactory.AlwaysPresent
+            : BloomFilterSerializer.deserialize(new DataInputStream(new BufferedInputStream(archive.open(filterFile))), version.hasOldBfFormat())) {
+      var in = new DataInputPlus.DataInputStreamPlus(index);
+      var end = -1L;
+      DecoratedKey before = null;
+      for (var next = index.read(); next >= 0; next = index.read()) {
+        index.unread(next);
+        var key = Murmur3Partitioner.instance.decorateKey(ByteBufferUtil.readWithShortLength(in));
+        var position = RowIndexEntry.Serializer.readPosition(in);
+        in.skipBytesFully((int) in.readUnsignedVInt());
+        if (!filter.isPresent(key) || position <= end || before != null && before.compareTo(key) >= 0) {
+          throw new IOException("it does not agree with its filter and order");
+        }
+        before = key;
+        end = position;
+      }
+      return null;
+    } catch (IOException | IllegalArgumentException e) {
+      throw archive.broken("%s-Index.db of table %s is damaged: %s".formatted(sstable, table.name(), e.getMessage()), e);
+    }
+  }
+
+  /** Statistics carry checksums of their own, which Cassandra's own reader looks at. */
+  private static Void proveStatistics(Archive archive, Table table, String sstable) {
+    var name = sstable + "-Statistics.db";
+    try (var in = archive.open(component(archive, table, name))) {
+      var descriptor = Descriptor.fromFilename(new org.apache.cassandra.io.util.File(Path.of("/", "keyspace", table.name(), name)));
+      new MetadataSerializer().deserialize(descriptor, new FileSegmentInputStream(ByteBuffer.wrap(in.readAllBytes()), name, 0),
+          EnumSet.allOf(MetadataType.class));
+      return null;
+    } catch (IOException | RuntimeException e) {
+      throw archive.broken("%s of table %s is damaged: %s".formatted(name, table.name(), e.getMessage()), e);
+    }
+  }
+
+  /** Compressed data carry a checksum behind each chunk: every offset that says where one begins is proven by it. */
+  private static Void proveChunks(Archive archive, Table table, String sstable, Version version) {
+    var name = sstable + "-Data.db";
+    var entry = component(archive, table, name);
+    try (var info = new DataInputStream(new BufferedInputStream(archive.open(table.files().get(sstable + "-CompressionInfo.db"))));
+        var all = new CheckedInputStream(new BufferedInputStream(archive.open(entry), 1 << 18), new CRC32())) {
+      var data = new DataInputStream(all);
+      info.readUTF();
+      for (var words = 2 * info.readInt(); words > 0; words--) {
+        info.readUTF();
+      }
+      var longest = 2L * info.readInt() + 1024;
+      info.skipNBytes(version.hasMaxCompressedLength() ? 12 : 8);
+      var chunks = info.readInt();
+      var start = info.readLong();
+      for (var chunk = 1; chunk <= chunks; chunk++) {
+        var end = chunk < chunks ? info.readLong() : entry.size();
+        if (end - start <= 4 || end - start > longest || start == 0 != (chunk == 1)) {
+          throw new IOException("chunk %d is not where CompressionInfo.db says".formatted(chunk));
+        }
+        var crc = new CRC32();
+        crc.update(data.readNBytes((int) (end - start - 4)));
+        if ((int) crc.getValue() != data.readInt()) {
+          throw new IOException("chunk " + chunk);
+        }
+        start = end;
+      }
+      requireDigest(archive, table, name, all.getChecksum());
+      return null;
+    } catch (IOException e) {
+      throw archive.broken("%s of table %s does not match its digest: %s".formatted(name, table.name(), e.getMessage()), e);
+    }
+  }
+
+  private static Void proveBytes(Archive archive, Table table, String name, ArchiveEntry entry) {
+    try (var in = new CheckedInputStream(archive.open(entry), new CRC32())) {
+      if (IOUtils.consume(in) != entry.size()) {
+        throw new EOFException("it is cut short");
+      }
+      if (name.endsWith("-Data.db")) {
+        requireDigest(archive, table, name, in.getChecksum());
+      }
+      return null;
+    } catch (IOException e) {
+      throw archive.broken("%s cannot be read: %s".formatted(entry.name(), e.getMessage()), e);
+    }
+  }
+
+  private static void requireDigest(Archive archive, Table table, String name, Checksum crc) {
+    var digest = table.files().get(name.replace("-Data.db", "-Digest.crc32"));
+    if (digest != null && !text(archive, digest).strip().equals(Long.toString(crc.getValue()))) {
+      throw archive.broken("%s of table %s does not match its digest".formatted(name, table.name()), null);
+    }
+  }
+
+  private static ArchiveEntry component(Archive archive, Table table, String name) {
+    if (!table.files().containsKey(name)) {
+      throw archive.broken("%s of table %s is missing".formatted(name, table.name()), null);
+    }
+    return table.files().get(name);
+  }
+
+  private static String text(Archive archive, ArchiveEntry entry) {
+    try (var in = archive.open(entry)) {
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw archive.broken("%s cannot be read: %s".formatted(entry.name(), e.getMessage()), e);
+    }
+  }
+}
+
+/** Cassandra's own classes, as a tool uses them: without a node, and quietly. */
+final class CassandraTools {
+  private CassandraTools() {}
+
+  /** Cassandra's classes log through logback, which without a configuration prints everything to stdout. */
+  static void quietLibraries(boolean verbose) {
+    var root = (Logger) LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
+    root.setLevel(verbose ? Level.WARN : Level.OFF);
+    root.iteratorForAppenders().forEachRemaining(appender -> {
+      appender.stop();
+      ((ConsoleAppender<?>) appender).setTarget("System.err");
+      appender.start();
+    });
+  }
+
+  /** Loads just as much of Cassandra as SSTables need; must come before any other use of its classes. */
+  static synchronized void initialise(Path work, Consumer<Config> more) {
+    if (DatabaseDescriptor.isToolInitialized()) {
+      return;
+    }
+    var config = new Config();
+    // Only names: a tool neither makes nor reads these folders.
+    System.setProperty("cassandra.storagedir", work.toString());
+    config.partitioner = Murmur3Partitioner.class.getName();
+    config.endpoint_snitch = "SimpleSnitch";
+    config.commitlog_sync = Config.CommitLogSync.periodic;
+    config.commitlog_sync_period = new DurationSpec.IntMillisecondsBound("10s");
+    more.accept(config);
+    Config.setOverrideLoadConfig(() -> config);
+    DatabaseDescriptor.toolInitialization();
+  }
+}
+
+/** What CASSANDRA_CONNECTION says, in any form that cqlsh or the documentation knows, and who logs in. */
+record Connection(List<InetSocketAddress> contactPoints, Optional<String> user, Optional<String> password) {
+  private static final String FORMS = "set it to a node's address, such as 10.0.0.5, \"10.0.0.5 9042\" or \"10.0.0.5 -u admin\"";
+
+  static final class Words {
+    @Parameters(index = "0") String hosts;
+    @Parameters(index = "1", arity = "0..1") String portOrUser;
+    @Option(names = {"-u", "--username"}) String user;
+    @Option(names = {"-p", "--password"}) String password;
+  }
+
+  static Connection fromEnvironment() {
+    var connection = parse(System.getenv("CASSANDRA_CONNECTION"));
+    var user = connection.user().or(() -> Settings.variable("CASSANDRA_USER"));
+    var password = connection.password().or(() -> user.isEmpty() ? Settings.secret("CASSANDRA_PASSWORD")
+        : Settings.secretOrPrompt("CASSANDRA_PASSWORD", "Password of Cassandra's user " + user.get()));
+    if (user.isPresent() != password.isPresent()) {
+      throw new Failure(Exit.USAGE, user.isPresent() ? "no password for Cassandra's user " + user.get()
+          : "CASSANDRA_PASSWORD is set, but no user", "set CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE");
+    }
+    return new Connection(connection.contactPoints(), user, password);
+  }
+
+  static Connection parse(String text) {
+    if (text == null || text.isBlank()) {
+      throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION is " + (text == null ? "not set" : "blank"), FORMS);
+    }
+    var words = new Words();
+    try {
+      var tokens = Pattern.compile("'([^']*)'|\"([^\"]*)\"|(\\S+)").matcher(text.strip().replaceAll("\\G([^\\s,]+)\\s*,\\s*", "$1,")).results()
+          .map(m -> m.group(1) != null ? m.group(1) : m.group(2) != null ? m.group(2) : m.group(3));
+      // A password may begin with @, which picocli would take for a file of arguments.
+      new CommandLine(words).setExpandAtFiles(false).parseArgs(tokens.toArray(String[]::new));
+    } catch (CommandLine.ParameterException e) {
+      // Not its own message, which would repeat a password.
+      throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION is not understood", FORMS);
+    }
+    var second = Optional.ofNullable(words.portOrUser);
+    var port = second.filter(word -> word.matches("\\d{1,5}")).map(Integer::valueOf).orElse(9042);
+    var user = second.filter(word -> !word.matches("\\d+")).or(() -> Optional.ofNullable(words.user));
+    var hosts = Stream.of(words.hosts.split(",")).filter(host -> !host.isBlank()).map(host -> address(host, port)).toList();
+    return new Connection(hosts, user, Optional.ofNullable(words.password));
+  }
+
+  private static InetSocketAddress address(String host, int port) {
+    var parts = Pattern.compile("\\[(?<v6>[^]]+)](:(?<port6>\\d+))?|(?<v4>[^:]+):(?<port4>\\d+)").matcher(host);
+    if (!parts.matches()) {
+      return new InetSocketAddress(host, port);
+    }
+    var own = parts.group("v6") != null ? parts.group("port6") : parts.group("port4");
+    return new InetSocketAddress(parts.group("v6") != null ? parts.group("v6") : parts.group("v4"),
+        own == null ? port : Integer.parseInt(own));
+  }
+
+  String named() {
+    return contactPoints.stream().map(p -> p.getHostString() + ":" + p.getPort()).collect(Collectors.joining(", "));
+  }
+
+  /** A session whose nodes can be asked one by one; the client's name is what system_views.clients shows. */
+  CqlSession open(String client, String keyspace, Optional<SSLContext> tls) {
+    // No debouncing, no agreement wait after each statement, no quiet period at the end: each would cost seconds.
+    var config = DriverConfigLoader.programmaticBuilder()
+        .withDuration(DefaultDriverOption.REQUEST_TIMEOUT, Duration.ofMinutes(2))
+        .withDuration(DefaultDriverOption.CONNECTION_INIT_QUERY_TIMEOUT, Duration.ofSeconds(10))
+        .withDuration(DefaultDriverOption.CONTROL_CONNECTION_TIMEOUT, Duration.ofSeconds(20))
+        .withDuration(DefaultDriverOption.CONTROL_CONNECTION_AGREEMENT_TIMEOUT, Duration.ZERO)
+        .withDuration(DefaultDriverOption.METADATA_SCHEMA_WINDOW, Duration.ZERO)
+        .withStringList(DefaultDriverOption.METADATA_SCHEMA_REFRESHED_KEYSPACES, List.of(keyspace))
+        .withClass(DefaultDriverOption.LOAD_BALANCING_POLICY_CLASS, BasicLoadBalancingPolicy.class)
+        .withInt(DefaultDriverOption.NETTY_IO_SHUTDOWN_QUIET_PERIOD, 0)
+        .withInt(DefaultDriverOption.NETTY_ADMIN_SHUTDOWN_QUIET_PERIOD, 0)
+        .build();
+    var builder = new NamedSessionBuilder(client).withConfigLoader(config);
+    contactPoints.forEach(builder::addContactPoint);
+    user.ifPresent(name -> builder.withAuthCredentials(name, password.get()));
+    tls.ifPresent(builder::withSslContext);
+    try {
+      return builder.build();
+    } catch (AllNodesFailedException e) {
+      throw cannotConnect(e);
+    } catch (IllegalArgumentException e) {
+      throw new Failure(Exit.UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), e.getMessage()),
+          "check CASSANDRA_CONNECTION");
+    }
+  }
+
+  /** Trusts that CA only; shows a certificate where one is given. */
+  static SSLContext tls(Path ca, Path certificate, Path key) {
+    var trust = Tls.trust(ca);
+    if (certificate == null || key == null) {
+      return Tls.context(trust);
+    }
+    try (var in = Files.newInputStream(certificate)) {
+      var own = KeyStore.getInstance("PKCS12");
+      own.load(null, null);
+      var chain = CertificateFactory.getInstance("X.509").generateCertificates(in).toArray(Certificate[]::new);
+      own.setKeyEntry("own", PEMReader.extractPrivateKey(Files.readString(key)), new char[0], chain);
+      var keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+      keys.init(own, new char[0]);
+      return Tls.context(trust, keys.getKeyManagers());
+    } catch (GeneralSecurityException | IOException e) {
+      throw new Failure(Exit.USAGE, "cannot use the client certificate %s and its key %s: %s".formatted(certificate, key, e.getMessage()),
+          "they must be PEM files");
+    }
+  }
+
+  private Failure cannotConnect(AllNodesFailedException failed) {
+    var errors = failed.getAllErrors().values().stream().flatMap(List::stream).toList();
+    if (errors.stream().anyMatch(AuthenticationException.class::isInstance)) {
+      return new Failure(Exit.AUTHENTICATION, "Cassandra at %s refuses %s".formatted(named(),
+          user.map(name -> "the log-in of " + name).orElse("a connection without log-in")),
+          "check CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE", failed);
+    }
+    var reason = Stream.iterate(errors.isEmpty() ? failed : errors.get(0), Objects::nonNull, Throwable::getCause)
+        .map(Throwable::getMessage).filter(Objects::nonNull).reduce((outer, inner) -> inner).orElse("no answer");
+    return new Failure(Exit.UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), reason),
+        "is it started, is its address right, does it want TLS (CASSANDRA_SSL_CA)?", failed);
+  }
+}
+
+/** What the administrator sees: steps and progress on stderr, the result on stdout. */
+@Command(footer = {
+  "In brackets: the variable, which an option overrides, and the value without both. A secret may be in a file that its"
+      + " variable with _FILE names; BACKUP_PASSWORD is that of encrypted archives.",
+  "Exit codes: 0 done, 1 unexpected error, 2 wrong usage or settings, 10 backup missing or invalid, 11 unreachable,"
+      + " 12 authentication, 13 target not in a safe state, 14 partial, 15 verification failed, 16 declined, 130 interrupted."
+})
+class Console {
+  @Option(names = "--verbose", description = "show traces and the libraries' warnings")
+  boolean verbose;
+
+  final boolean terminal = System.console() != null;
+  private ProgressBar bar;
+  private boolean drawn;
+  private String logged = "";
+
+  Console() {
+    Runtime.getRuntime().addShutdownHook(new Thread(this::interrupted));
+  }
+
+  synchronized void step(String text, Object... values) {
+    erase();
+    System.err.println(text.formatted(values));
+  }
+
+  void warn(String text, Object... values) {
+    step("warning: " + text, values);
+  }
+
+  /** Shows what went wrong and what to do about it; the exit code for it. */
+  synchronized int error(String about, Failure failure) {
+    step("%s", "error: " + (about.isEmpty() ? "" : about + ": ") + failure.getMessage());
+    if (failure.hint != null) {
+      step("%s", "hint: " + failure.hint);
+    }
+    if (verbose) {
+      failure.printStackTrace();
+    }
+    return failure.code;
+  }
+
+  /** A bar on a terminal, a line every five seconds elsewhere, until closed; bytes as counted by the work itself. */
+  Closeable progress(String task, long total, LongSupplier done, Supplier<String> state) {
+    var draws = canDraw();
+    var builder = new ProgressBarBuilder().setTaskName(task).setInitialMax(total)
+        .setUnit(total < 10_000_000 ? " kB" : " MB", total < 10_000_000 ? 1_000 : 1_000_000).showSpeed(new DecimalFormat("0.0"))
+        .setStyle(ProgressBarStyle.ASCII).setUpdateIntervalMillis(draws ? 200 : 5_000);
+    builder.setConsumer(draws
+        ? new DelegatingProgressBarConsumer(this::draw, columns() - 3) // room for ^C
+        : new DelegatingProgressBarConsumer(this::log, 79));
+    bar = builder.build();
+    var clock = Executors.newSingleThreadScheduledExecutor(Console::daemon);
+    Runnable update = () -> bar.stepTo(done.getAsLong()).setExtraMessage("  " + state.get());
+    clock.scheduleAtFixedRate(update, 0, 200, TimeUnit.MILLISECONDS);
+    return () -> {
+      clock.shutdownNow();
+      update.run();
+      bar.close();
+      erase();
+      bar = null;
+    };
+  }
+
+  /** Whether stderr is the terminal, no file, and one that is to move its cursor. */
+  private boolean canDraw() {
+    try {
+      return terminal && Files.isSameFile(Path.of("/dev/stdin"), Path.of("/dev/stderr"))
+          && System.getenv("NO_COLOR") == null && !"dumb".equals(System.getenv("TERM"));
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  /** The width of the terminal. Not from the library, whose terminal would take Ctrl-C from the shutdown hooks. */
+  private static int columns() {
+    try {
+      var stty = new ProcessBuilder("stty", "size").redirectInput(ProcessBuilder.Redirect.INHERIT).start();
+      var columns = Integer.parseInt(new String(stty.getInputStream().readAllBytes()).strip().replaceFirst(".* ", ""));
+      return columns < 40 ? 80 : columns;
+    } catch (IOException | NumberFormatException e) {
+      return 80;
+    }
+  }
+
+  /** Over the line before, and never onto a second line, should the terminal have become narrower. */
+  private synchronized void draw(String line) {
+    if (bar != null) {
+      drawn = true;
+      System.err.print("\r\033[?7l" + line + "\033[K\033[?7h");
+    }
+  }
+
+  /** At its end the bar says everything twice. */
+  private synchronized void log(String line) {
+    if (!line.equals(logged)) {
+      logged = line;
+      step("%s", line.strip());
+    }
+  }
+
+  private synchronized void erase() {
+    if (drawn) {
+      drawn = false;
+      System.err.print("\r\033[K");
+    }
+  }
+
+  private synchronized void interrupted() {
+    if (bar != null) {
+      step("Interrupted: run the same command again.");
+      bar = null;
+    }
+  }
+
+  static Thread daemon(Runnable work) {
+    var thread = new Thread(work);
+    thread.setDaemon(true);
+    return thread;
+  }
+
+  static String size(long bytes) {
+    return bytes < 1_000_000 ? (bytes + 999) / 1000 + " kB"
+        : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB" : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
+  }
+}
+
+/** Who logs in to Elasticsearch, as a value of the header Authorization. */
+record Credentials(Optional<String> header) {
+  static Credentials fromEnvironment() {
+    var user = Settings.variable("ELASTICSEARCH_USER");
+    var key = Settings.secret("ELASTICSEARCH_API_KEY");
+    if (user.isEmpty() || key.isPresent()) {
+      return new Credentials(key.map(value -> "ApiKey " + value));
+    }
+    var password = Settings.secretOrPrompt("ELASTICSEARCH_PASSWORD", "Password of Elasticsearch's user " + user.get())
+        .orElseThrow(() -> new Failure(Exit.USAGE, "no password for Elasticsearch's user " + user.get(),
+            "set ELASTICSEARCH_PASSWORD or ELASTICSEARCH_PASSWORD_FILE"));
+    var pair = (user.get() + ":" + password).getBytes(StandardCharsets.UTF_8);
+    return new Credentials(Optional.of("Basic " + Base64.getEncoder().encodeToString(pair)));
+  }
+
+  @Override
+  public String toString() {
+    return "Credentials";
+  }
+}
+
+/** A keyspace's definition, as DESCRIBE KEYSPACE writes it. */
+record Definition(
+    String keyspace, Map<String, String> replication, boolean durable, SortedMap<String, String> tables, List<String> others) {
+  private static final Pattern TOKEN =
+      Pattern.compile("(?s)'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\\$\\$.*?\\$\\$|--[^\n]*|//[^\n]*|/\\*.*?\\*/|;|.");
+  private static final Pattern KEYSPACE = Pattern.compile(
+      "(?is)CREATE KEYSPACE (IF NOT EXISTS )?\"?(?<name>\\w+)\"? WITH replication = (?<map>\\{[^}]*})(?<rest>.*)");
+  private static final Pattern TABLE = Pattern.compile("(?is)CREATE TABLE (IF NOT EXISTS )?(\"?(?<keyspace>\\w+)\"?\\.)\"?(?<name>\\w+)\"? .*");
+  private static final Pattern OPTION = Pattern.compile(
+      "(?is)(WITH|AND) ((?<name>\\w+) = ('(?:[^']|'')*'|\\{[^}]*}|[\\w.+-]+)|CLUSTERING ORDER BY \\([^)]*\\)|COMPACT STORAGE)");
+  private static final ObjectMapper MAP = JsonMapper.builder().enable(JsonReadFeature.ALLOW_SINGLE_QUOTES).build();
+
+  static Definition parse(String cql, String keyspace) {
+    Map<String, String> replication = null;
+    var durable = true;
+    var tables = new TreeMap<String, String>();
+    var others = new ArrayList<String>();
+    for (var statement : split(cql)) {
+      var create = KEYSPACE.matcher(statement);
+      var table = TABLE.matcher(statement);
+      if (create.matches() && create.group("name").equals(keyspace)) {
+        replication = replication(create.group("map"));
+        durable = !create.group("rest").replace(" ", "").toLowerCase(Locale.ROOT).contains("durable_writes=false");
+      } else if (table.matches() && table.group("keyspace").equals(keyspace)) {
+        tables.put(table.group("name"), statement);
+      } else if (statement.matches("(?is)CREATE (TYPE|(CUSTOM )?INDEX|MATERIALIZED VIEW|(OR REPLACE )?(FUNCTION|AGGREGATE)) .*")) {
+        others.add(statement);
+      } else {
+        // A definition creates; anything else in it is a mistake or an attack.
+        throw new Failure(Exit.BAD_BACKUP, "the definition of keyspace %s has a statement that does not belong there: %s".formatted(
+            keyspace, statement.substring(0, Math.min(80, statement.length()))), "look at its create_keyspace_%s.cql".formatted(keyspace));
+      }
+    }
+    if (replication == null) {
+      throw new Failure(Exit.BAD_BACKUP, "the definition of keyspace %s has no CREATE KEYSPACE".formatted(keyspace),
+          "look at its create_keyspace_%s.cql".formatted(keyspace));
+    }
+    return new Definition(keyspace, replication, durable, tables, others);
+  }
+
+  /** Statements with single spaces, without comments and without the warnings that cqlsh prints among them. */
+  static List<String> split(String cql) {
+    var statements = new ArrayList<String>();
+    var current = new StringBuilder();
+    var text = cql.lines().filter(line -> !line.regionMatches(true, 0, "warning", 0, 7)).collect(Collectors.joining("\n"));
+    for (var token : (Iterable<String>) TOKEN.matcher(text).results().map(MatchResult::group)::iterator) {
+      if (token.equals(";")) {
+        statements.add(current.toString().strip());
+        current.setLength(0);
+      } else if (token.startsWith("--") || token.startsWith("//") || token.startsWith("/*") || token.isBlank()) {
+        current.append(current.isEmpty() || current.charAt(current.length() - 1) == ' ' ? "" : " ");
+      } else {
+        current.append(token);
+      }
+    }
+    statements.add(current.toString().strip());
+    return statements.stream().filter(statement -> !statement.isEmpty()).toList();
+  }
+
+  /** A CQL map of text, which is JSON but for its quotes; the strategy's class by its short name. */
+  static Map<String, String> replication(String map) {
+    try {
+      var replication = MAP.readValue(map, new TypeReference<TreeMap<String, String>>() {});
+      replication.computeIfPresent("class", (key, name) -> name.substring(name.lastIndexOf('.') + 1));
+      if (replication.containsKey("class")) {
+        return replication;
+      }
+    } catch (JsonProcessingException e) {
+      // falls through to the message, which names what was given
+    }
+    throw new Failure(Exit.USAGE, "%s is no replication".formatted(map), "such as \"{'class': 'NetworkTopologyStrategy', 'datacenter1': 3}\"");
+  }
+
+  /** A table as Cassandra's own parser reads it. */
+  static org.apache.cassandra.schema.TableMetadata table(String statement, String keyspace, UUID id) {
+    return CreateTableStatement.parse(known(statement, TableAttributes.allKeywords()), keyspace)
+        .id(TableId.fromUUID(id)).build();
+  }
+
+  /** Without the options that the parser or server at hand does not know (a newer server writes more of them). */
+  static String known(String table, Set<String> options) {
+    var first = Pattern.compile("(?i) WITH ").matcher(table);
+    if (!first.find()) {
+      return table;
+    }
+    var all = OPTION.matcher(table.substring(first.start() + 1)).results().toList();
+    var kept = all.stream().filter(option -> option.group(3) == null || options.contains(option.group(3).toLowerCase(Locale.ROOT)))
+        .map(option -> option.group(2)).toList();
+    if (kept.size() == all.size()) {
+      return table;
+    }
+    return table.substring(0, first.start()) + (kept.isEmpty() ? "" : " WITH " + String.join(" AND ", kept));
+  }
+
+  /** True if Cassandra's own parser reads both alike: the order of options and written-out defaults do not count. */
+  boolean isEquivalentTo(Definition other) {
+    var id = new UUID(0, 0);
+    return replication.equals(other.replication) && durable == other.durable
+        && tables.keySet().equals(other.tables.keySet()) && Set.copyOf(others).equals(Set.copyOf(other.others))
+        && tables.keySet().stream().allMatch(name -> table(tables.get(name), keyspace, id)
+            .equals(table(other.tables.get(name), other.keyspace, id)));
+  }
+}
+
+/** Elasticsearch's REST API (OpenSearch's too), answers as JSON, errors as failures. */
+final class ElasticsearchApi implements Closeable {
+  /** There is no such thing, or the distribution lacks that part of the API. */
+  static final Set<Integer> ABSENT = Set.of(400, 404, 405);
+  private final RestClient client;
+  private final String named;
+
+  ElasticsearchApi(List<String> urls, Path ca, Credentials credentials) {
+    var hosts = urls.stream().map(ElasticsearchApi::host).toArray(HttpHost[]::new);
+    named = String.join(", ", Stream.of(hosts).map(HttpHost::toURI).toList());
+    var builder = RestClient.builder(hosts);
+    credentials.header().ifPresent(value -> builder.setDefaultHeaders(new Header[] {new BasicHeader("Authorization", value)}));
+    if (ca != null) {
+      builder.setHttpClientConfigCallback(http -> http.setSSLContext(Tls.context(Tls.trust(ca))));
+    }
+    builder.setRequestConfigCallback(config -> config.setConnectTimeout(5_000).setSocketTimeout(60_000));
+    client = builder.build();
+  }
+
+  private static HttpHost host(String url) {
+    try {
+      if (url.contains("@")) {
+        throw new Failure(Exit.USAGE, "ELASTICSEARCH_API_URL holds a log-in", "set ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD instead");
+      }
+      return HttpHost.create(url.strip().replaceFirst("/+$", ""));
+    } catch (IllegalArgumentException e) {
+      throw new Failure(Exit.USAGE, "ELASTICSEARCH_API_URL '%s' is no URL".formatted(url), "such as http://127.0.0.1:9200");
+    }
+  }
+
+  JsonNode get(String path) throws IOException {
+    return call("GET", path, null);
+  }
+
+  Optional<JsonNode> tryGet(String path) throws IOException {
+    return tryTo("GET", path, null, ABSENT);
+  }
+
+  /** Empty where the answer is one of these statuses. */
+  Optional<JsonNode> tryTo(String method, String path, Object body, Set<Integer> missing) throws IOException {
+    try {
+      return Optional.of(request(method, path, body));
+    } catch (ResponseException e) {
+      if (missing.contains(e.getResponse().getStatusLine().getStatusCode())) {
+        return Optional.empty();
+      }
+      throw failure(method, path, e);
+    }
+  }
+
+  JsonNode call(String method, String path, Object body) throws IOException {
+    try {
+      return request(method, path, body);
+    } catch (ResponseException e) {
+      throw failure(method, path, e);
+    }
+  }
+
+  private JsonNode request(String method, String path, Object body) throws IOException {
+    var request = new Request(method, path);
+    if (body != null) {
+      request.setJsonEntity(Json.MAPPER.writeValueAsString(body));
+    }
+    try {
+      return Json.MAPPER.readTree(client.performRequest(request).getEntity().getContent());
+    } catch (ResponseException e) {
+      throw e;
+    } catch (IOException e) {
+      throw new Failure(Exit.UNREACHABLE, "cannot reach Elasticsearch at %s: %s".formatted(named, e.getMessage()),
+          "is it started, is ELASTICSEARCH_API_URL right?", e);
+    }
+  }
+
+  private Failure failure(String method, String path, ResponseException thrown) throws IOException {
+    var status = thrown.getResponse().getStatusLine().getStatusCode();
+    var body = thrown.getResponse().getEntity() == null ? "" : EntityUtils.toString(thrown.getResponse().getEntity());
+    var reason = body;
+    try {
+      reason = Json.MAPPER.readTree(body).path("error").path("reason").asText(body);
+    } catch (JsonProcessingException e) {
+      // a proxy's answer: shown as it is
+    }
+    if (status == 401 || status == 403) {
+      return new Failure(Exit.AUTHENTICATION, "Elasticsearch at %s refuses %s %s: HTTP %d %s".formatted(named, method, path, status, reason),
+          "check ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_API_KEY, and what it may do", thrown);
+    }
+    // Busy, starting or electing a master: as good as not reached.
+    var code = Set.of(429, 502, 503, 504).contains(status) ? Exit.UNREACHABLE : status >= 500 ? Exit.UNSAFE : Exit.UNEXPECTED;
+    return new Failure(code, "Elasticsearch answers %s %s with HTTP %d: %s".formatted(method, path, status, reason), null, thrown);
+  }
+
+  @Override
+  public void close() throws IOException {
+    client.close();
+  }
+}
+
+/** The exit codes, the same in all scripts. 130, interrupted, is the shell's own. */
+final class Exit {
   static final int DONE = 0;
   static final int UNEXPECTED = 1;
   static final int USAGE = 2;
@@ -2720,605 +2609,706 @@ class RestoreCassandraEs implements Callable<Integer> {
   static final int VERIFICATION = 15;
   static final int DECLINED = 16;
 
-  /** What went wrong, what to do about it, and the exit code: shown as two lines, without a trace. */
-  static final class Failure extends RuntimeException {
-    final int code;
-    final String hint;
+  private Exit() {}
+}
 
-    Failure(int code, String message, String hint) {
-      this(code, message, hint, null);
-    }
+/** What went wrong, what to do about it, and the exit code: shown as two lines, without a trace. */
+final class Failure extends RuntimeException {
+  final int code;
+  final String hint;
 
-    Failure(int code, String message, String hint, Throwable cause) {
-      super(message, cause);
-      this.code = code;
-      this.hint = hint;
-    }
-
-    /** Any exception as a Failure: what is not one already is unexpected. */
-    static Failure of(Throwable thrown) {
-      var cause = thrown;
-      while (cause.getCause() != null
-          && (cause instanceof CompletionException || cause instanceof ExecutionException
-              || cause instanceof UncheckedIOException)) {
-        cause = cause.getCause();
-      }
-      if (cause instanceof Failure failure) {
-        return failure;
-      }
-      var message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
-      if (cause instanceof FileSystemException file) {
-        var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ").toLowerCase(Locale.ROOT);
-        message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : words);
-      }
-      return new Failure(UNEXPECTED, message, "run again with --verbose for the trace", cause);
-    }
+  Failure(int code, String message, String hint) {
+    this(code, message, hint, null);
   }
 
-  // --- end shared: Failure ---
-
-  // --- shared: Settings (identical in every script that has it; a test holds them equal) ---
-  /** Settings are the environment variables of the documented procedure; an option overrides its variable. */
-  static final class Settings {
-    private Settings() {}
-
-    /** A variable that is set but blank is a mistake, never a value; each option's description names its variable. */
-    static void refuseBlank(CommandSpec command) {
-      for (var option : command.options()) {
-        Pattern.compile("\\(([A-Z_]{4,})").matcher(String.join(" ", option.description())).results()
-            .forEach(name -> variable(name.group(1)));
-        if (String.valueOf((Object) option.getValue()).isBlank()) {
-          throw new Failure(USAGE, option.longestName() + " is blank", "give it a value, or leave it out");
-        }
-      }
-    }
-
-    static Optional<String> variable(String name) {
-      var value = Optional.ofNullable(System.getenv(name));
-      if (value.filter(String::isBlank).isPresent()) {
-        throw new Failure(USAGE, name + " is set but blank", "give it a value, or unset it");
-      }
-      return value;
-    }
-
-    /** A secret from the variable NAME, or from the file that NAME_FILE names (its last line break is not part of it). */
-    static Optional<String> secret(String name) {
-      var value = variable(name);
-      var file = variable(name + "_FILE");
-      if (value.isPresent() && file.isPresent()) {
-        throw new Failure(USAGE, name + " and " + name + "_FILE are both set", "unset one of them");
-      }
-      if (file.isEmpty()) {
-        return value;
-      }
-      try {
-        return Optional.of(Files.readString(Path.of(file.get())).replaceFirst("\\R\\z", ""));
-      } catch (IOException | InvalidPathException e) {
-        throw new Failure(USAGE, "cannot read " + name + "_FILE " + file.get() + ": " + e.getMessage(), "check path and mode");
-      }
-    }
-
-    /** A secret as above, else asked for on a terminal, else none. */
-    static Optional<String> secretOrPrompt(String name, String question) {
-      var secret = secret(name);
-      if (secret.isPresent() || System.console() == null) {
-        return secret;
-      }
-      return Optional.ofNullable(System.console().readPassword("%s: ", question)).map(String::new);
-    }
+  Failure(int code, String message, String hint, Throwable cause) {
+    super(message, cause);
+    this.code = code;
+    this.hint = hint;
   }
 
-  // --- end shared: Settings ---
-
-  // --- shared: BackupSet (identical in every script that has it; a test holds them equal) ---
-  /** One backup of one component: its archive or marker, and the time that its name gives. */
-  record Backup(Path file, String name, LocalDateTime taken) {
-    String age() {
-      var age = Duration.between(taken, LocalDateTime.now());
-      return age.toDays() > 1 ? age.toDays() + " days ago"
-          : age.toHours() > 1 ? age.toHours() + " hours ago" : Math.max(0, age.toMinutes()) + " minutes ago";
+  /** Any exception as a Failure: what is not one already is unexpected. */
+  static Failure of(Throwable thrown) {
+    var cause = thrown;
+    while (cause.getCause() != null
+        && (cause instanceof CompletionException || cause instanceof ExecutionException
+            || cause instanceof UncheckedIOException)) {
+      cause = cause.getCause();
     }
+    if (cause instanceof Failure failure) {
+      return failure;
+    }
+    var message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
+    if (cause instanceof FileSystemException file) {
+      var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ").toLowerCase(Locale.ROOT);
+      message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : words);
+    }
+    return new Failure(Exit.UNEXPECTED, message, "run again with --verbose for the trace", cause);
   }
+}
 
-  /** Chooses backups by the names that the documented backup scripts give them. */
-  static final class BackupSet {
-    static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("uuuuMMdd_HH'h'mm'm'ss's'");
-    private static final Pattern NAME =
-        Pattern.compile("(?<component>[a-z]+)_(?<stamp>\\d{8}_\\d\\dh\\d\\dm\\d\\ds)(\\.(?<type>[a-z.]+))?");
+/** A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration. */
+record Host(String name, String destination, String port) {
+  private static final Pattern NAMED = Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[\\h:]+]))(:(?<port>\\d+))?");
+  private static final String PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,StateChangeTimestamp,InvocationID";
 
-    private BackupSet() {}
+  /** What a command left there; 255 is ssh's own code. */
+  record Output(int code, String out, String err) {}
 
-    /**
-     * The newest backup in a folder, or the newest at or before the wanted restore point.
-     *
-     * @param components the accepted first parts of a name, such as {@code cassandra}
-     * @param types the accepted extensions, such as {@code tar}
-     * @param wanted a timestamp, a name or a path; null for the newest
-     * @param gap parts of one backup run are at most this far apart
-     */
-    static Backup choose(Path folder, Set<String> components, Set<String> types, String wanted, Duration gap) {
-      var what = components.iterator().next() + "_<timestamp>." + String.join("|", types);
-      var all = list(folder, what).stream()
-          .flatMap(file -> backup(file, components, types).stream())
-          .sorted(Comparator.comparing(Backup::taken).thenComparing(b -> b.file().toString()))
-          .toList();
-      if (wanted != null && wanted.contains("/") && backup(Path.of(wanted), components, types).isPresent()) {
-        return existing(backup(Path.of(wanted), components, types).get());
-      }
-      var until = wanted == null ? LocalDateTime.MAX : time(wanted);
-      var chosen = all.stream().filter(b -> !b.taken().isAfter(until)).reduce((first, last) -> last);
-      var next = all.stream().filter(b -> b.taken().isAfter(until)).findFirst();
-      // Parts of one run differ by seconds: a point named after its first part must not silently select yesterday's rest.
-      if (next.isPresent() && Duration.between(until, next.get().taken()).compareTo(gap) <= 0
-          && chosen.map(b -> Duration.between(b.taken(), until).compareTo(gap) > 0).orElse(true)) {
-        throw new Failure(BAD_BACKUP,
-            "%s was taken shortly after the restore point %s, and nothing shortly before it".formatted(next.get().name(), wanted),
-            "for that one: --backup " + STAMP.format(next.get().taken()));
-      }
-      return chosen.orElseThrow(() -> new Failure(BAD_BACKUP,
-          "no backup %s in %s%s".formatted(what, folder, wanted == null ? "" : " at or before " + wanted),
-          "is the backup folder mounted, and is its variable right?"));
+  /** A unit as systemctl(1) describes it: {@code active} is active, inactive, failed, activating or deactivating. */
+  record Unit(String load, String active, String sub, int restarts, String since, String invocation, boolean root) {
+    /** A masked unit is there, too: it only cannot be started. */
+    boolean isInstalled() {
+      return load.equals("loaded") || load.equals("masked");
     }
 
-    private static List<Path> list(Path folder, String what) {
-      try (var files = Files.list(folder)) {
-        return files.toList();
-      } catch (NoSuchFileException e) {
-        throw new Failure(BAD_BACKUP, "no backup %s: there is no folder %s".formatted(what, folder),
-            "is the backup folder mounted, and is its variable right?");
-      } catch (IOException e) {
-        throw new Failure(BAD_BACKUP, "cannot list %s: %s".formatted(folder, e.getMessage()), "check its mode and owner");
-      }
-    }
-
-    private static Optional<Backup> backup(Path file, Set<String> components, Set<String> types) {
-      var match = NAME.matcher(file.getFileName().toString());
-      if (!match.matches() || match.group("type") == null
-          || !components.contains(match.group("component")) || !types.contains(match.group("type"))) {
-        return Optional.empty();
-      }
-      var name = match.group("component") + "_" + match.group("stamp");
-      return Optional.of(new Backup(file, name, time(match.group("stamp"))));
-    }
-
-    private static Backup existing(Backup backup) {
-      if (!Files.isRegularFile(backup.file())) {
-        throw new Failure(BAD_BACKUP, "there is no file " + backup.file(), "check the path given with --backup");
-      }
-      return backup;
-    }
-
-    private static LocalDateTime time(String wanted) {
-      var stamp = Pattern.compile("\\d{8}_\\d\\dh\\d\\dm\\d\\ds").matcher(wanted);
-      try {
-        return LocalDateTime.parse(stamp.find() ? stamp.group() : wanted, STAMP);
-      } catch (DateTimeParseException e) {
-        throw new Failure(USAGE, "'%s' is no restore point".formatted(wanted),
-            "name one like 20261122_12h00m56s, cassandra_20261122_12h00m56s or the path of an archive");
-      }
-    }
-  }
-
-  // --- end shared: BackupSet ---
-
-  // --- shared: Archive (identical in every script that has it; a test holds them equal) ---
-  /** One member of an archive; {@code offset} is that of its bytes in a plain tar, -1 where they are not in one piece. */
-  record Entry(String name, boolean folder, boolean file, long size, long offset, Object header) {}
-
-  /** Reads .tar and .zip (also AES-encrypted) alike, without unpacking them to disk. */
-  static final class Archive implements Closeable {
-    static final int LONGEST_END = 20 << 10;
-    final Path path;
-    private final FileChannel channel;
-    private final ZipFile zip;
-
-    Archive(Path path, Optional<String> password) {
-      this.path = path;
-      try {
-        this.channel = FileChannel.open(path);
-        this.zip = path.toString().endsWith(".zip")
-            ? new ZipFile(path.toFile(), password.map(String::toCharArray).orElse(null)) : null;
-        if (zip != null && zip.isEncrypted() && password.isEmpty()) {
-          throw new Failure(AUTHENTICATION, path + " is encrypted", "set BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
-        }
-      } catch (IOException e) {
-        throw broken(e.getMessage(), e);
-      }
-    }
-
-    /** All members in file order; proves that the archive is complete and that no name leads out of its folder. */
-    void index(Consumer<Entry> visitor) {
-      try {
-        if (zip != null) {
-          indexZip(visitor);
-        } else {
-          indexTar(visitor);
-        }
-      } catch (IOException e) {
-        throw broken(e.getMessage(), e);
-      }
-    }
-
-    private void indexTar(Consumer<Entry> visitor) throws IOException {
-      var end = 0L;
-      for (var header = header(end); header != null; header = header(end)) {
-        if (!header.isCheckSumOK()) {
-          throw broken("the header of its entry '%s' is damaged".formatted(header.getName()), null);
-        }
-        var plain = header.isFile() && !header.isSparse();
-        var offset = channel.position();
-        visitor.accept(new Entry(safe(header.getName()), header.isDirectory(), plain, header.getSize(), offset, header));
-        end = offset + (header.isFile() ? (header.getSize() + 511) / 512 * 512 : 0);
-      }
-      requireEnd(end);
-    }
-
-    /**
-     * A tar cut between two members still lists without an error: only the closing zeros prove its end. They fill the last
-     * record, of 10 KiB mostly; more of them, or anything else among them, is what became of members.
-     */
-    private void requireEnd(long end) throws IOException {
-      var rest = channel.size() - end;
-      if (end == 0 || rest < 512) {
-        throw broken("it is cut short", null);
-      }
-      var zeros = ByteBuffer.allocate((int) Math.min(rest, LONGEST_END));
-      IOUtils.read(channel.position(end), zeros);
-      if (rest > LONGEST_END || IntStream.range(0, zeros.position()).anyMatch(i -> zeros.get(i) != 0)) {
-        throw broken("its members end after %d of %d bytes: the rest is damaged or was never written".formatted(end, channel.size()), null);
-      }
-    }
-
-    /** The member's header, with the channel behind it: read on, the stream would read all that it skips, holes too. */
-    private TarArchiveEntry header(long offset) throws IOException {
-      channel.position(offset);
-      return new TarArchiveInputStream(Channels.newInputStream(channel), "UTF-8").getNextEntry();
-    }
-
-    private void indexZip(Consumer<Entry> visitor) throws IOException {
-      for (var header : zip.getFileHeaders()) {
-        visitor.accept(new Entry(safe(header.getFileName()), header.isDirectory(), !header.isDirectory(),
-            header.getUncompressedSize(), -1, header));
-      }
-    }
-
-    /** The bytes of one member; several may be read side by side, each by one thread. */
-    InputStream open(Entry entry) throws IOException {
-      if (zip == null) {
-        var member = Channels.newInputStream(FileChannel.open(path).position(entry.offset()));
-        return BoundedInputStream.builder().setInputStream(member).setMaxCount(entry.size()).get();
-      }
-      synchronized (zip) {
-        try {
-          return zip.getInputStream((FileHeader) entry.header());
-        } catch (ZipException e) {
-          if (e.getType() == ZipException.Type.WRONG_PASSWORD) {
-            throw new Failure(AUTHENTICATION, "wrong password for " + path, "check BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
-          }
-          throw e;
-        }
-      }
-    }
-
-    /** Writes one member to a file; in a plain tar the kernel copies. */
-    void copy(Entry entry, Path target) throws IOException {
-      if (zip != null) {
-        try (var in = open(entry)) {
-          Files.copy(in, target);
-        }
-        return;
-      }
-      try (var out = FileChannel.open(target, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-        for (var done = 0L; done < entry.size(); ) {
-          var copied = channel.transferTo(entry.offset() + done, entry.size() - done, out);
-          if (copied <= 0) {
-            throw new EOFException(path + " ended inside " + entry.name());
-          }
-          done += copied;
-        }
-      }
-    }
-
-    private String safe(String name) {
-      var path = name.endsWith("/") ? name.substring(0, name.length() - 1) : name;
-      var parts = List.of(path.replaceFirst("^\\./", "").split("/", -1));
-      if (name.startsWith("/") || name.indexOf('\0') >= 0 || parts.contains("..") || parts.contains("") && parts.size() > 1) {
-        throw broken("its entry '%s' leads out of the backup's folder".formatted(name), null);
-      }
-      return path.replaceFirst("^\\./", "");
-    }
-
-    Failure broken(String why, Throwable cause) {
-      return new Failure(BAD_BACKUP, "%s is no usable backup: %s".formatted(path, why), "nothing was changed; choose another with --backup", cause);
+    boolean isStopped() {
+      return active.equals("inactive") || active.equals("failed");
     }
 
     @Override
-    public void close() throws IOException {
-      channel.close();
-      if (zip != null) {
-        zip.close();
-      }
+    public String toString() {
+      return active + (sub.isEmpty() || sub.equals("dead") ? "" : " (" + sub + ")");
     }
   }
 
-  // --- end shared: Archive ---
+  /** The nodes of THEHIVE_NODES, such as {@code node1 admin@node2:2222 localhost}; this host where it is not set. */
+  static List<Host> all() {
+    return named(Settings.variable("THEHIVE_NODES").orElse("localhost"));
+  }
 
-  // --- shared: Console (identical in every script that has it; a test holds them equal) ---
-  /** What the administrator sees: steps and progress on stderr, the result on stdout. */
-  @Command(footer = {
-    "In brackets: the variable, which an option overrides, and the value without both. A secret may be in a file that its"
-        + " variable with _FILE names; BACKUP_PASSWORD is that of encrypted archives.",
-    "Exit codes: 0 done, 1 unexpected error, 2 wrong usage or settings, 10 backup missing or invalid, 11 unreachable,"
-        + " 12 authentication, 13 target not in a safe state, 14 partial, 15 verification failed, 16 declined, 130 interrupted."
-  })
-  static class Console {
-    @Option(names = "--verbose", description = "show traces and the libraries' warnings")
-    boolean verbose;
+  static List<Host> named(String names) {
+    return Stream.of(names.strip().split("[\\s,]+")).distinct().map(Host::parse).toList();
+  }
 
-    final boolean terminal = System.console() != null;
-    private ProgressBar bar;
-    private boolean drawn;
-    private String logged = "";
-
-    Console() {
-      Runtime.getRuntime().addShutdownHook(new Thread(this::interrupted));
+  private static Host parse(String name) {
+    var match = NAMED.matcher(name);
+    if (!match.matches()) {
+      throw new Failure(Exit.USAGE, "'%s' is no host".formatted(name), "name hosts like node1, admin@node2:2222 or localhost");
     }
+    var local = Set.of("localhost", "127.0.0.1", "[::1]").contains(match.group("to")) && match.group("port") == null;
+    return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""), match.group("port"));
+  }
 
-    synchronized void step(String text, Object... values) {
-      erase();
-      System.err.println(text.formatted(values));
+  static String service() {
+    var service = Settings.variable("THEHIVE_SERVICE").orElse("thehive");
+    if (!service.matches("[A-Za-z0-9:_.@-]+")) {
+      throw new Failure(Exit.USAGE, "THEHIVE_SERVICE '%s' is no unit's name".formatted(service), "name it as systemctl does, such as thehive");
     }
+    return service;
+  }
 
-    void warn(String text, Object... values) {
-      step("warning: " + text, values);
-    }
-
-    /** Shows what went wrong and what to do about it; the exit code for it. */
-    synchronized int error(String about, Failure failure) {
-      step("%s", "error: " + (about.isEmpty() ? "" : about + ": ") + failure.getMessage());
-      if (failure.hint != null) {
-        step("%s", "hint: " + failure.hint);
-      }
-      if (verbose) {
-        failure.printStackTrace();
-      }
-      return failure.code;
-    }
-
-    /** A bar on a terminal, a line every five seconds elsewhere, until closed; bytes as counted by the work itself. */
-    Closeable progress(String task, long total, LongSupplier done, Supplier<String> state) {
-      var draws = canDraw();
-      var builder = new ProgressBarBuilder().setTaskName(task).setInitialMax(total)
-          .setUnit(total < 10_000_000 ? " kB" : " MB", total < 10_000_000 ? 1_000 : 1_000_000).showSpeed(new DecimalFormat("0.0"))
-          .setStyle(ProgressBarStyle.ASCII).setUpdateIntervalMillis(draws ? 200 : 5_000);
-      builder.setConsumer(draws
-          ? new DelegatingProgressBarConsumer(this::draw, columns() - 3) // room for ^C
-          : new DelegatingProgressBarConsumer(this::log, 79));
-      bar = builder.build();
-      var clock = Executors.newSingleThreadScheduledExecutor(Console::daemon);
-      Runnable update = () -> bar.stepTo(done.getAsLong()).setExtraMessage("  " + state.get());
-      clock.scheduleAtFixedRate(update, 0, 200, TimeUnit.MILLISECONDS);
-      return () -> {
-        clock.shutdownNow();
-        update.run();
-        bar.close();
-        erase();
-        bar = null;
-      };
-    }
-
-    /** Whether stderr is the terminal, no file, and one that is to move its cursor. */
-    private boolean canDraw() {
-      try {
-        return terminal && Files.isSameFile(Path.of("/dev/stdin"), Path.of("/dev/stderr"))
-            && System.getenv("NO_COLOR") == null && !"dumb".equals(System.getenv("TERM"));
-      } catch (IOException e) {
-        return false;
-      }
-    }
-
-    /** The width of the terminal. Not from the library, whose terminal would take Ctrl-C from the shutdown hooks. */
-    private static int columns() {
-      try {
-        var stty = new ProcessBuilder("stty", "size").redirectInput(ProcessBuilder.Redirect.INHERIT).start();
-        var columns = Integer.parseInt(new String(stty.getInputStream().readAllBytes()).strip().replaceFirst(".* ", ""));
-        return columns < 40 ? 80 : columns;
-      } catch (IOException | NumberFormatException e) {
-        return 80;
-      }
-    }
-
-    /** Over the line before, and never onto a second line, should the terminal have become narrower. */
-    private synchronized void draw(String line) {
-      if (bar != null) {
-        drawn = true;
-        System.err.print("\r\033[?7l" + line + "\033[K\033[?7h");
-      }
-    }
-
-    /** At its end the bar says everything twice. */
-    private synchronized void log(String line) {
-      if (!line.equals(logged)) {
-        logged = line;
-        step("%s", line.strip());
-      }
-    }
-
-    private synchronized void erase() {
-      if (drawn) {
-        drawn = false;
-        System.err.print("\r\033[K");
-      }
-    }
-
-    private synchronized void interrupted() {
-      if (bar != null) {
-        step("Interrupted: run the same command again.");
-        bar = null;
-      }
-    }
-
-    static Thread daemon(Runnable work) {
-      var thread = new Thread(work);
-      thread.setDaemon(true);
-      return thread;
-    }
-
-    static String size(long bytes) {
-      return bytes < 1_000_000 ? (bytes + 999) / 1000 + " kB"
-          : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB" : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
+  /** Does the same for all side by side; the answers in their order. */
+  static <T> List<T> each(List<Host> hosts, Function<Host, T> work) {
+    var threads = Executors.newFixedThreadPool(hosts.size());
+    try {
+      var answers = hosts.stream().map(host -> CompletableFuture.supplyAsync(() -> work.apply(host), threads)).toList();
+      return answers.stream().map(CompletableFuture::join).toList();
+    } finally {
+      threads.shutdown();
     }
   }
 
-  // --- end shared: Console ---
+  boolean isLocal() {
+    return destination == null;
+  }
 
-  // --- shared: Consent (identical in every script that has it; a test holds them equal) ---
-  /** Asks before anything is overwritten, and refuses what only --force goes on with. */
-  static final class Consent extends Console {
-    @Option(names = "--dry-run", description = "do every check, print the plan, change nothing")
-    boolean dryRun;
-
-    @Option(names = "--yes", defaultValue = "${env:ASSUME_YES:-false}", fallbackValue = "true",
-        description = "do not ask before overwriting (ASSUME_YES)")
-    boolean yes;
-
-    @Option(names = "--force", description = "go on although TheHive runs on THEHIVE_NODES or another client is connected")
-    boolean force;
-
-    /** A reason not to begin; a warning only with --force, or where nothing will be changed. */
-    void refuse(Failure reason) {
-      if (!force && !dryRun) {
-        throw reason;
-      }
-      warn("%s", reason.getMessage());
+  /** The name or address that ssh connects to: the node's name may be one of its configuration only. */
+  String address() {
+    if (isLocal()) {
+      return "localhost";
     }
+    var known = new Host("localhost", null, null).run("ssh -G -- " + destination, Duration.ofSeconds(10)).out();
+    return known.lines().filter(line -> line.startsWith("hostname ")).map(line -> line.substring(9)).findFirst().orElse(name);
+  }
 
-    /** TheHive must be stopped: a node where it runs, or that was named and cannot be asked, is a reason not to begin. */
-    void refuseWhereTheHiveRuns() {
-      var service = Host.service();
-      var named = Settings.variable("THEHIVE_NODES").isPresent();
-      Host.each(Host.all(), host -> {
-        try {
-          var unit = host.unit(service);
-          if (named && !unit.isInstalled()) {
-            return new Failure(UNSAFE, "%s has no unit %s: whether TheHive runs there is not known".formatted(host.name(), service),
-                "check THEHIVE_NODES and THEHIVE_SERVICE; --force goes on all the same");
-          }
-          return unit.isStopped() ? null : new Failure(UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name(), service, unit),
-              "stop it on every node: ./jbang service-control.java stop; --force goes on all the same");
-        } catch (Failure e) {
-          return named ? e : null; // this host may well have no TheHive, and no systemd
+  /** Never asks and never accepts an unknown host key: a runbook must not hang, and a key is the administrator's to trust. */
+  List<String> command(String shell) {
+    if (isLocal()) {
+      return List.of("sh", "-c", shell);
+    }
+    var ssh = Stream.of("ssh", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10",
+        "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3");
+    var to = port == null ? Stream.of("--", destination) : Stream.of("-p", port, "--", destination);
+    return Stream.of(ssh, to, Stream.of("sh -c '" + shell + "'")).flatMap(part -> part).toList();
+  }
+
+  /** Runs a shell command there, one without single quotes. Files take its output: a shared ssh connection keeps pipes open. */
+  Output run(String shell, Duration limit) {
+    try {
+      var out = Files.createTempFile("thehive-host", ".out");
+      var err = Files.createTempFile("thehive-host", ".err");
+      try {
+        var process = new ProcessBuilder(command(shell)).redirectInput(new File("/dev/null"))
+            .redirectOutput(out.toFile()).redirectError(err.toFile()).start();
+        if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
+          process.destroyForcibly();
+          throw new Failure(Exit.UNREACHABLE, "%s: no answer within %d s to: %s".formatted(name, limit.toSeconds(), shell), null);
         }
-      }).stream().filter(Objects::nonNull).findFirst().ifPresent(this::refuse);
-    }
-
-    /** Shows the plan; then the name of what will be overwritten is to be typed, unless --yes answered already. */
-    void confirm(List<String> plan, String name) {
-      plan.forEach(line -> step("%s", line));
-      if (dryRun || yes) {
-        return;
+        var output = new Output(process.exitValue(), Files.readString(out), Files.readString(err).strip());
+        return isLocal() || output.code() != 255 ? output : unreachable(output.err());
+      } finally {
+        Files.delete(out);
+        Files.delete(err);
       }
-      if (!terminal) {
-        throw new Failure(DECLINED, "not confirmed: there is no terminal to ask on, nothing was changed",
-            "add --yes or set ASSUME_YES=true");
-      }
-      if (!name.equals(System.console().readLine("%nType %s to overwrite it: ", name))) {
-        throw new Failure(DECLINED, "not confirmed, nothing was changed", null);
-      }
+    } catch (IOException e) {
+      throw new Failure(Exit.UNREACHABLE, "%s: %s".formatted(name, e.getMessage()), "the OpenSSH client is needed for other hosts", e);
+    } catch (InterruptedException e) {
+      throw new Failure(Exit.UNREACHABLE, name + ": interrupted", null, e);
     }
   }
 
-  // --- end shared: Consent ---
-
-  // --- shared: Report (identical in every script that has it; a test holds them equal) ---
-  /**
-   * The lock, the marker of an unfinished restore and the report, beside the archives or in RESTORE_STATE_PATH. The marker
-   * stands from the first change to the success; while it stands, TheHive must not be started.
-   */
-  static final class Report implements Closeable {
-    static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
-    private final Path folder;
-    private final String script;
-    private final Path marker;
-    private final FileChannel lock;
-    private final Instant started = Instant.now();
-
-    Report(Path archives, String script, boolean dryRun) {
-      this.folder = Settings.variable("RESTORE_STATE_PATH").map(Path::of).orElse(archives);
-      this.script = script;
-      this.marker = folder.resolve(script + ".unfinished");
-      this.lock = dryRun && !Files.isWritable(folder) ? null : lock(folder.resolve("." + script + ".lock"));
+  private Output unreachable(String said) {
+    var reason = last(said).replaceFirst("^ssh: ", "");
+    var by = "ssh " + (port == null ? "" : "-p " + port + " ") + destination;
+    if (said.contains("Permission denied")) {
+      throw new Failure(Exit.AUTHENTICATION, "%s: ssh: %s".formatted(name, reason), "log in with a key, without a password: " + by);
     }
+    throw new Failure(Exit.UNREACHABLE, "%s: ssh: %s".formatted(name, reason), said.contains("Host key verification failed")
+        ? "compare its host key and accept it by hand: " + by : "try it by hand: " + by);
+  }
 
-    private static FileChannel lock(Path file) {
+  static String last(String lines) {
+    return lines.strip().replaceFirst("(?s).*\\R", "").strip();
+  }
+
+  Unit unit(String service) {
+    var output = run("id -u; LC_ALL=C systemctl show --property=%s -- %s".formatted(PROPERTIES, service), Duration.ofSeconds(30));
+    if (output.code() != 0) {
+      throw new Failure(Exit.UNSAFE, "%s has no systemd that answers: %s".formatted(name, last(output.err())),
+          "look after TheHive there by hand: in its container, or with its own start script");
+    }
+    var lines = output.out().lines().toList();
+    var is = lines.stream().filter(line -> line.contains("=")).map(line -> line.split("=", 2))
+        .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1], (one, other) -> one));
+    return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""), is.getOrDefault("SubState", ""),
+        Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("StateChangeTimestamp", ""),
+        is.getOrDefault("InvocationID", ""), lines.get(0).equals("0"));
+  }
+}
+
+/** JSON, as reports, markers, results and the Elasticsearch API use it. */
+final class Json {
+  static final ObjectMapper MAPPER = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT)
+      .enable(EnumFeature.WRITE_ENUMS_TO_LOWERCASE).build();
+
+  private Json() {}
+}
+
+/** Tells the server who we are, so that system_views.clients shows a restore as one; the driver has no option for it. */
+final class NamedSessionBuilder extends CqlSessionBuilder {
+  private final String name;
+
+  NamedSessionBuilder(String name) {
+    this.name = name;
+  }
+
+  @Override
+  protected DriverContext buildContext(DriverConfigLoader loader, ProgrammaticArguments arguments) {
+    return new DefaultDriverContext(loader, arguments) {
+      @Override
+      public Map<String, String> getStartupOptions() {
+        var options = new HashMap<>(super.getStartupOptions());
+        options.put(StartupOptionsBuilder.DRIVER_NAME_KEY, name);
+        return options;
+      }
+    };
+  }
+}
+
+/** PEM files: whom to trust, and who we are. */
+record Pem(Path ca, Path certificate, Path key) {
+  SSLContext tls() {
+    return Connection.tls(ca, certificate, key);
+  }
+}
+
+/** Whether a replication can be had from the nodes there are. */
+final class Replication {
+  private Replication() {}
+
+  /** @param nodes how many nodes each data centre has now */
+  static void require(Map<String, String> replication, SortedMap<String, Long> nodes) {
+    var simple = replication.get("class").equals("SimpleStrategy");
+    var wanted = new TreeMap<>(replication);
+    wanted.remove("class");
+    var available = simple ? Map.of("replication_factor", nodes.values().stream().mapToLong(n -> n).sum()) : nodes;
+    var most = 1L;
+    var fits = !wanted.isEmpty();
+    for (var entry : wanted.entrySet()) {
+      var factor = factor(entry.getValue());
+      most = Math.max(most, factor);
+      fits &= factor >= 1 && factor <= available.getOrDefault(entry.getKey(), 0L);
+    }
+    if (!fits) {
+      var fitting = new TreeMap<>(Map.of("class", replication.get("class")));
+      for (var entry : available.entrySet()) {
+        fitting.put(entry.getKey(), Long.toString(Math.min(most, entry.getValue())));
+      }
+      throw new Failure(Exit.UNSAFE, "the backup's replication %s does not fit the nodes there are: %s".formatted(text(replication), nodes),
+          "to restore with what fits: --replication \"%s\"".formatted(text(fitting)));
+    }
+  }
+
+  /** How many copies of each row there are in these data centres together. */
+  static int copies(Map<String, String> replication, List<String> dataCentres) {
+    return replication.entrySet().stream().filter(e -> e.getKey().equals("replication_factor") || dataCentres.contains(e.getKey()))
+        .mapToInt(e -> (int) factor(e.getValue())).sum();
+  }
+
+  static long factor(String text) {
+    try {
+      return Long.parseLong(text);
+    } catch (NumberFormatException e) {
+      throw new Failure(Exit.USAGE, "replication factor '%s' is not supported".formatted(text), "name a plain one with --replication");
+    }
+  }
+
+  static String text(Map<String, String> replication) {
+    return replication.entrySet().stream().map(e -> "'%s': '%s'".formatted(e.getKey(), e.getValue())).collect(Collectors.joining(", ", "{", "}"));
+  }
+}
+
+/** Asks before anything is overwritten, and refuses what only --force goes on with. */
+final class RestoreConsole extends Console {
+  @Option(names = "--dry-run", description = "do every check, print the plan, change nothing")
+  boolean dryRun;
+
+  @Option(names = "--yes", defaultValue = "${env:ASSUME_YES:-false}", fallbackValue = "true",
+      description = "do not ask before overwriting (ASSUME_YES)")
+  boolean yes;
+
+  @Option(names = "--force", description = "go on although TheHive runs on THEHIVE_NODES or another client is connected")
+  boolean force;
+
+  /** A reason not to begin; a warning only with --force, or where nothing will be changed. */
+  void refuse(Failure reason) {
+    if (!force && !dryRun) {
+      throw reason;
+    }
+    warn("%s", reason.getMessage());
+  }
+
+  /** TheHive must be stopped: a node where it runs, or that was named and cannot be asked, is a reason not to begin. */
+  void refuseWhereTheHiveRuns() {
+    var service = Host.service();
+    var named = Settings.variable("THEHIVE_NODES").isPresent();
+    Host.each(Host.all(), host -> {
       try {
-        var lock = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-        if (lock.tryLock() == null) {
-          throw new Failure(UNSAFE, "another restore is running: %s is locked".formatted(file), "wait for its end");
+        var unit = host.unit(service);
+        if (named && !unit.isInstalled()) {
+          return new Failure(Exit.UNSAFE, "%s has no unit %s: whether TheHive runs there is not known".formatted(host.name(), service),
+              "check THEHIVE_NODES and THEHIVE_SERVICE; --force goes on all the same");
         }
-        return lock;
-      } catch (IOException e) {
-        throw new Failure(UNSAFE, "cannot write to %s: %s".formatted(file.getParent(), Failure.of(e).getMessage()),
-            "lock, marker and report are kept there: make it writable, or name another folder with RESTORE_STATE_PATH");
+        return unit.isStopped() ? null : new Failure(Exit.UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name(), service, unit),
+            "stop it on every node: ./jbang service-control.java stop; --force goes on all the same");
+      } catch (Failure e) {
+        return named ? e : null; // this host may well have no TheHive, and no systemd
       }
-    }
+    }).stream().filter(Objects::nonNull).findFirst().ifPresent(this::refuse);
+  }
 
-    /** What an interrupted run left for this one; empty when there was none. */
-    JsonNode unfinished() {
-      try {
-        return Files.exists(marker) ? JSON.readTree(marker.toFile()) : JSON.createObjectNode();
-      } catch (IOException e) {
-        throw new Failure(UNSAFE, "cannot read %s: %s".formatted(marker, e.getMessage()), "remove it if no restore is unfinished");
+  /** Shows the plan; then the name of what will be overwritten is to be typed, unless --yes answered already. */
+  void confirm(List<String> plan, String name) {
+    plan.forEach(line -> step("%s", line));
+    if (dryRun || yes) {
+      return;
+    }
+    if (!terminal) {
+      throw new Failure(Exit.DECLINED, "not confirmed: there is no terminal to ask on, nothing was changed",
+          "add --yes or set ASSUME_YES=true");
+    }
+    if (!name.equals(System.console().readLine("%nType %s to overwrite it: ", name))) {
+      throw new Failure(Exit.DECLINED, "not confirmed, nothing was changed", null);
+    }
+  }
+}
+
+/**
+ * The lock, the marker of an unfinished restore and the report, beside the archives or in RESTORE_STATE_PATH. The marker
+ * stands from the first change to the success; while it stands, TheHive must not be started.
+ */
+final class RestoreRun implements Closeable {
+  private final Path folder;
+  private final String script;
+  private final Path marker;
+  private final FileChannel lock;
+  private final Instant started = Instant.now();
+
+  RestoreRun(Path archives, String script, boolean dryRun) {
+    this.folder = Settings.variable("RESTORE_STATE_PATH").map(Path::of).orElse(archives);
+    this.script = script;
+    this.marker = folder.resolve(script + ".unfinished");
+    this.lock = dryRun && !Files.isWritable(folder) ? null : lock(folder.resolve("." + script + ".lock"));
+  }
+
+  private static FileChannel lock(Path file) {
+    try {
+      var lock = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+      if (lock.tryLock() == null) {
+        throw new Failure(Exit.UNSAFE, "another restore is running: %s is locked".formatted(file), "wait for its end");
       }
+      return lock;
+    } catch (IOException e) {
+      throw new Failure(Exit.UNSAFE, "cannot write to %s: %s".formatted(file.getParent(), Failure.of(e).getMessage()),
+          "lock, marker and report are kept there: make it writable, or name another folder with RESTORE_STATE_PATH");
     }
+  }
 
-    /** Marks parts as unfinished: to be called before the first change. Safe on disk when it returns. */
-    synchronized void begin(Set<String> parts) throws IOException {
-      var open = new TreeSet<>(parts);
-      unfinished().path("unfinished").forEach(part -> open.add(part.asText()));
+  /** What an interrupted run left for this one; empty when there was none. */
+  JsonNode unfinished() {
+    try {
+      return Files.exists(marker) ? Json.MAPPER.readTree(marker.toFile()) : Json.MAPPER.createObjectNode();
+    } catch (IOException e) {
+      throw new Failure(Exit.UNSAFE, "cannot read %s: %s".formatted(marker, e.getMessage()), "remove it if no restore is unfinished");
+    }
+  }
+
+  /** Marks parts as unfinished: to be called before the first change. Safe on disk when it returns. */
+  synchronized void begin(Set<String> parts) throws IOException {
+    var open = new TreeSet<>(parts);
+    unfinished().path("unfinished").forEach(part -> open.add(part.asText()));
+    remember("unfinished", open);
+  }
+
+  /** Adds to the marker what a run after this one would need to know. */
+  synchronized void remember(String name, Object value) throws IOException {
+    write(marker, ((ObjectNode) unfinished()).set(name, Json.MAPPER.valueToTree(value)));
+  }
+
+  /** Writes the report, and takes finished parts from the marker; the marker goes with the last. */
+  synchronized Path end(int code, Set<String> finished, Map<String, ?> what) throws IOException {
+    var report = Json.MAPPER.createObjectNode().put("script", script).put("started", started.toString())
+        .put("seconds", Duration.between(started, Instant.now()).toMillis() / 1000.0).put("exit", code);
+    what.forEach((name, value) -> report.set(name, Json.MAPPER.valueToTree(value)));
+    var file = folder.resolve(script + "_" + BackupSet.STAMP.format(LocalDateTime.now()) + ".json");
+    write(file, report);
+    var open = new TreeSet<String>();
+    unfinished().path("unfinished").forEach(part -> open.add(part.asText()));
+    open.removeAll(finished);
+    if (open.isEmpty()) {
+      Files.deleteIfExists(marker);
+    } else {
       remember("unfinished", open);
     }
+    return file;
+  }
 
-    /** Adds to the marker what a run after this one would need to know. */
-    synchronized void remember(String name, Object value) throws IOException {
-      write(marker, ((ObjectNode) unfinished()).set(name, JSON.valueToTree(value)));
+  private static void write(Path file, Object what) throws IOException {
+    var temporary = file.resolveSibling(file.getFileName() + ".tmp");
+    try (var out = FileChannel.open(temporary, StandardOpenOption.CREATE, StandardOpenOption.WRITE,
+        StandardOpenOption.TRUNCATE_EXISTING)) {
+      out.write(ByteBuffer.wrap(Json.MAPPER.writeValueAsBytes(what)));
+      out.force(true);
     }
+    Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
+  }
 
-    /** Writes the report, and takes finished parts from the marker; the marker goes with the last. */
-    synchronized Path end(int code, Set<String> finished, Map<String, ?> what) throws IOException {
-      var report = JSON.createObjectNode().put("script", script).put("started", started.toString())
-          .put("seconds", Duration.between(started, Instant.now()).toMillis() / 1000.0).put("exit", code);
-      what.forEach((name, value) -> report.set(name, JSON.valueToTree(value)));
-      var file = folder.resolve(script + "_" + BackupSet.STAMP.format(LocalDateTime.now()) + ".json");
-      write(file, report);
-      var open = new TreeSet<String>();
-      unfinished().path("unfinished").forEach(part -> open.add(part.asText()));
-      open.removeAll(finished);
-      if (open.isEmpty()) {
-        Files.deleteIfExists(marker);
-      } else {
-        remember("unfinished", open);
-      }
-      return file;
+  @Override
+  public void close() throws IOException {
+    if (lock != null) {
+      lock.close();
     }
+  }
+}
 
-    private static void write(Path file, Object what) throws IOException {
-      var temporary = file.resolveSibling(file.getFileName() + ".tmp");
-      try (var out = FileChannel.open(temporary, StandardOpenOption.CREATE, StandardOpenOption.WRITE,
-          StandardOpenOption.TRUNCATE_EXISTING)) {
-        out.write(ByteBuffer.wrap(JSON.writeValueAsBytes(what)));
-        out.force(true);
-      }
-      Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
-    }
+/** Settings are the environment variables of the documented procedure; an option overrides its variable. */
+final class Settings {
+  private Settings() {}
 
-    @Override
-    public void close() throws IOException {
-      if (lock != null) {
-        lock.close();
+  /** A variable that is set but blank is a mistake, never a value; each option's description names its variable. */
+  static void refuseBlank(CommandSpec command) {
+    for (var option : command.options()) {
+      Pattern.compile("\\(([A-Z_]{4,})").matcher(String.join(" ", option.description())).results()
+          .forEach(name -> variable(name.group(1)));
+      if (String.valueOf((Object) option.getValue()).isBlank()) {
+        throw new Failure(Exit.USAGE, option.longestName() + " is blank", "give it a value, or leave it out");
       }
     }
   }
 
-  // --- end shared: Report ---
+  static Optional<String> variable(String name) {
+    var value = Optional.ofNullable(System.getenv(name));
+    if (value.filter(String::isBlank).isPresent()) {
+      throw new Failure(Exit.USAGE, name + " is set but blank", "give it a value, or unset it");
+    }
+    return value;
+  }
+
+  /** A secret from the variable NAME, or from the file that NAME_FILE names (its last line break is not part of it). */
+  static Optional<String> secret(String name) {
+    var value = variable(name);
+    var file = variable(name + "_FILE");
+    if (value.isPresent() && file.isPresent()) {
+      throw new Failure(Exit.USAGE, name + " and " + name + "_FILE are both set", "unset one of them");
+    }
+    if (file.isEmpty()) {
+      return value;
+    }
+    try {
+      return Optional.of(Files.readString(Path.of(file.get())).replaceFirst("\\R\\z", ""));
+    } catch (IOException | InvalidPathException e) {
+      throw new Failure(Exit.USAGE, "cannot read " + name + "_FILE " + file.get() + ": " + e.getMessage(), "check path and mode");
+    }
+  }
+
+  /** A secret as above, else asked for on a terminal, else none. */
+  static Optional<String> secretOrPrompt(String name, String question) {
+    var secret = secret(name);
+    if (secret.isPresent() || System.console() == null) {
+      return secret;
+    }
+    return Optional.ofNullable(System.console().readPassword("%s: ", question)).map(String::new);
+  }
+}
+
+/** Which versions of Elasticsearch and OpenSearch restore which snapshots. */
+final class SnapshotVersion {
+  private SnapshotVersion() {}
+
+  /** A snapshot can go to the same or a later version, of this or the next major; OpenSearch 1 and 2 count as Elasticsearch 7.10. */
+  static boolean isRestorable(String snapshot, String cluster, boolean openSearch) {
+    var from = majorMinor(snapshot);
+    var to = majorMinor(cluster);
+    if (openSearch && from[0] >= 6) {
+      return to[0] <= 2 && (from[0] == 6 || from[0] == 7 && from[1] <= 10);
+    }
+    return (from[0] < to[0] || from[0] == to[0] && from[1] <= to[1]) && from[0] >= to[0] - 1;
+  }
+
+  private static int[] majorMinor(String version) {
+    return Pattern.compile("\\d+").matcher(version).results().limit(2).mapToInt(m -> Integer.parseInt(m.group())).toArray();
+  }
+}
+
+/** Cassandra's own bulk loader, inside this JVM; the only place that knows its classes. */
+final class Streaming {
+  private static final int ATTEMPTS = 3;
+
+  private Streaming() {}
+
+  /** Without all four limits at zero the loader streams at 24 MiB/s. */
+  static void initialise(int megabytesPerSecond, Path work) {
+    var rate = new DataRateSpec.LongBytesPerSecondBound(megabytesPerSecond * 1_000_000L);
+    CassandraTools.initialise(work, config -> {
+      config.stream_throughput_outbound = rate;
+      config.inter_dc_stream_throughput_outbound = rate;
+      config.entire_sstable_stream_throughput_outbound = rate;
+      config.entire_sstable_inter_dc_stream_throughput_outbound = rate;
+    });
+  }
+
+  /** Every node that holds a replica, with its ranges of the ring. */
+  static Map<InetAddressAndPort, Collection<Range<Token>>> ring(TokenMap tokens, CqlIdentifier keyspace, List<Node> nodes) {
+    var factory = DatabaseDescriptor.getPartitioner().getTokenFactory();
+    var ring = new HashMap<InetAddressAndPort, Collection<Range<Token>>>();
+    for (var node : nodes) {
+      var ranges = new HashSet<Range<Token>>();
+      for (var range : tokens.getTokenRanges(keyspace, node)) {
+        ranges.add(new Range<>(factory.fromString(tokens.format(range.getStart())), factory.fromString(tokens.format(range.getEnd()))));
+      }
+      if (!ranges.isEmpty()) {
+        var address = node.getBroadcastAddress().orElseThrow();
+        ring.put(InetAddressAndPort.getByAddressOverrideDefaults(address.getAddress(), address.getPort()), ranges);
+      }
+    }
+    return ring;
+  }
+
+  /** TLS for the nodes' storage port, from PEM files. */
+  static ServerEncryptionOptions internode(Pem pem) {
+    try {
+      var parameters = Map.of("private_key", Files.readString(pem.key()) + "\n" + Files.readString(pem.certificate()),
+          "trusted_certificates", Files.readString(pem.ca()));
+      return new ServerEncryptionOptions()
+          .withSslContextFactory(new ParameterizedClass(PEMBasedSslContextFactory.class.getName(), parameters))
+          .withInternodeEncryption(ServerEncryptionOptions.InternodeEncryption.all);
+    } catch (IOException e) {
+      throw new Failure(Exit.USAGE, "cannot read the TLS files: " + e.getMessage(), "check CASSANDRA_SSL_CA, _CERT, _KEY and CASSANDRA_INTERNODE_CA, _CERT, _KEY");
+    }
+  }
+
+  /** Streams one table's folder to every replica; nodes that failed are tried again, the others are not. */
+  static void stream(Path folder, org.apache.cassandra.schema.TableMetadata table, int sstables,
+      Map<InetAddressAndPort, Collection<Range<Token>>> ring, Optional<ServerEncryptionOptions> encryption, int connections,
+      AtomicLong streamed, RestoreConsole console) {
+    var open = new HashMap<>(ring);
+    for (var attempt = 1; ; attempt++) {
+      var client = new RingClient(table, open, encryption);
+      var loader = new CountingLoader(folder, client, sstables, connections);
+      try {
+        loader.stream(Set.of(), new Progress(streamed)).get();
+        return;
+      } catch (Exception e) {
+        var failed = loader.getFailedHosts();
+        open.keySet().removeIf(host -> !failed.isEmpty() && !failed.contains(host));
+        var names = open.keySet().stream().map(host -> host.getHostAddress(false)).sorted().collect(Collectors.joining(", "));
+        var cause = Failure.of(e);
+        if (cause.code == Exit.BAD_BACKUP || attempt == ATTEMPTS) {
+          throw new Failure(Exit.PARTIAL, "streaming to %s failed: %s".formatted(names, cause.getMessage().lines().findFirst().orElse("")),
+              "look at that node's system.log; its storage port must be reachable from here", e);
+        }
+        console.warn("streaming table %s to %s failed, trying again", table.name, names);
+      }
+    }
+  }
+
+  /** The loader leaves out, with no more than a line of output, what it cannot open. */
+  private static final class CountingLoader extends SSTableLoader {
+    private final int expected;
+    private final Path folder;
+
+    CountingLoader(Path folder, Client client, int expected, int connections) {
+      super(new org.apache.cassandra.io.util.File(folder), client, new OutputHandler.LogOutput(), connections, null);
+      this.folder = folder;
+      this.expected = expected;
+    }
+
+    @Override
+    protected Collection<SSTableReader> openSSTables(Map<InetAddressAndPort, Collection<Range<Token>>> ranges) {
+      var opened = super.openSSTables(ranges);
+      if (opened.size() != expected) {
+        throw new Failure(Exit.BAD_BACKUP, "%d of %d SSTables in %s cannot be opened".formatted(expected - opened.size(), expected, folder),
+            "run again with --verbose to see why");
+      }
+      return opened;
+    }
+  }
+
+  private static final class RingClient extends SSTableLoader.Client {
+    private final TableMetadataRef table;
+    private final Map<InetAddressAndPort, Collection<Range<Token>>> ring;
+    private final Optional<ServerEncryptionOptions> encryption;
+
+    RingClient(org.apache.cassandra.schema.TableMetadata table, Map<InetAddressAndPort, Collection<Range<Token>>> ring,
+        Optional<ServerEncryptionOptions> encryption) {
+      this.table = TableMetadataRef.forOfflineTools(table);
+      this.ring = ring;
+      this.encryption = encryption;
+    }
+
+    @Override
+    public void init(String keyspace) {
+      ring.forEach((host, ranges) -> ranges.forEach(range -> addRangeForEndpoint(range, host)));
+    }
+
+    @Override
+    public TableMetadataRef getTableMetadata(String name) {
+      return table;
+    }
+
+    @Override
+    public StreamingChannel.Factory getConnectionFactory() {
+      var port = ring.keySet().iterator().next().getPort();
+      return new BulkLoadConnectionFactory(encryption.orElseGet(ServerEncryptionOptions::new), port);
+    }
+  }
+
+  private record Progress(AtomicLong streamed) implements StreamEventHandler {
+    @Override
+    public void handleStreamEvent(StreamEvent event) {
+      if (event instanceof StreamEvent.ProgressEvent file) {
+        streamed.addAndGet(file.progress.deltaBytes);
+      }
+    }
+
+    @Override
+    public void onSuccess(StreamState state) {}
+
+    @Override
+    public void onFailure(Throwable thrown) {}
+  }
+}
+
+/** TLS from PEM files. */
+final class Tls {
+  private Tls() {}
+
+  /** Trusts the CA certificates of a file, and no others. */
+  static X509TrustManager trust(Path ca) {
+    try (var in = Files.newInputStream(ca)) {
+      var trusted = KeyStore.getInstance("PKCS12");
+      trusted.load(null, null);
+      for (var certificate : CertificateFactory.getInstance("X.509").generateCertificates(in)) {
+        trusted.setCertificateEntry("ca" + trusted.size(), certificate);
+      }
+      if (trusted.size() == 0) {
+        throw new CertificateException("it holds no certificate");
+      }
+      var managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+      managers.init(trusted);
+      return (X509TrustManager) managers.getTrustManagers()[0];
+    } catch (GeneralSecurityException | IOException e) {
+      throw new Failure(Exit.USAGE, "cannot use the CA certificate %s: %s".formatted(ca, e.getMessage()), "it must be a PEM file");
+    }
+  }
+
+  static SSLContext context(X509TrustManager trust, KeyManager... keys) {
+    try {
+      var context = SSLContext.getInstance("TLS");
+      context.init(keys, new TrustManager[] {trust}, null);
+      return context;
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}
+
+/** The unpacked tables, below a folder of ours that is gone when closed, also after Ctrl-C. */
+final class Unpacked implements Closeable {
+  private final Path root;
+  private final String keyspace;
+  private final Archive archive;
+  private final Thread onExit = new Thread(this::remove);
+  private volatile boolean closed;
+
+  Unpacked(Path root, String keyspace, Archive archive) throws IOException {
+    this.root = root;
+    this.keyspace = keyspace;
+    this.archive = archive;
+    delete(root);
+    Runtime.getRuntime().addShutdownHook(onExit);
+    Files.createDirectories(root, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+  }
+
+  /** The loader takes keyspace and table from the last two folder names. */
+  Path unpack(CassandraBackup.Table table) throws IOException {
+    var folder = Files.createDirectories(root.resolve(keyspace).resolve(table.name()));
+    for (var file : table.files().entrySet()) {
+      // A summary has no digest, either: Cassandra makes it again from the index, which is proven.
+      if (closed) {
+        throw new IOException("interrupted");
+      }
+      if (!file.getKey().endsWith("-Summary.db")) {
+        archive.copy(file.getValue(), folder.resolve(file.getKey()));
+      }
+    }
+    return folder;
+  }
+
+  static Path delete(Path folder) {
+    try (var files = Files.walk(folder)) {
+      files.sorted(Comparator.reverseOrder()).forEach(file -> file.toFile().delete());
+    } catch (NoSuchFileException e) {
+      return folder;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return folder;
+  }
+
+  /** Whoever still unpacks ends with the file at hand. */
+  private void remove() {
+    closed = true;
+    for (var attempt = 0; attempt < 50 && Files.exists(root); attempt++) {
+      delete(root);
+      LockSupport.parkNanos(20_000_000);
+    }
+  }
+
+  @Override
+  public void close() {
+    remove();
+    Runtime.getRuntime().removeShutdownHook(onExit);
+  }
 }

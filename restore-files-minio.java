@@ -1,19 +1,16 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
 //DESCRIPTION Restores TheHive's attachments into an S3 bucket from a hot backup
 //JAVA 17+
-//DEPS info.picocli:picocli:4.7.7
 //DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
-//DEPS org.apache.commons:commons-compress:1.28.0
-// For .tar.zst.
-//DEPS com.github.luben:zstd-jni:1.5.7-28
-//DEPS net.lingala.zip4j:zip4j:2.11.6
-//DEPS me.tongfei:progressbar:0.10.2
-//DEPS io.minio:minio:9.0.4
-// The SDK names okhttp, which is empty for Maven: its classes are in this one.
-//DEPS com.squareup.okhttp3:okhttp-jvm:5.5.1
-//DEPS dev.failsafe:failsafe:3.3.2
+//DEPS com.github.luben:zstd-jni:1.5.7-28 // for .tar.zst, and for SSTables compressed with Zstd
+//DEPS com.squareup.okhttp3:okhttp-jvm:5.5.1 // the SDK names okhttp, whose classes are in this one
 //DEPS commons-io:commons-io:2.22.0
-//DEPS commons-codec:commons-codec:1.23.0
+//DEPS dev.failsafe:failsafe:3.3.2
+//DEPS info.picocli:picocli:4.7.7
+//DEPS io.minio:minio:9.0.4
+//DEPS me.tongfei:progressbar:0.10.2
+//DEPS net.lingala.zip4j:zip4j:2.11.6
+//DEPS org.apache.commons:commons-compress:1.28.0
 //COMPILE_OPTIONS -encoding UTF-8
 //JAVA_OPTIONS -Xmx352m -XX:+UseSerialGC -Xmn48m
 //JAVA_OPTIONS -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8 -Dstderr.encoding=UTF-8 -Djdk.console=java.base
@@ -21,6 +18,8 @@
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.cfg.EnumFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.failsafe.Failsafe;
 import dev.failsafe.RetryPolicy;
@@ -150,13 +149,13 @@ import org.apache.commons.compress.compressors.zstandard.ZstdCompressorInputStre
 import org.apache.commons.io.IOUtils;
 import org.apache.commons.io.input.BoundedInputStream;
 import org.apache.commons.io.input.CloseShieldInputStream;
-import picocli.CommandLine;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine;
 
 /**
  * Step 3 of "Restore a hot backup on a cluster", for attachments in an S3 bucket (MinIO, SeaweedFS, Ceph RGW, AWS): the
@@ -206,7 +205,7 @@ class RestoreFilesMinio implements Callable<Integer> {
   @Option(names = "--json", description = "print the result as JSON")
   boolean json;
 
-  @Mixin Consent console = new Consent();
+  @Mixin RestoreConsole console = new RestoreConsole();
 
   @ArgGroup(validate = false, heading = "Attachments in an S3 bucket (MINIO_ACCESS_KEY, MINIO_SECRET_KEY):%n")
   BucketOptions options = new BucketOptions();
@@ -229,7 +228,7 @@ class RestoreFilesMinio implements Callable<Integer> {
     console.refuseWhereTheHiveRuns();
     var backup = BackupSet.choose(options.archives, new TreeSet<>(Set.of("minio", "seaweedfs")), TYPES, wanted, maxGap);
     console.step("Restoring attachments from %s, taken %s", backup.file(), backup.age());
-    try (var report = new Report(options.archives, SCRIPT, console.dryRun);
+    try (var report = new RestoreRun(options.archives, SCRIPT, console.dryRun);
         var members = new Members(backup.file(), Settings.secret("BACKUP_PASSWORD"));
         var bucket = new Bucket(options, login, transfers)) {
       var contents = new Contents(members);
@@ -238,7 +237,7 @@ class RestoreFilesMinio implements Callable<Integer> {
       console.confirm(planLines(plan, bucket, report), bucket.name);
       if (console.dryRun) {
         console.step("Dry run: nothing was changed; whether this key may put and delete is tried before the first change.");
-        return print(Report.JSON.writeValueAsString(plan.summary(bucket)), summaryLine(plan, "Would restore"));
+        return print(Json.MAPPER.writeValueAsString(plan.summary(bucket)), summaryLine(plan, "Would restore"));
       }
       confirmRemoval(plan);
       if (!bucket.exists) {
@@ -254,7 +253,7 @@ class RestoreFilesMinio implements Callable<Integer> {
       } catch (Exception e) {
         return failed(report, plan, bucket, Failure.of(e));
       }
-      var file = report.end(DONE, Set.of("files"), plan.summary(bucket));
+      var file = report.end(Exit.DONE, Set.of("files"), plan.summary(bucket));
       console.step("Report: %s", file);
       console.step("Next: when Cassandra and Elasticsearch are restored too: ./jbang verify.java --exact --skip services,logs, then ./jbang service-control.java start");
       return print(Files.readString(file), summaryLine(plan, "Restored"));
@@ -264,10 +263,10 @@ class RestoreFilesMinio implements Callable<Integer> {
   private void refuseUsage() {
     Settings.refuseBlank(command);
     if (transfers < 1 || transfers > 12) {
-      throw new Failure(USAGE, "--transfers " + transfers + " is not within 1 to 12", "each one needs 8 MB of memory");
+      throw new Failure(Exit.USAGE, "--transfers " + transfers + " is not within 1 to 12", "each one needs 8 MB of memory");
     }
     if (maxDelete < 0 || maxDelete > 100) {
-      throw new Failure(USAGE, "--max-delete " + maxDelete + " is not within 0 to 100", null);
+      throw new Failure(Exit.USAGE, "--max-delete " + maxDelete + " is not within 0 to 100", null);
     }
   }
 
@@ -300,7 +299,7 @@ class RestoreFilesMinio implements Callable<Integer> {
         listed.get(), probes.get(), new TreeMap<>(), new AtomicLong());
   }
 
-  private List<String> planLines(Plan plan, Bucket bucket, Report report) {
+  private List<String> planLines(Plan plan, Bucket bucket, RestoreRun report) {
     var verb = console.dryRun ? "Would" : "Will";
     var lines = new ArrayList<>(List.of("", "Bucket %s at %s".formatted(bucket.name, bucket.endpoint)));
     if (report.unfinished().has("unfinished")) {
@@ -332,14 +331,14 @@ class RestoreFilesMinio implements Callable<Integer> {
     var what = "%d of the bucket's %d objects are not in the backup and would be removed".formatted(plan.extra, plan.listed);
     var hint = "is it the right bucket and backup? --keep-extra leaves them, --max-delete 100 removes them";
     if (!console.terminal) {
-      throw new Failure(DECLINED, what + ", nothing was changed", hint);
+      throw new Failure(Exit.DECLINED, what + ", nothing was changed", hint);
     }
     if (!("" + plan.extra).equals(System.console().readLine("%n%s.%nType their number to remove them: ", what))) {
-      throw new Failure(DECLINED, "not confirmed, nothing was changed", hint);
+      throw new Failure(Exit.DECLINED, "not confirmed, nothing was changed", hint);
     }
   }
 
-  private void upload(Contents contents, Bucket bucket, boolean fast, Plan plan, Report report) throws Exception {
+  private void upload(Contents contents, Bucket bucket, boolean fast, Plan plan, RestoreRun report) throws Exception {
     console.step("Sending %d objects, %d requests side by side%s", plan.created.count + plan.changed.count, transfers,
         fast ? ", small objects as tars" : "");
     send(contents, bucket, fast, plan, report);
@@ -352,12 +351,12 @@ class RestoreFilesMinio implements Callable<Integer> {
     // One may be there although its answer was lost.
     plan.failed.keySet().removeIf(key -> contents.states[contents.find(key)] == State.PROVEN);
     if (left > 0) {
-      throw new Failure(PARTIAL, "%d objects are not in the bucket as they are in the backup:%s".formatted(left, contents.unproven(plan.failed)),
+      throw new Failure(Exit.PARTIAL, "%d objects are not in the bucket as they are in the backup:%s".formatted(left, contents.unproven(plan.failed)),
           "nothing was removed; run again: only these are sent");
     }
   }
 
-  private void send(Contents contents, Bucket bucket, boolean fast, Plan plan, Report report) throws Exception {
+  private void send(Contents contents, Bucket bucket, boolean fast, Plan plan, RestoreRun report) throws Exception {
     plan.failed.clear();
     var sender = new Sender(contents, bucket, report, transfers, fast);
     var total = contents.sum(State.MISSING).bytes + contents.sum(State.DIFFERENT).bytes;
@@ -390,13 +389,13 @@ class RestoreFilesMinio implements Callable<Integer> {
     bucket.list(page -> refused.addAll(bucket.remove(page.stream().map(Listed::key)
         .filter(key -> key.startsWith(PROBE) || !keepExtra && contents.find(key) < 0).toList())));
     if (!refused.isEmpty()) {
-      throw new Failure(PARTIAL, "%d objects that are not in the backup could not be removed:%s".formatted(refused.size(),
+      throw new Failure(Exit.PARTIAL, "%d objects that are not in the backup could not be removed:%s".formatted(refused.size(),
           refused.stream().limit(NAMED).map("\n  "::concat).collect(Collectors.joining())),
           "everything in the backup is in the bucket; --keep-extra leaves the others");
     }
   }
 
-  private int failed(Report report, Plan plan, Bucket bucket, Failure failure) throws IOException {
+  private int failed(RestoreRun report, Plan plan, Bucket bucket, Failure failure) throws IOException {
     var file = report.end(failure.code, Set.of(), plan.summary(bucket));
     var code = console.error("", failure);
     console.step("Leave TheHive stopped. Report: %s", file);
@@ -407,7 +406,7 @@ class RestoreFilesMinio implements Callable<Integer> {
   /** Before the first change. */
   private int failed(Failure failure) {
     if (json) {
-      System.out.println(Report.JSON.createObjectNode().put("script", SCRIPT).put("exit", failure.code)
+      System.out.println(Json.MAPPER.createObjectNode().put("script", SCRIPT).put("exit", failure.code)
           .put("error", failure.getMessage()).put("hint", failure.hint).toPrettyString());
     }
     return console.error("", failure);
@@ -415,7 +414,7 @@ class RestoreFilesMinio implements Callable<Integer> {
 
   private int print(String report, String line) {
     System.out.println(json ? report : line);
-    return DONE;
+    return Exit.DONE;
   }
 
   private String summaryLine(Plan plan, String verb) {
@@ -607,7 +606,7 @@ class RestoreFilesMinio implements Callable<Integer> {
     volatile Failure gone;
     private final Contents contents;
     private final Bucket bucket;
-    private final Report report;
+    private final RestoreRun report;
     private final Map<String, String> uploads = new TreeMap<>();
     private final ExecutorService workers;
     private final BlockingQueue<Body> free = new LinkedBlockingQueue<>();
@@ -615,7 +614,7 @@ class RestoreFilesMinio implements Callable<Integer> {
     private Body batch;
     private TarArchiveOutputStream tar;
 
-    Sender(Contents contents, Bucket bucket, Report report, int transfers, boolean fast) {
+    Sender(Contents contents, Bucket bucket, RestoreRun report, int transfers, boolean fast) {
       this.contents = contents;
       this.bucket = bucket;
       this.report = report;
@@ -767,7 +766,7 @@ class RestoreFilesMinio implements Callable<Integer> {
     }
 
     private void notice(Failure failure) {
-      if (failure.code == UNREACHABLE) {
+      if (failure.code == Exit.UNREACHABLE) {
         gone = failure;
       }
     }
@@ -820,68 +819,6 @@ class RestoreFilesMinio implements Callable<Integer> {
     boolean noCreate;
   }
 
-  // --- shared: Login (identical in every script that has it; a test holds them equal) ---
-  /** Where and as whom: from the variables, else from the alias as mc keeps it. */
-  record Login(String endpoint, String access, String secret, String token) {
-    // As mc reads it: the keys stand in it as they are, without an encoding.
-    private static final Pattern WITH_TOKEN = Pattern.compile("(https?://)([^@]*?):([^@]*?):([^@]*)@([^@]*)");
-    private static final Pattern WITH_KEYS = Pattern.compile("(https?://)(.*?):(.*)@([^@]*)");
-
-    static Login of(String endpoint, String alias) {
-      if (endpoint == null) {
-        return ofAlias(alias);
-      }
-      var access = Settings.secretOrPrompt("MINIO_ACCESS_KEY", "Access key of " + endpoint);
-      var secret = Settings.secretOrPrompt("MINIO_SECRET_KEY", "Secret key of " + endpoint);
-      if (access.isEmpty() || secret.isEmpty()) {
-        throw new Failure(USAGE, "no keys for " + endpoint,
-            "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or MINIO_ACCESS_KEY_FILE and MINIO_SECRET_KEY_FILE");
-      }
-      return new Login(endpoint, access.get(), secret.get(), null);
-    }
-
-    private static Login ofAlias(String alias) {
-      var variable = System.getenv("MC_HOST_" + alias);
-      var found = variable != null ? ofVariable(alias, variable) : configFiles().flatMap(file -> ofFile(file, alias).stream()).findFirst();
-      return found.orElseThrow(() -> new Failure(USAGE, "no S3 server is named, and there is no alias %s".formatted(alias),
-          "set MINIO_ENDPOINT, MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or name an alias of mc with MINIO_ALIAS; looked in MC_HOST_%s, %s"
-              .formatted(alias, configFiles().map(Path::toString).collect(Collectors.joining(", ")))));
-    }
-
-    private static Optional<Login> ofVariable(String alias, String value) {
-      var token = WITH_TOKEN.matcher(value);
-      if (token.matches()) {
-        return Optional.of(new Login(token.group(1) + token.group(5), token.group(2), token.group(3), token.group(4)));
-      }
-      var keys = WITH_KEYS.matcher(value);
-      if (keys.matches()) {
-        return Optional.of(new Login(keys.group(1) + keys.group(4), keys.group(2), keys.group(3), null));
-      }
-      throw new Failure(USAGE, "MC_HOST_%s is not of the form https://ACCESS:SECRET@HOST:PORT".formatted(alias), null);
-    }
-
-    private static Stream<Path> configFiles() {
-      var folder = System.getenv("MC_CONFIG_DIR");
-      var home = Path.of(Optional.ofNullable(System.getenv("HOME")).orElse(System.getProperty("user.home")));
-      return Stream.concat(Stream.ofNullable(folder).map(Path::of), Stream.of(home.resolve(".mc"), home.resolve(".mcli")))
-          .map(path -> path.resolve("config.json"));
-    }
-
-    private static Optional<Login> ofFile(Path file, String alias) {
-      try {
-        var entry = Report.JSON.readTree(file.toFile()).path("aliases").path(alias);
-        return entry.isMissingNode() ? Optional.empty() : Optional.of(new Login(entry.path("url").asText(),
-            entry.path("accessKey").asText(), entry.path("secretKey").asText(), entry.path("sessionToken").asText(null)));
-      } catch (FileNotFoundException e) {
-        return Optional.empty();
-      } catch (IOException e) {
-        // Jackson's message would show the line, and with it a key.
-        throw new Failure(USAGE, "cannot read mc's " + file, "is it readable, and JSON? or set MINIO_ENDPOINT and the keys");
-      }
-    }
-  }
-
-  // --- end shared: Login ---
   record Listed(String key, long size, ETag etag) {}
 
   interface Request<T> {
@@ -907,10 +844,10 @@ class RestoreFilesMinio implements Callable<Integer> {
       name = options.bucket;
       mayCreate = !options.noCreate;
       if (endpoint.contains("@")) {
-        throw new Failure(USAGE, "MINIO_ENDPOINT holds keys", "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY or MINIO_SECRET_KEY_FILE instead");
+        throw new Failure(Exit.USAGE, "MINIO_ENDPOINT holds keys", "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY or MINIO_SECRET_KEY_FILE instead");
       }
       if (!endpoint.matches("https?://[^/]+/?")) {
-        throw new Failure(USAGE, "the endpoint '%s' is not of the form https://HOST:PORT".formatted(endpoint), "check MINIO_ENDPOINT");
+        throw new Failure(Exit.USAGE, "the endpoint '%s' is not of the form https://HOST:PORT".formatted(endpoint), "check MINIO_ENDPOINT");
       }
       var dispatcher = new Dispatcher(Executors.newCachedThreadPool(Console::daemon));
       dispatcher.setMaxRequestsPerHost(transfers + 2);
@@ -933,7 +870,7 @@ class RestoreFilesMinio implements Callable<Integer> {
         }
         BucketExistsArgs.builder().bucket(name).build();
       } catch (IllegalArgumentException e) {
-        throw new Failure(USAGE, e.getMessage(), "check MINIO_ENDPOINT, MINIO_BUCKET and MINIO_REGION");
+        throw new Failure(Exit.USAGE, e.getMessage(), "check MINIO_ENDPOINT, MINIO_BUCKET and MINIO_REGION");
       }
     }
 
@@ -946,7 +883,7 @@ class RestoreFilesMinio implements Callable<Integer> {
           throw failure;
         }
         if (!mayCreate) {
-          throw new Failure(UNREACHABLE, "there is no bucket %s at %s".formatted(name, endpoint), "check MINIO_BUCKET, or leave out --no-create");
+          throw new Failure(Exit.UNREACHABLE, "there is no bucket %s at %s".formatted(name, endpoint), "check MINIO_BUCKET, or leave out --no-create");
         }
         exists = false;
         return;
@@ -964,8 +901,8 @@ class RestoreFilesMinio implements Callable<Integer> {
         ask("create", () -> client.makeBucket(MakeBucketArgs.builder().bucket(name).build()));
       } catch (Failure failure) {
         // The SDK always names a region, which AWS wants left out where it is us-east-1, and others everywhere.
-        throw failure.code != UNEXPECTED ? failure
-            : new Failure(UNSAFE, failure.getMessage(), "nothing was changed; create the bucket with the server's own tools, and run again", failure);
+        throw failure.code != Exit.UNEXPECTED ? failure
+            : new Failure(Exit.UNSAFE, failure.getMessage(), "nothing was changed; create the bucket with the server's own tools, and run again", failure);
       }
     }
 
@@ -1014,7 +951,7 @@ class RestoreFilesMinio implements Callable<Integer> {
     }
 
     /** Puts and deletes one object of a name of its own; finds out whether the server unpacks tars. */
-    boolean probe(boolean tar, Consent console) throws IOException {
+    boolean probe(boolean tar, RestoreConsole console) throws IOException {
       exists = true;
       var outer = PROBE + UUID.randomUUID();
       var inner = outer + ".unpacked";
@@ -1039,7 +976,7 @@ class RestoreFilesMinio implements Callable<Integer> {
     }
 
     /** In a versioned bucket every version of it; also where the keys may not look at it. */
-    private void vanish(String key, Consent console) {
+    private void vanish(String key, RestoreConsole console) {
       try {
         var stat = ask("read", () -> client.statObject(StatObjectArgs.builder().bucket(name).object(key).build()));
         if (versioned && stat.versionId() != null) {
@@ -1050,10 +987,10 @@ class RestoreFilesMinio implements Callable<Integer> {
           console.warn("the bucket does not let go of versions: %s (%d bytes) stays as a removed object's version", key, stat.size());
         }
       } catch (Failure failure) {
-        if (failure.code == UNREACHABLE) {
+        if (failure.code == Exit.UNREACHABLE) {
           throw failure;
         }
-        if (failure.code != AUTHENTICATION) {
+        if (failure.code != Exit.AUTHENTICATION) {
           return; // there is none, and deleting it would leave a delete marker
         }
       }
@@ -1131,7 +1068,7 @@ class RestoreFilesMinio implements Callable<Integer> {
       try {
         return Optional.of(ask("ask", request));
       } catch (Failure failure) {
-        if (failure.code == UNREACHABLE) {
+        if (failure.code == Exit.UNREACHABLE) {
           throw failure;
         }
         return Optional.empty();
@@ -1170,27 +1107,27 @@ class RestoreFilesMinio implements Callable<Integer> {
       var code = error.map(ErrorResponse::code).orElse("");
       var status = status(thrown);
       if (code.equals("AccessDenied") || code.equals("AllAccessDisabled")) {
-        return new Failure(AUTHENTICATION, "the access key may not %s bucket %s at %s".formatted(what, name, endpoint),
+        return new Failure(Exit.AUTHENTICATION, "the access key may not %s bucket %s at %s".formatted(what, name, endpoint),
             "its policy needs s3:GetBucketLocation (or give --region), s3:ListBucket, s3:GetObject, s3:PutObject, s3:DeleteObject", thrown);
       }
       if (status == 507 || code.startsWith("Quota") || code.equals("XMinioStorageFull")) {
-        return new Failure(UNSAFE, "%s has no room left: %s".formatted(endpoint, error.map(ErrorResponse::message).orElse(code)),
+        return new Failure(Exit.UNSAFE, "%s has no room left: %s".formatted(endpoint, error.map(ErrorResponse::message).orElse(code)),
             "free some room, or raise the bucket's quota; then run again", thrown);
       }
       if (status == 403 || status == 401) {
-        return new Failure(AUTHENTICATION, "%s refuses the keys: %s".formatted(endpoint, error.map(ErrorResponse::message).orElse(code)),
+        return new Failure(Exit.AUTHENTICATION, "%s refuses the keys: %s".formatted(endpoint, error.map(ErrorResponse::message).orElse(code)),
             "check MINIO_ACCESS_KEY and MINIO_SECRET_KEY (or the alias), and this host's clock", thrown);
       }
       if (status == 0 && find(thrown, IOException.class).isPresent()) {
-        return new Failure(UNREACHABLE, "cannot reach %s: %s".formatted(endpoint, find(thrown, IOException.class).get().getMessage()),
+        return new Failure(Exit.UNREACHABLE, "cannot reach %s: %s".formatted(endpoint, find(thrown, IOException.class).get().getMessage()),
             find(thrown, SSLException.class).isPresent() ? "name the CA that signed its certificate with --ca or MINIO_CA" : "is it started? check MINIO_ENDPOINT", thrown);
       }
       if (find(thrown, InvalidResponseException.class).isPresent() || find(thrown, XmlParserException.class).isPresent()) {
-        return new Failure(UNREACHABLE, "%s does not answer as an S3 server does%s".formatted(endpoint, status > 0 ? " (status " + status + ")" : ""),
+        return new Failure(Exit.UNREACHABLE, "%s does not answer as an S3 server does%s".formatted(endpoint, status > 0 ? " (status " + status + ")" : ""),
             "is it the port of the S3 API?", thrown);
       }
       var message = error.map(e -> e.code() + ": " + e.message()).orElse(Failure.of(thrown).getMessage());
-      return new Failure(status >= 500 && status != 501 ? UNREACHABLE : UNEXPECTED, "cannot %s bucket %s at %s: %s".formatted(what, name, endpoint, message), "see the server's log", thrown);
+      return new Failure(status >= 500 && status != 501 ? Exit.UNREACHABLE : Exit.UNEXPECTED, "cannot %s bucket %s at %s: %s".formatted(what, name, endpoint, message), "see the server's log", thrown);
     }
 
     private static String codeOf(Failure failure) {
@@ -1206,188 +1143,365 @@ class RestoreFilesMinio implements Callable<Integer> {
       client.close();
     }
   }
+}
 
-  // --- shared: Tls (identical in every script that has it; a test holds them equal) ---
-  /** TLS from PEM files. */
-  static final class Tls {
-    private Tls() {}
+// ---- Below: copies of lib/*.java, written by ./jbang lib/embed.java. Change those files, not these lines. ----
 
-    /** Trusts the CA certificates of a file, and no others. */
-    static X509TrustManager trust(Path ca) {
-      try (var in = Files.newInputStream(ca)) {
-        var trusted = KeyStore.getInstance("PKCS12");
-        trusted.load(null, null);
-        for (var certificate : CertificateFactory.getInstance("X.509").generateCertificates(in)) {
-          trusted.setCertificateEntry("ca" + trusted.size(), certificate);
-        }
-        if (trusted.size() == 0) {
-          throw new CertificateException("it holds no certificate");
-        }
-        var managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
-        managers.init(trusted);
-        return (X509TrustManager) managers.getTrustManagers()[0];
-      } catch (GeneralSecurityException | IOException e) {
-        throw new Failure(USAGE, "cannot use the CA certificate %s: %s".formatted(ca, e.getMessage()), "it must be a PEM file");
+/** Reads .tar and .zip (also AES-encrypted) alike, without unpacking them to disk. */
+final class Archive implements Closeable {
+  static final int LONGEST_END = 20 << 10;
+  final Path path;
+  private final FileChannel channel;
+  final ZipFile zip;
+
+  Archive(Path path, Optional<String> password) {
+    this.path = path;
+    try {
+      this.channel = FileChannel.open(path);
+      this.zip = path.toString().endsWith(".zip")
+          ? new ZipFile(path.toFile(), password.map(String::toCharArray).orElse(null)) : null;
+      if (zip != null && zip.isEncrypted() && password.isEmpty()) {
+        throw new Failure(Exit.AUTHENTICATION, path + " is encrypted", "set BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
       }
+    } catch (IOException e) {
+      throw broken(e.getMessage(), e);
     }
+  }
 
-    static SSLContext context(X509TrustManager trust, KeyManager... keys) {
+  /** All members in file order; proves that the archive is complete and that no name leads out of its folder. */
+  void index(Consumer<ArchiveEntry> visitor) {
+    try {
+      if (zip != null) {
+        indexZip(visitor);
+      } else {
+        indexTar(visitor);
+      }
+    } catch (IOException e) {
+      throw broken(e.getMessage(), e);
+    }
+  }
+
+  private void indexTar(Consumer<ArchiveEntry> visitor) throws IOException {
+    var end = 0L;
+    for (var header = header(end); header != null; header = header(end)) {
+      if (!header.isCheckSumOK()) {
+        throw broken("the header of its entry '%s' is damaged".formatted(header.getName()), null);
+      }
+      var plain = header.isFile() && !header.isSparse();
+      var offset = channel.position();
+      visitor.accept(new ArchiveEntry(safe(header.getName()), header.isDirectory(), plain, header.getSize(), offset, header));
+      end = offset + (header.isFile() ? (header.getSize() + 511) / 512 * 512 : 0);
+    }
+    requireEnd(end);
+  }
+
+  /**
+   * A tar cut between two members still lists without an error: only the closing zeros prove its end. They fill the last
+   * record, of 10 KiB mostly; more of them, or anything else among them, is what became of members.
+   */
+  private void requireEnd(long end) throws IOException {
+    var rest = channel.size() - end;
+    if (end == 0 || rest < 512) {
+      throw broken("it is cut short", null);
+    }
+    var zeros = ByteBuffer.allocate((int) Math.min(rest, LONGEST_END));
+    IOUtils.read(channel.position(end), zeros);
+    if (rest > LONGEST_END || IntStream.range(0, zeros.position()).anyMatch(i -> zeros.get(i) != 0)) {
+      throw broken("its members end after %d of %d bytes: the rest is damaged or was never written".formatted(end, channel.size()), null);
+    }
+  }
+
+  /** The member's header, with the channel behind it: read on, the stream would read all that it skips, holes too. */
+  private TarArchiveEntry header(long offset) throws IOException {
+    channel.position(offset);
+    return new TarArchiveInputStream(Channels.newInputStream(channel), "UTF-8").getNextEntry();
+  }
+
+  private void indexZip(Consumer<ArchiveEntry> visitor) throws IOException {
+    for (var header : zip.getFileHeaders()) {
+      visitor.accept(new ArchiveEntry(safe(header.getFileName()), header.isDirectory(), !header.isDirectory(),
+          header.getUncompressedSize(), -1, header));
+    }
+  }
+
+  /** The bytes of one member; several may be read side by side, each by one thread. */
+  InputStream open(ArchiveEntry entry) throws IOException {
+    if (zip == null) {
+      var member = Channels.newInputStream(FileChannel.open(path).position(entry.offset()));
+      return BoundedInputStream.builder().setInputStream(member).setMaxCount(entry.size()).get();
+    }
+    synchronized (zip) {
       try {
-        var context = SSLContext.getInstance("TLS");
-        context.init(keys, new TrustManager[] {trust}, null);
-        return context;
-      } catch (GeneralSecurityException e) {
-        throw new IllegalStateException(e);
+        return zip.getInputStream((FileHeader) entry.header());
+      } catch (ZipException e) {
+        if (e.getType() == ZipException.Type.WRONG_PASSWORD) {
+          throw new Failure(Exit.AUTHENTICATION, "wrong password for " + path, "check BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
+        }
+        throw e;
       }
     }
   }
 
-  // --- end shared: Tls ---
-
-  // --- shared: Host (identical in every script that has it; a test holds them equal) ---
-  /** A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration. */
-  record Host(String name, String destination, String port) {
-    private static final Pattern NAMED = Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[\\h:]+]))(:(?<port>\\d+))?");
-    private static final String PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,StateChangeTimestamp,InvocationID";
-
-    /** What a command left there; 255 is ssh's own code. */
-    record Output(int code, String out, String err) {}
-
-    /** A unit as systemctl(1) describes it: {@code active} is active, inactive, failed, activating or deactivating. */
-    record Unit(String load, String active, String sub, int restarts, String since, String invocation, boolean root) {
-      /** A masked unit is there, too: it only cannot be started. */
-      boolean isInstalled() {
-        return load.equals("loaded") || load.equals("masked");
+  /** Writes one member to a file; in a plain tar the kernel copies. */
+  void copy(ArchiveEntry entry, Path target) throws IOException {
+    if (zip != null) {
+      try (var in = open(entry)) {
+        Files.copy(in, target);
       }
-
-      boolean isStopped() {
-        return active.equals("inactive") || active.equals("failed");
-      }
-
-      @Override
-      public String toString() {
-        return active + (sub.isEmpty() || sub.equals("dead") ? "" : " (" + sub + ")");
-      }
+      return;
     }
-
-    /** The nodes of THEHIVE_NODES, such as {@code node1 admin@node2:2222 localhost}; this host where it is not set. */
-    static List<Host> all() {
-      return named(Settings.variable("THEHIVE_NODES").orElse("localhost"));
-    }
-
-    static List<Host> named(String names) {
-      return Stream.of(names.strip().split("[\\s,]+")).distinct().map(Host::parse).toList();
-    }
-
-    private static Host parse(String name) {
-      var match = NAMED.matcher(name);
-      if (!match.matches()) {
-        throw new Failure(USAGE, "'%s' is no host".formatted(name), "name hosts like node1, admin@node2:2222 or localhost");
-      }
-      var local = Set.of("localhost", "127.0.0.1", "[::1]").contains(match.group("to")) && match.group("port") == null;
-      return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""), match.group("port"));
-    }
-
-    static String service() {
-      var service = Settings.variable("THEHIVE_SERVICE").orElse("thehive");
-      if (!service.matches("[A-Za-z0-9:_.@-]+")) {
-        throw new Failure(USAGE, "THEHIVE_SERVICE '%s' is no unit's name".formatted(service), "name it as systemctl does, such as thehive");
-      }
-      return service;
-    }
-
-    /** Does the same for all side by side; the answers in their order. */
-    static <T> List<T> each(List<Host> hosts, Function<Host, T> work) {
-      var threads = Executors.newFixedThreadPool(hosts.size());
-      try {
-        var answers = hosts.stream().map(host -> CompletableFuture.supplyAsync(() -> work.apply(host), threads)).toList();
-        return answers.stream().map(CompletableFuture::join).toList();
-      } finally {
-        threads.shutdown();
-      }
-    }
-
-    boolean isLocal() {
-      return destination == null;
-    }
-
-    /** The name or address that ssh connects to: the node's name may be one of its configuration only. */
-    String address() {
-      if (isLocal()) {
-        return "localhost";
-      }
-      var known = new Host("localhost", null, null).run("ssh -G -- " + destination, Duration.ofSeconds(10)).out();
-      return known.lines().filter(line -> line.startsWith("hostname ")).map(line -> line.substring(9)).findFirst().orElse(name);
-    }
-
-    /** Never asks and never accepts an unknown host key: a runbook must not hang, and a key is the administrator's to trust. */
-    List<String> command(String shell) {
-      if (isLocal()) {
-        return List.of("sh", "-c", shell);
-      }
-      var ssh = Stream.of("ssh", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10",
-          "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3");
-      var to = port == null ? Stream.of("--", destination) : Stream.of("-p", port, "--", destination);
-      return Stream.of(ssh, to, Stream.of("sh -c '" + shell + "'")).flatMap(part -> part).toList();
-    }
-
-    /** Runs a shell command there, one without single quotes. Files take its output: a shared ssh connection keeps pipes open. */
-    Output run(String shell, Duration limit) {
-      try {
-        var out = Files.createTempFile("thehive-host", ".out");
-        var err = Files.createTempFile("thehive-host", ".err");
-        try {
-          var process = new ProcessBuilder(command(shell)).redirectInput(new File("/dev/null"))
-              .redirectOutput(out.toFile()).redirectError(err.toFile()).start();
-          if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
-            process.destroyForcibly();
-            throw new Failure(UNREACHABLE, "%s: no answer within %d s to: %s".formatted(name, limit.toSeconds(), shell), null);
-          }
-          var output = new Output(process.exitValue(), Files.readString(out), Files.readString(err).strip());
-          return isLocal() || output.code() != 255 ? output : unreachable(output.err());
-        } finally {
-          Files.delete(out);
-          Files.delete(err);
+    try (var out = FileChannel.open(target, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+      for (var done = 0L; done < entry.size(); ) {
+        var copied = channel.transferTo(entry.offset() + done, entry.size() - done, out);
+        if (copied <= 0) {
+          throw new EOFException(path + " ended inside " + entry.name());
         }
-      } catch (IOException e) {
-        throw new Failure(UNREACHABLE, "%s: %s".formatted(name, e.getMessage()), "the OpenSSH client is needed for other hosts", e);
-      } catch (InterruptedException e) {
-        throw new Failure(UNREACHABLE, name + ": interrupted", null, e);
+        done += copied;
       }
-    }
-
-    private Output unreachable(String said) {
-      var reason = last(said).replaceFirst("^ssh: ", "");
-      var by = "ssh " + (port == null ? "" : "-p " + port + " ") + destination;
-      if (said.contains("Permission denied")) {
-        throw new Failure(AUTHENTICATION, "%s: ssh: %s".formatted(name, reason), "log in with a key, without a password: " + by);
-      }
-      throw new Failure(UNREACHABLE, "%s: ssh: %s".formatted(name, reason), said.contains("Host key verification failed")
-          ? "compare its host key and accept it by hand: " + by : "try it by hand: " + by);
-    }
-
-    static String last(String lines) {
-      return lines.strip().replaceFirst("(?s).*\\R", "").strip();
-    }
-
-    Unit unit(String service) {
-      var output = run("id -u; LC_ALL=C systemctl show --property=%s -- %s".formatted(PROPERTIES, service), Duration.ofSeconds(30));
-      if (output.code() != 0) {
-        throw new Failure(UNSAFE, "%s has no systemd that answers: %s".formatted(name, last(output.err())),
-            "look after TheHive there by hand: in its container, or with its own start script");
-      }
-      var lines = output.out().lines().toList();
-      var is = lines.stream().filter(line -> line.contains("=")).map(line -> line.split("=", 2))
-          .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1], (one, other) -> one));
-      return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""), is.getOrDefault("SubState", ""),
-          Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("StateChangeTimestamp", ""),
-          is.getOrDefault("InvocationID", ""), lines.get(0).equals("0"));
     }
   }
 
-  // --- end shared: Host ---
+  String safe(String name) {
+    var path = name.endsWith("/") ? name.substring(0, name.length() - 1) : name;
+    var parts = List.of(path.replaceFirst("^\\./", "").split("/", -1));
+    if (name.startsWith("/") || name.indexOf('\0') >= 0 || parts.contains("..") || parts.contains("") && parts.size() > 1) {
+      throw broken("its entry '%s' leads out of the backup's folder".formatted(name), null);
+    }
+    return path.replaceFirst("^\\./", "");
+  }
 
-  // --- shared: Failure (identical in every script that has it; a test holds them equal) ---
+  Failure broken(String why, Throwable cause) {
+    return new Failure(Exit.BAD_BACKUP, "%s is no usable backup: %s".formatted(path, why), "nothing was changed; choose another with --backup", cause);
+  }
+
+  @Override
+  public void close() throws IOException {
+    channel.close();
+    if (zip != null) {
+      zip.close();
+    }
+  }
+}
+
+/** One member of an archive; {@code offset} is that of its bytes in a plain tar, -1 where they are not in one piece. */
+record ArchiveEntry(String name, boolean folder, boolean file, long size, long offset, Object header) {}
+
+/** One backup of one component: its archive or marker, and the time that its name gives. */
+record Backup(Path file, String name, LocalDateTime taken) {
+  String age() {
+    var age = Duration.between(taken, LocalDateTime.now());
+    return age.toDays() > 1 ? age.toDays() + " days ago"
+        : age.toHours() > 1 ? age.toHours() + " hours ago" : Math.max(0, age.toMinutes()) + " minutes ago";
+  }
+}
+
+/** Chooses backups by the names that the documented backup scripts give them. */
+final class BackupSet {
+  static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("uuuuMMdd_HH'h'mm'm'ss's'");
+  private static final Pattern NAME =
+      Pattern.compile("(?<component>[a-z]+)_(?<stamp>\\d{8}_\\d\\dh\\d\\dm\\d\\ds)(\\.(?<type>[a-z.]+))?");
+
+  private BackupSet() {}
+
+  /**
+   * The newest backup in a folder, or the newest at or before the wanted restore point.
+   *
+   * @param components the accepted first parts of a name, such as {@code cassandra}
+   * @param types the accepted extensions, such as {@code tar}
+   * @param wanted a timestamp, a name or a path; null for the newest
+   * @param gap parts of one backup run are at most this far apart
+   */
+  static Backup choose(Path folder, Set<String> components, Set<String> types, String wanted, Duration gap) {
+    var what = components.iterator().next() + "_<timestamp>." + String.join("|", types);
+    var all = list(folder, what).stream()
+        .flatMap(file -> backup(file, components, types).stream())
+        .sorted(Comparator.comparing(Backup::taken).thenComparing(b -> b.file().toString()))
+        .toList();
+    if (wanted != null && wanted.contains("/") && backup(Path.of(wanted), components, types).isPresent()) {
+      return existing(backup(Path.of(wanted), components, types).get());
+    }
+    var until = wanted == null ? LocalDateTime.MAX : time(wanted);
+    var chosen = all.stream().filter(b -> !b.taken().isAfter(until)).reduce((first, last) -> last);
+    var next = all.stream().filter(b -> b.taken().isAfter(until)).findFirst();
+    // Parts of one run differ by seconds: a point named after its first part must not silently select yesterday's rest.
+    if (next.isPresent() && Duration.between(until, next.get().taken()).compareTo(gap) <= 0
+        && chosen.map(b -> Duration.between(b.taken(), until).compareTo(gap) > 0).orElse(true)) {
+      throw new Failure(Exit.BAD_BACKUP,
+          "%s was taken shortly after the restore point %s, and nothing shortly before it".formatted(next.get().name(), wanted),
+          "for that one: --backup " + STAMP.format(next.get().taken()));
+    }
+    return chosen.orElseThrow(() -> new Failure(Exit.BAD_BACKUP,
+        "no backup %s in %s%s".formatted(what, folder, wanted == null ? "" : " at or before " + wanted),
+        "is the backup folder mounted, and is its variable right?"));
+  }
+
+  private static List<Path> list(Path folder, String what) {
+    try (var files = Files.list(folder)) {
+      return files.toList();
+    } catch (NoSuchFileException e) {
+      throw new Failure(Exit.BAD_BACKUP, "no backup %s: there is no folder %s".formatted(what, folder),
+          "is the backup folder mounted, and is its variable right?");
+    } catch (IOException e) {
+      throw new Failure(Exit.BAD_BACKUP, "cannot list %s: %s".formatted(folder, e.getMessage()), "check its mode and owner");
+    }
+  }
+
+  private static Optional<Backup> backup(Path file, Set<String> components, Set<String> types) {
+    var match = NAME.matcher(file.getFileName().toString());
+    if (!match.matches() || match.group("type") == null
+        || !components.contains(match.group("component")) || !types.contains(match.group("type"))) {
+      return Optional.empty();
+    }
+    var name = match.group("component") + "_" + match.group("stamp");
+    return Optional.of(new Backup(file, name, time(match.group("stamp"))));
+  }
+
+  private static Backup existing(Backup backup) {
+    if (!Files.isRegularFile(backup.file())) {
+      throw new Failure(Exit.BAD_BACKUP, "there is no file " + backup.file(), "check the path given with --backup");
+    }
+    return backup;
+  }
+
+  private static LocalDateTime time(String wanted) {
+    var stamp = Pattern.compile("\\d{8}_\\d\\dh\\d\\dm\\d\\ds").matcher(wanted);
+    try {
+      return LocalDateTime.parse(stamp.find() ? stamp.group() : wanted, STAMP);
+    } catch (DateTimeParseException e) {
+      throw new Failure(Exit.USAGE, "'%s' is no restore point".formatted(wanted),
+          "name one like 20261122_12h00m56s, cassandra_20261122_12h00m56s or the path of an archive");
+    }
+  }
+}
+
+/** What the administrator sees: steps and progress on stderr, the result on stdout. */
+@Command(footer = {
+  "In brackets: the variable, which an option overrides, and the value without both. A secret may be in a file that its"
+      + " variable with _FILE names; BACKUP_PASSWORD is that of encrypted archives.",
+  "Exit codes: 0 done, 1 unexpected error, 2 wrong usage or settings, 10 backup missing or invalid, 11 unreachable,"
+      + " 12 authentication, 13 target not in a safe state, 14 partial, 15 verification failed, 16 declined, 130 interrupted."
+})
+class Console {
+  @Option(names = "--verbose", description = "show traces and the libraries' warnings")
+  boolean verbose;
+
+  final boolean terminal = System.console() != null;
+  private ProgressBar bar;
+  private boolean drawn;
+  private String logged = "";
+
+  Console() {
+    Runtime.getRuntime().addShutdownHook(new Thread(this::interrupted));
+  }
+
+  synchronized void step(String text, Object... values) {
+    erase();
+    System.err.println(text.formatted(values));
+  }
+
+  void warn(String text, Object... values) {
+    step("warning: " + text, values);
+  }
+
+  /** Shows what went wrong and what to do about it; the exit code for it. */
+  synchronized int error(String about, Failure failure) {
+    step("%s", "error: " + (about.isEmpty() ? "" : about + ": ") + failure.getMessage());
+    if (failure.hint != null) {
+      step("%s", "hint: " + failure.hint);
+    }
+    if (verbose) {
+      failure.printStackTrace();
+    }
+    return failure.code;
+  }
+
+  /** A bar on a terminal, a line every five seconds elsewhere, until closed; bytes as counted by the work itself. */
+  Closeable progress(String task, long total, LongSupplier done, Supplier<String> state) {
+    var draws = canDraw();
+    var builder = new ProgressBarBuilder().setTaskName(task).setInitialMax(total)
+        .setUnit(total < 10_000_000 ? " kB" : " MB", total < 10_000_000 ? 1_000 : 1_000_000).showSpeed(new DecimalFormat("0.0"))
+        .setStyle(ProgressBarStyle.ASCII).setUpdateIntervalMillis(draws ? 200 : 5_000);
+    builder.setConsumer(draws
+        ? new DelegatingProgressBarConsumer(this::draw, columns() - 3) // room for ^C
+        : new DelegatingProgressBarConsumer(this::log, 79));
+    bar = builder.build();
+    var clock = Executors.newSingleThreadScheduledExecutor(Console::daemon);
+    Runnable update = () -> bar.stepTo(done.getAsLong()).setExtraMessage("  " + state.get());
+    clock.scheduleAtFixedRate(update, 0, 200, TimeUnit.MILLISECONDS);
+    return () -> {
+      clock.shutdownNow();
+      update.run();
+      bar.close();
+      erase();
+      bar = null;
+    };
+  }
+
+  /** Whether stderr is the terminal, no file, and one that is to move its cursor. */
+  private boolean canDraw() {
+    try {
+      return terminal && Files.isSameFile(Path.of("/dev/stdin"), Path.of("/dev/stderr"))
+          && System.getenv("NO_COLOR") == null && !"dumb".equals(System.getenv("TERM"));
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  /** The width of the terminal. Not from the library, whose terminal would take Ctrl-C from the shutdown hooks. */
+  private static int columns() {
+    try {
+      var stty = new ProcessBuilder("stty", "size").redirectInput(ProcessBuilder.Redirect.INHERIT).start();
+      var columns = Integer.parseInt(new String(stty.getInputStream().readAllBytes()).strip().replaceFirst(".* ", ""));
+      return columns < 40 ? 80 : columns;
+    } catch (IOException | NumberFormatException e) {
+      return 80;
+    }
+  }
+
+  /** Over the line before, and never onto a second line, should the terminal have become narrower. */
+  private synchronized void draw(String line) {
+    if (bar != null) {
+      drawn = true;
+      System.err.print("\r\033[?7l" + line + "\033[K\033[?7h");
+    }
+  }
+
+  /** At its end the bar says everything twice. */
+  private synchronized void log(String line) {
+    if (!line.equals(logged)) {
+      logged = line;
+      step("%s", line.strip());
+    }
+  }
+
+  private synchronized void erase() {
+    if (drawn) {
+      drawn = false;
+      System.err.print("\r\033[K");
+    }
+  }
+
+  private synchronized void interrupted() {
+    if (bar != null) {
+      step("Interrupted: run the same command again.");
+      bar = null;
+    }
+  }
+
+  static Thread daemon(Runnable work) {
+    var thread = new Thread(work);
+    thread.setDaemon(true);
+    return thread;
+  }
+
+  static String size(long bytes) {
+    return bytes < 1_000_000 ? (bytes + 999) / 1000 + " kB"
+        : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB" : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
+  }
+}
+
+/** The exit codes, the same in all scripts. 130, interrupted, is the shell's own. */
+final class Exit {
   static final int DONE = 0;
   static final int UNEXPECTED = 1;
   static final int USAGE = 2;
@@ -1399,944 +1513,811 @@ class RestoreFilesMinio implements Callable<Integer> {
   static final int VERIFICATION = 15;
   static final int DECLINED = 16;
 
-  /** What went wrong, what to do about it, and the exit code: shown as two lines, without a trace. */
-  static final class Failure extends RuntimeException {
-    final int code;
-    final String hint;
+  private Exit() {}
+}
 
-    Failure(int code, String message, String hint) {
-      this(code, message, hint, null);
+/** What went wrong, what to do about it, and the exit code: shown as two lines, without a trace. */
+final class Failure extends RuntimeException {
+  final int code;
+  final String hint;
+
+  Failure(int code, String message, String hint) {
+    this(code, message, hint, null);
+  }
+
+  Failure(int code, String message, String hint, Throwable cause) {
+    super(message, cause);
+    this.code = code;
+    this.hint = hint;
+  }
+
+  /** Any exception as a Failure: what is not one already is unexpected. */
+  static Failure of(Throwable thrown) {
+    var cause = thrown;
+    while (cause.getCause() != null
+        && (cause instanceof CompletionException || cause instanceof ExecutionException
+            || cause instanceof UncheckedIOException)) {
+      cause = cause.getCause();
+    }
+    if (cause instanceof Failure failure) {
+      return failure;
+    }
+    var message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
+    if (cause instanceof FileSystemException file) {
+      var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ").toLowerCase(Locale.ROOT);
+      message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : words);
+    }
+    return new Failure(Exit.UNEXPECTED, message, "run again with --verbose for the trace", cause);
+  }
+}
+
+/** A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration. */
+record Host(String name, String destination, String port) {
+  private static final Pattern NAMED = Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[\\h:]+]))(:(?<port>\\d+))?");
+  private static final String PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,StateChangeTimestamp,InvocationID";
+
+  /** What a command left there; 255 is ssh's own code. */
+  record Output(int code, String out, String err) {}
+
+  /** A unit as systemctl(1) describes it: {@code active} is active, inactive, failed, activating or deactivating. */
+  record Unit(String load, String active, String sub, int restarts, String since, String invocation, boolean root) {
+    /** A masked unit is there, too: it only cannot be started. */
+    boolean isInstalled() {
+      return load.equals("loaded") || load.equals("masked");
     }
 
-    Failure(int code, String message, String hint, Throwable cause) {
-      super(message, cause);
-      this.code = code;
-      this.hint = hint;
+    boolean isStopped() {
+      return active.equals("inactive") || active.equals("failed");
     }
 
-    /** Any exception as a Failure: what is not one already is unexpected. */
-    static Failure of(Throwable thrown) {
-      var cause = thrown;
-      while (cause.getCause() != null
-          && (cause instanceof CompletionException || cause instanceof ExecutionException
-              || cause instanceof UncheckedIOException)) {
-        cause = cause.getCause();
-      }
-      if (cause instanceof Failure failure) {
-        return failure;
-      }
-      var message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
-      if (cause instanceof FileSystemException file) {
-        var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ").toLowerCase(Locale.ROOT);
-        message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : words);
-      }
-      return new Failure(UNEXPECTED, message, "run again with --verbose for the trace", cause);
+    @Override
+    public String toString() {
+      return active + (sub.isEmpty() || sub.equals("dead") ? "" : " (" + sub + ")");
     }
   }
 
-  // --- end shared: Failure ---
+  /** The nodes of THEHIVE_NODES, such as {@code node1 admin@node2:2222 localhost}; this host where it is not set. */
+  static List<Host> all() {
+    return named(Settings.variable("THEHIVE_NODES").orElse("localhost"));
+  }
 
-  // --- shared: Settings (identical in every script that has it; a test holds them equal) ---
-  /** Settings are the environment variables of the documented procedure; an option overrides its variable. */
-  static final class Settings {
-    private Settings() {}
+  static List<Host> named(String names) {
+    return Stream.of(names.strip().split("[\\s,]+")).distinct().map(Host::parse).toList();
+  }
 
-    /** A variable that is set but blank is a mistake, never a value; each option's description names its variable. */
-    static void refuseBlank(CommandSpec command) {
-      for (var option : command.options()) {
-        Pattern.compile("\\(([A-Z_]{4,})").matcher(String.join(" ", option.description())).results()
-            .forEach(name -> variable(name.group(1)));
-        if (String.valueOf((Object) option.getValue()).isBlank()) {
-          throw new Failure(USAGE, option.longestName() + " is blank", "give it a value, or leave it out");
+  private static Host parse(String name) {
+    var match = NAMED.matcher(name);
+    if (!match.matches()) {
+      throw new Failure(Exit.USAGE, "'%s' is no host".formatted(name), "name hosts like node1, admin@node2:2222 or localhost");
+    }
+    var local = Set.of("localhost", "127.0.0.1", "[::1]").contains(match.group("to")) && match.group("port") == null;
+    return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""), match.group("port"));
+  }
+
+  static String service() {
+    var service = Settings.variable("THEHIVE_SERVICE").orElse("thehive");
+    if (!service.matches("[A-Za-z0-9:_.@-]+")) {
+      throw new Failure(Exit.USAGE, "THEHIVE_SERVICE '%s' is no unit's name".formatted(service), "name it as systemctl does, such as thehive");
+    }
+    return service;
+  }
+
+  /** Does the same for all side by side; the answers in their order. */
+  static <T> List<T> each(List<Host> hosts, Function<Host, T> work) {
+    var threads = Executors.newFixedThreadPool(hosts.size());
+    try {
+      var answers = hosts.stream().map(host -> CompletableFuture.supplyAsync(() -> work.apply(host), threads)).toList();
+      return answers.stream().map(CompletableFuture::join).toList();
+    } finally {
+      threads.shutdown();
+    }
+  }
+
+  boolean isLocal() {
+    return destination == null;
+  }
+
+  /** The name or address that ssh connects to: the node's name may be one of its configuration only. */
+  String address() {
+    if (isLocal()) {
+      return "localhost";
+    }
+    var known = new Host("localhost", null, null).run("ssh -G -- " + destination, Duration.ofSeconds(10)).out();
+    return known.lines().filter(line -> line.startsWith("hostname ")).map(line -> line.substring(9)).findFirst().orElse(name);
+  }
+
+  /** Never asks and never accepts an unknown host key: a runbook must not hang, and a key is the administrator's to trust. */
+  List<String> command(String shell) {
+    if (isLocal()) {
+      return List.of("sh", "-c", shell);
+    }
+    var ssh = Stream.of("ssh", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10",
+        "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3");
+    var to = port == null ? Stream.of("--", destination) : Stream.of("-p", port, "--", destination);
+    return Stream.of(ssh, to, Stream.of("sh -c '" + shell + "'")).flatMap(part -> part).toList();
+  }
+
+  /** Runs a shell command there, one without single quotes. Files take its output: a shared ssh connection keeps pipes open. */
+  Output run(String shell, Duration limit) {
+    try {
+      var out = Files.createTempFile("thehive-host", ".out");
+      var err = Files.createTempFile("thehive-host", ".err");
+      try {
+        var process = new ProcessBuilder(command(shell)).redirectInput(new File("/dev/null"))
+            .redirectOutput(out.toFile()).redirectError(err.toFile()).start();
+        if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
+          process.destroyForcibly();
+          throw new Failure(Exit.UNREACHABLE, "%s: no answer within %d s to: %s".formatted(name, limit.toSeconds(), shell), null);
         }
+        var output = new Output(process.exitValue(), Files.readString(out), Files.readString(err).strip());
+        return isLocal() || output.code() != 255 ? output : unreachable(output.err());
+      } finally {
+        Files.delete(out);
+        Files.delete(err);
       }
-    }
-
-    static Optional<String> variable(String name) {
-      var value = Optional.ofNullable(System.getenv(name));
-      if (value.filter(String::isBlank).isPresent()) {
-        throw new Failure(USAGE, name + " is set but blank", "give it a value, or unset it");
-      }
-      return value;
-    }
-
-    /** A secret from the variable NAME, or from the file that NAME_FILE names (its last line break is not part of it). */
-    static Optional<String> secret(String name) {
-      var value = variable(name);
-      var file = variable(name + "_FILE");
-      if (value.isPresent() && file.isPresent()) {
-        throw new Failure(USAGE, name + " and " + name + "_FILE are both set", "unset one of them");
-      }
-      if (file.isEmpty()) {
-        return value;
-      }
-      try {
-        return Optional.of(Files.readString(Path.of(file.get())).replaceFirst("\\R\\z", ""));
-      } catch (IOException | InvalidPathException e) {
-        throw new Failure(USAGE, "cannot read " + name + "_FILE " + file.get() + ": " + e.getMessage(), "check path and mode");
-      }
-    }
-
-    /** A secret as above, else asked for on a terminal, else none. */
-    static Optional<String> secretOrPrompt(String name, String question) {
-      var secret = secret(name);
-      if (secret.isPresent() || System.console() == null) {
-        return secret;
-      }
-      return Optional.ofNullable(System.console().readPassword("%s: ", question)).map(String::new);
+    } catch (IOException e) {
+      throw new Failure(Exit.UNREACHABLE, "%s: %s".formatted(name, e.getMessage()), "the OpenSSH client is needed for other hosts", e);
+    } catch (InterruptedException e) {
+      throw new Failure(Exit.UNREACHABLE, name + ": interrupted", null, e);
     }
   }
 
-  // --- end shared: Settings ---
+  private Output unreachable(String said) {
+    var reason = last(said).replaceFirst("^ssh: ", "");
+    var by = "ssh " + (port == null ? "" : "-p " + port + " ") + destination;
+    if (said.contains("Permission denied")) {
+      throw new Failure(Exit.AUTHENTICATION, "%s: ssh: %s".formatted(name, reason), "log in with a key, without a password: " + by);
+    }
+    throw new Failure(Exit.UNREACHABLE, "%s: ssh: %s".formatted(name, reason), said.contains("Host key verification failed")
+        ? "compare its host key and accept it by hand: " + by : "try it by hand: " + by);
+  }
 
-  // --- shared: BackupSet (identical in every script that has it; a test holds them equal) ---
-  /** One backup of one component: its archive or marker, and the time that its name gives. */
-  record Backup(Path file, String name, LocalDateTime taken) {
-    String age() {
-      var age = Duration.between(taken, LocalDateTime.now());
-      return age.toDays() > 1 ? age.toDays() + " days ago"
-          : age.toHours() > 1 ? age.toHours() + " hours ago" : Math.max(0, age.toMinutes()) + " minutes ago";
+  static String last(String lines) {
+    return lines.strip().replaceFirst("(?s).*\\R", "").strip();
+  }
+
+  Unit unit(String service) {
+    var output = run("id -u; LC_ALL=C systemctl show --property=%s -- %s".formatted(PROPERTIES, service), Duration.ofSeconds(30));
+    if (output.code() != 0) {
+      throw new Failure(Exit.UNSAFE, "%s has no systemd that answers: %s".formatted(name, last(output.err())),
+          "look after TheHive there by hand: in its container, or with its own start script");
+    }
+    var lines = output.out().lines().toList();
+    var is = lines.stream().filter(line -> line.contains("=")).map(line -> line.split("=", 2))
+        .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1], (one, other) -> one));
+    return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""), is.getOrDefault("SubState", ""),
+        Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("StateChangeTimestamp", ""),
+        is.getOrDefault("InvocationID", ""), lines.get(0).equals("0"));
+  }
+}
+
+/** JSON, as reports, markers, results and the Elasticsearch API use it. */
+final class Json {
+  static final ObjectMapper MAPPER = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT)
+      .enable(EnumFeature.WRITE_ENUMS_TO_LOWERCASE).build();
+
+  private Json() {}
+}
+
+enum Kind {
+  FOLDER, FILE, SPARSE, LINK
+}
+
+/** Where and as whom: from the variables, else from the alias as mc keeps it. */
+record Login(String endpoint, String access, String secret, String token) {
+  // As mc reads it: the keys stand in it as they are, without an encoding.
+  private static final Pattern WITH_TOKEN = Pattern.compile("(https?://)([^@]*?):([^@]*?):([^@]*)@([^@]*)");
+  private static final Pattern WITH_KEYS = Pattern.compile("(https?://)(.*?):(.*)@([^@]*)");
+
+  static Login of(String endpoint, String alias) {
+    if (endpoint == null) {
+      return ofAlias(alias);
+    }
+    var access = Settings.secretOrPrompt("MINIO_ACCESS_KEY", "Access key of " + endpoint);
+    var secret = Settings.secretOrPrompt("MINIO_SECRET_KEY", "Secret key of " + endpoint);
+    if (access.isEmpty() || secret.isEmpty()) {
+      throw new Failure(Exit.USAGE, "no keys for " + endpoint,
+          "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or MINIO_ACCESS_KEY_FILE and MINIO_SECRET_KEY_FILE");
+    }
+    return new Login(endpoint, access.get(), secret.get(), null);
+  }
+
+  private static Login ofAlias(String alias) {
+    var variable = System.getenv("MC_HOST_" + alias);
+    var found = variable != null ? ofVariable(alias, variable) : configFiles().flatMap(file -> ofFile(file, alias).stream()).findFirst();
+    return found.orElseThrow(() -> new Failure(Exit.USAGE, "no S3 server is named, and there is no alias %s".formatted(alias),
+        "set MINIO_ENDPOINT, MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or name an alias of mc with MINIO_ALIAS; looked in MC_HOST_%s, %s"
+            .formatted(alias, configFiles().map(Path::toString).collect(Collectors.joining(", ")))));
+  }
+
+  private static Optional<Login> ofVariable(String alias, String value) {
+    var token = WITH_TOKEN.matcher(value);
+    if (token.matches()) {
+      return Optional.of(new Login(token.group(1) + token.group(5), token.group(2), token.group(3), token.group(4)));
+    }
+    var keys = WITH_KEYS.matcher(value);
+    if (keys.matches()) {
+      return Optional.of(new Login(keys.group(1) + keys.group(4), keys.group(2), keys.group(3), null));
+    }
+    throw new Failure(Exit.USAGE, "MC_HOST_%s is not of the form https://ACCESS:SECRET@HOST:PORT".formatted(alias), null);
+  }
+
+  private static Stream<Path> configFiles() {
+    var folder = System.getenv("MC_CONFIG_DIR");
+    var home = Path.of(Optional.ofNullable(System.getenv("HOME")).orElse(System.getProperty("user.home")));
+    return Stream.concat(Stream.ofNullable(folder).map(Path::of), Stream.of(home.resolve(".mc"), home.resolve(".mcli")))
+        .map(path -> path.resolve("config.json"));
+  }
+
+  private static Optional<Login> ofFile(Path file, String alias) {
+    try {
+      var entry = Json.MAPPER.readTree(file.toFile()).path("aliases").path(alias);
+      return entry.isMissingNode() ? Optional.empty() : Optional.of(new Login(entry.path("url").asText(),
+          entry.path("accessKey").asText(), entry.path("secretKey").asText(), entry.path("sessionToken").asText(null)));
+    } catch (FileNotFoundException e) {
+      return Optional.empty();
+    } catch (IOException e) {
+      // Jackson's message would show the line, and with it a key.
+      throw new Failure(Exit.USAGE, "cannot read mc's " + file, "is it readable, and JSON? or set MINIO_ENDPOINT and the keys");
+    }
+  }
+}
+
+/**
+ * A file, folder or symbolic link of a backup of attachments. There may be a million: no more here than is needed.
+ *
+ * @param path the name below the backup's own folder, which has the empty name, as UTF-8
+ * @param offset where the bytes begin in a plain tar
+ * @param mode -1 where the archive does not tell
+ * @param time of the last change in nanoseconds, NO_TIME where the archive does not tell
+ * @param more the header in a zip, where a symbolic link leads, else null
+ */
+record Member(Kind kind, byte[] path, long size, long offset, int mode, long time, Owner owner, Object more) {
+  static final long NO_TIME = Long.MIN_VALUE;
+
+  String name() {
+    return new String(path, StandardCharsets.UTF_8);
+  }
+}
+
+/** The members of a backup of attachments by number, in the archive's order, and by name. Reading them proves it complete. */
+final class Members implements Closeable {
+  /** With this begins what restore-files-nfs.java makes in the folder: a backup may have caught it. */
+  static final String LEFTOVER = ".restore-files-nfs";
+  private static final Pattern ROOT = Pattern.compile("(files|minio|seaweedfs)_\\d{8}_\\d\\dh\\d\\dm\\d\\ds");
+  final Archive archive;
+  final List<Member> all = new ArrayList<>();
+  int files;
+  long bytes;
+  boolean leftover;
+  private final boolean compressed;
+  private final Map<Owner, Owner> owners = new HashMap<>();
+  private int[] slots = new int[1 << 12];
+  private boolean questionable;
+  private String root;
+
+  interface Bytes {
+    InputStream open() throws IOException;
+  }
+
+  interface Reader {
+    void read(int lane, int i, Bytes bytes) throws Exception;
+  }
+
+  Members(Path file, Optional<String> password) {
+    archive = new Archive(file, password);
+    compressed = file.toString().matches(".*\\.(gz|zst)");
+    try {
+      if (compressed) {
+        indexCompressed();
+      } else {
+        archive.index(this::add);
+      }
+      addFolders();
+      requireUtf8();
+      proveZip();
+    } catch (IOException e) {
+      throw archive.broken(e.getMessage(), e);
     }
   }
 
-  /** Chooses backups by the names that the documented backup scripts give them. */
-  static final class BackupSet {
-    static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("uuuuMMdd_HH'h'mm'm'ss's'");
-    private static final Pattern NAME =
-        Pattern.compile("(?<component>[a-z]+)_(?<stamp>\\d{8}_\\d\\dh\\d\\dm\\d\\ds)(\\.(?<type>[a-z.]+))?");
-
-    private BackupSet() {}
-
-    /**
-     * The newest backup in a folder, or the newest at or before the wanted restore point.
-     *
-     * @param components the accepted first parts of a name, such as {@code cassandra}
-     * @param types the accepted extensions, such as {@code tar}
-     * @param wanted a timestamp, a name or a path; null for the newest
-     * @param gap parts of one backup run are at most this far apart
-     */
-    static Backup choose(Path folder, Set<String> components, Set<String> types, String wanted, Duration gap) {
-      var what = components.iterator().next() + "_<timestamp>." + String.join("|", types);
-      var all = list(folder, what).stream()
-          .flatMap(file -> backup(file, components, types).stream())
-          .sorted(Comparator.comparing(Backup::taken).thenComparing(b -> b.file().toString()))
-          .toList();
-      if (wanted != null && wanted.contains("/") && backup(Path.of(wanted), components, types).isPresent()) {
-        return existing(backup(Path.of(wanted), components, types).get());
-      }
-      var until = wanted == null ? LocalDateTime.MAX : time(wanted);
-      var chosen = all.stream().filter(b -> !b.taken().isAfter(until)).reduce((first, last) -> last);
-      var next = all.stream().filter(b -> b.taken().isAfter(until)).findFirst();
-      // Parts of one run differ by seconds: a point named after its first part must not silently select yesterday's rest.
-      if (next.isPresent() && Duration.between(until, next.get().taken()).compareTo(gap) <= 0
-          && chosen.map(b -> Duration.between(b.taken(), until).compareTo(gap) > 0).orElse(true)) {
-        throw new Failure(BAD_BACKUP,
-            "%s was taken shortly after the restore point %s, and nothing shortly before it".formatted(next.get().name(), wanted),
-            "for that one: --backup " + STAMP.format(next.get().taken()));
-      }
-      return chosen.orElseThrow(() -> new Failure(BAD_BACKUP,
-          "no backup %s in %s%s".formatted(what, folder, wanted == null ? "" : " at or before " + wanted),
-          "is the backup folder mounted, and is its variable right?"));
-    }
-
-    private static List<Path> list(Path folder, String what) {
-      try (var files = Files.list(folder)) {
-        return files.toList();
-      } catch (NoSuchFileException e) {
-        throw new Failure(BAD_BACKUP, "no backup %s: there is no folder %s".formatted(what, folder),
-            "is the backup folder mounted, and is its variable right?");
-      } catch (IOException e) {
-        throw new Failure(BAD_BACKUP, "cannot list %s: %s".formatted(folder, e.getMessage()), "check its mode and owner");
-      }
-    }
-
-    private static Optional<Backup> backup(Path file, Set<String> components, Set<String> types) {
-      var match = NAME.matcher(file.getFileName().toString());
-      if (!match.matches() || match.group("type") == null
-          || !components.contains(match.group("component")) || !types.contains(match.group("type"))) {
-        return Optional.empty();
-      }
-      var name = match.group("component") + "_" + match.group("stamp");
-      return Optional.of(new Backup(file, name, time(match.group("stamp"))));
-    }
-
-    private static Backup existing(Backup backup) {
-      if (!Files.isRegularFile(backup.file())) {
-        throw new Failure(BAD_BACKUP, "there is no file " + backup.file(), "check the path given with --backup");
-      }
-      return backup;
-    }
-
-    private static LocalDateTime time(String wanted) {
-      var stamp = Pattern.compile("\\d{8}_\\d\\dh\\d\\dm\\d\\ds").matcher(wanted);
-      try {
-        return LocalDateTime.parse(stamp.find() ? stamp.group() : wanted, STAMP);
-      } catch (DateTimeParseException e) {
-        throw new Failure(USAGE, "'%s' is no restore point".formatted(wanted),
-            "name one like 20261122_12h00m56s, cassandra_20261122_12h00m56s or the path of an archive");
-      }
-    }
-  }
-
-  // --- end shared: BackupSet ---
-
-  // --- shared: Archive (identical in every script that has it; a test holds them equal) ---
-  /** One member of an archive; {@code offset} is that of its bytes in a plain tar, -1 where they are not in one piece. */
-  record Entry(String name, boolean folder, boolean file, long size, long offset, Object header) {}
-
-  /** Reads .tar and .zip (also AES-encrypted) alike, without unpacking them to disk. */
-  static final class Archive implements Closeable {
-    static final int LONGEST_END = 20 << 10;
-    final Path path;
-    private final FileChannel channel;
-    private final ZipFile zip;
-
-    Archive(Path path, Optional<String> password) {
-      this.path = path;
-      try {
-        this.channel = FileChannel.open(path);
-        this.zip = path.toString().endsWith(".zip")
-            ? new ZipFile(path.toFile(), password.map(String::toCharArray).orElse(null)) : null;
-        if (zip != null && zip.isEncrypted() && password.isEmpty()) {
-          throw new Failure(AUTHENTICATION, path + " is encrypted", "set BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
-        }
-      } catch (IOException e) {
-        throw broken(e.getMessage(), e);
-      }
-    }
-
-    /** All members in file order; proves that the archive is complete and that no name leads out of its folder. */
-    void index(Consumer<Entry> visitor) {
-      try {
-        if (zip != null) {
-          indexZip(visitor);
-        } else {
-          indexTar(visitor);
-        }
-      } catch (IOException e) {
-        throw broken(e.getMessage(), e);
-      }
-    }
-
-    private void indexTar(Consumer<Entry> visitor) throws IOException {
+  private void indexCompressed() throws IOException {
+    try (var stream = BoundedInputStream.builder().setInputStream(stream()).get(); var tar = new TarArchiveInputStream(stream, "UTF-8")) {
       var end = 0L;
-      for (var header = header(end); header != null; header = header(end)) {
+      for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
         if (!header.isCheckSumOK()) {
-          throw broken("the header of its entry '%s' is damaged".formatted(header.getName()), null);
+          throw broken(header.getName(), "has a damaged header");
         }
-        var plain = header.isFile() && !header.isSparse();
-        var offset = channel.position();
-        visitor.accept(new Entry(safe(header.getName()), header.isDirectory(), plain, header.getSize(), offset, header));
-        end = offset + (header.isFile() ? (header.getSize() + 511) / 512 * 512 : 0);
+        add(new ArchiveEntry(archive.safe(header.getName()), header.isDirectory(), header.isFile(), header.getSize(), -1, header));
+        end = stream.getCount() + (header.isSparse() ? 0 : (header.getSize() + 511) / 512 * 512);
       }
-      requireEnd(end);
-    }
-
-    /**
-     * A tar cut between two members still lists without an error: only the closing zeros prove its end. They fill the last
-     * record, of 10 KiB mostly; more of them, or anything else among them, is what became of members.
-     */
-    private void requireEnd(long end) throws IOException {
-      var rest = channel.size() - end;
-      if (end == 0 || rest < 512) {
-        throw broken("it is cut short", null);
+      IOUtils.consume(stream);
+      if (end == 0 || stream.getCount() < end + 512) {
+        throw archive.broken("it is cut short", null);
       }
-      var zeros = ByteBuffer.allocate((int) Math.min(rest, LONGEST_END));
-      IOUtils.read(channel.position(end), zeros);
-      if (rest > LONGEST_END || IntStream.range(0, zeros.position()).anyMatch(i -> zeros.get(i) != 0)) {
-        throw broken("its members end after %d of %d bytes: the rest is damaged or was never written".formatted(end, channel.size()), null);
+      if (stream.getCount() > end + Archive.LONGEST_END) {
+        throw archive.broken("its members end after %d of %d bytes: the rest was never written".formatted(end, stream.getCount()), null);
       }
     }
+  }
 
-    /** The member's header, with the channel behind it: read on, the stream would read all that it skips, holes too. */
-    private TarArchiveEntry header(long offset) throws IOException {
-      channel.position(offset);
-      return new TarArchiveInputStream(Channels.newInputStream(channel), "UTF-8").getNextEntry();
+  private InputStream stream() throws IOException {
+    var in = new BufferedInputStream(Files.newInputStream(archive.path), 1 << 16);
+    return !compressed ? in : archive.path.toString().endsWith(".gz")
+        ? GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get() : new ZstdCompressorInputStream(in);
+  }
+
+  private void add(ArchiveEntry entry) {
+    var name = relative(entry.name());
+    if (name.startsWith(LEFTOVER)) {
+      leftover = true;
+      return;
     }
+    add(entry.header() instanceof TarArchiveEntry header ? member(name, header, entry.offset()) : member(name, entry, (FileHeader) entry.header()));
+  }
 
-    private void indexZip(Consumer<Entry> visitor) throws IOException {
-      for (var header : zip.getFileHeaders()) {
-        visitor.accept(new Entry(safe(header.getFileName()), header.isDirectory(), !header.isDirectory(),
-            header.getUncompressedSize(), -1, header));
+  private String relative(String entry) {
+    var name = entry.replaceFirst("^([^/]+)/\\.(?=/|$)", "$1");
+    var top = name.split("/", 2)[0];
+    if (root == null && ROOT.matcher(top).matches()) {
+      root = top;
+    }
+    if (!top.equals(root)) {
+      throw broken(entry, "is not in a folder <component>_<timestamp>");
+    }
+    if (List.of(name.split("/")).contains(".")) {
+      throw broken(entry, "has a name that no file can have");
+    }
+    return name.length() == top.length() ? "" : name.substring(top.length() + 1);
+  }
+
+  private Member member(String name, TarArchiveEntry header, long offset) {
+    var kind = header.isDirectory() ? Kind.FOLDER : header.isSparse() ? Kind.SPARSE : switch (header.getLinkFlag()) {
+      case TarConstants.LF_NORMAL, TarConstants.LF_OLDNORM, TarConstants.LF_CONTIG, TarConstants.LF_LINK -> Kind.FILE;
+      case TarConstants.LF_SYMLINK -> Kind.LINK;
+      default -> throw refused(name, "is a device or something else that is neither file, folder nor link");
+    };
+    var link = header.getLinkName();
+    if (kind == Kind.LINK) {
+      requireInside(name, link);
+    }
+    var size = header.isSparse() ? header.getRealSize() : header.isFile() ? header.getSize() : 0;
+    if (header.isLink()) {
+      var first = find(link.replaceFirst("^(\\./)?" + root + "/(\\./)?", ""));
+      if (first < 0 || !isDirect(first)) {
+        throw refused(name, "is a hard link to '%s', which %s".formatted(shown(link), first < 0 ? "is no file before it" : "cannot be read again"));
+      }
+      size = all.get(first).size();
+      offset = all.get(first).offset();
+    }
+    var owner = new Owner(header.getUserName(), header.getLongUserId(), header.getGroupName(), header.getLongGroupId());
+    return new Member(kind, name.getBytes(StandardCharsets.UTF_8), size, offset, header.getMode(),
+        header.getLastModifiedTime().to(TimeUnit.NANOSECONDS), owners.computeIfAbsent(owner, same -> same), kind == Kind.LINK ? link : null);
+  }
+
+  private Member member(String name, ArchiveEntry entry, FileHeader header) {
+    var mode = (header.getExternalFileAttributes()[3] & 0xff) << 8 | header.getExternalFileAttributes()[2] & 0xff;
+    var type = mode & 0170000;
+    if (type != 0 && type != (entry.folder() ? 0040000 : 0100000)) {
+      throw refused(name, "is a link or a device, which a zip should not hold");
+    }
+    return new Member(entry.folder() ? Kind.FOLDER : Kind.FILE, name.getBytes(StandardCharsets.UTF_8), entry.folder() ? 0 : entry.size(), -1,
+        type == 0 ? -1 : mode & 07777, TimeUnit.MILLISECONDS.toNanos(header.getLastModifiedTimeEpoch()), Owner.UNKNOWN, header);
+  }
+
+  private void add(Member member) {
+    var name = member.name();
+    if (name.isEmpty() && member.kind() != Kind.FOLDER) {
+      throw refused(name, "is no folder");
+    }
+    if (slots[slot(member.path())] != 0) {
+      throw refused(name, "is there twice");
+    }
+    all.add(member);
+    files += member.kind() == Kind.FOLDER ? 0 : 1;
+    bytes += member.size();
+    questionable |= name.indexOf('?') >= 0;
+    if (all.size() * 2 > slots.length) {
+      slots = new int[slots.length * 2];
+      for (int i = 0; i < all.size() - 1; i++) {
+        slots[slot(all.get(i).path())] = i + 1;
       }
     }
+    slots[slot(member.path())] = all.size();
+  }
 
-    /** The bytes of one member; several may be read side by side, each by one thread. */
-    InputStream open(Entry entry) throws IOException {
-      if (zip == null) {
-        var member = Channels.newInputStream(FileChannel.open(path).position(entry.offset()));
-        return BoundedInputStream.builder().setInputStream(member).setMaxCount(entry.size()).get();
+  /** A link is followed from the folder it lies in, which is a real one: so only leading ".." can be counted. */
+  private void requireInside(String name, String link) {
+    var parts = List.of(link.split("/"));
+    var ups = Collections.frequency(parts, "..");
+    if (link.isEmpty() || link.startsWith("/") || link.indexOf('\0') >= 0 || parts.lastIndexOf("..") != ups - 1 || ups > name.split("/").length - 1) {
+      throw refused(name, "is a link that leaves the folder, to '%s'".formatted(shown(link)));
+    }
+  }
+
+  /** Adds folders that no entry names; refuses what would have to lie in something that is no folder. */
+  private void addFolders() {
+    for (int i = 0; i < all.size(); i++) {
+      var name = all.get(i).name();
+      var parent = name.substring(0, Math.max(0, name.lastIndexOf('/')));
+      var at = find(parent);
+      if (at < 0) {
+        add(new Member(Kind.FOLDER, parent.getBytes(StandardCharsets.UTF_8), 0, -1, -1, Member.NO_TIME, Owner.UNKNOWN, null));
+      } else if (all.get(at).kind() != Kind.FOLDER) {
+        throw refused(name, "lies in something that is no folder");
       }
-      synchronized (zip) {
+    }
+  }
+
+  /** A byte that is not UTF-8 was read as a question mark: where there is one, the bytes themselves are looked at. */
+  private void requireUtf8() throws IOException {
+    if (!questionable || archive.zip != null) {
+      return;
+    }
+    try (var tar = new TarArchiveInputStream(stream(), "ISO-8859-1")) {
+      for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
         try {
-          return zip.getInputStream((FileHeader) entry.header());
-        } catch (ZipException e) {
-          if (e.getType() == ZipException.Type.WRONG_PASSWORD) {
-            throw new Failure(AUTHENTICATION, "wrong password for " + path, "check BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
+          StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(header.getName().getBytes(StandardCharsets.ISO_8859_1)));
+        } catch (CharacterCodingException e) {
+          // Names in PAX headers are UTF-8 whatever the encoding: those were found right the first time.
+          if (find(relative(archive.safe(header.getName()))) < 0) {
+            throw broken(header.getName(), "has a name that is not UTF-8");
           }
-          throw e;
         }
-      }
-    }
-
-    /** Writes one member to a file; in a plain tar the kernel copies. */
-    void copy(Entry entry, Path target) throws IOException {
-      if (zip != null) {
-        try (var in = open(entry)) {
-          Files.copy(in, target);
-        }
-        return;
-      }
-      try (var out = FileChannel.open(target, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-        for (var done = 0L; done < entry.size(); ) {
-          var copied = channel.transferTo(entry.offset() + done, entry.size() - done, out);
-          if (copied <= 0) {
-            throw new EOFException(path + " ended inside " + entry.name());
-          }
-          done += copied;
-        }
-      }
-    }
-
-    private String safe(String name) {
-      var path = name.endsWith("/") ? name.substring(0, name.length() - 1) : name;
-      var parts = List.of(path.replaceFirst("^\\./", "").split("/", -1));
-      if (name.startsWith("/") || name.indexOf('\0') >= 0 || parts.contains("..") || parts.contains("") && parts.size() > 1) {
-        throw broken("its entry '%s' leads out of the backup's folder".formatted(name), null);
-      }
-      return path.replaceFirst("^\\./", "");
-    }
-
-    Failure broken(String why, Throwable cause) {
-      return new Failure(BAD_BACKUP, "%s is no usable backup: %s".formatted(path, why), "nothing was changed; choose another with --backup", cause);
-    }
-
-    @Override
-    public void close() throws IOException {
-      channel.close();
-      if (zip != null) {
-        zip.close();
       }
     }
   }
 
-  // --- end shared: Archive ---
-
-  // --- shared: Members (identical in every script that has it; a test holds them equal) ---
-  enum Kind {
-    FOLDER, FILE, SPARSE, LINK
-  }
-
-  /** Who owns a member; empty and -1 where the archive does not tell. */
-  record Owner(String user, long uid, String group, long gid) {
-    static final Owner UNKNOWN = new Owner("", -1, "", -1);
-  }
-
-  /**
-   * A file, folder or symbolic link of a backup of attachments. There may be a million: no more here than is needed.
-   *
-   * @param path the name below the backup's own folder, which has the empty name, as UTF-8
-   * @param offset where the bytes begin in a plain tar
-   * @param mode -1 where the archive does not tell
-   * @param time of the last change in nanoseconds, NO_TIME where the archive does not tell
-   * @param more the header in a zip, where a symbolic link leads, else null
-   */
-  record Member(Kind kind, byte[] path, long size, long offset, int mode, long time, Owner owner, Object more) {
-    static final long NO_TIME = Long.MIN_VALUE;
-
-    String name() {
-      return new String(path, StandardCharsets.UTF_8);
+  /** A zip has checksums: a damaged entry, or another password, is known before the first change. */
+  private void proveZip() {
+    if (archive.zip == null) {
+      return;
     }
-  }
-
-  /** The members of a backup of attachments by number, in the archive's order, and by name. Reading them proves it complete. */
-  static final class Members implements Closeable {
-    /** With this begins what restore-files-nfs.java makes in the folder: a backup may have caught it. */
-    static final String LEFTOVER = ".restore-files-nfs";
-    private static final Pattern ROOT = Pattern.compile("(files|minio|seaweedfs)_\\d{8}_\\d\\dh\\d\\dm\\d\\ds");
-    final Archive archive;
-    final List<Member> all = new ArrayList<>();
-    int files;
-    long bytes;
-    boolean leftover;
-    private final boolean compressed;
-    private final Map<Owner, Owner> owners = new HashMap<>();
-    private int[] slots = new int[1 << 12];
-    private boolean questionable;
-    private String root;
-
-    interface Bytes {
-      InputStream open() throws IOException;
-    }
-
-    interface Reader {
-      void read(int lane, int i, Bytes bytes) throws Exception;
-    }
-
-    Members(Path file, Optional<String> password) {
-      archive = new Archive(file, password);
-      compressed = file.toString().matches(".*\\.(gz|zst)");
-      try {
-        if (compressed) {
-          indexCompressed();
-        } else {
-          archive.index(this::add);
+    IntStream.range(0, all.size()).parallel().filter(i -> all.get(i).kind() == Kind.FILE).forEach(i -> {
+      try (var in = archive.open(entry(i))) {
+        if (IOUtils.consume(in) != all.get(i).size()) {
+          throw new EOFException("it has not the size that it names");
         }
-        addFolders();
-        requireUtf8();
-        proveZip();
       } catch (IOException e) {
-        throw archive.broken(e.getMessage(), e);
+        throw refused(all.get(i).name(), "is damaged: " + e.getMessage());
+      }
+    });
+  }
+
+  Failure refused(String name, String why) {
+    return broken(root + "/" + name, why);
+  }
+
+  private Failure broken(String entry, String why) {
+    return archive.broken("its entry '%s' %s".formatted(shown(entry), why), null);
+  }
+
+  static String shown(String name) {
+    return name.replaceAll("\\p{Cntrl}", "?");
+  }
+
+  /** The member's number, or -1. */
+  int find(String name) {
+    return slots[slot(name.getBytes(StandardCharsets.UTF_8))] - 1;
+  }
+
+  private int slot(byte[] path) {
+    var hash = Arrays.hashCode(path) * 0x9E3779B9;
+    for (var slot = (hash ^ hash >>> 15) & slots.length - 1; ; slot = slot + 1 & slots.length - 1) {
+      if (slots[slot] == 0 || Arrays.equals(all.get(slots[slot] - 1).path(), path)) {
+        return slot;
       }
     }
+  }
 
-    private void indexCompressed() throws IOException {
-      try (var stream = BoundedInputStream.builder().setInputStream(stream()).get(); var tar = new TarArchiveInputStream(stream, "UTF-8")) {
-        var end = 0L;
-        for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
-          if (!header.isCheckSumOK()) {
-            throw broken(header.getName(), "has a damaged header");
-          }
-          add(new Entry(archive.safe(header.getName()), header.isDirectory(), header.isFile(), header.getSize(), -1, header));
-          end = stream.getCount() + (header.isSparse() ? 0 : (header.getSize() + 511) / 512 * 512);
-        }
-        IOUtils.consume(stream);
-        if (end == 0 || stream.getCount() < end + 512) {
-          throw archive.broken("it is cut short", null);
-        }
-        if (stream.getCount() > end + Archive.LONGEST_END) {
-          throw archive.broken("its members end after %d of %d bytes: the rest was never written".formatted(end, stream.getCount()), null);
-        }
-      }
-    }
+  /** Whether its bytes can be read at any time, in any order. */
+  boolean isDirect(int i) {
+    return !compressed && all.get(i).kind() == Kind.FILE;
+  }
 
-    private InputStream stream() throws IOException {
-      var in = new BufferedInputStream(Files.newInputStream(archive.path), 1 << 16);
-      return !compressed ? in : archive.path.toString().endsWith(".gz")
-          ? GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get() : new ZstdCompressorInputStream(in);
-    }
+  ArchiveEntry entry(int i) {
+    var member = all.get(i);
+    return new ArchiveEntry(member.name(), false, true, member.size(), member.offset(), member.more());
+  }
 
-    private void add(Entry entry) {
-      var name = relative(entry.name());
-      if (name.startsWith(LEFTOVER)) {
-        leftover = true;
-        return;
+  /** Gives every wanted file to the reader: in the archive's order by all workers, where that cannot be in one pass by one. */
+  void read(Workers workers, IntPredicate wanted, Reader reader) throws IOException {
+    workers.run(all.size(), (lane, i) -> {
+      if (isDirect(i) && wanted.test(i)) {
+        reader.read(lane, i, () -> archive.open(entry(i)));
       }
-      add(entry.header() instanceof TarArchiveEntry header ? member(name, header, entry.offset()) : member(name, entry, (FileHeader) entry.header()));
-    }
-
-    private String relative(String entry) {
-      var name = entry.replaceFirst("^([^/]+)/\\.(?=/|$)", "$1");
-      var top = name.split("/", 2)[0];
-      if (root == null && ROOT.matcher(top).matches()) {
-        root = top;
-      }
-      if (!top.equals(root)) {
-        throw broken(entry, "is not in a folder <component>_<timestamp>");
-      }
-      if (List.of(name.split("/")).contains(".")) {
-        throw broken(entry, "has a name that no file can have");
-      }
-      return name.length() == top.length() ? "" : name.substring(top.length() + 1);
-    }
-
-    private Member member(String name, TarArchiveEntry header, long offset) {
-      var kind = header.isDirectory() ? Kind.FOLDER : header.isSparse() ? Kind.SPARSE : switch (header.getLinkFlag()) {
-        case TarConstants.LF_NORMAL, TarConstants.LF_OLDNORM, TarConstants.LF_CONTIG, TarConstants.LF_LINK -> Kind.FILE;
-        case TarConstants.LF_SYMLINK -> Kind.LINK;
-        default -> throw refused(name, "is a device or something else that is neither file, folder nor link");
-      };
-      var link = header.getLinkName();
-      if (kind == Kind.LINK) {
-        requireInside(name, link);
-      }
-      var size = header.isSparse() ? header.getRealSize() : header.isFile() ? header.getSize() : 0;
-      if (header.isLink()) {
-        var first = find(link.replaceFirst("^(\\./)?" + root + "/(\\./)?", ""));
-        if (first < 0 || !isDirect(first)) {
-          throw refused(name, "is a hard link to '%s', which %s".formatted(shown(link), first < 0 ? "is no file before it" : "cannot be read again"));
-        }
-        size = all.get(first).size();
-        offset = all.get(first).offset();
-      }
-      var owner = new Owner(header.getUserName(), header.getLongUserId(), header.getGroupName(), header.getLongGroupId());
-      return new Member(kind, name.getBytes(StandardCharsets.UTF_8), size, offset, header.getMode(),
-          header.getLastModifiedTime().to(TimeUnit.NANOSECONDS), owners.computeIfAbsent(owner, same -> same), kind == Kind.LINK ? link : null);
-    }
-
-    private Member member(String name, Entry entry, FileHeader header) {
-      var mode = (header.getExternalFileAttributes()[3] & 0xff) << 8 | header.getExternalFileAttributes()[2] & 0xff;
-      var type = mode & 0170000;
-      if (type != 0 && type != (entry.folder() ? 0040000 : 0100000)) {
-        throw refused(name, "is a link or a device, which a zip should not hold");
-      }
-      return new Member(entry.folder() ? Kind.FOLDER : Kind.FILE, name.getBytes(StandardCharsets.UTF_8), entry.folder() ? 0 : entry.size(), -1,
-          type == 0 ? -1 : mode & 07777, TimeUnit.MILLISECONDS.toNanos(header.getLastModifiedTimeEpoch()), Owner.UNKNOWN, header);
-    }
-
-    private void add(Member member) {
-      var name = member.name();
-      if (name.isEmpty() && member.kind() != Kind.FOLDER) {
-        throw refused(name, "is no folder");
-      }
-      if (slots[slot(member.path())] != 0) {
-        throw refused(name, "is there twice");
-      }
-      all.add(member);
-      files += member.kind() == Kind.FOLDER ? 0 : 1;
-      bytes += member.size();
-      questionable |= name.indexOf('?') >= 0;
-      if (all.size() * 2 > slots.length) {
-        slots = new int[slots.length * 2];
-        for (int i = 0; i < all.size() - 1; i++) {
-          slots[slot(all.get(i).path())] = i + 1;
-        }
-      }
-      slots[slot(member.path())] = all.size();
-    }
-
-    /** A link is followed from the folder it lies in, which is a real one: so only leading ".." can be counted. */
-    private void requireInside(String name, String link) {
-      var parts = List.of(link.split("/"));
-      var ups = Collections.frequency(parts, "..");
-      if (link.isEmpty() || link.startsWith("/") || link.indexOf('\0') >= 0 || parts.lastIndexOf("..") != ups - 1 || ups > name.split("/").length - 1) {
-        throw refused(name, "is a link that leaves the folder, to '%s'".formatted(shown(link)));
-      }
-    }
-
-    /** Adds folders that no entry names; refuses what would have to lie in something that is no folder. */
-    private void addFolders() {
-      for (int i = 0; i < all.size(); i++) {
-        var name = all.get(i).name();
-        var parent = name.substring(0, Math.max(0, name.lastIndexOf('/')));
-        var at = find(parent);
-        if (at < 0) {
-          add(new Member(Kind.FOLDER, parent.getBytes(StandardCharsets.UTF_8), 0, -1, -1, Member.NO_TIME, Owner.UNKNOWN, null));
-        } else if (all.get(at).kind() != Kind.FOLDER) {
-          throw refused(name, "lies in something that is no folder");
-        }
-      }
-    }
-
-    /** A byte that is not UTF-8 was read as a question mark: where there is one, the bytes themselves are looked at. */
-    private void requireUtf8() throws IOException {
-      if (!questionable || archive.zip != null) {
-        return;
-      }
-      try (var tar = new TarArchiveInputStream(stream(), "ISO-8859-1")) {
-        for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
-          try {
-            StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(header.getName().getBytes(StandardCharsets.ISO_8859_1)));
-          } catch (CharacterCodingException e) {
-            // Names in PAX headers are UTF-8 whatever the encoding: those were found right the first time.
-            if (find(relative(archive.safe(header.getName()))) < 0) {
-              throw broken(header.getName(), "has a name that is not UTF-8");
+    });
+    IntPredicate streamed = i -> all.get(i).kind() == Kind.SPARSE || compressed && all.get(i).kind() == Kind.FILE;
+    if (IntStream.range(0, all.size()).anyMatch(i -> streamed.test(i) && wanted.test(i))) {
+      workers.run(1, (lane, once) -> {
+        try (var tar = new TarArchiveInputStream(stream(), "UTF-8")) {
+          for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
+            var i = find(relative(archive.safe(header.getName())));
+            if (i >= 0 && streamed.test(i) && wanted.test(i)) {
+              reader.read(lane, i, () -> CloseShieldInputStream.wrap(tar));
             }
           }
         }
-      }
-    }
-
-    /** A zip has checksums: a damaged entry, or another password, is known before the first change. */
-    private void proveZip() {
-      if (archive.zip == null) {
-        return;
-      }
-      IntStream.range(0, all.size()).parallel().filter(i -> all.get(i).kind() == Kind.FILE).forEach(i -> {
-        try (var in = archive.open(entry(i))) {
-          if (IOUtils.consume(in) != all.get(i).size()) {
-            throw new EOFException("it has not the size that it names");
-          }
-        } catch (IOException e) {
-          throw refused(all.get(i).name(), "is damaged: " + e.getMessage());
-        }
       });
     }
+  }
 
-    Failure refused(String name, String why) {
-      return broken(root + "/" + name, why);
+  @Override
+  public void close() throws IOException {
+    archive.close();
+  }
+}
+
+/** Who owns a member; empty and -1 where the archive does not tell. */
+record Owner(String user, long uid, String group, long gid) {
+  static final Owner UNKNOWN = new Owner("", -1, "", -1);
+}
+
+/** Asks before anything is overwritten, and refuses what only --force goes on with. */
+final class RestoreConsole extends Console {
+  @Option(names = "--dry-run", description = "do every check, print the plan, change nothing")
+  boolean dryRun;
+
+  @Option(names = "--yes", defaultValue = "${env:ASSUME_YES:-false}", fallbackValue = "true",
+      description = "do not ask before overwriting (ASSUME_YES)")
+  boolean yes;
+
+  @Option(names = "--force", description = "go on although TheHive runs on THEHIVE_NODES or another client is connected")
+  boolean force;
+
+  /** A reason not to begin; a warning only with --force, or where nothing will be changed. */
+  void refuse(Failure reason) {
+    if (!force && !dryRun) {
+      throw reason;
     }
+    warn("%s", reason.getMessage());
+  }
 
-    private Failure broken(String entry, String why) {
-      return archive.broken("its entry '%s' %s".formatted(shown(entry), why), null);
-    }
-
-    static String shown(String name) {
-      return name.replaceAll("\\p{Cntrl}", "?");
-    }
-
-    /** The member's number, or -1. */
-    int find(String name) {
-      return slots[slot(name.getBytes(StandardCharsets.UTF_8))] - 1;
-    }
-
-    private int slot(byte[] path) {
-      var hash = Arrays.hashCode(path) * 0x9E3779B9;
-      for (var slot = (hash ^ hash >>> 15) & slots.length - 1; ; slot = slot + 1 & slots.length - 1) {
-        if (slots[slot] == 0 || Arrays.equals(all.get(slots[slot] - 1).path(), path)) {
-          return slot;
+  /** TheHive must be stopped: a node where it runs, or that was named and cannot be asked, is a reason not to begin. */
+  void refuseWhereTheHiveRuns() {
+    var service = Host.service();
+    var named = Settings.variable("THEHIVE_NODES").isPresent();
+    Host.each(Host.all(), host -> {
+      try {
+        var unit = host.unit(service);
+        if (named && !unit.isInstalled()) {
+          return new Failure(Exit.UNSAFE, "%s has no unit %s: whether TheHive runs there is not known".formatted(host.name(), service),
+              "check THEHIVE_NODES and THEHIVE_SERVICE; --force goes on all the same");
         }
+        return unit.isStopped() ? null : new Failure(Exit.UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name(), service, unit),
+            "stop it on every node: ./jbang service-control.java stop; --force goes on all the same");
+      } catch (Failure e) {
+        return named ? e : null; // this host may well have no TheHive, and no systemd
       }
-    }
+    }).stream().filter(Objects::nonNull).findFirst().ifPresent(this::refuse);
+  }
 
-    /** Whether its bytes can be read at any time, in any order. */
-    boolean isDirect(int i) {
-      return !compressed && all.get(i).kind() == Kind.FILE;
+  /** Shows the plan; then the name of what will be overwritten is to be typed, unless --yes answered already. */
+  void confirm(List<String> plan, String name) {
+    plan.forEach(line -> step("%s", line));
+    if (dryRun || yes) {
+      return;
     }
-
-    Entry entry(int i) {
-      var member = all.get(i);
-      return new Entry(member.name(), false, true, member.size(), member.offset(), member.more());
+    if (!terminal) {
+      throw new Failure(Exit.DECLINED, "not confirmed: there is no terminal to ask on, nothing was changed",
+          "add --yes or set ASSUME_YES=true");
     }
+    if (!name.equals(System.console().readLine("%nType %s to overwrite it: ", name))) {
+      throw new Failure(Exit.DECLINED, "not confirmed, nothing was changed", null);
+    }
+  }
+}
 
-    /** Gives every wanted file to the reader: in the archive's order by all workers, where that cannot be in one pass by one. */
-    void read(Workers workers, IntPredicate wanted, Reader reader) throws IOException {
-      workers.run(all.size(), (lane, i) -> {
-        if (isDirect(i) && wanted.test(i)) {
-          reader.read(lane, i, () -> archive.open(entry(i)));
-        }
-      });
-      IntPredicate streamed = i -> all.get(i).kind() == Kind.SPARSE || compressed && all.get(i).kind() == Kind.FILE;
-      if (IntStream.range(0, all.size()).anyMatch(i -> streamed.test(i) && wanted.test(i))) {
-        workers.run(1, (lane, once) -> {
-          try (var tar = new TarArchiveInputStream(stream(), "UTF-8")) {
-            for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
-              var i = find(relative(archive.safe(header.getName())));
-              if (i >= 0 && streamed.test(i) && wanted.test(i)) {
-                reader.read(lane, i, () -> CloseShieldInputStream.wrap(tar));
-              }
-            }
-          }
-        });
+/**
+ * The lock, the marker of an unfinished restore and the report, beside the archives or in RESTORE_STATE_PATH. The marker
+ * stands from the first change to the success; while it stands, TheHive must not be started.
+ */
+final class RestoreRun implements Closeable {
+  private final Path folder;
+  private final String script;
+  private final Path marker;
+  private final FileChannel lock;
+  private final Instant started = Instant.now();
+
+  RestoreRun(Path archives, String script, boolean dryRun) {
+    this.folder = Settings.variable("RESTORE_STATE_PATH").map(Path::of).orElse(archives);
+    this.script = script;
+    this.marker = folder.resolve(script + ".unfinished");
+    this.lock = dryRun && !Files.isWritable(folder) ? null : lock(folder.resolve("." + script + ".lock"));
+  }
+
+  private static FileChannel lock(Path file) {
+    try {
+      var lock = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+      if (lock.tryLock() == null) {
+        throw new Failure(Exit.UNSAFE, "another restore is running: %s is locked".formatted(file), "wait for its end");
       }
-    }
-
-    @Override
-    public void close() throws IOException {
-      archive.close();
+      return lock;
+    } catch (IOException e) {
+      throw new Failure(Exit.UNSAFE, "cannot write to %s: %s".formatted(file.getParent(), Failure.of(e).getMessage()),
+          "lock, marker and report are kept there: make it writable, or name another folder with RESTORE_STATE_PATH");
     }
   }
 
-  /** Does many things side by side; the first failure stops the rest and is thrown. */
-  static final class Workers implements Closeable {
-    final int count;
-    private final ExecutorService pool;
-
-    interface Work {
-      void accept(int lane, int i) throws Exception;
-    }
-
-    Workers(int count) {
-      this.count = count;
-      this.pool = Executors.newFixedThreadPool(count, Console::daemon);
-    }
-
-    /** Numbers are handed out in order; a lane is never at work twice at once. */
-    void run(int total, Work work) throws IOException {
-      var next = new AtomicInteger();
-      var failed = new AtomicReference<Throwable>();
-      var lanes = IntStream.range(0, Math.min(count, total)).mapToObj(lane -> CompletableFuture.runAsync(() -> {
-        try {
-          for (int i = next.getAndIncrement(); i < total && failed.get() == null; i = next.getAndIncrement()) {
-            work.accept(lane, i);
-          }
-        } catch (Throwable thrown) {
-          failed.compareAndSet(null, thrown);
-        }
-      }, pool)).toArray(CompletableFuture[]::new);
-      CompletableFuture.allOf(lanes).join();
-      if (failed.get() instanceof IOException e) {
-        throw e;
-      }
-      if (failed.get() != null) {
-        throw new CompletionException(failed.get());
-      }
-    }
-
-    @Override
-    public void close() {
-      pool.shutdownNow();
+  /** What an interrupted run left for this one; empty when there was none. */
+  JsonNode unfinished() {
+    try {
+      return Files.exists(marker) ? Json.MAPPER.readTree(marker.toFile()) : Json.MAPPER.createObjectNode();
+    } catch (IOException e) {
+      throw new Failure(Exit.UNSAFE, "cannot read %s: %s".formatted(marker, e.getMessage()), "remove it if no restore is unfinished");
     }
   }
 
-  // --- end shared: Members ---
-
-  // --- shared: Console (identical in every script that has it; a test holds them equal) ---
-  /** What the administrator sees: steps and progress on stderr, the result on stdout. */
-  @Command(footer = {
-    "In brackets: the variable, which an option overrides, and the value without both. A secret may be in a file that its"
-        + " variable with _FILE names; BACKUP_PASSWORD is that of encrypted archives.",
-    "Exit codes: 0 done, 1 unexpected error, 2 wrong usage or settings, 10 backup missing or invalid, 11 unreachable,"
-        + " 12 authentication, 13 target not in a safe state, 14 partial, 15 verification failed, 16 declined, 130 interrupted."
-  })
-  static class Console {
-    @Option(names = "--verbose", description = "show traces and the libraries' warnings")
-    boolean verbose;
-
-    final boolean terminal = System.console() != null;
-    private ProgressBar bar;
-    private boolean drawn;
-    private String logged = "";
-
-    Console() {
-      Runtime.getRuntime().addShutdownHook(new Thread(this::interrupted));
-    }
-
-    synchronized void step(String text, Object... values) {
-      erase();
-      System.err.println(text.formatted(values));
-    }
-
-    void warn(String text, Object... values) {
-      step("warning: " + text, values);
-    }
-
-    /** Shows what went wrong and what to do about it; the exit code for it. */
-    synchronized int error(String about, Failure failure) {
-      step("%s", "error: " + (about.isEmpty() ? "" : about + ": ") + failure.getMessage());
-      if (failure.hint != null) {
-        step("%s", "hint: " + failure.hint);
-      }
-      if (verbose) {
-        failure.printStackTrace();
-      }
-      return failure.code;
-    }
-
-    /** A bar on a terminal, a line every five seconds elsewhere, until closed; bytes as counted by the work itself. */
-    Closeable progress(String task, long total, LongSupplier done, Supplier<String> state) {
-      var draws = canDraw();
-      var builder = new ProgressBarBuilder().setTaskName(task).setInitialMax(total)
-          .setUnit(total < 10_000_000 ? " kB" : " MB", total < 10_000_000 ? 1_000 : 1_000_000).showSpeed(new DecimalFormat("0.0"))
-          .setStyle(ProgressBarStyle.ASCII).setUpdateIntervalMillis(draws ? 200 : 5_000);
-      builder.setConsumer(draws
-          ? new DelegatingProgressBarConsumer(this::draw, columns() - 3) // room for ^C
-          : new DelegatingProgressBarConsumer(this::log, 79));
-      bar = builder.build();
-      var clock = Executors.newSingleThreadScheduledExecutor(Console::daemon);
-      Runnable update = () -> bar.stepTo(done.getAsLong()).setExtraMessage("  " + state.get());
-      clock.scheduleAtFixedRate(update, 0, 200, TimeUnit.MILLISECONDS);
-      return () -> {
-        clock.shutdownNow();
-        update.run();
-        bar.close();
-        erase();
-        bar = null;
-      };
-    }
-
-    /** Whether stderr is the terminal, no file, and one that is to move its cursor. */
-    private boolean canDraw() {
-      try {
-        return terminal && Files.isSameFile(Path.of("/dev/stdin"), Path.of("/dev/stderr"))
-            && System.getenv("NO_COLOR") == null && !"dumb".equals(System.getenv("TERM"));
-      } catch (IOException e) {
-        return false;
-      }
-    }
-
-    /** The width of the terminal. Not from the library, whose terminal would take Ctrl-C from the shutdown hooks. */
-    private static int columns() {
-      try {
-        var stty = new ProcessBuilder("stty", "size").redirectInput(ProcessBuilder.Redirect.INHERIT).start();
-        var columns = Integer.parseInt(new String(stty.getInputStream().readAllBytes()).strip().replaceFirst(".* ", ""));
-        return columns < 40 ? 80 : columns;
-      } catch (IOException | NumberFormatException e) {
-        return 80;
-      }
-    }
-
-    /** Over the line before, and never onto a second line, should the terminal have become narrower. */
-    private synchronized void draw(String line) {
-      if (bar != null) {
-        drawn = true;
-        System.err.print("\r\033[?7l" + line + "\033[K\033[?7h");
-      }
-    }
-
-    /** At its end the bar says everything twice. */
-    private synchronized void log(String line) {
-      if (!line.equals(logged)) {
-        logged = line;
-        step("%s", line.strip());
-      }
-    }
-
-    private synchronized void erase() {
-      if (drawn) {
-        drawn = false;
-        System.err.print("\r\033[K");
-      }
-    }
-
-    private synchronized void interrupted() {
-      if (bar != null) {
-        step("Interrupted: run the same command again.");
-        bar = null;
-      }
-    }
-
-    static Thread daemon(Runnable work) {
-      var thread = new Thread(work);
-      thread.setDaemon(true);
-      return thread;
-    }
-
-    static String size(long bytes) {
-      return bytes < 1_000_000 ? (bytes + 999) / 1000 + " kB"
-          : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB" : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
-    }
+  /** Marks parts as unfinished: to be called before the first change. Safe on disk when it returns. */
+  synchronized void begin(Set<String> parts) throws IOException {
+    var open = new TreeSet<>(parts);
+    unfinished().path("unfinished").forEach(part -> open.add(part.asText()));
+    remember("unfinished", open);
   }
 
-  // --- end shared: Console ---
-
-  // --- shared: Consent (identical in every script that has it; a test holds them equal) ---
-  /** Asks before anything is overwritten, and refuses what only --force goes on with. */
-  static final class Consent extends Console {
-    @Option(names = "--dry-run", description = "do every check, print the plan, change nothing")
-    boolean dryRun;
-
-    @Option(names = "--yes", defaultValue = "${env:ASSUME_YES:-false}", fallbackValue = "true",
-        description = "do not ask before overwriting (ASSUME_YES)")
-    boolean yes;
-
-    @Option(names = "--force", description = "go on although TheHive runs on THEHIVE_NODES or another client is connected")
-    boolean force;
-
-    /** A reason not to begin; a warning only with --force, or where nothing will be changed. */
-    void refuse(Failure reason) {
-      if (!force && !dryRun) {
-        throw reason;
-      }
-      warn("%s", reason.getMessage());
-    }
-
-    /** TheHive must be stopped: a node where it runs, or that was named and cannot be asked, is a reason not to begin. */
-    void refuseWhereTheHiveRuns() {
-      var service = Host.service();
-      var named = Settings.variable("THEHIVE_NODES").isPresent();
-      Host.each(Host.all(), host -> {
-        try {
-          var unit = host.unit(service);
-          if (named && !unit.isInstalled()) {
-            return new Failure(UNSAFE, "%s has no unit %s: whether TheHive runs there is not known".formatted(host.name(), service),
-                "check THEHIVE_NODES and THEHIVE_SERVICE; --force goes on all the same");
-          }
-          return unit.isStopped() ? null : new Failure(UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name(), service, unit),
-              "stop it on every node: ./jbang service-control.java stop; --force goes on all the same");
-        } catch (Failure e) {
-          return named ? e : null; // this host may well have no TheHive, and no systemd
-        }
-      }).stream().filter(Objects::nonNull).findFirst().ifPresent(this::refuse);
-    }
-
-    /** Shows the plan; then the name of what will be overwritten is to be typed, unless --yes answered already. */
-    void confirm(List<String> plan, String name) {
-      plan.forEach(line -> step("%s", line));
-      if (dryRun || yes) {
-        return;
-      }
-      if (!terminal) {
-        throw new Failure(DECLINED, "not confirmed: there is no terminal to ask on, nothing was changed",
-            "add --yes or set ASSUME_YES=true");
-      }
-      if (!name.equals(System.console().readLine("%nType %s to overwrite it: ", name))) {
-        throw new Failure(DECLINED, "not confirmed, nothing was changed", null);
-      }
-    }
+  /** Adds to the marker what a run after this one would need to know. */
+  synchronized void remember(String name, Object value) throws IOException {
+    write(marker, ((ObjectNode) unfinished()).set(name, Json.MAPPER.valueToTree(value)));
   }
 
-  // --- end shared: Consent ---
-
-  // --- shared: Report (identical in every script that has it; a test holds them equal) ---
-  /**
-   * The lock, the marker of an unfinished restore and the report, beside the archives or in RESTORE_STATE_PATH. The marker
-   * stands from the first change to the success; while it stands, TheHive must not be started.
-   */
-  static final class Report implements Closeable {
-    static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
-    private final Path folder;
-    private final String script;
-    private final Path marker;
-    private final FileChannel lock;
-    private final Instant started = Instant.now();
-
-    Report(Path archives, String script, boolean dryRun) {
-      this.folder = Settings.variable("RESTORE_STATE_PATH").map(Path::of).orElse(archives);
-      this.script = script;
-      this.marker = folder.resolve(script + ".unfinished");
-      this.lock = dryRun && !Files.isWritable(folder) ? null : lock(folder.resolve("." + script + ".lock"));
-    }
-
-    private static FileChannel lock(Path file) {
-      try {
-        var lock = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-        if (lock.tryLock() == null) {
-          throw new Failure(UNSAFE, "another restore is running: %s is locked".formatted(file), "wait for its end");
-        }
-        return lock;
-      } catch (IOException e) {
-        throw new Failure(UNSAFE, "cannot write to %s: %s".formatted(file.getParent(), Failure.of(e).getMessage()),
-            "lock, marker and report are kept there: make it writable, or name another folder with RESTORE_STATE_PATH");
-      }
-    }
-
-    /** What an interrupted run left for this one; empty when there was none. */
-    JsonNode unfinished() {
-      try {
-        return Files.exists(marker) ? JSON.readTree(marker.toFile()) : JSON.createObjectNode();
-      } catch (IOException e) {
-        throw new Failure(UNSAFE, "cannot read %s: %s".formatted(marker, e.getMessage()), "remove it if no restore is unfinished");
-      }
-    }
-
-    /** Marks parts as unfinished: to be called before the first change. Safe on disk when it returns. */
-    synchronized void begin(Set<String> parts) throws IOException {
-      var open = new TreeSet<>(parts);
-      unfinished().path("unfinished").forEach(part -> open.add(part.asText()));
+  /** Writes the report, and takes finished parts from the marker; the marker goes with the last. */
+  synchronized Path end(int code, Set<String> finished, Map<String, ?> what) throws IOException {
+    var report = Json.MAPPER.createObjectNode().put("script", script).put("started", started.toString())
+        .put("seconds", Duration.between(started, Instant.now()).toMillis() / 1000.0).put("exit", code);
+    what.forEach((name, value) -> report.set(name, Json.MAPPER.valueToTree(value)));
+    var file = folder.resolve(script + "_" + BackupSet.STAMP.format(LocalDateTime.now()) + ".json");
+    write(file, report);
+    var open = new TreeSet<String>();
+    unfinished().path("unfinished").forEach(part -> open.add(part.asText()));
+    open.removeAll(finished);
+    if (open.isEmpty()) {
+      Files.deleteIfExists(marker);
+    } else {
       remember("unfinished", open);
     }
+    return file;
+  }
 
-    /** Adds to the marker what a run after this one would need to know. */
-    synchronized void remember(String name, Object value) throws IOException {
-      write(marker, ((ObjectNode) unfinished()).set(name, JSON.valueToTree(value)));
+  private static void write(Path file, Object what) throws IOException {
+    var temporary = file.resolveSibling(file.getFileName() + ".tmp");
+    try (var out = FileChannel.open(temporary, StandardOpenOption.CREATE, StandardOpenOption.WRITE,
+        StandardOpenOption.TRUNCATE_EXISTING)) {
+      out.write(ByteBuffer.wrap(Json.MAPPER.writeValueAsBytes(what)));
+      out.force(true);
     }
+    Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
+  }
 
-    /** Writes the report, and takes finished parts from the marker; the marker goes with the last. */
-    synchronized Path end(int code, Set<String> finished, Map<String, ?> what) throws IOException {
-      var report = JSON.createObjectNode().put("script", script).put("started", started.toString())
-          .put("seconds", Duration.between(started, Instant.now()).toMillis() / 1000.0).put("exit", code);
-      what.forEach((name, value) -> report.set(name, JSON.valueToTree(value)));
-      var file = folder.resolve(script + "_" + BackupSet.STAMP.format(LocalDateTime.now()) + ".json");
-      write(file, report);
-      var open = new TreeSet<String>();
-      unfinished().path("unfinished").forEach(part -> open.add(part.asText()));
-      open.removeAll(finished);
-      if (open.isEmpty()) {
-        Files.deleteIfExists(marker);
-      } else {
-        remember("unfinished", open);
-      }
-      return file;
+  @Override
+  public void close() throws IOException {
+    if (lock != null) {
+      lock.close();
     }
+  }
+}
 
-    private static void write(Path file, Object what) throws IOException {
-      var temporary = file.resolveSibling(file.getFileName() + ".tmp");
-      try (var out = FileChannel.open(temporary, StandardOpenOption.CREATE, StandardOpenOption.WRITE,
-          StandardOpenOption.TRUNCATE_EXISTING)) {
-        out.write(ByteBuffer.wrap(JSON.writeValueAsBytes(what)));
-        out.force(true);
-      }
-      Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
-    }
+/** Settings are the environment variables of the documented procedure; an option overrides its variable. */
+final class Settings {
+  private Settings() {}
 
-    @Override
-    public void close() throws IOException {
-      if (lock != null) {
-        lock.close();
+  /** A variable that is set but blank is a mistake, never a value; each option's description names its variable. */
+  static void refuseBlank(CommandSpec command) {
+    for (var option : command.options()) {
+      Pattern.compile("\\(([A-Z_]{4,})").matcher(String.join(" ", option.description())).results()
+          .forEach(name -> variable(name.group(1)));
+      if (String.valueOf((Object) option.getValue()).isBlank()) {
+        throw new Failure(Exit.USAGE, option.longestName() + " is blank", "give it a value, or leave it out");
       }
     }
   }
 
-  // --- end shared: Report ---
+  static Optional<String> variable(String name) {
+    var value = Optional.ofNullable(System.getenv(name));
+    if (value.filter(String::isBlank).isPresent()) {
+      throw new Failure(Exit.USAGE, name + " is set but blank", "give it a value, or unset it");
+    }
+    return value;
+  }
+
+  /** A secret from the variable NAME, or from the file that NAME_FILE names (its last line break is not part of it). */
+  static Optional<String> secret(String name) {
+    var value = variable(name);
+    var file = variable(name + "_FILE");
+    if (value.isPresent() && file.isPresent()) {
+      throw new Failure(Exit.USAGE, name + " and " + name + "_FILE are both set", "unset one of them");
+    }
+    if (file.isEmpty()) {
+      return value;
+    }
+    try {
+      return Optional.of(Files.readString(Path.of(file.get())).replaceFirst("\\R\\z", ""));
+    } catch (IOException | InvalidPathException e) {
+      throw new Failure(Exit.USAGE, "cannot read " + name + "_FILE " + file.get() + ": " + e.getMessage(), "check path and mode");
+    }
+  }
+
+  /** A secret as above, else asked for on a terminal, else none. */
+  static Optional<String> secretOrPrompt(String name, String question) {
+    var secret = secret(name);
+    if (secret.isPresent() || System.console() == null) {
+      return secret;
+    }
+    return Optional.ofNullable(System.console().readPassword("%s: ", question)).map(String::new);
+  }
+}
+
+/** TLS from PEM files. */
+final class Tls {
+  private Tls() {}
+
+  /** Trusts the CA certificates of a file, and no others. */
+  static X509TrustManager trust(Path ca) {
+    try (var in = Files.newInputStream(ca)) {
+      var trusted = KeyStore.getInstance("PKCS12");
+      trusted.load(null, null);
+      for (var certificate : CertificateFactory.getInstance("X.509").generateCertificates(in)) {
+        trusted.setCertificateEntry("ca" + trusted.size(), certificate);
+      }
+      if (trusted.size() == 0) {
+        throw new CertificateException("it holds no certificate");
+      }
+      var managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+      managers.init(trusted);
+      return (X509TrustManager) managers.getTrustManagers()[0];
+    } catch (GeneralSecurityException | IOException e) {
+      throw new Failure(Exit.USAGE, "cannot use the CA certificate %s: %s".formatted(ca, e.getMessage()), "it must be a PEM file");
+    }
+  }
+
+  static SSLContext context(X509TrustManager trust, KeyManager... keys) {
+    try {
+      var context = SSLContext.getInstance("TLS");
+      context.init(keys, new TrustManager[] {trust}, null);
+      return context;
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}
+
+/** Does many things side by side; the first failure stops the rest and is thrown. */
+final class Workers implements Closeable {
+  final int count;
+  private final ExecutorService pool;
+
+  interface Work {
+    void accept(int lane, int i) throws Exception;
+  }
+
+  Workers(int count) {
+    this.count = count;
+    this.pool = Executors.newFixedThreadPool(count, Console::daemon);
+  }
+
+  /** Numbers are handed out in order; a lane is never at work twice at once. */
+  void run(int total, Work work) throws IOException {
+    var next = new AtomicInteger();
+    var failed = new AtomicReference<Throwable>();
+    var lanes = IntStream.range(0, Math.min(count, total)).mapToObj(lane -> CompletableFuture.runAsync(() -> {
+      try {
+        for (int i = next.getAndIncrement(); i < total && failed.get() == null; i = next.getAndIncrement()) {
+          work.accept(lane, i);
+        }
+      } catch (Throwable thrown) {
+        failed.compareAndSet(null, thrown);
+      }
+    }, pool)).toArray(CompletableFuture[]::new);
+    CompletableFuture.allOf(lanes).join();
+    if (failed.get() instanceof IOException e) {
+      throw e;
+    }
+    if (failed.get() != null) {
+      throw new CompletionException(failed.get());
+    }
+  }
+
+  @Override
+  public void close() {
+    pool.shutdownNow();
+  }
 }

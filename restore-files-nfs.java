@@ -1,14 +1,13 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
 //DESCRIPTION Restores TheHive's attachments on NFS or a local folder from a hot backup
 //JAVA 17+
-//DEPS info.picocli:picocli:4.7.7
 //DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
-//DEPS org.apache.commons:commons-compress:1.28.0
-// For .tar.zst.
-//DEPS com.github.luben:zstd-jni:1.5.7-28
-//DEPS net.lingala.zip4j:zip4j:2.11.6
-//DEPS me.tongfei:progressbar:0.10.2
+//DEPS com.github.luben:zstd-jni:1.5.7-28 // for .tar.zst, and for SSTables compressed with Zstd
 //DEPS commons-io:commons-io:2.22.0
+//DEPS info.picocli:picocli:4.7.7
+//DEPS me.tongfei:progressbar:0.10.2
+//DEPS net.lingala.zip4j:zip4j:2.11.6
+//DEPS org.apache.commons:commons-compress:1.28.0
 //COMPILE_OPTIONS -encoding UTF-8
 //JAVA_OPTIONS -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1
 //JAVA_OPTIONS -XX:+IgnoreUnrecognizedVMOptions --enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow
@@ -17,6 +16,8 @@
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.cfg.EnumFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.BufferedInputStream;
 import java.io.Closeable;
@@ -110,13 +111,13 @@ import org.apache.commons.compress.compressors.zstandard.ZstdCompressorInputStre
 import org.apache.commons.io.IOUtils;
 import org.apache.commons.io.input.BoundedInputStream;
 import org.apache.commons.io.input.CloseShieldInputStream;
-import picocli.CommandLine;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine;
 
 /**
  * Step 3 of "Restore a hot backup on a cluster" where attachments are files: brings back ATTACHMENT_FOLDER exactly as
@@ -163,7 +164,7 @@ class RestoreFilesNfs implements Callable<Integer> {
   @Option(names = "--json", description = "print the result as JSON")
   boolean json;
 
-  @Mixin Consent console = new Consent();
+  @Mixin RestoreConsole console = new RestoreConsole();
 
   @ArgGroup(validate = false, heading = "Attachments in a folder:%n")
   FolderOptions options = new FolderOptions();
@@ -186,7 +187,7 @@ class RestoreFilesNfs implements Callable<Integer> {
     console.refuseWhereTheHiveRuns();
     var backup = BackupSet.choose(Path.of(options.archives), Set.of("files"), TYPES, wanted, maxGap);
     console.step("Restoring attachments from %s, taken %s", backup.file(), backup.age());
-    try (var report = new Report(Path.of(options.archives), SCRIPT, console.dryRun);
+    try (var report = new RestoreRun(Path.of(options.archives), SCRIPT, console.dryRun);
         var lanes = new Workers(workers);
         var members = new Members(backup.file(), Settings.secret("BACKUP_PASSWORD"))) {
       var target = Target.check(options.folder, backup.file(), anyFolder, console);
@@ -200,10 +201,10 @@ class RestoreFilesNfs implements Callable<Integer> {
       console.confirm(plan.lines(console.dryRun ? "Would" : "Will"), target.folder().toString());
       if (console.dryRun) {
         console.step("Dry run: every check passed, nothing was changed.");
-        return finish(Report.JSON.valueToTree(plan.summary()), "Would restore " + plan.counted());
+        return finish(Json.MAPPER.valueToTree(plan.summary()), "Would restore " + plan.counted());
       }
       confirmRemoval(plan.differences);
-      target.requireMounted(UNSAFE); // the answer may have come late
+      target.requireMounted(Exit.UNSAFE); // the answer may have come late
       return finish(carryOut(plan, swap, report), "Restored " + plan.counted());
     }
   }
@@ -211,13 +212,13 @@ class RestoreFilesNfs implements Callable<Integer> {
   private void checkOptions() {
     Settings.refuseBlank(command);
     if (inPlace && keepPrevious) {
-      throw new Failure(USAGE, "--in-place keeps no previous tree", "leave out --keep-previous");
+      throw new Failure(Exit.USAGE, "--in-place keeps no previous tree", "leave out --keep-previous");
     }
     if (workers < 1 || workers > 256) {
-      throw new Failure(USAGE, "--workers %d is not between 1 and 256".formatted(workers), null);
+      throw new Failure(Exit.USAGE, "--workers %d is not between 1 and 256".formatted(workers), null);
     }
     if (maxDelete < 0 || maxDelete > 100) {
-      throw new Failure(USAGE, "--max-delete " + maxDelete + " is not within 0 to 100", null);
+      throw new Failure(Exit.USAGE, "--max-delete " + maxDelete + " is not within 0 to 100", null);
     }
   }
 
@@ -242,14 +243,14 @@ class RestoreFilesNfs implements Callable<Integer> {
     var what = "%d of the folder's %d files are not in the backup and would be removed".formatted(differences.extra, all);
     var hint = "is it the right folder and backup? %s--max-delete 100 removes them".formatted(inPlace ? "" : "--keep-previous keeps them, ");
     if (!console.terminal) {
-      throw new Failure(DECLINED, what + ", nothing was changed", hint);
+      throw new Failure(Exit.DECLINED, what + ", nothing was changed", hint);
     }
     if (!("" + differences.extra).equals(System.console().readLine("%n%s.%nType their number to remove them: ", what))) {
-      throw new Failure(DECLINED, "not confirmed, nothing was changed", hint);
+      throw new Failure(Exit.DECLINED, "not confirmed, nothing was changed", hint);
     }
   }
 
-  private JsonNode carryOut(Plan plan, Swap swap, Report report) throws IOException {
+  private JsonNode carryOut(Plan plan, Swap swap, RestoreRun report) throws IOException {
     plan.tree.tellOldErrors();
     var before = report.unfinished().has("unfinished");
     try {
@@ -264,48 +265,48 @@ class RestoreFilesNfs implements Callable<Integer> {
       }
     } catch (IOException | RuntimeException e) {
       var failure = explained(e, plan.tree.target);
-      var untouched = failure.code != PARTIAL && !before;
+      var untouched = failure.code != Exit.PARTIAL && !before;
       report.end(failure.code, untouched ? Set.of("files") : Set.of(), Map.of("error", failure.getMessage()));
       throw failure;
     }
     plan.tree.attributes.warnOfUnset(console);
-    var file = report.end(DONE, Set.of("files"), plan.summary());
+    var file = report.end(Exit.DONE, Set.of("files"), plan.summary());
     console.step("Report: %s", file);
     console.step("Next: when Cassandra and Elasticsearch are restored too: ./jbang verify.java --exact --skip services,logs, then ./jbang service-control.java start");
-    return Report.JSON.readTree(file.toFile());
+    return Json.MAPPER.readTree(file.toFile());
   }
 
   /** What the file system said, with the file's name, and in which state that leaves the folder. */
   private Failure explained(Exception thrown, Target target) {
     var failure = Failure.of(thrown);
-    if (failure.code == PARTIAL) {
+    if (failure.code == Exit.PARTIAL) {
       return failure;
     }
     if (inPlace && target.isGone()) {
-      return target.gone(PARTIAL);
+      return target.gone(Exit.PARTIAL);
     }
-    var known = failure.code != UNEXPECTED;
+    var known = failure.code != Exit.UNEXPECTED;
     var message = (known || failure.getCause() instanceof FileSystemException ? "" : target.folder() + ": ") + failure.getMessage()
         + (!known && target.isGone() ? " (its file system is no longer mounted or does not answer)" : "");
     if (inPlace) {
       var hint = target.folder() + " is mixed now: keep TheHive stopped, and run the same command again when the cause is gone";
-      return new Failure(PARTIAL, message, hint, thrown);
+      return new Failure(Exit.PARTIAL, message, hint, thrown);
     }
     var hint = target.folder() + " is as it was before" + (known && failure.hint != null ? "; " + failure.hint : "");
-    return new Failure(known ? failure.code : UNSAFE, message, hint, thrown);
+    return new Failure(known ? failure.code : Exit.UNSAFE, message, hint, thrown);
   }
 
   private int finish(JsonNode report, String line) throws IOException {
-    System.out.println(json ? Report.JSON.writeValueAsString(report) : line);
-    return DONE;
+    System.out.println(json ? Json.MAPPER.writeValueAsString(report) : line);
+    return Exit.DONE;
   }
 
   private int failed(Failure thrown) {
     // A handle that is stale, a server that does not answer a soft mount.
-    var failure = thrown.code == UNEXPECTED && thrown.getCause() instanceof FileSystemException
-        ? new Failure(UNSAFE, thrown.getMessage(), "is its file system mounted, and does it answer? unmount it and mount it again", thrown) : thrown;
+    var failure = thrown.code == Exit.UNEXPECTED && thrown.getCause() instanceof FileSystemException
+        ? new Failure(Exit.UNSAFE, thrown.getMessage(), "is its file system mounted, and does it answer? unmount it and mount it again", thrown) : thrown;
     if (json) {
-      System.out.println(Report.JSON.createObjectNode().put("script", SCRIPT).put("exit", failure.code)
+      System.out.println(Json.MAPPER.createObjectNode().put("script", SCRIPT).put("exit", failure.code)
           .put("error", failure.getMessage()).put("hint", failure.hint).toPrettyString());
     }
     return console.error("", failure);
@@ -404,29 +405,29 @@ class RestoreFilesNfs implements Callable<Integer> {
     private static final Pattern HASH_NAME = Pattern.compile("(?i)[0-9a-f]{32,}([._-].*)?|[0-9a-f]{8}-[0-9a-f-]{27}.*");
 
     /** Every check that can be made without the backup; nothing is changed by it. */
-    static Target check(String name, Path backup, boolean any, Consent console) throws IOException {
+    static Target check(String name, Path backup, boolean any, RestoreConsole console) throws IOException {
       var named = Path.of(name).toAbsolutePath().normalize();
       var missing = !Files.exists(named); // also mounts what is mounted on access
       var given = missing ? followed(named) : named;
       if (given.getParent() == null) {
-        throw new Failure(USAGE, "ATTACHMENT_FOLDER is /", "name TheHive's storage.localfs.location");
+        throw new Failure(Exit.USAGE, "ATTACHMENT_FOLDER is /", "name TheHive's storage.localfs.location");
       }
       Mounts.requireMounted(given, any, console);
       if (!Files.isDirectory(given.getParent())) {
-        throw new Failure(UNSAFE, "there is no folder " + given, "check ATTACHMENT_FOLDER; is its file system mounted?");
+        throw new Failure(Exit.UNSAFE, "there is no folder " + given, "check ATTACHMENT_FOLDER; is its file system mounted?");
       }
       var folder = missing ? given.getParent().toRealPath().resolve(given.getFileName()) : given.toRealPath();
       Mounts.requireMounted(folder, any, console);
       if (!missing && !Files.isDirectory(folder)) {
-        throw new Failure(UNSAFE, given + " is no folder", "check ATTACHMENT_FOLDER");
+        throw new Failure(Exit.UNSAFE, given + " is no folder", "check ATTACHMENT_FOLDER");
       }
       var parent = folder.getParent();
       if (parent == null || backup.toRealPath().startsWith(folder)) {
-        throw new Failure(USAGE, "the backups lie in the folder that is to be restored, " + folder, "check ATTACHMENT_FOLDER and GENERAL_ARCHIVE_PATH");
+        throw new Failure(Exit.USAGE, "the backups lie in the folder that is to be restored, " + folder, "check ATTACHMENT_FOLDER and GENERAL_ARCHIVE_PATH");
       }
       var beside = parent.resolve("." + folder.getFileName() + OWN);
       if (missing && !there(beside) && !any) {
-        throw new Failure(UNSAFE, "there is no folder " + folder, "create or mount it; --any-folder creates it");
+        throw new Failure(Exit.UNSAFE, "there is no folder " + folder, "create or mount it; --any-folder creates it");
       }
       requireWritable(missing ? parent : folder);
       var device = Files.getAttribute(missing ? parent : folder, "unix:dev");
@@ -440,7 +441,7 @@ class RestoreFilesNfs implements Callable<Integer> {
       }
       var other = inside ? beside : folder.resolve(OWN);
       if (there(other)) {
-        throw new Failure(UNSAFE, "%s holds trees of a restore of another kind, from another host or as another user".formatted(other),
+        throw new Failure(Exit.UNSAFE, "%s holds trees of a restore of another kind, from another host or as another user".formatted(other),
             "run it there again if it is unfinished; trees that were kept move or remove");
       }
       return target;
@@ -460,12 +461,12 @@ class RestoreFilesNfs implements Callable<Integer> {
       } catch (AccessDeniedException e) {
         throw notWritable(folder, e);
       } catch (FileSystemException e) {
-        throw new Failure(UNSAFE, "cannot write to %s: %s".formatted(folder, e.getReason()), "is it mounted read-write?", e);
+        throw new Failure(Exit.UNSAFE, "cannot write to %s: %s".formatted(folder, e.getReason()), "is it mounted read-write?", e);
       }
     }
 
     static Failure notWritable(Path folder, AccessDeniedException cause) {
-      return new Failure(UNSAFE, "cannot write to " + folder, "run as root, or where root is squashed as the folder's owner", cause);
+      return new Failure(Exit.UNSAFE, "cannot write to " + folder, "run as root, or where root is squashed as the folder's owner", cause);
     }
 
     /** A network mount that broke may be gone altogether, and the empty mount point be what is seen in its place. */
@@ -485,7 +486,7 @@ class RestoreFilesNfs implements Callable<Integer> {
     }
 
     private static Failure otherFileSystem(Path path) {
-      return new Failure(UNSAFE, "something else is mounted inside the folder, at " + path, "unmount it");
+      return new Failure(Exit.UNSAFE, "something else is mounted inside the folder, at " + path, "unmount it");
     }
 
     void requireMounted(int code) {
@@ -495,7 +496,7 @@ class RestoreFilesNfs implements Callable<Integer> {
     }
 
     Failure gone(int code) {
-      var first = code == PARTIAL ? "keep TheHive stopped, remove what was written below the mount point, " : "";
+      var first = code == Exit.PARTIAL ? "keep TheHive stopped, remove what was written below the mount point, " : "";
       return new Failure(code, folder + " is no longer mounted or does not answer", first + "mount it again and run the same command again");
     }
 
@@ -509,12 +510,12 @@ class RestoreFilesNfs implements Callable<Integer> {
         var alike = names.stream().filter(name -> HASH_NAME.matcher(name).matches()
             || members.find(name) >= 0 && members.all.get(members.find(name)).kind() == Kind.FILE).count();
         if (alike * 10 < names.size()) {
-          throw new Failure(UNSAFE, folder + " does not look like TheHive's attachments",
+          throw new Failure(Exit.UNSAFE, folder + " does not look like TheHive's attachments",
               "check ATTACHMENT_FOLDER against storage.localfs.location; --any-folder goes on, and removes what is there");
         }
       }
       if (members.files == 0) {
-        throw new Failure(BAD_BACKUP, "the backup holds no file at all", "choose another with --backup; --any-folder empties " + folder);
+        throw new Failure(Exit.BAD_BACKUP, "the backup holds no file at all", "choose another with --backup; --any-folder empties " + folder);
       }
     }
 
@@ -529,12 +530,12 @@ class RestoreFilesNfs implements Callable<Integer> {
       var room = Files.getFileStore(place).getUsableSpace();
       var needed = members.all.stream().mapToLong(member -> (member.size() + 4095) / 4096 * 4096 + 256).sum();
       if (room < needed) {
-        throw new Failure(UNSAFE, "%s has room for %s, a second tree needs %s".formatted(place, Console.size(room), Console.size(needed)),
+        throw new Failure(Exit.UNSAFE, "%s has room for %s, a second tree needs %s".formatted(place, Console.size(room), Console.size(needed)),
             "free some, or restore with --in-place");
       }
       var inodes = Tool.output("stat", "-f", "-c", "%d %c", place.toString()).split(" ");
       if (!inodes[1].equals("0") && Long.parseLong(inodes[0]) < members.all.size() + 16L) {
-        throw new Failure(UNSAFE, "%s has %s inodes left, a second tree needs %d".formatted(place, inodes[0], members.all.size()),
+        throw new Failure(Exit.UNSAFE, "%s has %s inodes left, a second tree needs %d".formatted(place, inodes[0], members.all.size()),
             "free some, or restore with --in-place");
       }
     }
@@ -570,7 +571,7 @@ class RestoreFilesNfs implements Callable<Integer> {
         var point = path(fields[1]).normalize();
         if (folder.startsWith(point) && point.getParent() != null && !mounted.contains(Files.exists(point) ? point.toRealPath() : point)) {
           if (!any) {
-            throw new Failure(UNSAFE, "nothing is mounted at %s, where /etc/fstab wants %s".formatted(point, fields[0]),
+            throw new Failure(Exit.UNSAFE, "nothing is mounted at %s, where /etc/fstab wants %s".formatted(point, fields[0]),
                 "mount %s; --any-folder restores to what is below it".formatted(point));
           }
           console.warn("nothing is mounted at %s, where /etc/fstab wants %s", point, fields[0]);
@@ -607,7 +608,7 @@ class RestoreFilesNfs implements Callable<Integer> {
       var group = parts.length < 2 ? "" : parts[1];
       var found = of(new Owner(user, -1, group, -1));
       if (found.user == null && !user.isEmpty() || found.group == null && !group.isEmpty()) {
-        throw new Failure(USAGE, "--owner %s: not known on this host".formatted(text), "name a user and a group, such as thehive:thehive");
+        throw new Failure(Exit.USAGE, "--owner %s: not known on this host".formatted(text), "name a user and a group, such as thehive:thehive");
       }
       return found;
     }
@@ -740,7 +741,7 @@ class RestoreFilesNfs implements Callable<Integer> {
       return backup == Member.NO_TIME || Math.floorDiv(backup, grain) == Math.floorDiv(live, grain);
     }
 
-    void warnOfUnset(Consent console) {
+    void warnOfUnset(RestoreConsole console) {
       unset.forEach((what, times) -> console.warn("the %s of %d files and folders could not be set: %s", what, times,
           what.equals("owner") || what.equals("group") ? "run as root (on NFS: without root squash), or change it on the server" : "not supported there"));
     }
@@ -757,7 +758,7 @@ class RestoreFilesNfs implements Callable<Integer> {
       return "set owners as in the backup" + (root ? ", the folder's is root there: --owner thehive:thehive if TheHive runs as thehive" : "");
     }
 
-    void warnOfOtherOwner(Members members, Consent console) {
+    void warnOfOtherOwner(Members members, RestoreConsole console) {
       var user = owner(members.all.get(members.find(""))).user();
       if (live.user() != null && user != null && !user.equals(live.user())) {
         console.warn("the folder belongs to %s, in the backup to %s: --owner %s keeps it", live.user(), user, live.user());
@@ -766,7 +767,7 @@ class RestoreFilesNfs implements Callable<Integer> {
   }
 
   /** The live folder beside the backup's members. */
-  record Tree(Members members, Target target, Attributes attributes, Workers workers, Consent console) {
+  record Tree(Members members, Target target, Attributes attributes, Workers workers, RestoreConsole console) {
     Path folder() {
       return target.folder();
     }
@@ -1015,7 +1016,7 @@ class RestoreFilesNfs implements Callable<Integer> {
       undo();
       dropPrevious();
       if (there(previous)) {
-        throw new Failure(UNSAFE, previous + " is in the way",
+        throw new Failure(Exit.UNSAFE, previous + " is in the way",
             "it is an old tree, the restored one is in place: end what has files of it open, or move it away");
       }
     }
@@ -1055,7 +1056,7 @@ class RestoreFilesNfs implements Callable<Integer> {
         tree.flush(staging);
         Tree.rename(whole, fresh);
         tree.delete(staging);
-        tree.target.requireMounted(UNSAFE);
+        tree.target.requireMounted(Exit.UNSAFE);
       } catch (IOException | RuntimeException e) {
         try {
           tree.delete(staging);
@@ -1113,15 +1114,15 @@ class RestoreFilesNfs implements Callable<Integer> {
     /** Or says that it could not, so that nobody starts TheHive on half a tree. */
     private void takeBack(Exception cause) {
       try {
-        tree.target.requireMounted(PARTIAL);
+        tree.target.requireMounted(Exit.PARTIAL);
         undo();
         if (there(old) || there(previous)) {
           throw new IOException("the old tree is still in " + work);
         }
         removeWork();
-        tree.target.requireMounted(PARTIAL);
+        tree.target.requireMounted(Exit.PARTIAL);
       } catch (IOException | RuntimeException e) {
-        throw new Failure(PARTIAL, "%s, and the swap could not be taken back: %s".formatted(Failure.of(cause).getMessage(), Failure.of(e).getMessage()),
+        throw new Failure(Exit.PARTIAL, "%s, and the swap could not be taken back: %s".formatted(Failure.of(cause).getMessage(), Failure.of(e).getMessage()),
             "keep TheHive stopped; nothing is lost, the trees are in %s: run the same command again when the cause is gone".formatted(work), e);
       }
     }
@@ -1143,12 +1144,12 @@ class RestoreFilesNfs implements Callable<Integer> {
     void finish() {
       try {
         tree.flush(folder);
-        tree.target.requireMounted(PARTIAL);
+        tree.target.requireMounted(Exit.PARTIAL);
         dropPrevious();
         finishFolder();
-        tree.target.requireMounted(PARTIAL);
+        tree.target.requireMounted(Exit.PARTIAL);
       } catch (IOException | RuntimeException e) {
-        throw new Failure(PARTIAL, "the restored tree is in place, but " + Failure.of(e).getMessage(),
+        throw new Failure(Exit.PARTIAL, "the restored tree is in place, but " + Failure.of(e).getMessage(),
             "keep TheHive stopped, and run the same command again when the cause is gone", e);
       }
     }
@@ -1209,10 +1210,10 @@ class RestoreFilesNfs implements Callable<Integer> {
       for (var i : differences.touch.stream().toArray()) {
         tree.attributes.set(path(i), tree.members.all.get(i));
       }
-      tree.target.requireMounted(PARTIAL);
+      tree.target.requireMounted(Exit.PARTIAL);
       tree.setFolders(tree.folder());
       tree.flush(tree.folder());
-      tree.target.requireMounted(PARTIAL);
+      tree.target.requireMounted(Exit.PARTIAL);
     }
 
     /** Folders after what they hold; how many there were. */
@@ -1234,7 +1235,7 @@ class RestoreFilesNfs implements Callable<Integer> {
 
     private void remove(List<Path> batch) throws IOException {
       tree.workers.run(batch.size(), (lane, i) -> {
-        tree.target.requireMounted(PARTIAL);
+        tree.target.requireMounted(Exit.PARTIAL);
         Files.deleteIfExists(batch.get(i));
       });
       batch.clear();
@@ -1242,7 +1243,7 @@ class RestoreFilesNfs implements Callable<Integer> {
 
     /** What was written before a look that finds the folder mounted was written there, and not below the mount point. */
     private void put(Path temporary, Path place) throws IOException {
-      tree.target.requireMounted(PARTIAL);
+      tree.target.requireMounted(Exit.PARTIAL);
       Tree.rename(temporary, place);
     }
 
@@ -1253,7 +1254,7 @@ class RestoreFilesNfs implements Callable<Integer> {
     /** Makes room for folders where something else is, and for files where folders are. */
     private void makeFolders() throws IOException {
       for (var member : tree.folders()) {
-        tree.target.requireMounted(PARTIAL);
+        tree.target.requireMounted(Exit.PARTIAL);
         var path = tree.folder().resolve(member.name());
         if (!member.name().isEmpty() && !Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
           Files.deleteIfExists(path);
@@ -1286,151 +1287,365 @@ class RestoreFilesNfs implements Callable<Integer> {
       }
     }
   }
+}
 
-  // --- shared: Host (identical in every script that has it; a test holds them equal) ---
-  /** A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration. */
-  record Host(String name, String destination, String port) {
-    private static final Pattern NAMED = Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[\\h:]+]))(:(?<port>\\d+))?");
-    private static final String PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,StateChangeTimestamp,InvocationID";
+// ---- Below: copies of lib/*.java, written by ./jbang lib/embed.java. Change those files, not these lines. ----
 
-    /** What a command left there; 255 is ssh's own code. */
-    record Output(int code, String out, String err) {}
+/** Reads .tar and .zip (also AES-encrypted) alike, without unpacking them to disk. */
+final class Archive implements Closeable {
+  static final int LONGEST_END = 20 << 10;
+  final Path path;
+  private final FileChannel channel;
+  final ZipFile zip;
 
-    /** A unit as systemctl(1) describes it: {@code active} is active, inactive, failed, activating or deactivating. */
-    record Unit(String load, String active, String sub, int restarts, String since, String invocation, boolean root) {
-      /** A masked unit is there, too: it only cannot be started. */
-      boolean isInstalled() {
-        return load.equals("loaded") || load.equals("masked");
+  Archive(Path path, Optional<String> password) {
+    this.path = path;
+    try {
+      this.channel = FileChannel.open(path);
+      this.zip = path.toString().endsWith(".zip")
+          ? new ZipFile(path.toFile(), password.map(String::toCharArray).orElse(null)) : null;
+      if (zip != null && zip.isEncrypted() && password.isEmpty()) {
+        throw new Failure(Exit.AUTHENTICATION, path + " is encrypted", "set BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
       }
-
-      boolean isStopped() {
-        return active.equals("inactive") || active.equals("failed");
-      }
-
-      @Override
-      public String toString() {
-        return active + (sub.isEmpty() || sub.equals("dead") ? "" : " (" + sub + ")");
-      }
-    }
-
-    /** The nodes of THEHIVE_NODES, such as {@code node1 admin@node2:2222 localhost}; this host where it is not set. */
-    static List<Host> all() {
-      return named(Settings.variable("THEHIVE_NODES").orElse("localhost"));
-    }
-
-    static List<Host> named(String names) {
-      return Stream.of(names.strip().split("[\\s,]+")).distinct().map(Host::parse).toList();
-    }
-
-    private static Host parse(String name) {
-      var match = NAMED.matcher(name);
-      if (!match.matches()) {
-        throw new Failure(USAGE, "'%s' is no host".formatted(name), "name hosts like node1, admin@node2:2222 or localhost");
-      }
-      var local = Set.of("localhost", "127.0.0.1", "[::1]").contains(match.group("to")) && match.group("port") == null;
-      return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""), match.group("port"));
-    }
-
-    static String service() {
-      var service = Settings.variable("THEHIVE_SERVICE").orElse("thehive");
-      if (!service.matches("[A-Za-z0-9:_.@-]+")) {
-        throw new Failure(USAGE, "THEHIVE_SERVICE '%s' is no unit's name".formatted(service), "name it as systemctl does, such as thehive");
-      }
-      return service;
-    }
-
-    /** Does the same for all side by side; the answers in their order. */
-    static <T> List<T> each(List<Host> hosts, Function<Host, T> work) {
-      var threads = Executors.newFixedThreadPool(hosts.size());
-      try {
-        var answers = hosts.stream().map(host -> CompletableFuture.supplyAsync(() -> work.apply(host), threads)).toList();
-        return answers.stream().map(CompletableFuture::join).toList();
-      } finally {
-        threads.shutdown();
-      }
-    }
-
-    boolean isLocal() {
-      return destination == null;
-    }
-
-    /** The name or address that ssh connects to: the node's name may be one of its configuration only. */
-    String address() {
-      if (isLocal()) {
-        return "localhost";
-      }
-      var known = new Host("localhost", null, null).run("ssh -G -- " + destination, Duration.ofSeconds(10)).out();
-      return known.lines().filter(line -> line.startsWith("hostname ")).map(line -> line.substring(9)).findFirst().orElse(name);
-    }
-
-    /** Never asks and never accepts an unknown host key: a runbook must not hang, and a key is the administrator's to trust. */
-    List<String> command(String shell) {
-      if (isLocal()) {
-        return List.of("sh", "-c", shell);
-      }
-      var ssh = Stream.of("ssh", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10",
-          "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3");
-      var to = port == null ? Stream.of("--", destination) : Stream.of("-p", port, "--", destination);
-      return Stream.of(ssh, to, Stream.of("sh -c '" + shell + "'")).flatMap(part -> part).toList();
-    }
-
-    /** Runs a shell command there, one without single quotes. Files take its output: a shared ssh connection keeps pipes open. */
-    Output run(String shell, Duration limit) {
-      try {
-        var out = Files.createTempFile("thehive-host", ".out");
-        var err = Files.createTempFile("thehive-host", ".err");
-        try {
-          var process = new ProcessBuilder(command(shell)).redirectInput(new File("/dev/null"))
-              .redirectOutput(out.toFile()).redirectError(err.toFile()).start();
-          if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
-            process.destroyForcibly();
-            throw new Failure(UNREACHABLE, "%s: no answer within %d s to: %s".formatted(name, limit.toSeconds(), shell), null);
-          }
-          var output = new Output(process.exitValue(), Files.readString(out), Files.readString(err).strip());
-          return isLocal() || output.code() != 255 ? output : unreachable(output.err());
-        } finally {
-          Files.delete(out);
-          Files.delete(err);
-        }
-      } catch (IOException e) {
-        throw new Failure(UNREACHABLE, "%s: %s".formatted(name, e.getMessage()), "the OpenSSH client is needed for other hosts", e);
-      } catch (InterruptedException e) {
-        throw new Failure(UNREACHABLE, name + ": interrupted", null, e);
-      }
-    }
-
-    private Output unreachable(String said) {
-      var reason = last(said).replaceFirst("^ssh: ", "");
-      var by = "ssh " + (port == null ? "" : "-p " + port + " ") + destination;
-      if (said.contains("Permission denied")) {
-        throw new Failure(AUTHENTICATION, "%s: ssh: %s".formatted(name, reason), "log in with a key, without a password: " + by);
-      }
-      throw new Failure(UNREACHABLE, "%s: ssh: %s".formatted(name, reason), said.contains("Host key verification failed")
-          ? "compare its host key and accept it by hand: " + by : "try it by hand: " + by);
-    }
-
-    static String last(String lines) {
-      return lines.strip().replaceFirst("(?s).*\\R", "").strip();
-    }
-
-    Unit unit(String service) {
-      var output = run("id -u; LC_ALL=C systemctl show --property=%s -- %s".formatted(PROPERTIES, service), Duration.ofSeconds(30));
-      if (output.code() != 0) {
-        throw new Failure(UNSAFE, "%s has no systemd that answers: %s".formatted(name, last(output.err())),
-            "look after TheHive there by hand: in its container, or with its own start script");
-      }
-      var lines = output.out().lines().toList();
-      var is = lines.stream().filter(line -> line.contains("=")).map(line -> line.split("=", 2))
-          .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1], (one, other) -> one));
-      return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""), is.getOrDefault("SubState", ""),
-          Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("StateChangeTimestamp", ""),
-          is.getOrDefault("InvocationID", ""), lines.get(0).equals("0"));
+    } catch (IOException e) {
+      throw broken(e.getMessage(), e);
     }
   }
 
-  // --- end shared: Host ---
+  /** All members in file order; proves that the archive is complete and that no name leads out of its folder. */
+  void index(Consumer<ArchiveEntry> visitor) {
+    try {
+      if (zip != null) {
+        indexZip(visitor);
+      } else {
+        indexTar(visitor);
+      }
+    } catch (IOException e) {
+      throw broken(e.getMessage(), e);
+    }
+  }
 
-  // --- shared: Failure (identical in every script that has it; a test holds them equal) ---
+  private void indexTar(Consumer<ArchiveEntry> visitor) throws IOException {
+    var end = 0L;
+    for (var header = header(end); header != null; header = header(end)) {
+      if (!header.isCheckSumOK()) {
+        throw broken("the header of its entry '%s' is damaged".formatted(header.getName()), null);
+      }
+      var plain = header.isFile() && !header.isSparse();
+      var offset = channel.position();
+      visitor.accept(new ArchiveEntry(safe(header.getName()), header.isDirectory(), plain, header.getSize(), offset, header));
+      end = offset + (header.isFile() ? (header.getSize() + 511) / 512 * 512 : 0);
+    }
+    requireEnd(end);
+  }
+
+  /**
+   * A tar cut between two members still lists without an error: only the closing zeros prove its end. They fill the last
+   * record, of 10 KiB mostly; more of them, or anything else among them, is what became of members.
+   */
+  private void requireEnd(long end) throws IOException {
+    var rest = channel.size() - end;
+    if (end == 0 || rest < 512) {
+      throw broken("it is cut short", null);
+    }
+    var zeros = ByteBuffer.allocate((int) Math.min(rest, LONGEST_END));
+    IOUtils.read(channel.position(end), zeros);
+    if (rest > LONGEST_END || IntStream.range(0, zeros.position()).anyMatch(i -> zeros.get(i) != 0)) {
+      throw broken("its members end after %d of %d bytes: the rest is damaged or was never written".formatted(end, channel.size()), null);
+    }
+  }
+
+  /** The member's header, with the channel behind it: read on, the stream would read all that it skips, holes too. */
+  private TarArchiveEntry header(long offset) throws IOException {
+    channel.position(offset);
+    return new TarArchiveInputStream(Channels.newInputStream(channel), "UTF-8").getNextEntry();
+  }
+
+  private void indexZip(Consumer<ArchiveEntry> visitor) throws IOException {
+    for (var header : zip.getFileHeaders()) {
+      visitor.accept(new ArchiveEntry(safe(header.getFileName()), header.isDirectory(), !header.isDirectory(),
+          header.getUncompressedSize(), -1, header));
+    }
+  }
+
+  /** The bytes of one member; several may be read side by side, each by one thread. */
+  InputStream open(ArchiveEntry entry) throws IOException {
+    if (zip == null) {
+      var member = Channels.newInputStream(FileChannel.open(path).position(entry.offset()));
+      return BoundedInputStream.builder().setInputStream(member).setMaxCount(entry.size()).get();
+    }
+    synchronized (zip) {
+      try {
+        return zip.getInputStream((FileHeader) entry.header());
+      } catch (ZipException e) {
+        if (e.getType() == ZipException.Type.WRONG_PASSWORD) {
+          throw new Failure(Exit.AUTHENTICATION, "wrong password for " + path, "check BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
+        }
+        throw e;
+      }
+    }
+  }
+
+  /** Writes one member to a file; in a plain tar the kernel copies. */
+  void copy(ArchiveEntry entry, Path target) throws IOException {
+    if (zip != null) {
+      try (var in = open(entry)) {
+        Files.copy(in, target);
+      }
+      return;
+    }
+    try (var out = FileChannel.open(target, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+      for (var done = 0L; done < entry.size(); ) {
+        var copied = channel.transferTo(entry.offset() + done, entry.size() - done, out);
+        if (copied <= 0) {
+          throw new EOFException(path + " ended inside " + entry.name());
+        }
+        done += copied;
+      }
+    }
+  }
+
+  String safe(String name) {
+    var path = name.endsWith("/") ? name.substring(0, name.length() - 1) : name;
+    var parts = List.of(path.replaceFirst("^\\./", "").split("/", -1));
+    if (name.startsWith("/") || name.indexOf('\0') >= 0 || parts.contains("..") || parts.contains("") && parts.size() > 1) {
+      throw broken("its entry '%s' leads out of the backup's folder".formatted(name), null);
+    }
+    return path.replaceFirst("^\\./", "");
+  }
+
+  Failure broken(String why, Throwable cause) {
+    return new Failure(Exit.BAD_BACKUP, "%s is no usable backup: %s".formatted(path, why), "nothing was changed; choose another with --backup", cause);
+  }
+
+  @Override
+  public void close() throws IOException {
+    channel.close();
+    if (zip != null) {
+      zip.close();
+    }
+  }
+}
+
+/** One member of an archive; {@code offset} is that of its bytes in a plain tar, -1 where they are not in one piece. */
+record ArchiveEntry(String name, boolean folder, boolean file, long size, long offset, Object header) {}
+
+/** One backup of one component: its archive or marker, and the time that its name gives. */
+record Backup(Path file, String name, LocalDateTime taken) {
+  String age() {
+    var age = Duration.between(taken, LocalDateTime.now());
+    return age.toDays() > 1 ? age.toDays() + " days ago"
+        : age.toHours() > 1 ? age.toHours() + " hours ago" : Math.max(0, age.toMinutes()) + " minutes ago";
+  }
+}
+
+/** Chooses backups by the names that the documented backup scripts give them. */
+final class BackupSet {
+  static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("uuuuMMdd_HH'h'mm'm'ss's'");
+  private static final Pattern NAME =
+      Pattern.compile("(?<component>[a-z]+)_(?<stamp>\\d{8}_\\d\\dh\\d\\dm\\d\\ds)(\\.(?<type>[a-z.]+))?");
+
+  private BackupSet() {}
+
+  /**
+   * The newest backup in a folder, or the newest at or before the wanted restore point.
+   *
+   * @param components the accepted first parts of a name, such as {@code cassandra}
+   * @param types the accepted extensions, such as {@code tar}
+   * @param wanted a timestamp, a name or a path; null for the newest
+   * @param gap parts of one backup run are at most this far apart
+   */
+  static Backup choose(Path folder, Set<String> components, Set<String> types, String wanted, Duration gap) {
+    var what = components.iterator().next() + "_<timestamp>." + String.join("|", types);
+    var all = list(folder, what).stream()
+        .flatMap(file -> backup(file, components, types).stream())
+        .sorted(Comparator.comparing(Backup::taken).thenComparing(b -> b.file().toString()))
+        .toList();
+    if (wanted != null && wanted.contains("/") && backup(Path.of(wanted), components, types).isPresent()) {
+      return existing(backup(Path.of(wanted), components, types).get());
+    }
+    var until = wanted == null ? LocalDateTime.MAX : time(wanted);
+    var chosen = all.stream().filter(b -> !b.taken().isAfter(until)).reduce((first, last) -> last);
+    var next = all.stream().filter(b -> b.taken().isAfter(until)).findFirst();
+    // Parts of one run differ by seconds: a point named after its first part must not silently select yesterday's rest.
+    if (next.isPresent() && Duration.between(until, next.get().taken()).compareTo(gap) <= 0
+        && chosen.map(b -> Duration.between(b.taken(), until).compareTo(gap) > 0).orElse(true)) {
+      throw new Failure(Exit.BAD_BACKUP,
+          "%s was taken shortly after the restore point %s, and nothing shortly before it".formatted(next.get().name(), wanted),
+          "for that one: --backup " + STAMP.format(next.get().taken()));
+    }
+    return chosen.orElseThrow(() -> new Failure(Exit.BAD_BACKUP,
+        "no backup %s in %s%s".formatted(what, folder, wanted == null ? "" : " at or before " + wanted),
+        "is the backup folder mounted, and is its variable right?"));
+  }
+
+  private static List<Path> list(Path folder, String what) {
+    try (var files = Files.list(folder)) {
+      return files.toList();
+    } catch (NoSuchFileException e) {
+      throw new Failure(Exit.BAD_BACKUP, "no backup %s: there is no folder %s".formatted(what, folder),
+          "is the backup folder mounted, and is its variable right?");
+    } catch (IOException e) {
+      throw new Failure(Exit.BAD_BACKUP, "cannot list %s: %s".formatted(folder, e.getMessage()), "check its mode and owner");
+    }
+  }
+
+  private static Optional<Backup> backup(Path file, Set<String> components, Set<String> types) {
+    var match = NAME.matcher(file.getFileName().toString());
+    if (!match.matches() || match.group("type") == null
+        || !components.contains(match.group("component")) || !types.contains(match.group("type"))) {
+      return Optional.empty();
+    }
+    var name = match.group("component") + "_" + match.group("stamp");
+    return Optional.of(new Backup(file, name, time(match.group("stamp"))));
+  }
+
+  private static Backup existing(Backup backup) {
+    if (!Files.isRegularFile(backup.file())) {
+      throw new Failure(Exit.BAD_BACKUP, "there is no file " + backup.file(), "check the path given with --backup");
+    }
+    return backup;
+  }
+
+  private static LocalDateTime time(String wanted) {
+    var stamp = Pattern.compile("\\d{8}_\\d\\dh\\d\\dm\\d\\ds").matcher(wanted);
+    try {
+      return LocalDateTime.parse(stamp.find() ? stamp.group() : wanted, STAMP);
+    } catch (DateTimeParseException e) {
+      throw new Failure(Exit.USAGE, "'%s' is no restore point".formatted(wanted),
+          "name one like 20261122_12h00m56s, cassandra_20261122_12h00m56s or the path of an archive");
+    }
+  }
+}
+
+/** What the administrator sees: steps and progress on stderr, the result on stdout. */
+@Command(footer = {
+  "In brackets: the variable, which an option overrides, and the value without both. A secret may be in a file that its"
+      + " variable with _FILE names; BACKUP_PASSWORD is that of encrypted archives.",
+  "Exit codes: 0 done, 1 unexpected error, 2 wrong usage or settings, 10 backup missing or invalid, 11 unreachable,"
+      + " 12 authentication, 13 target not in a safe state, 14 partial, 15 verification failed, 16 declined, 130 interrupted."
+})
+class Console {
+  @Option(names = "--verbose", description = "show traces and the libraries' warnings")
+  boolean verbose;
+
+  final boolean terminal = System.console() != null;
+  private ProgressBar bar;
+  private boolean drawn;
+  private String logged = "";
+
+  Console() {
+    Runtime.getRuntime().addShutdownHook(new Thread(this::interrupted));
+  }
+
+  synchronized void step(String text, Object... values) {
+    erase();
+    System.err.println(text.formatted(values));
+  }
+
+  void warn(String text, Object... values) {
+    step("warning: " + text, values);
+  }
+
+  /** Shows what went wrong and what to do about it; the exit code for it. */
+  synchronized int error(String about, Failure failure) {
+    step("%s", "error: " + (about.isEmpty() ? "" : about + ": ") + failure.getMessage());
+    if (failure.hint != null) {
+      step("%s", "hint: " + failure.hint);
+    }
+    if (verbose) {
+      failure.printStackTrace();
+    }
+    return failure.code;
+  }
+
+  /** A bar on a terminal, a line every five seconds elsewhere, until closed; bytes as counted by the work itself. */
+  Closeable progress(String task, long total, LongSupplier done, Supplier<String> state) {
+    var draws = canDraw();
+    var builder = new ProgressBarBuilder().setTaskName(task).setInitialMax(total)
+        .setUnit(total < 10_000_000 ? " kB" : " MB", total < 10_000_000 ? 1_000 : 1_000_000).showSpeed(new DecimalFormat("0.0"))
+        .setStyle(ProgressBarStyle.ASCII).setUpdateIntervalMillis(draws ? 200 : 5_000);
+    builder.setConsumer(draws
+        ? new DelegatingProgressBarConsumer(this::draw, columns() - 3) // room for ^C
+        : new DelegatingProgressBarConsumer(this::log, 79));
+    bar = builder.build();
+    var clock = Executors.newSingleThreadScheduledExecutor(Console::daemon);
+    Runnable update = () -> bar.stepTo(done.getAsLong()).setExtraMessage("  " + state.get());
+    clock.scheduleAtFixedRate(update, 0, 200, TimeUnit.MILLISECONDS);
+    return () -> {
+      clock.shutdownNow();
+      update.run();
+      bar.close();
+      erase();
+      bar = null;
+    };
+  }
+
+  /** Whether stderr is the terminal, no file, and one that is to move its cursor. */
+  private boolean canDraw() {
+    try {
+      return terminal && Files.isSameFile(Path.of("/dev/stdin"), Path.of("/dev/stderr"))
+          && System.getenv("NO_COLOR") == null && !"dumb".equals(System.getenv("TERM"));
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  /** The width of the terminal. Not from the library, whose terminal would take Ctrl-C from the shutdown hooks. */
+  private static int columns() {
+    try {
+      var stty = new ProcessBuilder("stty", "size").redirectInput(ProcessBuilder.Redirect.INHERIT).start();
+      var columns = Integer.parseInt(new String(stty.getInputStream().readAllBytes()).strip().replaceFirst(".* ", ""));
+      return columns < 40 ? 80 : columns;
+    } catch (IOException | NumberFormatException e) {
+      return 80;
+    }
+  }
+
+  /** Over the line before, and never onto a second line, should the terminal have become narrower. */
+  private synchronized void draw(String line) {
+    if (bar != null) {
+      drawn = true;
+      System.err.print("\r\033[?7l" + line + "\033[K\033[?7h");
+    }
+  }
+
+  /** At its end the bar says everything twice. */
+  private synchronized void log(String line) {
+    if (!line.equals(logged)) {
+      logged = line;
+      step("%s", line.strip());
+    }
+  }
+
+  private synchronized void erase() {
+    if (drawn) {
+      drawn = false;
+      System.err.print("\r\033[K");
+    }
+  }
+
+  private synchronized void interrupted() {
+    if (bar != null) {
+      step("Interrupted: run the same command again.");
+      bar = null;
+    }
+  }
+
+  static Thread daemon(Runnable work) {
+    var thread = new Thread(work);
+    thread.setDaemon(true);
+    return thread;
+  }
+
+  static String size(long bytes) {
+    return bytes < 1_000_000 ? (bytes + 999) / 1000 + " kB"
+        : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB" : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
+  }
+}
+
+/** The exit codes, the same in all scripts. 130, interrupted, is the shell's own. */
+final class Exit {
   static final int DONE = 0;
   static final int UNEXPECTED = 1;
   static final int USAGE = 2;
@@ -1442,944 +1657,717 @@ class RestoreFilesNfs implements Callable<Integer> {
   static final int VERIFICATION = 15;
   static final int DECLINED = 16;
 
-  /** What went wrong, what to do about it, and the exit code: shown as two lines, without a trace. */
-  static final class Failure extends RuntimeException {
-    final int code;
-    final String hint;
+  private Exit() {}
+}
 
-    Failure(int code, String message, String hint) {
-      this(code, message, hint, null);
+/** What went wrong, what to do about it, and the exit code: shown as two lines, without a trace. */
+final class Failure extends RuntimeException {
+  final int code;
+  final String hint;
+
+  Failure(int code, String message, String hint) {
+    this(code, message, hint, null);
+  }
+
+  Failure(int code, String message, String hint, Throwable cause) {
+    super(message, cause);
+    this.code = code;
+    this.hint = hint;
+  }
+
+  /** Any exception as a Failure: what is not one already is unexpected. */
+  static Failure of(Throwable thrown) {
+    var cause = thrown;
+    while (cause.getCause() != null
+        && (cause instanceof CompletionException || cause instanceof ExecutionException
+            || cause instanceof UncheckedIOException)) {
+      cause = cause.getCause();
+    }
+    if (cause instanceof Failure failure) {
+      return failure;
+    }
+    var message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
+    if (cause instanceof FileSystemException file) {
+      var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ").toLowerCase(Locale.ROOT);
+      message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : words);
+    }
+    return new Failure(Exit.UNEXPECTED, message, "run again with --verbose for the trace", cause);
+  }
+}
+
+/** A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration. */
+record Host(String name, String destination, String port) {
+  private static final Pattern NAMED = Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[\\h:]+]))(:(?<port>\\d+))?");
+  private static final String PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,StateChangeTimestamp,InvocationID";
+
+  /** What a command left there; 255 is ssh's own code. */
+  record Output(int code, String out, String err) {}
+
+  /** A unit as systemctl(1) describes it: {@code active} is active, inactive, failed, activating or deactivating. */
+  record Unit(String load, String active, String sub, int restarts, String since, String invocation, boolean root) {
+    /** A masked unit is there, too: it only cannot be started. */
+    boolean isInstalled() {
+      return load.equals("loaded") || load.equals("masked");
     }
 
-    Failure(int code, String message, String hint, Throwable cause) {
-      super(message, cause);
-      this.code = code;
-      this.hint = hint;
+    boolean isStopped() {
+      return active.equals("inactive") || active.equals("failed");
     }
 
-    /** Any exception as a Failure: what is not one already is unexpected. */
-    static Failure of(Throwable thrown) {
-      var cause = thrown;
-      while (cause.getCause() != null
-          && (cause instanceof CompletionException || cause instanceof ExecutionException
-              || cause instanceof UncheckedIOException)) {
-        cause = cause.getCause();
-      }
-      if (cause instanceof Failure failure) {
-        return failure;
-      }
-      var message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
-      if (cause instanceof FileSystemException file) {
-        var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ").toLowerCase(Locale.ROOT);
-        message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : words);
-      }
-      return new Failure(UNEXPECTED, message, "run again with --verbose for the trace", cause);
+    @Override
+    public String toString() {
+      return active + (sub.isEmpty() || sub.equals("dead") ? "" : " (" + sub + ")");
     }
   }
 
-  // --- end shared: Failure ---
+  /** The nodes of THEHIVE_NODES, such as {@code node1 admin@node2:2222 localhost}; this host where it is not set. */
+  static List<Host> all() {
+    return named(Settings.variable("THEHIVE_NODES").orElse("localhost"));
+  }
 
-  // --- shared: Settings (identical in every script that has it; a test holds them equal) ---
-  /** Settings are the environment variables of the documented procedure; an option overrides its variable. */
-  static final class Settings {
-    private Settings() {}
+  static List<Host> named(String names) {
+    return Stream.of(names.strip().split("[\\s,]+")).distinct().map(Host::parse).toList();
+  }
 
-    /** A variable that is set but blank is a mistake, never a value; each option's description names its variable. */
-    static void refuseBlank(CommandSpec command) {
-      for (var option : command.options()) {
-        Pattern.compile("\\(([A-Z_]{4,})").matcher(String.join(" ", option.description())).results()
-            .forEach(name -> variable(name.group(1)));
-        if (String.valueOf((Object) option.getValue()).isBlank()) {
-          throw new Failure(USAGE, option.longestName() + " is blank", "give it a value, or leave it out");
+  private static Host parse(String name) {
+    var match = NAMED.matcher(name);
+    if (!match.matches()) {
+      throw new Failure(Exit.USAGE, "'%s' is no host".formatted(name), "name hosts like node1, admin@node2:2222 or localhost");
+    }
+    var local = Set.of("localhost", "127.0.0.1", "[::1]").contains(match.group("to")) && match.group("port") == null;
+    return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""), match.group("port"));
+  }
+
+  static String service() {
+    var service = Settings.variable("THEHIVE_SERVICE").orElse("thehive");
+    if (!service.matches("[A-Za-z0-9:_.@-]+")) {
+      throw new Failure(Exit.USAGE, "THEHIVE_SERVICE '%s' is no unit's name".formatted(service), "name it as systemctl does, such as thehive");
+    }
+    return service;
+  }
+
+  /** Does the same for all side by side; the answers in their order. */
+  static <T> List<T> each(List<Host> hosts, Function<Host, T> work) {
+    var threads = Executors.newFixedThreadPool(hosts.size());
+    try {
+      var answers = hosts.stream().map(host -> CompletableFuture.supplyAsync(() -> work.apply(host), threads)).toList();
+      return answers.stream().map(CompletableFuture::join).toList();
+    } finally {
+      threads.shutdown();
+    }
+  }
+
+  boolean isLocal() {
+    return destination == null;
+  }
+
+  /** The name or address that ssh connects to: the node's name may be one of its configuration only. */
+  String address() {
+    if (isLocal()) {
+      return "localhost";
+    }
+    var known = new Host("localhost", null, null).run("ssh -G -- " + destination, Duration.ofSeconds(10)).out();
+    return known.lines().filter(line -> line.startsWith("hostname ")).map(line -> line.substring(9)).findFirst().orElse(name);
+  }
+
+  /** Never asks and never accepts an unknown host key: a runbook must not hang, and a key is the administrator's to trust. */
+  List<String> command(String shell) {
+    if (isLocal()) {
+      return List.of("sh", "-c", shell);
+    }
+    var ssh = Stream.of("ssh", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10",
+        "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3");
+    var to = port == null ? Stream.of("--", destination) : Stream.of("-p", port, "--", destination);
+    return Stream.of(ssh, to, Stream.of("sh -c '" + shell + "'")).flatMap(part -> part).toList();
+  }
+
+  /** Runs a shell command there, one without single quotes. Files take its output: a shared ssh connection keeps pipes open. */
+  Output run(String shell, Duration limit) {
+    try {
+      var out = Files.createTempFile("thehive-host", ".out");
+      var err = Files.createTempFile("thehive-host", ".err");
+      try {
+        var process = new ProcessBuilder(command(shell)).redirectInput(new File("/dev/null"))
+            .redirectOutput(out.toFile()).redirectError(err.toFile()).start();
+        if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
+          process.destroyForcibly();
+          throw new Failure(Exit.UNREACHABLE, "%s: no answer within %d s to: %s".formatted(name, limit.toSeconds(), shell), null);
         }
+        var output = new Output(process.exitValue(), Files.readString(out), Files.readString(err).strip());
+        return isLocal() || output.code() != 255 ? output : unreachable(output.err());
+      } finally {
+        Files.delete(out);
+        Files.delete(err);
       }
-    }
-
-    static Optional<String> variable(String name) {
-      var value = Optional.ofNullable(System.getenv(name));
-      if (value.filter(String::isBlank).isPresent()) {
-        throw new Failure(USAGE, name + " is set but blank", "give it a value, or unset it");
-      }
-      return value;
-    }
-
-    /** A secret from the variable NAME, or from the file that NAME_FILE names (its last line break is not part of it). */
-    static Optional<String> secret(String name) {
-      var value = variable(name);
-      var file = variable(name + "_FILE");
-      if (value.isPresent() && file.isPresent()) {
-        throw new Failure(USAGE, name + " and " + name + "_FILE are both set", "unset one of them");
-      }
-      if (file.isEmpty()) {
-        return value;
-      }
-      try {
-        return Optional.of(Files.readString(Path.of(file.get())).replaceFirst("\\R\\z", ""));
-      } catch (IOException | InvalidPathException e) {
-        throw new Failure(USAGE, "cannot read " + name + "_FILE " + file.get() + ": " + e.getMessage(), "check path and mode");
-      }
-    }
-
-    /** A secret as above, else asked for on a terminal, else none. */
-    static Optional<String> secretOrPrompt(String name, String question) {
-      var secret = secret(name);
-      if (secret.isPresent() || System.console() == null) {
-        return secret;
-      }
-      return Optional.ofNullable(System.console().readPassword("%s: ", question)).map(String::new);
+    } catch (IOException e) {
+      throw new Failure(Exit.UNREACHABLE, "%s: %s".formatted(name, e.getMessage()), "the OpenSSH client is needed for other hosts", e);
+    } catch (InterruptedException e) {
+      throw new Failure(Exit.UNREACHABLE, name + ": interrupted", null, e);
     }
   }
 
-  // --- end shared: Settings ---
+  private Output unreachable(String said) {
+    var reason = last(said).replaceFirst("^ssh: ", "");
+    var by = "ssh " + (port == null ? "" : "-p " + port + " ") + destination;
+    if (said.contains("Permission denied")) {
+      throw new Failure(Exit.AUTHENTICATION, "%s: ssh: %s".formatted(name, reason), "log in with a key, without a password: " + by);
+    }
+    throw new Failure(Exit.UNREACHABLE, "%s: ssh: %s".formatted(name, reason), said.contains("Host key verification failed")
+        ? "compare its host key and accept it by hand: " + by : "try it by hand: " + by);
+  }
 
-  // --- shared: BackupSet (identical in every script that has it; a test holds them equal) ---
-  /** One backup of one component: its archive or marker, and the time that its name gives. */
-  record Backup(Path file, String name, LocalDateTime taken) {
-    String age() {
-      var age = Duration.between(taken, LocalDateTime.now());
-      return age.toDays() > 1 ? age.toDays() + " days ago"
-          : age.toHours() > 1 ? age.toHours() + " hours ago" : Math.max(0, age.toMinutes()) + " minutes ago";
+  static String last(String lines) {
+    return lines.strip().replaceFirst("(?s).*\\R", "").strip();
+  }
+
+  Unit unit(String service) {
+    var output = run("id -u; LC_ALL=C systemctl show --property=%s -- %s".formatted(PROPERTIES, service), Duration.ofSeconds(30));
+    if (output.code() != 0) {
+      throw new Failure(Exit.UNSAFE, "%s has no systemd that answers: %s".formatted(name, last(output.err())),
+          "look after TheHive there by hand: in its container, or with its own start script");
+    }
+    var lines = output.out().lines().toList();
+    var is = lines.stream().filter(line -> line.contains("=")).map(line -> line.split("=", 2))
+        .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1], (one, other) -> one));
+    return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""), is.getOrDefault("SubState", ""),
+        Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("StateChangeTimestamp", ""),
+        is.getOrDefault("InvocationID", ""), lines.get(0).equals("0"));
+  }
+}
+
+/** JSON, as reports, markers, results and the Elasticsearch API use it. */
+final class Json {
+  static final ObjectMapper MAPPER = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT)
+      .enable(EnumFeature.WRITE_ENUMS_TO_LOWERCASE).build();
+
+  private Json() {}
+}
+
+enum Kind {
+  FOLDER, FILE, SPARSE, LINK
+}
+
+/**
+ * A file, folder or symbolic link of a backup of attachments. There may be a million: no more here than is needed.
+ *
+ * @param path the name below the backup's own folder, which has the empty name, as UTF-8
+ * @param offset where the bytes begin in a plain tar
+ * @param mode -1 where the archive does not tell
+ * @param time of the last change in nanoseconds, NO_TIME where the archive does not tell
+ * @param more the header in a zip, where a symbolic link leads, else null
+ */
+record Member(Kind kind, byte[] path, long size, long offset, int mode, long time, Owner owner, Object more) {
+  static final long NO_TIME = Long.MIN_VALUE;
+
+  String name() {
+    return new String(path, StandardCharsets.UTF_8);
+  }
+}
+
+/** The members of a backup of attachments by number, in the archive's order, and by name. Reading them proves it complete. */
+final class Members implements Closeable {
+  /** With this begins what restore-files-nfs.java makes in the folder: a backup may have caught it. */
+  static final String LEFTOVER = ".restore-files-nfs";
+  private static final Pattern ROOT = Pattern.compile("(files|minio|seaweedfs)_\\d{8}_\\d\\dh\\d\\dm\\d\\ds");
+  final Archive archive;
+  final List<Member> all = new ArrayList<>();
+  int files;
+  long bytes;
+  boolean leftover;
+  private final boolean compressed;
+  private final Map<Owner, Owner> owners = new HashMap<>();
+  private int[] slots = new int[1 << 12];
+  private boolean questionable;
+  private String root;
+
+  interface Bytes {
+    InputStream open() throws IOException;
+  }
+
+  interface Reader {
+    void read(int lane, int i, Bytes bytes) throws Exception;
+  }
+
+  Members(Path file, Optional<String> password) {
+    archive = new Archive(file, password);
+    compressed = file.toString().matches(".*\\.(gz|zst)");
+    try {
+      if (compressed) {
+        indexCompressed();
+      } else {
+        archive.index(this::add);
+      }
+      addFolders();
+      requireUtf8();
+      proveZip();
+    } catch (IOException e) {
+      throw archive.broken(e.getMessage(), e);
     }
   }
 
-  /** Chooses backups by the names that the documented backup scripts give them. */
-  static final class BackupSet {
-    static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("uuuuMMdd_HH'h'mm'm'ss's'");
-    private static final Pattern NAME =
-        Pattern.compile("(?<component>[a-z]+)_(?<stamp>\\d{8}_\\d\\dh\\d\\dm\\d\\ds)(\\.(?<type>[a-z.]+))?");
-
-    private BackupSet() {}
-
-    /**
-     * The newest backup in a folder, or the newest at or before the wanted restore point.
-     *
-     * @param components the accepted first parts of a name, such as {@code cassandra}
-     * @param types the accepted extensions, such as {@code tar}
-     * @param wanted a timestamp, a name or a path; null for the newest
-     * @param gap parts of one backup run are at most this far apart
-     */
-    static Backup choose(Path folder, Set<String> components, Set<String> types, String wanted, Duration gap) {
-      var what = components.iterator().next() + "_<timestamp>." + String.join("|", types);
-      var all = list(folder, what).stream()
-          .flatMap(file -> backup(file, components, types).stream())
-          .sorted(Comparator.comparing(Backup::taken).thenComparing(b -> b.file().toString()))
-          .toList();
-      if (wanted != null && wanted.contains("/") && backup(Path.of(wanted), components, types).isPresent()) {
-        return existing(backup(Path.of(wanted), components, types).get());
-      }
-      var until = wanted == null ? LocalDateTime.MAX : time(wanted);
-      var chosen = all.stream().filter(b -> !b.taken().isAfter(until)).reduce((first, last) -> last);
-      var next = all.stream().filter(b -> b.taken().isAfter(until)).findFirst();
-      // Parts of one run differ by seconds: a point named after its first part must not silently select yesterday's rest.
-      if (next.isPresent() && Duration.between(until, next.get().taken()).compareTo(gap) <= 0
-          && chosen.map(b -> Duration.between(b.taken(), until).compareTo(gap) > 0).orElse(true)) {
-        throw new Failure(BAD_BACKUP,
-            "%s was taken shortly after the restore point %s, and nothing shortly before it".formatted(next.get().name(), wanted),
-            "for that one: --backup " + STAMP.format(next.get().taken()));
-      }
-      return chosen.orElseThrow(() -> new Failure(BAD_BACKUP,
-          "no backup %s in %s%s".formatted(what, folder, wanted == null ? "" : " at or before " + wanted),
-          "is the backup folder mounted, and is its variable right?"));
-    }
-
-    private static List<Path> list(Path folder, String what) {
-      try (var files = Files.list(folder)) {
-        return files.toList();
-      } catch (NoSuchFileException e) {
-        throw new Failure(BAD_BACKUP, "no backup %s: there is no folder %s".formatted(what, folder),
-            "is the backup folder mounted, and is its variable right?");
-      } catch (IOException e) {
-        throw new Failure(BAD_BACKUP, "cannot list %s: %s".formatted(folder, e.getMessage()), "check its mode and owner");
-      }
-    }
-
-    private static Optional<Backup> backup(Path file, Set<String> components, Set<String> types) {
-      var match = NAME.matcher(file.getFileName().toString());
-      if (!match.matches() || match.group("type") == null
-          || !components.contains(match.group("component")) || !types.contains(match.group("type"))) {
-        return Optional.empty();
-      }
-      var name = match.group("component") + "_" + match.group("stamp");
-      return Optional.of(new Backup(file, name, time(match.group("stamp"))));
-    }
-
-    private static Backup existing(Backup backup) {
-      if (!Files.isRegularFile(backup.file())) {
-        throw new Failure(BAD_BACKUP, "there is no file " + backup.file(), "check the path given with --backup");
-      }
-      return backup;
-    }
-
-    private static LocalDateTime time(String wanted) {
-      var stamp = Pattern.compile("\\d{8}_\\d\\dh\\d\\dm\\d\\ds").matcher(wanted);
-      try {
-        return LocalDateTime.parse(stamp.find() ? stamp.group() : wanted, STAMP);
-      } catch (DateTimeParseException e) {
-        throw new Failure(USAGE, "'%s' is no restore point".formatted(wanted),
-            "name one like 20261122_12h00m56s, cassandra_20261122_12h00m56s or the path of an archive");
-      }
-    }
-  }
-
-  // --- end shared: BackupSet ---
-
-  // --- shared: Archive (identical in every script that has it; a test holds them equal) ---
-  /** One member of an archive; {@code offset} is that of its bytes in a plain tar, -1 where they are not in one piece. */
-  record Entry(String name, boolean folder, boolean file, long size, long offset, Object header) {}
-
-  /** Reads .tar and .zip (also AES-encrypted) alike, without unpacking them to disk. */
-  static final class Archive implements Closeable {
-    static final int LONGEST_END = 20 << 10;
-    final Path path;
-    private final FileChannel channel;
-    private final ZipFile zip;
-
-    Archive(Path path, Optional<String> password) {
-      this.path = path;
-      try {
-        this.channel = FileChannel.open(path);
-        this.zip = path.toString().endsWith(".zip")
-            ? new ZipFile(path.toFile(), password.map(String::toCharArray).orElse(null)) : null;
-        if (zip != null && zip.isEncrypted() && password.isEmpty()) {
-          throw new Failure(AUTHENTICATION, path + " is encrypted", "set BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
-        }
-      } catch (IOException e) {
-        throw broken(e.getMessage(), e);
-      }
-    }
-
-    /** All members in file order; proves that the archive is complete and that no name leads out of its folder. */
-    void index(Consumer<Entry> visitor) {
-      try {
-        if (zip != null) {
-          indexZip(visitor);
-        } else {
-          indexTar(visitor);
-        }
-      } catch (IOException e) {
-        throw broken(e.getMessage(), e);
-      }
-    }
-
-    private void indexTar(Consumer<Entry> visitor) throws IOException {
+  private void indexCompressed() throws IOException {
+    try (var stream = BoundedInputStream.builder().setInputStream(stream()).get(); var tar = new TarArchiveInputStream(stream, "UTF-8")) {
       var end = 0L;
-      for (var header = header(end); header != null; header = header(end)) {
+      for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
         if (!header.isCheckSumOK()) {
-          throw broken("the header of its entry '%s' is damaged".formatted(header.getName()), null);
+          throw broken(header.getName(), "has a damaged header");
         }
-        var plain = header.isFile() && !header.isSparse();
-        var offset = channel.position();
-        visitor.accept(new Entry(safe(header.getName()), header.isDirectory(), plain, header.getSize(), offset, header));
-        end = offset + (header.isFile() ? (header.getSize() + 511) / 512 * 512 : 0);
+        add(new ArchiveEntry(archive.safe(header.getName()), header.isDirectory(), header.isFile(), header.getSize(), -1, header));
+        end = stream.getCount() + (header.isSparse() ? 0 : (header.getSize() + 511) / 512 * 512);
       }
-      requireEnd(end);
-    }
-
-    /**
-     * A tar cut between two members still lists without an error: only the closing zeros prove its end. They fill the last
-     * record, of 10 KiB mostly; more of them, or anything else among them, is what became of members.
-     */
-    private void requireEnd(long end) throws IOException {
-      var rest = channel.size() - end;
-      if (end == 0 || rest < 512) {
-        throw broken("it is cut short", null);
+      IOUtils.consume(stream);
+      if (end == 0 || stream.getCount() < end + 512) {
+        throw archive.broken("it is cut short", null);
       }
-      var zeros = ByteBuffer.allocate((int) Math.min(rest, LONGEST_END));
-      IOUtils.read(channel.position(end), zeros);
-      if (rest > LONGEST_END || IntStream.range(0, zeros.position()).anyMatch(i -> zeros.get(i) != 0)) {
-        throw broken("its members end after %d of %d bytes: the rest is damaged or was never written".formatted(end, channel.size()), null);
+      if (stream.getCount() > end + Archive.LONGEST_END) {
+        throw archive.broken("its members end after %d of %d bytes: the rest was never written".formatted(end, stream.getCount()), null);
       }
     }
+  }
 
-    /** The member's header, with the channel behind it: read on, the stream would read all that it skips, holes too. */
-    private TarArchiveEntry header(long offset) throws IOException {
-      channel.position(offset);
-      return new TarArchiveInputStream(Channels.newInputStream(channel), "UTF-8").getNextEntry();
+  private InputStream stream() throws IOException {
+    var in = new BufferedInputStream(Files.newInputStream(archive.path), 1 << 16);
+    return !compressed ? in : archive.path.toString().endsWith(".gz")
+        ? GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get() : new ZstdCompressorInputStream(in);
+  }
+
+  private void add(ArchiveEntry entry) {
+    var name = relative(entry.name());
+    if (name.startsWith(LEFTOVER)) {
+      leftover = true;
+      return;
     }
+    add(entry.header() instanceof TarArchiveEntry header ? member(name, header, entry.offset()) : member(name, entry, (FileHeader) entry.header()));
+  }
 
-    private void indexZip(Consumer<Entry> visitor) throws IOException {
-      for (var header : zip.getFileHeaders()) {
-        visitor.accept(new Entry(safe(header.getFileName()), header.isDirectory(), !header.isDirectory(),
-            header.getUncompressedSize(), -1, header));
+  private String relative(String entry) {
+    var name = entry.replaceFirst("^([^/]+)/\\.(?=/|$)", "$1");
+    var top = name.split("/", 2)[0];
+    if (root == null && ROOT.matcher(top).matches()) {
+      root = top;
+    }
+    if (!top.equals(root)) {
+      throw broken(entry, "is not in a folder <component>_<timestamp>");
+    }
+    if (List.of(name.split("/")).contains(".")) {
+      throw broken(entry, "has a name that no file can have");
+    }
+    return name.length() == top.length() ? "" : name.substring(top.length() + 1);
+  }
+
+  private Member member(String name, TarArchiveEntry header, long offset) {
+    var kind = header.isDirectory() ? Kind.FOLDER : header.isSparse() ? Kind.SPARSE : switch (header.getLinkFlag()) {
+      case TarConstants.LF_NORMAL, TarConstants.LF_OLDNORM, TarConstants.LF_CONTIG, TarConstants.LF_LINK -> Kind.FILE;
+      case TarConstants.LF_SYMLINK -> Kind.LINK;
+      default -> throw refused(name, "is a device or something else that is neither file, folder nor link");
+    };
+    var link = header.getLinkName();
+    if (kind == Kind.LINK) {
+      requireInside(name, link);
+    }
+    var size = header.isSparse() ? header.getRealSize() : header.isFile() ? header.getSize() : 0;
+    if (header.isLink()) {
+      var first = find(link.replaceFirst("^(\\./)?" + root + "/(\\./)?", ""));
+      if (first < 0 || !isDirect(first)) {
+        throw refused(name, "is a hard link to '%s', which %s".formatted(shown(link), first < 0 ? "is no file before it" : "cannot be read again"));
+      }
+      size = all.get(first).size();
+      offset = all.get(first).offset();
+    }
+    var owner = new Owner(header.getUserName(), header.getLongUserId(), header.getGroupName(), header.getLongGroupId());
+    return new Member(kind, name.getBytes(StandardCharsets.UTF_8), size, offset, header.getMode(),
+        header.getLastModifiedTime().to(TimeUnit.NANOSECONDS), owners.computeIfAbsent(owner, same -> same), kind == Kind.LINK ? link : null);
+  }
+
+  private Member member(String name, ArchiveEntry entry, FileHeader header) {
+    var mode = (header.getExternalFileAttributes()[3] & 0xff) << 8 | header.getExternalFileAttributes()[2] & 0xff;
+    var type = mode & 0170000;
+    if (type != 0 && type != (entry.folder() ? 0040000 : 0100000)) {
+      throw refused(name, "is a link or a device, which a zip should not hold");
+    }
+    return new Member(entry.folder() ? Kind.FOLDER : Kind.FILE, name.getBytes(StandardCharsets.UTF_8), entry.folder() ? 0 : entry.size(), -1,
+        type == 0 ? -1 : mode & 07777, TimeUnit.MILLISECONDS.toNanos(header.getLastModifiedTimeEpoch()), Owner.UNKNOWN, header);
+  }
+
+  private void add(Member member) {
+    var name = member.name();
+    if (name.isEmpty() && member.kind() != Kind.FOLDER) {
+      throw refused(name, "is no folder");
+    }
+    if (slots[slot(member.path())] != 0) {
+      throw refused(name, "is there twice");
+    }
+    all.add(member);
+    files += member.kind() == Kind.FOLDER ? 0 : 1;
+    bytes += member.size();
+    questionable |= name.indexOf('?') >= 0;
+    if (all.size() * 2 > slots.length) {
+      slots = new int[slots.length * 2];
+      for (int i = 0; i < all.size() - 1; i++) {
+        slots[slot(all.get(i).path())] = i + 1;
       }
     }
+    slots[slot(member.path())] = all.size();
+  }
 
-    /** The bytes of one member; several may be read side by side, each by one thread. */
-    InputStream open(Entry entry) throws IOException {
-      if (zip == null) {
-        var member = Channels.newInputStream(FileChannel.open(path).position(entry.offset()));
-        return BoundedInputStream.builder().setInputStream(member).setMaxCount(entry.size()).get();
+  /** A link is followed from the folder it lies in, which is a real one: so only leading ".." can be counted. */
+  private void requireInside(String name, String link) {
+    var parts = List.of(link.split("/"));
+    var ups = Collections.frequency(parts, "..");
+    if (link.isEmpty() || link.startsWith("/") || link.indexOf('\0') >= 0 || parts.lastIndexOf("..") != ups - 1 || ups > name.split("/").length - 1) {
+      throw refused(name, "is a link that leaves the folder, to '%s'".formatted(shown(link)));
+    }
+  }
+
+  /** Adds folders that no entry names; refuses what would have to lie in something that is no folder. */
+  private void addFolders() {
+    for (int i = 0; i < all.size(); i++) {
+      var name = all.get(i).name();
+      var parent = name.substring(0, Math.max(0, name.lastIndexOf('/')));
+      var at = find(parent);
+      if (at < 0) {
+        add(new Member(Kind.FOLDER, parent.getBytes(StandardCharsets.UTF_8), 0, -1, -1, Member.NO_TIME, Owner.UNKNOWN, null));
+      } else if (all.get(at).kind() != Kind.FOLDER) {
+        throw refused(name, "lies in something that is no folder");
       }
-      synchronized (zip) {
+    }
+  }
+
+  /** A byte that is not UTF-8 was read as a question mark: where there is one, the bytes themselves are looked at. */
+  private void requireUtf8() throws IOException {
+    if (!questionable || archive.zip != null) {
+      return;
+    }
+    try (var tar = new TarArchiveInputStream(stream(), "ISO-8859-1")) {
+      for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
         try {
-          return zip.getInputStream((FileHeader) entry.header());
-        } catch (ZipException e) {
-          if (e.getType() == ZipException.Type.WRONG_PASSWORD) {
-            throw new Failure(AUTHENTICATION, "wrong password for " + path, "check BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
+          StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(header.getName().getBytes(StandardCharsets.ISO_8859_1)));
+        } catch (CharacterCodingException e) {
+          // Names in PAX headers are UTF-8 whatever the encoding: those were found right the first time.
+          if (find(relative(archive.safe(header.getName()))) < 0) {
+            throw broken(header.getName(), "has a name that is not UTF-8");
           }
-          throw e;
         }
-      }
-    }
-
-    /** Writes one member to a file; in a plain tar the kernel copies. */
-    void copy(Entry entry, Path target) throws IOException {
-      if (zip != null) {
-        try (var in = open(entry)) {
-          Files.copy(in, target);
-        }
-        return;
-      }
-      try (var out = FileChannel.open(target, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-        for (var done = 0L; done < entry.size(); ) {
-          var copied = channel.transferTo(entry.offset() + done, entry.size() - done, out);
-          if (copied <= 0) {
-            throw new EOFException(path + " ended inside " + entry.name());
-          }
-          done += copied;
-        }
-      }
-    }
-
-    private String safe(String name) {
-      var path = name.endsWith("/") ? name.substring(0, name.length() - 1) : name;
-      var parts = List.of(path.replaceFirst("^\\./", "").split("/", -1));
-      if (name.startsWith("/") || name.indexOf('\0') >= 0 || parts.contains("..") || parts.contains("") && parts.size() > 1) {
-        throw broken("its entry '%s' leads out of the backup's folder".formatted(name), null);
-      }
-      return path.replaceFirst("^\\./", "");
-    }
-
-    Failure broken(String why, Throwable cause) {
-      return new Failure(BAD_BACKUP, "%s is no usable backup: %s".formatted(path, why), "nothing was changed; choose another with --backup", cause);
-    }
-
-    @Override
-    public void close() throws IOException {
-      channel.close();
-      if (zip != null) {
-        zip.close();
       }
     }
   }
 
-  // --- end shared: Archive ---
-
-  // --- shared: Members (identical in every script that has it; a test holds them equal) ---
-  enum Kind {
-    FOLDER, FILE, SPARSE, LINK
-  }
-
-  /** Who owns a member; empty and -1 where the archive does not tell. */
-  record Owner(String user, long uid, String group, long gid) {
-    static final Owner UNKNOWN = new Owner("", -1, "", -1);
-  }
-
-  /**
-   * A file, folder or symbolic link of a backup of attachments. There may be a million: no more here than is needed.
-   *
-   * @param path the name below the backup's own folder, which has the empty name, as UTF-8
-   * @param offset where the bytes begin in a plain tar
-   * @param mode -1 where the archive does not tell
-   * @param time of the last change in nanoseconds, NO_TIME where the archive does not tell
-   * @param more the header in a zip, where a symbolic link leads, else null
-   */
-  record Member(Kind kind, byte[] path, long size, long offset, int mode, long time, Owner owner, Object more) {
-    static final long NO_TIME = Long.MIN_VALUE;
-
-    String name() {
-      return new String(path, StandardCharsets.UTF_8);
+  /** A zip has checksums: a damaged entry, or another password, is known before the first change. */
+  private void proveZip() {
+    if (archive.zip == null) {
+      return;
     }
-  }
-
-  /** The members of a backup of attachments by number, in the archive's order, and by name. Reading them proves it complete. */
-  static final class Members implements Closeable {
-    /** With this begins what restore-files-nfs.java makes in the folder: a backup may have caught it. */
-    static final String LEFTOVER = ".restore-files-nfs";
-    private static final Pattern ROOT = Pattern.compile("(files|minio|seaweedfs)_\\d{8}_\\d\\dh\\d\\dm\\d\\ds");
-    final Archive archive;
-    final List<Member> all = new ArrayList<>();
-    int files;
-    long bytes;
-    boolean leftover;
-    private final boolean compressed;
-    private final Map<Owner, Owner> owners = new HashMap<>();
-    private int[] slots = new int[1 << 12];
-    private boolean questionable;
-    private String root;
-
-    interface Bytes {
-      InputStream open() throws IOException;
-    }
-
-    interface Reader {
-      void read(int lane, int i, Bytes bytes) throws Exception;
-    }
-
-    Members(Path file, Optional<String> password) {
-      archive = new Archive(file, password);
-      compressed = file.toString().matches(".*\\.(gz|zst)");
-      try {
-        if (compressed) {
-          indexCompressed();
-        } else {
-          archive.index(this::add);
+    IntStream.range(0, all.size()).parallel().filter(i -> all.get(i).kind() == Kind.FILE).forEach(i -> {
+      try (var in = archive.open(entry(i))) {
+        if (IOUtils.consume(in) != all.get(i).size()) {
+          throw new EOFException("it has not the size that it names");
         }
-        addFolders();
-        requireUtf8();
-        proveZip();
       } catch (IOException e) {
-        throw archive.broken(e.getMessage(), e);
+        throw refused(all.get(i).name(), "is damaged: " + e.getMessage());
+      }
+    });
+  }
+
+  Failure refused(String name, String why) {
+    return broken(root + "/" + name, why);
+  }
+
+  private Failure broken(String entry, String why) {
+    return archive.broken("its entry '%s' %s".formatted(shown(entry), why), null);
+  }
+
+  static String shown(String name) {
+    return name.replaceAll("\\p{Cntrl}", "?");
+  }
+
+  /** The member's number, or -1. */
+  int find(String name) {
+    return slots[slot(name.getBytes(StandardCharsets.UTF_8))] - 1;
+  }
+
+  private int slot(byte[] path) {
+    var hash = Arrays.hashCode(path) * 0x9E3779B9;
+    for (var slot = (hash ^ hash >>> 15) & slots.length - 1; ; slot = slot + 1 & slots.length - 1) {
+      if (slots[slot] == 0 || Arrays.equals(all.get(slots[slot] - 1).path(), path)) {
+        return slot;
       }
     }
+  }
 
-    private void indexCompressed() throws IOException {
-      try (var stream = BoundedInputStream.builder().setInputStream(stream()).get(); var tar = new TarArchiveInputStream(stream, "UTF-8")) {
-        var end = 0L;
-        for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
-          if (!header.isCheckSumOK()) {
-            throw broken(header.getName(), "has a damaged header");
-          }
-          add(new Entry(archive.safe(header.getName()), header.isDirectory(), header.isFile(), header.getSize(), -1, header));
-          end = stream.getCount() + (header.isSparse() ? 0 : (header.getSize() + 511) / 512 * 512);
-        }
-        IOUtils.consume(stream);
-        if (end == 0 || stream.getCount() < end + 512) {
-          throw archive.broken("it is cut short", null);
-        }
-        if (stream.getCount() > end + Archive.LONGEST_END) {
-          throw archive.broken("its members end after %d of %d bytes: the rest was never written".formatted(end, stream.getCount()), null);
-        }
-      }
-    }
+  /** Whether its bytes can be read at any time, in any order. */
+  boolean isDirect(int i) {
+    return !compressed && all.get(i).kind() == Kind.FILE;
+  }
 
-    private InputStream stream() throws IOException {
-      var in = new BufferedInputStream(Files.newInputStream(archive.path), 1 << 16);
-      return !compressed ? in : archive.path.toString().endsWith(".gz")
-          ? GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get() : new ZstdCompressorInputStream(in);
-    }
+  ArchiveEntry entry(int i) {
+    var member = all.get(i);
+    return new ArchiveEntry(member.name(), false, true, member.size(), member.offset(), member.more());
+  }
 
-    private void add(Entry entry) {
-      var name = relative(entry.name());
-      if (name.startsWith(LEFTOVER)) {
-        leftover = true;
-        return;
+  /** Gives every wanted file to the reader: in the archive's order by all workers, where that cannot be in one pass by one. */
+  void read(Workers workers, IntPredicate wanted, Reader reader) throws IOException {
+    workers.run(all.size(), (lane, i) -> {
+      if (isDirect(i) && wanted.test(i)) {
+        reader.read(lane, i, () -> archive.open(entry(i)));
       }
-      add(entry.header() instanceof TarArchiveEntry header ? member(name, header, entry.offset()) : member(name, entry, (FileHeader) entry.header()));
-    }
-
-    private String relative(String entry) {
-      var name = entry.replaceFirst("^([^/]+)/\\.(?=/|$)", "$1");
-      var top = name.split("/", 2)[0];
-      if (root == null && ROOT.matcher(top).matches()) {
-        root = top;
-      }
-      if (!top.equals(root)) {
-        throw broken(entry, "is not in a folder <component>_<timestamp>");
-      }
-      if (List.of(name.split("/")).contains(".")) {
-        throw broken(entry, "has a name that no file can have");
-      }
-      return name.length() == top.length() ? "" : name.substring(top.length() + 1);
-    }
-
-    private Member member(String name, TarArchiveEntry header, long offset) {
-      var kind = header.isDirectory() ? Kind.FOLDER : header.isSparse() ? Kind.SPARSE : switch (header.getLinkFlag()) {
-        case TarConstants.LF_NORMAL, TarConstants.LF_OLDNORM, TarConstants.LF_CONTIG, TarConstants.LF_LINK -> Kind.FILE;
-        case TarConstants.LF_SYMLINK -> Kind.LINK;
-        default -> throw refused(name, "is a device or something else that is neither file, folder nor link");
-      };
-      var link = header.getLinkName();
-      if (kind == Kind.LINK) {
-        requireInside(name, link);
-      }
-      var size = header.isSparse() ? header.getRealSize() : header.isFile() ? header.getSize() : 0;
-      if (header.isLink()) {
-        var first = find(link.replaceFirst("^(\\./)?" + root + "/(\\./)?", ""));
-        if (first < 0 || !isDirect(first)) {
-          throw refused(name, "is a hard link to '%s', which %s".formatted(shown(link), first < 0 ? "is no file before it" : "cannot be read again"));
-        }
-        size = all.get(first).size();
-        offset = all.get(first).offset();
-      }
-      var owner = new Owner(header.getUserName(), header.getLongUserId(), header.getGroupName(), header.getLongGroupId());
-      return new Member(kind, name.getBytes(StandardCharsets.UTF_8), size, offset, header.getMode(),
-          header.getLastModifiedTime().to(TimeUnit.NANOSECONDS), owners.computeIfAbsent(owner, same -> same), kind == Kind.LINK ? link : null);
-    }
-
-    private Member member(String name, Entry entry, FileHeader header) {
-      var mode = (header.getExternalFileAttributes()[3] & 0xff) << 8 | header.getExternalFileAttributes()[2] & 0xff;
-      var type = mode & 0170000;
-      if (type != 0 && type != (entry.folder() ? 0040000 : 0100000)) {
-        throw refused(name, "is a link or a device, which a zip should not hold");
-      }
-      return new Member(entry.folder() ? Kind.FOLDER : Kind.FILE, name.getBytes(StandardCharsets.UTF_8), entry.folder() ? 0 : entry.size(), -1,
-          type == 0 ? -1 : mode & 07777, TimeUnit.MILLISECONDS.toNanos(header.getLastModifiedTimeEpoch()), Owner.UNKNOWN, header);
-    }
-
-    private void add(Member member) {
-      var name = member.name();
-      if (name.isEmpty() && member.kind() != Kind.FOLDER) {
-        throw refused(name, "is no folder");
-      }
-      if (slots[slot(member.path())] != 0) {
-        throw refused(name, "is there twice");
-      }
-      all.add(member);
-      files += member.kind() == Kind.FOLDER ? 0 : 1;
-      bytes += member.size();
-      questionable |= name.indexOf('?') >= 0;
-      if (all.size() * 2 > slots.length) {
-        slots = new int[slots.length * 2];
-        for (int i = 0; i < all.size() - 1; i++) {
-          slots[slot(all.get(i).path())] = i + 1;
-        }
-      }
-      slots[slot(member.path())] = all.size();
-    }
-
-    /** A link is followed from the folder it lies in, which is a real one: so only leading ".." can be counted. */
-    private void requireInside(String name, String link) {
-      var parts = List.of(link.split("/"));
-      var ups = Collections.frequency(parts, "..");
-      if (link.isEmpty() || link.startsWith("/") || link.indexOf('\0') >= 0 || parts.lastIndexOf("..") != ups - 1 || ups > name.split("/").length - 1) {
-        throw refused(name, "is a link that leaves the folder, to '%s'".formatted(shown(link)));
-      }
-    }
-
-    /** Adds folders that no entry names; refuses what would have to lie in something that is no folder. */
-    private void addFolders() {
-      for (int i = 0; i < all.size(); i++) {
-        var name = all.get(i).name();
-        var parent = name.substring(0, Math.max(0, name.lastIndexOf('/')));
-        var at = find(parent);
-        if (at < 0) {
-          add(new Member(Kind.FOLDER, parent.getBytes(StandardCharsets.UTF_8), 0, -1, -1, Member.NO_TIME, Owner.UNKNOWN, null));
-        } else if (all.get(at).kind() != Kind.FOLDER) {
-          throw refused(name, "lies in something that is no folder");
-        }
-      }
-    }
-
-    /** A byte that is not UTF-8 was read as a question mark: where there is one, the bytes themselves are looked at. */
-    private void requireUtf8() throws IOException {
-      if (!questionable || archive.zip != null) {
-        return;
-      }
-      try (var tar = new TarArchiveInputStream(stream(), "ISO-8859-1")) {
-        for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
-          try {
-            StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(header.getName().getBytes(StandardCharsets.ISO_8859_1)));
-          } catch (CharacterCodingException e) {
-            // Names in PAX headers are UTF-8 whatever the encoding: those were found right the first time.
-            if (find(relative(archive.safe(header.getName()))) < 0) {
-              throw broken(header.getName(), "has a name that is not UTF-8");
+    });
+    IntPredicate streamed = i -> all.get(i).kind() == Kind.SPARSE || compressed && all.get(i).kind() == Kind.FILE;
+    if (IntStream.range(0, all.size()).anyMatch(i -> streamed.test(i) && wanted.test(i))) {
+      workers.run(1, (lane, once) -> {
+        try (var tar = new TarArchiveInputStream(stream(), "UTF-8")) {
+          for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
+            var i = find(relative(archive.safe(header.getName())));
+            if (i >= 0 && streamed.test(i) && wanted.test(i)) {
+              reader.read(lane, i, () -> CloseShieldInputStream.wrap(tar));
             }
           }
         }
-      }
-    }
-
-    /** A zip has checksums: a damaged entry, or another password, is known before the first change. */
-    private void proveZip() {
-      if (archive.zip == null) {
-        return;
-      }
-      IntStream.range(0, all.size()).parallel().filter(i -> all.get(i).kind() == Kind.FILE).forEach(i -> {
-        try (var in = archive.open(entry(i))) {
-          if (IOUtils.consume(in) != all.get(i).size()) {
-            throw new EOFException("it has not the size that it names");
-          }
-        } catch (IOException e) {
-          throw refused(all.get(i).name(), "is damaged: " + e.getMessage());
-        }
       });
     }
+  }
 
-    Failure refused(String name, String why) {
-      return broken(root + "/" + name, why);
+  @Override
+  public void close() throws IOException {
+    archive.close();
+  }
+}
+
+/** Who owns a member; empty and -1 where the archive does not tell. */
+record Owner(String user, long uid, String group, long gid) {
+  static final Owner UNKNOWN = new Owner("", -1, "", -1);
+}
+
+/** Asks before anything is overwritten, and refuses what only --force goes on with. */
+final class RestoreConsole extends Console {
+  @Option(names = "--dry-run", description = "do every check, print the plan, change nothing")
+  boolean dryRun;
+
+  @Option(names = "--yes", defaultValue = "${env:ASSUME_YES:-false}", fallbackValue = "true",
+      description = "do not ask before overwriting (ASSUME_YES)")
+  boolean yes;
+
+  @Option(names = "--force", description = "go on although TheHive runs on THEHIVE_NODES or another client is connected")
+  boolean force;
+
+  /** A reason not to begin; a warning only with --force, or where nothing will be changed. */
+  void refuse(Failure reason) {
+    if (!force && !dryRun) {
+      throw reason;
     }
+    warn("%s", reason.getMessage());
+  }
 
-    private Failure broken(String entry, String why) {
-      return archive.broken("its entry '%s' %s".formatted(shown(entry), why), null);
-    }
-
-    static String shown(String name) {
-      return name.replaceAll("\\p{Cntrl}", "?");
-    }
-
-    /** The member's number, or -1. */
-    int find(String name) {
-      return slots[slot(name.getBytes(StandardCharsets.UTF_8))] - 1;
-    }
-
-    private int slot(byte[] path) {
-      var hash = Arrays.hashCode(path) * 0x9E3779B9;
-      for (var slot = (hash ^ hash >>> 15) & slots.length - 1; ; slot = slot + 1 & slots.length - 1) {
-        if (slots[slot] == 0 || Arrays.equals(all.get(slots[slot] - 1).path(), path)) {
-          return slot;
+  /** TheHive must be stopped: a node where it runs, or that was named and cannot be asked, is a reason not to begin. */
+  void refuseWhereTheHiveRuns() {
+    var service = Host.service();
+    var named = Settings.variable("THEHIVE_NODES").isPresent();
+    Host.each(Host.all(), host -> {
+      try {
+        var unit = host.unit(service);
+        if (named && !unit.isInstalled()) {
+          return new Failure(Exit.UNSAFE, "%s has no unit %s: whether TheHive runs there is not known".formatted(host.name(), service),
+              "check THEHIVE_NODES and THEHIVE_SERVICE; --force goes on all the same");
         }
+        return unit.isStopped() ? null : new Failure(Exit.UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name(), service, unit),
+            "stop it on every node: ./jbang service-control.java stop; --force goes on all the same");
+      } catch (Failure e) {
+        return named ? e : null; // this host may well have no TheHive, and no systemd
       }
-    }
+    }).stream().filter(Objects::nonNull).findFirst().ifPresent(this::refuse);
+  }
 
-    /** Whether its bytes can be read at any time, in any order. */
-    boolean isDirect(int i) {
-      return !compressed && all.get(i).kind() == Kind.FILE;
+  /** Shows the plan; then the name of what will be overwritten is to be typed, unless --yes answered already. */
+  void confirm(List<String> plan, String name) {
+    plan.forEach(line -> step("%s", line));
+    if (dryRun || yes) {
+      return;
     }
-
-    Entry entry(int i) {
-      var member = all.get(i);
-      return new Entry(member.name(), false, true, member.size(), member.offset(), member.more());
+    if (!terminal) {
+      throw new Failure(Exit.DECLINED, "not confirmed: there is no terminal to ask on, nothing was changed",
+          "add --yes or set ASSUME_YES=true");
     }
+    if (!name.equals(System.console().readLine("%nType %s to overwrite it: ", name))) {
+      throw new Failure(Exit.DECLINED, "not confirmed, nothing was changed", null);
+    }
+  }
+}
 
-    /** Gives every wanted file to the reader: in the archive's order by all workers, where that cannot be in one pass by one. */
-    void read(Workers workers, IntPredicate wanted, Reader reader) throws IOException {
-      workers.run(all.size(), (lane, i) -> {
-        if (isDirect(i) && wanted.test(i)) {
-          reader.read(lane, i, () -> archive.open(entry(i)));
-        }
-      });
-      IntPredicate streamed = i -> all.get(i).kind() == Kind.SPARSE || compressed && all.get(i).kind() == Kind.FILE;
-      if (IntStream.range(0, all.size()).anyMatch(i -> streamed.test(i) && wanted.test(i))) {
-        workers.run(1, (lane, once) -> {
-          try (var tar = new TarArchiveInputStream(stream(), "UTF-8")) {
-            for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
-              var i = find(relative(archive.safe(header.getName())));
-              if (i >= 0 && streamed.test(i) && wanted.test(i)) {
-                reader.read(lane, i, () -> CloseShieldInputStream.wrap(tar));
-              }
-            }
-          }
-        });
+/**
+ * The lock, the marker of an unfinished restore and the report, beside the archives or in RESTORE_STATE_PATH. The marker
+ * stands from the first change to the success; while it stands, TheHive must not be started.
+ */
+final class RestoreRun implements Closeable {
+  private final Path folder;
+  private final String script;
+  private final Path marker;
+  private final FileChannel lock;
+  private final Instant started = Instant.now();
+
+  RestoreRun(Path archives, String script, boolean dryRun) {
+    this.folder = Settings.variable("RESTORE_STATE_PATH").map(Path::of).orElse(archives);
+    this.script = script;
+    this.marker = folder.resolve(script + ".unfinished");
+    this.lock = dryRun && !Files.isWritable(folder) ? null : lock(folder.resolve("." + script + ".lock"));
+  }
+
+  private static FileChannel lock(Path file) {
+    try {
+      var lock = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+      if (lock.tryLock() == null) {
+        throw new Failure(Exit.UNSAFE, "another restore is running: %s is locked".formatted(file), "wait for its end");
       }
-    }
-
-    @Override
-    public void close() throws IOException {
-      archive.close();
+      return lock;
+    } catch (IOException e) {
+      throw new Failure(Exit.UNSAFE, "cannot write to %s: %s".formatted(file.getParent(), Failure.of(e).getMessage()),
+          "lock, marker and report are kept there: make it writable, or name another folder with RESTORE_STATE_PATH");
     }
   }
 
-  /** Does many things side by side; the first failure stops the rest and is thrown. */
-  static final class Workers implements Closeable {
-    final int count;
-    private final ExecutorService pool;
-
-    interface Work {
-      void accept(int lane, int i) throws Exception;
-    }
-
-    Workers(int count) {
-      this.count = count;
-      this.pool = Executors.newFixedThreadPool(count, Console::daemon);
-    }
-
-    /** Numbers are handed out in order; a lane is never at work twice at once. */
-    void run(int total, Work work) throws IOException {
-      var next = new AtomicInteger();
-      var failed = new AtomicReference<Throwable>();
-      var lanes = IntStream.range(0, Math.min(count, total)).mapToObj(lane -> CompletableFuture.runAsync(() -> {
-        try {
-          for (int i = next.getAndIncrement(); i < total && failed.get() == null; i = next.getAndIncrement()) {
-            work.accept(lane, i);
-          }
-        } catch (Throwable thrown) {
-          failed.compareAndSet(null, thrown);
-        }
-      }, pool)).toArray(CompletableFuture[]::new);
-      CompletableFuture.allOf(lanes).join();
-      if (failed.get() instanceof IOException e) {
-        throw e;
-      }
-      if (failed.get() != null) {
-        throw new CompletionException(failed.get());
-      }
-    }
-
-    @Override
-    public void close() {
-      pool.shutdownNow();
+  /** What an interrupted run left for this one; empty when there was none. */
+  JsonNode unfinished() {
+    try {
+      return Files.exists(marker) ? Json.MAPPER.readTree(marker.toFile()) : Json.MAPPER.createObjectNode();
+    } catch (IOException e) {
+      throw new Failure(Exit.UNSAFE, "cannot read %s: %s".formatted(marker, e.getMessage()), "remove it if no restore is unfinished");
     }
   }
 
-  // --- end shared: Members ---
-
-  // --- shared: Console (identical in every script that has it; a test holds them equal) ---
-  /** What the administrator sees: steps and progress on stderr, the result on stdout. */
-  @Command(footer = {
-    "In brackets: the variable, which an option overrides, and the value without both. A secret may be in a file that its"
-        + " variable with _FILE names; BACKUP_PASSWORD is that of encrypted archives.",
-    "Exit codes: 0 done, 1 unexpected error, 2 wrong usage or settings, 10 backup missing or invalid, 11 unreachable,"
-        + " 12 authentication, 13 target not in a safe state, 14 partial, 15 verification failed, 16 declined, 130 interrupted."
-  })
-  static class Console {
-    @Option(names = "--verbose", description = "show traces and the libraries' warnings")
-    boolean verbose;
-
-    final boolean terminal = System.console() != null;
-    private ProgressBar bar;
-    private boolean drawn;
-    private String logged = "";
-
-    Console() {
-      Runtime.getRuntime().addShutdownHook(new Thread(this::interrupted));
-    }
-
-    synchronized void step(String text, Object... values) {
-      erase();
-      System.err.println(text.formatted(values));
-    }
-
-    void warn(String text, Object... values) {
-      step("warning: " + text, values);
-    }
-
-    /** Shows what went wrong and what to do about it; the exit code for it. */
-    synchronized int error(String about, Failure failure) {
-      step("%s", "error: " + (about.isEmpty() ? "" : about + ": ") + failure.getMessage());
-      if (failure.hint != null) {
-        step("%s", "hint: " + failure.hint);
-      }
-      if (verbose) {
-        failure.printStackTrace();
-      }
-      return failure.code;
-    }
-
-    /** A bar on a terminal, a line every five seconds elsewhere, until closed; bytes as counted by the work itself. */
-    Closeable progress(String task, long total, LongSupplier done, Supplier<String> state) {
-      var draws = canDraw();
-      var builder = new ProgressBarBuilder().setTaskName(task).setInitialMax(total)
-          .setUnit(total < 10_000_000 ? " kB" : " MB", total < 10_000_000 ? 1_000 : 1_000_000).showSpeed(new DecimalFormat("0.0"))
-          .setStyle(ProgressBarStyle.ASCII).setUpdateIntervalMillis(draws ? 200 : 5_000);
-      builder.setConsumer(draws
-          ? new DelegatingProgressBarConsumer(this::draw, columns() - 3) // room for ^C
-          : new DelegatingProgressBarConsumer(this::log, 79));
-      bar = builder.build();
-      var clock = Executors.newSingleThreadScheduledExecutor(Console::daemon);
-      Runnable update = () -> bar.stepTo(done.getAsLong()).setExtraMessage("  " + state.get());
-      clock.scheduleAtFixedRate(update, 0, 200, TimeUnit.MILLISECONDS);
-      return () -> {
-        clock.shutdownNow();
-        update.run();
-        bar.close();
-        erase();
-        bar = null;
-      };
-    }
-
-    /** Whether stderr is the terminal, no file, and one that is to move its cursor. */
-    private boolean canDraw() {
-      try {
-        return terminal && Files.isSameFile(Path.of("/dev/stdin"), Path.of("/dev/stderr"))
-            && System.getenv("NO_COLOR") == null && !"dumb".equals(System.getenv("TERM"));
-      } catch (IOException e) {
-        return false;
-      }
-    }
-
-    /** The width of the terminal. Not from the library, whose terminal would take Ctrl-C from the shutdown hooks. */
-    private static int columns() {
-      try {
-        var stty = new ProcessBuilder("stty", "size").redirectInput(ProcessBuilder.Redirect.INHERIT).start();
-        var columns = Integer.parseInt(new String(stty.getInputStream().readAllBytes()).strip().replaceFirst(".* ", ""));
-        return columns < 40 ? 80 : columns;
-      } catch (IOException | NumberFormatException e) {
-        return 80;
-      }
-    }
-
-    /** Over the line before, and never onto a second line, should the terminal have become narrower. */
-    private synchronized void draw(String line) {
-      if (bar != null) {
-        drawn = true;
-        System.err.print("\r\033[?7l" + line + "\033[K\033[?7h");
-      }
-    }
-
-    /** At its end the bar says everything twice. */
-    private synchronized void log(String line) {
-      if (!line.equals(logged)) {
-        logged = line;
-        step("%s", line.strip());
-      }
-    }
-
-    private synchronized void erase() {
-      if (drawn) {
-        drawn = false;
-        System.err.print("\r\033[K");
-      }
-    }
-
-    private synchronized void interrupted() {
-      if (bar != null) {
-        step("Interrupted: run the same command again.");
-        bar = null;
-      }
-    }
-
-    static Thread daemon(Runnable work) {
-      var thread = new Thread(work);
-      thread.setDaemon(true);
-      return thread;
-    }
-
-    static String size(long bytes) {
-      return bytes < 1_000_000 ? (bytes + 999) / 1000 + " kB"
-          : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB" : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
-    }
+  /** Marks parts as unfinished: to be called before the first change. Safe on disk when it returns. */
+  synchronized void begin(Set<String> parts) throws IOException {
+    var open = new TreeSet<>(parts);
+    unfinished().path("unfinished").forEach(part -> open.add(part.asText()));
+    remember("unfinished", open);
   }
 
-  // --- end shared: Console ---
-
-  // --- shared: Consent (identical in every script that has it; a test holds them equal) ---
-  /** Asks before anything is overwritten, and refuses what only --force goes on with. */
-  static final class Consent extends Console {
-    @Option(names = "--dry-run", description = "do every check, print the plan, change nothing")
-    boolean dryRun;
-
-    @Option(names = "--yes", defaultValue = "${env:ASSUME_YES:-false}", fallbackValue = "true",
-        description = "do not ask before overwriting (ASSUME_YES)")
-    boolean yes;
-
-    @Option(names = "--force", description = "go on although TheHive runs on THEHIVE_NODES or another client is connected")
-    boolean force;
-
-    /** A reason not to begin; a warning only with --force, or where nothing will be changed. */
-    void refuse(Failure reason) {
-      if (!force && !dryRun) {
-        throw reason;
-      }
-      warn("%s", reason.getMessage());
-    }
-
-    /** TheHive must be stopped: a node where it runs, or that was named and cannot be asked, is a reason not to begin. */
-    void refuseWhereTheHiveRuns() {
-      var service = Host.service();
-      var named = Settings.variable("THEHIVE_NODES").isPresent();
-      Host.each(Host.all(), host -> {
-        try {
-          var unit = host.unit(service);
-          if (named && !unit.isInstalled()) {
-            return new Failure(UNSAFE, "%s has no unit %s: whether TheHive runs there is not known".formatted(host.name(), service),
-                "check THEHIVE_NODES and THEHIVE_SERVICE; --force goes on all the same");
-          }
-          return unit.isStopped() ? null : new Failure(UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name(), service, unit),
-              "stop it on every node: ./jbang service-control.java stop; --force goes on all the same");
-        } catch (Failure e) {
-          return named ? e : null; // this host may well have no TheHive, and no systemd
-        }
-      }).stream().filter(Objects::nonNull).findFirst().ifPresent(this::refuse);
-    }
-
-    /** Shows the plan; then the name of what will be overwritten is to be typed, unless --yes answered already. */
-    void confirm(List<String> plan, String name) {
-      plan.forEach(line -> step("%s", line));
-      if (dryRun || yes) {
-        return;
-      }
-      if (!terminal) {
-        throw new Failure(DECLINED, "not confirmed: there is no terminal to ask on, nothing was changed",
-            "add --yes or set ASSUME_YES=true");
-      }
-      if (!name.equals(System.console().readLine("%nType %s to overwrite it: ", name))) {
-        throw new Failure(DECLINED, "not confirmed, nothing was changed", null);
-      }
-    }
+  /** Adds to the marker what a run after this one would need to know. */
+  synchronized void remember(String name, Object value) throws IOException {
+    write(marker, ((ObjectNode) unfinished()).set(name, Json.MAPPER.valueToTree(value)));
   }
 
-  // --- end shared: Consent ---
-
-  // --- shared: Report (identical in every script that has it; a test holds them equal) ---
-  /**
-   * The lock, the marker of an unfinished restore and the report, beside the archives or in RESTORE_STATE_PATH. The marker
-   * stands from the first change to the success; while it stands, TheHive must not be started.
-   */
-  static final class Report implements Closeable {
-    static final ObjectMapper JSON = new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
-    private final Path folder;
-    private final String script;
-    private final Path marker;
-    private final FileChannel lock;
-    private final Instant started = Instant.now();
-
-    Report(Path archives, String script, boolean dryRun) {
-      this.folder = Settings.variable("RESTORE_STATE_PATH").map(Path::of).orElse(archives);
-      this.script = script;
-      this.marker = folder.resolve(script + ".unfinished");
-      this.lock = dryRun && !Files.isWritable(folder) ? null : lock(folder.resolve("." + script + ".lock"));
-    }
-
-    private static FileChannel lock(Path file) {
-      try {
-        var lock = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-        if (lock.tryLock() == null) {
-          throw new Failure(UNSAFE, "another restore is running: %s is locked".formatted(file), "wait for its end");
-        }
-        return lock;
-      } catch (IOException e) {
-        throw new Failure(UNSAFE, "cannot write to %s: %s".formatted(file.getParent(), Failure.of(e).getMessage()),
-            "lock, marker and report are kept there: make it writable, or name another folder with RESTORE_STATE_PATH");
-      }
-    }
-
-    /** What an interrupted run left for this one; empty when there was none. */
-    JsonNode unfinished() {
-      try {
-        return Files.exists(marker) ? JSON.readTree(marker.toFile()) : JSON.createObjectNode();
-      } catch (IOException e) {
-        throw new Failure(UNSAFE, "cannot read %s: %s".formatted(marker, e.getMessage()), "remove it if no restore is unfinished");
-      }
-    }
-
-    /** Marks parts as unfinished: to be called before the first change. Safe on disk when it returns. */
-    synchronized void begin(Set<String> parts) throws IOException {
-      var open = new TreeSet<>(parts);
-      unfinished().path("unfinished").forEach(part -> open.add(part.asText()));
+  /** Writes the report, and takes finished parts from the marker; the marker goes with the last. */
+  synchronized Path end(int code, Set<String> finished, Map<String, ?> what) throws IOException {
+    var report = Json.MAPPER.createObjectNode().put("script", script).put("started", started.toString())
+        .put("seconds", Duration.between(started, Instant.now()).toMillis() / 1000.0).put("exit", code);
+    what.forEach((name, value) -> report.set(name, Json.MAPPER.valueToTree(value)));
+    var file = folder.resolve(script + "_" + BackupSet.STAMP.format(LocalDateTime.now()) + ".json");
+    write(file, report);
+    var open = new TreeSet<String>();
+    unfinished().path("unfinished").forEach(part -> open.add(part.asText()));
+    open.removeAll(finished);
+    if (open.isEmpty()) {
+      Files.deleteIfExists(marker);
+    } else {
       remember("unfinished", open);
     }
+    return file;
+  }
 
-    /** Adds to the marker what a run after this one would need to know. */
-    synchronized void remember(String name, Object value) throws IOException {
-      write(marker, ((ObjectNode) unfinished()).set(name, JSON.valueToTree(value)));
+  private static void write(Path file, Object what) throws IOException {
+    var temporary = file.resolveSibling(file.getFileName() + ".tmp");
+    try (var out = FileChannel.open(temporary, StandardOpenOption.CREATE, StandardOpenOption.WRITE,
+        StandardOpenOption.TRUNCATE_EXISTING)) {
+      out.write(ByteBuffer.wrap(Json.MAPPER.writeValueAsBytes(what)));
+      out.force(true);
     }
+    Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
+  }
 
-    /** Writes the report, and takes finished parts from the marker; the marker goes with the last. */
-    synchronized Path end(int code, Set<String> finished, Map<String, ?> what) throws IOException {
-      var report = JSON.createObjectNode().put("script", script).put("started", started.toString())
-          .put("seconds", Duration.between(started, Instant.now()).toMillis() / 1000.0).put("exit", code);
-      what.forEach((name, value) -> report.set(name, JSON.valueToTree(value)));
-      var file = folder.resolve(script + "_" + BackupSet.STAMP.format(LocalDateTime.now()) + ".json");
-      write(file, report);
-      var open = new TreeSet<String>();
-      unfinished().path("unfinished").forEach(part -> open.add(part.asText()));
-      open.removeAll(finished);
-      if (open.isEmpty()) {
-        Files.deleteIfExists(marker);
-      } else {
-        remember("unfinished", open);
-      }
-      return file;
+  @Override
+  public void close() throws IOException {
+    if (lock != null) {
+      lock.close();
     }
+  }
+}
 
-    private static void write(Path file, Object what) throws IOException {
-      var temporary = file.resolveSibling(file.getFileName() + ".tmp");
-      try (var out = FileChannel.open(temporary, StandardOpenOption.CREATE, StandardOpenOption.WRITE,
-          StandardOpenOption.TRUNCATE_EXISTING)) {
-        out.write(ByteBuffer.wrap(JSON.writeValueAsBytes(what)));
-        out.force(true);
-      }
-      Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
-    }
+/** Settings are the environment variables of the documented procedure; an option overrides its variable. */
+final class Settings {
+  private Settings() {}
 
-    @Override
-    public void close() throws IOException {
-      if (lock != null) {
-        lock.close();
+  /** A variable that is set but blank is a mistake, never a value; each option's description names its variable. */
+  static void refuseBlank(CommandSpec command) {
+    for (var option : command.options()) {
+      Pattern.compile("\\(([A-Z_]{4,})").matcher(String.join(" ", option.description())).results()
+          .forEach(name -> variable(name.group(1)));
+      if (String.valueOf((Object) option.getValue()).isBlank()) {
+        throw new Failure(Exit.USAGE, option.longestName() + " is blank", "give it a value, or leave it out");
       }
     }
   }
 
-  // --- end shared: Report ---
+  static Optional<String> variable(String name) {
+    var value = Optional.ofNullable(System.getenv(name));
+    if (value.filter(String::isBlank).isPresent()) {
+      throw new Failure(Exit.USAGE, name + " is set but blank", "give it a value, or unset it");
+    }
+    return value;
+  }
+
+  /** A secret from the variable NAME, or from the file that NAME_FILE names (its last line break is not part of it). */
+  static Optional<String> secret(String name) {
+    var value = variable(name);
+    var file = variable(name + "_FILE");
+    if (value.isPresent() && file.isPresent()) {
+      throw new Failure(Exit.USAGE, name + " and " + name + "_FILE are both set", "unset one of them");
+    }
+    if (file.isEmpty()) {
+      return value;
+    }
+    try {
+      return Optional.of(Files.readString(Path.of(file.get())).replaceFirst("\\R\\z", ""));
+    } catch (IOException | InvalidPathException e) {
+      throw new Failure(Exit.USAGE, "cannot read " + name + "_FILE " + file.get() + ": " + e.getMessage(), "check path and mode");
+    }
+  }
+
+  /** A secret as above, else asked for on a terminal, else none. */
+  static Optional<String> secretOrPrompt(String name, String question) {
+    var secret = secret(name);
+    if (secret.isPresent() || System.console() == null) {
+      return secret;
+    }
+    return Optional.ofNullable(System.console().readPassword("%s: ", question)).map(String::new);
+  }
+}
+
+/** Does many things side by side; the first failure stops the rest and is thrown. */
+final class Workers implements Closeable {
+  final int count;
+  private final ExecutorService pool;
+
+  interface Work {
+    void accept(int lane, int i) throws Exception;
+  }
+
+  Workers(int count) {
+    this.count = count;
+    this.pool = Executors.newFixedThreadPool(count, Console::daemon);
+  }
+
+  /** Numbers are handed out in order; a lane is never at work twice at once. */
+  void run(int total, Work work) throws IOException {
+    var next = new AtomicInteger();
+    var failed = new AtomicReference<Throwable>();
+    var lanes = IntStream.range(0, Math.min(count, total)).mapToObj(lane -> CompletableFuture.runAsync(() -> {
+      try {
+        for (int i = next.getAndIncrement(); i < total && failed.get() == null; i = next.getAndIncrement()) {
+          work.accept(lane, i);
+        }
+      } catch (Throwable thrown) {
+        failed.compareAndSet(null, thrown);
+      }
+    }, pool)).toArray(CompletableFuture[]::new);
+    CompletableFuture.allOf(lanes).join();
+    if (failed.get() instanceof IOException e) {
+      throw e;
+    }
+    if (failed.get() != null) {
+      throw new CompletionException(failed.get());
+    }
+  }
+
+  @Override
+  public void close() {
+    pool.shutdownNow();
+  }
 }

@@ -1,13 +1,16 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
 //DESCRIPTION Stops, starts and watches TheHive on every node of its cluster
 //JAVA 17+
-//DEPS info.picocli:picocli:4.7.7
 //DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
+//DEPS info.picocli:picocli:4.7.7
 //COMPILE_OPTIONS -encoding UTF-8
 //JAVA_OPTIONS -Xmx64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1
 //JAVA_OPTIONS -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8 -Dstderr.encoding=UTF-8 -Djdk.console=java.base
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.cfg.EnumFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -122,7 +125,7 @@ class ServiceControl implements Runnable {
 
     Duration limit() {
       if (seconds < 1) {
-        throw new Failure(USAGE, "--timeout %d is no time".formatted(seconds), "name seconds, such as 300");
+        throw new Failure(Exit.USAGE, "--timeout %d is no time".formatted(seconds), "name seconds, such as 300");
       }
       return Duration.ofSeconds(seconds);
     }
@@ -202,7 +205,7 @@ class ServiceControl implements Runnable {
       @Option(names = "--errors", description = "only lines that tell of an error") boolean errors,
       @Option(names = "--no-follow", description = "end with the last line that is there") boolean noFollow) {
     if (since != null && !since.matches("[\\w :.+-]+")) {
-      throw new Failure(USAGE, "--since '%s' is no time".formatted(since), "as journalctl has it: '10 min ago', '2026-11-22 18:00', today");
+      throw new Failure(Exit.USAGE, "--since '%s' is no time".formatted(since), "as journalctl has it: '10 min ago', '2026-11-22 18:00', today");
     }
     var journal = "journalctl --unit=%s --output=short-iso --no-hostname --no-pager%s%s".formatted(Host.service(),
         since == null ? " --lines=20" : " --since=\"" + since + "\"", noFollow ? "" : " --follow");
@@ -227,7 +230,7 @@ class ServiceControl implements Runnable {
       unit = host.unit(Host.service());
     }
     if (!unit.isStopped()) {
-      throw new Failure(UNSAFE, "%s: %s is still %s after %d s".formatted(host.name(), Host.service(), unit, seconds(begun)),
+      throw new Failure(Exit.UNSAFE, "%s: %s is still %s after %d s".formatted(host.name(), Host.service(), unit, seconds(begun)),
           "see its log: ./jbang service-control.java logs " + host.name());
     }
     step("%s: %s after %d s, watching for %d s that it stays so", host.name(), unit, seconds(begun), SETTLE.toSeconds());
@@ -235,7 +238,7 @@ class ServiceControl implements Runnable {
       pause();
       unit = host.unit(Host.service());
       if (!unit.isStopped()) {
-        throw new Failure(UNSAFE, "%s: something started %s again: it is %s".formatted(host.name(), Host.service(), unit),
+        throw new Failure(Exit.UNSAFE, "%s: something started %s again: it is %s".formatted(host.name(), Host.service(), unit),
             "find what does it (monitoring, cron, configuration management) and switch that off until the restore is done");
       }
     }
@@ -252,7 +255,7 @@ class ServiceControl implements Runnable {
     for (var host : hosts) {
       var before = outcomes.stream().filter(outcome -> outcome.failure().isPresent()).findFirst();
       outcomes.add(before.isEmpty() ? start.apply(host) : attempt(any -> {
-        throw new Failure(UNSAFE, "%s: not started, because %s failed".formatted(host.name(), before.get().host().name()), null);
+        throw new Failure(Exit.UNSAFE, "%s: not started, because %s failed".formatted(host.name(), before.get().host().name()), null);
       }).apply(host));
     }
     return outcomes;
@@ -272,11 +275,11 @@ class ServiceControl implements Runnable {
       var settled = answer ? 0 : Math.min(SETTLE.toSeconds(), limit.toSeconds());
       while (!unit.active().equals("active") || problem.isPresent() || seconds(begun) < settled) {
         if (unit.active().equals("failed") || unit.restarts() > restarts + RESTARTS) {
-          throw new Failure(UNSAFE, "%s: %s does not stay up: it is %s, started %d times by systemd".formatted(
+          throw new Failure(Exit.UNSAFE, "%s: %s does not stay up: it is %s, started %d times by systemd".formatted(
               host.name(), Host.service(), unit, unit.restarts()), LAST_LINES);
         }
         if (seconds(begun) >= limit.toSeconds()) {
-          throw new Failure(UNSAFE, "%s: %s is %s, but after %d s: %s".formatted(host.name(), Host.service(), unit, limit.toSeconds(),
+          throw new Failure(Exit.UNSAFE, "%s: %s is %s, but after %d s: %s".formatted(host.name(), Host.service(), unit, limit.toSeconds(),
               problem.orElse("not active")), LAST_LINES + "; THEHIVE_URL says where it is asked, --timeout how long");
         }
         pause();
@@ -296,7 +299,7 @@ class ServiceControl implements Runnable {
     try {
       output = host.run(sudo(unit.root(), "systemctl %s %s".formatted(verb, Host.service())), limit);
     } catch (Failure e) {
-      if (e.code == UNREACHABLE) {
+      if (e.code == Exit.UNREACHABLE) {
         return; // systemd may still be at it: the unit is asked next, and that tells whether the node is gone
       }
       throw e;
@@ -306,17 +309,17 @@ class ServiceControl implements Runnable {
     }
     var said = Host.last(output.err());
     if (said.startsWith("sudo:")) {
-      throw new Failure(AUTHENTICATION, "%s: %s".formatted(host.name(), said),
+      throw new Failure(Exit.AUTHENTICATION, "%s: %s".formatted(host.name(), said),
           "allow it without a password there: NOPASSWD: /usr/bin/systemctl * %s, /usr/bin/journalctl *".formatted(Host.service()));
     }
-    throw new Failure(UNSAFE, "%s: systemctl %s: %s".formatted(host.name(), verb, said), null);
+    throw new Failure(Exit.UNSAFE, "%s: systemctl %s: %s".formatted(host.name(), verb, said), null);
   }
 
   /** The unit as it is, masked or not; an unknown one is no stopped one. */
   private static Host.Unit loaded(Host host) {
     var unit = host.unit(Host.service());
     if (!unit.isInstalled()) {
-      throw new Failure(UNSAFE, "%s: the unit %s is %s".formatted(host.name(), Host.service(), unit.load().isEmpty() ? "unknown" : unit.load()),
+      throw new Failure(Exit.UNSAFE, "%s: the unit %s is %s".formatted(host.name(), Host.service(), unit.load().isEmpty() ? "unknown" : unit.load()),
           "THEHIVE_SERVICE names TheHive's unit; is TheHive installed there?");
     }
     return unit;
@@ -353,11 +356,11 @@ class ServiceControl implements Runnable {
         }
       }
       if (process.waitFor() != 0 && !interrupted && !last.startsWith("Killed by signal")) {
-        throw new Failure(UNREACHABLE, "%s: its journal ended: %s".formatted(host.name(), last), null);
+        throw new Failure(Exit.UNREACHABLE, "%s: its journal ended: %s".formatted(host.name(), last), null);
       }
       return outcome(host, unit, "");
     } catch (IOException | InterruptedException e) {
-      throw new Failure(UNREACHABLE, "%s: %s".formatted(host.name(), e.getMessage()), null, e);
+      throw new Failure(Exit.UNREACHABLE, "%s: %s".formatted(host.name(), e.getMessage()), null, e);
     }
   }
 
@@ -380,7 +383,7 @@ class ServiceControl implements Runnable {
     }
     var what = unfinished.entrySet().stream().map(each -> each.getKey() + ".java (" + each.getValue() + ")").collect(Collectors.joining(", "));
     if (!how.force) {
-      throw new Failure(UNSAFE, "a restore is unfinished: " + what,
+      throw new Failure(Exit.UNSAFE, "a restore is unfinished: " + what,
           "run ./jbang %s.java again until it succeeds; --force starts TheHive on what is there now".formatted(unfinished.firstKey()));
     }
     warn("a restore is unfinished: %s", what);
@@ -405,13 +408,13 @@ class ServiceControl implements Runnable {
     try (var markers = Files.newDirectoryStream(folder, "*.unfinished")) {
       for (var marker : markers) {
         var parts = new ArrayList<String>();
-        new ObjectMapper().readTree(marker.toFile()).path("unfinished").forEach(part -> parts.add(part.asText()));
+        Json.MAPPER.readTree(marker.toFile()).path("unfinished").forEach(part -> parts.add(part.asText()));
         var since = Files.getLastModifiedTime(marker).toInstant().truncatedTo(ChronoUnit.SECONDS);
         found.put(marker.getFileName().toString().replace(".unfinished", ""), String.join(" and ", parts) + " since " + since);
       }
       return found;
     } catch (IOException e) {
-      throw new Failure(UNSAFE, "cannot read the markers in %s: %s".formatted(folder, e.getMessage()), "run as a user who may; --force is not asked for this");
+      throw new Failure(Exit.UNSAFE, "cannot read the markers in %s: %s".formatted(folder, e.getMessage()), "run as a user who may; --force is not asked for this");
     }
   }
 
@@ -449,7 +452,7 @@ class ServiceControl implements Runnable {
 
   private static Optional<Host.Unit> unitIfReached(Host host, Failure failure) {
     try {
-      return failure.code == UNREACHABLE ? Optional.empty() : Optional.of(host.unit(Host.service()));
+      return failure.code == Exit.UNREACHABLE ? Optional.empty() : Optional.of(host.unit(Host.service()));
     } catch (Failure e) {
       return Optional.empty();
     }
@@ -468,7 +471,7 @@ class ServiceControl implements Runnable {
       System.out.printf(row, outcome.host().name(), unit.map(Object::toString).orElse("unknown"), unit.map(Host.Unit::since).orElse(""),
           unit.map(u -> "" + u.restarts()).orElse(""), wrong.orElse(outcome.application()));
     }
-    return outcomes.stream().flatMap(outcome -> outcome.failure().stream()).mapToInt(failure -> failure.code).min().orElse(DONE);
+    return outcomes.stream().flatMap(outcome -> outcome.failure().stream()).mapToInt(failure -> failure.code).min().orElse(Exit.DONE);
   }
 
   private static boolean anyFailed(List<Outcome> outcomes) {
@@ -487,7 +490,7 @@ class ServiceControl implements Runnable {
     try {
       TimeUnit.SECONDS.sleep(1);
     } catch (InterruptedException e) {
-      throw new Failure(UNEXPECTED, "interrupted", null, e);
+      throw new Failure(Exit.UNEXPECTED, "interrupted", null, e);
     }
   }
 
@@ -506,230 +509,51 @@ class ServiceControl implements Runnable {
     }
     return failure.code;
   }
+}
 
-  // --- shared: Application (identical in every script that has it; a test holds them equal) ---
-  /** TheHive itself on a node, behind its unit. */
-  record Application(HttpRequest status, HttpClient client) {
-    /** Where it logs to, whatever its unit does with its output. */
-    static final String LOG = "/var/log/thehive/application.log";
-    /** How its log tells of an error: by the level, or where the JVM itself says so. */
-    static final Pattern ERROR = Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception in thread|OutOfMemoryError");
-    private static final Duration LIMIT = Duration.ofSeconds(10);
+// ---- Below: copies of lib/*.java, written by ./jbang lib/embed.java. Change those files, not these lines. ----
 
-    static Application on(Host host) {
-      var address = host.address().replaceFirst("^(.*:.*)$", "[$1]");
-      var url = Settings.variable("THEHIVE_URL").orElse("http://<node>:9000").replace("<node>", address).replaceFirst("/+$", "");
-      var client = HttpClient.newBuilder().connectTimeout(LIMIT).followRedirects(HttpClient.Redirect.NORMAL);
-      Settings.variable("THEHIVE_CA").ifPresent(ca -> client.sslContext(Tls.context(Tls.trust(Path.of(ca)))));
-      try {
-        return new Application(HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).build(), client.build());
-      } catch (IllegalArgumentException e) {
-        throw new Failure(USAGE, "THEHIVE_URL '%s' is no address: %s".formatted(url, e.getMessage()), "such as http://<node>:9000, <node> as it stands");
-      }
-    }
+/** TheHive itself on a node, behind its unit. */
+record Application(HttpRequest status, HttpClient client) {
+  /** Where it logs to, whatever its unit does with its output. */
+  static final String LOG = "/var/log/thehive/application.log";
+  /** How its log tells of an error: by the level, or where the JVM itself says so. */
+  static final Pattern ERROR = Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception in thread|OutOfMemoryError");
+  private static final Duration LIMIT = Duration.ofSeconds(10);
 
-    /** A line of its log without the colours that it gives its levels. */
-    static String plain(String line) {
-      return line.replaceAll("\\e\\[[\\d;]*m", "");
-    }
-
-    /** What came instead of its answer; nothing when it answers. */
-    Optional<String> problem() {
-      try {
-        // The request's own limit would end with the head of the answer.
-        var answer = client.sendAsync(status, HttpResponse.BodyHandlers.discarding()).orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
-        return answer.statusCode() == 200 ? Optional.empty() : Optional.of("%s answers HTTP %d".formatted(status.uri(), answer.statusCode()));
-      } catch (CompletionException e) {
-        var why = e.getCause() instanceof TimeoutException ? "not within %d s".formatted(LIMIT.toSeconds())
-            : Objects.requireNonNullElse(e.getCause().getMessage(), "connection refused");
-        return Optional.of("%s does not answer: %s%s".formatted(status.uri(), why, e.getCause() instanceof SSLException ? " (THEHIVE_CA names its CA)" : ""));
-      }
+  static Application on(Host host) {
+    var address = host.address().replaceFirst("^(.*:.*)$", "[$1]");
+    var url = Settings.variable("THEHIVE_URL").orElse("http://<node>:9000").replace("<node>", address).replaceFirst("/+$", "");
+    var client = HttpClient.newBuilder().connectTimeout(LIMIT).followRedirects(HttpClient.Redirect.NORMAL);
+    Settings.variable("THEHIVE_CA").ifPresent(ca -> client.sslContext(Tls.context(Tls.trust(Path.of(ca)))));
+    try {
+      return new Application(HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).build(), client.build());
+    } catch (IllegalArgumentException e) {
+      throw new Failure(Exit.USAGE, "THEHIVE_URL '%s' is no address: %s".formatted(url, e.getMessage()), "such as http://<node>:9000, <node> as it stands");
     }
   }
 
-  // --- end shared: Application ---
-
-  // --- shared: Tls (identical in every script that has it; a test holds them equal) ---
-  /** TLS from PEM files. */
-  static final class Tls {
-    private Tls() {}
-
-    /** Trusts the CA certificates of a file, and no others. */
-    static X509TrustManager trust(Path ca) {
-      try (var in = Files.newInputStream(ca)) {
-        var trusted = KeyStore.getInstance("PKCS12");
-        trusted.load(null, null);
-        for (var certificate : CertificateFactory.getInstance("X.509").generateCertificates(in)) {
-          trusted.setCertificateEntry("ca" + trusted.size(), certificate);
-        }
-        if (trusted.size() == 0) {
-          throw new CertificateException("it holds no certificate");
-        }
-        var managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
-        managers.init(trusted);
-        return (X509TrustManager) managers.getTrustManagers()[0];
-      } catch (GeneralSecurityException | IOException e) {
-        throw new Failure(USAGE, "cannot use the CA certificate %s: %s".formatted(ca, e.getMessage()), "it must be a PEM file");
-      }
-    }
-
-    static SSLContext context(X509TrustManager trust, KeyManager... keys) {
-      try {
-        var context = SSLContext.getInstance("TLS");
-        context.init(keys, new TrustManager[] {trust}, null);
-        return context;
-      } catch (GeneralSecurityException e) {
-        throw new IllegalStateException(e);
-      }
-    }
+  /** A line of its log without the colours that it gives its levels. */
+  static String plain(String line) {
+    return line.replaceAll("\\e\\[[\\d;]*m", "");
   }
 
-  // --- end shared: Tls ---
-
-  // --- shared: Host (identical in every script that has it; a test holds them equal) ---
-  /** A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration. */
-  record Host(String name, String destination, String port) {
-    private static final Pattern NAMED = Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[\\h:]+]))(:(?<port>\\d+))?");
-    private static final String PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,StateChangeTimestamp,InvocationID";
-
-    /** What a command left there; 255 is ssh's own code. */
-    record Output(int code, String out, String err) {}
-
-    /** A unit as systemctl(1) describes it: {@code active} is active, inactive, failed, activating or deactivating. */
-    record Unit(String load, String active, String sub, int restarts, String since, String invocation, boolean root) {
-      /** A masked unit is there, too: it only cannot be started. */
-      boolean isInstalled() {
-        return load.equals("loaded") || load.equals("masked");
-      }
-
-      boolean isStopped() {
-        return active.equals("inactive") || active.equals("failed");
-      }
-
-      @Override
-      public String toString() {
-        return active + (sub.isEmpty() || sub.equals("dead") ? "" : " (" + sub + ")");
-      }
-    }
-
-    /** The nodes of THEHIVE_NODES, such as {@code node1 admin@node2:2222 localhost}; this host where it is not set. */
-    static List<Host> all() {
-      return named(Settings.variable("THEHIVE_NODES").orElse("localhost"));
-    }
-
-    static List<Host> named(String names) {
-      return Stream.of(names.strip().split("[\\s,]+")).distinct().map(Host::parse).toList();
-    }
-
-    private static Host parse(String name) {
-      var match = NAMED.matcher(name);
-      if (!match.matches()) {
-        throw new Failure(USAGE, "'%s' is no host".formatted(name), "name hosts like node1, admin@node2:2222 or localhost");
-      }
-      var local = Set.of("localhost", "127.0.0.1", "[::1]").contains(match.group("to")) && match.group("port") == null;
-      return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""), match.group("port"));
-    }
-
-    static String service() {
-      var service = Settings.variable("THEHIVE_SERVICE").orElse("thehive");
-      if (!service.matches("[A-Za-z0-9:_.@-]+")) {
-        throw new Failure(USAGE, "THEHIVE_SERVICE '%s' is no unit's name".formatted(service), "name it as systemctl does, such as thehive");
-      }
-      return service;
-    }
-
-    /** Does the same for all side by side; the answers in their order. */
-    static <T> List<T> each(List<Host> hosts, Function<Host, T> work) {
-      var threads = Executors.newFixedThreadPool(hosts.size());
-      try {
-        var answers = hosts.stream().map(host -> CompletableFuture.supplyAsync(() -> work.apply(host), threads)).toList();
-        return answers.stream().map(CompletableFuture::join).toList();
-      } finally {
-        threads.shutdown();
-      }
-    }
-
-    boolean isLocal() {
-      return destination == null;
-    }
-
-    /** The name or address that ssh connects to: the node's name may be one of its configuration only. */
-    String address() {
-      if (isLocal()) {
-        return "localhost";
-      }
-      var known = new Host("localhost", null, null).run("ssh -G -- " + destination, Duration.ofSeconds(10)).out();
-      return known.lines().filter(line -> line.startsWith("hostname ")).map(line -> line.substring(9)).findFirst().orElse(name);
-    }
-
-    /** Never asks and never accepts an unknown host key: a runbook must not hang, and a key is the administrator's to trust. */
-    List<String> command(String shell) {
-      if (isLocal()) {
-        return List.of("sh", "-c", shell);
-      }
-      var ssh = Stream.of("ssh", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10",
-          "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3");
-      var to = port == null ? Stream.of("--", destination) : Stream.of("-p", port, "--", destination);
-      return Stream.of(ssh, to, Stream.of("sh -c '" + shell + "'")).flatMap(part -> part).toList();
-    }
-
-    /** Runs a shell command there, one without single quotes. Files take its output: a shared ssh connection keeps pipes open. */
-    Output run(String shell, Duration limit) {
-      try {
-        var out = Files.createTempFile("thehive-host", ".out");
-        var err = Files.createTempFile("thehive-host", ".err");
-        try {
-          var process = new ProcessBuilder(command(shell)).redirectInput(new File("/dev/null"))
-              .redirectOutput(out.toFile()).redirectError(err.toFile()).start();
-          if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
-            process.destroyForcibly();
-            throw new Failure(UNREACHABLE, "%s: no answer within %d s to: %s".formatted(name, limit.toSeconds(), shell), null);
-          }
-          var output = new Output(process.exitValue(), Files.readString(out), Files.readString(err).strip());
-          return isLocal() || output.code() != 255 ? output : unreachable(output.err());
-        } finally {
-          Files.delete(out);
-          Files.delete(err);
-        }
-      } catch (IOException e) {
-        throw new Failure(UNREACHABLE, "%s: %s".formatted(name, e.getMessage()), "the OpenSSH client is needed for other hosts", e);
-      } catch (InterruptedException e) {
-        throw new Failure(UNREACHABLE, name + ": interrupted", null, e);
-      }
-    }
-
-    private Output unreachable(String said) {
-      var reason = last(said).replaceFirst("^ssh: ", "");
-      var by = "ssh " + (port == null ? "" : "-p " + port + " ") + destination;
-      if (said.contains("Permission denied")) {
-        throw new Failure(AUTHENTICATION, "%s: ssh: %s".formatted(name, reason), "log in with a key, without a password: " + by);
-      }
-      throw new Failure(UNREACHABLE, "%s: ssh: %s".formatted(name, reason), said.contains("Host key verification failed")
-          ? "compare its host key and accept it by hand: " + by : "try it by hand: " + by);
-    }
-
-    static String last(String lines) {
-      return lines.strip().replaceFirst("(?s).*\\R", "").strip();
-    }
-
-    Unit unit(String service) {
-      var output = run("id -u; LC_ALL=C systemctl show --property=%s -- %s".formatted(PROPERTIES, service), Duration.ofSeconds(30));
-      if (output.code() != 0) {
-        throw new Failure(UNSAFE, "%s has no systemd that answers: %s".formatted(name, last(output.err())),
-            "look after TheHive there by hand: in its container, or with its own start script");
-      }
-      var lines = output.out().lines().toList();
-      var is = lines.stream().filter(line -> line.contains("=")).map(line -> line.split("=", 2))
-          .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1], (one, other) -> one));
-      return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""), is.getOrDefault("SubState", ""),
-          Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("StateChangeTimestamp", ""),
-          is.getOrDefault("InvocationID", ""), lines.get(0).equals("0"));
+  /** What came instead of its answer; nothing when it answers. */
+  Optional<String> problem() {
+    try {
+      // The request's own limit would end with the head of the answer.
+      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.discarding()).orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
+      return answer.statusCode() == 200 ? Optional.empty() : Optional.of("%s answers HTTP %d".formatted(status.uri(), answer.statusCode()));
+    } catch (CompletionException e) {
+      var why = e.getCause() instanceof TimeoutException ? "not within %d s".formatted(LIMIT.toSeconds())
+          : Objects.requireNonNullElse(e.getCause().getMessage(), "connection refused");
+      return Optional.of("%s does not answer: %s%s".formatted(status.uri(), why, e.getCause() instanceof SSLException ? " (THEHIVE_CA names its CA)" : ""));
     }
   }
+}
 
-  // --- end shared: Host ---
-
-  // --- shared: Failure (identical in every script that has it; a test holds them equal) ---
+/** The exit codes, the same in all scripts. 130, interrupted, is the shell's own. */
+final class Exit {
   static final int DONE = 0;
   static final int UNEXPECTED = 1;
   static final int USAGE = 2;
@@ -741,93 +565,272 @@ class ServiceControl implements Runnable {
   static final int VERIFICATION = 15;
   static final int DECLINED = 16;
 
-  /** What went wrong, what to do about it, and the exit code: shown as two lines, without a trace. */
-  static final class Failure extends RuntimeException {
-    final int code;
-    final String hint;
+  private Exit() {}
+}
 
-    Failure(int code, String message, String hint) {
-      this(code, message, hint, null);
+/** What went wrong, what to do about it, and the exit code: shown as two lines, without a trace. */
+final class Failure extends RuntimeException {
+  final int code;
+  final String hint;
+
+  Failure(int code, String message, String hint) {
+    this(code, message, hint, null);
+  }
+
+  Failure(int code, String message, String hint, Throwable cause) {
+    super(message, cause);
+    this.code = code;
+    this.hint = hint;
+  }
+
+  /** Any exception as a Failure: what is not one already is unexpected. */
+  static Failure of(Throwable thrown) {
+    var cause = thrown;
+    while (cause.getCause() != null
+        && (cause instanceof CompletionException || cause instanceof ExecutionException
+            || cause instanceof UncheckedIOException)) {
+      cause = cause.getCause();
+    }
+    if (cause instanceof Failure failure) {
+      return failure;
+    }
+    var message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
+    if (cause instanceof FileSystemException file) {
+      var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ").toLowerCase(Locale.ROOT);
+      message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : words);
+    }
+    return new Failure(Exit.UNEXPECTED, message, "run again with --verbose for the trace", cause);
+  }
+}
+
+/** A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration. */
+record Host(String name, String destination, String port) {
+  private static final Pattern NAMED = Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[\\h:]+]))(:(?<port>\\d+))?");
+  private static final String PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,StateChangeTimestamp,InvocationID";
+
+  /** What a command left there; 255 is ssh's own code. */
+  record Output(int code, String out, String err) {}
+
+  /** A unit as systemctl(1) describes it: {@code active} is active, inactive, failed, activating or deactivating. */
+  record Unit(String load, String active, String sub, int restarts, String since, String invocation, boolean root) {
+    /** A masked unit is there, too: it only cannot be started. */
+    boolean isInstalled() {
+      return load.equals("loaded") || load.equals("masked");
     }
 
-    Failure(int code, String message, String hint, Throwable cause) {
-      super(message, cause);
-      this.code = code;
-      this.hint = hint;
+    boolean isStopped() {
+      return active.equals("inactive") || active.equals("failed");
     }
 
-    /** Any exception as a Failure: what is not one already is unexpected. */
-    static Failure of(Throwable thrown) {
-      var cause = thrown;
-      while (cause.getCause() != null
-          && (cause instanceof CompletionException || cause instanceof ExecutionException
-              || cause instanceof UncheckedIOException)) {
-        cause = cause.getCause();
-      }
-      if (cause instanceof Failure failure) {
-        return failure;
-      }
-      var message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
-      if (cause instanceof FileSystemException file) {
-        var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ").toLowerCase(Locale.ROOT);
-        message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : words);
-      }
-      return new Failure(UNEXPECTED, message, "run again with --verbose for the trace", cause);
+    @Override
+    public String toString() {
+      return active + (sub.isEmpty() || sub.equals("dead") ? "" : " (" + sub + ")");
     }
   }
 
-  // --- end shared: Failure ---
+  /** The nodes of THEHIVE_NODES, such as {@code node1 admin@node2:2222 localhost}; this host where it is not set. */
+  static List<Host> all() {
+    return named(Settings.variable("THEHIVE_NODES").orElse("localhost"));
+  }
 
-  // --- shared: Settings (identical in every script that has it; a test holds them equal) ---
-  /** Settings are the environment variables of the documented procedure; an option overrides its variable. */
-  static final class Settings {
-    private Settings() {}
+  static List<Host> named(String names) {
+    return Stream.of(names.strip().split("[\\s,]+")).distinct().map(Host::parse).toList();
+  }
 
-    /** A variable that is set but blank is a mistake, never a value; each option's description names its variable. */
-    static void refuseBlank(CommandSpec command) {
-      for (var option : command.options()) {
-        Pattern.compile("\\(([A-Z_]{4,})").matcher(String.join(" ", option.description())).results()
-            .forEach(name -> variable(name.group(1)));
-        if (String.valueOf((Object) option.getValue()).isBlank()) {
-          throw new Failure(USAGE, option.longestName() + " is blank", "give it a value, or leave it out");
+  private static Host parse(String name) {
+    var match = NAMED.matcher(name);
+    if (!match.matches()) {
+      throw new Failure(Exit.USAGE, "'%s' is no host".formatted(name), "name hosts like node1, admin@node2:2222 or localhost");
+    }
+    var local = Set.of("localhost", "127.0.0.1", "[::1]").contains(match.group("to")) && match.group("port") == null;
+    return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""), match.group("port"));
+  }
+
+  static String service() {
+    var service = Settings.variable("THEHIVE_SERVICE").orElse("thehive");
+    if (!service.matches("[A-Za-z0-9:_.@-]+")) {
+      throw new Failure(Exit.USAGE, "THEHIVE_SERVICE '%s' is no unit's name".formatted(service), "name it as systemctl does, such as thehive");
+    }
+    return service;
+  }
+
+  /** Does the same for all side by side; the answers in their order. */
+  static <T> List<T> each(List<Host> hosts, Function<Host, T> work) {
+    var threads = Executors.newFixedThreadPool(hosts.size());
+    try {
+      var answers = hosts.stream().map(host -> CompletableFuture.supplyAsync(() -> work.apply(host), threads)).toList();
+      return answers.stream().map(CompletableFuture::join).toList();
+    } finally {
+      threads.shutdown();
+    }
+  }
+
+  boolean isLocal() {
+    return destination == null;
+  }
+
+  /** The name or address that ssh connects to: the node's name may be one of its configuration only. */
+  String address() {
+    if (isLocal()) {
+      return "localhost";
+    }
+    var known = new Host("localhost", null, null).run("ssh -G -- " + destination, Duration.ofSeconds(10)).out();
+    return known.lines().filter(line -> line.startsWith("hostname ")).map(line -> line.substring(9)).findFirst().orElse(name);
+  }
+
+  /** Never asks and never accepts an unknown host key: a runbook must not hang, and a key is the administrator's to trust. */
+  List<String> command(String shell) {
+    if (isLocal()) {
+      return List.of("sh", "-c", shell);
+    }
+    var ssh = Stream.of("ssh", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10",
+        "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3");
+    var to = port == null ? Stream.of("--", destination) : Stream.of("-p", port, "--", destination);
+    return Stream.of(ssh, to, Stream.of("sh -c '" + shell + "'")).flatMap(part -> part).toList();
+  }
+
+  /** Runs a shell command there, one without single quotes. Files take its output: a shared ssh connection keeps pipes open. */
+  Output run(String shell, Duration limit) {
+    try {
+      var out = Files.createTempFile("thehive-host", ".out");
+      var err = Files.createTempFile("thehive-host", ".err");
+      try {
+        var process = new ProcessBuilder(command(shell)).redirectInput(new File("/dev/null"))
+            .redirectOutput(out.toFile()).redirectError(err.toFile()).start();
+        if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
+          process.destroyForcibly();
+          throw new Failure(Exit.UNREACHABLE, "%s: no answer within %d s to: %s".formatted(name, limit.toSeconds(), shell), null);
         }
+        var output = new Output(process.exitValue(), Files.readString(out), Files.readString(err).strip());
+        return isLocal() || output.code() != 255 ? output : unreachable(output.err());
+      } finally {
+        Files.delete(out);
+        Files.delete(err);
+      }
+    } catch (IOException e) {
+      throw new Failure(Exit.UNREACHABLE, "%s: %s".formatted(name, e.getMessage()), "the OpenSSH client is needed for other hosts", e);
+    } catch (InterruptedException e) {
+      throw new Failure(Exit.UNREACHABLE, name + ": interrupted", null, e);
+    }
+  }
+
+  private Output unreachable(String said) {
+    var reason = last(said).replaceFirst("^ssh: ", "");
+    var by = "ssh " + (port == null ? "" : "-p " + port + " ") + destination;
+    if (said.contains("Permission denied")) {
+      throw new Failure(Exit.AUTHENTICATION, "%s: ssh: %s".formatted(name, reason), "log in with a key, without a password: " + by);
+    }
+    throw new Failure(Exit.UNREACHABLE, "%s: ssh: %s".formatted(name, reason), said.contains("Host key verification failed")
+        ? "compare its host key and accept it by hand: " + by : "try it by hand: " + by);
+  }
+
+  static String last(String lines) {
+    return lines.strip().replaceFirst("(?s).*\\R", "").strip();
+  }
+
+  Unit unit(String service) {
+    var output = run("id -u; LC_ALL=C systemctl show --property=%s -- %s".formatted(PROPERTIES, service), Duration.ofSeconds(30));
+    if (output.code() != 0) {
+      throw new Failure(Exit.UNSAFE, "%s has no systemd that answers: %s".formatted(name, last(output.err())),
+          "look after TheHive there by hand: in its container, or with its own start script");
+    }
+    var lines = output.out().lines().toList();
+    var is = lines.stream().filter(line -> line.contains("=")).map(line -> line.split("=", 2))
+        .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1], (one, other) -> one));
+    return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""), is.getOrDefault("SubState", ""),
+        Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("StateChangeTimestamp", ""),
+        is.getOrDefault("InvocationID", ""), lines.get(0).equals("0"));
+  }
+}
+
+/** JSON, as reports, markers, results and the Elasticsearch API use it. */
+final class Json {
+  static final ObjectMapper MAPPER = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT)
+      .enable(EnumFeature.WRITE_ENUMS_TO_LOWERCASE).build();
+
+  private Json() {}
+}
+
+/** Settings are the environment variables of the documented procedure; an option overrides its variable. */
+final class Settings {
+  private Settings() {}
+
+  /** A variable that is set but blank is a mistake, never a value; each option's description names its variable. */
+  static void refuseBlank(CommandSpec command) {
+    for (var option : command.options()) {
+      Pattern.compile("\\(([A-Z_]{4,})").matcher(String.join(" ", option.description())).results()
+          .forEach(name -> variable(name.group(1)));
+      if (String.valueOf((Object) option.getValue()).isBlank()) {
+        throw new Failure(Exit.USAGE, option.longestName() + " is blank", "give it a value, or leave it out");
       }
     }
+  }
 
-    static Optional<String> variable(String name) {
-      var value = Optional.ofNullable(System.getenv(name));
-      if (value.filter(String::isBlank).isPresent()) {
-        throw new Failure(USAGE, name + " is set but blank", "give it a value, or unset it");
-      }
+  static Optional<String> variable(String name) {
+    var value = Optional.ofNullable(System.getenv(name));
+    if (value.filter(String::isBlank).isPresent()) {
+      throw new Failure(Exit.USAGE, name + " is set but blank", "give it a value, or unset it");
+    }
+    return value;
+  }
+
+  /** A secret from the variable NAME, or from the file that NAME_FILE names (its last line break is not part of it). */
+  static Optional<String> secret(String name) {
+    var value = variable(name);
+    var file = variable(name + "_FILE");
+    if (value.isPresent() && file.isPresent()) {
+      throw new Failure(Exit.USAGE, name + " and " + name + "_FILE are both set", "unset one of them");
+    }
+    if (file.isEmpty()) {
       return value;
     }
-
-    /** A secret from the variable NAME, or from the file that NAME_FILE names (its last line break is not part of it). */
-    static Optional<String> secret(String name) {
-      var value = variable(name);
-      var file = variable(name + "_FILE");
-      if (value.isPresent() && file.isPresent()) {
-        throw new Failure(USAGE, name + " and " + name + "_FILE are both set", "unset one of them");
-      }
-      if (file.isEmpty()) {
-        return value;
-      }
-      try {
-        return Optional.of(Files.readString(Path.of(file.get())).replaceFirst("\\R\\z", ""));
-      } catch (IOException | InvalidPathException e) {
-        throw new Failure(USAGE, "cannot read " + name + "_FILE " + file.get() + ": " + e.getMessage(), "check path and mode");
-      }
-    }
-
-    /** A secret as above, else asked for on a terminal, else none. */
-    static Optional<String> secretOrPrompt(String name, String question) {
-      var secret = secret(name);
-      if (secret.isPresent() || System.console() == null) {
-        return secret;
-      }
-      return Optional.ofNullable(System.console().readPassword("%s: ", question)).map(String::new);
+    try {
+      return Optional.of(Files.readString(Path.of(file.get())).replaceFirst("\\R\\z", ""));
+    } catch (IOException | InvalidPathException e) {
+      throw new Failure(Exit.USAGE, "cannot read " + name + "_FILE " + file.get() + ": " + e.getMessage(), "check path and mode");
     }
   }
 
-  // --- end shared: Settings ---
+  /** A secret as above, else asked for on a terminal, else none. */
+  static Optional<String> secretOrPrompt(String name, String question) {
+    var secret = secret(name);
+    if (secret.isPresent() || System.console() == null) {
+      return secret;
+    }
+    return Optional.ofNullable(System.console().readPassword("%s: ", question)).map(String::new);
+  }
+}
+
+/** TLS from PEM files. */
+final class Tls {
+  private Tls() {}
+
+  /** Trusts the CA certificates of a file, and no others. */
+  static X509TrustManager trust(Path ca) {
+    try (var in = Files.newInputStream(ca)) {
+      var trusted = KeyStore.getInstance("PKCS12");
+      trusted.load(null, null);
+      for (var certificate : CertificateFactory.getInstance("X.509").generateCertificates(in)) {
+        trusted.setCertificateEntry("ca" + trusted.size(), certificate);
+      }
+      if (trusted.size() == 0) {
+        throw new CertificateException("it holds no certificate");
+      }
+      var managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+      managers.init(trusted);
+      return (X509TrustManager) managers.getTrustManagers()[0];
+    } catch (GeneralSecurityException | IOException e) {
+      throw new Failure(Exit.USAGE, "cannot use the CA certificate %s: %s".formatted(ca, e.getMessage()), "it must be a PEM file");
+    }
+  }
+
+  static SSLContext context(X509TrustManager trust, KeyManager... keys) {
+    try {
+      var context = SSLContext.getInstance("TLS");
+      context.init(keys, new TrustManager[] {trust}, null);
+      return context;
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException(e);
+    }
+  }
 }

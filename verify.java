@@ -1,29 +1,26 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
 //DESCRIPTION Tells whether everything is back after a restore of TheHive, on every node
 //JAVA 17+
-//DEPS info.picocli:picocli:4.7.7
+//DEPS ch.qos.logback:logback-core:1.2.13
 //DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
-//DEPS org.apache.commons:commons-compress:1.28.0
-// For .tar.zst, and for SSTables compressed so.
-//DEPS com.github.luben:zstd-jni:1.5.7-28
-//DEPS net.lingala.zip4j:zip4j:2.11.6
-//DEPS me.tongfei:progressbar:0.10.2
-//DEPS io.minio:minio:9.0.4
-// The SDK names okhttp, which is empty for Maven: its classes are in this one.
-//DEPS com.squareup.okhttp3:okhttp-jvm:5.5.1
-//DEPS org.elasticsearch.client:elasticsearch-rest-client:9.5.6
-//DEPS org.apache.cassandra:java-driver-core:4.19.4
-// cassandra-all reads the SSTables; it would bring older releases of the ones after it.
-//DEPS org.apache.cassandra:cassandra-all:4.1.10
+//DEPS com.github.luben:zstd-jni:1.5.7-28 // for .tar.zst, and for SSTables compressed with Zstd
 //DEPS com.google.guava:guava:33.8.0-jre
+//DEPS com.squareup.okhttp3:okhttp-jvm:5.5.1 // the SDK names okhttp, whose classes are in this one
+//DEPS commons-codec:commons-codec:1.23.0
+//DEPS commons-io:commons-io:2.22.0
+//DEPS info.picocli:picocli:4.7.7
+//DEPS io.minio:minio:9.0.4
 //DEPS io.netty:netty-all:4.1.137.Final
 //DEPS io.netty:netty-handler:4.1.137.Final
 //DEPS io.netty:netty-tcnative-boringssl-static:2.0.81.Final
-//DEPS commons-io:commons-io:2.22.0
-//DEPS commons-codec:commons-codec:1.23.0
+//DEPS me.tongfei:progressbar:0.10.2
+//DEPS net.lingala.zip4j:zip4j:2.11.6
+//DEPS org.apache.cassandra:cassandra-all:4.1.10
+//DEPS org.apache.cassandra:java-driver-core:4.19.4
+//DEPS org.apache.commons:commons-compress:1.28.0
+//DEPS org.elasticsearch.client:elasticsearch-rest-client:9.5.6
 //DEPS org.xerial.snappy:snappy-java:1.1.10.12
 //DEPS org.yaml:snakeyaml:2.7
-//DEPS ch.qos.logback:logback-core:1.2.13
 //COMPILE_OPTIONS -encoding UTF-8
 //JAVA_OPTIONS -Xmx768m -XX:+UseSerialGC -XX:TieredStopAtLevel=1
 // Cassandra's classes and netty reach into the JDK; without the last three a newer JDK warns about it.
@@ -195,6 +192,7 @@ import net.lingala.zip4j.ZipFile;
 import net.lingala.zip4j.exception.ZipException;
 import net.lingala.zip4j.model.FileHeader;
 import okhttp3.OkHttpClient;
+import org.apache.cassandra.config.Config;
 import org.apache.cassandra.config.DatabaseDescriptor;
 import org.apache.cassandra.config.DurationSpec;
 import org.apache.cassandra.cql3.statements.schema.CreateTableStatement;
@@ -353,7 +351,7 @@ class Verify implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Settings.refuseBlank(command);
-    CassandraBackup.quietLibraries(console.verbose);
+    CassandraTools.quietLibraries(console.verbose);
     password = Settings.secret("BACKUP_PASSWORD");
     var backups = chooseBackups();
     run(chooseChecks(backups), backups);
@@ -362,10 +360,10 @@ class Verify implements Callable<Integer> {
     }
     var all = findings.values().stream().flatMap(found -> found.list().stream()).toList();
     var results = all.stream().map(Finding::result).collect(Collectors.toSet());
-    var code = results.contains(Mark.BAD) ? VERIFICATION : results.contains(Mark.OK) ? DONE : USAGE;
-    System.out.print(json ? Report.JSON.writeValueAsString(new Result(SCRIPT, code, all)) + "\n" : table(all));
-    if (code == USAGE) {
-      throw new Failure(USAGE, "nothing was checked", "the table says what is missing for each check");
+    var code = results.contains(Mark.BAD) ? Exit.VERIFICATION : results.contains(Mark.OK) ? Exit.DONE : Exit.USAGE;
+    System.out.print(json ? Json.MAPPER.writeValueAsString(new Result(SCRIPT, code, all)) + "\n" : table(all));
+    if (code == Exit.USAGE) {
+      throw new Failure(Exit.USAGE, "nothing was checked", "the table says what is missing for each check");
     }
     return code;
   }
@@ -401,7 +399,7 @@ class Verify implements Callable<Integer> {
       all.put(part, backup);
       console.step("Backup of %s: %s, taken %s", part, backup.file(), backup.age());
     } catch (Failure e) {
-      if (e.code == USAGE) {
+      if (e.code == Exit.USAGE) {
         throw e;
       }
       missing.put(part, e.getMessage());
@@ -458,7 +456,7 @@ class Verify implements Callable<Integer> {
   /** What is later than the backup, and than the end of a restore to there, was written since. */
   private Instant since(Backup backup, Path archives, String script, String field, String target) throws IOException {
     var taken = backup.taken().atZone(ZoneId.systemDefault()).toInstant();
-    var report = Report.newest(archives, script, one -> one.path("exit").asInt(-1) == DONE && one.path(field).asText().equals(target));
+    var report = RunReports.newest(archives, script, one -> one.path("exit").asInt(-1) == Exit.DONE && one.path(field).asText().equals(target));
     var end = report.map(restore -> Instant.parse(restore.path("started").asText()).plusMillis((long) (restore.path("seconds").asDouble() * 1000)));
     return exact ? Instant.MAX : end.filter(restored -> restored.isAfter(taken)).orElse(taken);
   }
@@ -502,7 +500,7 @@ class Verify implements Callable<Integer> {
     } catch (Throwable thrown) {
       var failure = Failure.of(thrown);
       var hint = failure.hint == null ? "" : " (" + failure.hint + ")";
-      found.bad(failure.code == BAD_BACKUP ? "backup" : "reach", "%s%s", failure.getMessage(), hint);
+      found.bad(failure.code == Exit.BAD_BACKUP ? "backup" : "reach", "%s%s", failure.getMessage(), hint);
       if (console.verbose) {
         thrown.printStackTrace();
       }
@@ -644,28 +642,6 @@ class Verify implements Callable<Integer> {
     }
   }
 
-  /** What the restore scripts left beside the archives. */
-  static final class Report {
-    static final ObjectMapper JSON = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT)
-        .enable(EnumFeature.WRITE_ENUMS_TO_LOWERCASE).build();
-
-    private Report() {}
-
-    /** The newest report of a script that fits. */
-    static Optional<JsonNode> newest(Path archives, String script, Predicate<JsonNode> fits) throws IOException {
-      var folder = Settings.variable("RESTORE_STATE_PATH").map(Path::of).orElse(archives);
-      var byName = new TreeMap<String, JsonNode>();
-      try (var files = Files.newDirectoryStream(folder, script + "_*.json")) {
-        for (var file : files) {
-          byName.put(file.toString(), JSON.readTree(file.toFile()));
-        }
-      } catch (NoSuchFileException e) {
-        return Optional.empty();
-      }
-      return byName.descendingMap().values().stream().filter(fits).findFirst();
-    }
-  }
-
   // ---------------------------------------------------------------------------------------------------- services, logs
 
   static final class ServiceOptions {
@@ -739,11 +715,11 @@ class Verify implements Callable<Integer> {
         try {
           var unit = host.unit(service);
           if (!named && unit.load().equals("not-found")) {
-            throw new Failure(UNSAFE, "this host has no unit " + service, null);
+            throw new Failure(Exit.UNSAFE, "this host has no unit " + service, null);
           }
           work.accept(host, unit);
         } catch (Failure e) {
-          if (named || e.code == USAGE) {
+          if (named || e.code == Exit.USAGE) {
             found.is(false, "unit", Stream.ofNullable(e.hint).toList(), "%s", e.getMessage());
           } else {
             found.skipped("unit", "THEHIVE_NODES is not set, and %s", e.getMessage());
@@ -793,7 +769,7 @@ class Verify implements Callable<Integer> {
 
     /** The archive alone: every byte of it is read. */
     static void prove(Verify script, Backup backup, Found found) throws IOException {
-      CassandraBackup.initialise(script.cassandra.work(), config -> {});
+      CassandraTools.initialise(script.cassandra.work(), config -> {});
       try (var archive = new Archive(backup.file(), script.password)) {
         var contents = CassandraBackup.prove(archive, script.cassandra.keyspace);
         found.ok("archive", "%s, taken %s: %d tables, %s in %d SSTables, complete and matching their digests",
@@ -804,7 +780,7 @@ class Verify implements Callable<Integer> {
 
     static void check(Verify script, Connection connection, Backup backup, Found found) throws Exception {
       var options = script.cassandra;
-      CassandraBackup.initialise(options.work(), config -> {});
+      CassandraTools.initialise(options.work(), config -> {});
       var tls = Optional.ofNullable(options.ca).map(ca -> Connection.tls(ca, options.certificate, options.key));
       try (var session = connection.open(SCRIPT + " " + UUID.randomUUID(), options.keyspace, tls);
           var archive = new Archive(backup.file(), script.password)) {
@@ -815,7 +791,7 @@ class Verify implements Callable<Integer> {
     private void run(Archive archive, Found found) throws Exception {
       var nodes = checkNodes(found);
       var live = session.getMetadata().getKeyspace(CqlIdentifier.fromInternal(keyspace))
-          .orElseThrow(() -> new Failure(VERIFICATION, "there is no keyspace " + keyspace, null));
+          .orElseThrow(() -> new Failure(Exit.VERIFICATION, "there is no keyspace " + keyspace, null));
       checkReplication(live, found);
       var tables = checkTables(CassandraBackup.prove(archive, keyspace), live, found);
       requireSpace(script.cassandra.work(), tables);
@@ -915,7 +891,7 @@ class Verify implements Callable<Integer> {
 
     private static void requireSpace(Path folder, List<Table> tables) throws IOException {
       if (!Files.isDirectory(folder)) {
-        throw new Failure(USAGE, "there is no folder %s to unpack in".formatted(folder), "make it, or name another with --work-path");
+        throw new Failure(Exit.USAGE, "there is no folder %s to unpack in".formatted(folder), "make it, or name another with --work-path");
       }
       try (var leftovers = Files.newDirectoryStream(folder, "." + SCRIPT + ".*.unpacked")) {
         for (var leftover : leftovers) {
@@ -928,7 +904,7 @@ class Verify implements Callable<Integer> {
       var needed = tables.stream().mapToLong(table -> table.files.bytes()).sum() * 11 / 10;
       var free = Files.isWritable(folder) ? Files.getFileStore(folder).getUsableSpace() : 0;
       if (free < needed) {
-        throw new Failure(UNSAFE, "unpacking needs %s in %s, where %s can be written".formatted(
+        throw new Failure(Exit.UNSAFE, "unpacking needs %s in %s, where %s can be written".formatted(
             Console.size(needed), folder, Console.size(free)), "name another folder with --work-path");
       }
     }
@@ -1305,7 +1281,7 @@ class Verify implements Callable<Integer> {
 
     private void checkDocuments(long count, Found found) throws IOException {
       var reports = script.cassandra.archives;
-      var report = Report.newest(reports, "restore-cassandra-es", one -> backup != null
+      var report = RunReports.newest(reports, "restore-cassandra-es", one -> backup != null
           && one.at("/elasticsearch/backup").asText().equals(backup.name())
           && one.at("/elasticsearch/documents").asLong(-1) >= 0);
       if (report.isEmpty()) {
@@ -1434,7 +1410,7 @@ class Verify implements Callable<Integer> {
     /** With links followed, as the restore's report has it. */
     Path folder() throws IOException {
       if (!Files.isDirectory(folder)) {
-        throw new Failure(VERIFICATION, "there is no folder " + folder, null);
+        throw new Failure(Exit.VERIFICATION, "there is no folder " + folder, null);
       }
       return folder.toRealPath();
     }
@@ -1621,7 +1597,7 @@ class Verify implements Callable<Integer> {
         client = MinioClient.builder().endpoint(endpoint).region(options.region).httpClient(http.build())
             .credentialsProvider(new StaticProvider(login.access(), login.secret(), login.token())).build();
       } catch (IllegalArgumentException e) {
-        throw new Failure(USAGE, e.getMessage(), "check MINIO_ENDPOINT and MINIO_REGION");
+        throw new Failure(Exit.USAGE, e.getMessage(), "check MINIO_ENDPOINT and MINIO_REGION");
       }
       if (options.virtualHost) {
         client.enableVirtualStyleEndpoint();
@@ -1685,10 +1661,10 @@ class Verify implements Callable<Integer> {
     private Failure unreadable(MinioException thrown) {
       var cause = Throwables.getRootCause(thrown);
       if (cause instanceof ErrorResponseException refused && refused.response().code() == 403) {
-        return new Failure(AUTHENTICATION, "%s refuses the keys for bucket %s: %s".formatted(
+        return new Failure(Exit.AUTHENTICATION, "%s refuses the keys for bucket %s: %s".formatted(
             endpoint, bucket, cause.getMessage()), "check MINIO_ACCESS_KEY and MINIO_SECRET_KEY", thrown);
       }
-      return new Failure(UNREACHABLE, "cannot read bucket %s at %s: %s".formatted(bucket, endpoint, cause.getMessage()),
+      return new Failure(Exit.UNREACHABLE, "cannot read bucket %s at %s: %s".formatted(bucket, endpoint, cause.getMessage()),
           "check MINIO_ENDPOINT and MINIO_BUCKET", thrown);
     }
   }
@@ -1753,1032 +1729,1028 @@ class Verify implements Callable<Integer> {
       }
     }
   }
+}
 
-  // --- shared: Connection (identical in every script that has it; a test holds them equal) ---
-  /** What CASSANDRA_CONNECTION says, in any form that cqlsh or the documentation knows, and who logs in. */
-  record Connection(List<InetSocketAddress> contactPoints, Optional<String> user, Optional<String> password) {
-    private static final String FORMS = "set it to a node's address, such as 10.0.0.5, \"10.0.0.5 9042\" or \"10.0.0.5 -u admin\"";
+// ---- Below: copies of lib/*.java, written by ./jbang lib/embed.java. Change those files, not these lines. ----
 
-    static final class Words {
-      @Parameters(index = "0") String hosts;
-      @Parameters(index = "1", arity = "0..1") String portOrUser;
-      @Option(names = {"-u", "--username"}) String user;
-      @Option(names = {"-p", "--password"}) String password;
-    }
+/** TheHive itself on a node, behind its unit. */
+record Application(HttpRequest status, HttpClient client) {
+  /** Where it logs to, whatever its unit does with its output. */
+  static final String LOG = "/var/log/thehive/application.log";
+  /** How its log tells of an error: by the level, or where the JVM itself says so. */
+  static final Pattern ERROR = Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception in thread|OutOfMemoryError");
+  private static final Duration LIMIT = Duration.ofSeconds(10);
 
-    static Connection fromEnvironment() {
-      var connection = parse(System.getenv("CASSANDRA_CONNECTION"));
-      var user = connection.user().or(() -> Settings.variable("CASSANDRA_USER"));
-      var password = connection.password().or(() -> user.isEmpty() ? Settings.secret("CASSANDRA_PASSWORD")
-          : Settings.secretOrPrompt("CASSANDRA_PASSWORD", "Password of Cassandra's user " + user.get()));
-      if (user.isPresent() != password.isPresent()) {
-        throw new Failure(USAGE, user.isPresent() ? "no password for Cassandra's user " + user.get()
-            : "CASSANDRA_PASSWORD is set, but no user", "set CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE");
-      }
-      return new Connection(connection.contactPoints(), user, password);
-    }
-
-    static Connection parse(String text) {
-      if (text == null || text.isBlank()) {
-        throw new Failure(USAGE, "CASSANDRA_CONNECTION is " + (text == null ? "not set" : "blank"), FORMS);
-      }
-      var words = new Words();
-      try {
-        var tokens = Pattern.compile("'([^']*)'|\"([^\"]*)\"|(\\S+)").matcher(text.strip().replaceAll("\\G([^\\s,]+)\\s*,\\s*", "$1,")).results()
-            .map(m -> m.group(1) != null ? m.group(1) : m.group(2) != null ? m.group(2) : m.group(3));
-        // A password may begin with @, which picocli would take for a file of arguments.
-        new CommandLine(words).setExpandAtFiles(false).parseArgs(tokens.toArray(String[]::new));
-      } catch (CommandLine.ParameterException e) {
-        // Not its own message, which would repeat a password.
-        throw new Failure(USAGE, "CASSANDRA_CONNECTION is not understood", FORMS);
-      }
-      var second = Optional.ofNullable(words.portOrUser);
-      var port = second.filter(word -> word.matches("\\d{1,5}")).map(Integer::valueOf).orElse(9042);
-      var user = second.filter(word -> !word.matches("\\d+")).or(() -> Optional.ofNullable(words.user));
-      var hosts = Stream.of(words.hosts.split(",")).filter(host -> !host.isBlank()).map(host -> address(host, port)).toList();
-      return new Connection(hosts, user, Optional.ofNullable(words.password));
-    }
-
-    private static InetSocketAddress address(String host, int port) {
-      var parts = Pattern.compile("\\[(?<v6>[^]]+)](:(?<port6>\\d+))?|(?<v4>[^:]+):(?<port4>\\d+)").matcher(host);
-      if (!parts.matches()) {
-        return new InetSocketAddress(host, port);
-      }
-      var own = parts.group("v6") != null ? parts.group("port6") : parts.group("port4");
-      return new InetSocketAddress(parts.group("v6") != null ? parts.group("v6") : parts.group("v4"),
-          own == null ? port : Integer.parseInt(own));
-    }
-
-    String named() {
-      return contactPoints.stream().map(p -> p.getHostString() + ":" + p.getPort()).collect(Collectors.joining(", "));
-    }
-
-    /** A session whose nodes can be asked one by one; the client's name is what system_views.clients shows. */
-    CqlSession open(String client, String keyspace, Optional<SSLContext> tls) {
-      // No debouncing, no agreement wait after each statement, no quiet period at the end: each would cost seconds.
-      var config = DriverConfigLoader.programmaticBuilder()
-          .withDuration(DefaultDriverOption.REQUEST_TIMEOUT, Duration.ofMinutes(2))
-          .withDuration(DefaultDriverOption.CONNECTION_INIT_QUERY_TIMEOUT, Duration.ofSeconds(10))
-          .withDuration(DefaultDriverOption.CONTROL_CONNECTION_TIMEOUT, Duration.ofSeconds(20))
-          .withDuration(DefaultDriverOption.CONTROL_CONNECTION_AGREEMENT_TIMEOUT, Duration.ZERO)
-          .withDuration(DefaultDriverOption.METADATA_SCHEMA_WINDOW, Duration.ZERO)
-          .withStringList(DefaultDriverOption.METADATA_SCHEMA_REFRESHED_KEYSPACES, List.of(keyspace))
-          .withClass(DefaultDriverOption.LOAD_BALANCING_POLICY_CLASS, BasicLoadBalancingPolicy.class)
-          .withInt(DefaultDriverOption.NETTY_IO_SHUTDOWN_QUIET_PERIOD, 0)
-          .withInt(DefaultDriverOption.NETTY_ADMIN_SHUTDOWN_QUIET_PERIOD, 0)
-          .build();
-      var builder = new NamedSessionBuilder(client).withConfigLoader(config);
-      contactPoints.forEach(builder::addContactPoint);
-      user.ifPresent(name -> builder.withAuthCredentials(name, password.get()));
-      tls.ifPresent(builder::withSslContext);
-      try {
-        return builder.build();
-      } catch (AllNodesFailedException e) {
-        throw cannotConnect(e);
-      } catch (IllegalArgumentException e) {
-        throw new Failure(UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), e.getMessage()),
-            "check CASSANDRA_CONNECTION");
-      }
-    }
-
-    /** Trusts that CA only; shows a certificate where one is given. */
-    static SSLContext tls(Path ca, Path certificate, Path key) {
-      var trust = Tls.trust(ca);
-      if (certificate == null || key == null) {
-        return Tls.context(trust);
-      }
-      try (var in = Files.newInputStream(certificate)) {
-        var own = KeyStore.getInstance("PKCS12");
-        own.load(null, null);
-        var chain = CertificateFactory.getInstance("X.509").generateCertificates(in).toArray(Certificate[]::new);
-        own.setKeyEntry("own", PEMReader.extractPrivateKey(Files.readString(key)), new char[0], chain);
-        var keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
-        keys.init(own, new char[0]);
-        return Tls.context(trust, keys.getKeyManagers());
-      } catch (GeneralSecurityException | IOException e) {
-        throw new Failure(USAGE, "cannot use the client certificate %s and its key %s: %s".formatted(certificate, key, e.getMessage()),
-            "they must be PEM files");
-      }
-    }
-
-    private Failure cannotConnect(AllNodesFailedException failed) {
-      var errors = failed.getAllErrors().values().stream().flatMap(List::stream).toList();
-      if (errors.stream().anyMatch(AuthenticationException.class::isInstance)) {
-        return new Failure(AUTHENTICATION, "Cassandra at %s refuses %s".formatted(named(),
-            user.map(name -> "the log-in of " + name).orElse("a connection without log-in")),
-            "check CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE", failed);
-      }
-      var reason = Stream.iterate(errors.isEmpty() ? failed : errors.get(0), Objects::nonNull, Throwable::getCause)
-          .map(Throwable::getMessage).filter(Objects::nonNull).reduce((outer, inner) -> inner).orElse("no answer");
-      return new Failure(UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), reason),
-          "is it started, is its address right, does it want TLS (CASSANDRA_SSL_CA)?", failed);
+  static Application on(Host host) {
+    var address = host.address().replaceFirst("^(.*:.*)$", "[$1]");
+    var url = Settings.variable("THEHIVE_URL").orElse("http://<node>:9000").replace("<node>", address).replaceFirst("/+$", "");
+    var client = HttpClient.newBuilder().connectTimeout(LIMIT).followRedirects(HttpClient.Redirect.NORMAL);
+    Settings.variable("THEHIVE_CA").ifPresent(ca -> client.sslContext(Tls.context(Tls.trust(Path.of(ca)))));
+    try {
+      return new Application(HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).build(), client.build());
+    } catch (IllegalArgumentException e) {
+      throw new Failure(Exit.USAGE, "THEHIVE_URL '%s' is no address: %s".formatted(url, e.getMessage()), "such as http://<node>:9000, <node> as it stands");
     }
   }
 
-  /** Tells the server who we are, so that system_views.clients shows a restore as one; the driver has no option for it. */
-  static final class NamedSessionBuilder extends CqlSessionBuilder {
-    private final String name;
+  /** A line of its log without the colours that it gives its levels. */
+  static String plain(String line) {
+    return line.replaceAll("\\e\\[[\\d;]*m", "");
+  }
 
-    NamedSessionBuilder(String name) {
-      this.name = name;
+  /** What came instead of its answer; nothing when it answers. */
+  Optional<String> problem() {
+    try {
+      // The request's own limit would end with the head of the answer.
+      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.discarding()).orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
+      return answer.statusCode() == 200 ? Optional.empty() : Optional.of("%s answers HTTP %d".formatted(status.uri(), answer.statusCode()));
+    } catch (CompletionException e) {
+      var why = e.getCause() instanceof TimeoutException ? "not within %d s".formatted(LIMIT.toSeconds())
+          : Objects.requireNonNullElse(e.getCause().getMessage(), "connection refused");
+      return Optional.of("%s does not answer: %s%s".formatted(status.uri(), why, e.getCause() instanceof SSLException ? " (THEHIVE_CA names its CA)" : ""));
     }
+  }
+}
 
-    @Override
-    protected DriverContext buildContext(DriverConfigLoader loader, ProgrammaticArguments arguments) {
-      return new DefaultDriverContext(loader, arguments) {
-        @Override
-        public Map<String, String> getStartupOptions() {
-          var options = new HashMap<>(super.getStartupOptions());
-          options.put(StartupOptionsBuilder.DRIVER_NAME_KEY, name);
-          return options;
-        }
-      };
+/** Reads .tar and .zip (also AES-encrypted) alike, without unpacking them to disk. */
+final class Archive implements Closeable {
+  static final int LONGEST_END = 20 << 10;
+  final Path path;
+  private final FileChannel channel;
+  final ZipFile zip;
+
+  Archive(Path path, Optional<String> password) {
+    this.path = path;
+    try {
+      this.channel = FileChannel.open(path);
+      this.zip = path.toString().endsWith(".zip")
+          ? new ZipFile(path.toFile(), password.map(String::toCharArray).orElse(null)) : null;
+      if (zip != null && zip.isEncrypted() && password.isEmpty()) {
+        throw new Failure(Exit.AUTHENTICATION, path + " is encrypted", "set BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
+      }
+    } catch (IOException e) {
+      throw broken(e.getMessage(), e);
     }
   }
 
-  // --- end shared: Connection ---
-
-  // --- shared: CassandraBackup (identical in every script that has it; a test holds them equal) ---
-  /** What the archive holds, all of it read and proven: nothing here is a promise of a file name. */
-  record CassandraBackup(Definition definition, List<Table> tables, long bytes) {
-    private static final Pattern MEMBER = Pattern.compile("[^/]+/(?<keyspace>\\w+)/(?<table>\\w+)-[0-9a-f]{32}/(?<file>[^/]+)");
-    private static final Pattern CQL = Pattern.compile("[^/]+/create_keyspace_(?<keyspace>\\w+)\\.cql");
-    private static final Pattern COMPONENT = Pattern.compile("(?<sstable>[a-z]{2}-[^-]+-[a-z]+)-(?<component>[A-Za-z_0-9+]+\\.\\w+)");
-
-    /** A table of the backup, its files by name, its SSTables by the common part of their components' names. */
-    record Table(String name, Map<String, Entry> files, Set<String> sstables) {
-      long bytes() {
-        return files.values().stream().mapToLong(Entry::size).sum();
+  /** All members in file order; proves that the archive is complete and that no name leads out of its folder. */
+  void index(Consumer<ArchiveEntry> visitor) {
+    try {
+      if (zip != null) {
+        indexZip(visitor);
+      } else {
+        indexTar(visitor);
       }
-    }
-
-    long sstables() {
-      return tables.stream().mapToLong(table -> table.sstables().size()).sum();
-    }
-
-    /** Cassandra's classes log through logback, which without a configuration prints everything to stdout. */
-    static void quietLibraries(boolean verbose) {
-      var root = (Logger) LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
-      root.setLevel(verbose ? Level.WARN : Level.OFF);
-      root.iteratorForAppenders().forEachRemaining(appender -> {
-        appender.stop();
-        ((ConsoleAppender<?>) appender).setTarget("System.err");
-        appender.start();
-      });
-    }
-
-    /** Loads just as much of Cassandra as SSTables need; must come before any other use of its classes. */
-    static synchronized void initialise(Path work, Consumer<org.apache.cassandra.config.Config> more) {
-      if (DatabaseDescriptor.isToolInitialized()) {
-        return;
-      }
-      var config = new org.apache.cassandra.config.Config();
-      // Only names: a tool neither makes nor reads these folders.
-      System.setProperty("cassandra.storagedir", work.toString());
-      config.partitioner = Murmur3Partitioner.class.getName();
-      config.endpoint_snitch = "SimpleSnitch";
-      config.commitlog_sync = org.apache.cassandra.config.Config.CommitLogSync.periodic;
-      config.commitlog_sync_period = new DurationSpec.IntMillisecondsBound("10s");
-      more.accept(config);
-      org.apache.cassandra.config.Config.setOverrideLoadConfig(() -> config);
-      DatabaseDescriptor.toolInitialization();
-    }
-
-    static CassandraBackup prove(Archive archive, String keyspace) {
-      var all = new LinkedHashMap<String, Entry>();
-      archive.index(entry -> {
-        if (!entry.folder() && all.put(entry.name(), entry) != null) {
-          throw archive.broken("it holds '%s' twice".formatted(entry.name()), null);
-        }
-      });
-      var definition = definition(archive, all.values(), keyspace);
-      var tables = tables(archive, all.values(), keyspace);
-      if (definition.tables().isEmpty()) {
-        throw archive.broken("its definition of keyspace %s has no CREATE TABLE".formatted(keyspace), null);
-      }
-      for (var table : tables.keySet()) {
-        if (!definition.tables().containsKey(table)) {
-          throw archive.broken("it has files of table %s, which its definition lacks".formatted(table), null);
-        }
-      }
-      for (var table : definition.tables().keySet()) {
-        if (!tables.containsKey(table)) {
-          throw archive.broken("the folder of table %s is missing".formatted(table), null);
-        }
-      }
-      proveFiles(archive, tables.values());
-      return new CassandraBackup(definition, List.copyOf(tables.values()), tables.values().stream().mapToLong(Table::bytes).sum());
-    }
-
-    private static Definition definition(Archive archive, Collection<Entry> entries, String keyspace) {
-      for (var entry : entries) {
-        var match = CQL.matcher(entry.name());
-        if (match.matches() && match.group("keyspace").equals(keyspace)) {
-          return Definition.parse(text(archive, entry), keyspace);
-        }
-      }
-      var others = entries.stream().map(entry -> CQL.matcher(entry.name())).filter(Matcher::matches)
-          .map(match -> match.group("keyspace")).collect(Collectors.joining(", "));
-      throw archive.broken("create_keyspace_%s.cql is missing%s".formatted(
-          keyspace, others.isEmpty() ? "" : " (it is a backup of keyspace %s: set CASSANDRA_KEYSPACE)".formatted(others)), null);
-    }
-
-    private static SortedMap<String, Table> tables(Archive archive, Collection<Entry> entries, String keyspace) {
-      var tables = new TreeMap<String, Table>();
-      for (var entry : entries) {
-        var member = MEMBER.matcher(entry.name());
-        if (!member.matches() || !member.group("keyspace").equals(keyspace)) {
-          continue;
-        }
-        if (!entry.file()) {
-          throw archive.broken("its entry '%s' is not a plain file".formatted(entry.name()), null);
-        }
-        var table = tables.computeIfAbsent(member.group("table"), name -> new Table(name, new TreeMap<>(), new TreeSet<>()));
-        if (table.files().put(member.group("file"), entry) != null) {
-          throw archive.broken("it holds table %s twice".formatted(table.name()), null);
-        }
-        var component = COMPONENT.matcher(member.group("file"));
-        if (component.matches()) {
-          table.sstables().add(component.group("sstable"));
-        }
-      }
-      return tables;
-    }
-
-    /** Reads every byte: each SSTable has what its TOC lists, each component is whole, none of the manifest's is missing. */
-    private static void proveFiles(Archive archive, Collection<Table> tables) {
-      var workers = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors(), Console::daemon);
-      try {
-        var proofs = new ArrayList<Future<?>>();
-        for (var table : tables) {
-          proveManifest(archive, table);
-          for (var sstable : table.sstables()) {
-            proveComponents(archive, table, sstable);
-            var version = version(archive, table, sstable);
-            proofs.add(workers.submit(() -> proveIndex(archive, table, sstable, version)));
-            proofs.add(workers.submit(() -> proveStatistics(archive, table, sstable)));
-            if (table.files().containsKey(sstable + "-CompressionInfo.db")) {
-              proofs.add(workers.submit(() -> proveChunks(archive, table, sstable, version)));
-            }
-          }
-          table.files().forEach((name, entry) -> {
-            if (!table.files().containsKey(name.replace("-Data.db", "-CompressionInfo.db"))) {
-              proofs.add(workers.submit(() -> proveBytes(archive, table, name, entry)));
-            }
-          });
-        }
-        for (var proof : proofs) {
-          proof.get();
-        }
-      } catch (InterruptedException | ExecutionException e) {
-        throw Failure.of(e);
-      } finally {
-        workers.shutdownNow();
-      }
-    }
-
-    private static void proveManifest(Archive archive, Table table) {
-      var manifest = component(archive, table, "manifest.json");
-      try {
-        for (var file : Report.JSON.readTree(text(archive, manifest)).path("files")) {
-          if (!file.asText().contains("/") && !table.files().containsKey(file.asText())) {
-            throw archive.broken("%s of table %s is missing".formatted(file.asText(), table.name()), null);
-          }
-        }
-      } catch (IOException e) {
-        throw archive.broken("manifest.json of table %s is not readable".formatted(table.name()), e);
-      }
-    }
-
-    private static void proveComponents(Archive archive, Table table, String sstable) {
-      var toc = component(archive, table, sstable + "-TOC.txt");
-      text(archive, toc).lines().filter(line -> !line.isBlank()).forEach(name -> component(archive, table, sstable + "-" + name.strip()));
-    }
-
-    private static Version version(Archive archive, Table table, String sstable) {
-      var version = SSTableFormat.Type.BIG.info.getVersion(sstable.substring(0, 2));
-      if (!sstable.endsWith("-big") || !version.isCompatible()) {
-        throw archive.broken("SSTable %s of table %s is of a format that only a newer Cassandra reads".formatted(sstable, table.name()), null);
-      }
-      return version;
-    }
-
-    /**
-     * Only the data have a digest. The index is proven by what it must agree with: every key is in the filter (one that is
-     * not would be invisible), keys come in the order of their tokens, positions rise.
-     */
-    private static Void proveIndex(Archive archive, Table table, String sstable, Version version) {
-      var filterFile = table.files().get(sstable + "-Filter.db");
-      try (var index = new PushbackInputStream(new BufferedInputStream(archive.open(component(archive, table, sstable + "-Index.db")), 1 << 16));
-          var filter = filterFile == null ? FilterFactory.AlwaysPresent
-              : BloomFilterSerializer.deserialize(new DataInputStream(new BufferedInputStream(archive.open(filterFile))), version.hasOldBfFormat())) {
-        var in = new DataInputPlus.DataInputStreamPlus(index);
-        var end = -1L;
-        DecoratedKey before = null;
-        for (var next = index.read(); next >= 0; next = index.read()) {
-          index.unread(next);
-          var key = Murmur3Partitioner.instance.decorateKey(ByteBufferUtil.readWithShortLength(in));
-          var position = RowIndexEntry.Serializer.readPosition(in);
-          in.skipBytesFully((int) in.readUnsignedVInt());
-          if (!filter.isPresent(key) || position <= end || before != null && before.compareTo(key) >= 0) {
-            throw new IOException("it does not agree with its filter and order");
-          }
-          before = key;
-          end = position;
-        }
-        return null;
-      } catch (IOException | IllegalArgumentException e) {
-        throw archive.broken("%s-Index.db of table %s is damaged: %s".formatted(sstable, table.name(), e.getMessage()), e);
-      }
-    }
-
-    /** Statistics carry checksums of their own, which Cassandra's own reader looks at. */
-    private static Void proveStatistics(Archive archive, Table table, String sstable) {
-      var name = sstable + "-Statistics.db";
-      try (var in = archive.open(component(archive, table, name))) {
-        var descriptor = Descriptor.fromFilename(new org.apache.cassandra.io.util.File(Path.of("/", "keyspace", table.name(), name)));
-        new MetadataSerializer().deserialize(descriptor, new FileSegmentInputStream(ByteBuffer.wrap(in.readAllBytes()), name, 0),
-            EnumSet.allOf(MetadataType.class));
-        return null;
-      } catch (IOException | RuntimeException e) {
-        throw archive.broken("%s of table %s is damaged: %s".formatted(name, table.name(), e.getMessage()), e);
-      }
-    }
-
-    /** Compressed data carry a checksum behind each chunk: every offset that says where one begins is proven by it. */
-    private static Void proveChunks(Archive archive, Table table, String sstable, Version version) {
-      var name = sstable + "-Data.db";
-      var entry = component(archive, table, name);
-      try (var info = new DataInputStream(new BufferedInputStream(archive.open(table.files().get(sstable + "-CompressionInfo.db"))));
-          var all = new CheckedInputStream(new BufferedInputStream(archive.open(entry), 1 << 18), new CRC32())) {
-        var data = new DataInputStream(all);
-        info.readUTF();
-        for (var words = 2 * info.readInt(); words > 0; words--) {
-          info.readUTF();
-        }
-        var longest = 2L * info.readInt() + 1024;
-        info.skipNBytes(version.hasMaxCompressedLength() ? 12 : 8);
-        var chunks = info.readInt();
-        var start = info.readLong();
-        for (var chunk = 1; chunk <= chunks; chunk++) {
-          var end = chunk < chunks ? info.readLong() : entry.size();
-          if (end - start <= 4 || end - start > longest || start == 0 != (chunk == 1)) {
-            throw new IOException("chunk %d is not where CompressionInfo.db says".formatted(chunk));
-          }
-          var crc = new CRC32();
-          crc.update(data.readNBytes((int) (end - start - 4)));
-          if ((int) crc.getValue() != data.readInt()) {
-            throw new IOException("chunk " + chunk);
-          }
-          start = end;
-        }
-        requireDigest(archive, table, name, all.getChecksum());
-        return null;
-      } catch (IOException e) {
-        throw archive.broken("%s of table %s does not match its digest: %s".formatted(name, table.name(), e.getMessage()), e);
-      }
-    }
-
-    private static Void proveBytes(Archive archive, Table table, String name, Entry entry) {
-      try (var in = new CheckedInputStream(archive.open(entry), new CRC32())) {
-        if (IOUtils.consume(in) != entry.size()) {
-          throw new EOFException("it is cut short");
-        }
-        if (name.endsWith("-Data.db")) {
-          requireDigest(archive, table, name, in.getChecksum());
-        }
-        return null;
-      } catch (IOException e) {
-        throw archive.broken("%s cannot be read: %s".formatted(entry.name(), e.getMessage()), e);
-      }
-    }
-
-    private static void requireDigest(Archive archive, Table table, String name, Checksum crc) {
-      var digest = table.files().get(name.replace("-Data.db", "-Digest.crc32"));
-      if (digest != null && !text(archive, digest).strip().equals(Long.toString(crc.getValue()))) {
-        throw archive.broken("%s of table %s does not match its digest".formatted(name, table.name()), null);
-      }
-    }
-
-    private static Entry component(Archive archive, Table table, String name) {
-      if (!table.files().containsKey(name)) {
-        throw archive.broken("%s of table %s is missing".formatted(name, table.name()), null);
-      }
-      return table.files().get(name);
-    }
-
-    private static String text(Archive archive, Entry entry) {
-      try (var in = archive.open(entry)) {
-        return new String(in.readAllBytes(), StandardCharsets.UTF_8);
-      } catch (IOException e) {
-        throw archive.broken("%s cannot be read: %s".formatted(entry.name(), e.getMessage()), e);
-      }
+    } catch (IOException e) {
+      throw broken(e.getMessage(), e);
     }
   }
 
-  /** A keyspace's definition, as DESCRIBE KEYSPACE writes it. */
-  record Definition(
-      String keyspace, Map<String, String> replication, boolean durable, SortedMap<String, String> tables, List<String> others) {
-    private static final Pattern TOKEN =
-        Pattern.compile("(?s)'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\\$\\$.*?\\$\\$|--[^\n]*|//[^\n]*|/\\*.*?\\*/|;|.");
-    private static final Pattern KEYSPACE = Pattern.compile(
-        "(?is)CREATE KEYSPACE (IF NOT EXISTS )?\"?(?<name>\\w+)\"? WITH replication = (?<map>\\{[^}]*})(?<rest>.*)");
-    private static final Pattern TABLE = Pattern.compile("(?is)CREATE TABLE (IF NOT EXISTS )?(\"?(?<keyspace>\\w+)\"?\\.)\"?(?<name>\\w+)\"? .*");
-    private static final Pattern OPTION = Pattern.compile(
-        "(?is)(WITH|AND) ((?<name>\\w+) = ('(?:[^']|'')*'|\\{[^}]*}|[\\w.+-]+)|CLUSTERING ORDER BY \\([^)]*\\)|COMPACT STORAGE)");
-    private static final ObjectMapper MAP = JsonMapper.builder().enable(JsonReadFeature.ALLOW_SINGLE_QUOTES).build();
-
-    static Definition parse(String cql, String keyspace) {
-      Map<String, String> replication = null;
-      var durable = true;
-      var tables = new TreeMap<String, String>();
-      var others = new ArrayList<String>();
-      for (var statement : split(cql)) {
-        var create = KEYSPACE.matcher(statement);
-        var table = TABLE.matcher(statement);
-        if (create.matches() && create.group("name").equals(keyspace)) {
-          replication = replication(create.group("map"));
-          durable = !create.group("rest").replace(" ", "").toLowerCase(Locale.ROOT).contains("durable_writes=false");
-        } else if (table.matches() && table.group("keyspace").equals(keyspace)) {
-          tables.put(table.group("name"), statement);
-        } else if (statement.matches("(?is)CREATE (TYPE|(CUSTOM )?INDEX|MATERIALIZED VIEW|(OR REPLACE )?(FUNCTION|AGGREGATE)) .*")) {
-          others.add(statement);
-        } else {
-          // A definition creates; anything else in it is a mistake or an attack.
-          throw new Failure(BAD_BACKUP, "the definition of keyspace %s has a statement that does not belong there: %s".formatted(
-              keyspace, statement.substring(0, Math.min(80, statement.length()))), "look at its create_keyspace_%s.cql".formatted(keyspace));
-        }
+  private void indexTar(Consumer<ArchiveEntry> visitor) throws IOException {
+    var end = 0L;
+    for (var header = header(end); header != null; header = header(end)) {
+      if (!header.isCheckSumOK()) {
+        throw broken("the header of its entry '%s' is damaged".formatted(header.getName()), null);
       }
-      if (replication == null) {
-        throw new Failure(BAD_BACKUP, "the definition of keyspace %s has no CREATE KEYSPACE".formatted(keyspace),
-            "look at its create_keyspace_%s.cql".formatted(keyspace));
-      }
-      return new Definition(keyspace, replication, durable, tables, others);
+      var plain = header.isFile() && !header.isSparse();
+      var offset = channel.position();
+      visitor.accept(new ArchiveEntry(safe(header.getName()), header.isDirectory(), plain, header.getSize(), offset, header));
+      end = offset + (header.isFile() ? (header.getSize() + 511) / 512 * 512 : 0);
     }
+    requireEnd(end);
+  }
 
-    /** Statements with single spaces, without comments and without the warnings that cqlsh prints among them. */
-    static List<String> split(String cql) {
-      var statements = new ArrayList<String>();
-      var current = new StringBuilder();
-      var text = cql.lines().filter(line -> !line.regionMatches(true, 0, "warning", 0, 7)).collect(Collectors.joining("\n"));
-      for (var token : (Iterable<String>) TOKEN.matcher(text).results().map(MatchResult::group)::iterator) {
-        if (token.equals(";")) {
-          statements.add(current.toString().strip());
-          current.setLength(0);
-        } else if (token.startsWith("--") || token.startsWith("//") || token.startsWith("/*") || token.isBlank()) {
-          current.append(current.isEmpty() || current.charAt(current.length() - 1) == ' ' ? "" : " ");
-        } else {
-          current.append(token);
-        }
-      }
-      statements.add(current.toString().strip());
-      return statements.stream().filter(statement -> !statement.isEmpty()).toList();
+  /**
+   * A tar cut between two members still lists without an error: only the closing zeros prove its end. They fill the last
+   * record, of 10 KiB mostly; more of them, or anything else among them, is what became of members.
+   */
+  private void requireEnd(long end) throws IOException {
+    var rest = channel.size() - end;
+    if (end == 0 || rest < 512) {
+      throw broken("it is cut short", null);
     }
-
-    /** A CQL map of text, which is JSON but for its quotes; the strategy's class by its short name. */
-    static Map<String, String> replication(String map) {
-      try {
-        var replication = MAP.readValue(map, new TypeReference<TreeMap<String, String>>() {});
-        replication.computeIfPresent("class", (key, name) -> name.substring(name.lastIndexOf('.') + 1));
-        if (replication.containsKey("class")) {
-          return replication;
-        }
-      } catch (JsonProcessingException e) {
-        // falls through to the message, which names what was given
-      }
-      throw new Failure(USAGE, "%s is no replication".formatted(map), "such as \"{'class': 'NetworkTopologyStrategy', 'datacenter1': 3}\"");
-    }
-
-    /** A table as Cassandra's own parser reads it. */
-    static org.apache.cassandra.schema.TableMetadata table(String statement, String keyspace, UUID id) {
-      return CreateTableStatement.parse(known(statement, TableAttributes.allKeywords()), keyspace)
-          .id(TableId.fromUUID(id)).build();
-    }
-
-    /** Without the options that the parser or server at hand does not know (a newer server writes more of them). */
-    static String known(String table, Set<String> options) {
-      var first = Pattern.compile("(?i) WITH ").matcher(table);
-      if (!first.find()) {
-        return table;
-      }
-      var all = OPTION.matcher(table.substring(first.start() + 1)).results().toList();
-      var kept = all.stream().filter(option -> option.group(3) == null || options.contains(option.group(3).toLowerCase(Locale.ROOT)))
-          .map(option -> option.group(2)).toList();
-      if (kept.size() == all.size()) {
-        return table;
-      }
-      return table.substring(0, first.start()) + (kept.isEmpty() ? "" : " WITH " + String.join(" AND ", kept));
+    var zeros = ByteBuffer.allocate((int) Math.min(rest, LONGEST_END));
+    IOUtils.read(channel.position(end), zeros);
+    if (rest > LONGEST_END || IntStream.range(0, zeros.position()).anyMatch(i -> zeros.get(i) != 0)) {
+      throw broken("its members end after %d of %d bytes: the rest is damaged or was never written".formatted(end, channel.size()), null);
     }
   }
 
-  /** Whether a replication can be had from the nodes there are. */
-  static final class Replication {
-    private Replication() {}
+  /** The member's header, with the channel behind it: read on, the stream would read all that it skips, holes too. */
+  private TarArchiveEntry header(long offset) throws IOException {
+    channel.position(offset);
+    return new TarArchiveInputStream(Channels.newInputStream(channel), "UTF-8").getNextEntry();
+  }
 
-    /** @param nodes how many nodes each data centre has now */
-    static void require(Map<String, String> replication, SortedMap<String, Long> nodes) {
-      var simple = replication.get("class").equals("SimpleStrategy");
-      var wanted = new TreeMap<>(replication);
-      wanted.remove("class");
-      var available = simple ? Map.of("replication_factor", nodes.values().stream().mapToLong(n -> n).sum()) : nodes;
-      var most = 1L;
-      var fits = !wanted.isEmpty();
-      for (var entry : wanted.entrySet()) {
-        var factor = factor(entry.getValue());
-        most = Math.max(most, factor);
-        fits &= factor >= 1 && factor <= available.getOrDefault(entry.getKey(), 0L);
-      }
-      if (!fits) {
-        var fitting = new TreeMap<>(Map.of("class", replication.get("class")));
-        for (var entry : available.entrySet()) {
-          fitting.put(entry.getKey(), Long.toString(Math.min(most, entry.getValue())));
-        }
-        throw new Failure(UNSAFE, "the backup's replication %s does not fit the nodes there are: %s".formatted(text(replication), nodes),
-            "to restore with what fits: --replication \"%s\"".formatted(text(fitting)));
-      }
-    }
-
-    static long factor(String text) {
-      try {
-        return Long.parseLong(text);
-      } catch (NumberFormatException e) {
-        throw new Failure(USAGE, "replication factor '%s' is not supported".formatted(text), "name a plain one with --replication");
-      }
-    }
-
-    static String text(Map<String, String> replication) {
-      return replication.entrySet().stream().map(e -> "'%s': '%s'".formatted(e.getKey(), e.getValue())).collect(Collectors.joining(", ", "{", "}"));
+  private void indexZip(Consumer<ArchiveEntry> visitor) throws IOException {
+    for (var header : zip.getFileHeaders()) {
+      visitor.accept(new ArchiveEntry(safe(header.getFileName()), header.isDirectory(), !header.isDirectory(),
+          header.getUncompressedSize(), -1, header));
     }
   }
 
-  /** The unpacked tables, below a folder of ours that is gone when closed, also after Ctrl-C. */
-  static final class Unpacked implements Closeable {
-    private final Path root;
-    private final String keyspace;
-    private final Archive archive;
-    private final Thread onExit = new Thread(this::remove);
-    private volatile boolean closed;
-
-    Unpacked(Path root, String keyspace, Archive archive) throws IOException {
-      this.root = root;
-      this.keyspace = keyspace;
-      this.archive = archive;
-      delete(root);
-      Runtime.getRuntime().addShutdownHook(onExit);
-      Files.createDirectories(root, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+  /** The bytes of one member; several may be read side by side, each by one thread. */
+  InputStream open(ArchiveEntry entry) throws IOException {
+    if (zip == null) {
+      var member = Channels.newInputStream(FileChannel.open(path).position(entry.offset()));
+      return BoundedInputStream.builder().setInputStream(member).setMaxCount(entry.size()).get();
     }
-
-    /** The loader takes keyspace and table from the last two folder names. */
-    Path unpack(CassandraBackup.Table table) throws IOException {
-      var folder = Files.createDirectories(root.resolve(keyspace).resolve(table.name()));
-      for (var file : table.files().entrySet()) {
-        // A summary has no digest, either: Cassandra makes it again from the index, which is proven.
-        if (closed) {
-          throw new IOException("interrupted");
-        }
-        if (!file.getKey().endsWith("-Summary.db")) {
-          archive.copy(file.getValue(), folder.resolve(file.getKey()));
-        }
-      }
-      return folder;
-    }
-
-    static Path delete(Path folder) {
-      try (var files = Files.walk(folder)) {
-        files.sorted(Comparator.reverseOrder()).forEach(file -> file.toFile().delete());
-      } catch (NoSuchFileException e) {
-        return folder;
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
-      }
-      return folder;
-    }
-
-    /** Whoever still unpacks ends with the file at hand. */
-    private void remove() {
-      closed = true;
-      for (var attempt = 0; attempt < 50 && Files.exists(root); attempt++) {
-        delete(root);
-        LockSupport.parkNanos(20_000_000);
-      }
-    }
-
-    @Override
-    public void close() {
-      remove();
-      Runtime.getRuntime().removeShutdownHook(onExit);
-    }
-  }
-
-  // --- end shared: CassandraBackup ---
-
-  // --- shared: ElasticsearchApi (identical in every script that has it; a test holds them equal) ---
-  /** Who logs in to Elasticsearch, as a value of the header Authorization. */
-  record Credentials(Optional<String> header) {
-    static Credentials fromEnvironment() {
-      var user = Settings.variable("ELASTICSEARCH_USER");
-      var key = Settings.secret("ELASTICSEARCH_API_KEY");
-      if (user.isEmpty() || key.isPresent()) {
-        return new Credentials(key.map(value -> "ApiKey " + value));
-      }
-      var password = Settings.secretOrPrompt("ELASTICSEARCH_PASSWORD", "Password of Elasticsearch's user " + user.get())
-          .orElseThrow(() -> new Failure(USAGE, "no password for Elasticsearch's user " + user.get(),
-              "set ELASTICSEARCH_PASSWORD or ELASTICSEARCH_PASSWORD_FILE"));
-      var pair = (user.get() + ":" + password).getBytes(StandardCharsets.UTF_8);
-      return new Credentials(Optional.of("Basic " + Base64.getEncoder().encodeToString(pair)));
-    }
-
-    @Override
-    public String toString() {
-      return "Credentials";
-    }
-  }
-
-  /** Elasticsearch's REST API (OpenSearch's too), answers as JSON, errors as failures. */
-  static final class ElasticsearchApi implements Closeable {
-    /** There is no such thing, or the distribution lacks that part of the API. */
-    static final Set<Integer> ABSENT = Set.of(400, 404, 405);
-    private final RestClient client;
-    private final String named;
-
-    ElasticsearchApi(List<String> urls, Path ca, Credentials credentials) {
-      var hosts = urls.stream().map(ElasticsearchApi::host).toArray(HttpHost[]::new);
-      named = String.join(", ", Stream.of(hosts).map(HttpHost::toURI).toList());
-      var builder = RestClient.builder(hosts);
-      credentials.header().ifPresent(value -> builder.setDefaultHeaders(new Header[] {new BasicHeader("Authorization", value)}));
-      if (ca != null) {
-        builder.setHttpClientConfigCallback(http -> http.setSSLContext(Tls.context(Tls.trust(ca))));
-      }
-      builder.setRequestConfigCallback(config -> config.setConnectTimeout(5_000).setSocketTimeout(60_000));
-      client = builder.build();
-    }
-
-    private static HttpHost host(String url) {
+    synchronized (zip) {
       try {
-        if (url.contains("@")) {
-          throw new Failure(USAGE, "ELASTICSEARCH_API_URL holds a log-in", "set ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD instead");
+        return zip.getInputStream((FileHeader) entry.header());
+      } catch (ZipException e) {
+        if (e.getType() == ZipException.Type.WRONG_PASSWORD) {
+          throw new Failure(Exit.AUTHENTICATION, "wrong password for " + path, "check BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
         }
-        return HttpHost.create(url.strip().replaceFirst("/+$", ""));
-      } catch (IllegalArgumentException e) {
-        throw new Failure(USAGE, "ELASTICSEARCH_API_URL '%s' is no URL".formatted(url), "such as http://127.0.0.1:9200");
-      }
-    }
-
-    JsonNode get(String path) throws IOException {
-      return call("GET", path, null);
-    }
-
-    Optional<JsonNode> tryGet(String path) throws IOException {
-      return tryTo("GET", path, null, ABSENT);
-    }
-
-    /** Empty where the answer is one of these statuses. */
-    Optional<JsonNode> tryTo(String method, String path, Object body, Set<Integer> missing) throws IOException {
-      try {
-        return Optional.of(request(method, path, body));
-      } catch (ResponseException e) {
-        if (missing.contains(e.getResponse().getStatusLine().getStatusCode())) {
-          return Optional.empty();
-        }
-        throw failure(method, path, e);
-      }
-    }
-
-    JsonNode call(String method, String path, Object body) throws IOException {
-      try {
-        return request(method, path, body);
-      } catch (ResponseException e) {
-        throw failure(method, path, e);
-      }
-    }
-
-    private JsonNode request(String method, String path, Object body) throws IOException {
-      var request = new Request(method, path);
-      if (body != null) {
-        request.setJsonEntity(Report.JSON.writeValueAsString(body));
-      }
-      try {
-        return Report.JSON.readTree(client.performRequest(request).getEntity().getContent());
-      } catch (ResponseException e) {
         throw e;
-      } catch (IOException e) {
-        throw new Failure(UNREACHABLE, "cannot reach Elasticsearch at %s: %s".formatted(named, e.getMessage()),
-            "is it started, is ELASTICSEARCH_API_URL right?", e);
       }
-    }
-
-    private Failure failure(String method, String path, ResponseException thrown) throws IOException {
-      var status = thrown.getResponse().getStatusLine().getStatusCode();
-      var body = thrown.getResponse().getEntity() == null ? "" : EntityUtils.toString(thrown.getResponse().getEntity());
-      var reason = body;
-      try {
-        reason = Report.JSON.readTree(body).path("error").path("reason").asText(body);
-      } catch (JsonProcessingException e) {
-        // a proxy's answer: shown as it is
-      }
-      if (status == 401 || status == 403) {
-        return new Failure(AUTHENTICATION, "Elasticsearch at %s refuses %s %s: HTTP %d %s".formatted(named, method, path, status, reason),
-            "check ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_API_KEY, and what it may do", thrown);
-      }
-      // Busy, starting or electing a master: as good as not reached.
-      var code = Set.of(429, 502, 503, 504).contains(status) ? UNREACHABLE : status >= 500 ? UNSAFE : UNEXPECTED;
-      return new Failure(code, "Elasticsearch answers %s %s with HTTP %d: %s".formatted(method, path, status, reason), null, thrown);
-    }
-
-    @Override
-    public void close() throws IOException {
-      client.close();
     }
   }
 
-  // --- end shared: ElasticsearchApi ---
-
-  // --- shared: Tls (identical in every script that has it; a test holds them equal) ---
-  /** TLS from PEM files. */
-  static final class Tls {
-    private Tls() {}
-
-    /** Trusts the CA certificates of a file, and no others. */
-    static X509TrustManager trust(Path ca) {
-      try (var in = Files.newInputStream(ca)) {
-        var trusted = KeyStore.getInstance("PKCS12");
-        trusted.load(null, null);
-        for (var certificate : CertificateFactory.getInstance("X.509").generateCertificates(in)) {
-          trusted.setCertificateEntry("ca" + trusted.size(), certificate);
+  /** Writes one member to a file; in a plain tar the kernel copies. */
+  void copy(ArchiveEntry entry, Path target) throws IOException {
+    if (zip != null) {
+      try (var in = open(entry)) {
+        Files.copy(in, target);
+      }
+      return;
+    }
+    try (var out = FileChannel.open(target, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+      for (var done = 0L; done < entry.size(); ) {
+        var copied = channel.transferTo(entry.offset() + done, entry.size() - done, out);
+        if (copied <= 0) {
+          throw new EOFException(path + " ended inside " + entry.name());
         }
-        if (trusted.size() == 0) {
-          throw new CertificateException("it holds no certificate");
-        }
-        var managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
-        managers.init(trusted);
-        return (X509TrustManager) managers.getTrustManagers()[0];
-      } catch (GeneralSecurityException | IOException e) {
-        throw new Failure(USAGE, "cannot use the CA certificate %s: %s".formatted(ca, e.getMessage()), "it must be a PEM file");
-      }
-    }
-
-    static SSLContext context(X509TrustManager trust, KeyManager... keys) {
-      try {
-        var context = SSLContext.getInstance("TLS");
-        context.init(keys, new TrustManager[] {trust}, null);
-        return context;
-      } catch (GeneralSecurityException e) {
-        throw new IllegalStateException(e);
+        done += copied;
       }
     }
   }
 
-  // --- end shared: Tls ---
-
-  // --- shared: Login (identical in every script that has it; a test holds them equal) ---
-  /** Where and as whom: from the variables, else from the alias as mc keeps it. */
-  record Login(String endpoint, String access, String secret, String token) {
-    // As mc reads it: the keys stand in it as they are, without an encoding.
-    private static final Pattern WITH_TOKEN = Pattern.compile("(https?://)([^@]*?):([^@]*?):([^@]*)@([^@]*)");
-    private static final Pattern WITH_KEYS = Pattern.compile("(https?://)(.*?):(.*)@([^@]*)");
-
-    static Login of(String endpoint, String alias) {
-      if (endpoint == null) {
-        return ofAlias(alias);
-      }
-      var access = Settings.secretOrPrompt("MINIO_ACCESS_KEY", "Access key of " + endpoint);
-      var secret = Settings.secretOrPrompt("MINIO_SECRET_KEY", "Secret key of " + endpoint);
-      if (access.isEmpty() || secret.isEmpty()) {
-        throw new Failure(USAGE, "no keys for " + endpoint,
-            "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or MINIO_ACCESS_KEY_FILE and MINIO_SECRET_KEY_FILE");
-      }
-      return new Login(endpoint, access.get(), secret.get(), null);
+  String safe(String name) {
+    var path = name.endsWith("/") ? name.substring(0, name.length() - 1) : name;
+    var parts = List.of(path.replaceFirst("^\\./", "").split("/", -1));
+    if (name.startsWith("/") || name.indexOf('\0') >= 0 || parts.contains("..") || parts.contains("") && parts.size() > 1) {
+      throw broken("its entry '%s' leads out of the backup's folder".formatted(name), null);
     }
+    return path.replaceFirst("^\\./", "");
+  }
 
-    private static Login ofAlias(String alias) {
-      var variable = System.getenv("MC_HOST_" + alias);
-      var found = variable != null ? ofVariable(alias, variable) : configFiles().flatMap(file -> ofFile(file, alias).stream()).findFirst();
-      return found.orElseThrow(() -> new Failure(USAGE, "no S3 server is named, and there is no alias %s".formatted(alias),
-          "set MINIO_ENDPOINT, MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or name an alias of mc with MINIO_ALIAS; looked in MC_HOST_%s, %s"
-              .formatted(alias, configFiles().map(Path::toString).collect(Collectors.joining(", ")))));
+  Failure broken(String why, Throwable cause) {
+    return new Failure(Exit.BAD_BACKUP, "%s is no usable backup: %s".formatted(path, why), "nothing was changed; choose another with --backup", cause);
+  }
+
+  @Override
+  public void close() throws IOException {
+    channel.close();
+    if (zip != null) {
+      zip.close();
     }
+  }
+}
 
-    private static Optional<Login> ofVariable(String alias, String value) {
-      var token = WITH_TOKEN.matcher(value);
-      if (token.matches()) {
-        return Optional.of(new Login(token.group(1) + token.group(5), token.group(2), token.group(3), token.group(4)));
-      }
-      var keys = WITH_KEYS.matcher(value);
-      if (keys.matches()) {
-        return Optional.of(new Login(keys.group(1) + keys.group(4), keys.group(2), keys.group(3), null));
-      }
-      throw new Failure(USAGE, "MC_HOST_%s is not of the form https://ACCESS:SECRET@HOST:PORT".formatted(alias), null);
+/** One member of an archive; {@code offset} is that of its bytes in a plain tar, -1 where they are not in one piece. */
+record ArchiveEntry(String name, boolean folder, boolean file, long size, long offset, Object header) {}
+
+/** One backup of one component: its archive or marker, and the time that its name gives. */
+record Backup(Path file, String name, LocalDateTime taken) {
+  String age() {
+    var age = Duration.between(taken, LocalDateTime.now());
+    return age.toDays() > 1 ? age.toDays() + " days ago"
+        : age.toHours() > 1 ? age.toHours() + " hours ago" : Math.max(0, age.toMinutes()) + " minutes ago";
+  }
+}
+
+/** Chooses backups by the names that the documented backup scripts give them. */
+final class BackupSet {
+  static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("uuuuMMdd_HH'h'mm'm'ss's'");
+  private static final Pattern NAME =
+      Pattern.compile("(?<component>[a-z]+)_(?<stamp>\\d{8}_\\d\\dh\\d\\dm\\d\\ds)(\\.(?<type>[a-z.]+))?");
+
+  private BackupSet() {}
+
+  /**
+   * The newest backup in a folder, or the newest at or before the wanted restore point.
+   *
+   * @param components the accepted first parts of a name, such as {@code cassandra}
+   * @param types the accepted extensions, such as {@code tar}
+   * @param wanted a timestamp, a name or a path; null for the newest
+   * @param gap parts of one backup run are at most this far apart
+   */
+  static Backup choose(Path folder, Set<String> components, Set<String> types, String wanted, Duration gap) {
+    var what = components.iterator().next() + "_<timestamp>." + String.join("|", types);
+    var all = list(folder, what).stream()
+        .flatMap(file -> backup(file, components, types).stream())
+        .sorted(Comparator.comparing(Backup::taken).thenComparing(b -> b.file().toString()))
+        .toList();
+    if (wanted != null && wanted.contains("/") && backup(Path.of(wanted), components, types).isPresent()) {
+      return existing(backup(Path.of(wanted), components, types).get());
     }
-
-    private static Stream<Path> configFiles() {
-      var folder = System.getenv("MC_CONFIG_DIR");
-      var home = Path.of(Optional.ofNullable(System.getenv("HOME")).orElse(System.getProperty("user.home")));
-      return Stream.concat(Stream.ofNullable(folder).map(Path::of), Stream.of(home.resolve(".mc"), home.resolve(".mcli")))
-          .map(path -> path.resolve("config.json"));
+    var until = wanted == null ? LocalDateTime.MAX : time(wanted);
+    var chosen = all.stream().filter(b -> !b.taken().isAfter(until)).reduce((first, last) -> last);
+    var next = all.stream().filter(b -> b.taken().isAfter(until)).findFirst();
+    // Parts of one run differ by seconds: a point named after its first part must not silently select yesterday's rest.
+    if (next.isPresent() && Duration.between(until, next.get().taken()).compareTo(gap) <= 0
+        && chosen.map(b -> Duration.between(b.taken(), until).compareTo(gap) > 0).orElse(true)) {
+      throw new Failure(Exit.BAD_BACKUP,
+          "%s was taken shortly after the restore point %s, and nothing shortly before it".formatted(next.get().name(), wanted),
+          "for that one: --backup " + STAMP.format(next.get().taken()));
     }
+    return chosen.orElseThrow(() -> new Failure(Exit.BAD_BACKUP,
+        "no backup %s in %s%s".formatted(what, folder, wanted == null ? "" : " at or before " + wanted),
+        "is the backup folder mounted, and is its variable right?"));
+  }
 
-    private static Optional<Login> ofFile(Path file, String alias) {
-      try {
-        var entry = Report.JSON.readTree(file.toFile()).path("aliases").path(alias);
-        return entry.isMissingNode() ? Optional.empty() : Optional.of(new Login(entry.path("url").asText(),
-            entry.path("accessKey").asText(), entry.path("secretKey").asText(), entry.path("sessionToken").asText(null)));
-      } catch (FileNotFoundException e) {
-        return Optional.empty();
-      } catch (IOException e) {
-        // Jackson's message would show the line, and with it a key.
-        throw new Failure(USAGE, "cannot read mc's " + file, "is it readable, and JSON? or set MINIO_ENDPOINT and the keys");
-      }
+  private static List<Path> list(Path folder, String what) {
+    try (var files = Files.list(folder)) {
+      return files.toList();
+    } catch (NoSuchFileException e) {
+      throw new Failure(Exit.BAD_BACKUP, "no backup %s: there is no folder %s".formatted(what, folder),
+          "is the backup folder mounted, and is its variable right?");
+    } catch (IOException e) {
+      throw new Failure(Exit.BAD_BACKUP, "cannot list %s: %s".formatted(folder, e.getMessage()), "check its mode and owner");
     }
   }
 
-  // --- end shared: Login ---
-
-  // --- shared: Application (identical in every script that has it; a test holds them equal) ---
-  /** TheHive itself on a node, behind its unit. */
-  record Application(HttpRequest status, HttpClient client) {
-    /** Where it logs to, whatever its unit does with its output. */
-    static final String LOG = "/var/log/thehive/application.log";
-    /** How its log tells of an error: by the level, or where the JVM itself says so. */
-    static final Pattern ERROR = Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception in thread|OutOfMemoryError");
-    private static final Duration LIMIT = Duration.ofSeconds(10);
-
-    static Application on(Host host) {
-      var address = host.address().replaceFirst("^(.*:.*)$", "[$1]");
-      var url = Settings.variable("THEHIVE_URL").orElse("http://<node>:9000").replace("<node>", address).replaceFirst("/+$", "");
-      var client = HttpClient.newBuilder().connectTimeout(LIMIT).followRedirects(HttpClient.Redirect.NORMAL);
-      Settings.variable("THEHIVE_CA").ifPresent(ca -> client.sslContext(Tls.context(Tls.trust(Path.of(ca)))));
-      try {
-        return new Application(HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).build(), client.build());
-      } catch (IllegalArgumentException e) {
-        throw new Failure(USAGE, "THEHIVE_URL '%s' is no address: %s".formatted(url, e.getMessage()), "such as http://<node>:9000, <node> as it stands");
-      }
+  private static Optional<Backup> backup(Path file, Set<String> components, Set<String> types) {
+    var match = NAME.matcher(file.getFileName().toString());
+    if (!match.matches() || match.group("type") == null
+        || !components.contains(match.group("component")) || !types.contains(match.group("type"))) {
+      return Optional.empty();
     }
+    var name = match.group("component") + "_" + match.group("stamp");
+    return Optional.of(new Backup(file, name, time(match.group("stamp"))));
+  }
 
-    /** A line of its log without the colours that it gives its levels. */
-    static String plain(String line) {
-      return line.replaceAll("\\e\\[[\\d;]*m", "");
+  private static Backup existing(Backup backup) {
+    if (!Files.isRegularFile(backup.file())) {
+      throw new Failure(Exit.BAD_BACKUP, "there is no file " + backup.file(), "check the path given with --backup");
     }
+    return backup;
+  }
 
-    /** What came instead of its answer; nothing when it answers. */
-    Optional<String> problem() {
-      try {
-        // The request's own limit would end with the head of the answer.
-        var answer = client.sendAsync(status, HttpResponse.BodyHandlers.discarding()).orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
-        return answer.statusCode() == 200 ? Optional.empty() : Optional.of("%s answers HTTP %d".formatted(status.uri(), answer.statusCode()));
-      } catch (CompletionException e) {
-        var why = e.getCause() instanceof TimeoutException ? "not within %d s".formatted(LIMIT.toSeconds())
-            : Objects.requireNonNullElse(e.getCause().getMessage(), "connection refused");
-        return Optional.of("%s does not answer: %s%s".formatted(status.uri(), why, e.getCause() instanceof SSLException ? " (THEHIVE_CA names its CA)" : ""));
-      }
+  private static LocalDateTime time(String wanted) {
+    var stamp = Pattern.compile("\\d{8}_\\d\\dh\\d\\dm\\d\\ds").matcher(wanted);
+    try {
+      return LocalDateTime.parse(stamp.find() ? stamp.group() : wanted, STAMP);
+    } catch (DateTimeParseException e) {
+      throw new Failure(Exit.USAGE, "'%s' is no restore point".formatted(wanted),
+          "name one like 20261122_12h00m56s, cassandra_20261122_12h00m56s or the path of an archive");
+    }
+  }
+}
+
+/** What the archive holds, all of it read and proven: nothing here is a promise of a file name. */
+record CassandraBackup(Definition definition, List<Table> tables, long bytes) {
+  private static final Pattern MEMBER = Pattern.compile("[^/]+/(?<keyspace>\\w+)/(?<table>\\w+)-[0-9a-f]{32}/(?<file>[^/]+)");
+  private static final Pattern CQL = Pattern.compile("[^/]+/create_keyspace_(?<keyspace>\\w+)\\.cql");
+  private static final Pattern COMPONENT = Pattern.compile("(?<sstable>[a-z]{2}-[^-]+-[a-z]+)-(?<component>[A-Za-z_0-9+]+\\.\\w+)");
+
+  /** A table of the backup, its files by name, its SSTables by the common part of their components' names. */
+  record Table(String name, Map<String, ArchiveEntry> files, Set<String> sstables) {
+    long bytes() {
+      return files.values().stream().mapToLong(ArchiveEntry::size).sum();
     }
   }
 
-  // --- end shared: Application ---
+  long sstables() {
+    return tables.stream().mapToLong(table -> table.sstables().size()).sum();
+  }
 
-  // --- shared: Host (identical in every script that has it; a test holds them equal) ---
-  /** A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration. */
-  record Host(String name, String destination, String port) {
-    private static final Pattern NAMED = Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[\\h:]+]))(:(?<port>\\d+))?");
-    private static final String PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,StateChangeTimestamp,InvocationID";
-
-    /** What a command left there; 255 is ssh's own code. */
-    record Output(int code, String out, String err) {}
-
-    /** A unit as systemctl(1) describes it: {@code active} is active, inactive, failed, activating or deactivating. */
-    record Unit(String load, String active, String sub, int restarts, String since, String invocation, boolean root) {
-      /** A masked unit is there, too: it only cannot be started. */
-      boolean isInstalled() {
-        return load.equals("loaded") || load.equals("masked");
+  static CassandraBackup prove(Archive archive, String keyspace) {
+    var all = new LinkedHashMap<String, ArchiveEntry>();
+    archive.index(entry -> {
+      if (!entry.folder() && all.put(entry.name(), entry) != null) {
+        throw archive.broken("it holds '%s' twice".formatted(entry.name()), null);
       }
-
-      boolean isStopped() {
-        return active.equals("inactive") || active.equals("failed");
-      }
-
-      @Override
-      public String toString() {
-        return active + (sub.isEmpty() || sub.equals("dead") ? "" : " (" + sub + ")");
+    });
+    var definition = definition(archive, all.values(), keyspace);
+    var tables = tables(archive, all.values(), keyspace);
+    if (definition.tables().isEmpty()) {
+      throw archive.broken("its definition of keyspace %s has no CREATE TABLE".formatted(keyspace), null);
+    }
+    for (var table : tables.keySet()) {
+      if (!definition.tables().containsKey(table)) {
+        throw archive.broken("it has files of table %s, which its definition lacks".formatted(table), null);
       }
     }
-
-    /** The nodes of THEHIVE_NODES, such as {@code node1 admin@node2:2222 localhost}; this host where it is not set. */
-    static List<Host> all() {
-      return named(Settings.variable("THEHIVE_NODES").orElse("localhost"));
-    }
-
-    static List<Host> named(String names) {
-      return Stream.of(names.strip().split("[\\s,]+")).distinct().map(Host::parse).toList();
-    }
-
-    private static Host parse(String name) {
-      var match = NAMED.matcher(name);
-      if (!match.matches()) {
-        throw new Failure(USAGE, "'%s' is no host".formatted(name), "name hosts like node1, admin@node2:2222 or localhost");
-      }
-      var local = Set.of("localhost", "127.0.0.1", "[::1]").contains(match.group("to")) && match.group("port") == null;
-      return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""), match.group("port"));
-    }
-
-    static String service() {
-      var service = Settings.variable("THEHIVE_SERVICE").orElse("thehive");
-      if (!service.matches("[A-Za-z0-9:_.@-]+")) {
-        throw new Failure(USAGE, "THEHIVE_SERVICE '%s' is no unit's name".formatted(service), "name it as systemctl does, such as thehive");
-      }
-      return service;
-    }
-
-    /** Does the same for all side by side; the answers in their order. */
-    static <T> List<T> each(List<Host> hosts, Function<Host, T> work) {
-      var threads = Executors.newFixedThreadPool(hosts.size());
-      try {
-        var answers = hosts.stream().map(host -> CompletableFuture.supplyAsync(() -> work.apply(host), threads)).toList();
-        return answers.stream().map(CompletableFuture::join).toList();
-      } finally {
-        threads.shutdown();
+    for (var table : definition.tables().keySet()) {
+      if (!tables.containsKey(table)) {
+        throw archive.broken("the folder of table %s is missing".formatted(table), null);
       }
     }
+    proveFiles(archive, tables.values());
+    return new CassandraBackup(definition, List.copyOf(tables.values()), tables.values().stream().mapToLong(Table::bytes).sum());
+  }
 
-    boolean isLocal() {
-      return destination == null;
-    }
-
-    /** The name or address that ssh connects to: the node's name may be one of its configuration only. */
-    String address() {
-      if (isLocal()) {
-        return "localhost";
+  private static Definition definition(Archive archive, Collection<ArchiveEntry> entries, String keyspace) {
+    for (var entry : entries) {
+      var match = CQL.matcher(entry.name());
+      if (match.matches() && match.group("keyspace").equals(keyspace)) {
+        return Definition.parse(text(archive, entry), keyspace);
       }
-      var known = new Host("localhost", null, null).run("ssh -G -- " + destination, Duration.ofSeconds(10)).out();
-      return known.lines().filter(line -> line.startsWith("hostname ")).map(line -> line.substring(9)).findFirst().orElse(name);
     }
+    var others = entries.stream().map(entry -> CQL.matcher(entry.name())).filter(Matcher::matches)
+        .map(match -> match.group("keyspace")).collect(Collectors.joining(", "));
+    throw archive.broken("create_keyspace_%s.cql is missing%s".formatted(
+        keyspace, others.isEmpty() ? "" : " (it is a backup of keyspace %s: set CASSANDRA_KEYSPACE)".formatted(others)), null);
+  }
 
-    /** Never asks and never accepts an unknown host key: a runbook must not hang, and a key is the administrator's to trust. */
-    List<String> command(String shell) {
-      if (isLocal()) {
-        return List.of("sh", "-c", shell);
+  private static SortedMap<String, Table> tables(Archive archive, Collection<ArchiveEntry> entries, String keyspace) {
+    var tables = new TreeMap<String, Table>();
+    for (var entry : entries) {
+      var member = MEMBER.matcher(entry.name());
+      if (!member.matches() || !member.group("keyspace").equals(keyspace)) {
+        continue;
       }
-      var ssh = Stream.of("ssh", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10",
-          "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3");
-      var to = port == null ? Stream.of("--", destination) : Stream.of("-p", port, "--", destination);
-      return Stream.of(ssh, to, Stream.of("sh -c '" + shell + "'")).flatMap(part -> part).toList();
+      if (!entry.file()) {
+        throw archive.broken("its entry '%s' is not a plain file".formatted(entry.name()), null);
+      }
+      var table = tables.computeIfAbsent(member.group("table"), name -> new Table(name, new TreeMap<>(), new TreeSet<>()));
+      if (table.files().put(member.group("file"), entry) != null) {
+        throw archive.broken("it holds table %s twice".formatted(table.name()), null);
+      }
+      var component = COMPONENT.matcher(member.group("file"));
+      if (component.matches()) {
+        table.sstables().add(component.group("sstable"));
+      }
     }
+    return tables;
+  }
 
-    /** Runs a shell command there, one without single quotes. Files take its output: a shared ssh connection keeps pipes open. */
-    Output run(String shell, Duration limit) {
-      try {
-        var out = Files.createTempFile("thehive-host", ".out");
-        var err = Files.createTempFile("thehive-host", ".err");
-        try {
-          var process = new ProcessBuilder(command(shell)).redirectInput(new File("/dev/null"))
-              .redirectOutput(out.toFile()).redirectError(err.toFile()).start();
-          if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
-            process.destroyForcibly();
-            throw new Failure(UNREACHABLE, "%s: no answer within %d s to: %s".formatted(name, limit.toSeconds(), shell), null);
+  /** Reads every byte: each SSTable has what its TOC lists, each component is whole, none of the manifest's is missing. */
+  private static void proveFiles(Archive archive, Collection<Table> tables) {
+    var workers = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors(), Console::daemon);
+    try {
+      var proofs = new ArrayList<Future<?>>();
+      for (var table : tables) {
+        proveManifest(archive, table);
+        for (var sstable : table.sstables()) {
+          proveComponents(archive, table, sstable);
+          var version = version(archive, table, sstable);
+          proofs.add(workers.submit(() -> proveIndex(archive, table, sstable, version)));
+          proofs.add(workers.submit(() -> proveStatistics(archive, table, sstable)));
+          if (table.files().containsKey(sstable + "-CompressionInfo.db")) {
+            proofs.add(workers.submit(() -> proveChunks(archive, table, sstable, version)));
           }
-          var output = new Output(process.exitValue(), Files.readString(out), Files.readString(err).strip());
-          return isLocal() || output.code() != 255 ? output : unreachable(output.err());
-        } finally {
-          Files.delete(out);
-          Files.delete(err);
         }
-      } catch (IOException e) {
-        throw new Failure(UNREACHABLE, "%s: %s".formatted(name, e.getMessage()), "the OpenSSH client is needed for other hosts", e);
-      } catch (InterruptedException e) {
-        throw new Failure(UNREACHABLE, name + ": interrupted", null, e);
+        table.files().forEach((name, entry) -> {
+          if (!table.files().containsKey(name.replace("-Data.db", "-CompressionInfo.db"))) {
+            proofs.add(workers.submit(() -> proveBytes(archive, table, name, entry)));
+          }
+        });
       }
-    }
-
-    private Output unreachable(String said) {
-      var reason = last(said).replaceFirst("^ssh: ", "");
-      var by = "ssh " + (port == null ? "" : "-p " + port + " ") + destination;
-      if (said.contains("Permission denied")) {
-        throw new Failure(AUTHENTICATION, "%s: ssh: %s".formatted(name, reason), "log in with a key, without a password: " + by);
+      for (var proof : proofs) {
+        proof.get();
       }
-      throw new Failure(UNREACHABLE, "%s: ssh: %s".formatted(name, reason), said.contains("Host key verification failed")
-          ? "compare its host key and accept it by hand: " + by : "try it by hand: " + by);
-    }
-
-    static String last(String lines) {
-      return lines.strip().replaceFirst("(?s).*\\R", "").strip();
-    }
-
-    Unit unit(String service) {
-      var output = run("id -u; LC_ALL=C systemctl show --property=%s -- %s".formatted(PROPERTIES, service), Duration.ofSeconds(30));
-      if (output.code() != 0) {
-        throw new Failure(UNSAFE, "%s has no systemd that answers: %s".formatted(name, last(output.err())),
-            "look after TheHive there by hand: in its container, or with its own start script");
-      }
-      var lines = output.out().lines().toList();
-      var is = lines.stream().filter(line -> line.contains("=")).map(line -> line.split("=", 2))
-          .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1], (one, other) -> one));
-      return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""), is.getOrDefault("SubState", ""),
-          Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("StateChangeTimestamp", ""),
-          is.getOrDefault("InvocationID", ""), lines.get(0).equals("0"));
+    } catch (InterruptedException | ExecutionException e) {
+      throw Failure.of(e);
+    } finally {
+      workers.shutdownNow();
     }
   }
 
-  // --- end shared: Host ---
+  private static void proveManifest(Archive archive, Table table) {
+    var manifest = component(archive, table, "manifest.json");
+    try {
+      for (var file : Json.MAPPER.readTree(text(archive, manifest)).path("files")) {
+        if (!file.asText().contains("/") && !table.files().containsKey(file.asText())) {
+          throw archive.broken("%s of table %s is missing".formatted(file.asText(), table.name()), null);
+        }
+      }
+    } catch (IOException e) {
+      throw archive.broken("manifest.json of table %s is not readable".formatted(table.name()), e);
+    }
+  }
 
-  // --- shared: Failure (identical in every script that has it; a test holds them equal) ---
+  private static void proveComponents(Archive archive, Table table, String sstable) {
+    var toc = component(archive, table, sstable + "-TOC.txt");
+    text(archive, toc).lines().filter(line -> !line.isBlank()).forEach(name -> component(archive, table, sstable + "-" + name.strip()));
+  }
+
+  private static Version version(Archive archive, Table table, String sstable) {
+    var version = SSTableFormat.Type.BIG.info.getVersion(sstable.substring(0, 2));
+    if (!sstable.endsWith("-big") || !version.isCompatible()) {
+      throw archive.broken("SSTable %s of table %s is of a format that only a newer Cassandra reads".formatted(sstable, table.name()), null);
+    }
+    return version;
+  }
+
+  /**
+   * Only the data have a digest. The index is proven by what it must agree with: every key is in the filter (one that is
+   * not would be invisible), keys come in the order of their tokens, positions rise.
+   */
+  private static Void proveIndex(Archive archive, Table table, String sstable, Version version) {
+    var filterFile = table.files().get(sstable + "-Filter.db");
+    try (var index = new PushbackInputStream(new BufferedInputStream(archive.open(component(archive, table, sstable + "-Index.db")), 1 << 16));
+        var filter = filterFile == null ? FilterFactory.AlwaysPresent
+            : BloomFilterSerializer.deserialize(new DataInputStream(new BufferedInputStream(archive.open(filterFile))), version.hasOldBfFormat())) {
+      var in = new DataInputPlus.DataInputStreamPlus(index);
+      var end = -1L;
+      DecoratedKey before = null;
+      for (var next = index.read(); next >= 0; next = index.read()) {
+        index.unread(next);
+        var key = Murmur3Partitioner.instance.decorateKey(ByteBufferUtil.readWithShortLength(in));
+        var position = RowIndexEntry.Serializer.readPosition(in);
+        in.skipBytesFully((int) in.readUnsignedVInt());
+        if (!filter.isPresent(key) || position <= end || before != null && before.compareTo(key) >= 0) {
+          throw new IOException("it does not agree with its filter and order");
+        }
+        before = key;
+        end = position;
+      }
+      return null;
+    } catch (IOException | IllegalArgumentException e) {
+      throw archive.broken("%s-Index.db of table %s is damaged: %s".formatted(sstable, table.name(), e.getMessage()), e);
+    }
+  }
+
+  /** Statistics carry checksums of their own, which Cassandra's own reader looks at. */
+  private static Void proveStatistics(Archive archive, Table table, String sstable) {
+    var name = sstable + "-Statistics.db";
+    try (var in = archive.open(component(archive, table, name))) {
+      var descriptor = Descriptor.fromFilename(new org.apache.cassandra.io.util.File(Path.of("/", "keyspace", table.name(), name)));
+      new MetadataSerializer().deserialize(descriptor, new FileSegmentInputStream(ByteBuffer.wrap(in.readAllBytes()), name, 0),
+          EnumSet.allOf(MetadataType.class));
+      return null;
+    } catch (IOException | RuntimeException e) {
+      throw archive.broken("%s of table %s is damaged: %s".formatted(name, table.name(), e.getMessage()), e);
+    }
+  }
+
+  /** Compressed data carry a checksum behind each chunk: every offset that says where one begins is proven by it. */
+  private static Void proveChunks(Archive archive, Table table, String sstable, Version version) {
+    var name = sstable + "-Data.db";
+    var entry = component(archive, table, name);
+    try (var info = new DataInputStream(new BufferedInputStream(archive.open(table.files().get(sstable + "-CompressionInfo.db"))));
+        var all = new CheckedInputStream(new BufferedInputStream(archive.open(entry), 1 << 18), new CRC32())) {
+      var data = new DataInputStream(all);
+      info.readUTF();
+      for (var words = 2 * info.readInt(); words > 0; words--) {
+        info.readUTF();
+      }
+      var longest = 2L * info.readInt() + 1024;
+      info.skipNBytes(version.hasMaxCompressedLength() ? 12 : 8);
+      var chunks = info.readInt();
+      var start = info.readLong();
+      for (var chunk = 1; chunk <= chunks; chunk++) {
+        var end = chunk < chunks ? info.readLong() : entry.size();
+        if (end - start <= 4 || end - start > longest || start == 0 != (chunk == 1)) {
+          throw new IOException("chunk %d is not where CompressionInfo.db says".formatted(chunk));
+        }
+        var crc = new CRC32();
+        crc.update(data.readNBytes((int) (end - start - 4)));
+        if ((int) crc.getValue() != data.readInt()) {
+          throw new IOException("chunk " + chunk);
+        }
+        start = end;
+      }
+      requireDigest(archive, table, name, all.getChecksum());
+      return null;
+    } catch (IOException e) {
+      throw archive.broken("%s of table %s does not match its digest: %s".formatted(name, table.name(), e.getMessage()), e);
+    }
+  }
+
+  private static Void proveBytes(Archive archive, Table table, String name, ArchiveEntry entry) {
+    try (var in = new CheckedInputStream(archive.open(entry), new CRC32())) {
+      if (IOUtils.consume(in) != entry.size()) {
+        throw new EOFException("it is cut short");
+      }
+      if (name.endsWith("-Data.db")) {
+        requireDigest(archive, table, name, in.getChecksum());
+      }
+      return null;
+    } catch (IOException e) {
+      throw archive.broken("%s cannot be read: %s".formatted(entry.name(), e.getMessage()), e);
+    }
+  }
+
+  private static void requireDigest(Archive archive, Table table, String name, Checksum crc) {
+    var digest = table.files().get(name.replace("-Data.db", "-Digest.crc32"));
+    if (digest != null && !text(archive, digest).strip().equals(Long.toString(crc.getValue()))) {
+      throw archive.broken("%s of table %s does not match its digest".formatted(name, table.name()), null);
+    }
+  }
+
+  private static ArchiveEntry component(Archive archive, Table table, String name) {
+    if (!table.files().containsKey(name)) {
+      throw archive.broken("%s of table %s is missing".formatted(name, table.name()), null);
+    }
+    return table.files().get(name);
+  }
+
+  private static String text(Archive archive, ArchiveEntry entry) {
+    try (var in = archive.open(entry)) {
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw archive.broken("%s cannot be read: %s".formatted(entry.name(), e.getMessage()), e);
+    }
+  }
+}
+
+/** Cassandra's own classes, as a tool uses them: without a node, and quietly. */
+final class CassandraTools {
+  private CassandraTools() {}
+
+  /** Cassandra's classes log through logback, which without a configuration prints everything to stdout. */
+  static void quietLibraries(boolean verbose) {
+    var root = (Logger) LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
+    root.setLevel(verbose ? Level.WARN : Level.OFF);
+    root.iteratorForAppenders().forEachRemaining(appender -> {
+      appender.stop();
+      ((ConsoleAppender<?>) appender).setTarget("System.err");
+      appender.start();
+    });
+  }
+
+  /** Loads just as much of Cassandra as SSTables need; must come before any other use of its classes. */
+  static synchronized void initialise(Path work, Consumer<Config> more) {
+    if (DatabaseDescriptor.isToolInitialized()) {
+      return;
+    }
+    var config = new Config();
+    // Only names: a tool neither makes nor reads these folders.
+    System.setProperty("cassandra.storagedir", work.toString());
+    config.partitioner = Murmur3Partitioner.class.getName();
+    config.endpoint_snitch = "SimpleSnitch";
+    config.commitlog_sync = Config.CommitLogSync.periodic;
+    config.commitlog_sync_period = new DurationSpec.IntMillisecondsBound("10s");
+    more.accept(config);
+    Config.setOverrideLoadConfig(() -> config);
+    DatabaseDescriptor.toolInitialization();
+  }
+}
+
+/** What CASSANDRA_CONNECTION says, in any form that cqlsh or the documentation knows, and who logs in. */
+record Connection(List<InetSocketAddress> contactPoints, Optional<String> user, Optional<String> password) {
+  private static final String FORMS = "set it to a node's address, such as 10.0.0.5, \"10.0.0.5 9042\" or \"10.0.0.5 -u admin\"";
+
+  static final class Words {
+    @Parameters(index = "0") String hosts;
+    @Parameters(index = "1", arity = "0..1") String portOrUser;
+    @Option(names = {"-u", "--username"}) String user;
+    @Option(names = {"-p", "--password"}) String password;
+  }
+
+  static Connection fromEnvironment() {
+    var connection = parse(System.getenv("CASSANDRA_CONNECTION"));
+    var user = connection.user().or(() -> Settings.variable("CASSANDRA_USER"));
+    var password = connection.password().or(() -> user.isEmpty() ? Settings.secret("CASSANDRA_PASSWORD")
+        : Settings.secretOrPrompt("CASSANDRA_PASSWORD", "Password of Cassandra's user " + user.get()));
+    if (user.isPresent() != password.isPresent()) {
+      throw new Failure(Exit.USAGE, user.isPresent() ? "no password for Cassandra's user " + user.get()
+          : "CASSANDRA_PASSWORD is set, but no user", "set CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE");
+    }
+    return new Connection(connection.contactPoints(), user, password);
+  }
+
+  static Connection parse(String text) {
+    if (text == null || text.isBlank()) {
+      throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION is " + (text == null ? "not set" : "blank"), FORMS);
+    }
+    var words = new Words();
+    try {
+      var tokens = Pattern.compile("'([^']*)'|\"([^\"]*)\"|(\\S+)").matcher(text.strip().replaceAll("\\G([^\\s,]+)\\s*,\\s*", "$1,")).results()
+          .map(m -> m.group(1) != null ? m.group(1) : m.group(2) != null ? m.group(2) : m.group(3));
+      // A password may begin with @, which picocli would take for a file of arguments.
+      new CommandLine(words).setExpandAtFiles(false).parseArgs(tokens.toArray(String[]::new));
+    } catch (CommandLine.ParameterException e) {
+      // Not its own message, which would repeat a password.
+      throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION is not understood", FORMS);
+    }
+    var second = Optional.ofNullable(words.portOrUser);
+    var port = second.filter(word -> word.matches("\\d{1,5}")).map(Integer::valueOf).orElse(9042);
+    var user = second.filter(word -> !word.matches("\\d+")).or(() -> Optional.ofNullable(words.user));
+    var hosts = Stream.of(words.hosts.split(",")).filter(host -> !host.isBlank()).map(host -> address(host, port)).toList();
+    return new Connection(hosts, user, Optional.ofNullable(words.password));
+  }
+
+  private static InetSocketAddress address(String host, int port) {
+    var parts = Pattern.compile("\\[(?<v6>[^]]+)](:(?<port6>\\d+))?|(?<v4>[^:]+):(?<port4>\\d+)").matcher(host);
+    if (!parts.matches()) {
+      return new InetSocketAddress(host, port);
+    }
+    var own = parts.group("v6") != null ? parts.group("port6") : parts.group("port4");
+    return new InetSocketAddress(parts.group("v6") != null ? parts.group("v6") : parts.group("v4"),
+        own == null ? port : Integer.parseInt(own));
+  }
+
+  String named() {
+    return contactPoints.stream().map(p -> p.getHostString() + ":" + p.getPort()).collect(Collectors.joining(", "));
+  }
+
+  /** A session whose nodes can be asked one by one; the client's name is what system_views.clients shows. */
+  CqlSession open(String client, String keyspace, Optional<SSLContext> tls) {
+    // No debouncing, no agreement wait after each statement, no quiet period at the end: each would cost seconds.
+    var config = DriverConfigLoader.programmaticBuilder()
+        .withDuration(DefaultDriverOption.REQUEST_TIMEOUT, Duration.ofMinutes(2))
+        .withDuration(DefaultDriverOption.CONNECTION_INIT_QUERY_TIMEOUT, Duration.ofSeconds(10))
+        .withDuration(DefaultDriverOption.CONTROL_CONNECTION_TIMEOUT, Duration.ofSeconds(20))
+        .withDuration(DefaultDriverOption.CONTROL_CONNECTION_AGREEMENT_TIMEOUT, Duration.ZERO)
+        .withDuration(DefaultDriverOption.METADATA_SCHEMA_WINDOW, Duration.ZERO)
+        .withStringList(DefaultDriverOption.METADATA_SCHEMA_REFRESHED_KEYSPACES, List.of(keyspace))
+        .withClass(DefaultDriverOption.LOAD_BALANCING_POLICY_CLASS, BasicLoadBalancingPolicy.class)
+        .withInt(DefaultDriverOption.NETTY_IO_SHUTDOWN_QUIET_PERIOD, 0)
+        .withInt(DefaultDriverOption.NETTY_ADMIN_SHUTDOWN_QUIET_PERIOD, 0)
+        .build();
+    var builder = new NamedSessionBuilder(client).withConfigLoader(config);
+    contactPoints.forEach(builder::addContactPoint);
+    user.ifPresent(name -> builder.withAuthCredentials(name, password.get()));
+    tls.ifPresent(builder::withSslContext);
+    try {
+      return builder.build();
+    } catch (AllNodesFailedException e) {
+      throw cannotConnect(e);
+    } catch (IllegalArgumentException e) {
+      throw new Failure(Exit.UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), e.getMessage()),
+          "check CASSANDRA_CONNECTION");
+    }
+  }
+
+  /** Trusts that CA only; shows a certificate where one is given. */
+  static SSLContext tls(Path ca, Path certificate, Path key) {
+    var trust = Tls.trust(ca);
+    if (certificate == null || key == null) {
+      return Tls.context(trust);
+    }
+    try (var in = Files.newInputStream(certificate)) {
+      var own = KeyStore.getInstance("PKCS12");
+      own.load(null, null);
+      var chain = CertificateFactory.getInstance("X.509").generateCertificates(in).toArray(Certificate[]::new);
+      own.setKeyEntry("own", PEMReader.extractPrivateKey(Files.readString(key)), new char[0], chain);
+      var keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+      keys.init(own, new char[0]);
+      return Tls.context(trust, keys.getKeyManagers());
+    } catch (GeneralSecurityException | IOException e) {
+      throw new Failure(Exit.USAGE, "cannot use the client certificate %s and its key %s: %s".formatted(certificate, key, e.getMessage()),
+          "they must be PEM files");
+    }
+  }
+
+  private Failure cannotConnect(AllNodesFailedException failed) {
+    var errors = failed.getAllErrors().values().stream().flatMap(List::stream).toList();
+    if (errors.stream().anyMatch(AuthenticationException.class::isInstance)) {
+      return new Failure(Exit.AUTHENTICATION, "Cassandra at %s refuses %s".formatted(named(),
+          user.map(name -> "the log-in of " + name).orElse("a connection without log-in")),
+          "check CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE", failed);
+    }
+    var reason = Stream.iterate(errors.isEmpty() ? failed : errors.get(0), Objects::nonNull, Throwable::getCause)
+        .map(Throwable::getMessage).filter(Objects::nonNull).reduce((outer, inner) -> inner).orElse("no answer");
+    return new Failure(Exit.UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), reason),
+        "is it started, is its address right, does it want TLS (CASSANDRA_SSL_CA)?", failed);
+  }
+}
+
+/** What the administrator sees: steps and progress on stderr, the result on stdout. */
+@Command(footer = {
+  "In brackets: the variable, which an option overrides, and the value without both. A secret may be in a file that its"
+      + " variable with _FILE names; BACKUP_PASSWORD is that of encrypted archives.",
+  "Exit codes: 0 done, 1 unexpected error, 2 wrong usage or settings, 10 backup missing or invalid, 11 unreachable,"
+      + " 12 authentication, 13 target not in a safe state, 14 partial, 15 verification failed, 16 declined, 130 interrupted."
+})
+class Console {
+  @Option(names = "--verbose", description = "show traces and the libraries' warnings")
+  boolean verbose;
+
+  final boolean terminal = System.console() != null;
+  private ProgressBar bar;
+  private boolean drawn;
+  private String logged = "";
+
+  Console() {
+    Runtime.getRuntime().addShutdownHook(new Thread(this::interrupted));
+  }
+
+  synchronized void step(String text, Object... values) {
+    erase();
+    System.err.println(text.formatted(values));
+  }
+
+  void warn(String text, Object... values) {
+    step("warning: " + text, values);
+  }
+
+  /** Shows what went wrong and what to do about it; the exit code for it. */
+  synchronized int error(String about, Failure failure) {
+    step("%s", "error: " + (about.isEmpty() ? "" : about + ": ") + failure.getMessage());
+    if (failure.hint != null) {
+      step("%s", "hint: " + failure.hint);
+    }
+    if (verbose) {
+      failure.printStackTrace();
+    }
+    return failure.code;
+  }
+
+  /** A bar on a terminal, a line every five seconds elsewhere, until closed; bytes as counted by the work itself. */
+  Closeable progress(String task, long total, LongSupplier done, Supplier<String> state) {
+    var draws = canDraw();
+    var builder = new ProgressBarBuilder().setTaskName(task).setInitialMax(total)
+        .setUnit(total < 10_000_000 ? " kB" : " MB", total < 10_000_000 ? 1_000 : 1_000_000).showSpeed(new DecimalFormat("0.0"))
+        .setStyle(ProgressBarStyle.ASCII).setUpdateIntervalMillis(draws ? 200 : 5_000);
+    builder.setConsumer(draws
+        ? new DelegatingProgressBarConsumer(this::draw, columns() - 3) // room for ^C
+        : new DelegatingProgressBarConsumer(this::log, 79));
+    bar = builder.build();
+    var clock = Executors.newSingleThreadScheduledExecutor(Console::daemon);
+    Runnable update = () -> bar.stepTo(done.getAsLong()).setExtraMessage("  " + state.get());
+    clock.scheduleAtFixedRate(update, 0, 200, TimeUnit.MILLISECONDS);
+    return () -> {
+      clock.shutdownNow();
+      update.run();
+      bar.close();
+      erase();
+      bar = null;
+    };
+  }
+
+  /** Whether stderr is the terminal, no file, and one that is to move its cursor. */
+  private boolean canDraw() {
+    try {
+      return terminal && Files.isSameFile(Path.of("/dev/stdin"), Path.of("/dev/stderr"))
+          && System.getenv("NO_COLOR") == null && !"dumb".equals(System.getenv("TERM"));
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  /** The width of the terminal. Not from the library, whose terminal would take Ctrl-C from the shutdown hooks. */
+  private static int columns() {
+    try {
+      var stty = new ProcessBuilder("stty", "size").redirectInput(ProcessBuilder.Redirect.INHERIT).start();
+      var columns = Integer.parseInt(new String(stty.getInputStream().readAllBytes()).strip().replaceFirst(".* ", ""));
+      return columns < 40 ? 80 : columns;
+    } catch (IOException | NumberFormatException e) {
+      return 80;
+    }
+  }
+
+  /** Over the line before, and never onto a second line, should the terminal have become narrower. */
+  private synchronized void draw(String line) {
+    if (bar != null) {
+      drawn = true;
+      System.err.print("\r\033[?7l" + line + "\033[K\033[?7h");
+    }
+  }
+
+  /** At its end the bar says everything twice. */
+  private synchronized void log(String line) {
+    if (!line.equals(logged)) {
+      logged = line;
+      step("%s", line.strip());
+    }
+  }
+
+  private synchronized void erase() {
+    if (drawn) {
+      drawn = false;
+      System.err.print("\r\033[K");
+    }
+  }
+
+  private synchronized void interrupted() {
+    if (bar != null) {
+      step("Interrupted: run the same command again.");
+      bar = null;
+    }
+  }
+
+  static Thread daemon(Runnable work) {
+    var thread = new Thread(work);
+    thread.setDaemon(true);
+    return thread;
+  }
+
+  static String size(long bytes) {
+    return bytes < 1_000_000 ? (bytes + 999) / 1000 + " kB"
+        : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB" : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
+  }
+}
+
+/** Who logs in to Elasticsearch, as a value of the header Authorization. */
+record Credentials(Optional<String> header) {
+  static Credentials fromEnvironment() {
+    var user = Settings.variable("ELASTICSEARCH_USER");
+    var key = Settings.secret("ELASTICSEARCH_API_KEY");
+    if (user.isEmpty() || key.isPresent()) {
+      return new Credentials(key.map(value -> "ApiKey " + value));
+    }
+    var password = Settings.secretOrPrompt("ELASTICSEARCH_PASSWORD", "Password of Elasticsearch's user " + user.get())
+        .orElseThrow(() -> new Failure(Exit.USAGE, "no password for Elasticsearch's user " + user.get(),
+            "set ELASTICSEARCH_PASSWORD or ELASTICSEARCH_PASSWORD_FILE"));
+    var pair = (user.get() + ":" + password).getBytes(StandardCharsets.UTF_8);
+    return new Credentials(Optional.of("Basic " + Base64.getEncoder().encodeToString(pair)));
+  }
+
+  @Override
+  public String toString() {
+    return "Credentials";
+  }
+}
+
+/** A keyspace's definition, as DESCRIBE KEYSPACE writes it. */
+record Definition(
+    String keyspace, Map<String, String> replication, boolean durable, SortedMap<String, String> tables, List<String> others) {
+  private static final Pattern TOKEN =
+      Pattern.compile("(?s)'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\\$\\$.*?\\$\\$|--[^\n]*|//[^\n]*|/\\*.*?\\*/|;|.");
+  private static final Pattern KEYSPACE = Pattern.compile(
+      "(?is)CREATE KEYSPACE (IF NOT EXISTS )?\"?(?<name>\\w+)\"? WITH replication = (?<map>\\{[^}]*})(?<rest>.*)");
+  private static final Pattern TABLE = Pattern.compile("(?is)CREATE TABLE (IF NOT EXISTS )?(\"?(?<keyspace>\\w+)\"?\\.)\"?(?<name>\\w+)\"? .*");
+  private static final Pattern OPTION = Pattern.compile(
+      "(?is)(WITH|AND) ((?<name>\\w+) = ('(?:[^']|'')*'|\\{[^}]*}|[\\w.+-]+)|CLUSTERING ORDER BY \\([^)]*\\)|COMPACT STORAGE)");
+  private static final ObjectMapper MAP = JsonMapper.builder().enable(JsonReadFeature.ALLOW_SINGLE_QUOTES).build();
+
+  static Definition parse(String cql, String keyspace) {
+    Map<String, String> replication = null;
+    var durable = true;
+    var tables = new TreeMap<String, String>();
+    var others = new ArrayList<String>();
+    for (var statement : split(cql)) {
+      var create = KEYSPACE.matcher(statement);
+      var table = TABLE.matcher(statement);
+      if (create.matches() && create.group("name").equals(keyspace)) {
+        replication = replication(create.group("map"));
+        durable = !create.group("rest").replace(" ", "").toLowerCase(Locale.ROOT).contains("durable_writes=false");
+      } else if (table.matches() && table.group("keyspace").equals(keyspace)) {
+        tables.put(table.group("name"), statement);
+      } else if (statement.matches("(?is)CREATE (TYPE|(CUSTOM )?INDEX|MATERIALIZED VIEW|(OR REPLACE )?(FUNCTION|AGGREGATE)) .*")) {
+        others.add(statement);
+      } else {
+        // A definition creates; anything else in it is a mistake or an attack.
+        throw new Failure(Exit.BAD_BACKUP, "the definition of keyspace %s has a statement that does not belong there: %s".formatted(
+            keyspace, statement.substring(0, Math.min(80, statement.length()))), "look at its create_keyspace_%s.cql".formatted(keyspace));
+      }
+    }
+    if (replication == null) {
+      throw new Failure(Exit.BAD_BACKUP, "the definition of keyspace %s has no CREATE KEYSPACE".formatted(keyspace),
+          "look at its create_keyspace_%s.cql".formatted(keyspace));
+    }
+    return new Definition(keyspace, replication, durable, tables, others);
+  }
+
+  /** Statements with single spaces, without comments and without the warnings that cqlsh prints among them. */
+  static List<String> split(String cql) {
+    var statements = new ArrayList<String>();
+    var current = new StringBuilder();
+    var text = cql.lines().filter(line -> !line.regionMatches(true, 0, "warning", 0, 7)).collect(Collectors.joining("\n"));
+    for (var token : (Iterable<String>) TOKEN.matcher(text).results().map(MatchResult::group)::iterator) {
+      if (token.equals(";")) {
+        statements.add(current.toString().strip());
+        current.setLength(0);
+      } else if (token.startsWith("--") || token.startsWith("//") || token.startsWith("/*") || token.isBlank()) {
+        current.append(current.isEmpty() || current.charAt(current.length() - 1) == ' ' ? "" : " ");
+      } else {
+        current.append(token);
+      }
+    }
+    statements.add(current.toString().strip());
+    return statements.stream().filter(statement -> !statement.isEmpty()).toList();
+  }
+
+  /** A CQL map of text, which is JSON but for its quotes; the strategy's class by its short name. */
+  static Map<String, String> replication(String map) {
+    try {
+      var replication = MAP.readValue(map, new TypeReference<TreeMap<String, String>>() {});
+      replication.computeIfPresent("class", (key, name) -> name.substring(name.lastIndexOf('.') + 1));
+      if (replication.containsKey("class")) {
+        return replication;
+      }
+    } catch (JsonProcessingException e) {
+      // falls through to the message, which names what was given
+    }
+    throw new Failure(Exit.USAGE, "%s is no replication".formatted(map), "such as \"{'class': 'NetworkTopologyStrategy', 'datacenter1': 3}\"");
+  }
+
+  /** A table as Cassandra's own parser reads it. */
+  static org.apache.cassandra.schema.TableMetadata table(String statement, String keyspace, UUID id) {
+    return CreateTableStatement.parse(known(statement, TableAttributes.allKeywords()), keyspace)
+        .id(TableId.fromUUID(id)).build();
+  }
+
+  /** Without the options that the parser or server at hand does not know (a newer server writes more of them). */
+  static String known(String table, Set<String> options) {
+    var first = Pattern.compile("(?i) WITH ").matcher(table);
+    if (!first.find()) {
+      return table;
+    }
+    var all = OPTION.matcher(table.substring(first.start() + 1)).results().toList();
+    var kept = all.stream().filter(option -> option.group(3) == null || options.contains(option.group(3).toLowerCase(Locale.ROOT)))
+        .map(option -> option.group(2)).toList();
+    if (kept.size() == all.size()) {
+      return table;
+    }
+    return table.substring(0, first.start()) + (kept.isEmpty() ? "" : " WITH " + String.join(" AND ", kept));
+  }
+
+  /** True if Cassandra's own parser reads both alike: the order of options and written-out defaults do not count. */
+  boolean isEquivalentTo(Definition other) {
+    var id = new UUID(0, 0);
+    return replication.equals(other.replication) && durable == other.durable
+        && tables.keySet().equals(other.tables.keySet()) && Set.copyOf(others).equals(Set.copyOf(other.others))
+        && tables.keySet().stream().allMatch(name -> table(tables.get(name), keyspace, id)
+            .equals(table(other.tables.get(name), other.keyspace, id)));
+  }
+}
+
+/** Elasticsearch's REST API (OpenSearch's too), answers as JSON, errors as failures. */
+final class ElasticsearchApi implements Closeable {
+  /** There is no such thing, or the distribution lacks that part of the API. */
+  static final Set<Integer> ABSENT = Set.of(400, 404, 405);
+  private final RestClient client;
+  private final String named;
+
+  ElasticsearchApi(List<String> urls, Path ca, Credentials credentials) {
+    var hosts = urls.stream().map(ElasticsearchApi::host).toArray(HttpHost[]::new);
+    named = String.join(", ", Stream.of(hosts).map(HttpHost::toURI).toList());
+    var builder = RestClient.builder(hosts);
+    credentials.header().ifPresent(value -> builder.setDefaultHeaders(new Header[] {new BasicHeader("Authorization", value)}));
+    if (ca != null) {
+      builder.setHttpClientConfigCallback(http -> http.setSSLContext(Tls.context(Tls.trust(ca))));
+    }
+    builder.setRequestConfigCallback(config -> config.setConnectTimeout(5_000).setSocketTimeout(60_000));
+    client = builder.build();
+  }
+
+  private static HttpHost host(String url) {
+    try {
+      if (url.contains("@")) {
+        throw new Failure(Exit.USAGE, "ELASTICSEARCH_API_URL holds a log-in", "set ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD instead");
+      }
+      return HttpHost.create(url.strip().replaceFirst("/+$", ""));
+    } catch (IllegalArgumentException e) {
+      throw new Failure(Exit.USAGE, "ELASTICSEARCH_API_URL '%s' is no URL".formatted(url), "such as http://127.0.0.1:9200");
+    }
+  }
+
+  JsonNode get(String path) throws IOException {
+    return call("GET", path, null);
+  }
+
+  Optional<JsonNode> tryGet(String path) throws IOException {
+    return tryTo("GET", path, null, ABSENT);
+  }
+
+  /** Empty where the answer is one of these statuses. */
+  Optional<JsonNode> tryTo(String method, String path, Object body, Set<Integer> missing) throws IOException {
+    try {
+      return Optional.of(request(method, path, body));
+    } catch (ResponseException e) {
+      if (missing.contains(e.getResponse().getStatusLine().getStatusCode())) {
+        return Optional.empty();
+      }
+      throw failure(method, path, e);
+    }
+  }
+
+  JsonNode call(String method, String path, Object body) throws IOException {
+    try {
+      return request(method, path, body);
+    } catch (ResponseException e) {
+      throw failure(method, path, e);
+    }
+  }
+
+  private JsonNode request(String method, String path, Object body) throws IOException {
+    var request = new Request(method, path);
+    if (body != null) {
+      request.setJsonEntity(Json.MAPPER.writeValueAsString(body));
+    }
+    try {
+      return Json.MAPPER.readTree(client.performRequest(request).getEntity().getContent());
+    } catch (ResponseException e) {
+      throw e;
+    } catch (IOException e) {
+      throw new Failure(Exit.UNREACHABLE, "cannot reach Elasticsearch at %s: %s".formatted(named, e.getMessage()),
+          "is it started, is ELASTICSEARCH_API_URL right?", e);
+    }
+  }
+
+  private Failure failure(String method, String path, ResponseException thrown) throws IOException {
+    var status = thrown.getResponse().getStatusLine().getStatusCode();
+    var body = thrown.getResponse().getEntity() == null ? "" : EntityUtils.toString(thrown.getResponse().getEntity());
+    var reason = body;
+    try {
+      reason = Json.MAPPER.readTree(body).path("error").path("reason").asText(body);
+    } catch (JsonProcessingException e) {
+      // a proxy's answer: shown as it is
+    }
+    if (status == 401 || status == 403) {
+      return new Failure(Exit.AUTHENTICATION, "Elasticsearch at %s refuses %s %s: HTTP %d %s".formatted(named, method, path, status, reason),
+          "check ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_API_KEY, and what it may do", thrown);
+    }
+    // Busy, starting or electing a master: as good as not reached.
+    var code = Set.of(429, 502, 503, 504).contains(status) ? Exit.UNREACHABLE : status >= 500 ? Exit.UNSAFE : Exit.UNEXPECTED;
+    return new Failure(code, "Elasticsearch answers %s %s with HTTP %d: %s".formatted(method, path, status, reason), null, thrown);
+  }
+
+  @Override
+  public void close() throws IOException {
+    client.close();
+  }
+}
+
+/** The exit codes, the same in all scripts. 130, interrupted, is the shell's own. */
+final class Exit {
   static final int DONE = 0;
   static final int UNEXPECTED = 1;
   static final int USAGE = 2;
@@ -2790,794 +2762,813 @@ class Verify implements Callable<Integer> {
   static final int VERIFICATION = 15;
   static final int DECLINED = 16;
 
-  /** What went wrong, what to do about it, and the exit code: shown as two lines, without a trace. */
-  static final class Failure extends RuntimeException {
-    final int code;
-    final String hint;
+  private Exit() {}
+}
 
-    Failure(int code, String message, String hint) {
-      this(code, message, hint, null);
+/** What went wrong, what to do about it, and the exit code: shown as two lines, without a trace. */
+final class Failure extends RuntimeException {
+  final int code;
+  final String hint;
+
+  Failure(int code, String message, String hint) {
+    this(code, message, hint, null);
+  }
+
+  Failure(int code, String message, String hint, Throwable cause) {
+    super(message, cause);
+    this.code = code;
+    this.hint = hint;
+  }
+
+  /** Any exception as a Failure: what is not one already is unexpected. */
+  static Failure of(Throwable thrown) {
+    var cause = thrown;
+    while (cause.getCause() != null
+        && (cause instanceof CompletionException || cause instanceof ExecutionException
+            || cause instanceof UncheckedIOException)) {
+      cause = cause.getCause();
+    }
+    if (cause instanceof Failure failure) {
+      return failure;
+    }
+    var message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
+    if (cause instanceof FileSystemException file) {
+      var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ").toLowerCase(Locale.ROOT);
+      message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : words);
+    }
+    return new Failure(Exit.UNEXPECTED, message, "run again with --verbose for the trace", cause);
+  }
+}
+
+/** A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration. */
+record Host(String name, String destination, String port) {
+  private static final Pattern NAMED = Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[\\h:]+]))(:(?<port>\\d+))?");
+  private static final String PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,StateChangeTimestamp,InvocationID";
+
+  /** What a command left there; 255 is ssh's own code. */
+  record Output(int code, String out, String err) {}
+
+  /** A unit as systemctl(1) describes it: {@code active} is active, inactive, failed, activating or deactivating. */
+  record Unit(String load, String active, String sub, int restarts, String since, String invocation, boolean root) {
+    /** A masked unit is there, too: it only cannot be started. */
+    boolean isInstalled() {
+      return load.equals("loaded") || load.equals("masked");
     }
 
-    Failure(int code, String message, String hint, Throwable cause) {
-      super(message, cause);
-      this.code = code;
-      this.hint = hint;
+    boolean isStopped() {
+      return active.equals("inactive") || active.equals("failed");
     }
 
-    /** Any exception as a Failure: what is not one already is unexpected. */
-    static Failure of(Throwable thrown) {
-      var cause = thrown;
-      while (cause.getCause() != null
-          && (cause instanceof CompletionException || cause instanceof ExecutionException
-              || cause instanceof UncheckedIOException)) {
-        cause = cause.getCause();
-      }
-      if (cause instanceof Failure failure) {
-        return failure;
-      }
-      var message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
-      if (cause instanceof FileSystemException file) {
-        var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ").toLowerCase(Locale.ROOT);
-        message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : words);
-      }
-      return new Failure(UNEXPECTED, message, "run again with --verbose for the trace", cause);
+    @Override
+    public String toString() {
+      return active + (sub.isEmpty() || sub.equals("dead") ? "" : " (" + sub + ")");
     }
   }
 
-  // --- end shared: Failure ---
+  /** The nodes of THEHIVE_NODES, such as {@code node1 admin@node2:2222 localhost}; this host where it is not set. */
+  static List<Host> all() {
+    return named(Settings.variable("THEHIVE_NODES").orElse("localhost"));
+  }
 
-  // --- shared: Settings (identical in every script that has it; a test holds them equal) ---
-  /** Settings are the environment variables of the documented procedure; an option overrides its variable. */
-  static final class Settings {
-    private Settings() {}
+  static List<Host> named(String names) {
+    return Stream.of(names.strip().split("[\\s,]+")).distinct().map(Host::parse).toList();
+  }
 
-    /** A variable that is set but blank is a mistake, never a value; each option's description names its variable. */
-    static void refuseBlank(CommandSpec command) {
-      for (var option : command.options()) {
-        Pattern.compile("\\(([A-Z_]{4,})").matcher(String.join(" ", option.description())).results()
-            .forEach(name -> variable(name.group(1)));
-        if (String.valueOf((Object) option.getValue()).isBlank()) {
-          throw new Failure(USAGE, option.longestName() + " is blank", "give it a value, or leave it out");
+  private static Host parse(String name) {
+    var match = NAMED.matcher(name);
+    if (!match.matches()) {
+      throw new Failure(Exit.USAGE, "'%s' is no host".formatted(name), "name hosts like node1, admin@node2:2222 or localhost");
+    }
+    var local = Set.of("localhost", "127.0.0.1", "[::1]").contains(match.group("to")) && match.group("port") == null;
+    return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""), match.group("port"));
+  }
+
+  static String service() {
+    var service = Settings.variable("THEHIVE_SERVICE").orElse("thehive");
+    if (!service.matches("[A-Za-z0-9:_.@-]+")) {
+      throw new Failure(Exit.USAGE, "THEHIVE_SERVICE '%s' is no unit's name".formatted(service), "name it as systemctl does, such as thehive");
+    }
+    return service;
+  }
+
+  /** Does the same for all side by side; the answers in their order. */
+  static <T> List<T> each(List<Host> hosts, Function<Host, T> work) {
+    var threads = Executors.newFixedThreadPool(hosts.size());
+    try {
+      var answers = hosts.stream().map(host -> CompletableFuture.supplyAsync(() -> work.apply(host), threads)).toList();
+      return answers.stream().map(CompletableFuture::join).toList();
+    } finally {
+      threads.shutdown();
+    }
+  }
+
+  boolean isLocal() {
+    return destination == null;
+  }
+
+  /** The name or address that ssh connects to: the node's name may be one of its configuration only. */
+  String address() {
+    if (isLocal()) {
+      return "localhost";
+    }
+    var known = new Host("localhost", null, null).run("ssh -G -- " + destination, Duration.ofSeconds(10)).out();
+    return known.lines().filter(line -> line.startsWith("hostname ")).map(line -> line.substring(9)).findFirst().orElse(name);
+  }
+
+  /** Never asks and never accepts an unknown host key: a runbook must not hang, and a key is the administrator's to trust. */
+  List<String> command(String shell) {
+    if (isLocal()) {
+      return List.of("sh", "-c", shell);
+    }
+    var ssh = Stream.of("ssh", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10",
+        "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3");
+    var to = port == null ? Stream.of("--", destination) : Stream.of("-p", port, "--", destination);
+    return Stream.of(ssh, to, Stream.of("sh -c '" + shell + "'")).flatMap(part -> part).toList();
+  }
+
+  /** Runs a shell command there, one without single quotes. Files take its output: a shared ssh connection keeps pipes open. */
+  Output run(String shell, Duration limit) {
+    try {
+      var out = Files.createTempFile("thehive-host", ".out");
+      var err = Files.createTempFile("thehive-host", ".err");
+      try {
+        var process = new ProcessBuilder(command(shell)).redirectInput(new File("/dev/null"))
+            .redirectOutput(out.toFile()).redirectError(err.toFile()).start();
+        if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
+          process.destroyForcibly();
+          throw new Failure(Exit.UNREACHABLE, "%s: no answer within %d s to: %s".formatted(name, limit.toSeconds(), shell), null);
+        }
+        var output = new Output(process.exitValue(), Files.readString(out), Files.readString(err).strip());
+        return isLocal() || output.code() != 255 ? output : unreachable(output.err());
+      } finally {
+        Files.delete(out);
+        Files.delete(err);
+      }
+    } catch (IOException e) {
+      throw new Failure(Exit.UNREACHABLE, "%s: %s".formatted(name, e.getMessage()), "the OpenSSH client is needed for other hosts", e);
+    } catch (InterruptedException e) {
+      throw new Failure(Exit.UNREACHABLE, name + ": interrupted", null, e);
+    }
+  }
+
+  private Output unreachable(String said) {
+    var reason = last(said).replaceFirst("^ssh: ", "");
+    var by = "ssh " + (port == null ? "" : "-p " + port + " ") + destination;
+    if (said.contains("Permission denied")) {
+      throw new Failure(Exit.AUTHENTICATION, "%s: ssh: %s".formatted(name, reason), "log in with a key, without a password: " + by);
+    }
+    throw new Failure(Exit.UNREACHABLE, "%s: ssh: %s".formatted(name, reason), said.contains("Host key verification failed")
+        ? "compare its host key and accept it by hand: " + by : "try it by hand: " + by);
+  }
+
+  static String last(String lines) {
+    return lines.strip().replaceFirst("(?s).*\\R", "").strip();
+  }
+
+  Unit unit(String service) {
+    var output = run("id -u; LC_ALL=C systemctl show --property=%s -- %s".formatted(PROPERTIES, service), Duration.ofSeconds(30));
+    if (output.code() != 0) {
+      throw new Failure(Exit.UNSAFE, "%s has no systemd that answers: %s".formatted(name, last(output.err())),
+          "look after TheHive there by hand: in its container, or with its own start script");
+    }
+    var lines = output.out().lines().toList();
+    var is = lines.stream().filter(line -> line.contains("=")).map(line -> line.split("=", 2))
+        .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1], (one, other) -> one));
+    return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""), is.getOrDefault("SubState", ""),
+        Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("StateChangeTimestamp", ""),
+        is.getOrDefault("InvocationID", ""), lines.get(0).equals("0"));
+  }
+}
+
+/** JSON, as reports, markers, results and the Elasticsearch API use it. */
+final class Json {
+  static final ObjectMapper MAPPER = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT)
+      .enable(EnumFeature.WRITE_ENUMS_TO_LOWERCASE).build();
+
+  private Json() {}
+}
+
+enum Kind {
+  FOLDER, FILE, SPARSE, LINK
+}
+
+/** Where and as whom: from the variables, else from the alias as mc keeps it. */
+record Login(String endpoint, String access, String secret, String token) {
+  // As mc reads it: the keys stand in it as they are, without an encoding.
+  private static final Pattern WITH_TOKEN = Pattern.compile("(https?://)([^@]*?):([^@]*?):([^@]*)@([^@]*)");
+  private static final Pattern WITH_KEYS = Pattern.compile("(https?://)(.*?):(.*)@([^@]*)");
+
+  static Login of(String endpoint, String alias) {
+    if (endpoint == null) {
+      return ofAlias(alias);
+    }
+    var access = Settings.secretOrPrompt("MINIO_ACCESS_KEY", "Access key of " + endpoint);
+    var secret = Settings.secretOrPrompt("MINIO_SECRET_KEY", "Secret key of " + endpoint);
+    if (access.isEmpty() || secret.isEmpty()) {
+      throw new Failure(Exit.USAGE, "no keys for " + endpoint,
+          "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or MINIO_ACCESS_KEY_FILE and MINIO_SECRET_KEY_FILE");
+    }
+    return new Login(endpoint, access.get(), secret.get(), null);
+  }
+
+  private static Login ofAlias(String alias) {
+    var variable = System.getenv("MC_HOST_" + alias);
+    var found = variable != null ? ofVariable(alias, variable) : configFiles().flatMap(file -> ofFile(file, alias).stream()).findFirst();
+    return found.orElseThrow(() -> new Failure(Exit.USAGE, "no S3 server is named, and there is no alias %s".formatted(alias),
+        "set MINIO_ENDPOINT, MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or name an alias of mc with MINIO_ALIAS; looked in MC_HOST_%s, %s"
+            .formatted(alias, configFiles().map(Path::toString).collect(Collectors.joining(", ")))));
+  }
+
+  private static Optional<Login> ofVariable(String alias, String value) {
+    var token = WITH_TOKEN.matcher(value);
+    if (token.matches()) {
+      return Optional.of(new Login(token.group(1) + token.group(5), token.group(2), token.group(3), token.group(4)));
+    }
+    var keys = WITH_KEYS.matcher(value);
+    if (keys.matches()) {
+      return Optional.of(new Login(keys.group(1) + keys.group(4), keys.group(2), keys.group(3), null));
+    }
+    throw new Failure(Exit.USAGE, "MC_HOST_%s is not of the form https://ACCESS:SECRET@HOST:PORT".formatted(alias), null);
+  }
+
+  private static Stream<Path> configFiles() {
+    var folder = System.getenv("MC_CONFIG_DIR");
+    var home = Path.of(Optional.ofNullable(System.getenv("HOME")).orElse(System.getProperty("user.home")));
+    return Stream.concat(Stream.ofNullable(folder).map(Path::of), Stream.of(home.resolve(".mc"), home.resolve(".mcli")))
+        .map(path -> path.resolve("config.json"));
+  }
+
+  private static Optional<Login> ofFile(Path file, String alias) {
+    try {
+      var entry = Json.MAPPER.readTree(file.toFile()).path("aliases").path(alias);
+      return entry.isMissingNode() ? Optional.empty() : Optional.of(new Login(entry.path("url").asText(),
+          entry.path("accessKey").asText(), entry.path("secretKey").asText(), entry.path("sessionToken").asText(null)));
+    } catch (FileNotFoundException e) {
+      return Optional.empty();
+    } catch (IOException e) {
+      // Jackson's message would show the line, and with it a key.
+      throw new Failure(Exit.USAGE, "cannot read mc's " + file, "is it readable, and JSON? or set MINIO_ENDPOINT and the keys");
+    }
+  }
+}
+
+/**
+ * A file, folder or symbolic link of a backup of attachments. There may be a million: no more here than is needed.
+ *
+ * @param path the name below the backup's own folder, which has the empty name, as UTF-8
+ * @param offset where the bytes begin in a plain tar
+ * @param mode -1 where the archive does not tell
+ * @param time of the last change in nanoseconds, NO_TIME where the archive does not tell
+ * @param more the header in a zip, where a symbolic link leads, else null
+ */
+record Member(Kind kind, byte[] path, long size, long offset, int mode, long time, Owner owner, Object more) {
+  static final long NO_TIME = Long.MIN_VALUE;
+
+  String name() {
+    return new String(path, StandardCharsets.UTF_8);
+  }
+}
+
+/** The members of a backup of attachments by number, in the archive's order, and by name. Reading them proves it complete. */
+final class Members implements Closeable {
+  /** With this begins what restore-files-nfs.java makes in the folder: a backup may have caught it. */
+  static final String LEFTOVER = ".restore-files-nfs";
+  private static final Pattern ROOT = Pattern.compile("(files|minio|seaweedfs)_\\d{8}_\\d\\dh\\d\\dm\\d\\ds");
+  final Archive archive;
+  final List<Member> all = new ArrayList<>();
+  int files;
+  long bytes;
+  boolean leftover;
+  private final boolean compressed;
+  private final Map<Owner, Owner> owners = new HashMap<>();
+  private int[] slots = new int[1 << 12];
+  private boolean questionable;
+  private String root;
+
+  interface Bytes {
+    InputStream open() throws IOException;
+  }
+
+  interface Reader {
+    void read(int lane, int i, Bytes bytes) throws Exception;
+  }
+
+  Members(Path file, Optional<String> password) {
+    archive = new Archive(file, password);
+    compressed = file.toString().matches(".*\\.(gz|zst)");
+    try {
+      if (compressed) {
+        indexCompressed();
+      } else {
+        archive.index(this::add);
+      }
+      addFolders();
+      requireUtf8();
+      proveZip();
+    } catch (IOException e) {
+      throw archive.broken(e.getMessage(), e);
+    }
+  }
+
+  private void indexCompressed() throws IOException {
+    try (var stream = BoundedInputStream.builder().setInputStream(stream()).get(); var tar = new TarArchiveInputStream(stream, "UTF-8")) {
+      var end = 0L;
+      for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
+        if (!header.isCheckSumOK()) {
+          throw broken(header.getName(), "has a damaged header");
+        }
+        add(new ArchiveEntry(archive.safe(header.getName()), header.isDirectory(), header.isFile(), header.getSize(), -1, header));
+        end = stream.getCount() + (header.isSparse() ? 0 : (header.getSize() + 511) / 512 * 512);
+      }
+      IOUtils.consume(stream);
+      if (end == 0 || stream.getCount() < end + 512) {
+        throw archive.broken("it is cut short", null);
+      }
+      if (stream.getCount() > end + Archive.LONGEST_END) {
+        throw archive.broken("its members end after %d of %d bytes: the rest was never written".formatted(end, stream.getCount()), null);
+      }
+    }
+  }
+
+  private InputStream stream() throws IOException {
+    var in = new BufferedInputStream(Files.newInputStream(archive.path), 1 << 16);
+    return !compressed ? in : archive.path.toString().endsWith(".gz")
+        ? GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get() : new ZstdCompressorInputStream(in);
+  }
+
+  private void add(ArchiveEntry entry) {
+    var name = relative(entry.name());
+    if (name.startsWith(LEFTOVER)) {
+      leftover = true;
+      return;
+    }
+    add(entry.header() instanceof TarArchiveEntry header ? member(name, header, entry.offset()) : member(name, entry, (FileHeader) entry.header()));
+  }
+
+  private String relative(String entry) {
+    var name = entry.replaceFirst("^([^/]+)/\\.(?=/|$)", "$1");
+    var top = name.split("/", 2)[0];
+    if (root == null && ROOT.matcher(top).matches()) {
+      root = top;
+    }
+    if (!top.equals(root)) {
+      throw broken(entry, "is not in a folder <component>_<timestamp>");
+    }
+    if (List.of(name.split("/")).contains(".")) {
+      throw broken(entry, "has a name that no file can have");
+    }
+    return name.length() == top.length() ? "" : name.substring(top.length() + 1);
+  }
+
+  private Member member(String name, TarArchiveEntry header, long offset) {
+    var kind = header.isDirectory() ? Kind.FOLDER : header.isSparse() ? Kind.SPARSE : switch (header.getLinkFlag()) {
+      case TarConstants.LF_NORMAL, TarConstants.LF_OLDNORM, TarConstants.LF_CONTIG, TarConstants.LF_LINK -> Kind.FILE;
+      case TarConstants.LF_SYMLINK -> Kind.LINK;
+      default -> throw refused(name, "is a device or something else that is neither file, folder nor link");
+    };
+    var link = header.getLinkName();
+    if (kind == Kind.LINK) {
+      requireInside(name, link);
+    }
+    var size = header.isSparse() ? header.getRealSize() : header.isFile() ? header.getSize() : 0;
+    if (header.isLink()) {
+      var first = find(link.replaceFirst("^(\\./)?" + root + "/(\\./)?", ""));
+      if (first < 0 || !isDirect(first)) {
+        throw refused(name, "is a hard link to '%s', which %s".formatted(shown(link), first < 0 ? "is no file before it" : "cannot be read again"));
+      }
+      size = all.get(first).size();
+      offset = all.get(first).offset();
+    }
+    var owner = new Owner(header.getUserName(), header.getLongUserId(), header.getGroupName(), header.getLongGroupId());
+    return new Member(kind, name.getBytes(StandardCharsets.UTF_8), size, offset, header.getMode(),
+        header.getLastModifiedTime().to(TimeUnit.NANOSECONDS), owners.computeIfAbsent(owner, same -> same), kind == Kind.LINK ? link : null);
+  }
+
+  private Member member(String name, ArchiveEntry entry, FileHeader header) {
+    var mode = (header.getExternalFileAttributes()[3] & 0xff) << 8 | header.getExternalFileAttributes()[2] & 0xff;
+    var type = mode & 0170000;
+    if (type != 0 && type != (entry.folder() ? 0040000 : 0100000)) {
+      throw refused(name, "is a link or a device, which a zip should not hold");
+    }
+    return new Member(entry.folder() ? Kind.FOLDER : Kind.FILE, name.getBytes(StandardCharsets.UTF_8), entry.folder() ? 0 : entry.size(), -1,
+        type == 0 ? -1 : mode & 07777, TimeUnit.MILLISECONDS.toNanos(header.getLastModifiedTimeEpoch()), Owner.UNKNOWN, header);
+  }
+
+  private void add(Member member) {
+    var name = member.name();
+    if (name.isEmpty() && member.kind() != Kind.FOLDER) {
+      throw refused(name, "is no folder");
+    }
+    if (slots[slot(member.path())] != 0) {
+      throw refused(name, "is there twice");
+    }
+    all.add(member);
+    files += member.kind() == Kind.FOLDER ? 0 : 1;
+    bytes += member.size();
+    questionable |= name.indexOf('?') >= 0;
+    if (all.size() * 2 > slots.length) {
+      slots = new int[slots.length * 2];
+      for (int i = 0; i < all.size() - 1; i++) {
+        slots[slot(all.get(i).path())] = i + 1;
+      }
+    }
+    slots[slot(member.path())] = all.size();
+  }
+
+  /** A link is followed from the folder it lies in, which is a real one: so only leading ".." can be counted. */
+  private void requireInside(String name, String link) {
+    var parts = List.of(link.split("/"));
+    var ups = Collections.frequency(parts, "..");
+    if (link.isEmpty() || link.startsWith("/") || link.indexOf('\0') >= 0 || parts.lastIndexOf("..") != ups - 1 || ups > name.split("/").length - 1) {
+      throw refused(name, "is a link that leaves the folder, to '%s'".formatted(shown(link)));
+    }
+  }
+
+  /** Adds folders that no entry names; refuses what would have to lie in something that is no folder. */
+  private void addFolders() {
+    for (int i = 0; i < all.size(); i++) {
+      var name = all.get(i).name();
+      var parent = name.substring(0, Math.max(0, name.lastIndexOf('/')));
+      var at = find(parent);
+      if (at < 0) {
+        add(new Member(Kind.FOLDER, parent.getBytes(StandardCharsets.UTF_8), 0, -1, -1, Member.NO_TIME, Owner.UNKNOWN, null));
+      } else if (all.get(at).kind() != Kind.FOLDER) {
+        throw refused(name, "lies in something that is no folder");
+      }
+    }
+  }
+
+  /** A byte that is not UTF-8 was read as a question mark: where there is one, the bytes themselves are looked at. */
+  private void requireUtf8() throws IOException {
+    if (!questionable || archive.zip != null) {
+      return;
+    }
+    try (var tar = new TarArchiveInputStream(stream(), "ISO-8859-1")) {
+      for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
+        try {
+          StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(header.getName().getBytes(StandardCharsets.ISO_8859_1)));
+        } catch (CharacterCodingException e) {
+          // Names in PAX headers are UTF-8 whatever the encoding: those were found right the first time.
+          if (find(relative(archive.safe(header.getName()))) < 0) {
+            throw broken(header.getName(), "has a name that is not UTF-8");
+          }
         }
       }
     }
+  }
 
-    static Optional<String> variable(String name) {
-      var value = Optional.ofNullable(System.getenv(name));
-      if (value.filter(String::isBlank).isPresent()) {
-        throw new Failure(USAGE, name + " is set but blank", "give it a value, or unset it");
+  /** A zip has checksums: a damaged entry, or another password, is known before the first change. */
+  private void proveZip() {
+    if (archive.zip == null) {
+      return;
+    }
+    IntStream.range(0, all.size()).parallel().filter(i -> all.get(i).kind() == Kind.FILE).forEach(i -> {
+      try (var in = archive.open(entry(i))) {
+        if (IOUtils.consume(in) != all.get(i).size()) {
+          throw new EOFException("it has not the size that it names");
+        }
+      } catch (IOException e) {
+        throw refused(all.get(i).name(), "is damaged: " + e.getMessage());
       }
+    });
+  }
+
+  Failure refused(String name, String why) {
+    return broken(root + "/" + name, why);
+  }
+
+  private Failure broken(String entry, String why) {
+    return archive.broken("its entry '%s' %s".formatted(shown(entry), why), null);
+  }
+
+  static String shown(String name) {
+    return name.replaceAll("\\p{Cntrl}", "?");
+  }
+
+  /** The member's number, or -1. */
+  int find(String name) {
+    return slots[slot(name.getBytes(StandardCharsets.UTF_8))] - 1;
+  }
+
+  private int slot(byte[] path) {
+    var hash = Arrays.hashCode(path) * 0x9E3779B9;
+    for (var slot = (hash ^ hash >>> 15) & slots.length - 1; ; slot = slot + 1 & slots.length - 1) {
+      if (slots[slot] == 0 || Arrays.equals(all.get(slots[slot] - 1).path(), path)) {
+        return slot;
+      }
+    }
+  }
+
+  /** Whether its bytes can be read at any time, in any order. */
+  boolean isDirect(int i) {
+    return !compressed && all.get(i).kind() == Kind.FILE;
+  }
+
+  ArchiveEntry entry(int i) {
+    var member = all.get(i);
+    return new ArchiveEntry(member.name(), false, true, member.size(), member.offset(), member.more());
+  }
+
+  /** Gives every wanted file to the reader: in the archive's order by all workers, where that cannot be in one pass by one. */
+  void read(Workers workers, IntPredicate wanted, Reader reader) throws IOException {
+    workers.run(all.size(), (lane, i) -> {
+      if (isDirect(i) && wanted.test(i)) {
+        reader.read(lane, i, () -> archive.open(entry(i)));
+      }
+    });
+    IntPredicate streamed = i -> all.get(i).kind() == Kind.SPARSE || compressed && all.get(i).kind() == Kind.FILE;
+    if (IntStream.range(0, all.size()).anyMatch(i -> streamed.test(i) && wanted.test(i))) {
+      workers.run(1, (lane, once) -> {
+        try (var tar = new TarArchiveInputStream(stream(), "UTF-8")) {
+          for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
+            var i = find(relative(archive.safe(header.getName())));
+            if (i >= 0 && streamed.test(i) && wanted.test(i)) {
+              reader.read(lane, i, () -> CloseShieldInputStream.wrap(tar));
+            }
+          }
+        }
+      });
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    archive.close();
+  }
+}
+
+/** Tells the server who we are, so that system_views.clients shows a restore as one; the driver has no option for it. */
+final class NamedSessionBuilder extends CqlSessionBuilder {
+  private final String name;
+
+  NamedSessionBuilder(String name) {
+    this.name = name;
+  }
+
+  @Override
+  protected DriverContext buildContext(DriverConfigLoader loader, ProgrammaticArguments arguments) {
+    return new DefaultDriverContext(loader, arguments) {
+      @Override
+      public Map<String, String> getStartupOptions() {
+        var options = new HashMap<>(super.getStartupOptions());
+        options.put(StartupOptionsBuilder.DRIVER_NAME_KEY, name);
+        return options;
+      }
+    };
+  }
+}
+
+/** Who owns a member; empty and -1 where the archive does not tell. */
+record Owner(String user, long uid, String group, long gid) {
+  static final Owner UNKNOWN = new Owner("", -1, "", -1);
+}
+
+/** Whether a replication can be had from the nodes there are. */
+final class Replication {
+  private Replication() {}
+
+  /** @param nodes how many nodes each data centre has now */
+  static void require(Map<String, String> replication, SortedMap<String, Long> nodes) {
+    var simple = replication.get("class").equals("SimpleStrategy");
+    var wanted = new TreeMap<>(replication);
+    wanted.remove("class");
+    var available = simple ? Map.of("replication_factor", nodes.values().stream().mapToLong(n -> n).sum()) : nodes;
+    var most = 1L;
+    var fits = !wanted.isEmpty();
+    for (var entry : wanted.entrySet()) {
+      var factor = factor(entry.getValue());
+      most = Math.max(most, factor);
+      fits &= factor >= 1 && factor <= available.getOrDefault(entry.getKey(), 0L);
+    }
+    if (!fits) {
+      var fitting = new TreeMap<>(Map.of("class", replication.get("class")));
+      for (var entry : available.entrySet()) {
+        fitting.put(entry.getKey(), Long.toString(Math.min(most, entry.getValue())));
+      }
+      throw new Failure(Exit.UNSAFE, "the backup's replication %s does not fit the nodes there are: %s".formatted(text(replication), nodes),
+          "to restore with what fits: --replication \"%s\"".formatted(text(fitting)));
+    }
+  }
+
+  /** How many copies of each row there are in these data centres together. */
+  static int copies(Map<String, String> replication, List<String> dataCentres) {
+    return replication.entrySet().stream().filter(e -> e.getKey().equals("replication_factor") || dataCentres.contains(e.getKey()))
+        .mapToInt(e -> (int) factor(e.getValue())).sum();
+  }
+
+  static long factor(String text) {
+    try {
+      return Long.parseLong(text);
+    } catch (NumberFormatException e) {
+      throw new Failure(Exit.USAGE, "replication factor '%s' is not supported".formatted(text), "name a plain one with --replication");
+    }
+  }
+
+  static String text(Map<String, String> replication) {
+    return replication.entrySet().stream().map(e -> "'%s': '%s'".formatted(e.getKey(), e.getValue())).collect(Collectors.joining(", ", "{", "}"));
+  }
+}
+
+/** The reports that the restore scripts left beside the archives, or in RESTORE_STATE_PATH. */
+final class RunReports {
+  private RunReports() {}
+
+  /** The newest report of a script that fits. */
+  static Optional<JsonNode> newest(Path archives, String script, Predicate<JsonNode> fits) throws IOException {
+    var folder = Settings.variable("RESTORE_STATE_PATH").map(Path::of).orElse(archives);
+    var byName = new TreeMap<String, JsonNode>();
+    try (var files = Files.newDirectoryStream(folder, script + "_*.json")) {
+      for (var file : files) {
+        byName.put(file.toString(), Json.MAPPER.readTree(file.toFile()));
+      }
+    } catch (NoSuchFileException e) {
+      return Optional.empty();
+    }
+    return byName.descendingMap().values().stream().filter(fits).findFirst();
+  }
+}
+
+/** Settings are the environment variables of the documented procedure; an option overrides its variable. */
+final class Settings {
+  private Settings() {}
+
+  /** A variable that is set but blank is a mistake, never a value; each option's description names its variable. */
+  static void refuseBlank(CommandSpec command) {
+    for (var option : command.options()) {
+      Pattern.compile("\\(([A-Z_]{4,})").matcher(String.join(" ", option.description())).results()
+          .forEach(name -> variable(name.group(1)));
+      if (String.valueOf((Object) option.getValue()).isBlank()) {
+        throw new Failure(Exit.USAGE, option.longestName() + " is blank", "give it a value, or leave it out");
+      }
+    }
+  }
+
+  static Optional<String> variable(String name) {
+    var value = Optional.ofNullable(System.getenv(name));
+    if (value.filter(String::isBlank).isPresent()) {
+      throw new Failure(Exit.USAGE, name + " is set but blank", "give it a value, or unset it");
+    }
+    return value;
+  }
+
+  /** A secret from the variable NAME, or from the file that NAME_FILE names (its last line break is not part of it). */
+  static Optional<String> secret(String name) {
+    var value = variable(name);
+    var file = variable(name + "_FILE");
+    if (value.isPresent() && file.isPresent()) {
+      throw new Failure(Exit.USAGE, name + " and " + name + "_FILE are both set", "unset one of them");
+    }
+    if (file.isEmpty()) {
       return value;
     }
+    try {
+      return Optional.of(Files.readString(Path.of(file.get())).replaceFirst("\\R\\z", ""));
+    } catch (IOException | InvalidPathException e) {
+      throw new Failure(Exit.USAGE, "cannot read " + name + "_FILE " + file.get() + ": " + e.getMessage(), "check path and mode");
+    }
+  }
 
-    /** A secret from the variable NAME, or from the file that NAME_FILE names (its last line break is not part of it). */
-    static Optional<String> secret(String name) {
-      var value = variable(name);
-      var file = variable(name + "_FILE");
-      if (value.isPresent() && file.isPresent()) {
-        throw new Failure(USAGE, name + " and " + name + "_FILE are both set", "unset one of them");
+  /** A secret as above, else asked for on a terminal, else none. */
+  static Optional<String> secretOrPrompt(String name, String question) {
+    var secret = secret(name);
+    if (secret.isPresent() || System.console() == null) {
+      return secret;
+    }
+    return Optional.ofNullable(System.console().readPassword("%s: ", question)).map(String::new);
+  }
+}
+
+/** TLS from PEM files. */
+final class Tls {
+  private Tls() {}
+
+  /** Trusts the CA certificates of a file, and no others. */
+  static X509TrustManager trust(Path ca) {
+    try (var in = Files.newInputStream(ca)) {
+      var trusted = KeyStore.getInstance("PKCS12");
+      trusted.load(null, null);
+      for (var certificate : CertificateFactory.getInstance("X.509").generateCertificates(in)) {
+        trusted.setCertificateEntry("ca" + trusted.size(), certificate);
       }
-      if (file.isEmpty()) {
-        return value;
+      if (trusted.size() == 0) {
+        throw new CertificateException("it holds no certificate");
       }
+      var managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+      managers.init(trusted);
+      return (X509TrustManager) managers.getTrustManagers()[0];
+    } catch (GeneralSecurityException | IOException e) {
+      throw new Failure(Exit.USAGE, "cannot use the CA certificate %s: %s".formatted(ca, e.getMessage()), "it must be a PEM file");
+    }
+  }
+
+  static SSLContext context(X509TrustManager trust, KeyManager... keys) {
+    try {
+      var context = SSLContext.getInstance("TLS");
+      context.init(keys, new TrustManager[] {trust}, null);
+      return context;
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}
+
+/** The unpacked tables, below a folder of ours that is gone when closed, also after Ctrl-C. */
+final class Unpacked implements Closeable {
+  private final Path root;
+  private final String keyspace;
+  private final Archive archive;
+  private final Thread onExit = new Thread(this::remove);
+  private volatile boolean closed;
+
+  Unpacked(Path root, String keyspace, Archive archive) throws IOException {
+    this.root = root;
+    this.keyspace = keyspace;
+    this.archive = archive;
+    delete(root);
+    Runtime.getRuntime().addShutdownHook(onExit);
+    Files.createDirectories(root, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+  }
+
+  /** The loader takes keyspace and table from the last two folder names. */
+  Path unpack(CassandraBackup.Table table) throws IOException {
+    var folder = Files.createDirectories(root.resolve(keyspace).resolve(table.name()));
+    for (var file : table.files().entrySet()) {
+      // A summary has no digest, either: Cassandra makes it again from the index, which is proven.
+      if (closed) {
+        throw new IOException("interrupted");
+      }
+      if (!file.getKey().endsWith("-Summary.db")) {
+        archive.copy(file.getValue(), folder.resolve(file.getKey()));
+      }
+    }
+    return folder;
+  }
+
+  static Path delete(Path folder) {
+    try (var files = Files.walk(folder)) {
+      files.sorted(Comparator.reverseOrder()).forEach(file -> file.toFile().delete());
+    } catch (NoSuchFileException e) {
+      return folder;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return folder;
+  }
+
+  /** Whoever still unpacks ends with the file at hand. */
+  private void remove() {
+    closed = true;
+    for (var attempt = 0; attempt < 50 && Files.exists(root); attempt++) {
+      delete(root);
+      LockSupport.parkNanos(20_000_000);
+    }
+  }
+
+  @Override
+  public void close() {
+    remove();
+    Runtime.getRuntime().removeShutdownHook(onExit);
+  }
+}
+
+/** Does many things side by side; the first failure stops the rest and is thrown. */
+final class Workers implements Closeable {
+  final int count;
+  private final ExecutorService pool;
+
+  interface Work {
+    void accept(int lane, int i) throws Exception;
+  }
+
+  Workers(int count) {
+    this.count = count;
+    this.pool = Executors.newFixedThreadPool(count, Console::daemon);
+  }
+
+  /** Numbers are handed out in order; a lane is never at work twice at once. */
+  void run(int total, Work work) throws IOException {
+    var next = new AtomicInteger();
+    var failed = new AtomicReference<Throwable>();
+    var lanes = IntStream.range(0, Math.min(count, total)).mapToObj(lane -> CompletableFuture.runAsync(() -> {
       try {
-        return Optional.of(Files.readString(Path.of(file.get())).replaceFirst("\\R\\z", ""));
-      } catch (IOException | InvalidPathException e) {
-        throw new Failure(USAGE, "cannot read " + name + "_FILE " + file.get() + ": " + e.getMessage(), "check path and mode");
+        for (int i = next.getAndIncrement(); i < total && failed.get() == null; i = next.getAndIncrement()) {
+          work.accept(lane, i);
+        }
+      } catch (Throwable thrown) {
+        failed.compareAndSet(null, thrown);
       }
+    }, pool)).toArray(CompletableFuture[]::new);
+    CompletableFuture.allOf(lanes).join();
+    if (failed.get() instanceof IOException e) {
+      throw e;
     }
-
-    /** A secret as above, else asked for on a terminal, else none. */
-    static Optional<String> secretOrPrompt(String name, String question) {
-      var secret = secret(name);
-      if (secret.isPresent() || System.console() == null) {
-        return secret;
-      }
-      return Optional.ofNullable(System.console().readPassword("%s: ", question)).map(String::new);
+    if (failed.get() != null) {
+      throw new CompletionException(failed.get());
     }
   }
 
-  // --- end shared: Settings ---
-
-  // --- shared: BackupSet (identical in every script that has it; a test holds them equal) ---
-  /** One backup of one component: its archive or marker, and the time that its name gives. */
-  record Backup(Path file, String name, LocalDateTime taken) {
-    String age() {
-      var age = Duration.between(taken, LocalDateTime.now());
-      return age.toDays() > 1 ? age.toDays() + " days ago"
-          : age.toHours() > 1 ? age.toHours() + " hours ago" : Math.max(0, age.toMinutes()) + " minutes ago";
-    }
+  @Override
+  public void close() {
+    pool.shutdownNow();
   }
-
-  /** Chooses backups by the names that the documented backup scripts give them. */
-  static final class BackupSet {
-    static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("uuuuMMdd_HH'h'mm'm'ss's'");
-    private static final Pattern NAME =
-        Pattern.compile("(?<component>[a-z]+)_(?<stamp>\\d{8}_\\d\\dh\\d\\dm\\d\\ds)(\\.(?<type>[a-z.]+))?");
-
-    private BackupSet() {}
-
-    /**
-     * The newest backup in a folder, or the newest at or before the wanted restore point.
-     *
-     * @param components the accepted first parts of a name, such as {@code cassandra}
-     * @param types the accepted extensions, such as {@code tar}
-     * @param wanted a timestamp, a name or a path; null for the newest
-     * @param gap parts of one backup run are at most this far apart
-     */
-    static Backup choose(Path folder, Set<String> components, Set<String> types, String wanted, Duration gap) {
-      var what = components.iterator().next() + "_<timestamp>." + String.join("|", types);
-      var all = list(folder, what).stream()
-          .flatMap(file -> backup(file, components, types).stream())
-          .sorted(Comparator.comparing(Backup::taken).thenComparing(b -> b.file().toString()))
-          .toList();
-      if (wanted != null && wanted.contains("/") && backup(Path.of(wanted), components, types).isPresent()) {
-        return existing(backup(Path.of(wanted), components, types).get());
-      }
-      var until = wanted == null ? LocalDateTime.MAX : time(wanted);
-      var chosen = all.stream().filter(b -> !b.taken().isAfter(until)).reduce((first, last) -> last);
-      var next = all.stream().filter(b -> b.taken().isAfter(until)).findFirst();
-      // Parts of one run differ by seconds: a point named after its first part must not silently select yesterday's rest.
-      if (next.isPresent() && Duration.between(until, next.get().taken()).compareTo(gap) <= 0
-          && chosen.map(b -> Duration.between(b.taken(), until).compareTo(gap) > 0).orElse(true)) {
-        throw new Failure(BAD_BACKUP,
-            "%s was taken shortly after the restore point %s, and nothing shortly before it".formatted(next.get().name(), wanted),
-            "for that one: --backup " + STAMP.format(next.get().taken()));
-      }
-      return chosen.orElseThrow(() -> new Failure(BAD_BACKUP,
-          "no backup %s in %s%s".formatted(what, folder, wanted == null ? "" : " at or before " + wanted),
-          "is the backup folder mounted, and is its variable right?"));
-    }
-
-    private static List<Path> list(Path folder, String what) {
-      try (var files = Files.list(folder)) {
-        return files.toList();
-      } catch (NoSuchFileException e) {
-        throw new Failure(BAD_BACKUP, "no backup %s: there is no folder %s".formatted(what, folder),
-            "is the backup folder mounted, and is its variable right?");
-      } catch (IOException e) {
-        throw new Failure(BAD_BACKUP, "cannot list %s: %s".formatted(folder, e.getMessage()), "check its mode and owner");
-      }
-    }
-
-    private static Optional<Backup> backup(Path file, Set<String> components, Set<String> types) {
-      var match = NAME.matcher(file.getFileName().toString());
-      if (!match.matches() || match.group("type") == null
-          || !components.contains(match.group("component")) || !types.contains(match.group("type"))) {
-        return Optional.empty();
-      }
-      var name = match.group("component") + "_" + match.group("stamp");
-      return Optional.of(new Backup(file, name, time(match.group("stamp"))));
-    }
-
-    private static Backup existing(Backup backup) {
-      if (!Files.isRegularFile(backup.file())) {
-        throw new Failure(BAD_BACKUP, "there is no file " + backup.file(), "check the path given with --backup");
-      }
-      return backup;
-    }
-
-    private static LocalDateTime time(String wanted) {
-      var stamp = Pattern.compile("\\d{8}_\\d\\dh\\d\\dm\\d\\ds").matcher(wanted);
-      try {
-        return LocalDateTime.parse(stamp.find() ? stamp.group() : wanted, STAMP);
-      } catch (DateTimeParseException e) {
-        throw new Failure(USAGE, "'%s' is no restore point".formatted(wanted),
-            "name one like 20261122_12h00m56s, cassandra_20261122_12h00m56s or the path of an archive");
-      }
-    }
-  }
-
-  // --- end shared: BackupSet ---
-
-  // --- shared: Archive (identical in every script that has it; a test holds them equal) ---
-  /** One member of an archive; {@code offset} is that of its bytes in a plain tar, -1 where they are not in one piece. */
-  record Entry(String name, boolean folder, boolean file, long size, long offset, Object header) {}
-
-  /** Reads .tar and .zip (also AES-encrypted) alike, without unpacking them to disk. */
-  static final class Archive implements Closeable {
-    static final int LONGEST_END = 20 << 10;
-    final Path path;
-    private final FileChannel channel;
-    private final ZipFile zip;
-
-    Archive(Path path, Optional<String> password) {
-      this.path = path;
-      try {
-        this.channel = FileChannel.open(path);
-        this.zip = path.toString().endsWith(".zip")
-            ? new ZipFile(path.toFile(), password.map(String::toCharArray).orElse(null)) : null;
-        if (zip != null && zip.isEncrypted() && password.isEmpty()) {
-          throw new Failure(AUTHENTICATION, path + " is encrypted", "set BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
-        }
-      } catch (IOException e) {
-        throw broken(e.getMessage(), e);
-      }
-    }
-
-    /** All members in file order; proves that the archive is complete and that no name leads out of its folder. */
-    void index(Consumer<Entry> visitor) {
-      try {
-        if (zip != null) {
-          indexZip(visitor);
-        } else {
-          indexTar(visitor);
-        }
-      } catch (IOException e) {
-        throw broken(e.getMessage(), e);
-      }
-    }
-
-    private void indexTar(Consumer<Entry> visitor) throws IOException {
-      var end = 0L;
-      for (var header = header(end); header != null; header = header(end)) {
-        if (!header.isCheckSumOK()) {
-          throw broken("the header of its entry '%s' is damaged".formatted(header.getName()), null);
-        }
-        var plain = header.isFile() && !header.isSparse();
-        var offset = channel.position();
-        visitor.accept(new Entry(safe(header.getName()), header.isDirectory(), plain, header.getSize(), offset, header));
-        end = offset + (header.isFile() ? (header.getSize() + 511) / 512 * 512 : 0);
-      }
-      requireEnd(end);
-    }
-
-    /**
-     * A tar cut between two members still lists without an error: only the closing zeros prove its end. They fill the last
-     * record, of 10 KiB mostly; more of them, or anything else among them, is what became of members.
-     */
-    private void requireEnd(long end) throws IOException {
-      var rest = channel.size() - end;
-      if (end == 0 || rest < 512) {
-        throw broken("it is cut short", null);
-      }
-      var zeros = ByteBuffer.allocate((int) Math.min(rest, LONGEST_END));
-      IOUtils.read(channel.position(end), zeros);
-      if (rest > LONGEST_END || IntStream.range(0, zeros.position()).anyMatch(i -> zeros.get(i) != 0)) {
-        throw broken("its members end after %d of %d bytes: the rest is damaged or was never written".formatted(end, channel.size()), null);
-      }
-    }
-
-    /** The member's header, with the channel behind it: read on, the stream would read all that it skips, holes too. */
-    private TarArchiveEntry header(long offset) throws IOException {
-      channel.position(offset);
-      return new TarArchiveInputStream(Channels.newInputStream(channel), "UTF-8").getNextEntry();
-    }
-
-    private void indexZip(Consumer<Entry> visitor) throws IOException {
-      for (var header : zip.getFileHeaders()) {
-        visitor.accept(new Entry(safe(header.getFileName()), header.isDirectory(), !header.isDirectory(),
-            header.getUncompressedSize(), -1, header));
-      }
-    }
-
-    /** The bytes of one member; several may be read side by side, each by one thread. */
-    InputStream open(Entry entry) throws IOException {
-      if (zip == null) {
-        var member = Channels.newInputStream(FileChannel.open(path).position(entry.offset()));
-        return BoundedInputStream.builder().setInputStream(member).setMaxCount(entry.size()).get();
-      }
-      synchronized (zip) {
-        try {
-          return zip.getInputStream((FileHeader) entry.header());
-        } catch (ZipException e) {
-          if (e.getType() == ZipException.Type.WRONG_PASSWORD) {
-            throw new Failure(AUTHENTICATION, "wrong password for " + path, "check BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
-          }
-          throw e;
-        }
-      }
-    }
-
-    /** Writes one member to a file; in a plain tar the kernel copies. */
-    void copy(Entry entry, Path target) throws IOException {
-      if (zip != null) {
-        try (var in = open(entry)) {
-          Files.copy(in, target);
-        }
-        return;
-      }
-      try (var out = FileChannel.open(target, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-        for (var done = 0L; done < entry.size(); ) {
-          var copied = channel.transferTo(entry.offset() + done, entry.size() - done, out);
-          if (copied <= 0) {
-            throw new EOFException(path + " ended inside " + entry.name());
-          }
-          done += copied;
-        }
-      }
-    }
-
-    private String safe(String name) {
-      var path = name.endsWith("/") ? name.substring(0, name.length() - 1) : name;
-      var parts = List.of(path.replaceFirst("^\\./", "").split("/", -1));
-      if (name.startsWith("/") || name.indexOf('\0') >= 0 || parts.contains("..") || parts.contains("") && parts.size() > 1) {
-        throw broken("its entry '%s' leads out of the backup's folder".formatted(name), null);
-      }
-      return path.replaceFirst("^\\./", "");
-    }
-
-    Failure broken(String why, Throwable cause) {
-      return new Failure(BAD_BACKUP, "%s is no usable backup: %s".formatted(path, why), "nothing was changed; choose another with --backup", cause);
-    }
-
-    @Override
-    public void close() throws IOException {
-      channel.close();
-      if (zip != null) {
-        zip.close();
-      }
-    }
-  }
-
-  // --- end shared: Archive ---
-
-  // --- shared: Members (identical in every script that has it; a test holds them equal) ---
-  enum Kind {
-    FOLDER, FILE, SPARSE, LINK
-  }
-
-  /** Who owns a member; empty and -1 where the archive does not tell. */
-  record Owner(String user, long uid, String group, long gid) {
-    static final Owner UNKNOWN = new Owner("", -1, "", -1);
-  }
-
-  /**
-   * A file, folder or symbolic link of a backup of attachments. There may be a million: no more here than is needed.
-   *
-   * @param path the name below the backup's own folder, which has the empty name, as UTF-8
-   * @param offset where the bytes begin in a plain tar
-   * @param mode -1 where the archive does not tell
-   * @param time of the last change in nanoseconds, NO_TIME where the archive does not tell
-   * @param more the header in a zip, where a symbolic link leads, else null
-   */
-  record Member(Kind kind, byte[] path, long size, long offset, int mode, long time, Owner owner, Object more) {
-    static final long NO_TIME = Long.MIN_VALUE;
-
-    String name() {
-      return new String(path, StandardCharsets.UTF_8);
-    }
-  }
-
-  /** The members of a backup of attachments by number, in the archive's order, and by name. Reading them proves it complete. */
-  static final class Members implements Closeable {
-    /** With this begins what restore-files-nfs.java makes in the folder: a backup may have caught it. */
-    static final String LEFTOVER = ".restore-files-nfs";
-    private static final Pattern ROOT = Pattern.compile("(files|minio|seaweedfs)_\\d{8}_\\d\\dh\\d\\dm\\d\\ds");
-    final Archive archive;
-    final List<Member> all = new ArrayList<>();
-    int files;
-    long bytes;
-    boolean leftover;
-    private final boolean compressed;
-    private final Map<Owner, Owner> owners = new HashMap<>();
-    private int[] slots = new int[1 << 12];
-    private boolean questionable;
-    private String root;
-
-    interface Bytes {
-      InputStream open() throws IOException;
-    }
-
-    interface Reader {
-      void read(int lane, int i, Bytes bytes) throws Exception;
-    }
-
-    Members(Path file, Optional<String> password) {
-      archive = new Archive(file, password);
-      compressed = file.toString().matches(".*\\.(gz|zst)");
-      try {
-        if (compressed) {
-          indexCompressed();
-        } else {
-          archive.index(this::add);
-        }
-        addFolders();
-        requireUtf8();
-        proveZip();
-      } catch (IOException e) {
-        throw archive.broken(e.getMessage(), e);
-      }
-    }
-
-    private void indexCompressed() throws IOException {
-      try (var stream = BoundedInputStream.builder().setInputStream(stream()).get(); var tar = new TarArchiveInputStream(stream, "UTF-8")) {
-        var end = 0L;
-        for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
-          if (!header.isCheckSumOK()) {
-            throw broken(header.getName(), "has a damaged header");
-          }
-          add(new Entry(archive.safe(header.getName()), header.isDirectory(), header.isFile(), header.getSize(), -1, header));
-          end = stream.getCount() + (header.isSparse() ? 0 : (header.getSize() + 511) / 512 * 512);
-        }
-        IOUtils.consume(stream);
-        if (end == 0 || stream.getCount() < end + 512) {
-          throw archive.broken("it is cut short", null);
-        }
-        if (stream.getCount() > end + Archive.LONGEST_END) {
-          throw archive.broken("its members end after %d of %d bytes: the rest was never written".formatted(end, stream.getCount()), null);
-        }
-      }
-    }
-
-    private InputStream stream() throws IOException {
-      var in = new BufferedInputStream(Files.newInputStream(archive.path), 1 << 16);
-      return !compressed ? in : archive.path.toString().endsWith(".gz")
-          ? GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get() : new ZstdCompressorInputStream(in);
-    }
-
-    private void add(Entry entry) {
-      var name = relative(entry.name());
-      if (name.startsWith(LEFTOVER)) {
-        leftover = true;
-        return;
-      }
-      add(entry.header() instanceof TarArchiveEntry header ? member(name, header, entry.offset()) : member(name, entry, (FileHeader) entry.header()));
-    }
-
-    private String relative(String entry) {
-      var name = entry.replaceFirst("^([^/]+)/\\.(?=/|$)", "$1");
-      var top = name.split("/", 2)[0];
-      if (root == null && ROOT.matcher(top).matches()) {
-        root = top;
-      }
-      if (!top.equals(root)) {
-        throw broken(entry, "is not in a folder <component>_<timestamp>");
-      }
-      if (List.of(name.split("/")).contains(".")) {
-        throw broken(entry, "has a name that no file can have");
-      }
-      return name.length() == top.length() ? "" : name.substring(top.length() + 1);
-    }
-
-    private Member member(String name, TarArchiveEntry header, long offset) {
-      var kind = header.isDirectory() ? Kind.FOLDER : header.isSparse() ? Kind.SPARSE : switch (header.getLinkFlag()) {
-        case TarConstants.LF_NORMAL, TarConstants.LF_OLDNORM, TarConstants.LF_CONTIG, TarConstants.LF_LINK -> Kind.FILE;
-        case TarConstants.LF_SYMLINK -> Kind.LINK;
-        default -> throw refused(name, "is a device or something else that is neither file, folder nor link");
-      };
-      var link = header.getLinkName();
-      if (kind == Kind.LINK) {
-        requireInside(name, link);
-      }
-      var size = header.isSparse() ? header.getRealSize() : header.isFile() ? header.getSize() : 0;
-      if (header.isLink()) {
-        var first = find(link.replaceFirst("^(\\./)?" + root + "/(\\./)?", ""));
-        if (first < 0 || !isDirect(first)) {
-          throw refused(name, "is a hard link to '%s', which %s".formatted(shown(link), first < 0 ? "is no file before it" : "cannot be read again"));
-        }
-        size = all.get(first).size();
-        offset = all.get(first).offset();
-      }
-      var owner = new Owner(header.getUserName(), header.getLongUserId(), header.getGroupName(), header.getLongGroupId());
-      return new Member(kind, name.getBytes(StandardCharsets.UTF_8), size, offset, header.getMode(),
-          header.getLastModifiedTime().to(TimeUnit.NANOSECONDS), owners.computeIfAbsent(owner, same -> same), kind == Kind.LINK ? link : null);
-    }
-
-    private Member member(String name, Entry entry, FileHeader header) {
-      var mode = (header.getExternalFileAttributes()[3] & 0xff) << 8 | header.getExternalFileAttributes()[2] & 0xff;
-      var type = mode & 0170000;
-      if (type != 0 && type != (entry.folder() ? 0040000 : 0100000)) {
-        throw refused(name, "is a link or a device, which a zip should not hold");
-      }
-      return new Member(entry.folder() ? Kind.FOLDER : Kind.FILE, name.getBytes(StandardCharsets.UTF_8), entry.folder() ? 0 : entry.size(), -1,
-          type == 0 ? -1 : mode & 07777, TimeUnit.MILLISECONDS.toNanos(header.getLastModifiedTimeEpoch()), Owner.UNKNOWN, header);
-    }
-
-    private void add(Member member) {
-      var name = member.name();
-      if (name.isEmpty() && member.kind() != Kind.FOLDER) {
-        throw refused(name, "is no folder");
-      }
-      if (slots[slot(member.path())] != 0) {
-        throw refused(name, "is there twice");
-      }
-      all.add(member);
-      files += member.kind() == Kind.FOLDER ? 0 : 1;
-      bytes += member.size();
-      questionable |= name.indexOf('?') >= 0;
-      if (all.size() * 2 > slots.length) {
-        slots = new int[slots.length * 2];
-        for (int i = 0; i < all.size() - 1; i++) {
-          slots[slot(all.get(i).path())] = i + 1;
-        }
-      }
-      slots[slot(member.path())] = all.size();
-    }
-
-    /** A link is followed from the folder it lies in, which is a real one: so only leading ".." can be counted. */
-    private void requireInside(String name, String link) {
-      var parts = List.of(link.split("/"));
-      var ups = Collections.frequency(parts, "..");
-      if (link.isEmpty() || link.startsWith("/") || link.indexOf('\0') >= 0 || parts.lastIndexOf("..") != ups - 1 || ups > name.split("/").length - 1) {
-        throw refused(name, "is a link that leaves the folder, to '%s'".formatted(shown(link)));
-      }
-    }
-
-    /** Adds folders that no entry names; refuses what would have to lie in something that is no folder. */
-    private void addFolders() {
-      for (int i = 0; i < all.size(); i++) {
-        var name = all.get(i).name();
-        var parent = name.substring(0, Math.max(0, name.lastIndexOf('/')));
-        var at = find(parent);
-        if (at < 0) {
-          add(new Member(Kind.FOLDER, parent.getBytes(StandardCharsets.UTF_8), 0, -1, -1, Member.NO_TIME, Owner.UNKNOWN, null));
-        } else if (all.get(at).kind() != Kind.FOLDER) {
-          throw refused(name, "lies in something that is no folder");
-        }
-      }
-    }
-
-    /** A byte that is not UTF-8 was read as a question mark: where there is one, the bytes themselves are looked at. */
-    private void requireUtf8() throws IOException {
-      if (!questionable || archive.zip != null) {
-        return;
-      }
-      try (var tar = new TarArchiveInputStream(stream(), "ISO-8859-1")) {
-        for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
-          try {
-            StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(header.getName().getBytes(StandardCharsets.ISO_8859_1)));
-          } catch (CharacterCodingException e) {
-            // Names in PAX headers are UTF-8 whatever the encoding: those were found right the first time.
-            if (find(relative(archive.safe(header.getName()))) < 0) {
-              throw broken(header.getName(), "has a name that is not UTF-8");
-            }
-          }
-        }
-      }
-    }
-
-    /** A zip has checksums: a damaged entry, or another password, is known before the first change. */
-    private void proveZip() {
-      if (archive.zip == null) {
-        return;
-      }
-      IntStream.range(0, all.size()).parallel().filter(i -> all.get(i).kind() == Kind.FILE).forEach(i -> {
-        try (var in = archive.open(entry(i))) {
-          if (IOUtils.consume(in) != all.get(i).size()) {
-            throw new EOFException("it has not the size that it names");
-          }
-        } catch (IOException e) {
-          throw refused(all.get(i).name(), "is damaged: " + e.getMessage());
-        }
-      });
-    }
-
-    Failure refused(String name, String why) {
-      return broken(root + "/" + name, why);
-    }
-
-    private Failure broken(String entry, String why) {
-      return archive.broken("its entry '%s' %s".formatted(shown(entry), why), null);
-    }
-
-    static String shown(String name) {
-      return name.replaceAll("\\p{Cntrl}", "?");
-    }
-
-    /** The member's number, or -1. */
-    int find(String name) {
-      return slots[slot(name.getBytes(StandardCharsets.UTF_8))] - 1;
-    }
-
-    private int slot(byte[] path) {
-      var hash = Arrays.hashCode(path) * 0x9E3779B9;
-      for (var slot = (hash ^ hash >>> 15) & slots.length - 1; ; slot = slot + 1 & slots.length - 1) {
-        if (slots[slot] == 0 || Arrays.equals(all.get(slots[slot] - 1).path(), path)) {
-          return slot;
-        }
-      }
-    }
-
-    /** Whether its bytes can be read at any time, in any order. */
-    boolean isDirect(int i) {
-      return !compressed && all.get(i).kind() == Kind.FILE;
-    }
-
-    Entry entry(int i) {
-      var member = all.get(i);
-      return new Entry(member.name(), false, true, member.size(), member.offset(), member.more());
-    }
-
-    /** Gives every wanted file to the reader: in the archive's order by all workers, where that cannot be in one pass by one. */
-    void read(Workers workers, IntPredicate wanted, Reader reader) throws IOException {
-      workers.run(all.size(), (lane, i) -> {
-        if (isDirect(i) && wanted.test(i)) {
-          reader.read(lane, i, () -> archive.open(entry(i)));
-        }
-      });
-      IntPredicate streamed = i -> all.get(i).kind() == Kind.SPARSE || compressed && all.get(i).kind() == Kind.FILE;
-      if (IntStream.range(0, all.size()).anyMatch(i -> streamed.test(i) && wanted.test(i))) {
-        workers.run(1, (lane, once) -> {
-          try (var tar = new TarArchiveInputStream(stream(), "UTF-8")) {
-            for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
-              var i = find(relative(archive.safe(header.getName())));
-              if (i >= 0 && streamed.test(i) && wanted.test(i)) {
-                reader.read(lane, i, () -> CloseShieldInputStream.wrap(tar));
-              }
-            }
-          }
-        });
-      }
-    }
-
-    @Override
-    public void close() throws IOException {
-      archive.close();
-    }
-  }
-
-  /** Does many things side by side; the first failure stops the rest and is thrown. */
-  static final class Workers implements Closeable {
-    final int count;
-    private final ExecutorService pool;
-
-    interface Work {
-      void accept(int lane, int i) throws Exception;
-    }
-
-    Workers(int count) {
-      this.count = count;
-      this.pool = Executors.newFixedThreadPool(count, Console::daemon);
-    }
-
-    /** Numbers are handed out in order; a lane is never at work twice at once. */
-    void run(int total, Work work) throws IOException {
-      var next = new AtomicInteger();
-      var failed = new AtomicReference<Throwable>();
-      var lanes = IntStream.range(0, Math.min(count, total)).mapToObj(lane -> CompletableFuture.runAsync(() -> {
-        try {
-          for (int i = next.getAndIncrement(); i < total && failed.get() == null; i = next.getAndIncrement()) {
-            work.accept(lane, i);
-          }
-        } catch (Throwable thrown) {
-          failed.compareAndSet(null, thrown);
-        }
-      }, pool)).toArray(CompletableFuture[]::new);
-      CompletableFuture.allOf(lanes).join();
-      if (failed.get() instanceof IOException e) {
-        throw e;
-      }
-      if (failed.get() != null) {
-        throw new CompletionException(failed.get());
-      }
-    }
-
-    @Override
-    public void close() {
-      pool.shutdownNow();
-    }
-  }
-
-  // --- end shared: Members ---
-
-  // --- shared: Console (identical in every script that has it; a test holds them equal) ---
-  /** What the administrator sees: steps and progress on stderr, the result on stdout. */
-  @Command(footer = {
-    "In brackets: the variable, which an option overrides, and the value without both. A secret may be in a file that its"
-        + " variable with _FILE names; BACKUP_PASSWORD is that of encrypted archives.",
-    "Exit codes: 0 done, 1 unexpected error, 2 wrong usage or settings, 10 backup missing or invalid, 11 unreachable,"
-        + " 12 authentication, 13 target not in a safe state, 14 partial, 15 verification failed, 16 declined, 130 interrupted."
-  })
-  static class Console {
-    @Option(names = "--verbose", description = "show traces and the libraries' warnings")
-    boolean verbose;
-
-    final boolean terminal = System.console() != null;
-    private ProgressBar bar;
-    private boolean drawn;
-    private String logged = "";
-
-    Console() {
-      Runtime.getRuntime().addShutdownHook(new Thread(this::interrupted));
-    }
-
-    synchronized void step(String text, Object... values) {
-      erase();
-      System.err.println(text.formatted(values));
-    }
-
-    void warn(String text, Object... values) {
-      step("warning: " + text, values);
-    }
-
-    /** Shows what went wrong and what to do about it; the exit code for it. */
-    synchronized int error(String about, Failure failure) {
-      step("%s", "error: " + (about.isEmpty() ? "" : about + ": ") + failure.getMessage());
-      if (failure.hint != null) {
-        step("%s", "hint: " + failure.hint);
-      }
-      if (verbose) {
-        failure.printStackTrace();
-      }
-      return failure.code;
-    }
-
-    /** A bar on a terminal, a line every five seconds elsewhere, until closed; bytes as counted by the work itself. */
-    Closeable progress(String task, long total, LongSupplier done, Supplier<String> state) {
-      var draws = canDraw();
-      var builder = new ProgressBarBuilder().setTaskName(task).setInitialMax(total)
-          .setUnit(total < 10_000_000 ? " kB" : " MB", total < 10_000_000 ? 1_000 : 1_000_000).showSpeed(new DecimalFormat("0.0"))
-          .setStyle(ProgressBarStyle.ASCII).setUpdateIntervalMillis(draws ? 200 : 5_000);
-      builder.setConsumer(draws
-          ? new DelegatingProgressBarConsumer(this::draw, columns() - 3) // room for ^C
-          : new DelegatingProgressBarConsumer(this::log, 79));
-      bar = builder.build();
-      var clock = Executors.newSingleThreadScheduledExecutor(Console::daemon);
-      Runnable update = () -> bar.stepTo(done.getAsLong()).setExtraMessage("  " + state.get());
-      clock.scheduleAtFixedRate(update, 0, 200, TimeUnit.MILLISECONDS);
-      return () -> {
-        clock.shutdownNow();
-        update.run();
-        bar.close();
-        erase();
-        bar = null;
-      };
-    }
-
-    /** Whether stderr is the terminal, no file, and one that is to move its cursor. */
-    private boolean canDraw() {
-      try {
-        return terminal && Files.isSameFile(Path.of("/dev/stdin"), Path.of("/dev/stderr"))
-            && System.getenv("NO_COLOR") == null && !"dumb".equals(System.getenv("TERM"));
-      } catch (IOException e) {
-        return false;
-      }
-    }
-
-    /** The width of the terminal. Not from the library, whose terminal would take Ctrl-C from the shutdown hooks. */
-    private static int columns() {
-      try {
-        var stty = new ProcessBuilder("stty", "size").redirectInput(ProcessBuilder.Redirect.INHERIT).start();
-        var columns = Integer.parseInt(new String(stty.getInputStream().readAllBytes()).strip().replaceFirst(".* ", ""));
-        return columns < 40 ? 80 : columns;
-      } catch (IOException | NumberFormatException e) {
-        return 80;
-      }
-    }
-
-    /** Over the line before, and never onto a second line, should the terminal have become narrower. */
-    private synchronized void draw(String line) {
-      if (bar != null) {
-        drawn = true;
-        System.err.print("\r\033[?7l" + line + "\033[K\033[?7h");
-      }
-    }
-
-    /** At its end the bar says everything twice. */
-    private synchronized void log(String line) {
-      if (!line.equals(logged)) {
-        logged = line;
-        step("%s", line.strip());
-      }
-    }
-
-    private synchronized void erase() {
-      if (drawn) {
-        drawn = false;
-        System.err.print("\r\033[K");
-      }
-    }
-
-    private synchronized void interrupted() {
-      if (bar != null) {
-        step("Interrupted: run the same command again.");
-        bar = null;
-      }
-    }
-
-    static Thread daemon(Runnable work) {
-      var thread = new Thread(work);
-      thread.setDaemon(true);
-      return thread;
-    }
-
-    static String size(long bytes) {
-      return bytes < 1_000_000 ? (bytes + 999) / 1000 + " kB"
-          : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB" : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
-    }
-  }
-
-  // --- end shared: Console ---
 }

@@ -38,7 +38,7 @@ class RestoreCassandraEsRulesTest {
 
   @BeforeAll
   static void loadCassandrasParser() {
-    RestoreCassandraEs.Streaming.initialise(0, Path.of("unused"));
+    Streaming.initialise(0, Path.of("unused"));
   }
 
   // ------------------------------------------------------------------------------------------------------- connection
@@ -57,7 +57,7 @@ class RestoreCassandraEsRulesTest {
     "db1.example.org -u admin          | db1.example.org:9042        | admin |",
   })
   void understandsEveryFormOfTheConnection(String text, String points, String user, String password) {
-    var connection = RestoreCassandraEs.Connection.parse(text);
+    var connection = Connection.parse(text);
     assertThat(connection.contactPoints().stream().map(RestoreCassandraEsRulesTest::named)).containsExactly(points.split(","));
     assertThat(connection.user()).isEqualTo(Optional.ofNullable(user));
     assertThat(connection.password()).isEqualTo(Optional.ofNullable(password));
@@ -70,15 +70,15 @@ class RestoreCassandraEsRulesTest {
   @ParameterizedTest
   @ValueSource(strings = {"", "  ", "10.0.0.5 admin -x s3cret", "10.0.0.5 9042 admin s3cret"})
   void refusesAConnectionWithoutRepeatingWhatMayBeAPassword(String text) {
-    assertThatThrownBy(() -> RestoreCassandraEs.Connection.parse(text))
-        .isInstanceOfSatisfying(RestoreCassandraEs.Failure.class, failure -> assertThat(failure.code).isEqualTo(2))
+    assertThatThrownBy(() -> Connection.parse(text))
+        .isInstanceOfSatisfying(Failure.class, failure -> assertThat(failure.code).isEqualTo(2))
         .hasMessageContaining("CASSANDRA_CONNECTION").hasMessageNotContaining("s3cret");
   }
 
   // --------------------------------------------------------------------------------------------------------- choosing
 
-  private RestoreCassandraEs.Backup choose(String wanted) {
-    return RestoreCassandraEs.BackupSet.choose(folder, Set.of("cassandra"), Set.of("tar", "zip"), wanted, Duration.ofMinutes(15));
+  private Backup choose(String wanted) {
+    return BackupSet.choose(folder, Set.of("cassandra"), Set.of("tar", "zip"), wanted, Duration.ofMinutes(15));
   }
 
   private void archives(String... names) throws IOException {
@@ -116,8 +116,8 @@ class RestoreCassandraEsRulesTest {
 
   // ------------------------------------------------------------------------------------------------------ definitions
 
-  private static RestoreCassandraEs.Definition definition(String cql) {
-    return RestoreCassandraEs.Definition.parse(cql, "thehive");
+  private static Definition definition(String cql) {
+    return Definition.parse(cql, "thehive");
   }
 
   @Test
@@ -127,7 +127,7 @@ class RestoreCassandraEsRulesTest {
     var live = definition("/* a comment; */ " + KEYSPACE.replace("SimpleStrategy", "org.apache.cassandra.locator.SimpleStrategy")
         + other.replace("AND gc_grace_seconds", "AND comment = '' AND cdc = false AND memtable = 'default' AND gc_grace_seconds")
         + TABLE.replace("\n    ", " ").replace("AND additional", "-- as ever;\nAND allow_auto_snapshot = true AND additional"));
-    assertThat(RestoreCassandraEs.Cassandra.same(live, backup)).isTrue();
+    assertThat(live.isEquivalentTo(backup)).isTrue();
   }
 
   @ParameterizedTest
@@ -143,12 +143,12 @@ class RestoreCassandraEsRulesTest {
   void seesEveryDifferenceThatMatters(String before, String after) {
     var changed = (KEYSPACE + TABLE).replace(before, after);
     assertThat(changed).isNotEqualTo(KEYSPACE + TABLE);
-    assertThat(RestoreCassandraEs.Cassandra.same(definition(changed), definition(KEYSPACE + TABLE))).isFalse();
+    assertThat(definition(changed).isEquivalentTo(definition(KEYSPACE + TABLE))).isFalse();
   }
 
   @Test
   void splitsStatementsOnlyWhereTheyEnd() {
-    assertThat(RestoreCassandraEs.Definition.split("a 'x;''y'; b \"q;\" -- c;\n; $$ d; $$ // e;\n;"))
+    assertThat(Definition.split("a 'x;''y'; b \"q;\" -- c;\n; $$ d; $$ // e;\n;"))
         .containsExactly("a 'x;''y'", "b \"q;\"", "$$ d; $$");
   }
 
@@ -170,17 +170,17 @@ class RestoreCassandraEsRulesTest {
   })
   void refusesAReplicationTheNodesCannotHoldAndNamesOneTheyCan(String wanted, String nodes, String fitting) {
     var available = nodes(nodes);
-    assertThatThrownBy(() -> RestoreCassandraEs.Replication.require(RestoreCassandraEs.Definition.replication(wanted), available))
-        .isInstanceOfSatisfying(RestoreCassandraEs.Failure.class,
+    assertThatThrownBy(() -> Replication.require(Definition.replication(wanted), available))
+        .isInstanceOfSatisfying(Failure.class,
             failure -> assertThat(failure.hint).endsWith("--replication \"" + fitting + "\""));
-    RestoreCassandraEs.Replication.require(RestoreCassandraEs.Definition.replication(fitting), available);
+    Replication.require(Definition.replication(fitting), available);
   }
 
   @Test
   void acceptsAReplicationThatFits() {
-    RestoreCassandraEs.Replication.require(Map.of("class", "SimpleStrategy", "replication_factor", "3"), nodes("dc1=4"));
-    RestoreCassandraEs.Replication.require(Map.of("class", "NetworkTopologyStrategy", "dc1", "3"), nodes("dc1=3 dc2=9"));
-    assertThat(RestoreCassandraEs.CassandraPlan.copies(Map.of("class", "X", "dc1", "3", "dc2", "2"), List.of("dc1", "dc2"))).isEqualTo(5);
+    Replication.require(Map.of("class", "SimpleStrategy", "replication_factor", "3"), nodes("dc1=4"));
+    Replication.require(Map.of("class", "NetworkTopologyStrategy", "dc1", "3"), nodes("dc1=3 dc2=9"));
+    assertThat(Replication.copies(Map.of("class", "X", "dc1", "3", "dc2", "2"), List.of("dc1", "dc2"))).isEqualTo(5);
   }
 
   private static TreeMap<String, Long> nodes(String text) {
@@ -200,6 +200,6 @@ class RestoreCassandraEsRulesTest {
     "7.10.2, 3.0.0, true, false", "2.11.0, 3.0.0, true, true", "1.3.0, 3.0.0, true, false",
   })
   void knowsWhichSnapshotAVersionCanRestore(String snapshot, String cluster, boolean openSearch, boolean restorable) {
-    assertThat(RestoreCassandraEs.Elasticsearch.restorable(snapshot, cluster, openSearch)).isEqualTo(restorable);
+    assertThat(SnapshotVersion.isRestorable(snapshot, cluster, openSearch)).isEqualTo(restorable);
   }
 }

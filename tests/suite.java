@@ -1,6 +1,8 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
 //DESCRIPTION Runs the tests: the scripts as a user runs them, on real servers
 //JAVA 17+
+// Before the others, some of which bring an older release.
+//DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
 //DEPS info.picocli:picocli:4.7.7
 //DEPS net.lingala.zip4j:zip4j:2.11.6
 //DEPS org.apache.cassandra:java-driver-core:4.19.4
@@ -17,47 +19,12 @@
 //MAIN Suite
 //COMPILE_OPTIONS -encoding UTF-8
 //FILES logback-test.xml
-//SOURCES ../restore-cassandra-es.java
+//SOURCES ../lib/[A-Z]*.java
 //SOURCES Script.java
-//SOURCES servers/CassandraYaml.java
-//SOURCES servers/Certificates.java
-//SOURCES servers/Containers.java
-//SOURCES servers/Health.java
-//SOURCES servers/Hosts.java
-//SOURCES servers/Https.java
-//SOURCES servers/LoginProxy.java
-//SOURCES servers/Stack.java
-//SOURCES servers/Wire.java
-//SOURCES data/Attachments.java
-//SOURCES data/Bucket.java
-//SOURCES data/Contents.java
-//SOURCES data/GraphData.java
-//SOURCES data/HotBackup.java
-//SOURCES data/Original.java
-//SOURCES ApplicationHostsTest.java
-//SOURCES DataTest.java
-//SOURCES HostsTest.java
-//SOURCES JBangTest.java
-//SOURCES OtherHostsTest.java
-//SOURCES ProjectTest.java
-//SOURCES ReadmeTest.java
-//SOURCES RestoreCassandraEsClustersTest.java
-//SOURCES RestoreCassandraEsFaultsTest.java
-//SOURCES RestoreCassandraEsRulesTest.java
-//SOURCES RestoreCassandraEsTest.java
-//SOURCES RestoreCassandraEsVersionsTest.java
-//SOURCES RestoreFilesMinioTest.java
-//SOURCES RestoreFilesNfsMountTest.java
-//SOURCES RestoreFilesNfsTest.java
-//SOURCES SandboxTest.java
-//SOURCES ServersTest.java
-//SOURCES ServiceControlHostsTest.java
-//SOURCES ServiceControlTest.java
-//SOURCES SharedBlocksTest.java
-//SOURCES TerminalTest.java
-//SOURCES VerifyClustersTest.java
-//SOURCES VerifyHostsTest.java
-//SOURCES VerifyTest.java
+//SOURCES servers/[A-Z]*.java
+//SOURCES data/[A-Z]*.java
+//SOURCES *Test.java
+//SOURCES lib/*Test.java
 
 import static java.util.stream.Collectors.joining;
 import static org.junit.platform.engine.discovery.DiscoverySelectors.selectClass;
@@ -180,7 +147,7 @@ class Suite implements Callable<Integer> {
           classes.put(name, Class.forName(name));
         } catch (ClassNotFoundException e) {
           throw new ParameterException(spec.commandLine(),
-              "tests/" + file + " is not among the //SOURCES of tests/suite.java");
+              "tests/" + file + " is not compiled into tests/suite.java");
         }
       }
       return classes;

@@ -1,0 +1,3 @@
+enum Kind {
+  FOLDER, FILE, SPARSE, LINK
+}

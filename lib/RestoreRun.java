@@ -1,0 +1,106 @@
+//DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.LocalDateTime;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+
+/**
+ * The lock, the marker of an unfinished restore and the report, beside the archives or in RESTORE_STATE_PATH. The marker
+ * stands from the first change to the success; while it stands, TheHive must not be started.
+ */
+final class RestoreRun implements Closeable {
+  private final Path folder;
+  private final String script;
+  private final Path marker;
+  private final FileChannel lock;
+  private final Instant started = Instant.now();
+
+  RestoreRun(Path archives, String script, boolean dryRun) {
+    this.folder = Settings.variable("RESTORE_STATE_PATH").map(Path::of).orElse(archives);
+    this.script = script;
+    this.marker = folder.resolve(script + ".unfinished");
+    this.lock = dryRun && !Files.isWritable(folder) ? null : lock(folder.resolve("." + script + ".lock"));
+  }
+
+  private static FileChannel lock(Path file) {
+    try {
+      var lock = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+      if (lock.tryLock() == null) {
+        throw new Failure(Exit.UNSAFE, "another restore is running: %s is locked".formatted(file), "wait for its end");
+      }
+      return lock;
+    } catch (IOException e) {
+      throw new Failure(Exit.UNSAFE, "cannot write to %s: %s".formatted(file.getParent(), Failure.of(e).getMessage()),
+          "lock, marker and report are kept there: make it writable, or name another folder with RESTORE_STATE_PATH");
+    }
+  }
+
+  /** What an interrupted run left for this one; empty when there was none. */
+  JsonNode unfinished() {
+    try {
+      return Files.exists(marker) ? Json.MAPPER.readTree(marker.toFile()) : Json.MAPPER.createObjectNode();
+    } catch (IOException e) {
+      throw new Failure(Exit.UNSAFE, "cannot read %s: %s".formatted(marker, e.getMessage()), "remove it if no restore is unfinished");
+    }
+  }
+
+  /** Marks parts as unfinished: to be called before the first change. Safe on disk when it returns. */
+  synchronized void begin(Set<String> parts) throws IOException {
+    var open = new TreeSet<>(parts);
+    unfinished().path("unfinished").forEach(part -> open.add(part.asText()));
+    remember("unfinished", open);
+  }
+
+  /** Adds to the marker what a run after this one would need to know. */
+  synchronized void remember(String name, Object value) throws IOException {
+    write(marker, ((ObjectNode) unfinished()).set(name, Json.MAPPER.valueToTree(value)));
+  }
+
+  /** Writes the report, and takes finished parts from the marker; the marker goes with the last. */
+  synchronized Path end(int code, Set<String> finished, Map<String, ?> what) throws IOException {
+    var report = Json.MAPPER.createObjectNode().put("script", script).put("started", started.toString())
+        .put("seconds", Duration.between(started, Instant.now()).toMillis() / 1000.0).put("exit", code);
+    what.forEach((name, value) -> report.set(name, Json.MAPPER.valueToTree(value)));
+    var file = folder.resolve(script + "_" + BackupSet.STAMP.format(LocalDateTime.now()) + ".json");
+    write(file, report);
+    var open = new TreeSet<String>();
+    unfinished().path("unfinished").forEach(part -> open.add(part.asText()));
+    open.removeAll(finished);
+    if (open.isEmpty()) {
+      Files.deleteIfExists(marker);
+    } else {
+      remember("unfinished", open);
+    }
+    return file;
+  }
+
+  private static void write(Path file, Object what) throws IOException {
+    var temporary = file.resolveSibling(file.getFileName() + ".tmp");
+    try (var out = FileChannel.open(temporary, StandardOpenOption.CREATE, StandardOpenOption.WRITE,
+        StandardOpenOption.TRUNCATE_EXISTING)) {
+      out.write(ByteBuffer.wrap(Json.MAPPER.writeValueAsBytes(what)));
+      out.force(true);
+    }
+    Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
+  }
+
+  @Override
+  public void close() throws IOException {
+    if (lock != null) {
+      lock.close();
+    }
+  }
+}
