@@ -516,7 +516,7 @@ class RestoreCassandraEs implements Callable<Integer> {
 
   /** All that the plan says and the restore needs to know; made by the checks, before the first change. */
   record CassandraPlan(
-      CassandraBackup contents, Definition target, boolean same, boolean exists, List<Node> nodes, String version,
+      CassandraBackup contents, KeyspaceDefinition target, boolean same, boolean exists, List<Node> nodes, String version,
       List<String> grants, Optional<ServerEncryptionOptions> encryption, List<String> withoutSnapshot, Path work) {
     int copies() {
       return Replication.copies(target.replication(), nodes.stream().map(Node::getDatacenter).distinct().toList());
@@ -574,7 +574,7 @@ class RestoreCassandraEs implements Callable<Integer> {
 
     private void makePlan(JsonNode unfinished) throws InterruptedException {
       var opened = CompletableFuture.supplyAsync(() -> connection.open(clientName, options.keyspace, options.tls()));
-      Streaming.initialise(options.throttle, options.work());
+      TableStreaming.initialise(options.throttle, options.work());
       archive = new Archive(backup.file(), backupPassword);
       var proof = CompletableFuture.supplyAsync(() -> CassandraBackup.prove(archive, options.keyspace));
       session = opened.join();
@@ -689,18 +689,18 @@ class RestoreCassandraEs implements Callable<Integer> {
       });
     }
 
-    private Optional<Definition> describe() {
+    private Optional<KeyspaceDefinition> describe() {
       if (session.getMetadata().getKeyspace(id(options.keyspace)).isEmpty()) {
         return Optional.empty();
       }
       var text = new StringBuilder();
       session.execute("DESCRIBE KEYSPACE " + quoted(options.keyspace))
           .forEach(row -> text.append(row.getString("create_statement")).append('\n'));
-      return Optional.of(Definition.parse(text.toString(), options.keyspace));
+      return Optional.of(KeyspaceDefinition.parse(text.toString(), options.keyspace));
     }
 
-    private Definition target(Definition backup) {
-      return options.replication == null ? backup : new Definition(backup.keyspace(), Definition.replication(options.replication),
+    private KeyspaceDefinition target(KeyspaceDefinition backup) {
+      return options.replication == null ? backup : new KeyspaceDefinition(backup.keyspace(), KeyspaceDefinition.replication(options.replication),
           backup.durable(), backup.tables(), backup.others());
     }
 
@@ -725,7 +725,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     }
 
     /** Dropping a keyspace drops the grants on it: those there are now, those an interrupted run noted, and TheHive's. */
-    private List<String> grants(JsonNode unfinished, Definition target) {
+    private List<String> grants(JsonNode unfinished, KeyspaceDefinition target) {
       var grants = new TreeSet<String>();
       unfinished.path("grants").forEach(grant -> grants.add(grant.asText()));
       var ours = Pattern.compile("<(keyspace|all tables in|table) %s(?:\\.(\\w+))?>".formatted(Pattern.quote(options.keyspace)));
@@ -794,7 +794,7 @@ class RestoreCassandraEs implements Callable<Integer> {
         throw new Failure(Exit.USAGE, "Cassandra's nodes encrypt what they send each other, streams too",
             "set CASSANDRA_SSL_CA, CASSANDRA_SSL_CERT and CASSANDRA_SSL_KEY (PEM files), or CASSANDRA_INTERNODE_CA, _CERT and _KEY for this port only");
       }
-      return Optional.of(Streaming.internode(internode));
+      return Optional.of(TableStreaming.internode(internode));
     }
 
     @Override
@@ -829,7 +829,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       checkClients(plan.nodes());
       report.remember("grants", plan.grants());
       var workers = Executors.newFixedThreadPool(plan.contents().tables().size() + 1, Console::daemon);
-      try (var unpacked = new Unpacked(plan.work(), options.keyspace, archive)) {
+      try (var unpacked = new UnpackedTables(plan.work(), options.keyspace, archive)) {
         var folders = plan.contents().tables().stream()
             .collect(Collectors.toMap(table -> table, table -> workers.submit(() -> unpacked.unpack(table))));
         if (plan.same()) {
@@ -876,13 +876,13 @@ class RestoreCassandraEs implements Callable<Integer> {
     }
 
     /** @param known the options of tables that the server has: an older one would refuse a newer one's */
-    private static List<String> statements(Definition definition, Set<String> known) {
+    private static List<String> statements(KeyspaceDefinition definition, Set<String> known) {
       var types = definition.others().stream().filter(other -> other.matches("(?is)CREATE TYPE .*")).toList();
       var all = new ArrayList<String>();
       all.add("CREATE KEYSPACE \"%s\" WITH replication = %s AND durable_writes = %s".formatted(
           definition.keyspace(), Replication.text(definition.replication()), definition.durable()));
       all.addAll(types);
-      definition.tables().values().forEach(table -> all.add(Definition.known(table, known)));
+      definition.tables().values().forEach(table -> all.add(KeyspaceDefinition.known(table, known)));
       definition.others().stream().filter(other -> !types.contains(other)).forEach(all::add);
       return all;
     }
@@ -900,17 +900,17 @@ class RestoreCassandraEs implements Callable<Integer> {
     private void streamTables(ExecutorService workers, Map<CassandraBackup.Table, Future<Path>> folders) throws InterruptedException {
       var tables = plan.contents().tables().stream().filter(table -> !table.sstables().isEmpty()).toList();
       var keyspace = session.refreshSchema().getKeyspace(id(options.keyspace)).orElseThrow();
-      var ring = Streaming.ring(session.getMetadata().getTokenMap().orElseThrow(), id(options.keyspace), plan.nodes());
+      var ring = TableStreaming.ring(session.getMetadata().getTokenMap().orElseThrow(), id(options.keyspace), plan.nodes());
       console.step("Streaming %d tables to %d nodes", tables.size(), ring.size());
       var streams = new LinkedHashMap<String, Future<?>>();
       for (var table : tables) {
         var id = keyspace.getTable(id(table.name())).flatMap(live -> live.getId()).orElseThrow();
-        var metadata = Definition.table(plan.target().tables().get(table.name()), options.keyspace, id);
+        var metadata = KeyspaceDefinition.table(plan.target().tables().get(table.name()), options.keyspace, id);
         streams.put(table.name(), workers.submit(() -> {
           var folder = folders.get(table).get();
-          Streaming.stream(folder, metadata, table.sstables().size(), ring, plan.encryption(), options.connections, streamed, console);
+          TableStreaming.stream(folder, metadata, table.sstables().size(), ring, plan.encryption(), options.connections, streamed, console);
           tablesDone.add(table.name());
-          return Unpacked.delete(folder);
+          return UnpackedTables.delete(folder);
         }));
       }
       awaitAll(streams);
@@ -1847,7 +1847,7 @@ final class BackupSet {
 }
 
 /** What the archive holds, all of it read and proven: nothing here is a promise of a file name. */
-record CassandraBackup(Definition definition, List<Table> tables, long bytes) {
+record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, long bytes) {
   private static final Pattern MEMBER = Pattern.compile("[^/]+/(?<keyspace>\\w+)/(?<table>\\w+)-[0-9a-f]{32}/(?<file>[^/]+)");
   private static final Pattern CQL = Pattern.compile("[^/]+/create_keyspace_(?<keyspace>\\w+)\\.cql");
   private static final Pattern COMPONENT = Pattern.compile("(?<sstable>[a-z]{2}-[^-]+-[a-z]+)-(?<component>[A-Za-z_0-9+]+\\.\\w+)");
@@ -1889,11 +1889,11 @@ record CassandraBackup(Definition definition, List<Table> tables, long bytes) {
     return new CassandraBackup(definition, List.copyOf(tables.values()), tables.values().stream().mapToLong(Table::bytes).sum());
   }
 
-  private static Definition definition(Archive archive, Collection<ArchiveEntry> entries, String keyspace) {
+  private static KeyspaceDefinition definition(Archive archive, Collection<ArchiveEntry> entries, String keyspace) {
     for (var entry : entries) {
       var match = CQL.matcher(entry.name());
       if (match.matches() && match.group("keyspace").equals(keyspace)) {
-        return Definition.parse(text(archive, entry), keyspace);
+        return KeyspaceDefinition.parse(text(archive, entry), keyspace);
       }
     }
     var others = entries.stream().map(entry -> CQL.matcher(entry.name())).filter(Matcher::matches)
@@ -2395,110 +2395,6 @@ record Credentials(Optional<String> header) {
   }
 }
 
-/** A keyspace's definition, as DESCRIBE KEYSPACE writes it. */
-record Definition(
-    String keyspace, Map<String, String> replication, boolean durable, SortedMap<String, String> tables, List<String> others) {
-  private static final Pattern TOKEN =
-      Pattern.compile("(?s)'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\\$\\$.*?\\$\\$|--[^\n]*|//[^\n]*|/\\*.*?\\*/|;|.");
-  private static final Pattern KEYSPACE = Pattern.compile(
-      "(?is)CREATE KEYSPACE (IF NOT EXISTS )?\"?(?<name>\\w+)\"? WITH replication = (?<map>\\{[^}]*})(?<rest>.*)");
-  private static final Pattern TABLE = Pattern.compile("(?is)CREATE TABLE (IF NOT EXISTS )?(\"?(?<keyspace>\\w+)\"?\\.)\"?(?<name>\\w+)\"? .*");
-  private static final Pattern OPTION = Pattern.compile(
-      "(?is)(WITH|AND) ((?<name>\\w+) = ('(?:[^']|'')*'|\\{[^}]*}|[\\w.+-]+)|CLUSTERING ORDER BY \\([^)]*\\)|COMPACT STORAGE)");
-  private static final ObjectMapper MAP = JsonMapper.builder().enable(JsonReadFeature.ALLOW_SINGLE_QUOTES).build();
-
-  static Definition parse(String cql, String keyspace) {
-    Map<String, String> replication = null;
-    var durable = true;
-    var tables = new TreeMap<String, String>();
-    var others = new ArrayList<String>();
-    for (var statement : split(cql)) {
-      var create = KEYSPACE.matcher(statement);
-      var table = TABLE.matcher(statement);
-      if (create.matches() && create.group("name").equals(keyspace)) {
-        replication = replication(create.group("map"));
-        durable = !create.group("rest").replace(" ", "").toLowerCase(Locale.ROOT).contains("durable_writes=false");
-      } else if (table.matches() && table.group("keyspace").equals(keyspace)) {
-        tables.put(table.group("name"), statement);
-      } else if (statement.matches("(?is)CREATE (TYPE|(CUSTOM )?INDEX|MATERIALIZED VIEW|(OR REPLACE )?(FUNCTION|AGGREGATE)) .*")) {
-        others.add(statement);
-      } else {
-        // A definition creates; anything else in it is a mistake or an attack.
-        throw new Failure(Exit.BAD_BACKUP, "the definition of keyspace %s has a statement that does not belong there: %s".formatted(
-            keyspace, statement.substring(0, Math.min(80, statement.length()))), "look at its create_keyspace_%s.cql".formatted(keyspace));
-      }
-    }
-    if (replication == null) {
-      throw new Failure(Exit.BAD_BACKUP, "the definition of keyspace %s has no CREATE KEYSPACE".formatted(keyspace),
-          "look at its create_keyspace_%s.cql".formatted(keyspace));
-    }
-    return new Definition(keyspace, replication, durable, tables, others);
-  }
-
-  /** Statements with single spaces, without comments and without the warnings that cqlsh prints among them. */
-  static List<String> split(String cql) {
-    var statements = new ArrayList<String>();
-    var current = new StringBuilder();
-    var text = cql.lines().filter(line -> !line.regionMatches(true, 0, "warning", 0, 7)).collect(Collectors.joining("\n"));
-    for (var token : (Iterable<String>) TOKEN.matcher(text).results().map(MatchResult::group)::iterator) {
-      if (token.equals(";")) {
-        statements.add(current.toString().strip());
-        current.setLength(0);
-      } else if (token.startsWith("--") || token.startsWith("//") || token.startsWith("/*") || token.isBlank()) {
-        current.append(current.isEmpty() || current.charAt(current.length() - 1) == ' ' ? "" : " ");
-      } else {
-        current.append(token);
-      }
-    }
-    statements.add(current.toString().strip());
-    return statements.stream().filter(statement -> !statement.isEmpty()).toList();
-  }
-
-  /** A CQL map of text, which is JSON but for its quotes; the strategy's class by its short name. */
-  static Map<String, String> replication(String map) {
-    try {
-      var replication = MAP.readValue(map, new TypeReference<TreeMap<String, String>>() {});
-      replication.computeIfPresent("class", (key, name) -> name.substring(name.lastIndexOf('.') + 1));
-      if (replication.containsKey("class")) {
-        return replication;
-      }
-    } catch (JsonProcessingException e) {
-      // falls through to the message, which names what was given
-    }
-    throw new Failure(Exit.USAGE, "%s is no replication".formatted(map), "such as \"{'class': 'NetworkTopologyStrategy', 'datacenter1': 3}\"");
-  }
-
-  /** A table as Cassandra's own parser reads it. */
-  static org.apache.cassandra.schema.TableMetadata table(String statement, String keyspace, UUID id) {
-    return CreateTableStatement.parse(known(statement, TableAttributes.allKeywords()), keyspace)
-        .id(TableId.fromUUID(id)).build();
-  }
-
-  /** Without the options that the parser or server at hand does not know (a newer server writes more of them). */
-  static String known(String table, Set<String> options) {
-    var first = Pattern.compile("(?i) WITH ").matcher(table);
-    if (!first.find()) {
-      return table;
-    }
-    var all = OPTION.matcher(table.substring(first.start() + 1)).results().toList();
-    var kept = all.stream().filter(option -> option.group(3) == null || options.contains(option.group(3).toLowerCase(Locale.ROOT)))
-        .map(option -> option.group(2)).toList();
-    if (kept.size() == all.size()) {
-      return table;
-    }
-    return table.substring(0, first.start()) + (kept.isEmpty() ? "" : " WITH " + String.join(" AND ", kept));
-  }
-
-  /** True if Cassandra's own parser reads both alike: the order of options and written-out defaults do not count. */
-  boolean isEquivalentTo(Definition other) {
-    var id = new UUID(0, 0);
-    return replication.equals(other.replication) && durable == other.durable
-        && tables.keySet().equals(other.tables.keySet()) && Set.copyOf(others).equals(Set.copyOf(other.others))
-        && tables.keySet().stream().allMatch(name -> table(tables.get(name), keyspace, id)
-            .equals(table(other.tables.get(name), other.keyspace, id)));
-  }
-}
-
 /** Elasticsearch's REST API (OpenSearch's too), answers as JSON, errors as failures. */
 final class ElasticsearchApi implements Closeable {
   /** There is no such thing, or the distribution lacks that part of the API. */
@@ -2795,6 +2691,110 @@ final class Json {
   private Json() {}
 }
 
+/** A keyspace's definition, as DESCRIBE KEYSPACE writes it. */
+record KeyspaceDefinition(
+    String keyspace, Map<String, String> replication, boolean durable, SortedMap<String, String> tables, List<String> others) {
+  private static final Pattern TOKEN =
+      Pattern.compile("(?s)'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\\$\\$.*?\\$\\$|--[^\n]*|//[^\n]*|/\\*.*?\\*/|;|.");
+  private static final Pattern KEYSPACE = Pattern.compile(
+      "(?is)CREATE KEYSPACE (IF NOT EXISTS )?\"?(?<name>\\w+)\"? WITH replication = (?<map>\\{[^}]*})(?<rest>.*)");
+  private static final Pattern TABLE = Pattern.compile("(?is)CREATE TABLE (IF NOT EXISTS )?(\"?(?<keyspace>\\w+)\"?\\.)\"?(?<name>\\w+)\"? .*");
+  private static final Pattern OPTION = Pattern.compile(
+      "(?is)(WITH|AND) ((?<name>\\w+) = ('(?:[^']|'')*'|\\{[^}]*}|[\\w.+-]+)|CLUSTERING ORDER BY \\([^)]*\\)|COMPACT STORAGE)");
+  private static final ObjectMapper MAP = JsonMapper.builder().enable(JsonReadFeature.ALLOW_SINGLE_QUOTES).build();
+
+  static KeyspaceDefinition parse(String cql, String keyspace) {
+    Map<String, String> replication = null;
+    var durable = true;
+    var tables = new TreeMap<String, String>();
+    var others = new ArrayList<String>();
+    for (var statement : split(cql)) {
+      var create = KEYSPACE.matcher(statement);
+      var table = TABLE.matcher(statement);
+      if (create.matches() && create.group("name").equals(keyspace)) {
+        replication = replication(create.group("map"));
+        durable = !create.group("rest").replace(" ", "").toLowerCase(Locale.ROOT).contains("durable_writes=false");
+      } else if (table.matches() && table.group("keyspace").equals(keyspace)) {
+        tables.put(table.group("name"), statement);
+      } else if (statement.matches("(?is)CREATE (TYPE|(CUSTOM )?INDEX|MATERIALIZED VIEW|(OR REPLACE )?(FUNCTION|AGGREGATE)) .*")) {
+        others.add(statement);
+      } else {
+        // A definition creates; anything else in it is a mistake or an attack.
+        throw new Failure(Exit.BAD_BACKUP, "the definition of keyspace %s has a statement that does not belong there: %s".formatted(
+            keyspace, statement.substring(0, Math.min(80, statement.length()))), "look at its create_keyspace_%s.cql".formatted(keyspace));
+      }
+    }
+    if (replication == null) {
+      throw new Failure(Exit.BAD_BACKUP, "the definition of keyspace %s has no CREATE KEYSPACE".formatted(keyspace),
+          "look at its create_keyspace_%s.cql".formatted(keyspace));
+    }
+    return new KeyspaceDefinition(keyspace, replication, durable, tables, others);
+  }
+
+  /** Statements with single spaces, without comments and without the warnings that cqlsh prints among them. */
+  static List<String> split(String cql) {
+    var statements = new ArrayList<String>();
+    var current = new StringBuilder();
+    var text = cql.lines().filter(line -> !line.regionMatches(true, 0, "warning", 0, 7)).collect(Collectors.joining("\n"));
+    for (var token : (Iterable<String>) TOKEN.matcher(text).results().map(MatchResult::group)::iterator) {
+      if (token.equals(";")) {
+        statements.add(current.toString().strip());
+        current.setLength(0);
+      } else if (token.startsWith("--") || token.startsWith("//") || token.startsWith("/*") || token.isBlank()) {
+        current.append(current.isEmpty() || current.charAt(current.length() - 1) == ' ' ? "" : " ");
+      } else {
+        current.append(token);
+      }
+    }
+    statements.add(current.toString().strip());
+    return statements.stream().filter(statement -> !statement.isEmpty()).toList();
+  }
+
+  /** A CQL map of text, which is JSON but for its quotes; the strategy's class by its short name. */
+  static Map<String, String> replication(String map) {
+    try {
+      var replication = MAP.readValue(map, new TypeReference<TreeMap<String, String>>() {});
+      replication.computeIfPresent("class", (key, name) -> name.substring(name.lastIndexOf('.') + 1));
+      if (replication.containsKey("class")) {
+        return replication;
+      }
+    } catch (JsonProcessingException e) {
+      // falls through to the message, which names what was given
+    }
+    throw new Failure(Exit.USAGE, "%s is no replication".formatted(map), "such as \"{'class': 'NetworkTopologyStrategy', 'datacenter1': 3}\"");
+  }
+
+  /** A table as Cassandra's own parser reads it. */
+  static org.apache.cassandra.schema.TableMetadata table(String statement, String keyspace, UUID id) {
+    return CreateTableStatement.parse(known(statement, TableAttributes.allKeywords()), keyspace)
+        .id(TableId.fromUUID(id)).build();
+  }
+
+  /** Without the options that the parser or server at hand does not know (a newer server writes more of them). */
+  static String known(String table, Set<String> options) {
+    var first = Pattern.compile("(?i) WITH ").matcher(table);
+    if (!first.find()) {
+      return table;
+    }
+    var all = OPTION.matcher(table.substring(first.start() + 1)).results().toList();
+    var kept = all.stream().filter(option -> option.group(3) == null || options.contains(option.group(3).toLowerCase(Locale.ROOT)))
+        .map(option -> option.group(2)).toList();
+    if (kept.size() == all.size()) {
+      return table;
+    }
+    return table.substring(0, first.start()) + (kept.isEmpty() ? "" : " WITH " + String.join(" AND ", kept));
+  }
+
+  /** True if Cassandra's own parser reads both alike: the order of options and written-out defaults do not count. */
+  boolean isEquivalentTo(KeyspaceDefinition other) {
+    var id = new UUID(0, 0);
+    return replication.equals(other.replication) && durable == other.durable
+        && tables.keySet().equals(other.tables.keySet()) && Set.copyOf(others).equals(Set.copyOf(other.others))
+        && tables.keySet().stream().allMatch(name -> table(tables.get(name), keyspace, id)
+            .equals(table(other.tables.get(name), other.keyspace, id)));
+  }
+}
+
 /** Tells the server who we are, so that system_views.clients shows a restore as one; the driver has no option for it. */
 final class NamedSessionBuilder extends CqlSessionBuilder {
   private final String name;
@@ -3082,10 +3082,10 @@ final class SnapshotVersion {
 }
 
 /** Cassandra's own bulk loader, inside this JVM; the only place that knows its classes. */
-final class Streaming {
+final class TableStreaming {
   private static final int ATTEMPTS = 3;
 
-  private Streaming() {}
+  private TableStreaming() {}
 
   /** Without all four limits at zero the loader streams at 24 MiB/s. */
   static void initialise(int megabytesPerSecond, Path work) {
@@ -3255,14 +3255,14 @@ final class Tls {
 }
 
 /** The unpacked tables, below a folder of ours that is gone when closed, also after Ctrl-C. */
-final class Unpacked implements Closeable {
+final class UnpackedTables implements Closeable {
   private final Path root;
   private final String keyspace;
   private final Archive archive;
   private final Thread onExit = new Thread(this::remove);
   private volatile boolean closed;
 
-  Unpacked(Path root, String keyspace, Archive archive) throws IOException {
+  UnpackedTables(Path root, String keyspace, Archive archive) throws IOException {
     this.root = root;
     this.keyspace = keyspace;
     this.archive = archive;

@@ -797,7 +797,7 @@ class Verify implements Callable<Integer> {
       requireSpace(script.cassandra.work(), tables);
       // A folder of this process's own, so that two may verify at once.
       var folder = script.cassandra.work().resolve(".%s.%d.unpacked".formatted(SCRIPT, ProcessHandle.current().pid()));
-      try (var unpacked = new Unpacked(folder, keyspace, archive); Closeable readers = () -> Table.close(tables)) {
+      try (var unpacked = new UnpackedTables(folder, keyspace, archive); Closeable readers = () -> Table.close(tables)) {
         for (var table : tables) {
           table.open(unpacked.unpack(table.files));
         }
@@ -875,7 +875,7 @@ class Verify implements Callable<Integer> {
       for (var table : contents.tables()) {
         if (live.remove(table.name())) {
           var definition = contents.definition().tables().get(table.name());
-          var metadata = Definition.table(definition, this.keyspace, UUID.randomUUID());
+          var metadata = KeyspaceDefinition.table(definition, this.keyspace, UUID.randomUUID());
           tables.add(new Table(table, metadata, script.quick));
         } else {
           wrong.add(table.name() + " is missing");
@@ -897,7 +897,7 @@ class Verify implements Callable<Integer> {
         for (var leftover : leftovers) {
           // Of a killed process. Nothing tells whether a younger one is that of another host, still at work.
           if (Files.getLastModifiedTime(leftover).toInstant().isBefore(Instant.now().minus(Duration.ofDays(1)))) {
-            Unpacked.delete(leftover);
+            UnpackedTables.delete(leftover);
           }
         }
       }
@@ -2000,7 +2000,7 @@ final class BackupSet {
 }
 
 /** What the archive holds, all of it read and proven: nothing here is a promise of a file name. */
-record CassandraBackup(Definition definition, List<Table> tables, long bytes) {
+record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, long bytes) {
   private static final Pattern MEMBER = Pattern.compile("[^/]+/(?<keyspace>\\w+)/(?<table>\\w+)-[0-9a-f]{32}/(?<file>[^/]+)");
   private static final Pattern CQL = Pattern.compile("[^/]+/create_keyspace_(?<keyspace>\\w+)\\.cql");
   private static final Pattern COMPONENT = Pattern.compile("(?<sstable>[a-z]{2}-[^-]+-[a-z]+)-(?<component>[A-Za-z_0-9+]+\\.\\w+)");
@@ -2042,11 +2042,11 @@ record CassandraBackup(Definition definition, List<Table> tables, long bytes) {
     return new CassandraBackup(definition, List.copyOf(tables.values()), tables.values().stream().mapToLong(Table::bytes).sum());
   }
 
-  private static Definition definition(Archive archive, Collection<ArchiveEntry> entries, String keyspace) {
+  private static KeyspaceDefinition definition(Archive archive, Collection<ArchiveEntry> entries, String keyspace) {
     for (var entry : entries) {
       var match = CQL.matcher(entry.name());
       if (match.matches() && match.group("keyspace").equals(keyspace)) {
-        return Definition.parse(text(archive, entry), keyspace);
+        return KeyspaceDefinition.parse(text(archive, entry), keyspace);
       }
     }
     var others = entries.stream().map(entry -> CQL.matcher(entry.name())).filter(Matcher::matches)
@@ -2548,110 +2548,6 @@ record Credentials(Optional<String> header) {
   }
 }
 
-/** A keyspace's definition, as DESCRIBE KEYSPACE writes it. */
-record Definition(
-    String keyspace, Map<String, String> replication, boolean durable, SortedMap<String, String> tables, List<String> others) {
-  private static final Pattern TOKEN =
-      Pattern.compile("(?s)'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\\$\\$.*?\\$\\$|--[^\n]*|//[^\n]*|/\\*.*?\\*/|;|.");
-  private static final Pattern KEYSPACE = Pattern.compile(
-      "(?is)CREATE KEYSPACE (IF NOT EXISTS )?\"?(?<name>\\w+)\"? WITH replication = (?<map>\\{[^}]*})(?<rest>.*)");
-  private static final Pattern TABLE = Pattern.compile("(?is)CREATE TABLE (IF NOT EXISTS )?(\"?(?<keyspace>\\w+)\"?\\.)\"?(?<name>\\w+)\"? .*");
-  private static final Pattern OPTION = Pattern.compile(
-      "(?is)(WITH|AND) ((?<name>\\w+) = ('(?:[^']|'')*'|\\{[^}]*}|[\\w.+-]+)|CLUSTERING ORDER BY \\([^)]*\\)|COMPACT STORAGE)");
-  private static final ObjectMapper MAP = JsonMapper.builder().enable(JsonReadFeature.ALLOW_SINGLE_QUOTES).build();
-
-  static Definition parse(String cql, String keyspace) {
-    Map<String, String> replication = null;
-    var durable = true;
-    var tables = new TreeMap<String, String>();
-    var others = new ArrayList<String>();
-    for (var statement : split(cql)) {
-      var create = KEYSPACE.matcher(statement);
-      var table = TABLE.matcher(statement);
-      if (create.matches() && create.group("name").equals(keyspace)) {
-        replication = replication(create.group("map"));
-        durable = !create.group("rest").replace(" ", "").toLowerCase(Locale.ROOT).contains("durable_writes=false");
-      } else if (table.matches() && table.group("keyspace").equals(keyspace)) {
-        tables.put(table.group("name"), statement);
-      } else if (statement.matches("(?is)CREATE (TYPE|(CUSTOM )?INDEX|MATERIALIZED VIEW|(OR REPLACE )?(FUNCTION|AGGREGATE)) .*")) {
-        others.add(statement);
-      } else {
-        // A definition creates; anything else in it is a mistake or an attack.
-        throw new Failure(Exit.BAD_BACKUP, "the definition of keyspace %s has a statement that does not belong there: %s".formatted(
-            keyspace, statement.substring(0, Math.min(80, statement.length()))), "look at its create_keyspace_%s.cql".formatted(keyspace));
-      }
-    }
-    if (replication == null) {
-      throw new Failure(Exit.BAD_BACKUP, "the definition of keyspace %s has no CREATE KEYSPACE".formatted(keyspace),
-          "look at its create_keyspace_%s.cql".formatted(keyspace));
-    }
-    return new Definition(keyspace, replication, durable, tables, others);
-  }
-
-  /** Statements with single spaces, without comments and without the warnings that cqlsh prints among them. */
-  static List<String> split(String cql) {
-    var statements = new ArrayList<String>();
-    var current = new StringBuilder();
-    var text = cql.lines().filter(line -> !line.regionMatches(true, 0, "warning", 0, 7)).collect(Collectors.joining("\n"));
-    for (var token : (Iterable<String>) TOKEN.matcher(text).results().map(MatchResult::group)::iterator) {
-      if (token.equals(";")) {
-        statements.add(current.toString().strip());
-        current.setLength(0);
-      } else if (token.startsWith("--") || token.startsWith("//") || token.startsWith("/*") || token.isBlank()) {
-        current.append(current.isEmpty() || current.charAt(current.length() - 1) == ' ' ? "" : " ");
-      } else {
-        current.append(token);
-      }
-    }
-    statements.add(current.toString().strip());
-    return statements.stream().filter(statement -> !statement.isEmpty()).toList();
-  }
-
-  /** A CQL map of text, which is JSON but for its quotes; the strategy's class by its short name. */
-  static Map<String, String> replication(String map) {
-    try {
-      var replication = MAP.readValue(map, new TypeReference<TreeMap<String, String>>() {});
-      replication.computeIfPresent("class", (key, name) -> name.substring(name.lastIndexOf('.') + 1));
-      if (replication.containsKey("class")) {
-        return replication;
-      }
-    } catch (JsonProcessingException e) {
-      // falls through to the message, which names what was given
-    }
-    throw new Failure(Exit.USAGE, "%s is no replication".formatted(map), "such as \"{'class': 'NetworkTopologyStrategy', 'datacenter1': 3}\"");
-  }
-
-  /** A table as Cassandra's own parser reads it. */
-  static org.apache.cassandra.schema.TableMetadata table(String statement, String keyspace, UUID id) {
-    return CreateTableStatement.parse(known(statement, TableAttributes.allKeywords()), keyspace)
-        .id(TableId.fromUUID(id)).build();
-  }
-
-  /** Without the options that the parser or server at hand does not know (a newer server writes more of them). */
-  static String known(String table, Set<String> options) {
-    var first = Pattern.compile("(?i) WITH ").matcher(table);
-    if (!first.find()) {
-      return table;
-    }
-    var all = OPTION.matcher(table.substring(first.start() + 1)).results().toList();
-    var kept = all.stream().filter(option -> option.group(3) == null || options.contains(option.group(3).toLowerCase(Locale.ROOT)))
-        .map(option -> option.group(2)).toList();
-    if (kept.size() == all.size()) {
-      return table;
-    }
-    return table.substring(0, first.start()) + (kept.isEmpty() ? "" : " WITH " + String.join(" AND ", kept));
-  }
-
-  /** True if Cassandra's own parser reads both alike: the order of options and written-out defaults do not count. */
-  boolean isEquivalentTo(Definition other) {
-    var id = new UUID(0, 0);
-    return replication.equals(other.replication) && durable == other.durable
-        && tables.keySet().equals(other.tables.keySet()) && Set.copyOf(others).equals(Set.copyOf(other.others))
-        && tables.keySet().stream().allMatch(name -> table(tables.get(name), keyspace, id)
-            .equals(table(other.tables.get(name), other.keyspace, id)));
-  }
-}
-
 /** Elasticsearch's REST API (OpenSearch's too), answers as JSON, errors as failures. */
 final class ElasticsearchApi implements Closeable {
   /** There is no such thing, or the distribution lacks that part of the API. */
@@ -2946,6 +2842,110 @@ final class Json {
       .enable(EnumFeature.WRITE_ENUMS_TO_LOWERCASE).build();
 
   private Json() {}
+}
+
+/** A keyspace's definition, as DESCRIBE KEYSPACE writes it. */
+record KeyspaceDefinition(
+    String keyspace, Map<String, String> replication, boolean durable, SortedMap<String, String> tables, List<String> others) {
+  private static final Pattern TOKEN =
+      Pattern.compile("(?s)'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\\$\\$.*?\\$\\$|--[^\n]*|//[^\n]*|/\\*.*?\\*/|;|.");
+  private static final Pattern KEYSPACE = Pattern.compile(
+      "(?is)CREATE KEYSPACE (IF NOT EXISTS )?\"?(?<name>\\w+)\"? WITH replication = (?<map>\\{[^}]*})(?<rest>.*)");
+  private static final Pattern TABLE = Pattern.compile("(?is)CREATE TABLE (IF NOT EXISTS )?(\"?(?<keyspace>\\w+)\"?\\.)\"?(?<name>\\w+)\"? .*");
+  private static final Pattern OPTION = Pattern.compile(
+      "(?is)(WITH|AND) ((?<name>\\w+) = ('(?:[^']|'')*'|\\{[^}]*}|[\\w.+-]+)|CLUSTERING ORDER BY \\([^)]*\\)|COMPACT STORAGE)");
+  private static final ObjectMapper MAP = JsonMapper.builder().enable(JsonReadFeature.ALLOW_SINGLE_QUOTES).build();
+
+  static KeyspaceDefinition parse(String cql, String keyspace) {
+    Map<String, String> replication = null;
+    var durable = true;
+    var tables = new TreeMap<String, String>();
+    var others = new ArrayList<String>();
+    for (var statement : split(cql)) {
+      var create = KEYSPACE.matcher(statement);
+      var table = TABLE.matcher(statement);
+      if (create.matches() && create.group("name").equals(keyspace)) {
+        replication = replication(create.group("map"));
+        durable = !create.group("rest").replace(" ", "").toLowerCase(Locale.ROOT).contains("durable_writes=false");
+      } else if (table.matches() && table.group("keyspace").equals(keyspace)) {
+        tables.put(table.group("name"), statement);
+      } else if (statement.matches("(?is)CREATE (TYPE|(CUSTOM )?INDEX|MATERIALIZED VIEW|(OR REPLACE )?(FUNCTION|AGGREGATE)) .*")) {
+        others.add(statement);
+      } else {
+        // A definition creates; anything else in it is a mistake or an attack.
+        throw new Failure(Exit.BAD_BACKUP, "the definition of keyspace %s has a statement that does not belong there: %s".formatted(
+            keyspace, statement.substring(0, Math.min(80, statement.length()))), "look at its create_keyspace_%s.cql".formatted(keyspace));
+      }
+    }
+    if (replication == null) {
+      throw new Failure(Exit.BAD_BACKUP, "the definition of keyspace %s has no CREATE KEYSPACE".formatted(keyspace),
+          "look at its create_keyspace_%s.cql".formatted(keyspace));
+    }
+    return new KeyspaceDefinition(keyspace, replication, durable, tables, others);
+  }
+
+  /** Statements with single spaces, without comments and without the warnings that cqlsh prints among them. */
+  static List<String> split(String cql) {
+    var statements = new ArrayList<String>();
+    var current = new StringBuilder();
+    var text = cql.lines().filter(line -> !line.regionMatches(true, 0, "warning", 0, 7)).collect(Collectors.joining("\n"));
+    for (var token : (Iterable<String>) TOKEN.matcher(text).results().map(MatchResult::group)::iterator) {
+      if (token.equals(";")) {
+        statements.add(current.toString().strip());
+        current.setLength(0);
+      } else if (token.startsWith("--") || token.startsWith("//") || token.startsWith("/*") || token.isBlank()) {
+        current.append(current.isEmpty() || current.charAt(current.length() - 1) == ' ' ? "" : " ");
+      } else {
+        current.append(token);
+      }
+    }
+    statements.add(current.toString().strip());
+    return statements.stream().filter(statement -> !statement.isEmpty()).toList();
+  }
+
+  /** A CQL map of text, which is JSON but for its quotes; the strategy's class by its short name. */
+  static Map<String, String> replication(String map) {
+    try {
+      var replication = MAP.readValue(map, new TypeReference<TreeMap<String, String>>() {});
+      replication.computeIfPresent("class", (key, name) -> name.substring(name.lastIndexOf('.') + 1));
+      if (replication.containsKey("class")) {
+        return replication;
+      }
+    } catch (JsonProcessingException e) {
+      // falls through to the message, which names what was given
+    }
+    throw new Failure(Exit.USAGE, "%s is no replication".formatted(map), "such as \"{'class': 'NetworkTopologyStrategy', 'datacenter1': 3}\"");
+  }
+
+  /** A table as Cassandra's own parser reads it. */
+  static org.apache.cassandra.schema.TableMetadata table(String statement, String keyspace, UUID id) {
+    return CreateTableStatement.parse(known(statement, TableAttributes.allKeywords()), keyspace)
+        .id(TableId.fromUUID(id)).build();
+  }
+
+  /** Without the options that the parser or server at hand does not know (a newer server writes more of them). */
+  static String known(String table, Set<String> options) {
+    var first = Pattern.compile("(?i) WITH ").matcher(table);
+    if (!first.find()) {
+      return table;
+    }
+    var all = OPTION.matcher(table.substring(first.start() + 1)).results().toList();
+    var kept = all.stream().filter(option -> option.group(3) == null || options.contains(option.group(3).toLowerCase(Locale.ROOT)))
+        .map(option -> option.group(2)).toList();
+    if (kept.size() == all.size()) {
+      return table;
+    }
+    return table.substring(0, first.start()) + (kept.isEmpty() ? "" : " WITH " + String.join(" AND ", kept));
+  }
+
+  /** True if Cassandra's own parser reads both alike: the order of options and written-out defaults do not count. */
+  boolean isEquivalentTo(KeyspaceDefinition other) {
+    var id = new UUID(0, 0);
+    return replication.equals(other.replication) && durable == other.durable
+        && tables.keySet().equals(other.tables.keySet()) && Set.copyOf(others).equals(Set.copyOf(other.others))
+        && tables.keySet().stream().allMatch(name -> table(tables.get(name), keyspace, id)
+            .equals(table(other.tables.get(name), other.keyspace, id)));
+  }
 }
 
 enum Kind {
@@ -3473,14 +3473,14 @@ final class Tls {
 }
 
 /** The unpacked tables, below a folder of ours that is gone when closed, also after Ctrl-C. */
-final class Unpacked implements Closeable {
+final class UnpackedTables implements Closeable {
   private final Path root;
   private final String keyspace;
   private final Archive archive;
   private final Thread onExit = new Thread(this::remove);
   private volatile boolean closed;
 
-  Unpacked(Path root, String keyspace, Archive archive) throws IOException {
+  UnpackedTables(Path root, String keyspace, Archive archive) throws IOException {
     this.root = root;
     this.keyspace = keyspace;
     this.archive = archive;

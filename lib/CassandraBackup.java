@@ -44,7 +44,7 @@ import org.apache.cassandra.utils.FilterFactory;
 import org.apache.commons.io.IOUtils;
 
 /** What the archive holds, all of it read and proven: nothing here is a promise of a file name. */
-record CassandraBackup(Definition definition, List<Table> tables, long bytes) {
+record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, long bytes) {
   private static final Pattern MEMBER = Pattern.compile("[^/]+/(?<keyspace>\\w+)/(?<table>\\w+)-[0-9a-f]{32}/(?<file>[^/]+)");
   private static final Pattern CQL = Pattern.compile("[^/]+/create_keyspace_(?<keyspace>\\w+)\\.cql");
   private static final Pattern COMPONENT = Pattern.compile("(?<sstable>[a-z]{2}-[^-]+-[a-z]+)-(?<component>[A-Za-z_0-9+]+\\.\\w+)");
@@ -86,11 +86,11 @@ record CassandraBackup(Definition definition, List<Table> tables, long bytes) {
     return new CassandraBackup(definition, List.copyOf(tables.values()), tables.values().stream().mapToLong(Table::bytes).sum());
   }
 
-  private static Definition definition(Archive archive, Collection<ArchiveEntry> entries, String keyspace) {
+  private static KeyspaceDefinition definition(Archive archive, Collection<ArchiveEntry> entries, String keyspace) {
     for (var entry : entries) {
       var match = CQL.matcher(entry.name());
       if (match.matches() && match.group("keyspace").equals(keyspace)) {
-        return Definition.parse(text(archive, entry), keyspace);
+        return KeyspaceDefinition.parse(text(archive, entry), keyspace);
       }
     }
     var others = entries.stream().map(entry -> CQL.matcher(entry.name())).filter(Matcher::matches)

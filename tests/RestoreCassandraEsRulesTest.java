@@ -38,7 +38,7 @@ class RestoreCassandraEsRulesTest {
 
   @BeforeAll
   static void loadCassandrasParser() {
-    Streaming.initialise(0, Path.of("unused"));
+    TableStreaming.initialise(0, Path.of("unused"));
   }
 
   // ------------------------------------------------------------------------------------------------------- connection
@@ -116,8 +116,8 @@ class RestoreCassandraEsRulesTest {
 
   // ------------------------------------------------------------------------------------------------------ definitions
 
-  private static Definition definition(String cql) {
-    return Definition.parse(cql, "thehive");
+  private static KeyspaceDefinition definition(String cql) {
+    return KeyspaceDefinition.parse(cql, "thehive");
   }
 
   @Test
@@ -148,7 +148,7 @@ class RestoreCassandraEsRulesTest {
 
   @Test
   void splitsStatementsOnlyWhereTheyEnd() {
-    assertThat(Definition.split("a 'x;''y'; b \"q;\" -- c;\n; $$ d; $$ // e;\n;"))
+    assertThat(KeyspaceDefinition.split("a 'x;''y'; b \"q;\" -- c;\n; $$ d; $$ // e;\n;"))
         .containsExactly("a 'x;''y'", "b \"q;\"", "$$ d; $$");
   }
 
@@ -170,10 +170,10 @@ class RestoreCassandraEsRulesTest {
   })
   void refusesAReplicationTheNodesCannotHoldAndNamesOneTheyCan(String wanted, String nodes, String fitting) {
     var available = nodes(nodes);
-    assertThatThrownBy(() -> Replication.require(Definition.replication(wanted), available))
+    assertThatThrownBy(() -> Replication.require(KeyspaceDefinition.replication(wanted), available))
         .isInstanceOfSatisfying(Failure.class,
             failure -> assertThat(failure.hint).endsWith("--replication \"" + fitting + "\""));
-    Replication.require(Definition.replication(fitting), available);
+    Replication.require(KeyspaceDefinition.replication(fitting), available);
   }
 
   @Test

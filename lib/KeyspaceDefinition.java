@@ -24,7 +24,7 @@ import org.apache.cassandra.cql3.statements.schema.TableAttributes;
 import org.apache.cassandra.schema.TableId;
 
 /** A keyspace's definition, as DESCRIBE KEYSPACE writes it. */
-record Definition(
+record KeyspaceDefinition(
     String keyspace, Map<String, String> replication, boolean durable, SortedMap<String, String> tables, List<String> others) {
   private static final Pattern TOKEN =
       Pattern.compile("(?s)'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\\$\\$.*?\\$\\$|--[^\n]*|//[^\n]*|/\\*.*?\\*/|;|.");
@@ -35,7 +35,7 @@ record Definition(
       "(?is)(WITH|AND) ((?<name>\\w+) = ('(?:[^']|'')*'|\\{[^}]*}|[\\w.+-]+)|CLUSTERING ORDER BY \\([^)]*\\)|COMPACT STORAGE)");
   private static final ObjectMapper MAP = JsonMapper.builder().enable(JsonReadFeature.ALLOW_SINGLE_QUOTES).build();
 
-  static Definition parse(String cql, String keyspace) {
+  static KeyspaceDefinition parse(String cql, String keyspace) {
     Map<String, String> replication = null;
     var durable = true;
     var tables = new TreeMap<String, String>();
@@ -60,7 +60,7 @@ record Definition(
       throw new Failure(Exit.BAD_BACKUP, "the definition of keyspace %s has no CREATE KEYSPACE".formatted(keyspace),
           "look at its create_keyspace_%s.cql".formatted(keyspace));
     }
-    return new Definition(keyspace, replication, durable, tables, others);
+    return new KeyspaceDefinition(keyspace, replication, durable, tables, others);
   }
 
   /** Statements with single spaces, without comments and without the warnings that cqlsh prints among them. */
@@ -118,7 +118,7 @@ record Definition(
   }
 
   /** True if Cassandra's own parser reads both alike: the order of options and written-out defaults do not count. */
-  boolean isEquivalentTo(Definition other) {
+  boolean isEquivalentTo(KeyspaceDefinition other) {
     var id = new UUID(0, 0);
     return replication.equals(other.replication) && durable == other.durable
         && tables.keySet().equals(other.tables.keySet()) && Set.copyOf(others).equals(Set.copyOf(other.others))

@@ -35,10 +35,10 @@ import org.apache.cassandra.tools.BulkLoadConnectionFactory;
 import org.apache.cassandra.utils.OutputHandler;
 
 /** Cassandra's own bulk loader, inside this JVM; the only place that knows its classes. */
-final class Streaming {
+final class TableStreaming {
   private static final int ATTEMPTS = 3;
 
-  private Streaming() {}
+  private TableStreaming() {}
 
   /** Without all four limits at zero the loader streams at 24 MiB/s. */
   static void initialise(int megabytesPerSecond, Path work) {

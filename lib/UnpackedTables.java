@@ -9,14 +9,14 @@ import java.util.Comparator;
 import java.util.concurrent.locks.LockSupport;
 
 /** The unpacked tables, below a folder of ours that is gone when closed, also after Ctrl-C. */
-final class Unpacked implements Closeable {
+final class UnpackedTables implements Closeable {
   private final Path root;
   private final String keyspace;
   private final Archive archive;
   private final Thread onExit = new Thread(this::remove);
   private volatile boolean closed;
 
-  Unpacked(Path root, String keyspace, Archive archive) throws IOException {
+  UnpackedTables(Path root, String keyspace, Archive archive) throws IOException {
     this.root = root;
     this.keyspace = keyspace;
     this.archive = archive;
