@@ -107,7 +107,7 @@ class ServiceControl implements Runnable {
 
     /** A node of THEHIVE_NODES goes by its name alone, and keeps its user and port. */
     List<Host> hosts() {
-      var all = Host.all();
+      var all = TheHiveSettings.of(Settings.fromEnvironment()).hosts();
       return names.isEmpty() ? all : names.stream().flatMap(name -> {
         var known = all.stream().filter(host -> host.name().equals(name)).toList();
         return (known.isEmpty() ? Host.named(name) : known).stream();
@@ -164,7 +164,7 @@ class ServiceControl implements Runnable {
 
   @Command(description = "Shows the state of TheHive on every node.", mixinStandardHelpOptions = true)
   int status(@Mixin Nodes nodes) {
-    return end(Host.each(nodes.hosts(), attempt(host -> outcome(host, loaded(host), Application.on(host).problem().orElse("answers")))));
+    return end(Host.each(nodes.hosts(), attempt(host -> outcome(host, loaded(host), Application.on(host, TheHiveSettings.of(Settings.fromEnvironment())).problem().orElse("answers")))));
   }
 
   @Command(description = "Stops TheHive on every node, and returns when it stays stopped.", mixinStandardHelpOptions = true)
@@ -207,7 +207,7 @@ class ServiceControl implements Runnable {
     if (since != null && !since.matches("[\\w :.+-]+")) {
       throw new Failure(Exit.USAGE, "--since '%s' is no time".formatted(since), "as journalctl has it: '10 min ago', '2026-11-22 18:00', today");
     }
-    var journal = "journalctl --unit=%s --output=short-iso --no-hostname --no-pager%s%s".formatted(Host.service(),
+    var journal = "journalctl --unit=%s --output=short-iso --no-hostname --no-pager%s%s".formatted(TheHiveSettings.of(Settings.fromEnvironment()).service(),
         since == null ? " --lines=20" : " --since=\"" + since + "\"", noFollow ? "" : " --follow");
     var hosts = nodes.hosts();
     var width = hosts.stream().mapToInt(host -> host.name().length()).max().orElse(0);
@@ -218,7 +218,7 @@ class ServiceControl implements Runnable {
   // ------------------------------------------------------------------------------------------------------------ steps
 
   private List<Outcome> stopAll(List<Host> hosts, Duration limit) {
-    step("Stopping %s on %s", Host.service(), names(hosts));
+    step("Stopping %s on %s", TheHiveSettings.of(Settings.fromEnvironment()).service(), names(hosts));
     return Host.each(hosts, attempt(host -> stop(host, limit)));
   }
 
@@ -227,18 +227,18 @@ class ServiceControl implements Runnable {
     var unit = loaded(host);
     if (!unit.isStopped()) {
       systemctl(host, unit, "stop", limit);
-      unit = host.unit(Host.service());
+      unit = host.unit(TheHiveSettings.of(Settings.fromEnvironment()).service());
     }
     if (!unit.isStopped()) {
-      throw new Failure(Exit.UNSAFE, "%s: %s is still %s after %d s".formatted(host.name(), Host.service(), unit, seconds(begun)),
+      throw new Failure(Exit.UNSAFE, "%s: %s is still %s after %d s".formatted(host.name(), TheHiveSettings.of(Settings.fromEnvironment()).service(), unit, seconds(begun)),
           "see its log: ./jbang service-control.java logs " + host.name());
     }
     step("%s: %s after %d s, watching for %d s that it stays so", host.name(), unit, seconds(begun), SETTLE.toSeconds());
     for (var until = Instant.now().plus(SETTLE); Instant.now().isBefore(until); ) {
       pause();
-      unit = host.unit(Host.service());
+      unit = host.unit(TheHiveSettings.of(Settings.fromEnvironment()).service());
       if (!unit.isStopped()) {
-        throw new Failure(Exit.UNSAFE, "%s: something started %s again: it is %s".formatted(host.name(), Host.service(), unit),
+        throw new Failure(Exit.UNSAFE, "%s: something started %s again: it is %s".formatted(host.name(), TheHiveSettings.of(Settings.fromEnvironment()).service(), unit),
             "find what does it (monitoring, cron, configuration management) and switch that off until the restore is done");
       }
     }
@@ -246,7 +246,7 @@ class ServiceControl implements Runnable {
   }
 
   private List<Outcome> startAll(List<Host> hosts, Start how, Duration limit) {
-    step("Starting %s on %s%s", Host.service(), names(hosts), how.rolling ? ", one after the other" : "");
+    step("Starting %s on %s%s", TheHiveSettings.of(Settings.fromEnvironment()).service(), names(hosts), how.rolling ? ", one after the other" : "");
     var start = attempt(host -> start(host, !how.activeOnly, limit));
     if (!how.rolling) {
       return Host.each(hosts, start);
@@ -264,26 +264,26 @@ class ServiceControl implements Runnable {
   private Outcome start(Host host, boolean answer, Duration limit) {
     var begun = Instant.now();
     var before = loaded(host);
-    var application = answer ? Optional.of(Application.on(host)) : Optional.<Application>empty();
+    var application = answer ? Optional.of(Application.on(host, TheHiveSettings.of(Settings.fromEnvironment()))) : Optional.<Application>empty();
     try {
       if (!before.active().equals("active")) {
         systemctl(host, before, "start", limit);
       }
-      var unit = host.unit(Host.service());
+      var unit = host.unit(TheHiveSettings.of(Settings.fromEnvironment()).service());
       var restarts = unit.restarts();
       var problem = application.flatMap(Application::problem);
       var settled = answer ? 0 : Math.min(SETTLE.toSeconds(), limit.toSeconds());
       while (!unit.active().equals("active") || problem.isPresent() || seconds(begun) < settled) {
         if (unit.active().equals("failed") || unit.restarts() > restarts + RESTARTS) {
           throw new Failure(Exit.UNSAFE, "%s: %s does not stay up: it is %s, started %d times by systemd".formatted(
-              host.name(), Host.service(), unit, unit.restarts()), LAST_LINES);
+              host.name(), TheHiveSettings.of(Settings.fromEnvironment()).service(), unit, unit.restarts()), LAST_LINES);
         }
         if (seconds(begun) >= limit.toSeconds()) {
-          throw new Failure(Exit.UNSAFE, "%s: %s is %s, but after %d s: %s".formatted(host.name(), Host.service(), unit, limit.toSeconds(),
+          throw new Failure(Exit.UNSAFE, "%s: %s is %s, but after %d s: %s".formatted(host.name(), TheHiveSettings.of(Settings.fromEnvironment()).service(), unit, limit.toSeconds(),
               problem.orElse("not active")), LAST_LINES + "; THEHIVE_URL says where it is asked, --timeout how long");
         }
         pause();
-        unit = host.unit(Host.service());
+        unit = host.unit(TheHiveSettings.of(Settings.fromEnvironment()).service());
         problem = application.flatMap(Application::problem);
       }
       step("%s: %s%s after %d s", host.name(), unit, answer ? ", answers" : "", seconds(begun));
@@ -297,7 +297,7 @@ class ServiceControl implements Runnable {
   private void systemctl(Host host, Host.Unit unit, String verb, Duration limit) {
     Host.Output output;
     try {
-      output = host.run(sudo(unit.root(), "systemctl %s %s".formatted(verb, Host.service())), limit);
+      output = host.run(sudo(unit.root(), "systemctl %s %s".formatted(verb, TheHiveSettings.of(Settings.fromEnvironment()).service())), limit);
     } catch (Failure e) {
       if (e.code == Exit.UNREACHABLE) {
         return; // systemd may still be at it: the unit is asked next, and that tells whether the node is gone
@@ -310,16 +310,16 @@ class ServiceControl implements Runnable {
     var said = Host.last(output.err());
     if (said.startsWith("sudo:")) {
       throw new Failure(Exit.AUTHENTICATION, "%s: %s".formatted(host.name(), said),
-          "allow it without a password there: NOPASSWD: /usr/bin/systemctl * %s, /usr/bin/journalctl *".formatted(Host.service()));
+          "allow it without a password there: NOPASSWD: /usr/bin/systemctl * %s, /usr/bin/journalctl *".formatted(TheHiveSettings.of(Settings.fromEnvironment()).service()));
     }
     throw new Failure(Exit.UNSAFE, "%s: systemctl %s: %s".formatted(host.name(), verb, said), null);
   }
 
   /** The unit as it is, masked or not; an unknown one is no stopped one. */
   private static Host.Unit loaded(Host host) {
-    var unit = host.unit(Host.service());
+    var unit = host.unit(TheHiveSettings.of(Settings.fromEnvironment()).service());
     if (!unit.isInstalled()) {
-      throw new Failure(Exit.UNSAFE, "%s: the unit %s is %s".formatted(host.name(), Host.service(), unit.load().isEmpty() ? "unknown" : unit.load()),
+      throw new Failure(Exit.UNSAFE, "%s: the unit %s is %s".formatted(host.name(), TheHiveSettings.of(Settings.fromEnvironment()).service(), unit.load().isEmpty() ? "unknown" : unit.load()),
           "THEHIVE_SERVICE names TheHive's unit; is TheHive installed there?");
     }
     return unit;
@@ -327,7 +327,7 @@ class ServiceControl implements Runnable {
 
   private void showLog(Host host, boolean root) {
     try {
-      var journal = host.run(sudo(root, "journalctl --unit=%s --lines=20 --output=short-iso --no-hostname --no-pager".formatted(Host.service())),
+      var journal = host.run(sudo(root, "journalctl --unit=%s --lines=20 --output=short-iso --no-hostname --no-pager".formatted(TheHiveSettings.of(Settings.fromEnvironment()).service())),
           Duration.ofSeconds(30));
       journal.out().lines().forEach(line -> step("%s | %s", host.name(), Application.plain(line)));
     } catch (Failure e) {
@@ -394,10 +394,10 @@ class ServiceControl implements Runnable {
     var folders = new TreeMap<Path, Boolean>();
     Map.of("CASSANDRA_GENERAL_ARCHIVE_PATH", "/mnt/backup/cassandra", "GENERAL_ARCHIVE_PATH", "/mnt/backup/storage",
         "MINIO_ARCHIVE_PATH", "/mnt/backup/minio").forEach((variable, usual) -> {
-          var named = Settings.variable(variable);
+          var named = OldSettings.variable(variable);
           folders.merge(Path.of(named.orElse(usual)), named.isPresent(), Boolean::logicalOr);
         });
-    Settings.variable("RESTORE_STATE_PATH").ifPresent(path -> folders.put(Path.of(path), true));
+    OldSettings.variable("RESTORE_STATE_PATH").ifPresent(path -> folders.put(Path.of(path), true));
     more.forEach(path -> folders.put(path, true));
     return folders;
   }
@@ -428,7 +428,7 @@ class ServiceControl implements Runnable {
     var outcomes = Host.each(hosts, attempt(host -> {
       var unit = loaded(host);
       step("%s is %s; would run: %s", host.name(), unit,
-          String.join(" ", host.command(sudo(unit.root(), "systemctl %s %s".formatted(verb, Host.service())))));
+          String.join(" ", host.command(sudo(unit.root(), "systemctl %s %s".formatted(verb, TheHiveSettings.of(Settings.fromEnvironment()).service())))));
       return outcome(host, unit, "");
     }));
     return end(outcomes.stream().filter(outcome -> outcome.failure().isPresent()).toList());
@@ -452,7 +452,7 @@ class ServiceControl implements Runnable {
 
   private static Optional<Host.Unit> unitIfReached(Host host, Failure failure) {
     try {
-      return failure.code == Exit.UNREACHABLE ? Optional.empty() : Optional.of(host.unit(Host.service()));
+      return failure.code == Exit.UNREACHABLE ? Optional.empty() : Optional.of(host.unit(TheHiveSettings.of(Settings.fromEnvironment()).service()));
     } catch (Failure e) {
       return Optional.empty();
     }
@@ -521,11 +521,11 @@ record Application(HttpRequest status, HttpClient client) {
   static final Pattern ERROR = Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception in thread|OutOfMemoryError");
   private static final Duration LIMIT = Duration.ofSeconds(10);
 
-  static Application on(Host host) {
+  static Application on(Host host, TheHiveSettings settings) {
     var address = host.address().replaceFirst("^(.*:.*)$", "[$1]");
-    var url = Settings.variable("THEHIVE_URL").orElse("http://<node>:9000").replace("<node>", address).replaceFirst("/+$", "");
+    var url = settings.url().replace("<node>", address).replaceFirst("/+$", "");
     var client = HttpClient.newBuilder().connectTimeout(LIMIT).followRedirects(HttpClient.Redirect.NORMAL);
-    Settings.variable("THEHIVE_CA").ifPresent(ca -> client.sslContext(Tls.context(Tls.trust(Path.of(ca)))));
+    settings.ca().ifPresent(ca -> client.sslContext(Tls.context(Tls.trust(ca))));
     try {
       return new Application(HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).build(), client.build());
     } catch (IllegalArgumentException e) {
@@ -628,11 +628,7 @@ record Host(String name, String destination, String port) {
     }
   }
 
-  /** The nodes of THEHIVE_NODES, such as {@code node1 admin@node2:2222 localhost}; this host where it is not set. */
-  static List<Host> all() {
-    return named(Settings.variable("THEHIVE_NODES").orElse("localhost"));
-  }
-
+  /** The hosts of a list such as {@code node1 admin@node2:2222 localhost}, each once. */
   static List<Host> named(String names) {
     return Stream.of(names.strip().split("[\\s,]+")).distinct().map(Host::parse).toList();
   }
@@ -640,18 +636,10 @@ record Host(String name, String destination, String port) {
   private static Host parse(String name) {
     var match = NAMED.matcher(name);
     if (!match.matches()) {
-      throw new Failure(Exit.USAGE, "'%s' is no host".formatted(name), "name hosts like node1, admin@node2:2222 or localhost");
+      throw new Failure(Exit.USAGE, "'%s' is not a host name".formatted(name), "name hosts like node1, admin@node2:2222 or localhost");
     }
     var local = Set.of("localhost", "127.0.0.1", "[::1]").contains(match.group("to")) && match.group("port") == null;
     return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""), match.group("port"));
-  }
-
-  static String service() {
-    var service = Settings.variable("THEHIVE_SERVICE").orElse("thehive");
-    if (!service.matches("[A-Za-z0-9:_.@-]+")) {
-      throw new Failure(Exit.USAGE, "THEHIVE_SERVICE '%s' is no unit's name".formatted(service), "name it as systemctl does, such as thehive");
-    }
-    return service;
   }
 
   /** Does the same for all side by side; the answers in their order. */
@@ -752,8 +740,8 @@ final class Json {
 }
 
 /** Settings are the environment variables of the documented procedure; an option overrides its variable. */
-final class Settings {
-  private Settings() {}
+final class OldSettings {
+  private OldSettings() {}
 
   /** A variable that is set but blank is a mistake, never a value; each option's description names its variable. */
   static void refuseBlank(CommandSpec command) {
@@ -801,6 +789,158 @@ final class Settings {
   }
 }
 
+/** The settings of one run: the environment variables of the documented procedure, and their defaults. */
+final class Settings {
+  private static final String BYTE_ORDER_MARK = "\uFEFF";
+  private final Map<String, String> environment;
+
+  Settings(Map<String, String> environment) {
+    this.environment = environment;
+  }
+
+  static Settings fromEnvironment() {
+    return new Settings(System.getenv());
+  }
+
+  boolean isSet(Variable variable) {
+    return environment.containsKey(variable.name()) || variable.secret() && environment.containsKey(variable.name() + "_FILE");
+  }
+
+  /** The variable's value, or its default; empty where there is neither. */
+  Optional<String> optional(Variable variable) {
+    var value = environment.get(variable.name());
+    if (value == null) {
+      return Optional.of(variable.fallback()).filter(fallback -> !fallback.isEmpty());
+    }
+    requireClean(variable.name(), value);
+    return Optional.of(value);
+  }
+
+  /** The value of a variable that has a default. */
+  String text(Variable variable) {
+    return optional(variable).orElseThrow(() -> new Failure(Exit.USAGE, variable.name() + " is not set", "give it a value"));
+  }
+
+  Optional<Path> optionalPath(Variable variable) {
+    return optional(variable).map(value -> path(variable, value));
+  }
+
+  Path path(Variable variable) {
+    return path(variable, text(variable));
+  }
+
+  private static Path path(Variable variable, String value) {
+    try {
+      return Path.of(value);
+    } catch (InvalidPathException e) {
+      throw new Failure(Exit.USAGE, "%s '%s' is not a path: %s".formatted(variable.name(), value, e.getReason()), "give it a path");
+    }
+  }
+
+  boolean flag(Variable variable) {
+    var value = optional(variable).orElse("false");
+    if (!value.matches("(?i)true|false")) {
+      throw new Failure(Exit.USAGE, "%s is '%s'".formatted(variable.name(), value), "set it to true or false");
+    }
+    return Boolean.parseBoolean(value);
+  }
+
+  /** A secret from its variable, or from the file that the variable with {@code _FILE} names, without its last line break. */
+  Optional<String> secret(Variable variable) {
+    var value = Optional.ofNullable(environment.get(variable.name()));
+    var file = optional(Variable.optional(variable.name() + "_FILE"));
+    if (value.isPresent() && file.isPresent()) {
+      throw new Failure(Exit.USAGE, "%s and %s_FILE are both set".formatted(variable.name(), variable.name()), "unset one of them");
+    }
+    value.ifPresent(secret -> requireNotBlank(variable.name(), secret));
+    return file.isEmpty() ? value : Optional.of(read(variable.name() + "_FILE", file.get()));
+  }
+
+  private static String read(String name, String file) {
+    try {
+      var secret = Files.readString(Path.of(file)).replaceFirst("\\R\\z", "");
+      if (secret.isBlank()) {
+        throw new Failure(Exit.USAGE, "%s names %s, which is empty".formatted(name, file), "write the secret into it");
+      }
+      return secret;
+    } catch (IOException | InvalidPathException e) {
+      throw new Failure(Exit.USAGE, "cannot read %s, which %s names: %s".formatted(file, name, Failure.of(e).getMessage()),
+          "check its path, owner and mode");
+    }
+  }
+
+  /** A secret as above; where there is none, it is asked for on a terminal. */
+  Optional<String> secretOrPrompt(Variable variable, String question) {
+    var secret = secret(variable);
+    var terminal = System.console();
+    return secret.isPresent() || terminal == null ? secret
+        : Optional.ofNullable(terminal.readPassword("%s: ", question)).map(String::new);
+  }
+
+  private static void requireNotBlank(String name, String value) {
+    if (value.isBlank()) {
+      throw new Failure(Exit.USAGE, name + " is set but blank", "give it a value, or unset it");
+    }
+  }
+
+  /** What an editor on Windows, or a shell that keeps quotes, leaves in a value is not meant. */
+  private static void requireClean(String name, String value) {
+    requireNotBlank(name, value);
+    if (value.startsWith(BYTE_ORDER_MARK)) {
+      throw new Failure(Exit.USAGE, name + " begins with a byte order mark", "save the file it comes from as UTF-8 without a byte order mark");
+    }
+    if (value.endsWith("\r")) {
+      throw new Failure(Exit.USAGE, name + " ends with a carriage return", "the file it comes from was edited on Windows: dos2unix mends it");
+    }
+    if (value.length() > 1 && value.matches("(?s)([\"']).*\\1")) {
+      throw new Failure(Exit.USAGE, "%s has quotes around its value: %s".formatted(name, value), "leave out the quotes");
+    }
+  }
+
+  /** Lines for the help: each variable that has a value, with the value and where it comes from, then the others. */
+  List<String> describe(List<Variable> variables) {
+    var lines = new ArrayList<String>();
+    for (var variable : variables) {
+      if (isSet(variable)) {
+        lines.add("  %-36s %s".formatted(variable.name(), variable.secret() ? "set (not shown)" : environment.get(variable.name()) + " (set)"));
+      } else if (!variable.fallback().isEmpty()) {
+        lines.add("  %-36s %s (default)".formatted(variable.name(), variable.fallback()));
+      }
+    }
+    var unset = variables.stream().filter(variable -> !isSet(variable) && variable.fallback().isEmpty()).toList();
+    if (!unset.isEmpty()) {
+      lines.add("  Not set: " + unset.stream().map(variable -> variable.name() + (variable.secret() ? "[_FILE]" : ""))
+          .collect(Collectors.joining(", ")));
+    }
+    return lines;
+  }
+}
+
+/**
+ * Where TheHive runs.
+ *
+ * @param hosts its nodes; this host where none are named
+ * @param named true if THEHIVE_NODES is set: only then is a node that cannot be asked an error
+ * @param service its systemd unit on them
+ * @param url where TheHive answers; {@code <node>} in it stands for the node's address
+ * @param ca PEM file of the CA to trust for https; empty for the JDK's
+ */
+record TheHiveSettings(List<Host> hosts, boolean named, String service, String url, Optional<Path> ca) {
+  static final Variable NODES = Variable.withDefault("THEHIVE_NODES", "localhost");
+  static final Variable SERVICE = Variable.withDefault("THEHIVE_SERVICE", "thehive");
+  static final Variable URL = Variable.withDefault("THEHIVE_URL", "http://<node>:9000");
+  static final Variable CA = Variable.optional("THEHIVE_CA");
+  static final List<Variable> VARIABLES = List.of(NODES, SERVICE, URL, CA);
+
+  static TheHiveSettings of(Settings settings) {
+    var service = settings.text(SERVICE);
+    if (!service.matches("[A-Za-z0-9:_.@-]+")) {
+      throw new Failure(Exit.USAGE, "THEHIVE_SERVICE '%s' is not the name of a unit".formatted(service), "name it as systemctl does, such as thehive");
+    }
+    return new TheHiveSettings(Host.named(settings.text(NODES)), settings.isSet(NODES), service, settings.text(URL), settings.optionalPath(CA));
+  }
+}
+
 /** TLS from PEM files. */
 final class Tls {
   private Tls() {}
@@ -832,5 +972,25 @@ final class Tls {
     } catch (GeneralSecurityException e) {
       throw new IllegalStateException(e);
     }
+  }
+}
+
+/**
+ * An environment variable that the scripts read.
+ *
+ * @param fallback its value where it is not set; empty where there is none
+ * @param secret true if its value is never shown; it may then also stand in the file that {@code NAME_FILE} names
+ */
+record Variable(String name, String fallback, boolean secret) {
+  static Variable optional(String name) {
+    return new Variable(name, "", false);
+  }
+
+  static Variable withDefault(String name, String fallback) {
+    return new Variable(name, fallback, false);
+  }
+
+  static Variable secret(String name) {
+    return new Variable(name, "", true);
   }
 }

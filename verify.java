@@ -350,9 +350,9 @@ class Verify implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    Settings.refuseBlank(command);
+    OldSettings.refuseBlank(command);
     CassandraTools.quietLibraries(console.verbose);
-    password = Settings.secret("BACKUP_PASSWORD");
+    password = OldSettings.secret("BACKUP_PASSWORD");
     var backups = chooseBackups();
     run(chooseChecks(backups), backups);
     if (chosen(Part.TOGETHER)) {
@@ -433,10 +433,10 @@ class Verify implements Callable<Integer> {
   /** Settings and passwords are read here, before anything begins. */
   private Check check(Part part, Backup backup) {
     return switch (part) {
-      case SERVICES -> new Services(Host.all(), Host.service(), service.ignored)::services;
-      case LOGS -> new Services(Host.all(), Host.service(), service.ignored)::logs;
+      case SERVICES -> new Services(TheHiveSettings.of(Settings.fromEnvironment()).hosts(), TheHiveSettings.of(Settings.fromEnvironment()).service(), service.ignored)::services;
+      case LOGS -> new Services(TheHiveSettings.of(Settings.fromEnvironment()).hosts(), TheHiveSettings.of(Settings.fromEnvironment()).service(), service.ignored)::logs;
       case CASSANDRA -> {
-        var connection = Connection.fromEnvironment();
+        var connection = Connection.of(Settings.fromEnvironment());
         yield found -> Cassandra.check(this, connection, backup, found);
       }
       case ELASTICSEARCH -> new Elasticsearch(this, Credentials.fromEnvironment(), backup)::run;
@@ -456,7 +456,7 @@ class Verify implements Callable<Integer> {
   /** What is later than the backup, and than the end of a restore to there, was written since. */
   private Instant since(Backup backup, Path archives, String script, String field, String target) throws IOException {
     var taken = backup.taken().atZone(ZoneId.systemDefault()).toInstant();
-    var report = RunReports.newest(archives, script, one -> one.path("exit").asInt(-1) == Exit.DONE && one.path(field).asText().equals(target));
+    var report = RunReports.newest(CommonSettings.of(Settings.fromEnvironment()).stateFolder(archives), script, one -> one.path("exit").asInt(-1) == Exit.DONE && one.path(field).asText().equals(target));
     var end = report.map(restore -> Instant.parse(restore.path("started").asText()).plusMillis((long) (restore.path("seconds").asDouble() * 1000)));
     return exact ? Instant.MAX : end.filter(restored -> restored.isAfter(taken)).orElse(taken);
   }
@@ -658,7 +658,7 @@ class Verify implements Callable<Integer> {
         var since = unit.since().isEmpty() ? "never" : unit.since();
         found.is(unit.active().equals("active"), "unit", List.of(), "%s: %s %s, since %s, %d restarts",
             host.name(), service, unit, since, unit.restarts());
-        var application = Application.on(host);
+        var application = Application.on(host, TheHiveSettings.of(Settings.fromEnvironment()));
         var problem = application.problem();
         found.is(problem.isEmpty(), "application", List.of(), "%s",
             problem.orElse(application.status().uri() + " answers"));
@@ -710,7 +710,7 @@ class Verify implements Callable<Integer> {
     }
 
     private void each(Found found, BiConsumer<Host, Host.Unit> work) {
-      var named = Settings.variable("THEHIVE_NODES").isPresent();
+      var named = OldSettings.variable("THEHIVE_NODES").isPresent();
       Host.each(hosts, host -> {
         try {
           var unit = host.unit(service);
@@ -1281,7 +1281,7 @@ class Verify implements Callable<Integer> {
 
     private void checkDocuments(long count, Found found) throws IOException {
       var reports = script.cassandra.archives;
-      var report = RunReports.newest(reports, "restore-cassandra-es", one -> backup != null
+      var report = RunReports.newest(CommonSettings.of(Settings.fromEnvironment()).stateFolder(reports), "restore-cassandra-es", one -> backup != null
           && one.at("/elasticsearch/backup").asText().equals(backup.name())
           && one.at("/elasticsearch/documents").asLong(-1) >= 0);
       if (report.isEmpty()) {
@@ -1741,11 +1741,11 @@ record Application(HttpRequest status, HttpClient client) {
   static final Pattern ERROR = Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception in thread|OutOfMemoryError");
   private static final Duration LIMIT = Duration.ofSeconds(10);
 
-  static Application on(Host host) {
+  static Application on(Host host, TheHiveSettings settings) {
     var address = host.address().replaceFirst("^(.*:.*)$", "[$1]");
-    var url = Settings.variable("THEHIVE_URL").orElse("http://<node>:9000").replace("<node>", address).replaceFirst("/+$", "");
+    var url = settings.url().replace("<node>", address).replaceFirst("/+$", "");
     var client = HttpClient.newBuilder().connectTimeout(LIMIT).followRedirects(HttpClient.Redirect.NORMAL);
-    Settings.variable("THEHIVE_CA").ifPresent(ca -> client.sslContext(Tls.context(Tls.trust(Path.of(ca)))));
+    settings.ca().ifPresent(ca -> client.sslContext(Tls.context(Tls.trust(ca))));
     try {
       return new Application(HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).build(), client.build());
     } catch (IllegalArgumentException e) {
@@ -2248,6 +2248,54 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, long b
   }
 }
 
+/**
+ * Where Cassandra is, who logs in, and where its backups are.
+ *
+ * @param role gets the grants on the keyspace
+ * @param workFolder where SSTables are unpacked
+ * @param client TLS of the client port; empty where it has none
+ * @param internode TLS of the port on which nodes talk to each other; empty where no files are named
+ */
+record CassandraSettings(Connection connection, String keyspace, List<Path> archives, String role, Path workFolder,
+    Optional<Pem> client, Optional<Pem> internode) {
+  static final Variable CONNECTION = Variable.optional("CASSANDRA_CONNECTION");
+  static final Variable USER = Variable.optional("CASSANDRA_USER");
+  static final Variable PASSWORD = Variable.secret("CASSANDRA_PASSWORD");
+  static final Variable KEYSPACE = Variable.withDefault("CASSANDRA_KEYSPACE", "thehive");
+  static final Variable ARCHIVES = Variable.withDefault("CASSANDRA_GENERAL_ARCHIVE_PATH", "/mnt/backup/cassandra");
+  static final Variable ROLE = Variable.withDefault("CASSANDRA_THEHIVE_USER", "thehive");
+  static final Variable WORK = Variable.optional("RESTORE_WORK_PATH");
+  static final Variable CA = Variable.optional("CASSANDRA_SSL_CA");
+  static final Variable CERTIFICATE = Variable.optional("CASSANDRA_SSL_CERT");
+  static final Variable KEY = Variable.optional("CASSANDRA_SSL_KEY");
+  static final Variable INTERNODE_CA = Variable.optional("CASSANDRA_INTERNODE_CA");
+  static final Variable INTERNODE_CERTIFICATE = Variable.optional("CASSANDRA_INTERNODE_CERT");
+  static final Variable INTERNODE_KEY = Variable.optional("CASSANDRA_INTERNODE_KEY");
+  static final List<Variable> VARIABLES = List.of(CONNECTION, USER, PASSWORD, KEYSPACE, ARCHIVES, ROLE, WORK, CA, CERTIFICATE, KEY,
+      INTERNODE_CA, INTERNODE_CERTIFICATE, INTERNODE_KEY);
+
+  /** Reads all of it, also log-in and addresses: for what talks to the cluster. */
+  static CassandraSettings of(Settings settings) {
+    return read(settings, Connection.of(settings));
+  }
+
+  /** Without log-in and addresses: for what reads the archives alone. */
+  static CassandraSettings ofArchives(Settings settings) {
+    return read(settings, null);
+  }
+
+  private static CassandraSettings read(Settings settings, Connection connection) {
+    var archives = List.of(settings.text(ARCHIVES).split(",")).stream().map(String::strip).map(Path::of).toList();
+    var client = new Pem(settings.optionalPath(CA).orElse(null), settings.optionalPath(CERTIFICATE).orElse(null),
+        settings.optionalPath(KEY).orElse(null));
+    var internode = new Pem(settings.optionalPath(INTERNODE_CA).orElse(client.ca()),
+        settings.optionalPath(INTERNODE_CERTIFICATE).orElse(client.certificate()), settings.optionalPath(INTERNODE_KEY).orElse(client.key()));
+    return new CassandraSettings(connection, settings.text(KEYSPACE), archives, settings.text(ROLE),
+        settings.optionalPath(WORK).orElse(archives.get(0)), Optional.of(client).filter(pem -> pem.ca() != null),
+        Optional.of(internode).filter(pem -> pem.ca() != null && pem.certificate() != null && pem.key() != null));
+  }
+}
+
 /** Cassandra's own classes, as a tool uses them: without a node, and quietly. */
 final class CassandraTools {
   private CassandraTools() {}
@@ -2281,6 +2329,28 @@ final class CassandraTools {
   }
 }
 
+/**
+ * Settings of every restore.
+ *
+ * @param archivePassword of AES-encrypted .zip archives
+ * @param statePath folder of lock, marker and reports, where it is not that of the archives
+ */
+record CommonSettings(Optional<String> archivePassword, Optional<Path> statePath) {
+  static final Variable ARCHIVE_PASSWORD = Variable.secret("BACKUP_PASSWORD");
+  static final Variable STATE_PATH = Variable.optional("RESTORE_STATE_PATH");
+  static final Variable ASSUME_YES = Variable.withDefault("ASSUME_YES", "false");
+  static final List<Variable> VARIABLES = List.of(ARCHIVE_PASSWORD, STATE_PATH, ASSUME_YES);
+
+  static CommonSettings of(Settings settings) {
+    return new CommonSettings(settings.secret(ARCHIVE_PASSWORD), settings.optionalPath(STATE_PATH));
+  }
+
+  /** The folder of lock, marker and reports. */
+  Path stateFolder(Path archives) {
+    return statePath.orElse(archives);
+  }
+}
+
 /** What CASSANDRA_CONNECTION says, in any form that cqlsh or the documentation knows, and who logs in. */
 record Connection(List<InetSocketAddress> contactPoints, Optional<String> user, Optional<String> password) {
   private static final String FORMS = "set it to a node's address, such as 10.0.0.5, \"10.0.0.5 9042\" or \"10.0.0.5 -u admin\"";
@@ -2292,14 +2362,14 @@ record Connection(List<InetSocketAddress> contactPoints, Optional<String> user, 
     @Option(names = {"-p", "--password"}) String password;
   }
 
-  static Connection fromEnvironment() {
-    var connection = parse(System.getenv("CASSANDRA_CONNECTION"));
-    var user = connection.user().or(() -> Settings.variable("CASSANDRA_USER"));
-    var password = connection.password().or(() -> user.isEmpty() ? Settings.secret("CASSANDRA_PASSWORD")
-        : Settings.secretOrPrompt("CASSANDRA_PASSWORD", "Password of Cassandra's user " + user.get()));
+  static Connection of(Settings settings) {
+    var connection = parse(settings.optional(CassandraSettings.CONNECTION).orElse(null));
+    var user = connection.user().or(() -> settings.optional(CassandraSettings.USER));
+    var password = connection.password().or(() -> user.isEmpty() ? settings.secret(CassandraSettings.PASSWORD)
+        : settings.secretOrPrompt(CassandraSettings.PASSWORD, "Password of Cassandra's user " + user.get()));
     if (user.isPresent() != password.isPresent()) {
       throw new Failure(Exit.USAGE, user.isPresent() ? "no password for Cassandra's user " + user.get()
-          : "CASSANDRA_PASSWORD is set, but no user", "set CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE");
+          : "CASSANDRA_PASSWORD is set, but CASSANDRA_USER is not", "set CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE");
     }
     return new Connection(connection.contactPoints(), user, password);
   }
@@ -2530,12 +2600,12 @@ class Console {
 /** Who logs in to Elasticsearch, as a value of the header Authorization. */
 record Credentials(Optional<String> header) {
   static Credentials fromEnvironment() {
-    var user = Settings.variable("ELASTICSEARCH_USER");
-    var key = Settings.secret("ELASTICSEARCH_API_KEY");
+    var user = OldSettings.variable("ELASTICSEARCH_USER");
+    var key = OldSettings.secret("ELASTICSEARCH_API_KEY");
     if (user.isEmpty() || key.isPresent()) {
       return new Credentials(key.map(value -> "ApiKey " + value));
     }
-    var password = Settings.secretOrPrompt("ELASTICSEARCH_PASSWORD", "Password of Elasticsearch's user " + user.get())
+    var password = OldSettings.secretOrPrompt("ELASTICSEARCH_PASSWORD", "Password of Elasticsearch's user " + user.get())
         .orElseThrow(() -> new Failure(Exit.USAGE, "no password for Elasticsearch's user " + user.get(),
             "set ELASTICSEARCH_PASSWORD or ELASTICSEARCH_PASSWORD_FILE"));
     var pair = (user.get() + ":" + password).getBytes(StandardCharsets.UTF_8);
@@ -2721,11 +2791,7 @@ record Host(String name, String destination, String port) {
     }
   }
 
-  /** The nodes of THEHIVE_NODES, such as {@code node1 admin@node2:2222 localhost}; this host where it is not set. */
-  static List<Host> all() {
-    return named(Settings.variable("THEHIVE_NODES").orElse("localhost"));
-  }
-
+  /** The hosts of a list such as {@code node1 admin@node2:2222 localhost}, each once. */
   static List<Host> named(String names) {
     return Stream.of(names.strip().split("[\\s,]+")).distinct().map(Host::parse).toList();
   }
@@ -2733,18 +2799,10 @@ record Host(String name, String destination, String port) {
   private static Host parse(String name) {
     var match = NAMED.matcher(name);
     if (!match.matches()) {
-      throw new Failure(Exit.USAGE, "'%s' is no host".formatted(name), "name hosts like node1, admin@node2:2222 or localhost");
+      throw new Failure(Exit.USAGE, "'%s' is not a host name".formatted(name), "name hosts like node1, admin@node2:2222 or localhost");
     }
     var local = Set.of("localhost", "127.0.0.1", "[::1]").contains(match.group("to")) && match.group("port") == null;
     return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""), match.group("port"));
-  }
-
-  static String service() {
-    var service = Settings.variable("THEHIVE_SERVICE").orElse("thehive");
-    if (!service.matches("[A-Za-z0-9:_.@-]+")) {
-      throw new Failure(Exit.USAGE, "THEHIVE_SERVICE '%s' is no unit's name".formatted(service), "name it as systemctl does, such as thehive");
-    }
-    return service;
   }
 
   /** Does the same for all side by side; the answers in their order. */
@@ -2962,8 +3020,8 @@ record Login(String endpoint, String access, String secret, String token) {
     if (endpoint == null) {
       return ofAlias(alias);
     }
-    var access = Settings.secretOrPrompt("MINIO_ACCESS_KEY", "Access key of " + endpoint);
-    var secret = Settings.secretOrPrompt("MINIO_SECRET_KEY", "Secret key of " + endpoint);
+    var access = OldSettings.secretOrPrompt("MINIO_ACCESS_KEY", "Access key of " + endpoint);
+    var secret = OldSettings.secretOrPrompt("MINIO_SECRET_KEY", "Secret key of " + endpoint);
     if (access.isEmpty() || secret.isEmpty()) {
       throw new Failure(Exit.USAGE, "no keys for " + endpoint,
           "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or MINIO_ACCESS_KEY_FILE and MINIO_SECRET_KEY_FILE");
@@ -3318,9 +3376,66 @@ final class NamedSessionBuilder extends CqlSessionBuilder {
   }
 }
 
+/** Settings are the environment variables of the documented procedure; an option overrides its variable. */
+final class OldSettings {
+  private OldSettings() {}
+
+  /** A variable that is set but blank is a mistake, never a value; each option's description names its variable. */
+  static void refuseBlank(CommandSpec command) {
+    for (var option : command.options()) {
+      Pattern.compile("\\(([A-Z_]{4,})").matcher(String.join(" ", option.description())).results()
+          .forEach(name -> variable(name.group(1)));
+      if (String.valueOf((Object) option.getValue()).isBlank()) {
+        throw new Failure(Exit.USAGE, option.longestName() + " is blank", "give it a value, or leave it out");
+      }
+    }
+  }
+
+  static Optional<String> variable(String name) {
+    var value = Optional.ofNullable(System.getenv(name));
+    if (value.filter(String::isBlank).isPresent()) {
+      throw new Failure(Exit.USAGE, name + " is set but blank", "give it a value, or unset it");
+    }
+    return value;
+  }
+
+  /** A secret from the variable NAME, or from the file that NAME_FILE names (its last line break is not part of it). */
+  static Optional<String> secret(String name) {
+    var value = variable(name);
+    var file = variable(name + "_FILE");
+    if (value.isPresent() && file.isPresent()) {
+      throw new Failure(Exit.USAGE, name + " and " + name + "_FILE are both set", "unset one of them");
+    }
+    if (file.isEmpty()) {
+      return value;
+    }
+    try {
+      return Optional.of(Files.readString(Path.of(file.get())).replaceFirst("\\R\\z", ""));
+    } catch (IOException | InvalidPathException e) {
+      throw new Failure(Exit.USAGE, "cannot read " + name + "_FILE " + file.get() + ": " + e.getMessage(), "check path and mode");
+    }
+  }
+
+  /** A secret as above, else asked for on a terminal, else none. */
+  static Optional<String> secretOrPrompt(String name, String question) {
+    var secret = secret(name);
+    if (secret.isPresent() || System.console() == null) {
+      return secret;
+    }
+    return Optional.ofNullable(System.console().readPassword("%s: ", question)).map(String::new);
+  }
+}
+
 /** Who owns a member; empty and -1 where the archive does not tell. */
 record Owner(String user, long uid, String group, long gid) {
   static final Owner UNKNOWN = new Owner("", -1, "", -1);
+}
+
+/** PEM files: whom to trust, and who we are. */
+record Pem(Path ca, Path certificate, Path key) {
+  SSLContext tls() {
+    return Connection.tls(ca, certificate, key);
+  }
 }
 
 /** Whether a replication can be had from the nodes there are. */
@@ -3374,8 +3489,7 @@ final class RunReports {
   private RunReports() {}
 
   /** The newest report of a script that fits. */
-  static Optional<JsonNode> newest(Path archives, String script, Predicate<JsonNode> fits) throws IOException {
-    var folder = Settings.variable("RESTORE_STATE_PATH").map(Path::of).orElse(archives);
+  static Optional<JsonNode> newest(Path folder, String script, Predicate<JsonNode> fits) throws IOException {
     var byName = new TreeMap<String, JsonNode>();
     try (var files = Files.newDirectoryStream(folder, script + "_*.json")) {
       for (var file : files) {
@@ -3388,53 +3502,155 @@ final class RunReports {
   }
 }
 
-/** Settings are the environment variables of the documented procedure; an option overrides its variable. */
+/** The settings of one run: the environment variables of the documented procedure, and their defaults. */
 final class Settings {
-  private Settings() {}
+  private static final String BYTE_ORDER_MARK = "\uFEFF";
+  private final Map<String, String> environment;
 
-  /** A variable that is set but blank is a mistake, never a value; each option's description names its variable. */
-  static void refuseBlank(CommandSpec command) {
-    for (var option : command.options()) {
-      Pattern.compile("\\(([A-Z_]{4,})").matcher(String.join(" ", option.description())).results()
-          .forEach(name -> variable(name.group(1)));
-      if (String.valueOf((Object) option.getValue()).isBlank()) {
-        throw new Failure(Exit.USAGE, option.longestName() + " is blank", "give it a value, or leave it out");
-      }
+  Settings(Map<String, String> environment) {
+    this.environment = environment;
+  }
+
+  static Settings fromEnvironment() {
+    return new Settings(System.getenv());
+  }
+
+  boolean isSet(Variable variable) {
+    return environment.containsKey(variable.name()) || variable.secret() && environment.containsKey(variable.name() + "_FILE");
+  }
+
+  /** The variable's value, or its default; empty where there is neither. */
+  Optional<String> optional(Variable variable) {
+    var value = environment.get(variable.name());
+    if (value == null) {
+      return Optional.of(variable.fallback()).filter(fallback -> !fallback.isEmpty());
+    }
+    requireClean(variable.name(), value);
+    return Optional.of(value);
+  }
+
+  /** The value of a variable that has a default. */
+  String text(Variable variable) {
+    return optional(variable).orElseThrow(() -> new Failure(Exit.USAGE, variable.name() + " is not set", "give it a value"));
+  }
+
+  Optional<Path> optionalPath(Variable variable) {
+    return optional(variable).map(value -> path(variable, value));
+  }
+
+  Path path(Variable variable) {
+    return path(variable, text(variable));
+  }
+
+  private static Path path(Variable variable, String value) {
+    try {
+      return Path.of(value);
+    } catch (InvalidPathException e) {
+      throw new Failure(Exit.USAGE, "%s '%s' is not a path: %s".formatted(variable.name(), value, e.getReason()), "give it a path");
     }
   }
 
-  static Optional<String> variable(String name) {
-    var value = Optional.ofNullable(System.getenv(name));
-    if (value.filter(String::isBlank).isPresent()) {
+  boolean flag(Variable variable) {
+    var value = optional(variable).orElse("false");
+    if (!value.matches("(?i)true|false")) {
+      throw new Failure(Exit.USAGE, "%s is '%s'".formatted(variable.name(), value), "set it to true or false");
+    }
+    return Boolean.parseBoolean(value);
+  }
+
+  /** A secret from its variable, or from the file that the variable with {@code _FILE} names, without its last line break. */
+  Optional<String> secret(Variable variable) {
+    var value = Optional.ofNullable(environment.get(variable.name()));
+    var file = optional(Variable.optional(variable.name() + "_FILE"));
+    if (value.isPresent() && file.isPresent()) {
+      throw new Failure(Exit.USAGE, "%s and %s_FILE are both set".formatted(variable.name(), variable.name()), "unset one of them");
+    }
+    value.ifPresent(secret -> requireNotBlank(variable.name(), secret));
+    return file.isEmpty() ? value : Optional.of(read(variable.name() + "_FILE", file.get()));
+  }
+
+  private static String read(String name, String file) {
+    try {
+      var secret = Files.readString(Path.of(file)).replaceFirst("\\R\\z", "");
+      if (secret.isBlank()) {
+        throw new Failure(Exit.USAGE, "%s names %s, which is empty".formatted(name, file), "write the secret into it");
+      }
+      return secret;
+    } catch (IOException | InvalidPathException e) {
+      throw new Failure(Exit.USAGE, "cannot read %s, which %s names: %s".formatted(file, name, Failure.of(e).getMessage()),
+          "check its path, owner and mode");
+    }
+  }
+
+  /** A secret as above; where there is none, it is asked for on a terminal. */
+  Optional<String> secretOrPrompt(Variable variable, String question) {
+    var secret = secret(variable);
+    var terminal = System.console();
+    return secret.isPresent() || terminal == null ? secret
+        : Optional.ofNullable(terminal.readPassword("%s: ", question)).map(String::new);
+  }
+
+  private static void requireNotBlank(String name, String value) {
+    if (value.isBlank()) {
       throw new Failure(Exit.USAGE, name + " is set but blank", "give it a value, or unset it");
     }
-    return value;
   }
 
-  /** A secret from the variable NAME, or from the file that NAME_FILE names (its last line break is not part of it). */
-  static Optional<String> secret(String name) {
-    var value = variable(name);
-    var file = variable(name + "_FILE");
-    if (value.isPresent() && file.isPresent()) {
-      throw new Failure(Exit.USAGE, name + " and " + name + "_FILE are both set", "unset one of them");
+  /** What an editor on Windows, or a shell that keeps quotes, leaves in a value is not meant. */
+  private static void requireClean(String name, String value) {
+    requireNotBlank(name, value);
+    if (value.startsWith(BYTE_ORDER_MARK)) {
+      throw new Failure(Exit.USAGE, name + " begins with a byte order mark", "save the file it comes from as UTF-8 without a byte order mark");
     }
-    if (file.isEmpty()) {
-      return value;
+    if (value.endsWith("\r")) {
+      throw new Failure(Exit.USAGE, name + " ends with a carriage return", "the file it comes from was edited on Windows: dos2unix mends it");
     }
-    try {
-      return Optional.of(Files.readString(Path.of(file.get())).replaceFirst("\\R\\z", ""));
-    } catch (IOException | InvalidPathException e) {
-      throw new Failure(Exit.USAGE, "cannot read " + name + "_FILE " + file.get() + ": " + e.getMessage(), "check path and mode");
+    if (value.length() > 1 && value.matches("(?s)([\"']).*\\1")) {
+      throw new Failure(Exit.USAGE, "%s has quotes around its value: %s".formatted(name, value), "leave out the quotes");
     }
   }
 
-  /** A secret as above, else asked for on a terminal, else none. */
-  static Optional<String> secretOrPrompt(String name, String question) {
-    var secret = secret(name);
-    if (secret.isPresent() || System.console() == null) {
-      return secret;
+  /** Lines for the help: each variable that has a value, with the value and where it comes from, then the others. */
+  List<String> describe(List<Variable> variables) {
+    var lines = new ArrayList<String>();
+    for (var variable : variables) {
+      if (isSet(variable)) {
+        lines.add("  %-36s %s".formatted(variable.name(), variable.secret() ? "set (not shown)" : environment.get(variable.name()) + " (set)"));
+      } else if (!variable.fallback().isEmpty()) {
+        lines.add("  %-36s %s (default)".formatted(variable.name(), variable.fallback()));
+      }
     }
-    return Optional.ofNullable(System.console().readPassword("%s: ", question)).map(String::new);
+    var unset = variables.stream().filter(variable -> !isSet(variable) && variable.fallback().isEmpty()).toList();
+    if (!unset.isEmpty()) {
+      lines.add("  Not set: " + unset.stream().map(variable -> variable.name() + (variable.secret() ? "[_FILE]" : ""))
+          .collect(Collectors.joining(", ")));
+    }
+    return lines;
+  }
+}
+
+/**
+ * Where TheHive runs.
+ *
+ * @param hosts its nodes; this host where none are named
+ * @param named true if THEHIVE_NODES is set: only then is a node that cannot be asked an error
+ * @param service its systemd unit on them
+ * @param url where TheHive answers; {@code <node>} in it stands for the node's address
+ * @param ca PEM file of the CA to trust for https; empty for the JDK's
+ */
+record TheHiveSettings(List<Host> hosts, boolean named, String service, String url, Optional<Path> ca) {
+  static final Variable NODES = Variable.withDefault("THEHIVE_NODES", "localhost");
+  static final Variable SERVICE = Variable.withDefault("THEHIVE_SERVICE", "thehive");
+  static final Variable URL = Variable.withDefault("THEHIVE_URL", "http://<node>:9000");
+  static final Variable CA = Variable.optional("THEHIVE_CA");
+  static final List<Variable> VARIABLES = List.of(NODES, SERVICE, URL, CA);
+
+  static TheHiveSettings of(Settings settings) {
+    var service = settings.text(SERVICE);
+    if (!service.matches("[A-Za-z0-9:_.@-]+")) {
+      throw new Failure(Exit.USAGE, "THEHIVE_SERVICE '%s' is not the name of a unit".formatted(service), "name it as systemctl does, such as thehive");
+    }
+    return new TheHiveSettings(Host.named(settings.text(NODES)), settings.isSet(NODES), service, settings.text(URL), settings.optionalPath(CA));
   }
 }
 
@@ -3528,6 +3744,26 @@ final class UnpackedTables implements Closeable {
   public void close() {
     remove();
     Runtime.getRuntime().removeShutdownHook(onExit);
+  }
+}
+
+/**
+ * An environment variable that the scripts read.
+ *
+ * @param fallback its value where it is not set; empty where there is none
+ * @param secret true if its value is never shown; it may then also stand in the file that {@code NAME_FILE} names
+ */
+record Variable(String name, String fallback, boolean secret) {
+  static Variable optional(String name) {
+    return new Variable(name, "", false);
+  }
+
+  static Variable withDefault(String name, String fallback) {
+    return new Variable(name, fallback, false);
+  }
+
+  static Variable secret(String name) {
+    return new Variable(name, "", true);
   }
 }
 

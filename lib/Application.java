@@ -2,7 +2,6 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
@@ -20,11 +19,11 @@ record Application(HttpRequest status, HttpClient client) {
   static final Pattern ERROR = Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception in thread|OutOfMemoryError");
   private static final Duration LIMIT = Duration.ofSeconds(10);
 
-  static Application on(Host host) {
+  static Application on(Host host, TheHiveSettings settings) {
     var address = host.address().replaceFirst("^(.*:.*)$", "[$1]");
-    var url = Settings.variable("THEHIVE_URL").orElse("http://<node>:9000").replace("<node>", address).replaceFirst("/+$", "");
+    var url = settings.url().replace("<node>", address).replaceFirst("/+$", "");
     var client = HttpClient.newBuilder().connectTimeout(LIMIT).followRedirects(HttpClient.Redirect.NORMAL);
-    Settings.variable("THEHIVE_CA").ifPresent(ca -> client.sslContext(Tls.context(Tls.trust(Path.of(ca)))));
+    settings.ca().ifPresent(ca -> client.sslContext(Tls.context(Tls.trust(ca))));
     try {
       return new Application(HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).build(), client.build());
     } catch (IllegalArgumentException e) {

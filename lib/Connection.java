@@ -43,14 +43,14 @@ record Connection(List<InetSocketAddress> contactPoints, Optional<String> user, 
     @Option(names = {"-p", "--password"}) String password;
   }
 
-  static Connection fromEnvironment() {
-    var connection = parse(System.getenv("CASSANDRA_CONNECTION"));
-    var user = connection.user().or(() -> Settings.variable("CASSANDRA_USER"));
-    var password = connection.password().or(() -> user.isEmpty() ? Settings.secret("CASSANDRA_PASSWORD")
-        : Settings.secretOrPrompt("CASSANDRA_PASSWORD", "Password of Cassandra's user " + user.get()));
+  static Connection of(Settings settings) {
+    var connection = parse(settings.optional(CassandraSettings.CONNECTION).orElse(null));
+    var user = connection.user().or(() -> settings.optional(CassandraSettings.USER));
+    var password = connection.password().or(() -> user.isEmpty() ? settings.secret(CassandraSettings.PASSWORD)
+        : settings.secretOrPrompt(CassandraSettings.PASSWORD, "Password of Cassandra's user " + user.get()));
     if (user.isPresent() != password.isPresent()) {
       throw new Failure(Exit.USAGE, user.isPresent() ? "no password for Cassandra's user " + user.get()
-          : "CASSANDRA_PASSWORD is set, but no user", "set CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE");
+          : "CASSANDRA_PASSWORD is set, but CASSANDRA_USER is not", "set CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE");
     }
     return new Connection(connection.contactPoints(), user, password);
   }

@@ -5,12 +5,12 @@ import java.util.Optional;
 /** Who logs in to Elasticsearch, as a value of the header Authorization. */
 record Credentials(Optional<String> header) {
   static Credentials fromEnvironment() {
-    var user = Settings.variable("ELASTICSEARCH_USER");
-    var key = Settings.secret("ELASTICSEARCH_API_KEY");
+    var user = OldSettings.variable("ELASTICSEARCH_USER");
+    var key = OldSettings.secret("ELASTICSEARCH_API_KEY");
     if (user.isEmpty() || key.isPresent()) {
       return new Credentials(key.map(value -> "ApiKey " + value));
     }
-    var password = Settings.secretOrPrompt("ELASTICSEARCH_PASSWORD", "Password of Elasticsearch's user " + user.get())
+    var password = OldSettings.secretOrPrompt("ELASTICSEARCH_PASSWORD", "Password of Elasticsearch's user " + user.get())
         .orElseThrow(() -> new Failure(Exit.USAGE, "no password for Elasticsearch's user " + user.get(),
             "set ELASTICSEARCH_PASSWORD or ELASTICSEARCH_PASSWORD_FILE"));
     var pair = (user.get() + ":" + password).getBytes(StandardCharsets.UTF_8);

@@ -37,11 +37,7 @@ record Host(String name, String destination, String port) {
     }
   }
 
-  /** The nodes of THEHIVE_NODES, such as {@code node1 admin@node2:2222 localhost}; this host where it is not set. */
-  static List<Host> all() {
-    return named(Settings.variable("THEHIVE_NODES").orElse("localhost"));
-  }
-
+  /** The hosts of a list such as {@code node1 admin@node2:2222 localhost}, each once. */
   static List<Host> named(String names) {
     return Stream.of(names.strip().split("[\\s,]+")).distinct().map(Host::parse).toList();
   }
@@ -49,18 +45,10 @@ record Host(String name, String destination, String port) {
   private static Host parse(String name) {
     var match = NAMED.matcher(name);
     if (!match.matches()) {
-      throw new Failure(Exit.USAGE, "'%s' is no host".formatted(name), "name hosts like node1, admin@node2:2222 or localhost");
+      throw new Failure(Exit.USAGE, "'%s' is not a host name".formatted(name), "name hosts like node1, admin@node2:2222 or localhost");
     }
     var local = Set.of("localhost", "127.0.0.1", "[::1]").contains(match.group("to")) && match.group("port") == null;
     return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""), match.group("port"));
-  }
-
-  static String service() {
-    var service = Settings.variable("THEHIVE_SERVICE").orElse("thehive");
-    if (!service.matches("[A-Za-z0-9:_.@-]+")) {
-      throw new Failure(Exit.USAGE, "THEHIVE_SERVICE '%s' is no unit's name".formatted(service), "name it as systemctl does, such as thehive");
-    }
-    return service;
   }
 
   /** Does the same for all side by side; the answers in their order. */

@@ -16,8 +16,8 @@ record Login(String endpoint, String access, String secret, String token) {
     if (endpoint == null) {
       return ofAlias(alias);
     }
-    var access = Settings.secretOrPrompt("MINIO_ACCESS_KEY", "Access key of " + endpoint);
-    var secret = Settings.secretOrPrompt("MINIO_SECRET_KEY", "Secret key of " + endpoint);
+    var access = OldSettings.secretOrPrompt("MINIO_ACCESS_KEY", "Access key of " + endpoint);
+    var secret = OldSettings.secretOrPrompt("MINIO_SECRET_KEY", "Secret key of " + endpoint);
     if (access.isEmpty() || secret.isEmpty()) {
       throw new Failure(Exit.USAGE, "no keys for " + endpoint,
           "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or MINIO_ACCESS_KEY_FILE and MINIO_SECRET_KEY_FILE");

@@ -25,10 +25,10 @@ final class RestoreConsole extends Console {
   }
 
   /** TheHive must be stopped: a node where it runs, or that was named and cannot be asked, is a reason not to begin. */
-  void refuseWhereTheHiveRuns() {
-    var service = Host.service();
-    var named = Settings.variable("THEHIVE_NODES").isPresent();
-    Host.each(Host.all(), host -> {
+  void requireTheHiveStopped(TheHiveSettings settings) {
+    var service = settings.service();
+    var named = settings.named();
+    Host.each(settings.hosts(), host -> {
       try {
         var unit = host.unit(service);
         if (named && !unit.isInstalled()) {

@@ -28,8 +28,8 @@ final class RestoreRun implements Closeable {
   private final FileChannel lock;
   private final Instant started = Instant.now();
 
-  RestoreRun(Path archives, String script, boolean dryRun) {
-    this.folder = Settings.variable("RESTORE_STATE_PATH").map(Path::of).orElse(archives);
+  RestoreRun(Path folder, String script, boolean dryRun) {
+    this.folder = folder;
     this.script = script;
     this.marker = folder.resolve(script + ".unfinished");
     this.lock = dryRun && !Files.isWritable(folder) ? null : lock(folder.resolve("." + script + ".lock"));

@@ -14,8 +14,7 @@ final class RunReports {
   private RunReports() {}
 
   /** The newest report of a script that fits. */
-  static Optional<JsonNode> newest(Path archives, String script, Predicate<JsonNode> fits) throws IOException {
-    var folder = Settings.variable("RESTORE_STATE_PATH").map(Path::of).orElse(archives);
+  static Optional<JsonNode> newest(Path folder, String script, Predicate<JsonNode> fits) throws IOException {
     var byName = new TreeMap<String, JsonNode>();
     try (var files = Files.newDirectoryStream(folder, script + "_*.json")) {
       for (var file : files) {
