@@ -10,7 +10,7 @@
 //DEPS org.awaitility:awaitility:4.3.0
 //DEPS org.hamcrest:hamcrest:2.2
 //DEPS org.junit.jupiter:junit-jupiter:5.14.4
-//DEPS org.junit.platform:junit-platform-launcher:1.14.4
+//DEPS org.junit.platform:junit-platform-console:1.14.4
 //DEPS org.testcontainers:testcontainers:2.0.5
 // After JUnit, of which okhttp would bring an older release.
 //DEPS io.minio:minio:9.0.4
@@ -19,6 +19,7 @@
 //MAIN Suite
 //COMPILE_OPTIONS -encoding UTF-8
 //FILES logback-test.xml
+//FILES META-INF/services/org.junit.platform.launcher.TestExecutionListener=test-listener
 //SOURCES ../lib/[A-Z]*.java
 //SOURCES Script.java
 //SOURCES servers/[A-Z]*.java
@@ -26,32 +27,29 @@
 //SOURCES *Test.java
 //SOURCES lib/*Test.java
 
-import static java.util.stream.Collectors.joining;
-import static org.junit.platform.engine.discovery.DiscoverySelectors.selectClass;
-
 import java.io.IOException;
-import java.io.StringWriter;
+import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
-import org.junit.platform.commons.JUnitException;
-import org.junit.platform.engine.FilterResult;
+import org.junit.platform.commons.annotation.Testable;
+import org.junit.platform.commons.support.AnnotationSupport;
+import org.junit.platform.commons.support.HierarchyTraversalMode;
+import org.junit.platform.commons.support.ReflectionSupport;
+import org.junit.platform.console.ConsoleLauncher;
 import org.junit.platform.engine.TestExecutionResult;
+import org.junit.platform.engine.TestTag;
 import org.junit.platform.engine.support.descriptor.MethodSource;
-import org.junit.platform.launcher.LauncherDiscoveryRequest;
-import org.junit.platform.launcher.PostDiscoveryFilter;
-import org.junit.platform.launcher.TagFilter;
 import org.junit.platform.launcher.TestExecutionListener;
 import org.junit.platform.launcher.TestIdentifier;
 import org.junit.platform.launcher.TestPlan;
-import org.junit.platform.launcher.core.LauncherDiscoveryRequestBuilder;
-import org.junit.platform.launcher.core.LauncherFactory;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -61,7 +59,8 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /**
- * Runs every {@code tests/*Test.java} with JUnit; the last line is {@code N passed, N failed, N skipped}.
+ * Runs every {@code tests/*Test.java} and {@code tests/lib/*Test.java} by JUnit's console launcher. The last line is
+ * {@code N passed, N failed, N skipped}.
  *
  * <pre>{@code ./jbang tests/suite.java JBangTest RestoreCassandraEsTest#refusesWhenTheHiveIsStillRunning}</pre>
  */
@@ -78,23 +77,15 @@ class Suite implements Callable<Integer> {
 
   @Option(names = "--stack", description = "${COMPLETION-CANDIDATES}: what the servers are. By default containers where"
       + " a Docker engine answers, processes elsewhere.")
-  private Ways stack;
+  private Servers stack;
 
-  @Option(names = "--list", description = "Only names the tests.")
+  @Option(names = "--list", description = "Only names the tests, each with its tags.")
   private boolean list;
 
   @Spec private CommandSpec spec;
 
-  private enum Ways {
+  private enum Servers {
     containers, processes
-  }
-
-  private record Pick(Class<?> type, String method) {
-    boolean matches(MethodSource source) {
-      var inside = source.getClassName().equals(type.getName())
-          || source.getClassName().startsWith(type.getName() + "$");
-      return inside && (method == null || method.equals(source.getMethodName()));
-    }
   }
 
   public static void main(String[] args) {
@@ -103,124 +94,115 @@ class Suite implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    var classes = testClasses();
-    var picks = picked.isEmpty()
-        ? classes.values().stream().map(type -> new Pick(type, null)).toList()
-        : picked.stream().map(name -> pick(name, classes)).toList();
-    try (var session = LauncherFactory.openSession()) {
-      var plan = session.getLauncher().discover(request(picks));
-      for (var pick : picks) {
-        refuseEmpty(pick, plan);
-      }
-      if (list) {
-        tests(plan).map(Suite::name).forEach(System.out::println);
-        return 0;
-      }
+    var arguments = arguments(testClasses());
+    if (!list) {
       useServers();
       Script.askJBangOnce();
-      var summary = new Summary();
-      session.getLauncher().execute(plan, summary);
-      Stack.closeAll();
-      return summary.print();
-    } catch (JUnitException e) {
-      System.err.println("error: " + e.getMessage());
-      return 1;
+      if (picked.isEmpty() && tags.isEmpty()) {
+        System.out.println("All tests but those with the tag matrix: this takes 40 to 60 minutes on two cores");
+      }
+    }
+    Lines.list = list;
+    ConsoleLauncher.run(new PrintWriter(System.out, true), new PrintWriter(System.err, true),
+        arguments.toArray(String[]::new));
+    Stack.closeAll();
+    return list ? 0 : Lines.end();
+  }
+
+  /** The launcher's own arguments. */
+  private List<String> arguments(Map<String, Class<?>> classes) {
+    var arguments = new ArrayList<>(List.of("execute", "--disable-banner", "--disable-ansi-colors", "--details=none",
+        "--fail-if-no-tests",
+        // A test that JUnit would pass over, being private for example, stops the run.
+        "--config=junit.platform.discovery.issue.severity.critical=WARNING",
+        "--config=junit.platform.execution.dryRun.enabled=" + list,
+        "--config=junit.jupiter.execution.timeout.testable.method.default=10 m",
+        "--config=junit.jupiter.execution.timeout.lifecycle.method.default=10 m",
+        // On a thread of its own: a test that ignores its interruption must not hold up the others.
+        "--config=junit.jupiter.execution.timeout.thread.mode.default=SEPARATE_THREAD"));
+    for (var name : picked.isEmpty() ? classes.keySet() : picked) {
+      var parts = name.split("#", 2);
+      requireTest(classes, parts[0], parts.length == 2 ? parts[1] : null);
+      arguments.add("--select-class=" + parts[0]);
+      arguments.add("--include-methodname=" + parts[0] + "([$].*)?#" + (parts.length == 2 ? parts[1] : ".*"));
+    }
+    tags.forEach(tag -> arguments.add("--include-tag=" + tag));
+    if (picked.isEmpty() && tags.isEmpty()) {
+      arguments.add("--exclude-tag=matrix"); // other servers, which take minutes to build, and a million attachments
+    }
+    return arguments;
+  }
+
+  /** Every test class there is: a file that was not compiled into the suite is an error, not a class less. */
+  private Map<String, Class<?>> testClasses() throws IOException {
+    var classes = new TreeMap<String, Class<?>>();
+    for (var folder : List.of("tests", "tests/lib")) {
+      try (var files = Files.list(Script.ROOT.resolve(folder))) {
+        for (var file : files.map(f -> f.getFileName().toString()).filter(f -> f.endsWith("Test.java")).toList()) {
+          var name = file.replace(".java", "");
+          try {
+            classes.put(name, Class.forName(name));
+          } catch (ClassNotFoundException e) {
+            throw usage(folder + "/" + file + " is not compiled into tests/suite.java");
+          }
+        }
+      }
+    }
+    return classes;
+  }
+
+  private void requireTest(Map<String, Class<?>> classes, String name, String method) {
+    if (!classes.containsKey(name)) {
+      throw usage("no test class " + name + ", there are: " + String.join(", ", classes.keySet()));
+    }
+    var type = classes.get(name);
+    var all = Stream.concat(Stream.of(type), ReflectionSupport.findNestedClasses(type, any -> true).stream())
+        .flatMap(any -> ReflectionSupport.findMethods(any, m -> AnnotationSupport.isAnnotated(m, Testable.class),
+            HierarchyTraversalMode.TOP_DOWN).stream());
+    if (all.noneMatch(test -> method == null || test.getName().equals(method))) {
+      throw usage("no test in " + name + (method == null ? "" : "#" + method));
     }
   }
 
   private void useServers() {
-    var answers = stack != Ways.processes && Containers.available();
-    if (stack == Ways.containers && !answers) {
-      throw new ParameterException(spec.commandLine(), "no Docker engine that has or gets the images answers");
+    var answers = stack != Servers.processes && Containers.available();
+    if (stack == Servers.containers && !answers) {
+      throw usage("no Docker engine that has or gets the images answers");
     }
     Stack.use(answers ? new Containers() : new Processes());
     System.out.println("Servers are " + Stack.name());
   }
 
-  /** Every test class there is: a file that was not compiled into the suite is an error, not a class less. */
-  private Map<String, Class<?>> testClasses() throws IOException {
-    try (var files = Files.list(Script.ROOT.resolve("tests"))) {
-      var classes = new TreeMap<String, Class<?>>();
-      for (var file : files.map(f -> f.getFileName().toString()).filter(f -> f.endsWith("Test.java")).toList()) {
-        var name = file.replace(".java", "");
-        try {
-          classes.put(name, Class.forName(name));
-        } catch (ClassNotFoundException e) {
-          throw new ParameterException(spec.commandLine(),
-              "tests/" + file + " is not compiled into tests/suite.java");
-        }
-      }
-      return classes;
-    }
+  private ParameterException usage(String message) {
+    return new ParameterException(spec.commandLine(), message);
   }
 
-  private Pick pick(String name, Map<String, Class<?>> classes) {
-    var parts = name.split("#", 2);
-    var type = classes.get(parts[0]);
-    if (type == null) {
-      throw new ParameterException(spec.commandLine(), "no test class " + parts[0] + ", there are: "
-          + String.join(", ", classes.keySet()));
-    }
-    return new Pick(type, parts.length == 2 ? parts[1] : null);
-  }
-
-  private LauncherDiscoveryRequest request(List<Pick> picks) {
-    var request = LauncherDiscoveryRequestBuilder.request()
-        .selectors(picks.stream().map(pick -> selectClass(pick.type())).toList())
-        .filters((PostDiscoveryFilter) descriptor -> FilterResult.includedIf(descriptor.getSource()
-            .filter(MethodSource.class::isInstance)
-            .map(source -> picks.stream().anyMatch(pick -> pick.matches((MethodSource) source)))
-            .orElse(true)))
-        // A test that JUnit would pass over, being private for example, stops the run.
-        .configurationParameter("junit.platform.discovery.issue.severity.critical", "WARNING")
-        .configurationParameter("junit.jupiter.execution.timeout.testable.method.default", "10 m")
-        .configurationParameter("junit.jupiter.execution.timeout.lifecycle.method.default", "10 m")
-        // On a thread of its own: a test that ignores its interruption must not hold up the others.
-        .configurationParameter("junit.jupiter.execution.timeout.thread.mode.default", "SEPARATE_THREAD");
-    if (!tags.isEmpty()) {
-      request.filters(TagFilter.includeTags(tags));
-    } else if (picked.isEmpty()) {
-      request.filters(TagFilter.excludeTags("matrix")); // other servers, which take minutes to build, and a million attachments
-    }
-    return request.build();
-  }
-
-  private void refuseEmpty(Pick pick, TestPlan plan) {
-    var found = tests(plan).anyMatch(test -> pick.matches((MethodSource) test.getSource().orElseThrow()));
-    if (!found && tags.isEmpty()) {
-      var method = pick.method() == null ? "" : "#" + pick.method();
-      throw new ParameterException(spec.commandLine(), "no test in " + pick.type().getName() + method);
-    }
-  }
-
-  /** Test methods; those that make several tests (parameters, repetitions) once. */
-  private static Stream<TestIdentifier> tests(TestPlan plan) {
-    return plan.getRoots().stream().flatMap(root -> plan.getDescendants(root).stream())
-        .filter(test -> test.getSource().filter(MethodSource.class::isInstance).isPresent());
-  }
-
-  /** As it can be given on the command line. */
-  private static String name(TestIdentifier test) {
-    return test.getSource().filter(MethodSource.class::isInstance).map(MethodSource.class::cast)
-        .map(source -> source.getClassName().replaceFirst("[$].*", "") + "#" + source.getMethodName())
-        .orElse(test.getDisplayName());
-  }
-
-  /** A line for each test as it ends; failures in full at the end. */
-  private static final class Summary implements TestExecutionListener {
-    private static final int TRACE_LINES = 12;
-    private static final int MESSAGE_LENGTH = 4_000;
+  /** A line for each test as it ends, and the last one; JUnit finds it by META-INF/services. */
+  public static final class Lines implements TestExecutionListener {
+    private static boolean list;
+    private static long passed;
+    private static long failed;
+    private static long skipped;
 
     private final Map<String, Long> started = new ConcurrentHashMap<>();
-    private final List<String> failures = new ArrayList<>();
+    private final Set<String> ended = ConcurrentHashMap.newKeySet();
     private TestPlan plan;
-    private long passed;
-    private long failed;
-    private long skipped;
+
+    /** Returns the exit code. */
+    private static int end() {
+      System.out.printf("%d passed, %d failed, %d skipped%n", passed, failed, skipped);
+      return failed == 0 && passed > 0 ? 0 : 1;
+    }
 
     @Override
     public void testPlanExecutionStarted(TestPlan plan) {
       this.plan = plan;
+      if (list) {
+        plan.getRoots().stream().flatMap(root -> plan.getDescendants(root).stream())
+            .filter(test -> test.getSource().filter(MethodSource.class::isInstance).isPresent())
+            .map(test -> name(test) + "  " + String.join(" ", test.getTags().stream().map(TestTag::getName).toList()))
+            .map(String::strip).sorted().forEach(System.out::println);
+      }
     }
 
     @Override
@@ -229,87 +211,59 @@ class Suite implements Callable<Integer> {
     }
 
     @Override
+    public void executionFinished(TestIdentifier test, TestExecutionResult result) {
+      var cause = result.getThrowable().map(Throwable::getMessage).orElse(null);
+      if (result.getStatus() == TestExecutionResult.Status.ABORTED) {
+        // What the author of the assumption wrote, without what JUnit says by itself.
+        skip(test, cause == null ? "" : cause.replaceFirst("^Assumption failed(: assumption is not (true|false)$|: |$)", ""));
+      } else if (result.getStatus() == TestExecutionResult.Status.FAILED) {
+        failed += count(test);
+        line("✗", test, seconds(test));
+      } else if (test.isTest()) {
+        passed += count(test);
+        line("✓", test, seconds(test));
+      }
+    }
+
+    @Override
     public void executionSkipped(TestIdentifier test, String reason) {
       skip(test, reason);
     }
 
-    @Override
-    public void executionFinished(TestIdentifier test, TestExecutionResult result) {
-      var cause = result.getThrowable().orElse(null);
-      switch (result.getStatus()) {
-        case SUCCESSFUL -> {
-          if (test.isTest()) {
-            passed++;
-            line("✓", test);
-          }
-        }
-        case ABORTED -> skip(test, reason(cause));
-        case FAILED -> fail(test, cause);
-      }
-    }
-
     private void skip(TestIdentifier test, String reason) {
-      if (reason.isBlank()) {
-        fail(test, new AssertionError("skipped without a reason"));
+      if (list) {
         return;
       }
-      skipped += testsIn(test);
-      System.out.printf("– %s  skipped: %s%n", label(test), reason.strip());
+      if (reason.isBlank()) {
+        failed += count(test);
+        line("✗", test, "skipped without a reason");
+      } else {
+        skipped += count(test);
+        line("–", test, "skipped: " + reason.strip());
+      }
     }
 
-    /** What the author of the assumption wrote, without what JUnit says by itself. */
-    private static String reason(Throwable cause) {
-      var message = cause == null || cause.getMessage() == null ? "" : cause.getMessage();
-      return message.replaceFirst("^Assumption failed(: assumption is not (true|false)$|: |$)", "");
+    /** A class whose set-up failed or was skipped takes the tests with it that have not ended; at least itself. */
+    private long count(TestIdentifier test) {
+      return Math.max(1, Stream.concat(Stream.of(test), plan.getDescendants(test).stream())
+          .filter(any -> any.isTest() && ended.add(any.getUniqueId())).count());
     }
 
-    private void fail(TestIdentifier test, Throwable cause) {
-      failed += testsIn(test);
-      line("✗", test);
-      failures.add(label(test) + "\n" + shortTrace(cause).indent(4));
+    private String seconds(TestIdentifier test) {
+      return String.format(Locale.ROOT, "%.1f s", (System.nanoTime() - started.get(test.getUniqueId())) / 1e9);
     }
 
-    /** A class whose set-up failed or was skipped takes all its tests with it. */
-    private long testsIn(TestIdentifier test) {
-      return Math.max(1, plan.getDescendants(test).stream().filter(TestIdentifier::isTest).count());
-    }
-
-    private void line(String mark, TestIdentifier test) {
-      var now = System.nanoTime();
-      var nanos = now - started.getOrDefault(test.getUniqueId(), now);
-      System.out.printf(Locale.ROOT, "%s %s  %.1f s%n", mark, label(test), nanos / 1e9);
-    }
-
-    private static String label(TestIdentifier test) {
-      var name = name(test);
+    private static void line(String mark, TestIdentifier test, String end) {
       var display = test.getDisplayName().replaceFirst("[(].*[)]$", "");
-      return name.endsWith(display) ? name : name + " " + test.getDisplayName();
+      var name = name(test);
+      System.out.println(mark + " " + (name.endsWith(display) ? name : name + " " + test.getDisplayName()) + "  " + end);
     }
 
-    private static String shortTrace(Throwable cause) {
-      if (cause == null) {
-        return "failed without an exception";
-      }
-      var text = new StringWriter();
-      for (var e = cause; e != null; e = e.getCause()) {
-        var message = e.toString();
-        text.append(e == cause ? "" : "Caused by: ").append(message, 0, Math.min(message.length(), MESSAGE_LENGTH))
-            .append(message.length() > MESSAGE_LENGTH ? " ...\n" : "\n");
-        text.append(Stream.of(e.getStackTrace())
-            .filter(frame -> !frame.getClassName().matches("(org[.]junit|org[.]assertj|java|jdk)[.].*"))
-            .limit(TRACE_LINES).map(frame -> "    at " + frame + "\n").collect(joining()));
-      }
-      return text.toString();
-    }
-
-    /** Returns the exit code. */
-    private int print() {
-      if (!failures.isEmpty()) {
-        System.out.println("\nFailures:");
-        failures.forEach(System.out::println);
-      }
-      System.out.printf("%d passed, %d failed, %d skipped%n", passed, failed, skipped);
-      return failed == 0 && passed > 0 ? 0 : 1;
+    /** As it can be given on the command line. */
+    private static String name(TestIdentifier test) {
+      return test.getSource().filter(MethodSource.class::isInstance).map(MethodSource.class::cast)
+          .map(source -> source.getClassName().replaceFirst("[$].*", "") + "#" + source.getMethodName())
+          .orElse(test.getDisplayName());
     }
   }
 }
