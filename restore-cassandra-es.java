@@ -829,7 +829,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       checkClients(plan.nodes());
       report.remember("grants", plan.grants());
       var workers = Executors.newFixedThreadPool(plan.contents().tables().size() + 1, Console::daemon);
-      try (var unpacked = new UnpackedTables(plan.work(), options.keyspace, archive)) {
+      try (var unpacked = new UnpackedTables(plan.work(), options.keyspace)) {
         var folders = plan.contents().tables().stream()
             .collect(Collectors.toMap(table -> table, table -> workers.submit(() -> unpacked.unpack(table))));
         if (plan.same()) {
@@ -1846,18 +1846,14 @@ final class BackupSet {
   }
 }
 
-/** What the archive holds, all of it read and proven: nothing here is a promise of a file name. */
+/** A keyspace as an archive holds it: its definition and its tables' SSTables, every byte of them read and proven. */
 record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, long bytes) {
-  private static final Pattern MEMBER = Pattern.compile("[^/]+/(?<keyspace>\\w+)/(?<table>\\w+)-[0-9a-f]{32}/(?<file>[^/]+)");
+  private static final Pattern TABLE_FILE =
+      Pattern.compile("[^/]+/(?<keyspace>\\w+)/(?<table>\\w+)-[0-9a-f]{32}/(?<file>[^/]+)");
   private static final Pattern CQL = Pattern.compile("[^/]+/create_keyspace_(?<keyspace>\\w+)\\.cql");
-  private static final Pattern COMPONENT = Pattern.compile("(?<sstable>[a-z]{2}-[^-]+-[a-z]+)-(?<component>[A-Za-z_0-9+]+\\.\\w+)");
 
-  /** A table of the backup, its files by name, its SSTables by the common part of their components' names. */
-  record Table(String name, Map<String, ArchiveEntry> files, Set<String> sstables) {
-    long bytes() {
-      return files.values().stream().mapToLong(ArchiveEntry::size).sum();
-    }
-  }
+  /** A table of the backup and its SSTables. */
+  record Table(String name, List<SSTableFiles> sstables, long bytes) {}
 
   long sstables() {
     return tables.stream().mapToLong(table -> table.sstables().size()).sum();
@@ -1871,29 +1867,19 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, long b
       }
     });
     var definition = definition(archive, all.values(), keyspace);
-    var tables = tables(archive, all.values(), keyspace);
-    if (definition.tables().isEmpty()) {
-      throw archive.broken("its definition of keyspace %s has no CREATE TABLE".formatted(keyspace), null);
-    }
-    for (var table : tables.keySet()) {
-      if (!definition.tables().containsKey(table)) {
-        throw archive.broken("it has files of table %s, which its definition lacks".formatted(table), null);
-      }
-    }
-    for (var table : definition.tables().keySet()) {
-      if (!tables.containsKey(table)) {
-        throw archive.broken("the folder of table %s is missing".formatted(table), null);
-      }
-    }
-    proveFiles(archive, tables.values());
-    return new CassandraBackup(definition, List.copyOf(tables.values()), tables.values().stream().mapToLong(Table::bytes).sum());
+    var folders = folders(archive, all.values(), keyspace);
+    requireTables(archive, definition, folders);
+    var tables = folders.values().stream().map(folder -> new Table(folder.table(), folder.sstables(), folder.bytes())).toList();
+    folders.values().forEach(TableFolder::requireManifest);
+    prove(tables);
+    return new CassandraBackup(definition, tables, tables.stream().mapToLong(Table::bytes).sum());
   }
 
   private static KeyspaceDefinition definition(Archive archive, Collection<ArchiveEntry> entries, String keyspace) {
     for (var entry : entries) {
       var match = CQL.matcher(entry.name());
       if (match.matches() && match.group("keyspace").equals(keyspace)) {
-        return KeyspaceDefinition.parse(text(archive, entry), keyspace);
+        return KeyspaceDefinition.parse(TableFolder.text(archive, entry), keyspace);
       }
     }
     var others = entries.stream().map(entry -> CQL.matcher(entry.name())).filter(Matcher::matches)
@@ -1902,195 +1888,52 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, long b
         keyspace, others.isEmpty() ? "" : " (it is a backup of keyspace %s: set CASSANDRA_KEYSPACE)".formatted(others)), null);
   }
 
-  private static SortedMap<String, Table> tables(Archive archive, Collection<ArchiveEntry> entries, String keyspace) {
-    var tables = new TreeMap<String, Table>();
+  private static SortedMap<String, TableFolder> folders(Archive archive, Collection<ArchiveEntry> entries, String keyspace) {
+    var folders = new TreeMap<String, TableFolder>();
     for (var entry : entries) {
-      var member = MEMBER.matcher(entry.name());
-      if (!member.matches() || !member.group("keyspace").equals(keyspace)) {
+      var name = TABLE_FILE.matcher(entry.name());
+      if (!name.matches() || !name.group("keyspace").equals(keyspace)) {
         continue;
       }
       if (!entry.file()) {
         throw archive.broken("its entry '%s' is not a plain file".formatted(entry.name()), null);
       }
-      var table = tables.computeIfAbsent(member.group("table"), name -> new Table(name, new TreeMap<>(), new TreeSet<>()));
-      if (table.files().put(member.group("file"), entry) != null) {
-        throw archive.broken("it holds table %s twice".formatted(table.name()), null);
-      }
-      var component = COMPONENT.matcher(member.group("file"));
-      if (component.matches()) {
-        table.sstables().add(component.group("sstable"));
+      var folder = folders.computeIfAbsent(name.group("table"), table -> new TableFolder(archive, table, new TreeMap<>()));
+      if (folder.files().put(name.group("file"), entry) != null) {
+        throw archive.broken("it holds table %s twice".formatted(folder.table()), null);
       }
     }
-    return tables;
+    return folders;
   }
 
-  /** Reads every byte: each SSTable has what its TOC lists, each component is whole, none of the manifest's is missing. */
-  private static void proveFiles(Archive archive, Collection<Table> tables) {
+  private static void requireTables(Archive archive, KeyspaceDefinition definition, SortedMap<String, TableFolder> folders) {
+    if (definition.tables().isEmpty()) {
+      throw archive.broken("its definition of keyspace %s has no CREATE TABLE".formatted(definition.keyspace()), null);
+    }
+    for (var table : folders.keySet()) {
+      if (!definition.tables().containsKey(table)) {
+        throw archive.broken("it has files of table %s, which its definition lacks".formatted(table), null);
+      }
+    }
+    for (var table : definition.tables().keySet()) {
+      if (!folders.containsKey(table)) {
+        throw archive.broken("the folder of table %s is missing".formatted(table), null);
+      }
+    }
+  }
+
+  private static void prove(List<Table> tables) {
     var workers = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors(), Console::daemon);
     try {
-      var proofs = new ArrayList<Future<?>>();
-      for (var table : tables) {
-        proveManifest(archive, table);
-        for (var sstable : table.sstables()) {
-          proveComponents(archive, table, sstable);
-          var version = version(archive, table, sstable);
-          proofs.add(workers.submit(() -> proveIndex(archive, table, sstable, version)));
-          proofs.add(workers.submit(() -> proveStatistics(archive, table, sstable)));
-          if (table.files().containsKey(sstable + "-CompressionInfo.db")) {
-            proofs.add(workers.submit(() -> proveChunks(archive, table, sstable, version)));
-          }
-        }
-        table.files().forEach((name, entry) -> {
-          if (!table.files().containsKey(name.replace("-Data.db", "-CompressionInfo.db"))) {
-            proofs.add(workers.submit(() -> proveBytes(archive, table, name, entry)));
-          }
-        });
-      }
-      for (var proof : proofs) {
+      var proofs = new ArrayList<Callable<Void>>();
+      tables.forEach(table -> table.sstables().forEach(sstable -> proofs.addAll(SSTableProof.of(sstable))));
+      for (Future<Void> proof : proofs.stream().map(workers::submit).toList()) {
         proof.get();
       }
     } catch (InterruptedException | ExecutionException e) {
       throw Failure.of(e);
     } finally {
       workers.shutdownNow();
-    }
-  }
-
-  private static void proveManifest(Archive archive, Table table) {
-    var manifest = component(archive, table, "manifest.json");
-    try {
-      for (var file : Json.MAPPER.readTree(text(archive, manifest)).path("files")) {
-        if (!file.asText().contains("/") && !table.files().containsKey(file.asText())) {
-          throw archive.broken("%s of table %s is missing".formatted(file.asText(), table.name()), null);
-        }
-      }
-    } catch (IOException e) {
-      throw archive.broken("manifest.json of table %s is not readable".formatted(table.name()), e);
-    }
-  }
-
-  private static void proveComponents(Archive archive, Table table, String sstable) {
-    var toc = component(archive, table, sstable + "-TOC.txt");
-    text(archive, toc).lines().filter(line -> !line.isBlank()).forEach(name -> component(archive, table, sstable + "-" + name.strip()));
-  }
-
-  private static Version version(Archive archive, Table table, String sstable) {
-    var version = SSTableFormat.Type.BIG.info.getVersion(sstable.substring(0, 2));
-    if (!sstable.endsWith("-big") || !version.isCompatible()) {
-      throw archive.broken("SSTable %s of table %s is of a format that only a newer Cassandra reads".formatted(sstable, table.name()), null);
-    }
-    return version;
-  }
-
-  /**
-   * Only the data have a digest. The index is proven by what it must agree with: every key is in the filter (one that is
-   * not would be invisible), keys come in the order of their tokens, positions rise.
-   */
-  private static Void proveIndex(Archive archive, Table table, String sstable, Version version) {
-    var filterFile = table.files().get(sstable + "-Filter.db");
-    try (var index = new PushbackInputStream(new BufferedInputStream(archive.open(component(archive, table, sstable + "-Index.db")), 1 << 16));
-        var filter = filterFile == null ? FilterFactory.AlwaysPresent
-            : BloomFilterSerializer.deserialize(new DataInputStream(new BufferedInputStream(archive.open(filterFile))), version.hasOldBfFormat())) {
-      var in = new DataInputPlus.DataInputStreamPlus(index);
-      var end = -1L;
-      DecoratedKey before = null;
-      for (var next = index.read(); next >= 0; next = index.read()) {
-        index.unread(next);
-        var key = Murmur3Partitioner.instance.decorateKey(ByteBufferUtil.readWithShortLength(in));
-        var position = RowIndexEntry.Serializer.readPosition(in);
-        in.skipBytesFully((int) in.readUnsignedVInt());
-        if (!filter.isPresent(key) || position <= end || before != null && before.compareTo(key) >= 0) {
-          throw new IOException("it does not agree with its filter and order");
-        }
-        before = key;
-        end = position;
-      }
-      return null;
-    } catch (IOException | IllegalArgumentException e) {
-      throw archive.broken("%s-Index.db of table %s is damaged: %s".formatted(sstable, table.name(), e.getMessage()), e);
-    }
-  }
-
-  /** Statistics carry checksums of their own, which Cassandra's own reader looks at. */
-  private static Void proveStatistics(Archive archive, Table table, String sstable) {
-    var name = sstable + "-Statistics.db";
-    try (var in = archive.open(component(archive, table, name))) {
-      var descriptor = Descriptor.fromFilename(new org.apache.cassandra.io.util.File(Path.of("/", "keyspace", table.name(), name)));
-      new MetadataSerializer().deserialize(descriptor, new FileSegmentInputStream(ByteBuffer.wrap(in.readAllBytes()), name, 0),
-          EnumSet.allOf(MetadataType.class));
-      return null;
-    } catch (IOException | RuntimeException e) {
-      throw archive.broken("%s of table %s is damaged: %s".formatted(name, table.name(), e.getMessage()), e);
-    }
-  }
-
-  /** Compressed data carry a checksum behind each chunk: every offset that says where one begins is proven by it. */
-  private static Void proveChunks(Archive archive, Table table, String sstable, Version version) {
-    var name = sstable + "-Data.db";
-    var entry = component(archive, table, name);
-    try (var info = new DataInputStream(new BufferedInputStream(archive.open(table.files().get(sstable + "-CompressionInfo.db"))));
-        var all = new CheckedInputStream(new BufferedInputStream(archive.open(entry), 1 << 18), new CRC32())) {
-      var data = new DataInputStream(all);
-      info.readUTF();
-      for (var words = 2 * info.readInt(); words > 0; words--) {
-        info.readUTF();
-      }
-      var longest = 2L * info.readInt() + 1024;
-      info.skipNBytes(version.hasMaxCompressedLength() ? 12 : 8);
-      var chunks = info.readInt();
-      var start = info.readLong();
-      for (var chunk = 1; chunk <= chunks; chunk++) {
-        var end = chunk < chunks ? info.readLong() : entry.size();
-        if (end - start <= 4 || end - start > longest || start == 0 != (chunk == 1)) {
-          throw new IOException("chunk %d is not where CompressionInfo.db says".formatted(chunk));
-        }
-        var crc = new CRC32();
-        crc.update(data.readNBytes((int) (end - start - 4)));
-        if ((int) crc.getValue() != data.readInt()) {
-          throw new IOException("chunk " + chunk);
-        }
-        start = end;
-      }
-      requireDigest(archive, table, name, all.getChecksum());
-      return null;
-    } catch (IOException e) {
-      throw archive.broken("%s of table %s does not match its digest: %s".formatted(name, table.name(), e.getMessage()), e);
-    }
-  }
-
-  private static Void proveBytes(Archive archive, Table table, String name, ArchiveEntry entry) {
-    try (var in = new CheckedInputStream(archive.open(entry), new CRC32())) {
-      if (IOUtils.consume(in) != entry.size()) {
-        throw new EOFException("it is cut short");
-      }
-      if (name.endsWith("-Data.db")) {
-        requireDigest(archive, table, name, in.getChecksum());
-      }
-      return null;
-    } catch (IOException e) {
-      throw archive.broken("%s cannot be read: %s".formatted(entry.name(), e.getMessage()), e);
-    }
-  }
-
-  private static void requireDigest(Archive archive, Table table, String name, Checksum crc) {
-    var digest = table.files().get(name.replace("-Data.db", "-Digest.crc32"));
-    if (digest != null && !text(archive, digest).strip().equals(Long.toString(crc.getValue()))) {
-      throw archive.broken("%s of table %s does not match its digest".formatted(name, table.name()), null);
-    }
-  }
-
-  private static ArchiveEntry component(Archive archive, Table table, String name) {
-    if (!table.files().containsKey(name)) {
-      throw archive.broken("%s of table %s is missing".formatted(name, table.name()), null);
-    }
-    return table.files().get(name);
-  }
-
-  private static String text(Archive archive, ArchiveEntry entry) {
-    try (var in = archive.open(entry)) {
-      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
-    } catch (IOException e) {
-      throw archive.broken("%s cannot be read: %s".formatted(entry.name(), e.getMessage()), e);
     }
   }
 }
@@ -3120,6 +2963,177 @@ final class RestoreRun implements Closeable {
   }
 }
 
+/**
+ * The files of one SSTable in an archive.
+ *
+ * @param name the common beginning of their names, such as {@code nb-12-big}
+ * @param components the files by the rest of their names, such as {@code Data.db}
+ */
+record SSTableFiles(Archive archive, String table, String name, SortedMap<String, ArchiveEntry> components) {
+  static final String DATA = "Data.db";
+  static final String INDEX = "Index.db";
+  static final String FILTER = "Filter.db";
+  static final String STATISTICS = "Statistics.db";
+  static final String COMPRESSION = "CompressionInfo.db";
+  static final String CHECKSUMS = "CRC.db";
+  static final String DIGEST = "Digest.crc32";
+  static final String SUMMARY = "Summary.db";
+  static final String CONTENTS = "TOC.txt";
+
+  boolean has(String component) {
+    return components.containsKey(component);
+  }
+
+  /** The format in which it is written; refused if only a newer Cassandra reads it. */
+  Version version() {
+    var version = SSTableFormat.Type.BIG.info.getVersion(name.substring(0, 2));
+    if (!name.endsWith("-big") || !version.isCompatible()) {
+      throw archive.broken("SSTable %s of table %s has a format that this Cassandra release cannot read".formatted(name, table), null);
+    }
+    return version;
+  }
+
+  ArchiveEntry require(String component) {
+    if (!has(component)) {
+      throw archive.broken("%s-%s of table %s is missing".formatted(name, component, table), null);
+    }
+    return components.get(component);
+  }
+
+  InputStream open(String component) throws IOException {
+    return archive.open(require(component));
+  }
+
+  String text(String component) {
+    try (var in = open(component)) {
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw damaged(component, e);
+    }
+  }
+
+  Failure damaged(String component, Throwable cause) {
+    return refused(component, "is damaged: " + cause.getMessage(), cause);
+  }
+
+  /** @param why completes a sentence that begins with the component's name */
+  Failure refused(String component, String why, Throwable cause) {
+    return archive.broken("%s-%s of table %s %s".formatted(name, component, table, why), cause);
+  }
+}
+
+/** Reads every byte of one SSTable in an archive and proves that its components are whole and agree. */
+record SSTableProof(SSTableFiles files, Version version) {
+  /** The proofs, which may run side by side. */
+  static List<Callable<Void>> of(SSTableFiles files) {
+    var proof = new SSTableProof(files, files.version());
+    files.text(SSTableFiles.CONTENTS).lines().filter(line -> !line.isBlank()).forEach(name -> files.require(name.strip()));
+    var proofs = new ArrayList<>(List.<Callable<Void>>of(proof::proveIndex, proof::proveStatistics));
+    if (files.has(SSTableFiles.COMPRESSION)) {
+      proofs.add(proof::proveChunks);
+    }
+    files.components().keySet().stream()
+        .filter(component -> !component.equals(SSTableFiles.DATA) || !files.has(SSTableFiles.COMPRESSION))
+        .forEach(component -> proofs.add(() -> proof.proveBytes(component)));
+    return proofs;
+  }
+
+  /**
+   * Only the data have a digest. The index is proven by what it must agree with: every key is in the filter (one that is
+   * not would be invisible), keys come in the order of their tokens, positions rise.
+   */
+  private Void proveIndex() {
+    try (var index = new PushbackInputStream(new BufferedInputStream(files.open(SSTableFiles.INDEX), 1 << 16));
+        var filter = !files.has(SSTableFiles.FILTER) ? FilterFactory.AlwaysPresent : BloomFilterSerializer.deserialize(
+            new DataInputStream(new BufferedInputStream(files.open(SSTableFiles.FILTER))), version.hasOldBfFormat())) {
+      var in = new DataInputPlus.DataInputStreamPlus(index);
+      var end = -1L;
+      DecoratedKey before = null;
+      for (var next = index.read(); next >= 0; next = index.read()) {
+        index.unread(next);
+        var key = Murmur3Partitioner.instance.decorateKey(ByteBufferUtil.readWithShortLength(in));
+        var position = RowIndexEntry.Serializer.readPosition(in);
+        in.skipBytesFully((int) in.readUnsignedVInt());
+        if (!filter.isPresent(key) || position <= end || before != null && before.compareTo(key) >= 0) {
+          throw new IOException("it does not agree with its filter and order");
+        }
+        before = key;
+        end = position;
+      }
+      return null;
+    } catch (IOException | IllegalArgumentException e) {
+      throw files.damaged(SSTableFiles.INDEX, e);
+    }
+  }
+
+  /** Statistics carry checksums of their own, which Cassandra's own reader compares. */
+  private Void proveStatistics() {
+    var name = files.name() + "-" + SSTableFiles.STATISTICS;
+    try (var in = files.open(SSTableFiles.STATISTICS)) {
+      var descriptor = Descriptor.fromFilename(new org.apache.cassandra.io.util.File(Path.of("/", "keyspace", files.table(), name)));
+      new MetadataSerializer().deserialize(descriptor, new FileSegmentInputStream(ByteBuffer.wrap(in.readAllBytes()), name, 0),
+          EnumSet.allOf(MetadataType.class));
+      return null;
+    } catch (IOException | RuntimeException e) {
+      throw files.damaged(SSTableFiles.STATISTICS, e);
+    }
+  }
+
+  /** Compressed data carry a checksum behind each chunk: it proves every offset that says where one begins. */
+  private Void proveChunks() {
+    var entry = files.require(SSTableFiles.DATA);
+    try (var info = new DataInputStream(new BufferedInputStream(files.open(SSTableFiles.COMPRESSION)));
+        var all = new CheckedInputStream(new BufferedInputStream(files.open(SSTableFiles.DATA), 1 << 18), new CRC32())) {
+      var data = new DataInputStream(all);
+      info.readUTF();
+      for (var words = 2 * info.readInt(); words > 0; words--) {
+        info.readUTF();
+      }
+      var longest = 2L * info.readInt() + 1024;
+      info.skipNBytes(version.hasMaxCompressedLength() ? 12 : 8);
+      var chunks = info.readInt();
+      var start = info.readLong();
+      for (var chunk = 1; chunk <= chunks; chunk++) {
+        var end = chunk < chunks ? info.readLong() : entry.size();
+        if (end - start <= 4 || end - start > longest || start == 0 != (chunk == 1)) {
+          throw new IOException("chunk %d is not where CompressionInfo.db says".formatted(chunk));
+        }
+        var crc = new CRC32();
+        crc.update(data.readNBytes((int) (end - start - 4)));
+        if ((int) crc.getValue() != data.readInt()) {
+          throw new IOException("chunk " + chunk);
+        }
+        start = end;
+      }
+      requireDigest(all.getChecksum());
+      return null;
+    } catch (IOException e) {
+      throw files.refused(SSTableFiles.DATA, "does not match its digest: " + e.getMessage(), e);
+    }
+  }
+
+  private Void proveBytes(String component) {
+    var entry = files.require(component);
+    try (var in = new CheckedInputStream(files.archive().open(entry), new CRC32())) {
+      if (IOUtils.consume(in) != entry.size()) {
+        throw new EOFException("it is cut short");
+      }
+      if (component.equals(SSTableFiles.DATA)) {
+        requireDigest(in.getChecksum());
+      }
+      return null;
+    } catch (IOException e) {
+      throw files.damaged(component, e);
+    }
+  }
+
+  private void requireDigest(Checksum crc) {
+    if (files.has(SSTableFiles.DIGEST) && !files.text(SSTableFiles.DIGEST).strip().equals(Long.toString(crc.getValue()))) {
+      throw files.refused(SSTableFiles.DATA, "does not match its digest", null);
+    }
+  }
+}
+
 /** The settings of one run: the environment variables of the documented procedure, and their defaults. */
 final class Settings {
   private static final String BYTE_ORDER_MARK = "\uFEFF";
@@ -3263,6 +3277,57 @@ final class SnapshotVersion {
 
   private static int[] majorMinor(String version) {
     return Pattern.compile("\\d+").matcher(version).results().limit(2).mapToInt(m -> Integer.parseInt(m.group())).toArray();
+  }
+}
+
+/** One table's folder in an archive: the files of a node's snapshot by name. */
+record TableFolder(Archive archive, String table, SortedMap<String, ArchiveEntry> files) {
+  private static final Pattern COMPONENT =
+      Pattern.compile("(?<sstable>[a-z]{2}-[^-]+-[a-z]+)-(?<component>[A-Za-z_0-9+]+\\.\\w+)");
+
+  long bytes() {
+    return files.values().stream().mapToLong(ArchiveEntry::size).sum();
+  }
+
+  /** The SSTables whose components are here. */
+  List<SSTableFiles> sstables() {
+    var sstables = new TreeMap<String, SSTableFiles>();
+    files.forEach((name, entry) -> {
+      var component = COMPONENT.matcher(name);
+      if (component.matches()) {
+        sstables.computeIfAbsent(component.group("sstable"), sstable -> new SSTableFiles(archive, table, sstable, new TreeMap<>()))
+            .components().put(component.group("component"), entry);
+      }
+    });
+    return List.copyOf(sstables.values());
+  }
+
+  /** Throws if a file that the snapshot's manifest names is missing. */
+  void requireManifest() {
+    var manifest = text("manifest.json")
+        .orElseThrow(() -> archive.broken("manifest.json of table %s is missing".formatted(table), null));
+    try {
+      for (var file : Json.MAPPER.readTree(manifest).path("files")) {
+        if (!file.asText().contains("/") && !files.containsKey(file.asText())) {
+          throw archive.broken("%s of table %s is missing".formatted(file.asText(), table), null);
+        }
+      }
+    } catch (IOException e) {
+      throw archive.broken("manifest.json of table %s is not readable".formatted(table), e);
+    }
+  }
+
+  /** The whole text of a file, if there is one of that name. */
+  Optional<String> text(String name) {
+    return Optional.ofNullable(files.get(name)).map(entry -> text(archive, entry));
+  }
+
+  static String text(Archive archive, ArchiveEntry entry) {
+    try (var in = archive.open(entry)) {
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw archive.broken("%s cannot be read: %s".formatted(entry.name(), e.getMessage()), e);
+    }
   }
 }
 
@@ -3464,33 +3529,38 @@ final class Tls {
   }
 }
 
-/** The unpacked tables, below a folder of ours that is gone when closed, also after Ctrl-C. */
+/** Unpacks tables of a backup below a folder of its own, which is removed by {@code close()} and after Ctrl-C. */
 final class UnpackedTables implements Closeable {
   private final Path root;
   private final String keyspace;
-  private final Archive archive;
   private final Thread onExit = new Thread(this::remove);
   private volatile boolean closed;
 
-  UnpackedTables(Path root, String keyspace, Archive archive) throws IOException {
+  UnpackedTables(Path root, String keyspace) throws IOException {
     this.root = root;
     this.keyspace = keyspace;
-    this.archive = archive;
     delete(root);
     Runtime.getRuntime().addShutdownHook(onExit);
     Files.createDirectories(root, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
   }
 
-  /** The loader takes keyspace and table from the last two folder names. */
+  /**
+   * Writes a table's SSTables into a folder of its own; SSTables are numbered anew, so those of several nodes do not
+   * collide. The loader takes keyspace and table from the names of the last two folders.
+   */
   Path unpack(CassandraBackup.Table table) throws IOException {
     var folder = Files.createDirectories(root.resolve(keyspace).resolve(table.name()));
-    for (var file : table.files().entrySet()) {
-      // A summary has no digest, either: Cassandra makes it again from the index, which is proven.
-      if (closed) {
-        throw new IOException("interrupted");
-      }
-      if (!file.getKey().endsWith("-Summary.db")) {
-        archive.copy(file.getValue(), folder.resolve(file.getKey()));
+    var number = 0;
+    for (var sstable : table.sstables()) {
+      var prefix = "%s-%d-big-".formatted(sstable.name().substring(0, 2), ++number);
+      for (var component : sstable.components().entrySet()) {
+        if (closed) {
+          throw new IOException("interrupted");
+        }
+        // A summary has no digest. Cassandra makes it again from the index, which is proven.
+        if (!component.getKey().equals(SSTableFiles.SUMMARY)) {
+          sstable.archive().copy(component.getValue(), folder.resolve(prefix + component.getKey()));
+        }
       }
     }
     return folder;
@@ -3507,7 +3577,7 @@ final class UnpackedTables implements Closeable {
     return folder;
   }
 
-  /** Whoever still unpacks ends with the file at hand. */
+  /** Removes the folder. A running unpack stops after its current file. */
   private void remove() {
     closed = true;
     for (var attempt = 0; attempt < 50 && Files.exists(root); attempt++) {

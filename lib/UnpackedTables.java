@@ -8,33 +8,38 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Comparator;
 import java.util.concurrent.locks.LockSupport;
 
-/** The unpacked tables, below a folder of ours that is gone when closed, also after Ctrl-C. */
+/** Unpacks tables of a backup below a folder of its own, which is removed by {@code close()} and after Ctrl-C. */
 final class UnpackedTables implements Closeable {
   private final Path root;
   private final String keyspace;
-  private final Archive archive;
   private final Thread onExit = new Thread(this::remove);
   private volatile boolean closed;
 
-  UnpackedTables(Path root, String keyspace, Archive archive) throws IOException {
+  UnpackedTables(Path root, String keyspace) throws IOException {
     this.root = root;
     this.keyspace = keyspace;
-    this.archive = archive;
     delete(root);
     Runtime.getRuntime().addShutdownHook(onExit);
     Files.createDirectories(root, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
   }
 
-  /** The loader takes keyspace and table from the last two folder names. */
+  /**
+   * Writes a table's SSTables into a folder of its own; SSTables are numbered anew, so those of several nodes do not
+   * collide. The loader takes keyspace and table from the names of the last two folders.
+   */
   Path unpack(CassandraBackup.Table table) throws IOException {
     var folder = Files.createDirectories(root.resolve(keyspace).resolve(table.name()));
-    for (var file : table.files().entrySet()) {
-      // A summary has no digest, either: Cassandra makes it again from the index, which is proven.
-      if (closed) {
-        throw new IOException("interrupted");
-      }
-      if (!file.getKey().endsWith("-Summary.db")) {
-        archive.copy(file.getValue(), folder.resolve(file.getKey()));
+    var number = 0;
+    for (var sstable : table.sstables()) {
+      var prefix = "%s-%d-big-".formatted(sstable.name().substring(0, 2), ++number);
+      for (var component : sstable.components().entrySet()) {
+        if (closed) {
+          throw new IOException("interrupted");
+        }
+        // A summary has no digest. Cassandra makes it again from the index, which is proven.
+        if (!component.getKey().equals(SSTableFiles.SUMMARY)) {
+          sstable.archive().copy(component.getValue(), folder.resolve(prefix + component.getKey()));
+        }
       }
     }
     return folder;
@@ -51,7 +56,7 @@ final class UnpackedTables implements Closeable {
     return folder;
   }
 
-  /** Whoever still unpacks ends with the file at hand. */
+  /** Removes the folder. A running unpack stops after its current file. */
   private void remove() {
     closed = true;
     for (var attempt = 0; attempt < 50 && Files.exists(root); attempt++) {
