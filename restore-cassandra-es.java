@@ -100,6 +100,7 @@ import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Collection;
 import java.util.Comparator;
+import java.util.EnumMap;
 import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -237,8 +238,8 @@ class RestoreCassandraEs implements Callable<Integer> {
       description = "longest time between the backups (${DEFAULT-VALUE})")
   Duration maxGap;
 
-  @Option(names = "--only", paramLabel = "HALF", description = "only this half: ${COMPLETION-CANDIDATES}")
-  HalfName only;
+  @Option(names = "--only", paramLabel = "DATABASE", description = "only this one: ${COMPLETION-CANDIDATES}")
+  Database.Name only;
 
   @Mixin RestoreConsole console = new RestoreConsole();
 
@@ -265,44 +266,46 @@ class RestoreCassandraEs implements Callable<Integer> {
     OldSettings.refuseBlank(command);
     CassandraTools.quietLibraries(console.verbose);
     console.requireTheHiveStopped(TheHiveSettings.of(Settings.fromEnvironment()));
-    try (var halves = halves(); var report = new RestoreRun(CommonSettings.of(Settings.fromEnvironment()).stateFolder(cassandra.archives), SCRIPT, console.dryRun)) {
-      nameBackups(halves);
-      var refused = halves.sideBySide(half -> half.check(report.unfinished()));
+    try (var databases = databases();
+        var run = new RestoreRun(CommonSettings.of(Settings.fromEnvironment()).stateFolder(cassandra.archives), SCRIPT, console.dryRun)) {
+      chooseBackups(databases);
+      var refused = databases.sideBySide(database -> database.check(run.unfinished()));
       if (!refused.isEmpty()) {
-        return finish(halves, refused, true);
+        return finish(databases, refused, true);
       }
-      console.confirm(planLines(halves), only == HalfName.ELASTICSEARCH ? INDEX : cassandra.keyspace);
+      console.confirm(planLines(databases), databases.list().get(0).cluster());
       if (console.dryRun) {
         console.step("Dry run: every check passed, nothing was changed.");
         return Exit.DONE;
       }
-      report.begin(halves.names());
-      var failed = restore(halves, report);
-      var code = finish(halves, failed, false);
-      console.step("Report: %s", report.end(code, halves.finished(failed), halves.summary()));
+      run.begin(databases.names());
+      var failed = restore(databases, run);
+      var code = finish(databases, failed, false);
+      console.step("Report: %s", run.end(code, databases.finished(failed), databases.summary()));
       return code;
     }
   }
 
-  /** The halves to be restored, in the order of the documented procedure. */
-  private Halves halves() {
+  /** The databases to restore, in the order of the documented procedure. */
+  private Databases databases() {
     var password = OldSettings.secret("BACKUP_PASSWORD");
-    var list = new ArrayList<Half>();
-    if (only != HalfName.ELASTICSEARCH) {
+    var list = new ArrayList<Database>();
+    if (only != Database.Name.ELASTICSEARCH) {
       list.add(new Cassandra(cassandra, Connection.of(Settings.fromEnvironment()), password, console));
     }
-    if (only != HalfName.CASSANDRA) {
+    if (only != Database.Name.CASSANDRA) {
       list.add(new Elasticsearch(elasticsearch, Credentials.fromEnvironment(), console));
     }
-    return new Halves(list);
+    return new Databases(list);
   }
 
-  private void nameBackups(Halves halves) {
+  private void chooseBackups(Databases databases) {
     var chosen = new ArrayList<Backup>();
-    for (var half : halves.list()) {
-      var backup = half.choose(wanted, maxGap);
-      console.step("Restoring %s from %s, taken %s", half.title(), backup.file(), backup.age());
-      chosen.add(backup);
+    for (var database : databases.list()) {
+      for (var backup : database.choose(wanted, maxGap)) {
+        console.step("Restoring %s from %s, taken %s", database.name().title, backup.file(), backup.age());
+        chosen.add(backup);
+      }
     }
     var apart = Duration.between(chosen.get(0).taken(), chosen.get(chosen.size() - 1).taken()).abs();
     if (apart.compareTo(maxGap) > 0) {
@@ -310,39 +313,43 @@ class RestoreCassandraEs implements Callable<Integer> {
     }
   }
 
-  private List<String> planLines(Halves halves) {
+  private List<String> planLines(Databases databases) {
     var lines = new ArrayList<String>();
     var verb = console.dryRun ? "Would" : "Will";
-    for (var half : halves.list()) {
+    for (var database : databases.list()) {
       lines.add("");
-      lines.add(half.title());
-      half.plan().forEach(line -> lines.add("  " + line.replaceFirst("^→", verb)));
+      lines.add(database.name().title);
+      database.plan().forEach(line -> lines.add("  " + line.replaceFirst("^→", verb)));
     }
     lines.add("");
     return lines;
   }
 
-  private Map<Half, Failure> restore(Halves halves, RestoreRun report) throws IOException {
-    try (var progress = console.progress("Restoring", halves.total(), halves::done, halves::state)) {
-      return halves.sideBySide(half -> half.restore(report));
+  private Map<Database.Name, Failure> restore(Databases databases, RestoreRun run) throws IOException {
+    try (var progress = console.progress("Restoring", databases.total(), databases::done, databases::state)) {
+      return databases.sideBySide(database -> database.restore(run));
     }
   }
 
   /** Every failure with its hint on stderr, the documented procedure's last line on stdout. */
-  private int finish(Halves halves, Map<Half, Failure> failed, boolean untouched) {
-    failed.forEach((half, failure) -> console.error(half.title(), failure));
+  private int finish(Databases databases, Map<Database.Name, Failure> failed, boolean untouched) {
+    failed.forEach((name, failure) -> console.error(name.title, failure));
     if (failed.isEmpty()) {
       console.step("Next: restore the attachments (restore-files-nfs.java or restore-files-minio.java), then ./jbang verify.java --exact --skip services,logs");
       System.out.println(only == null ? "=== ✓ Successful full restore ===" : "=== ✓ Successful restore of " + only + " ===");
       return Exit.DONE;
     }
     console.step(untouched ? "Nothing was changed." : "Leave TheHive stopped; run the same command again when the cause is gone.");
-    printError(halves.code(HalfName.ELASTICSEARCH, failed, untouched), halves.code(HalfName.CASSANDRA, failed, untouched));
+    printError(code(failed.get(Database.Name.ELASTICSEARCH), untouched), code(failed.get(Database.Name.CASSANDRA), untouched));
     var codes = failed.values().stream().map(failure -> failure.code).distinct().toList();
-    return !untouched && failed.size() < halves.list().size() ? Exit.PARTIAL : codes.get(0);
+    return !untouched && failed.size() < databases.list().size() ? Exit.PARTIAL : codes.get(0);
   }
 
-  /** Refused before either half began: the last line is the documented one here, too. */
+  private static int code(Failure failure, boolean untouched) {
+    return failure != null ? failure.code : untouched ? Exit.DECLINED : Exit.DONE;
+  }
+
+  /** Refused before either database was touched: the last line is the documented one here, too. */
   private int failed(Failure failure) {
     printError(failure.code, failure.code);
     return console.error("", failure);
@@ -350,109 +357,6 @@ class RestoreCassandraEs implements Callable<Integer> {
 
   private static void printError(int elasticsearch, int cassandra) {
     System.out.println("=== ✗ ERROR - ES: exit %d, Cassandra: exit %d ===".formatted(elasticsearch, cassandra));
-  }
-
-  // ------------------------------------------------------------------------------------------------------- both halves
-
-  enum HalfName {
-    CASSANDRA, ELASTICSEARCH;
-
-    @Override
-    public String toString() {
-      return name().toLowerCase(Locale.ROOT);
-    }
-  }
-
-  /** One of the two databases: checked, planned and restored without knowing of the other. */
-  interface Half extends Closeable {
-    HalfName name();
-
-    String title();
-
-    Backup choose(String wanted, Duration gap);
-
-    /** Every check that can be made before the first change; makes the plan. */
-    void check(JsonNode unfinished) throws Exception;
-
-    /** What will be done, a line each; those beginning with → are changes. */
-    List<String> plan();
-
-    /** Carries the plan out; what a run after a killed one would need to know is remembered in the report's marker. */
-    void restore(RestoreRun report) throws Exception;
-
-    /** Where it stands, in a few words. */
-    String state();
-
-    long done();
-
-    long total();
-
-    Map<String, Object> summary();
-  }
-
-  interface Step {
-    void run(Half half) throws Exception;
-  }
-
-  record Halves(List<Half> list) implements Closeable {
-    /** Runs a step of all halves at once and waits for all: one failing neither stops nor hides the other. */
-    Map<Half, Failure> sideBySide(Step step) {
-      var failures = new ConcurrentHashMap<Half, Failure>();
-      var threads = list.stream().map(half -> new Thread(() -> {
-        try {
-          step.run(half);
-        } catch (Throwable thrown) {
-          failures.put(half, Failure.of(thrown));
-        }
-      }, half.title())).toList();
-      threads.forEach(Thread::start);
-      threads.forEach(thread -> {
-        try {
-          thread.join();
-        } catch (InterruptedException e) {
-          throw new IllegalStateException(e);
-        }
-      });
-      return failures;
-    }
-
-    int code(HalfName name, Map<Half, Failure> failed, boolean untouched) {
-      return failed.entrySet().stream().filter(entry -> entry.getKey().name() == name).findFirst()
-          .map(entry -> entry.getValue().code).orElse(untouched ? Exit.DECLINED : Exit.DONE);
-    }
-
-    Set<String> names() {
-      return list.stream().map(half -> half.name().toString()).collect(Collectors.toSet());
-    }
-
-    Set<String> finished(Map<Half, Failure> failed) {
-      return list.stream().filter(half -> !failed.containsKey(half)).map(half -> half.name().toString()).collect(Collectors.toSet());
-    }
-
-    long done() {
-      return list.stream().mapToLong(Half::done).sum();
-    }
-
-    long total() {
-      return list.stream().mapToLong(Half::total).sum();
-    }
-
-    String state() {
-      return list.stream().map(Half::state).collect(Collectors.joining(", "));
-    }
-
-    Map<String, Object> summary() {
-      var all = new LinkedHashMap<String, Object>();
-      list.forEach(half -> all.put(half.name().toString(), half.summary()));
-      return all;
-    }
-
-    @Override
-    public void close() throws IOException {
-      for (var half : list) {
-        half.close();
-      }
-    }
   }
 
   // ---------------------------------------------------------------------------------------------------------- Cassandra
@@ -523,7 +427,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     }
   }
 
-  static final class Cassandra implements Half {
+  static final class Cassandra implements Database {
     private static final String WORKING = "every node must be up and normal: nodetool status";
     private static final Duration SILENT = Duration.ofMinutes(1);
 
@@ -548,19 +452,19 @@ class RestoreCassandraEs implements Callable<Integer> {
     }
 
     @Override
-    public HalfName name() {
-      return HalfName.CASSANDRA;
+    public Name name() {
+      return Name.CASSANDRA;
     }
 
     @Override
-    public String title() {
-      return "Cassandra";
+    public String cluster() {
+      return options.keyspace;
     }
 
     @Override
-    public Backup choose(String wanted, Duration gap) {
+    public List<Backup> choose(String wanted, Duration gap) {
       backup = BackupSet.choose(options.archives, Set.of("cassandra"), Set.of("tar", "zip"), wanted, gap);
-      return backup;
+      return List.of(backup);
     }
 
     @Override
@@ -1054,7 +958,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       String version, int dataNodes, long bytes, int shards, String rate, boolean live, boolean complete, String temporary,
       Set<String> leftovers) {}
 
-  static final class Elasticsearch implements Half {
+  static final class Elasticsearch implements Database {
     private static final String RATE = "indices.recovery.max_bytes_per_sec";
     private static final Duration STALLED = Duration.ofMinutes(5);
     private static final Duration UNREACHABLE_FOR = Duration.ofMinutes(1);
@@ -1079,19 +983,19 @@ class RestoreCassandraEs implements Callable<Integer> {
     }
 
     @Override
-    public HalfName name() {
-      return HalfName.ELASTICSEARCH;
+    public Name name() {
+      return Name.ELASTICSEARCH;
     }
 
     @Override
-    public String title() {
-      return "Elasticsearch";
+    public String cluster() {
+      return INDEX;
     }
 
     @Override
-    public Backup choose(String wanted, Duration gap) {
+    public List<Backup> choose(String wanted, Duration gap) {
       backup = BackupSet.choose(options.archives, Set.of("elasticsearch"), Set.of("info"), wanted, gap);
-      return backup;
+      return List.of(backup);
     }
 
     @Override
@@ -2305,6 +2209,122 @@ record Credentials(Optional<String> header) {
   @Override
   public String toString() {
     return "Credentials";
+  }
+}
+
+/** One of TheHive's two databases: checked, planned and restored without knowing of the other. */
+interface Database extends Closeable {
+  /** The two of them, as {@code --only}, reports and markers name them. */
+  enum Name {
+    CASSANDRA("Cassandra"), ELASTICSEARCH("Elasticsearch");
+
+    final String title;
+
+    Name(String title) {
+      this.title = title;
+    }
+
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  Name name();
+
+  /**
+   * Chooses the backups to restore; several where each node has its own.
+   *
+   * @param point the restore point that {@code --backup} names; null for the newest
+   * @param gap backups of one restore point are at most this far apart
+   */
+  List<Backup> choose(String point, Duration gap);
+
+  /** Makes every check that can be made before the first change, and the plan. */
+  void check(JsonNode unfinished) throws Exception;
+
+  /** The name of the cluster, which is to be typed before it is overwritten; known after the check. */
+  String cluster();
+
+  /** The lines of the plan; those that begin with → are changes. */
+  List<String> plan();
+
+  /** Carries the plan out; the run's marker remembers what a run after a killed one needs to know. */
+  void restore(RestoreRun run) throws Exception;
+
+  /** How far the restore is, in a few words. */
+  String state();
+
+  /** Bytes that are restored by now. */
+  long done();
+
+  /** Bytes to restore. */
+  long total();
+
+  /** What the report says of it. */
+  Map<String, Object> summary();
+}
+
+/** The databases of one run, which do each step side by side. */
+record Databases(List<Database> list) implements Closeable {
+  /** A step of the restore. */
+  interface Step {
+    void run(Database database) throws Exception;
+  }
+
+  /** Runs a step of all databases at once and waits for all: a failure of one neither stops nor hides the other. */
+  Map<Database.Name, Failure> sideBySide(Step step) {
+    var failures = new ConcurrentHashMap<Database.Name, Failure>();
+    var threads = list.stream().map(database -> new Thread(() -> {
+      try {
+        step.run(database);
+      } catch (Throwable thrown) {
+        failures.put(database.name(), Failure.of(thrown));
+      }
+    }, database.name().title)).toList();
+    threads.forEach(Thread::start);
+    threads.forEach(thread -> {
+      try {
+        thread.join();
+      } catch (InterruptedException e) {
+        throw new IllegalStateException(e);
+      }
+    });
+    return failures.isEmpty() ? Map.of() : new EnumMap<>(failures);
+  }
+
+  Set<String> names() {
+    return list.stream().map(database -> database.name().toString()).collect(Collectors.toSet());
+  }
+
+  /** The names of those that did not fail. */
+  Set<String> finished(Map<Database.Name, Failure> failed) {
+    return list.stream().map(Database::name).filter(name -> !failed.containsKey(name)).map(Database.Name::toString).collect(Collectors.toSet());
+  }
+
+  long done() {
+    return list.stream().mapToLong(Database::done).sum();
+  }
+
+  long total() {
+    return list.stream().mapToLong(Database::total).sum();
+  }
+
+  String state() {
+    return list.stream().map(Database::state).collect(Collectors.joining(", "));
+  }
+
+  Map<String, Object> summary() {
+    var all = new LinkedHashMap<String, Object>();
+    list.forEach(database -> all.put(database.name().toString(), database.summary()));
+    return all;
+  }
+
+  @Override
+  public void close() throws IOException {
+    for (var database : list) {
+      database.close();
+    }
   }
 }
 

@@ -1,0 +1,72 @@
+import java.io.Closeable;
+import java.io.IOException;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
+
+/** The databases of one run, which do each step side by side. */
+record Databases(List<Database> list) implements Closeable {
+  /** A step of the restore. */
+  interface Step {
+    void run(Database database) throws Exception;
+  }
+
+  /** Runs a step of all databases at once and waits for all: a failure of one neither stops nor hides the other. */
+  Map<Database.Name, Failure> sideBySide(Step step) {
+    var failures = new ConcurrentHashMap<Database.Name, Failure>();
+    var threads = list.stream().map(database -> new Thread(() -> {
+      try {
+        step.run(database);
+      } catch (Throwable thrown) {
+        failures.put(database.name(), Failure.of(thrown));
+      }
+    }, database.name().title)).toList();
+    threads.forEach(Thread::start);
+    threads.forEach(thread -> {
+      try {
+        thread.join();
+      } catch (InterruptedException e) {
+        throw new IllegalStateException(e);
+      }
+    });
+    return failures.isEmpty() ? Map.of() : new EnumMap<>(failures);
+  }
+
+  Set<String> names() {
+    return list.stream().map(database -> database.name().toString()).collect(Collectors.toSet());
+  }
+
+  /** The names of those that did not fail. */
+  Set<String> finished(Map<Database.Name, Failure> failed) {
+    return list.stream().map(Database::name).filter(name -> !failed.containsKey(name)).map(Database.Name::toString).collect(Collectors.toSet());
+  }
+
+  long done() {
+    return list.stream().mapToLong(Database::done).sum();
+  }
+
+  long total() {
+    return list.stream().mapToLong(Database::total).sum();
+  }
+
+  String state() {
+    return list.stream().map(Database::state).collect(Collectors.joining(", "));
+  }
+
+  Map<String, Object> summary() {
+    var all = new LinkedHashMap<String, Object>();
+    list.forEach(database -> all.put(database.name().toString(), database.summary()));
+    return all;
+  }
+
+  @Override
+  public void close() throws IOException {
+    for (var database : list) {
+      database.close();
+    }
+  }
+}
