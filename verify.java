@@ -436,7 +436,7 @@ class Verify implements Callable<Integer> {
       case SERVICES -> new Services(TheHiveSettings.of(Settings.fromEnvironment()).hosts(), TheHiveSettings.of(Settings.fromEnvironment()).service(), service.ignored)::services;
       case LOGS -> new Services(TheHiveSettings.of(Settings.fromEnvironment()).hosts(), TheHiveSettings.of(Settings.fromEnvironment()).service(), service.ignored)::logs;
       case CASSANDRA -> {
-        var connection = Connection.of(Settings.fromEnvironment());
+        var connection = CassandraConnection.of(Settings.fromEnvironment());
         yield found -> Cassandra.check(this, connection, backup, found);
       }
       case ELASTICSEARCH -> new Elasticsearch(this, Credentials.fromEnvironment(), backup)::run;
@@ -778,10 +778,10 @@ class Verify implements Callable<Integer> {
       }
     }
 
-    static void check(Verify script, Connection connection, Backup backup, Found found) throws Exception {
+    static void check(Verify script, CassandraConnection connection, Backup backup, Found found) throws Exception {
       var options = script.cassandra;
       CassandraTools.initialise(options.work(), config -> {});
-      var tls = Optional.ofNullable(options.ca).map(ca -> Connection.tls(ca, options.certificate, options.key));
+      var tls = Optional.ofNullable(options.ca).map(ca -> new Pem(ca, options.certificate, options.key).tls());
       try (var session = connection.open(SCRIPT + " " + UUID.randomUUID(), options.keyspace, tls);
           var archive = new Archive(backup.file(), script.password)) {
         new Cassandra(script, options.keyspace, session).run(archive, found);
@@ -2091,6 +2091,106 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, long b
   }
 }
 
+/** The addresses in CASSANDRA_CONNECTION, in any form that cqlsh or the documentation knows, and who logs in. */
+record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<String> user, Optional<String> password) {
+  private static final String FORMS = "set it to a node's address, such as 10.0.0.5, \"10.0.0.5 9042\" or \"10.0.0.5 -u admin\"";
+
+  static final class Arguments {
+    @Parameters(index = "0") String hosts;
+    @Parameters(index = "1", arity = "0..1") String portOrUser;
+    @Option(names = {"-u", "--username"}) String user;
+    @Option(names = {"-p", "--password"}) String password;
+  }
+
+  static CassandraConnection of(Settings settings) {
+    var connection = parse(settings.optional(CassandraSettings.CONNECTION).orElse(null));
+    var user = connection.user().or(() -> settings.optional(CassandraSettings.USER));
+    var password = connection.password().or(() -> user.isEmpty() ? settings.secret(CassandraSettings.PASSWORD)
+        : settings.secretOrPrompt(CassandraSettings.PASSWORD, "Password of Cassandra's user " + user.get()));
+    if (user.isPresent() != password.isPresent()) {
+      throw new Failure(Exit.USAGE, user.isPresent() ? "no password for Cassandra's user " + user.get()
+          : "CASSANDRA_PASSWORD is set, but CASSANDRA_USER is not", "set CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE");
+    }
+    return new CassandraConnection(connection.contactPoints(), user, password);
+  }
+
+  static CassandraConnection parse(String text) {
+    if (text == null || text.isBlank()) {
+      throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION is " + (text == null ? "not set" : "blank"), FORMS);
+    }
+    var arguments = new Arguments();
+    try {
+      var tokens = Pattern.compile("'([^']*)'|\"([^\"]*)\"|(\\S+)").matcher(text.strip().replaceAll("\\G([^\\s,]+)\\s*,\\s*", "$1,")).results()
+          .map(m -> m.group(1) != null ? m.group(1) : m.group(2) != null ? m.group(2) : m.group(3));
+      // A password may begin with @, which picocli would take for a file of arguments.
+      new CommandLine(arguments).setExpandAtFiles(false).parseArgs(tokens.toArray(String[]::new));
+    } catch (CommandLine.ParameterException e) {
+      // Not its own message, which would repeat a password.
+      throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION is not understood", FORMS);
+    }
+    var second = Optional.ofNullable(arguments.portOrUser);
+    var port = second.filter(word -> word.matches("\\d{1,5}")).map(Integer::valueOf).orElse(9042);
+    var user = second.filter(word -> !word.matches("\\d+")).or(() -> Optional.ofNullable(arguments.user));
+    var hosts = Stream.of(arguments.hosts.split(",")).filter(host -> !host.isBlank()).map(host -> address(host, port)).toList();
+    return new CassandraConnection(hosts, user, Optional.ofNullable(arguments.password));
+  }
+
+  private static InetSocketAddress address(String host, int port) {
+    var parts = Pattern.compile("\\[(?<v6>[^]]+)](:(?<port6>\\d+))?|(?<v4>[^:]+):(?<port4>\\d+)").matcher(host);
+    if (!parts.matches()) {
+      return new InetSocketAddress(host, port);
+    }
+    var own = parts.group("v6") != null ? parts.group("port6") : parts.group("port4");
+    return new InetSocketAddress(parts.group("v6") != null ? parts.group("v6") : parts.group("v4"),
+        own == null ? port : Integer.parseInt(own));
+  }
+
+  String named() {
+    return contactPoints.stream().map(p -> p.getHostString() + ":" + p.getPort()).collect(Collectors.joining(", "));
+  }
+
+  /** Opens a session whose nodes can be asked one by one; the client's name is what system_views.clients shows. */
+  CqlSession open(String client, String keyspace, Optional<SSLContext> tls) {
+    // No debouncing, no agreement wait after each statement, no quiet period at the end: each would cost seconds.
+    var config = DriverConfigLoader.programmaticBuilder()
+        .withDuration(DefaultDriverOption.REQUEST_TIMEOUT, Duration.ofMinutes(2))
+        .withDuration(DefaultDriverOption.CONNECTION_INIT_QUERY_TIMEOUT, Duration.ofSeconds(10))
+        .withDuration(DefaultDriverOption.CONTROL_CONNECTION_TIMEOUT, Duration.ofSeconds(20))
+        .withDuration(DefaultDriverOption.CONTROL_CONNECTION_AGREEMENT_TIMEOUT, Duration.ZERO)
+        .withDuration(DefaultDriverOption.METADATA_SCHEMA_WINDOW, Duration.ZERO)
+        .withStringList(DefaultDriverOption.METADATA_SCHEMA_REFRESHED_KEYSPACES, List.of(keyspace))
+        .withClass(DefaultDriverOption.LOAD_BALANCING_POLICY_CLASS, BasicLoadBalancingPolicy.class)
+        .withInt(DefaultDriverOption.NETTY_IO_SHUTDOWN_QUIET_PERIOD, 0)
+        .withInt(DefaultDriverOption.NETTY_ADMIN_SHUTDOWN_QUIET_PERIOD, 0)
+        .build();
+    var builder = new NamedSessionBuilder(client).withConfigLoader(config);
+    contactPoints.forEach(builder::addContactPoint);
+    user.ifPresent(name -> builder.withAuthCredentials(name, password.get()));
+    tls.ifPresent(builder::withSslContext);
+    try {
+      return builder.build();
+    } catch (AllNodesFailedException e) {
+      throw cannotConnect(e);
+    } catch (IllegalArgumentException e) {
+      throw new Failure(Exit.UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), e.getMessage()),
+          "check CASSANDRA_CONNECTION");
+    }
+  }
+
+  private Failure cannotConnect(AllNodesFailedException failed) {
+    var errors = failed.getAllErrors().values().stream().flatMap(List::stream).toList();
+    if (errors.stream().anyMatch(AuthenticationException.class::isInstance)) {
+      return new Failure(Exit.AUTHENTICATION, "Cassandra at %s refuses %s".formatted(named(),
+          user.map(name -> "the log-in of " + name).orElse("a connection without log-in")),
+          "check CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE", failed);
+    }
+    var reason = Stream.iterate(errors.isEmpty() ? failed : errors.get(0), Objects::nonNull, Throwable::getCause)
+        .map(Throwable::getMessage).filter(Objects::nonNull).reduce((outer, inner) -> inner).orElse("no answer");
+    return new Failure(Exit.UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), reason),
+        "is it started, is its address right, does it want TLS (CASSANDRA_SSL_CA)?", failed);
+  }
+}
+
 /**
  * Where Cassandra is, who logs in, and where its backups are.
  *
@@ -2099,7 +2199,7 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, long b
  * @param client TLS of the client port; empty where it has none
  * @param internode TLS of the port on which nodes talk to each other; empty where no files are named
  */
-record CassandraSettings(Connection connection, String keyspace, List<Path> archives, String role, Path workFolder,
+record CassandraSettings(CassandraConnection connection, String keyspace, List<Path> archives, String role, Path workFolder,
     Optional<Pem> client, Optional<Pem> internode) {
   static final Variable CONNECTION = Variable.optional("CASSANDRA_CONNECTION");
   static final Variable USER = Variable.optional("CASSANDRA_USER");
@@ -2119,7 +2219,7 @@ record CassandraSettings(Connection connection, String keyspace, List<Path> arch
 
   /** Reads all of it, also log-in and addresses: for what talks to the cluster. */
   static CassandraSettings of(Settings settings) {
-    return read(settings, Connection.of(settings));
+    return read(settings, CassandraConnection.of(settings));
   }
 
   /** Without log-in and addresses: for what reads the archives alone. */
@@ -2127,7 +2227,7 @@ record CassandraSettings(Connection connection, String keyspace, List<Path> arch
     return read(settings, null);
   }
 
-  private static CassandraSettings read(Settings settings, Connection connection) {
+  private static CassandraSettings read(Settings settings, CassandraConnection connection) {
     var archives = List.of(settings.text(ARCHIVES).split(",")).stream().map(String::strip).map(Path::of).toList();
     var client = new Pem(settings.optionalPath(CA).orElse(null), settings.optionalPath(CERTIFICATE).orElse(null),
         settings.optionalPath(KEY).orElse(null));
@@ -2191,126 +2291,6 @@ record CommonSettings(Optional<String> archivePassword, Optional<Path> statePath
   /** The folder of lock, marker and reports. */
   Path stateFolder(Path archives) {
     return statePath.orElse(archives);
-  }
-}
-
-/** What CASSANDRA_CONNECTION says, in any form that cqlsh or the documentation knows, and who logs in. */
-record Connection(List<InetSocketAddress> contactPoints, Optional<String> user, Optional<String> password) {
-  private static final String FORMS = "set it to a node's address, such as 10.0.0.5, \"10.0.0.5 9042\" or \"10.0.0.5 -u admin\"";
-
-  static final class Words {
-    @Parameters(index = "0") String hosts;
-    @Parameters(index = "1", arity = "0..1") String portOrUser;
-    @Option(names = {"-u", "--username"}) String user;
-    @Option(names = {"-p", "--password"}) String password;
-  }
-
-  static Connection of(Settings settings) {
-    var connection = parse(settings.optional(CassandraSettings.CONNECTION).orElse(null));
-    var user = connection.user().or(() -> settings.optional(CassandraSettings.USER));
-    var password = connection.password().or(() -> user.isEmpty() ? settings.secret(CassandraSettings.PASSWORD)
-        : settings.secretOrPrompt(CassandraSettings.PASSWORD, "Password of Cassandra's user " + user.get()));
-    if (user.isPresent() != password.isPresent()) {
-      throw new Failure(Exit.USAGE, user.isPresent() ? "no password for Cassandra's user " + user.get()
-          : "CASSANDRA_PASSWORD is set, but CASSANDRA_USER is not", "set CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE");
-    }
-    return new Connection(connection.contactPoints(), user, password);
-  }
-
-  static Connection parse(String text) {
-    if (text == null || text.isBlank()) {
-      throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION is " + (text == null ? "not set" : "blank"), FORMS);
-    }
-    var words = new Words();
-    try {
-      var tokens = Pattern.compile("'([^']*)'|\"([^\"]*)\"|(\\S+)").matcher(text.strip().replaceAll("\\G([^\\s,]+)\\s*,\\s*", "$1,")).results()
-          .map(m -> m.group(1) != null ? m.group(1) : m.group(2) != null ? m.group(2) : m.group(3));
-      // A password may begin with @, which picocli would take for a file of arguments.
-      new CommandLine(words).setExpandAtFiles(false).parseArgs(tokens.toArray(String[]::new));
-    } catch (CommandLine.ParameterException e) {
-      // Not its own message, which would repeat a password.
-      throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION is not understood", FORMS);
-    }
-    var second = Optional.ofNullable(words.portOrUser);
-    var port = second.filter(word -> word.matches("\\d{1,5}")).map(Integer::valueOf).orElse(9042);
-    var user = second.filter(word -> !word.matches("\\d+")).or(() -> Optional.ofNullable(words.user));
-    var hosts = Stream.of(words.hosts.split(",")).filter(host -> !host.isBlank()).map(host -> address(host, port)).toList();
-    return new Connection(hosts, user, Optional.ofNullable(words.password));
-  }
-
-  private static InetSocketAddress address(String host, int port) {
-    var parts = Pattern.compile("\\[(?<v6>[^]]+)](:(?<port6>\\d+))?|(?<v4>[^:]+):(?<port4>\\d+)").matcher(host);
-    if (!parts.matches()) {
-      return new InetSocketAddress(host, port);
-    }
-    var own = parts.group("v6") != null ? parts.group("port6") : parts.group("port4");
-    return new InetSocketAddress(parts.group("v6") != null ? parts.group("v6") : parts.group("v4"),
-        own == null ? port : Integer.parseInt(own));
-  }
-
-  String named() {
-    return contactPoints.stream().map(p -> p.getHostString() + ":" + p.getPort()).collect(Collectors.joining(", "));
-  }
-
-  /** A session whose nodes can be asked one by one; the client's name is what system_views.clients shows. */
-  CqlSession open(String client, String keyspace, Optional<SSLContext> tls) {
-    // No debouncing, no agreement wait after each statement, no quiet period at the end: each would cost seconds.
-    var config = DriverConfigLoader.programmaticBuilder()
-        .withDuration(DefaultDriverOption.REQUEST_TIMEOUT, Duration.ofMinutes(2))
-        .withDuration(DefaultDriverOption.CONNECTION_INIT_QUERY_TIMEOUT, Duration.ofSeconds(10))
-        .withDuration(DefaultDriverOption.CONTROL_CONNECTION_TIMEOUT, Duration.ofSeconds(20))
-        .withDuration(DefaultDriverOption.CONTROL_CONNECTION_AGREEMENT_TIMEOUT, Duration.ZERO)
-        .withDuration(DefaultDriverOption.METADATA_SCHEMA_WINDOW, Duration.ZERO)
-        .withStringList(DefaultDriverOption.METADATA_SCHEMA_REFRESHED_KEYSPACES, List.of(keyspace))
-        .withClass(DefaultDriverOption.LOAD_BALANCING_POLICY_CLASS, BasicLoadBalancingPolicy.class)
-        .withInt(DefaultDriverOption.NETTY_IO_SHUTDOWN_QUIET_PERIOD, 0)
-        .withInt(DefaultDriverOption.NETTY_ADMIN_SHUTDOWN_QUIET_PERIOD, 0)
-        .build();
-    var builder = new NamedSessionBuilder(client).withConfigLoader(config);
-    contactPoints.forEach(builder::addContactPoint);
-    user.ifPresent(name -> builder.withAuthCredentials(name, password.get()));
-    tls.ifPresent(builder::withSslContext);
-    try {
-      return builder.build();
-    } catch (AllNodesFailedException e) {
-      throw cannotConnect(e);
-    } catch (IllegalArgumentException e) {
-      throw new Failure(Exit.UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), e.getMessage()),
-          "check CASSANDRA_CONNECTION");
-    }
-  }
-
-  /** Trusts that CA only; shows a certificate where one is given. */
-  static SSLContext tls(Path ca, Path certificate, Path key) {
-    var trust = Tls.trust(ca);
-    if (certificate == null || key == null) {
-      return Tls.context(trust);
-    }
-    try (var in = Files.newInputStream(certificate)) {
-      var own = KeyStore.getInstance("PKCS12");
-      own.load(null, null);
-      var chain = CertificateFactory.getInstance("X.509").generateCertificates(in).toArray(Certificate[]::new);
-      own.setKeyEntry("own", PEMReader.extractPrivateKey(Files.readString(key)), new char[0], chain);
-      var keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
-      keys.init(own, new char[0]);
-      return Tls.context(trust, keys.getKeyManagers());
-    } catch (GeneralSecurityException | IOException e) {
-      throw new Failure(Exit.USAGE, "cannot use the client certificate %s and its key %s: %s".formatted(certificate, key, e.getMessage()),
-          "they must be PEM files");
-    }
-  }
-
-  private Failure cannotConnect(AllNodesFailedException failed) {
-    var errors = failed.getAllErrors().values().stream().flatMap(List::stream).toList();
-    if (errors.stream().anyMatch(AuthenticationException.class::isInstance)) {
-      return new Failure(Exit.AUTHENTICATION, "Cassandra at %s refuses %s".formatted(named(),
-          user.map(name -> "the log-in of " + name).orElse("a connection without log-in")),
-          "check CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE", failed);
-    }
-    var reason = Stream.iterate(errors.isEmpty() ? failed : errors.get(0), Objects::nonNull, Throwable::getCause)
-        .map(Throwable::getMessage).filter(Objects::nonNull).reduce((outer, inner) -> inner).orElse("no answer");
-    return new Failure(Exit.UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), reason),
-        "is it started, is its address right, does it want TLS (CASSANDRA_SSL_CA)?", failed);
   }
 }
 
@@ -3198,7 +3178,10 @@ final class Members implements Closeable {
   }
 }
 
-/** Tells the server who we are, so that system_views.clients shows a restore as one; the driver has no option for it. */
+/**
+ * Builds sessions that tell the server the name of their client, which {@code system_views.clients} shows: so a restore
+ * sees another one. The driver has no option for it.
+ */
 final class NamedSessionBuilder extends CqlSessionBuilder {
   private final String name;
 
@@ -3274,10 +3257,31 @@ record Owner(String user, long uid, String group, long gid) {
   static final Owner UNKNOWN = new Owner("", -1, "", -1);
 }
 
-/** PEM files: whom to trust, and who we are. */
+/**
+ * PEM files for TLS.
+ *
+ * @param ca whom to trust, and nobody else
+ * @param certificate shown to the other side; null where there is none
+ * @param key of that certificate
+ */
 record Pem(Path ca, Path certificate, Path key) {
   SSLContext tls() {
-    return Connection.tls(ca, certificate, key);
+    var trust = Tls.trust(ca);
+    if (certificate == null || key == null) {
+      return Tls.context(trust);
+    }
+    try (var in = Files.newInputStream(certificate)) {
+      var own = KeyStore.getInstance("PKCS12");
+      own.load(null, null);
+      var chain = CertificateFactory.getInstance("X.509").generateCertificates(in).toArray(Certificate[]::new);
+      own.setKeyEntry("own", PEMReader.extractPrivateKey(Files.readString(key)), new char[0], chain);
+      var keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+      keys.init(own, new char[0]);
+      return Tls.context(trust, keys.getKeyManagers());
+    } catch (GeneralSecurityException | IOException e) {
+      throw new Failure(Exit.USAGE, "cannot use the client certificate %s and its key %s: %s".formatted(certificate, key,
+          Failure.of(e).getMessage()), "they must be PEM files");
+    }
   }
 }
 

@@ -10,7 +10,7 @@ import java.util.Optional;
  * @param client TLS of the client port; empty where it has none
  * @param internode TLS of the port on which nodes talk to each other; empty where no files are named
  */
-record CassandraSettings(Connection connection, String keyspace, List<Path> archives, String role, Path workFolder,
+record CassandraSettings(CassandraConnection connection, String keyspace, List<Path> archives, String role, Path workFolder,
     Optional<Pem> client, Optional<Pem> internode) {
   static final Variable CONNECTION = Variable.optional("CASSANDRA_CONNECTION");
   static final Variable USER = Variable.optional("CASSANDRA_USER");
@@ -30,7 +30,7 @@ record CassandraSettings(Connection connection, String keyspace, List<Path> arch
 
   /** Reads all of it, also log-in and addresses: for what talks to the cluster. */
   static CassandraSettings of(Settings settings) {
-    return read(settings, Connection.of(settings));
+    return read(settings, CassandraConnection.of(settings));
   }
 
   /** Without log-in and addresses: for what reads the archives alone. */
@@ -38,7 +38,7 @@ record CassandraSettings(Connection connection, String keyspace, List<Path> arch
     return read(settings, null);
   }
 
-  private static CassandraSettings read(Settings settings, Connection connection) {
+  private static CassandraSettings read(Settings settings, CassandraConnection connection) {
     var archives = List.of(settings.text(ARCHIVES).split(",")).stream().map(String::strip).map(Path::of).toList();
     var client = new Pem(settings.optionalPath(CA).orElse(null), settings.optionalPath(CERTIFICATE).orElse(null),
         settings.optionalPath(KEY).orElse(null));

@@ -1,7 +1,4 @@
 //DEPS org.apache.cassandra:java-driver-core:4.19.4
-//DEPS org.apache.cassandra:cassandra-all:4.1.10
-//DEPS com.github.luben:zstd-jni:1.5.7-28 // for .tar.zst, and for SSTables compressed with Zstd
-//DEPS commons-io:commons-io:2.22.0
 
 import com.datastax.oss.driver.api.core.CqlSessionBuilder;
 import com.datastax.oss.driver.api.core.config.DriverConfigLoader;
@@ -12,7 +9,10 @@ import com.datastax.oss.driver.internal.core.context.StartupOptionsBuilder;
 import java.util.HashMap;
 import java.util.Map;
 
-/** Tells the server who we are, so that system_views.clients shows a restore as one; the driver has no option for it. */
+/**
+ * Builds sessions that tell the server the name of their client, which {@code system_views.clients} shows: so a restore
+ * sees another one. The driver has no option for it.
+ */
 final class NamedSessionBuilder extends CqlSessionBuilder {
   private final String name;
 

@@ -1,8 +1,5 @@
 //DEPS info.picocli:picocli:4.7.7
 //DEPS org.apache.cassandra:java-driver-core:4.19.4
-//DEPS org.apache.cassandra:cassandra-all:4.1.10
-//DEPS com.github.luben:zstd-jni:1.5.7-28 // for .tar.zst, and for SSTables compressed with Zstd
-//DEPS commons-io:commons-io:2.22.0
 
 import com.datastax.oss.driver.api.core.AllNodesFailedException;
 import com.datastax.oss.driver.api.core.CqlSession;
@@ -10,14 +7,7 @@ import com.datastax.oss.driver.api.core.auth.AuthenticationException;
 import com.datastax.oss.driver.api.core.config.DefaultDriverOption;
 import com.datastax.oss.driver.api.core.config.DriverConfigLoader;
 import com.datastax.oss.driver.internal.core.loadbalancing.BasicLoadBalancingPolicy;
-import java.io.IOException;
 import java.net.InetSocketAddress;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.security.GeneralSecurityException;
-import java.security.KeyStore;
-import java.security.cert.Certificate;
-import java.security.cert.CertificateFactory;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
@@ -25,25 +15,23 @@ import java.util.Optional;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
-import org.apache.cassandra.security.PEMReader;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine;
 
-/** What CASSANDRA_CONNECTION says, in any form that cqlsh or the documentation knows, and who logs in. */
-record Connection(List<InetSocketAddress> contactPoints, Optional<String> user, Optional<String> password) {
+/** The addresses in CASSANDRA_CONNECTION, in any form that cqlsh or the documentation knows, and who logs in. */
+record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<String> user, Optional<String> password) {
   private static final String FORMS = "set it to a node's address, such as 10.0.0.5, \"10.0.0.5 9042\" or \"10.0.0.5 -u admin\"";
 
-  static final class Words {
+  static final class Arguments {
     @Parameters(index = "0") String hosts;
     @Parameters(index = "1", arity = "0..1") String portOrUser;
     @Option(names = {"-u", "--username"}) String user;
     @Option(names = {"-p", "--password"}) String password;
   }
 
-  static Connection of(Settings settings) {
+  static CassandraConnection of(Settings settings) {
     var connection = parse(settings.optional(CassandraSettings.CONNECTION).orElse(null));
     var user = connection.user().or(() -> settings.optional(CassandraSettings.USER));
     var password = connection.password().or(() -> user.isEmpty() ? settings.secret(CassandraSettings.PASSWORD)
@@ -52,28 +40,28 @@ record Connection(List<InetSocketAddress> contactPoints, Optional<String> user, 
       throw new Failure(Exit.USAGE, user.isPresent() ? "no password for Cassandra's user " + user.get()
           : "CASSANDRA_PASSWORD is set, but CASSANDRA_USER is not", "set CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE");
     }
-    return new Connection(connection.contactPoints(), user, password);
+    return new CassandraConnection(connection.contactPoints(), user, password);
   }
 
-  static Connection parse(String text) {
+  static CassandraConnection parse(String text) {
     if (text == null || text.isBlank()) {
       throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION is " + (text == null ? "not set" : "blank"), FORMS);
     }
-    var words = new Words();
+    var arguments = new Arguments();
     try {
       var tokens = Pattern.compile("'([^']*)'|\"([^\"]*)\"|(\\S+)").matcher(text.strip().replaceAll("\\G([^\\s,]+)\\s*,\\s*", "$1,")).results()
           .map(m -> m.group(1) != null ? m.group(1) : m.group(2) != null ? m.group(2) : m.group(3));
       // A password may begin with @, which picocli would take for a file of arguments.
-      new CommandLine(words).setExpandAtFiles(false).parseArgs(tokens.toArray(String[]::new));
+      new CommandLine(arguments).setExpandAtFiles(false).parseArgs(tokens.toArray(String[]::new));
     } catch (CommandLine.ParameterException e) {
       // Not its own message, which would repeat a password.
       throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION is not understood", FORMS);
     }
-    var second = Optional.ofNullable(words.portOrUser);
+    var second = Optional.ofNullable(arguments.portOrUser);
     var port = second.filter(word -> word.matches("\\d{1,5}")).map(Integer::valueOf).orElse(9042);
-    var user = second.filter(word -> !word.matches("\\d+")).or(() -> Optional.ofNullable(words.user));
-    var hosts = Stream.of(words.hosts.split(",")).filter(host -> !host.isBlank()).map(host -> address(host, port)).toList();
-    return new Connection(hosts, user, Optional.ofNullable(words.password));
+    var user = second.filter(word -> !word.matches("\\d+")).or(() -> Optional.ofNullable(arguments.user));
+    var hosts = Stream.of(arguments.hosts.split(",")).filter(host -> !host.isBlank()).map(host -> address(host, port)).toList();
+    return new CassandraConnection(hosts, user, Optional.ofNullable(arguments.password));
   }
 
   private static InetSocketAddress address(String host, int port) {
@@ -90,7 +78,7 @@ record Connection(List<InetSocketAddress> contactPoints, Optional<String> user, 
     return contactPoints.stream().map(p -> p.getHostString() + ":" + p.getPort()).collect(Collectors.joining(", "));
   }
 
-  /** A session whose nodes can be asked one by one; the client's name is what system_views.clients shows. */
+  /** Opens a session whose nodes can be asked one by one; the client's name is what system_views.clients shows. */
   CqlSession open(String client, String keyspace, Optional<SSLContext> tls) {
     // No debouncing, no agreement wait after each statement, no quiet period at the end: each would cost seconds.
     var config = DriverConfigLoader.programmaticBuilder()
@@ -115,26 +103,6 @@ record Connection(List<InetSocketAddress> contactPoints, Optional<String> user, 
     } catch (IllegalArgumentException e) {
       throw new Failure(Exit.UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), e.getMessage()),
           "check CASSANDRA_CONNECTION");
-    }
-  }
-
-  /** Trusts that CA only; shows a certificate where one is given. */
-  static SSLContext tls(Path ca, Path certificate, Path key) {
-    var trust = Tls.trust(ca);
-    if (certificate == null || key == null) {
-      return Tls.context(trust);
-    }
-    try (var in = Files.newInputStream(certificate)) {
-      var own = KeyStore.getInstance("PKCS12");
-      own.load(null, null);
-      var chain = CertificateFactory.getInstance("X.509").generateCertificates(in).toArray(Certificate[]::new);
-      own.setKeyEntry("own", PEMReader.extractPrivateKey(Files.readString(key)), new char[0], chain);
-      var keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
-      keys.init(own, new char[0]);
-      return Tls.context(trust, keys.getKeyManagers());
-    } catch (GeneralSecurityException | IOException e) {
-      throw new Failure(Exit.USAGE, "cannot use the client certificate %s and its key %s: %s".formatted(certificate, key, e.getMessage()),
-          "they must be PEM files");
     }
   }
 

@@ -8,7 +8,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** CASSANDRA_CONNECTION in every form that people write. */
-class ConnectionTest {
+class CassandraConnectionTest {
   @ParameterizedTest
   @CsvSource(delimiter = '|', value = {
     "10.0.0.5                          | 10.0.0.5:9042               |       |",
@@ -23,8 +23,8 @@ class ConnectionTest {
     "db1.example.org -u admin          | db1.example.org:9042        | admin |",
   })
   void understandsEveryFormOfTheConnection(String text, String points, String user, String password) {
-    var connection = Connection.parse(text);
-    assertThat(connection.contactPoints().stream().map(ConnectionTest::named)).containsExactly(points.split(","));
+    var connection = CassandraConnection.parse(text);
+    assertThat(connection.contactPoints().stream().map(CassandraConnectionTest::named)).containsExactly(points.split(","));
     assertThat(connection.user()).isEqualTo(Optional.ofNullable(user));
     assertThat(connection.password()).isEqualTo(Optional.ofNullable(password));
   }
@@ -36,7 +36,7 @@ class ConnectionTest {
   @ParameterizedTest
   @ValueSource(strings = {"", "  ", "10.0.0.5 admin -x s3cret", "10.0.0.5 9042 admin s3cret"})
   void refusesAConnectionWithoutRepeatingWhatMayBeAPassword(String text) {
-    assertThatThrownBy(() -> Connection.parse(text))
+    assertThatThrownBy(() -> CassandraConnection.parse(text))
         .isInstanceOfSatisfying(Failure.class, failure -> assertThat(failure.code).isEqualTo(2))
         .hasMessageContaining("CASSANDRA_CONNECTION").hasMessageNotContaining("s3cret");
   }
