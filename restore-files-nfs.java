@@ -183,7 +183,7 @@ class RestoreFilesNfs implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     checkOptions();
-    var attributes = new Attributes(Principals.parse(options.owner));
+    var attributes = new Attributes(Principals.parse(Optional.ofNullable(options.owner)));
     console.requireTheHiveStopped(TheHiveSettings.of(Settings.fromEnvironment()));
     var backup = BackupSet.choose(Path.of(options.archives), Set.of("files"), TYPES, wanted, maxGap);
     console.step("Restoring attachments from %s, taken %s", backup.file(), backup.age());
@@ -594,58 +594,6 @@ class RestoreFilesNfs implements Callable<Integer> {
     private static Path path(String escaped) {
       return Path.of(Pattern.compile("\\\\([0-7]{3})").matcher(escaped)
           .replaceAll(m -> Matcher.quoteReplacement("" + (char) Integer.parseInt(m.group(1), 8))));
-    }
-  }
-
-  /** A user and a group of this host; null where there is none. */
-  record Principals(UserPrincipal user, GroupPrincipal group) {
-    private static final UserPrincipalLookupService LOOKUP = FileSystems.getDefault().getUserPrincipalLookupService();
-
-    /** For {@code user}, {@code user:group}, {@code :group} or null. */
-    static Principals parse(String text) {
-      var parts = text == null ? new String[] {""} : text.split(":", 2);
-      var user = parts[0];
-      var group = parts.length < 2 ? "" : parts[1];
-      var found = of(new Owner(user, -1, group, -1));
-      if (found.user == null && !user.isEmpty() || found.group == null && !group.isEmpty()) {
-        throw new Failure(Exit.USAGE, "--owner %s: not known on this host".formatted(text), "name a user and a group, such as thehive:thehive");
-      }
-      return found;
-    }
-
-    /** By name, then by number. */
-    static Principals of(Owner owner) {
-      return new Principals(find(LOOKUP::lookupPrincipalByName, owner.user(), owner.uid()),
-          find(LOOKUP::lookupPrincipalByGroupName, owner.group(), owner.gid()));
-    }
-
-    static Principals of(Path path) throws IOException {
-      var attributes = Files.readAttributes(path, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-      return new Principals(attributes.owner(), attributes.group());
-    }
-
-    private interface Lookup<T> {
-      T by(String name) throws IOException;
-    }
-
-    private static <T> T find(Lookup<T> lookup, String name, long number) {
-      for (var text : Stream.of(name, number < 0 ? "" : "" + number).filter(text -> !text.isEmpty()).toList()) {
-        try {
-          return lookup.by(text);
-        } catch (IOException e) {
-          // not here by this name: the number is next
-        }
-      }
-      return null;
-    }
-
-    Principals or(Principals others) {
-      return new Principals(user != null ? user : others.user, group != null ? group : others.group);
-    }
-
-    @Override
-    public String toString() {
-      return (user == null ? "" : user) + (group == null ? "" : ":" + group);
     }
   }
 
@@ -2195,6 +2143,79 @@ final class OldSettings {
 /** Who owns a member; empty and -1 where the archive does not tell. */
 record Owner(String user, long uid, String group, long gid) {
   static final Owner UNKNOWN = new Owner("", -1, "", -1);
+}
+
+/** A user and a group of this host; null where there is none. */
+record Principals(UserPrincipal user, GroupPrincipal group) {
+  static final Principals NONE = new Principals(null, null);
+  private static final UserPrincipalLookupService LOOKUP = FileSystems.getDefault().getUserPrincipalLookupService();
+
+  private interface Lookup<T> {
+    T by(String name) throws IOException;
+  }
+
+  /** Reads {@code user}, {@code user:group} or {@code :group}, as ATTACHMENT_OWNER has it. */
+  static Principals parse(Optional<String> text) {
+    var parts = text.orElse("").split(":", 2);
+    var user = parts[0];
+    var group = parts.length < 2 ? "" : parts[1];
+    var known = of(new Owner(user, -1, group, -1));
+    if (known.user == null && !user.isEmpty() || known.group == null && !group.isEmpty()) {
+      throw new Failure(Exit.USAGE, "ATTACHMENT_OWNER %s: not known on this host".formatted(text.get()),
+          "name a user and a group, such as thehive:thehive");
+    }
+    return known;
+  }
+
+  /** Looks an owner up by name, then by number. */
+  static Principals of(Owner owner) {
+    return new Principals(find(LOOKUP::lookupPrincipalByName, owner.user(), owner.uid()),
+        find(LOOKUP::lookupPrincipalByGroupName, owner.group(), owner.gid()));
+  }
+
+  static Principals of(Path path) throws IOException {
+    return of(Files.readAttributes(path, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS));
+  }
+
+  static Principals of(PosixFileAttributes attributes) {
+    return new Principals(attributes.owner(), attributes.group());
+  }
+
+  /** Java takes a number above 2^31 as the negative number of the same bits; 2^32-1 means "leave as it is" to chown. */
+  private static <T> T find(Lookup<T> lookup, String name, long number) {
+    var hasNumber = number >= 0 && number < 0xffffffffL;
+    for (var text : Stream.of(name, hasNumber ? "" + (int) number : "").filter(text -> !text.isEmpty()).toList()) {
+      try {
+        return lookup.by(text);
+      } catch (IOException e) {
+        // not known by this name: the number is next
+      }
+    }
+    return null;
+  }
+
+  Principals or(Principals others) {
+    return new Principals(user != null ? user : others.user, group != null ? group : others.group);
+  }
+
+  /** True if both are those of the other, or not set here. */
+  boolean agreeWith(Principals others) {
+    return (user == null || user.equals(others.user)) && (group == null || group.equals(others.group));
+  }
+
+  boolean isRoot() {
+    return user != null && user.equals(find(LOOKUP::lookupPrincipalByName, "", 0));
+  }
+
+  @Override
+  public String toString() {
+    return shown(user) + (group == null ? "" : ":" + shown(group));
+  }
+
+  private static String shown(UserPrincipal principal) {
+    var name = principal == null ? "" : principal.getName();
+    return name.matches("-\\d+") ? Integer.toUnsignedString(Integer.parseInt(name)) : name;
+  }
 }
 
 /** Asks before anything is overwritten, and refuses what only --force goes on with. */
