@@ -1,13 +1,14 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
 //DESCRIPTION Restores TheHive's attachments into an S3 bucket from a hot backup
 //JAVA 17+
+//DEPS com.squareup.okhttp3:okhttp-jvm:5.5.1 // the SDK names okhttp, whose classes are in this one
+//DEPS dev.failsafe:failsafe:3.3.2
+//DEPS io.minio:minio:9.0.4
+// Of the classes below the marker, written by ./jbang lib/embed.java:
 //DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
 //DEPS com.github.luben:zstd-jni:1.5.7-28 // for .tar.zst, and for SSTables compressed with Zstd
-//DEPS com.squareup.okhttp3:okhttp-jvm:5.5.1 // the SDK names okhttp, whose classes are in this one
 //DEPS commons-io:commons-io:2.22.0
-//DEPS dev.failsafe:failsafe:3.3.2
 //DEPS info.picocli:picocli:4.7.7
-//DEPS io.minio:minio:9.0.4
 //DEPS me.tongfei:progressbar:0.10.2
 //DEPS net.lingala.zip4j:zip4j:2.11.6
 //DEPS org.apache.commons:commons-compress:1.28.0

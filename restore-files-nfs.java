@@ -1,6 +1,7 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
 //DESCRIPTION Restores TheHive's attachments on NFS or a local folder from a hot backup
 //JAVA 17+
+// Of the classes below the marker, written by ./jbang lib/embed.java:
 //DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
 //DEPS com.github.luben:zstd-jni:1.5.7-28 // for .tar.zst, and for SSTables compressed with Zstd
 //DEPS commons-io:commons-io:2.22.0

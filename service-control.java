@@ -1,6 +1,7 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
 //DESCRIPTION Stops, starts and watches TheHive on every node of its cluster
 //JAVA 17+
+// Of the classes below the marker, written by ./jbang lib/embed.java:
 //DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
 //DEPS info.picocli:picocli:4.7.7
 //COMPILE_OPTIONS -encoding UTF-8

@@ -1,15 +1,16 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
 //DESCRIPTION Tells whether everything is back after a restore of TheHive, on every node
 //JAVA 17+
+//DEPS com.google.guava:guava:33.8.0-jre
+//DEPS com.squareup.okhttp3:okhttp-jvm:5.5.1 // the SDK names okhttp, whose classes are in this one
+//DEPS io.minio:minio:9.0.4
+// Of the classes below the marker, written by ./jbang lib/embed.java:
 //DEPS ch.qos.logback:logback-core:1.2.13
 //DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
 //DEPS com.github.luben:zstd-jni:1.5.7-28 // for .tar.zst, and for SSTables compressed with Zstd
-//DEPS com.google.guava:guava:33.8.0-jre
-//DEPS com.squareup.okhttp3:okhttp-jvm:5.5.1 // the SDK names okhttp, whose classes are in this one
 //DEPS commons-codec:commons-codec:1.23.0
 //DEPS commons-io:commons-io:2.22.0
 //DEPS info.picocli:picocli:4.7.7
-//DEPS io.minio:minio:9.0.4
 //DEPS io.netty:netty-all:4.1.137.Final
 //DEPS io.netty:netty-handler:4.1.137.Final
 //DEPS io.netty:netty-tcnative-boringssl-static:2.0.81.Final

@@ -21,6 +21,7 @@
 //FILES logback-test.xml
 //FILES META-INF/services/org.junit.platform.launcher.TestExecutionListener=test-listener
 //SOURCES ../lib/[A-Z]*.java
+//SOURCES ../lib/embed.java
 //SOURCES Script.java
 //SOURCES servers/[A-Z]*.java
 //SOURCES data/[A-Z]*.java
