@@ -44,6 +44,15 @@ interface Database extends Closeable {
   /** The lines of the plan; those that begin with → are changes. */
   List<String> plan();
 
+  /**
+   * Begins what changes nothing live, such as copies beside the live data, and returns when it has shown that the restore
+   * can go through. Nothing live is changed before all databases have returned.
+   */
+  default void prepare() throws Exception {}
+
+  /** Takes back what {@link #prepare} began: the run ends without a change. */
+  default void withdraw() throws Exception {}
+
   /** Carries the plan out; the run's marker remembers what a run after a killed one needs to know. */
   void restore(RestoreRun run) throws Exception;
 
