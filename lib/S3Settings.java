@@ -19,7 +19,7 @@ import java.util.stream.Stream;
  * @param virtualHost true if the bucket is part of the host's name, not of the path
  * @param ca PEM file of the CA to trust for https; empty for the JDK's
  */
-record S3Settings(Login login, String bucket, Optional<String> region, boolean virtualHost, Optional<Path> ca, Path archives) {
+record S3Settings(Account login, String bucket, Optional<String> region, boolean virtualHost, Optional<Path> ca, Path archives) {
   static final Variable ENDPOINT = Variable.optional("MINIO_ENDPOINT");
   static final Variable ACCESS_KEY = Variable.secret("MINIO_ACCESS_KEY");
   static final Variable SECRET_KEY = Variable.secret("MINIO_SECRET_KEY");
@@ -37,7 +37,7 @@ record S3Settings(Login login, String bucket, Optional<String> region, boolean v
   private static final Pattern WITH_KEYS = Pattern.compile("(https?://)(.*?):(.*)@([^@]*)");
 
   /** An endpoint with its keys; {@code token} of temporary keys, else null. */
-  record Login(String endpoint, String access, String secret, String token) {
+  record Account(String endpoint, String access, String secret, String token) {
     /** Without the secrets. */
     @Override
     public String toString() {
@@ -54,12 +54,12 @@ record S3Settings(Login login, String bucket, Optional<String> region, boolean v
     return read(settings, null);
   }
 
-  private static S3Settings read(Settings settings, Login login) {
+  private static S3Settings read(Settings settings, Account login) {
     return new S3Settings(login, settings.text(BUCKET), settings.optional(REGION), settings.flag(VIRTUAL_HOST),
         settings.optionalPath(CA), settings.path(ARCHIVES));
   }
 
-  private static Login login(Settings settings, Map<String, String> environment) {
+  private static Account login(Settings settings, Map<String, String> environment) {
     var endpoint = settings.optional(ENDPOINT);
     if (endpoint.isEmpty()) {
       return ofAlias(settings.text(ALIAS), environment);
@@ -73,10 +73,10 @@ record S3Settings(Login login, String bucket, Optional<String> region, boolean v
       throw new Failure(Exit.USAGE, "no keys for " + endpoint.get(),
           "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or MINIO_ACCESS_KEY_FILE and MINIO_SECRET_KEY_FILE");
     }
-    return new Login(endpoint.get(), access.get(), secret.get(), null);
+    return new Account(endpoint.get(), access.get(), secret.get(), null);
   }
 
-  private static Login ofAlias(String alias, Map<String, String> environment) {
+  private static Account ofAlias(String alias, Map<String, String> environment) {
     var variable = environment.get("MC_HOST_" + alias);
     var files = configFiles(environment);
     var login = variable != null ? ofVariable(alias, variable) : files.stream().flatMap(file -> ofFile(file, alias).stream()).findFirst();
@@ -85,14 +85,14 @@ record S3Settings(Login login, String bucket, Optional<String> region, boolean v
             .formatted(alias, files.stream().map(Path::toString).collect(Collectors.joining(", ")))));
   }
 
-  private static Optional<Login> ofVariable(String alias, String value) {
+  private static Optional<Account> ofVariable(String alias, String value) {
     var token = WITH_TOKEN.matcher(value);
     if (token.matches()) {
-      return Optional.of(new Login(token.group(1) + token.group(5), token.group(2), token.group(3), token.group(4)));
+      return Optional.of(new Account(token.group(1) + token.group(5), token.group(2), token.group(3), token.group(4)));
     }
     var keys = WITH_KEYS.matcher(value);
     if (keys.matches()) {
-      return Optional.of(new Login(keys.group(1) + keys.group(4), keys.group(2), keys.group(3), null));
+      return Optional.of(new Account(keys.group(1) + keys.group(4), keys.group(2), keys.group(3), null));
     }
     throw new Failure(Exit.USAGE, "MC_HOST_%s is not of the form https://ACCESS:SECRET@HOST:PORT".formatted(alias), null);
   }
@@ -103,10 +103,10 @@ record S3Settings(Login login, String bucket, Optional<String> region, boolean v
         .map(path -> path.resolve("config.json")).toList();
   }
 
-  private static Optional<Login> ofFile(Path file, String alias) {
+  private static Optional<Account> ofFile(Path file, String alias) {
     try {
       var entry = Json.MAPPER.readTree(file.toFile()).path("aliases").path(alias);
-      return entry.isMissingNode() ? Optional.empty() : Optional.of(new Login(entry.path("url").asText(),
+      return entry.isMissingNode() ? Optional.empty() : Optional.of(new Account(entry.path("url").asText(),
           entry.path("accessKey").asText(), entry.path("secretKey").asText(), entry.path("sessionToken").asText(null)));
     } catch (FileNotFoundException e) {
       return Optional.empty();
