@@ -2,15 +2,16 @@
 //DESCRIPTION Tells whether everything is back after a restore of TheHive, on every node
 //JAVA 17+
 //DEPS com.google.guava:guava:33.8.0-jre
-//DEPS com.squareup.okhttp3:okhttp-jvm:5.5.1 // the SDK names okhttp, whose classes are in this one
-//DEPS io.minio:minio:9.0.4
 // Of the classes below the marker, written by ./jbang lib/embed.java:
 //DEPS ch.qos.logback:logback-core:1.2.13
 //DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
 //DEPS com.github.luben:zstd-jni:1.5.7-28 // for .tar.zst, and for SSTables compressed with Zstd
+//DEPS com.squareup.okhttp3:okhttp-jvm:5.5.1 // the SDK names okhttp, whose classes are in this one
 //DEPS commons-codec:commons-codec:1.23.0
 //DEPS commons-io:commons-io:2.22.0
+//DEPS dev.failsafe:failsafe:3.3.2
 //DEPS info.picocli:picocli:4.7.7
+//DEPS io.minio:minio:9.0.4
 //DEPS io.netty:netty-all:4.1.137.Final
 //DEPS io.netty:netty-handler:4.1.137.Final
 //DEPS io.netty:netty-tcnative-boringssl-static:2.0.81.Final
@@ -70,13 +71,27 @@ import com.google.common.collect.Iterators;
 import com.google.common.collect.Lists;
 import com.google.common.collect.PeekingIterator;
 import com.google.common.collect.SetMultimap;
+import dev.failsafe.Failsafe;
+import dev.failsafe.RetryPolicy;
+import io.minio.BucketExistsArgs;
+import io.minio.GetBucketVersioningArgs;
 import io.minio.GetObjectArgs;
+import io.minio.GetObjectLockConfigurationArgs;
 import io.minio.ListObjectsArgs;
+import io.minio.ListObjectsV2Args;
+import io.minio.MakeBucketArgs;
+import io.minio.MinioAsyncClient;
 import io.minio.MinioClient;
 import io.minio.credentials.StaticProvider;
 import io.minio.errors.ErrorResponseException;
+import io.minio.errors.InvalidResponseException;
 import io.minio.errors.MinioException;
+import io.minio.errors.ServerException;
+import io.minio.errors.XmlParserException;
+import io.minio.messages.ErrorResponse;
+import io.minio.messages.VersioningConfiguration;
 import java.io.BufferedInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.Closeable;
 import java.io.DataInputStream;
 import java.io.EOFException;
@@ -86,9 +101,13 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.PushbackInputStream;
 import java.io.UncheckedIOException;
+import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.NoRouteToHostException;
+import java.net.SocketTimeoutException;
 import java.net.URI;
+import java.net.UnknownHostException;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -134,6 +153,7 @@ import java.util.EnumMap;
 import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.HexFormat;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -182,6 +202,8 @@ import javax.net.ssl.KeyManager;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLException;
+import javax.net.ssl.SSLHandshakeException;
+import javax.net.ssl.SSLPeerUnverifiedException;
 import javax.net.ssl.TrustManager;
 import javax.net.ssl.TrustManagerFactory;
 import javax.net.ssl.X509TrustManager;
@@ -192,7 +214,9 @@ import me.tongfei.progressbar.ProgressBarStyle;
 import net.lingala.zip4j.ZipFile;
 import net.lingala.zip4j.exception.ZipException;
 import net.lingala.zip4j.model.FileHeader;
+import okhttp3.Dispatcher;
 import okhttp3.OkHttpClient;
+import okhttp3.Protocol;
 import org.apache.cassandra.config.Config;
 import org.apache.cassandra.config.DatabaseDescriptor;
 import org.apache.cassandra.config.DurationSpec;
@@ -237,6 +261,7 @@ import org.apache.commons.compress.compressors.gzip.GzipCompressorInputStream;
 import org.apache.commons.compress.compressors.zstandard.ZstdCompressorInputStream;
 import org.apache.commons.io.IOUtils;
 import org.apache.commons.io.TaggedIOException;
+import org.apache.commons.io.function.IOSupplier;
 import org.apache.commons.io.input.BoundedInputStream;
 import org.apache.commons.io.input.CloseShieldInputStream;
 import org.apache.commons.io.input.TaggedInputStream;
@@ -447,7 +472,7 @@ class Verify implements Callable<Integer> {
         attachments(part, backup).compare(this, store, since, found);
       };
       default -> {
-        var store = new S3Store(s3, Login.of(s3.endpoint, s3.alias));
+        var store = new S3Store(s3, OldLogin.of(s3.endpoint, s3.alias));
         yield found -> attachments(part, backup).compare(
             this, store, since(backup, s3.archives, "restore-files-minio", "bucket", s3.bucket), found);
       }
@@ -1568,7 +1593,7 @@ class Verify implements Callable<Integer> {
     Optional<String> unnamed() {
       try {
         if (endpoint == null) {
-          Login.of(null, alias);
+          OldLogin.of(null, alias);
         }
         return Optional.empty();
       } catch (Failure e) {
@@ -1586,7 +1611,7 @@ class Verify implements Callable<Integer> {
     private String[] etags;
     private long[] sizes;
 
-    S3Store(S3Options options, Login login) {
+    S3Store(S3Options options, OldLogin login) {
       var http = new OkHttpClient.Builder().connectTimeout(Duration.ofSeconds(10)).readTimeout(Duration.ofMinutes(2));
       if (options.ca != null) {
         var trust = Tls.trust(options.ca);
@@ -1594,6 +1619,7 @@ class Verify implements Callable<Integer> {
       }
       bucket = options.bucket;
       endpoint = login.endpoint();
+      S3Bucket.requireEndpoint(endpoint);
       try {
         client = MinioClient.builder().endpoint(endpoint).region(options.region).httpClient(http.build())
             .credentialsProvider(new StaticProvider(login.access(), login.secret(), login.token())).build();
@@ -2442,6 +2468,54 @@ record Credentials(Optional<String> header) {
   }
 }
 
+/**
+ * An object's ETag: the MD5 of its content, or of its parts' MD5s where it was sent in parts. In numbers, not as text:
+ * there may be a million.
+ *
+ * @param parts 0 where the object was sent as a whole, {@link #OPAQUE} where the ETag says nothing about the content
+ */
+record ETag(long high, long low, int parts) {
+  static final int OPAQUE = -1;
+  /** The size of the parts that the restore sends, and AWS's own tools. */
+  static final int PART = 8 << 20;
+  private static final Pattern MD5 = Pattern.compile("\"?([0-9a-f]{32})(?:-(\\d{1,5}))?\"?");
+
+  /** The ETag in an answer of the server, with or without quotes. */
+  static ETag of(String text) {
+    var match = MD5.matcher(text == null ? "" : text);
+    if (!match.matches()) {
+      return of(DigestUtils.md5(text == null ? "" : text.replace("\"", "")), OPAQUE);
+    }
+    return of(HexFormat.of().parseHex(match.group(1)), match.group(2) == null ? 0 : Integer.parseInt(match.group(2)));
+  }
+
+  static ETag of(byte[] md5, int parts) {
+    var buffer = ByteBuffer.wrap(md5);
+    return new ETag(buffer.getLong(), buffer.getLong(), parts);
+  }
+
+  /** True if content of this size can be held against it without asking the server for the object. */
+  boolean canTell(long size) {
+    return parts == 0 || parts == partsOf(size);
+  }
+
+  /** True if the object was made of exactly these bytes, as far as the ETag tells. */
+  boolean isOf(InputStream content, long size) throws IOException {
+    if (parts == 0) {
+      return equals(of(DigestUtils.md5(content), 0));
+    }
+    var md5s = new ByteArrayOutputStream();
+    for (var left = size; left > 0; left -= PART) {
+      md5s.write(DigestUtils.md5(BoundedInputStream.builder().setInputStream(content).setMaxCount(PART).get()));
+    }
+    return equals(of(DigestUtils.md5(md5s.toByteArray()), partsOf(size)));
+  }
+
+  static int partsOf(long size) {
+    return (int) ((size + PART - 1) / PART);
+  }
+}
+
 /** Elasticsearch's REST API (OpenSearch's too), answers as JSON, errors as failures. */
 final class ElasticsearchApi implements Closeable {
   /** There is no such thing, or the distribution lacks that part of the API. */
@@ -2834,66 +2908,6 @@ enum Kind {
   FOLDER, FILE, SPARSE, LINK
 }
 
-/** Where and as whom: from the variables, else from the alias as mc keeps it. */
-record Login(String endpoint, String access, String secret, String token) {
-  // As mc reads it: the keys stand in it as they are, without an encoding.
-  private static final Pattern WITH_TOKEN = Pattern.compile("(https?://)([^@]*?):([^@]*?):([^@]*)@([^@]*)");
-  private static final Pattern WITH_KEYS = Pattern.compile("(https?://)(.*?):(.*)@([^@]*)");
-
-  static Login of(String endpoint, String alias) {
-    if (endpoint == null) {
-      return ofAlias(alias);
-    }
-    var access = OldSettings.secretOrPrompt("MINIO_ACCESS_KEY", "Access key of " + endpoint);
-    var secret = OldSettings.secretOrPrompt("MINIO_SECRET_KEY", "Secret key of " + endpoint);
-    if (access.isEmpty() || secret.isEmpty()) {
-      throw new Failure(Exit.USAGE, "no keys for " + endpoint,
-          "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or MINIO_ACCESS_KEY_FILE and MINIO_SECRET_KEY_FILE");
-    }
-    return new Login(endpoint, access.get(), secret.get(), null);
-  }
-
-  private static Login ofAlias(String alias) {
-    var variable = System.getenv("MC_HOST_" + alias);
-    var found = variable != null ? ofVariable(alias, variable) : configFiles().flatMap(file -> ofFile(file, alias).stream()).findFirst();
-    return found.orElseThrow(() -> new Failure(Exit.USAGE, "no S3 server is named, and there is no alias %s".formatted(alias),
-        "set MINIO_ENDPOINT, MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or name an alias of mc with MINIO_ALIAS; looked in MC_HOST_%s, %s"
-            .formatted(alias, configFiles().map(Path::toString).collect(Collectors.joining(", ")))));
-  }
-
-  private static Optional<Login> ofVariable(String alias, String value) {
-    var token = WITH_TOKEN.matcher(value);
-    if (token.matches()) {
-      return Optional.of(new Login(token.group(1) + token.group(5), token.group(2), token.group(3), token.group(4)));
-    }
-    var keys = WITH_KEYS.matcher(value);
-    if (keys.matches()) {
-      return Optional.of(new Login(keys.group(1) + keys.group(4), keys.group(2), keys.group(3), null));
-    }
-    throw new Failure(Exit.USAGE, "MC_HOST_%s is not of the form https://ACCESS:SECRET@HOST:PORT".formatted(alias), null);
-  }
-
-  private static Stream<Path> configFiles() {
-    var folder = System.getenv("MC_CONFIG_DIR");
-    var home = Path.of(Optional.ofNullable(System.getenv("HOME")).orElse(System.getProperty("user.home")));
-    return Stream.concat(Stream.ofNullable(folder).map(Path::of), Stream.of(home.resolve(".mc"), home.resolve(".mcli")))
-        .map(path -> path.resolve("config.json"));
-  }
-
-  private static Optional<Login> ofFile(Path file, String alias) {
-    try {
-      var entry = Json.MAPPER.readTree(file.toFile()).path("aliases").path(alias);
-      return entry.isMissingNode() ? Optional.empty() : Optional.of(new Login(entry.path("url").asText(),
-          entry.path("accessKey").asText(), entry.path("secretKey").asText(), entry.path("sessionToken").asText(null)));
-    } catch (FileNotFoundException e) {
-      return Optional.empty();
-    } catch (IOException e) {
-      // Jackson's message would show the line, and with it a key.
-      throw new Failure(Exit.USAGE, "cannot read mc's " + file, "is it readable, and JSON? or set MINIO_ENDPOINT and the keys");
-    }
-  }
-}
-
 /**
  * A file, folder or symbolic link of a backup of attachments. There may be a million: no more here than is needed.
  *
@@ -3203,6 +3217,66 @@ final class NamedSessionBuilder extends CqlSessionBuilder {
   }
 }
 
+/** Where and as whom: from the variables, else from the alias as mc keeps it. */
+record OldLogin(String endpoint, String access, String secret, String token) {
+  // As mc reads it: the keys stand in it as they are, without an encoding.
+  private static final Pattern WITH_TOKEN = Pattern.compile("(https?://)([^@]*?):([^@]*?):([^@]*)@([^@]*)");
+  private static final Pattern WITH_KEYS = Pattern.compile("(https?://)(.*?):(.*)@([^@]*)");
+
+  static OldLogin of(String endpoint, String alias) {
+    if (endpoint == null) {
+      return ofAlias(alias);
+    }
+    var access = OldSettings.secretOrPrompt("MINIO_ACCESS_KEY", "Access key of " + endpoint);
+    var secret = OldSettings.secretOrPrompt("MINIO_SECRET_KEY", "Secret key of " + endpoint);
+    if (access.isEmpty() || secret.isEmpty()) {
+      throw new Failure(Exit.USAGE, "no keys for " + endpoint,
+          "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or MINIO_ACCESS_KEY_FILE and MINIO_SECRET_KEY_FILE");
+    }
+    return new OldLogin(endpoint, access.get(), secret.get(), null);
+  }
+
+  private static OldLogin ofAlias(String alias) {
+    var variable = System.getenv("MC_HOST_" + alias);
+    var found = variable != null ? ofVariable(alias, variable) : configFiles().flatMap(file -> ofFile(file, alias).stream()).findFirst();
+    return found.orElseThrow(() -> new Failure(Exit.USAGE, "no S3 server is named, and there is no alias %s".formatted(alias),
+        "set MINIO_ENDPOINT, MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or name an alias of mc with MINIO_ALIAS; looked in MC_HOST_%s, %s"
+            .formatted(alias, configFiles().map(Path::toString).collect(Collectors.joining(", ")))));
+  }
+
+  private static Optional<OldLogin> ofVariable(String alias, String value) {
+    var token = WITH_TOKEN.matcher(value);
+    if (token.matches()) {
+      return Optional.of(new OldLogin(token.group(1) + token.group(5), token.group(2), token.group(3), token.group(4)));
+    }
+    var keys = WITH_KEYS.matcher(value);
+    if (keys.matches()) {
+      return Optional.of(new OldLogin(keys.group(1) + keys.group(4), keys.group(2), keys.group(3), null));
+    }
+    throw new Failure(Exit.USAGE, "MC_HOST_%s is not of the form https://ACCESS:SECRET@HOST:PORT".formatted(alias), null);
+  }
+
+  private static Stream<Path> configFiles() {
+    var folder = System.getenv("MC_CONFIG_DIR");
+    var home = Path.of(Optional.ofNullable(System.getenv("HOME")).orElse(System.getProperty("user.home")));
+    return Stream.concat(Stream.ofNullable(folder).map(Path::of), Stream.of(home.resolve(".mc"), home.resolve(".mcli")))
+        .map(path -> path.resolve("config.json"));
+  }
+
+  private static Optional<OldLogin> ofFile(Path file, String alias) {
+    try {
+      var entry = Json.MAPPER.readTree(file.toFile()).path("aliases").path(alias);
+      return entry.isMissingNode() ? Optional.empty() : Optional.of(new OldLogin(entry.path("url").asText(),
+          entry.path("accessKey").asText(), entry.path("secretKey").asText(), entry.path("sessionToken").asText(null)));
+    } catch (FileNotFoundException e) {
+      return Optional.empty();
+    } catch (IOException e) {
+      // Jackson's message would show the line, and with it a key.
+      throw new Failure(Exit.USAGE, "cannot read mc's " + file, "is it readable, and JSON? or set MINIO_ENDPOINT and the keys");
+    }
+  }
+}
+
 /** Settings are the environment variables of the documented procedure; an option overrides its variable. */
 final class OldSettings {
   private OldSettings() {}
@@ -3347,6 +3421,427 @@ final class RunReports {
       return Optional.empty();
     }
     return byName.descendingMap().values().stream().filter(fits).findFirst();
+  }
+}
+
+/**
+ * One bucket on one S3 server: what it holds, and every request to it. A request is tried again when network or server
+ * fail; a failure says what was asked of which bucket, and what to check.
+ */
+final class S3Bucket implements Closeable {
+  private static final int BUFFER = 1 << 16;
+  final String endpoint;
+  final String name;
+  private final S3Failures failures;
+  private final MinioAsyncClient client;
+  // Until it has answered once an answer is wanted now; later an outage of some seconds is sat out.
+  private volatile int attempts = 2;
+
+  /** A request to the server. */
+  interface Request<T> {
+    CompletableFuture<T> send(MinioAsyncClient client) throws Exception;
+  }
+
+  /** Checks the settings, and asks the server nothing yet. */
+  S3Bucket(S3Settings settings, int connections) {
+    endpoint = settings.login().endpoint();
+    name = settings.bucket();
+    requireEndpoint(endpoint);
+    failures = new S3Failures(endpoint, name, settings.ca());
+    try {
+      client = MinioAsyncClient.builder().endpoint(endpoint).region(settings.region().orElse(null)).httpClient(http(settings, connections))
+          .credentialsProvider(new StaticProvider(settings.login().access(), settings.login().secret(), settings.login().token())).build();
+      if (settings.virtualHost()) {
+        client.enableVirtualStyleEndpoint();
+      }
+      BucketExistsArgs.builder().bucket(name).build();
+    } catch (IllegalArgumentException e) {
+      throw new Failure(Exit.USAGE, "cannot use bucket '%s' at '%s': %s".formatted(name, endpoint, e.getMessage()),
+          "check MINIO_ENDPOINT, MINIO_BUCKET and MINIO_REGION");
+    }
+  }
+
+  /** An endpoint names scheme, host and port, and never the keys: it is shown. */
+  static void requireEndpoint(String endpoint) {
+    if (endpoint.contains("@")) {
+      throw new Failure(Exit.USAGE, "the endpoint holds keys", "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY or MINIO_SECRET_KEY_FILE instead");
+    }
+    if (!endpoint.matches("https?://[^/?#\\s]+/?")) {
+      throw new Failure(Exit.USAGE, "the endpoint '%s' is not of the form https://HOST:PORT".formatted(endpoint), "check MINIO_ENDPOINT");
+    }
+  }
+
+  private static OkHttpClient http(S3Settings settings, int connections) {
+    var dispatcher = new Dispatcher(Executors.newCachedThreadPool(Console::daemon));
+    dispatcher.setMaxRequestsPerHost(connections);
+    var http = new OkHttpClient.Builder().dispatcher(dispatcher).connectTimeout(Duration.ofSeconds(10))
+        .readTimeout(Duration.ofMinutes(2)).writeTimeout(Duration.ofMinutes(2)).protocols(List.of(Protocol.HTTP_1_1))
+        .addNetworkInterceptor(chain -> {
+          // A small object's last packet would otherwise wait some 40 ms for the one before it.
+          chain.connection().socket().setTcpNoDelay(true);
+          return chain.proceed(chain.request());
+        });
+    settings.ca().ifPresent(ca -> {
+      var trust = Tls.trust(ca);
+      http.sslSocketFactory(Tls.context(trust).getSocketFactory(), trust);
+    });
+    return http.build();
+  }
+
+  /** The server and the bucket without the scheme: differs from site to site, so it is what is typed to confirm. */
+  String address() {
+    return endpoint.replaceFirst("https?://", "").replaceFirst("/$", "") + "/" + name;
+  }
+
+  /** True if the bucket is there; fails if the server cannot be reached, or does not let these keys list it. */
+  boolean exists() {
+    try {
+      page(null, 1);
+      return true;
+    } catch (Failure failure) {
+      if (S3Failures.code(failure).equals("NoSuchBucket")) {
+        return false;
+      }
+      throw failure;
+    }
+  }
+
+  void create() {
+    try {
+      ask("create", client -> client.makeBucket(MakeBucketArgs.builder().bucket(name).build()));
+    } catch (Failure failure) {
+      // The SDK always names a region, which AWS wants left out where it is us-east-1, and others everywhere.
+      throw failure.code != Exit.UNEXPECTED ? failure
+          : new Failure(Exit.UNSAFE, failure.getMessage(), "nothing was changed; create the bucket with the server's own tools, and run again", failure);
+    }
+  }
+
+  /** True if the bucket keeps older versions of what is changed or removed. Servers that know no versions keep none. */
+  boolean isVersioned() {
+    return tryTo(client -> client.getBucketVersioning(GetBucketVersioningArgs.builder().bucket(name).build()))
+        .filter(versioning -> versioning.status() == VersioningConfiguration.Status.ENABLED
+            || versioning.status() == VersioningConfiguration.Status.SUSPENDED).isPresent();
+  }
+
+  boolean isLocked() {
+    return tryTo(client -> client.getObjectLockConfiguration(GetObjectLockConfigurationArgs.builder().bucket(name).build())).isPresent();
+  }
+
+  /** Gives every object to the visitor, a page after the other; fails rather than end before the bucket does. */
+  void list(Consumer<List<StoredObject>> visitor) {
+    String token = null;
+    do {
+      var result = page(token, null);
+      visitor.accept(result.contents().stream().map(object -> {
+        object.setEncodingType(result.encodingType());
+        return new StoredObject(object.objectName(), object.size(), ETag.of(object.etag()),
+            object.lastModified() == null ? null : object.lastModified().toInstant());
+      }).toList());
+      var next = result.nextContinuationToken();
+      if (result.isTruncated() && (next == null || next.isEmpty() || next.equals(token))) {
+        throw new Failure(Exit.UNREACHABLE, "%s cuts its list of bucket %s and does not say how it goes on".formatted(endpoint, name),
+            "what the bucket holds is not known without the rest; see the server's log, and what stands between it and this host");
+      }
+      token = result.isTruncated() ? next : null;
+    } while (token != null);
+  }
+
+  /** Names that XML cannot hold, such as those with control characters, only come through encoded. */
+  private io.minio.messages.ListBucketResultV2 page(String token, Integer most) {
+    var request = ListObjectsV2Args.builder().bucket(name).encodingType("url").continuationToken(token);
+    return ask("list", client -> client.listObjectsV2((most == null ? request : request.maxKeys(most)).build())).result();
+  }
+
+  /**
+   * True if an object has this content. The server is asked for the object only where its ETag does not tell: it has
+   * another content, or was sent in parts of other sizes, or is encrypted.
+   *
+   * @param etag the object's, as listed
+   * @param size of both
+   */
+  boolean holds(String key, ETag etag, long size, IOSupplier<InputStream> content) throws IOException {
+    if (etag.canTell(size)) {
+      try (var in = content.get()) {
+        if (etag.isOf(in, size)) {
+          return true;
+        }
+      }
+    }
+    try (var in = content.get();
+        var object = ask("read from", client -> client.getObject(GetObjectArgs.builder().bucket(name).object(key).build()))) {
+      return IOUtils.contentEquals(new BufferedInputStream(object, BUFFER), new BufferedInputStream(in, BUFFER));
+    }
+  }
+
+  /** The answer; empty where the server refuses, or does not know what is asked. */
+  <T> Optional<T> tryTo(Request<T> request) {
+    try {
+      return Optional.ofNullable(ask("ask", request));
+    } catch (Failure failure) {
+      if (failure.code == Exit.UNREACHABLE) {
+        throw failure;
+      }
+      return Optional.empty();
+    }
+  }
+
+  /**
+   * The answer to a request.
+   *
+   * @param verb says in a failure what was tried with the bucket, such as {@code list}
+   */
+  <T> T ask(String verb, Request<T> request) {
+    var tries = RetryPolicy.builder().handleIf(S3Failures::isPassing).withMaxAttempts(attempts)
+        .withBackoff(Duration.ofMillis(500), Duration.ofSeconds(8)).withJitter(0.5).build();
+    try {
+      var answer = Failsafe.with(tries).get(() -> request.send(client).join());
+      attempts = 6;
+      return answer;
+    } catch (Exception thrown) {
+      throw failures.explain(verb, thrown);
+    }
+  }
+
+  @Override
+  public void close() {
+    client.close();
+  }
+}
+
+/**
+ * Tells in an administrator's words why an S3 server did not do what it was asked.
+ *
+ * @param ca what MINIO_CA names
+ */
+record S3Failures(String endpoint, String bucket, Optional<Path> ca) {
+  private static final Pattern STATUS = Pattern.compile("Response code: (\\d+)");
+  /** Answers of Go's and nginx's servers, and a TLS record where a status line was expected. */
+  private static final Pattern WANTS_HTTPS =
+      Pattern.compile("(?s).*(HTTP request to an HTTPS server|plain HTTP request was sent to HTTPS port|Unexpected status line: \\x15).*");
+
+  /** True if it is worth another try: the network, a server that is busy or starting, an answer that was cut. */
+  static boolean isPassing(Throwable thrown) {
+    if (find(thrown, SSLHandshakeException.class).isPresent() || find(thrown, SSLPeerUnverifiedException.class).isPresent()
+        || isPlainAnswer(thrown) || find(thrown, UnknownHostException.class).isPresent()) {
+      return false;
+    }
+    var status = status(thrown);
+    return status >= 500 && status != 501 && status != 507 || status == 429 || status == 408
+        || status == 0 && (find(thrown, IOException.class).isPresent() || find(thrown, XmlParserException.class).isPresent());
+  }
+
+  /** The server's own name of what went wrong, such as {@code NoSuchBucket}; empty where it gave none. */
+  static String code(Throwable thrown) {
+    return Optional.ofNullable(error(thrown)).map(ErrorResponse::code).orElse("");
+  }
+
+  /** @param verb what was tried with the bucket, such as {@code list} */
+  Failure explain(String verb, Throwable thrown) {
+    var status = status(thrown);
+    var code = code(thrown);
+    if (code.equals("NoSuchBucket")) {
+      return missing(thrown);
+    }
+    if (code.equals("AccessDenied") || code.equals("AllAccessDisabled")) {
+      return new Failure(Exit.AUTHENTICATION, "the access key may not %s bucket %s at %s".formatted(verb, bucket, endpoint),
+          "its policy needs s3:GetBucketLocation (or set MINIO_REGION), s3:ListBucket, s3:GetObject, s3:PutObject, s3:DeleteObject", thrown);
+    }
+    if (status == 507 || code.contains("Quota") || code.equals("XMinioStorageFull")) {
+      return new Failure(Exit.UNSAFE, "no room left in bucket %s at %s: %s".formatted(bucket, endpoint, reason(thrown)),
+          "free some room, or raise the bucket's quota; then run again", thrown);
+    }
+    if (status == 403 || status == 401) {
+      return new Failure(Exit.AUTHENTICATION, "%s refuses the keys: %s".formatted(endpoint, reason(thrown)),
+          "check MINIO_ACCESS_KEY and MINIO_SECRET_KEY (or the alias), and this host's clock", thrown);
+    }
+    if (find(thrown, Exception.class, WANTS_HTTPS).isPresent()) {
+      return new Failure(Exit.UNREACHABLE, endpoint + " speaks https, not http", "check MINIO_ENDPOINT: https://" + host(), thrown);
+    }
+    if (status == 0 && find(thrown, IOException.class).isPresent()) {
+      return unreachable(find(thrown, IOException.class).get(), thrown);
+    }
+    if (find(thrown, InvalidResponseException.class).isPresent() || find(thrown, XmlParserException.class).isPresent()) {
+      return new Failure(Exit.UNREACHABLE, "%s does not answer as an S3 server does%s".formatted(endpoint, status > 0 ? " (status " + status + ")" : ""),
+          "is it the port of the S3 API? check MINIO_ENDPOINT", thrown);
+    }
+    return new Failure(status >= 500 && status != 501 ? Exit.UNREACHABLE : Exit.UNEXPECTED,
+        "cannot %s bucket %s at %s: %s".formatted(verb, bucket, endpoint, reason(thrown)), "see the server's log", thrown);
+  }
+
+  /** There is no such bucket: a wrong name is more likely than a bucket that is to be made. */
+  Failure missing(Throwable thrown) {
+    return new Failure(Exit.UNSAFE, "there is no bucket %s at %s".formatted(bucket, endpoint),
+        "check MINIO_BUCKET and MINIO_ENDPOINT; restore-files-minio.java --create-bucket creates it", thrown);
+  }
+
+  private Failure unreachable(IOException cause, Throwable thrown) {
+    if (isPlainAnswer(cause)) {
+      return new Failure(Exit.UNREACHABLE, endpoint + " speaks http, not https", "check MINIO_ENDPOINT: http://" + host(), thrown);
+    }
+    if (cause instanceof SSLPeerUnverifiedException) {
+      return new Failure(Exit.UNREACHABLE, "the certificate of %s is for another name".formatted(endpoint),
+          "check MINIO_ENDPOINT: use a name that stands in the certificate", thrown);
+    }
+    if (cause instanceof SSLException) {
+      return new Failure(Exit.UNREACHABLE, "cannot trust the certificate of %s: %s".formatted(endpoint, cause.getMessage()),
+          ca.map(file -> "is %s, which MINIO_CA names, the CA that signed it?".formatted(file))
+              .orElse("name the CA that signed it with MINIO_CA"), thrown);
+    }
+    return new Failure(Exit.UNREACHABLE, "cannot reach %s: %s".formatted(endpoint, words(cause)), "is it started? check MINIO_ENDPOINT", thrown);
+  }
+
+  private static String words(IOException cause) {
+    if (cause instanceof UnknownHostException) {
+      return "unknown host";
+    }
+    if (cause instanceof NoRouteToHostException) {
+      return "no route to this host";
+    }
+    if (cause instanceof SocketTimeoutException) {
+      return "no answer in time";
+    }
+    return cause instanceof ConnectException ? "connection refused" : String.valueOf(cause.getMessage());
+  }
+
+  private static boolean isPlainAnswer(Throwable thrown) {
+    return find(thrown, SSLException.class).filter(e -> ("" + e.getMessage()).contains("Unsupported or unrecognized SSL message")).isPresent();
+  }
+
+  private String host() {
+    return endpoint.replaceFirst("https?://", "");
+  }
+
+  private static int status(Throwable thrown) {
+    return find(thrown, ErrorResponseException.class).map(e -> e.response().code())
+        .or(() -> find(thrown, ServerException.class).map(ServerException::statusCode))
+        .or(() -> find(thrown, InvalidResponseException.class).map(Throwable::getMessage).map(STATUS::matcher)
+            .filter(match -> match.find()).map(match -> Integer.valueOf(match.group(1)))).orElse(0);
+  }
+
+  private static ErrorResponse error(Throwable thrown) {
+    return find(thrown, ErrorResponseException.class).map(ErrorResponseException::errorResponse).orElse(null);
+  }
+
+  /** The server's own words, which begin with its name of the error. */
+  private static String reason(Throwable thrown) {
+    var error = error(thrown);
+    return error == null ? Failure.of(thrown).getMessage() : error.code() + ": " + error.message();
+  }
+
+  private static <T extends Throwable> Optional<T> find(Throwable thrown, Class<T> type) {
+    return Stream.iterate(thrown, Objects::nonNull, Throwable::getCause).filter(type::isInstance).map(type::cast).findFirst();
+  }
+
+  private static <T extends Throwable> Optional<T> find(Throwable thrown, Class<T> type, Pattern message) {
+    return Stream.iterate(thrown, Objects::nonNull, Throwable::getCause).filter(type::isInstance).map(type::cast)
+        .filter(e -> e.getMessage() != null && message.matcher(e.getMessage()).matches()).findFirst();
+  }
+}
+
+/**
+ * The bucket of the attachments, who may write to it, and where its backups are. Endpoint and keys come from the
+ * variables, else from an alias as the {@code mc} client keeps it.
+ *
+ * @param login endpoint and keys; null where only the archives are read
+ * @param region empty: the server is asked
+ * @param virtualHost true if the bucket is part of the host's name, not of the path
+ * @param ca PEM file of the CA to trust for https; empty for the JDK's
+ */
+record S3Settings(Account login, String bucket, Optional<String> region, boolean virtualHost, Optional<Path> ca, Path archives) {
+  static final Variable ENDPOINT = Variable.optional("MINIO_ENDPOINT");
+  static final Variable ACCESS_KEY = Variable.secret("MINIO_ACCESS_KEY");
+  static final Variable SECRET_KEY = Variable.secret("MINIO_SECRET_KEY");
+  static final Variable ALIAS = Variable.withDefault("MINIO_ALIAS", "th_minio");
+  static final Variable BUCKET = Variable.withDefault("MINIO_BUCKET", "thehive");
+  static final Variable REGION = Variable.optional("MINIO_REGION");
+  static final Variable VIRTUAL_HOST = Variable.withDefault("MINIO_VIRTUAL_HOST", "false");
+  static final Variable CA = Variable.optional("MINIO_CA");
+  static final Variable ARCHIVES = Variable.withDefault("MINIO_ARCHIVE_PATH", "/mnt/backup/minio/");
+  static final List<Variable> VARIABLES =
+      List.of(ENDPOINT, ACCESS_KEY, SECRET_KEY, ALIAS, BUCKET, REGION, VIRTUAL_HOST, CA, ARCHIVES);
+
+  // As mc reads it: the keys stand in it as they are, without an encoding.
+  private static final Pattern WITH_TOKEN = Pattern.compile("(https?://)([^@]*?):([^@]*?):([^@]*)@([^@]*)");
+  private static final Pattern WITH_KEYS = Pattern.compile("(https?://)(.*?):(.*)@([^@]*)");
+
+  /** An endpoint with its keys; {@code token} of temporary keys, else null. */
+  record Account(String endpoint, String access, String secret, String token) {
+    /** Without the secrets. */
+    @Override
+    public String toString() {
+      return endpoint;
+    }
+  }
+
+  /** @param environment where the variable {@code MC_HOST_<alias>}, MC_CONFIG_DIR and HOME are looked up */
+  static S3Settings of(Settings settings, Map<String, String> environment) {
+    return read(settings, login(settings, environment));
+  }
+
+  static S3Settings ofArchives(Settings settings) {
+    return read(settings, null);
+  }
+
+  private static S3Settings read(Settings settings, Account login) {
+    return new S3Settings(login, settings.text(BUCKET), settings.optional(REGION), settings.flag(VIRTUAL_HOST),
+        settings.optionalPath(CA), settings.path(ARCHIVES));
+  }
+
+  private static Account login(Settings settings, Map<String, String> environment) {
+    var endpoint = settings.optional(ENDPOINT);
+    if (endpoint.isEmpty()) {
+      return ofAlias(settings.text(ALIAS), environment);
+    }
+    if (endpoint.get().contains("@")) {
+      throw new Failure(Exit.USAGE, "MINIO_ENDPOINT holds keys", "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY instead");
+    }
+    var access = settings.secretOrPrompt(ACCESS_KEY, "Access key of " + endpoint.get());
+    var secret = settings.secretOrPrompt(SECRET_KEY, "Secret key of " + endpoint.get());
+    if (access.isEmpty() || secret.isEmpty()) {
+      throw new Failure(Exit.USAGE, "no keys for " + endpoint.get(),
+          "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or MINIO_ACCESS_KEY_FILE and MINIO_SECRET_KEY_FILE");
+    }
+    return new Account(endpoint.get(), access.get(), secret.get(), null);
+  }
+
+  private static Account ofAlias(String alias, Map<String, String> environment) {
+    var variable = environment.get("MC_HOST_" + alias);
+    var files = configFiles(environment);
+    var login = variable != null ? ofVariable(alias, variable) : files.stream().flatMap(file -> ofFile(file, alias).stream()).findFirst();
+    return login.orElseThrow(() -> new Failure(Exit.USAGE, "MINIO_ENDPOINT is not set, and mc has no alias " + alias,
+        "set MINIO_ENDPOINT, MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or name an alias of mc with MINIO_ALIAS; looked in MC_HOST_%s, %s"
+            .formatted(alias, files.stream().map(Path::toString).collect(Collectors.joining(", ")))));
+  }
+
+  private static Optional<Account> ofVariable(String alias, String value) {
+    var token = WITH_TOKEN.matcher(value);
+    if (token.matches()) {
+      return Optional.of(new Account(token.group(1) + token.group(5), token.group(2), token.group(3), token.group(4)));
+    }
+    var keys = WITH_KEYS.matcher(value);
+    if (keys.matches()) {
+      return Optional.of(new Account(keys.group(1) + keys.group(4), keys.group(2), keys.group(3), null));
+    }
+    throw new Failure(Exit.USAGE, "MC_HOST_%s is not of the form https://ACCESS:SECRET@HOST:PORT".formatted(alias), null);
+  }
+
+  private static List<Path> configFiles(Map<String, String> environment) {
+    var home = Path.of(environment.getOrDefault("HOME", System.getProperty("user.home")));
+    return Stream.concat(Stream.ofNullable(environment.get("MC_CONFIG_DIR")).map(Path::of), Stream.of(home.resolve(".mc"), home.resolve(".mcli")))
+        .map(path -> path.resolve("config.json")).toList();
+  }
+
+  private static Optional<Account> ofFile(Path file, String alias) {
+    try {
+      var entry = Json.MAPPER.readTree(file.toFile()).path("aliases").path(alias);
+      return entry.isMissingNode() ? Optional.empty() : Optional.of(new Account(entry.path("url").asText(),
+          entry.path("accessKey").asText(), entry.path("secretKey").asText(), entry.path("sessionToken").asText(null)));
+    } catch (FileNotFoundException e) {
+      return Optional.empty();
+    } catch (IOException e) {
+      // Jackson's message would show the line, and with it a key.
+      throw new Failure(Exit.USAGE, "cannot read mc's " + file, "is it readable, and JSON? or set MINIO_ENDPOINT and the keys");
+    }
   }
 }
 
@@ -3647,6 +4142,13 @@ final class Settings {
     return lines;
   }
 }
+
+/**
+ * An object as the bucket's listing shows it.
+ *
+ * @param modified null where the server does not tell
+ */
+record StoredObject(String key, long size, ETag etag, Instant modified) {}
 
 /** One table's folder in an archive: the files of a node's snapshot by name. */
 record TableFolder(Archive archive, String table, SortedMap<String, ArchiveEntry> files) {

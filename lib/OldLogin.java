@@ -7,12 +7,12 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** Where and as whom: from the variables, else from the alias as mc keeps it. */
-record Login(String endpoint, String access, String secret, String token) {
+record OldLogin(String endpoint, String access, String secret, String token) {
   // As mc reads it: the keys stand in it as they are, without an encoding.
   private static final Pattern WITH_TOKEN = Pattern.compile("(https?://)([^@]*?):([^@]*?):([^@]*)@([^@]*)");
   private static final Pattern WITH_KEYS = Pattern.compile("(https?://)(.*?):(.*)@([^@]*)");
 
-  static Login of(String endpoint, String alias) {
+  static OldLogin of(String endpoint, String alias) {
     if (endpoint == null) {
       return ofAlias(alias);
     }
@@ -22,10 +22,10 @@ record Login(String endpoint, String access, String secret, String token) {
       throw new Failure(Exit.USAGE, "no keys for " + endpoint,
           "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or MINIO_ACCESS_KEY_FILE and MINIO_SECRET_KEY_FILE");
     }
-    return new Login(endpoint, access.get(), secret.get(), null);
+    return new OldLogin(endpoint, access.get(), secret.get(), null);
   }
 
-  private static Login ofAlias(String alias) {
+  private static OldLogin ofAlias(String alias) {
     var variable = System.getenv("MC_HOST_" + alias);
     var found = variable != null ? ofVariable(alias, variable) : configFiles().flatMap(file -> ofFile(file, alias).stream()).findFirst();
     return found.orElseThrow(() -> new Failure(Exit.USAGE, "no S3 server is named, and there is no alias %s".formatted(alias),
@@ -33,14 +33,14 @@ record Login(String endpoint, String access, String secret, String token) {
             .formatted(alias, configFiles().map(Path::toString).collect(Collectors.joining(", ")))));
   }
 
-  private static Optional<Login> ofVariable(String alias, String value) {
+  private static Optional<OldLogin> ofVariable(String alias, String value) {
     var token = WITH_TOKEN.matcher(value);
     if (token.matches()) {
-      return Optional.of(new Login(token.group(1) + token.group(5), token.group(2), token.group(3), token.group(4)));
+      return Optional.of(new OldLogin(token.group(1) + token.group(5), token.group(2), token.group(3), token.group(4)));
     }
     var keys = WITH_KEYS.matcher(value);
     if (keys.matches()) {
-      return Optional.of(new Login(keys.group(1) + keys.group(4), keys.group(2), keys.group(3), null));
+      return Optional.of(new OldLogin(keys.group(1) + keys.group(4), keys.group(2), keys.group(3), null));
     }
     throw new Failure(Exit.USAGE, "MC_HOST_%s is not of the form https://ACCESS:SECRET@HOST:PORT".formatted(alias), null);
   }
@@ -52,10 +52,10 @@ record Login(String endpoint, String access, String secret, String token) {
         .map(path -> path.resolve("config.json"));
   }
 
-  private static Optional<Login> ofFile(Path file, String alias) {
+  private static Optional<OldLogin> ofFile(Path file, String alias) {
     try {
       var entry = Json.MAPPER.readTree(file.toFile()).path("aliases").path(alias);
-      return entry.isMissingNode() ? Optional.empty() : Optional.of(new Login(entry.path("url").asText(),
+      return entry.isMissingNode() ? Optional.empty() : Optional.of(new OldLogin(entry.path("url").asText(),
           entry.path("accessKey").asText(), entry.path("secretKey").asText(), entry.path("sessionToken").asText(null)));
     } catch (FileNotFoundException e) {
       return Optional.empty();
