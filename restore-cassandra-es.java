@@ -41,6 +41,8 @@ import com.datastax.oss.driver.api.core.auth.AuthenticationException;
 import com.datastax.oss.driver.api.core.config.DefaultDriverOption;
 import com.datastax.oss.driver.api.core.config.DriverConfigLoader;
 import com.datastax.oss.driver.api.core.context.DriverContext;
+import com.datastax.oss.driver.api.core.cql.ResultSet;
+import com.datastax.oss.driver.api.core.cql.Row;
 import com.datastax.oss.driver.api.core.cql.SimpleStatement;
 import com.datastax.oss.driver.api.core.metadata.Node;
 import com.datastax.oss.driver.api.core.metadata.NodeState;
@@ -106,6 +108,7 @@ import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -209,8 +212,8 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 import picocli.CommandLine;
 
 /**
@@ -225,10 +228,11 @@ import picocli.CommandLine;
     version = "1.0.0",
     mixinStandardHelpOptions = true,
     sortOptions = false,
-    abbreviateSynopsis = true,
-    usageHelpAutoWidth = true)
+    abbreviateSynopsis = true)
 class RestoreCassandraEs implements Callable<Integer> {
   static final String SCRIPT = "restore-cassandra-es";
+  static final List<Variable> VARIABLES = Stream.of(CassandraSettings.VARIABLES, ElasticsearchSettings.VARIABLES, TheHiveSettings.VARIABLES,
+      CommonSettings.VARIABLES).flatMap(List::stream).toList();
   static final String INDEX = "thehive_global";
 
   @Option(names = "--backup", paramLabel = "POINT",
@@ -244,31 +248,31 @@ class RestoreCassandraEs implements Callable<Integer> {
 
   @Mixin RestoreConsole console = new RestoreConsole();
 
-  @ArgGroup(validate = false, heading = "Cassandra (CASSANDRA_CONNECTION; CASSANDRA_USER, CASSANDRA_PASSWORD):%n")
-  CassandraOptions cassandra = new CassandraOptions();
+  @Option(names = "--replication", paramLabel = "MAP",
+      description = "of the keyspace, in place of the backup's: \"{'class': 'SimpleStrategy', 'replication_factor': 2}\"")
+  String replication;
+
+  @Option(names = "--throttle", paramLabel = "MB/s", defaultValue = "0", description = "limit for streaming to Cassandra (0, none)")
+  int throttle;
+
+  @Option(names = "--connections-per-host", paramLabel = "N", defaultValue = "1",
+      description = "streams for each table and Cassandra node (${DEFAULT-VALUE})")
+  int connections;
 
   @ArgGroup(validate = false, heading = "Elasticsearch (ELASTICSEARCH_USER, _PASSWORD, or ELASTICSEARCH_API_KEY):%n")
   ElasticsearchOptions elasticsearch = new ElasticsearchOptions();
 
-  @Spec CommandSpec command;
-
   public static void main(String[] args) {
-    System.exit(commandLine(new RestoreCassandraEs()).execute(args));
-  }
-
-  static CommandLine commandLine(RestoreCassandraEs script) {
-    return new CommandLine(script).setUsageHelpLongOptionsMaxWidth(24)
-        .setCaseInsensitiveEnumValuesAllowed(true)
-        .setExecutionExceptionHandler((thrown, line, parsed) -> script.failed(Failure.of(thrown)));
+    var script = new RestoreCassandraEs();
+    System.exit(Commands.run(script, VARIABLES, script::failed, args));
   }
 
   @Override
   public Integer call() throws IOException {
-    OldSettings.refuseBlank(command);
     CassandraTools.quietLibraries(console.verbose);
-    console.requireTheHiveStopped(TheHiveSettings.of(Settings.fromEnvironment()));
-    try (var databases = databases();
-        var run = new RestoreRun(CommonSettings.of(Settings.fromEnvironment()).stateFolder(cassandra.archives), SCRIPT, console.dryRun)) {
+    var settings = Settings.fromEnvironment();
+    console.requireTheHiveStopped(TheHiveSettings.of(settings));
+    try (var databases = databases(settings); var run = new RestoreRun(stateFolder(settings), SCRIPT, console.dryRun)) {
       chooseBackups(databases);
       var refused = databases.sideBySide(database -> database.check(run.unfinished()));
       if (!refused.isEmpty()) {
@@ -293,16 +297,21 @@ class RestoreCassandraEs implements Callable<Integer> {
   }
 
   /** The databases to restore, in the order of the documented procedure. */
-  private Databases databases() {
-    var password = OldSettings.secret("BACKUP_PASSWORD");
+  private Databases databases(Settings settings) {
+    var password = CommonSettings.of(settings).archivePassword();
     var list = new ArrayList<Database>();
     if (only != Database.Name.ELASTICSEARCH) {
-      list.add(new Cassandra(cassandra, CassandraConnection.of(Settings.fromEnvironment()), password, console));
+      list.add(new CassandraRestore(SCRIPT, CassandraSettings.of(settings), new CassandraRestore.Options(replication, throttle, connections),
+          password, console));
     }
     if (only != Database.Name.CASSANDRA) {
       list.add(new Elasticsearch(elasticsearch, Credentials.fromEnvironment(), console));
     }
     return new Databases(list);
+  }
+
+  private static Path stateFolder(Settings settings) {
+    return CommonSettings.of(settings).stateFolder(CassandraSettings.ofArchives(settings).archives().get(0));
   }
 
   private void chooseBackups(Databases databases) {
@@ -363,571 +372,6 @@ class RestoreCassandraEs implements Callable<Integer> {
 
   private static void printError(int elasticsearch, int cassandra) {
     System.out.println("=== ✗ ERROR - ES: exit %d, Cassandra: exit %d ===".formatted(elasticsearch, cassandra));
-  }
-
-  // ---------------------------------------------------------------------------------------------------------- Cassandra
-
-  static final class CassandraOptions {
-    @Option(names = "--keyspace", paramLabel = "NAME", defaultValue = "${env:CASSANDRA_KEYSPACE:-thehive}",
-        description = "keyspace (CASSANDRA_KEYSPACE, ${DEFAULT-VALUE})")
-    String keyspace;
-
-    @Option(names = "--cassandra-archives", paramLabel = "DIR",
-        defaultValue = "${env:CASSANDRA_GENERAL_ARCHIVE_PATH:-/mnt/backup/cassandra}",
-        description = "archives (CASSANDRA_GENERAL_ARCHIVE_PATH, ${DEFAULT-VALUE})")
-    Path archives;
-
-    @Option(names = "--thehive-user", paramLabel = "ROLE", defaultValue = "${env:CASSANDRA_THEHIVE_USER:-thehive}",
-        description = "gets the grants (CASSANDRA_THEHIVE_USER, ${DEFAULT-VALUE})")
-    String role;
-
-    @Option(names = "--replication", paramLabel = "MAP",
-        description = "instead of the backup's: \"{'class': 'SimpleStrategy', 'replication_factor': 2}\"")
-    String replication;
-
-    @Option(names = "--work-path", paramLabel = "DIR", defaultValue = "${env:RESTORE_WORK_PATH}",
-        description = "to unpack in (RESTORE_WORK_PATH, the archives')")
-    Path work;
-
-    @Option(names = "--throttle", paramLabel = "MB/s", defaultValue = "0", description = "limit for streaming (0, none)")
-    int throttle;
-
-    @Option(names = "--connections-per-host", paramLabel = "N", defaultValue = "1",
-        description = "streams per table and node (${DEFAULT-VALUE})")
-    int connections;
-
-    @Option(names = "--cassandra-ca", paramLabel = "PEM", defaultValue = "${env:CASSANDRA_SSL_CA}",
-        description = "TLS, trusting this CA (CASSANDRA_SSL_CA)")
-    Path ca;
-
-    @Option(names = "--cassandra-cert", paramLabel = "PEM", defaultValue = "${env:CASSANDRA_SSL_CERT}",
-        description = "client certificate (CASSANDRA_SSL_CERT)")
-    Path certificate;
-
-    @Option(names = "--cassandra-key", paramLabel = "PEM", defaultValue = "${env:CASSANDRA_SSL_KEY}",
-        description = "its private key (CASSANDRA_SSL_KEY)")
-    Path key;
-
-    Optional<SSLContext> tls() {
-      return Optional.ofNullable(ca).map(trusted -> new Pem(trusted, certificate, key).tls());
-    }
-
-    /** The files of the nodes' own port, by default those of the clients'. */
-    Pem internode() {
-      return new Pem(OldSettings.variable("CASSANDRA_INTERNODE_CA").map(Path::of).orElse(ca),
-          OldSettings.variable("CASSANDRA_INTERNODE_CERT").map(Path::of).orElse(certificate),
-          OldSettings.variable("CASSANDRA_INTERNODE_KEY").map(Path::of).orElse(key));
-    }
-
-    Path work() {
-      return (work == null ? archives : work).resolve("." + SCRIPT + ".unpacked");
-    }
-  }
-
-  /** All that the plan says and the restore needs to know; made by the checks, before the first change. */
-  record CassandraPlan(
-      CassandraBackup contents, KeyspaceDefinition target, boolean same, boolean exists, List<Node> nodes, String version,
-      List<String> grants, Optional<ServerEncryptionOptions> encryption, List<String> withoutSnapshot, Path work) {
-    int copies() {
-      return Replication.copies(target.replication(), nodes.stream().map(Node::getDatacenter).distinct().toList());
-    }
-  }
-
-  static final class Cassandra implements Database {
-    private static final String WORKING = "every node must be up and normal: nodetool status";
-    private static final Duration SILENT = Duration.ofMinutes(1);
-
-    private final CassandraOptions options;
-    private final CassandraConnection connection;
-    private final Optional<String> backupPassword;
-    private final RestoreConsole console;
-    private final String clientName = SCRIPT + " " + UUID.randomUUID();
-    private final AtomicLong streamed = new AtomicLong();
-    private final Set<String> tablesDone = ConcurrentHashMap.newKeySet();
-    private final Map<Node, Instant> silentSince = new HashMap<>();
-    private Backup backup;
-    private Archive archive;
-    private CqlSession session;
-    private CassandraPlan plan;
-
-    Cassandra(CassandraOptions options, CassandraConnection connection, Optional<String> backupPassword, RestoreConsole console) {
-      this.options = options;
-      this.connection = connection;
-      this.backupPassword = backupPassword;
-      this.console = console;
-    }
-
-    @Override
-    public Name name() {
-      return Name.CASSANDRA;
-    }
-
-    @Override
-    public String cluster() {
-      return options.keyspace;
-    }
-
-    @Override
-    public List<Backup> choose(String wanted, Duration gap) {
-      backup = BackupSet.choose(options.archives, Set.of("cassandra"), Set.of("tar", "zip"), wanted, gap);
-      return List.of(backup);
-    }
-
-    @Override
-    public void check(JsonNode unfinished) throws InterruptedException {
-      try {
-        makePlan(unfinished);
-      } catch (DriverException e) {
-        throw failure(e);
-      }
-    }
-
-    private void makePlan(JsonNode unfinished) throws InterruptedException {
-      var opened = CompletableFuture.supplyAsync(() -> connection.open(clientName, options.keyspace, options.tls()));
-      TableStreaming.initialise(options.throttle, options.work());
-      archive = new Archive(backup.file(), backupPassword);
-      var proof = CompletableFuture.supplyAsync(() -> CassandraBackup.prove(archive, options.keyspace));
-      session = opened.join();
-      var nodes = checkNodes();
-      checkClients(nodes);
-      var encryption = encryption(nodes.get(0));
-      checkStoragePorts(nodes, encryption);
-      var contents = proof.join();
-      var target = target(contents.definition());
-      Replication.require(target.replication(), nodes.stream().collect(
-          Collectors.groupingBy(Node::getDatacenter, TreeMap::new, Collectors.counting())));
-      var live = describe();
-      var same = live.isPresent() && live.get().isEquivalentTo(target);
-      var grants = checkRights() ? grants(unfinished, target) : List.<String>of();
-      checkDisk(contents.bytes());
-      var withoutSnapshot = nodes.stream().filter(node -> setting(node, "auto_snapshot").equals("false")).map(Cassandra::host).toList();
-      plan = new CassandraPlan(contents, target, same, live.isPresent(), nodes, version(nodes), grants, encryption, withoutSnapshot,
-          options.work());
-    }
-
-    private static Failure failure(DriverException thrown) {
-      if (thrown instanceof UnauthorizedException) {
-        return new Failure(Exit.AUTHENTICATION, thrown.getMessage(), "log in as a superuser", thrown);
-      }
-      var code = thrown instanceof AllNodesFailedException || thrown instanceof DriverTimeoutException ? Exit.UNREACHABLE : Exit.UNSAFE;
-      return new Failure(code, thrown.getMessage(), WORKING, thrown);
-    }
-
-    /** All must answer, agree on one schema and be neither joining nor leaving. */
-    private List<Node> checkNodes() throws InterruptedException {
-      var nodes = List.copyOf(session.getMetadata().getNodes().values());
-      awaitSchemaAgreement(nodes);
-      var partitioner = session.execute("SELECT partitioner FROM system.local").one().getString("partitioner");
-      if (!partitioner.equals(Murmur3Partitioner.class.getName())) {
-        throw new Failure(Exit.UNSAFE, "Cassandra's partitioner %s is not supported".formatted(partitioner), "only Murmur3Partitioner, the default, is");
-      }
-      checkGossip();
-      return nodes;
-    }
-
-    /** Asks every node itself, so that none is taken for up that is not. */
-    private Set<UUID> schemaVersions(List<Node> nodes) {
-      var versions = new HashSet<UUID>();
-      for (var node : nodes) {
-        try {
-          var query = SimpleStatement.newInstance("SELECT schema_version FROM system.local").setNode(node);
-          versions.add(session.execute(query).one().getUuid("schema_version"));
-        } catch (DriverException e) {
-          throw new Failure(Exit.UNSAFE, "Cassandra node %s is down or not reachable from here".formatted(host(node)), WORKING, e);
-        }
-      }
-      return versions;
-    }
-
-    private void checkGossip() {
-      try {
-        for (var row : session.execute("SELECT address, status_with_port FROM system_views.gossip_info")) {
-          var status = String.valueOf(row.getString("status_with_port")).split(",")[0];
-          if (!Set.of("NORMAL", "LEFT", "removed", "null").contains(status)) {
-            throw new Failure(Exit.UNSAFE, "Cassandra node %s is %s".formatted(row.getInetAddress("address").getHostAddress(), status),
-                WORKING);
-          }
-        }
-      } catch (InvalidQueryException e) {
-        console.warn("this Cassandra does not tell whether nodes are joining or leaving: look at nodetool status");
-      }
-    }
-
-    /** TheHive or anything else that still writes would mix its rows into the restored ones. */
-    private void checkClients(List<Node> nodes) {
-      var others = otherClients(nodes);
-      if (!others.isEmpty()) {
-        console.refuse(new Failure(Exit.UNSAFE, "other clients are connected to Cassandra: " + String.join(", ", others),
-            "stop TheHive on every node: ./jbang service-control.java stop; --force if they do not write"));
-      }
-    }
-
-    private Set<String> otherClients(List<Node> nodes) {
-      var others = new TreeSet<String>();
-      var query = SimpleStatement.newInstance("SELECT address, driver_name, username FROM system_views.clients");
-      // All nodes at once: each looks up its clients' names, which takes long where the DNS does not answer.
-      var clients = nodes.parallelStream().flatMap(node -> session.execute(query.setNode(node)).all().stream()).toList();
-      for (var client : clients) {
-        var driver = String.valueOf(client.getString("driver_name"));
-        var address = client.getInetAddress("address").getHostAddress();
-        if (driver.startsWith(SCRIPT) && !driver.equals(clientName)) {
-          throw new Failure(Exit.UNSAFE, "another restore is running, connected from " + address, "wait for its end");
-        }
-        if (!driver.equals(clientName)) {
-          others.add("%s (%s, user %s)".formatted(address, driver, client.getString("username")));
-        }
-      }
-      return others;
-    }
-
-    /** Streams go to the port on which nodes talk to each other: a firewall in between must not show after the truncate. */
-    private void checkStoragePorts(List<Node> nodes, Optional<ServerEncryptionOptions> encryption) {
-      nodes.parallelStream().forEach(node -> {
-        var address = node.getBroadcastAddress().orElseThrow();
-        try (var socket = new Socket()) {
-          socket.connect(address, 5_000);
-          if (encryption.isPresent()) {
-            socket.setSoTimeout(10_000);
-            try (var secured = (SSLSocket) options.internode().tls().getSocketFactory().createSocket(socket, host(node), address.getPort(), false)) {
-              secured.startHandshake();
-            }
-          }
-        } catch (IOException e) {
-          throw new Failure(Exit.UNREACHABLE, "the storage port of Cassandra node %s:%d cannot be reached from here: %s".formatted(
-              host(node), address.getPort(), e.getMessage()), "streams go there: open it for this host (and its TLS), or restore from a node", e);
-        }
-      });
-    }
-
-    private Optional<KeyspaceDefinition> describe() {
-      if (session.getMetadata().getKeyspace(id(options.keyspace)).isEmpty()) {
-        return Optional.empty();
-      }
-      var text = new StringBuilder();
-      session.execute("DESCRIBE KEYSPACE " + quoted(options.keyspace))
-          .forEach(row -> text.append(row.getString("create_statement")).append('\n'));
-      return Optional.of(KeyspaceDefinition.parse(text.toString(), options.keyspace));
-    }
-
-    private KeyspaceDefinition target(KeyspaceDefinition backup) {
-      return options.replication == null ? backup : new KeyspaceDefinition(backup.keyspace(), KeyspaceDefinition.replication(options.replication),
-          backup.durable(), backup.tables(), backup.others());
-    }
-
-    /** Whether authorisation is on; if so only a superuser may do, and see, all that a restore has to. */
-    private boolean checkRights() {
-      var user = connection.user();
-      if (user.isEmpty()) {
-        return false;
-      }
-      try {
-        session.execute("LIST ALL PERMISSIONS OF " + quoted(user.get()));
-      } catch (InvalidQueryException | UnauthorizedException e) {
-        return false; // there is no authorisation, or nobody has to log in
-      }
-      for (var role : session.execute("LIST ROLES OF " + quoted(user.get()))) {
-        if (role.getBoolean("super")) {
-          return true;
-        }
-      }
-      throw new Failure(Exit.AUTHENTICATION, "Cassandra's role %s is no superuser".formatted(user.get()),
-          "log in as one: the restore empties or drops, creates and grants");
-    }
-
-    /** Dropping a keyspace drops the grants on it: those there are now, those an interrupted run noted, and TheHive's. */
-    private List<String> grants(JsonNode unfinished, KeyspaceDefinition target) {
-      var grants = new TreeSet<String>();
-      unfinished.path("grants").forEach(grant -> grants.add(grant.asText()));
-      var ours = Pattern.compile("<(keyspace|all tables in|table) %s(?:\\.(\\w+))?>".formatted(Pattern.quote(options.keyspace)));
-      for (var row : session.execute("LIST ALL PERMISSIONS")) {
-        var resource = ours.matcher(row.getString("resource"));
-        if (resource.matches() && (resource.group(2) == null || target.tables().containsKey(resource.group(2)))) {
-          var on = switch (resource.group(1)) {
-            case "keyspace" -> "KEYSPACE " + quoted(options.keyspace);
-            case "table" -> "TABLE %s.%s".formatted(quoted(options.keyspace), quoted(resource.group(2)));
-            default -> "ALL TABLES IN KEYSPACE " + quoted(options.keyspace);
-          };
-          grants.add("GRANT %s ON %s TO %s".formatted(row.getString("permission"), on, quoted(row.getString("role"))));
-        }
-      }
-      var roles = new HashSet<String>();
-      session.execute("LIST ROLES").forEach(row -> roles.add(row.getString("role")));
-      if (roles.contains(options.role)) {
-        grants.add("GRANT ALL PERMISSIONS ON KEYSPACE %s TO %s".formatted(quoted(options.keyspace), quoted(options.role)));
-      } else {
-        console.warn("there is no role %s to grant keyspace %s to: create it, or set CASSANDRA_THEHIVE_USER",
-            options.role, options.keyspace);
-      }
-      return List.copyOf(grants);
-    }
-
-    private void checkDisk(long bytes) {
-      var folder = options.work().getParent();
-      try {
-        // What a killed run left unpacked is removed before anything is unpacked again.
-        var free = Files.getFileStore(folder).getUsableSpace() + (Files.exists(options.work()) ? FileUtils.sizeOfDirectory(options.work().toFile()) : 0);
-        if (free < bytes + bytes / 10) {
-          throw new Failure(Exit.UNSAFE, "%s has %s free, unpacking needs %s".formatted(folder, Console.size(free), Console.size(bytes)),
-              "name another folder with --work-path");
-        }
-        if (!Files.isWritable(folder)) {
-          throw new Failure(Exit.UNSAFE, "cannot write to " + folder, "name another folder with --work-path");
-        }
-      } catch (IOException e) {
-        throw new Failure(Exit.UNSAFE, "cannot use %s to unpack: %s".formatted(folder, e.getMessage()), "name another folder with --work-path");
-      }
-    }
-
-    private static String version(List<Node> nodes) {
-      return nodes.stream().map(node -> String.valueOf(node.getCassandraVersion())).distinct().sorted()
-          .collect(Collectors.joining(" and "));
-    }
-
-    /** A setting of a node; from Cassandra 4.1 on, its parts are parted by dots, before by underlines. */
-    private String setting(Node node, String name) {
-      for (var spelling : List.of(name, name.replaceFirst("(?<=_options)\\.", "_"))) {
-        var row = session.execute(SimpleStatement.newInstance("SELECT value FROM system_views.settings WHERE name = ?", spelling).setNode(node)).one();
-        if (row != null) {
-          return String.valueOf(row.getString("value"));
-        }
-      }
-      return "";
-    }
-
-    /** Whether the nodes want streams to be encrypted. */
-    private Optional<ServerEncryptionOptions> encryption(Node node) {
-      if (Set.of("none", "").contains(setting(node, "server_encryption_options.internode_encryption"))) {
-        return Optional.empty();
-      }
-      var internode = options.internode();
-      if (internode.ca() == null || internode.certificate() == null || internode.key() == null) {
-        throw new Failure(Exit.USAGE, "Cassandra's nodes encrypt what they send each other, streams too",
-            "set CASSANDRA_SSL_CA, CASSANDRA_SSL_CERT and CASSANDRA_SSL_KEY (PEM files), or CASSANDRA_INTERNODE_CA, _CERT and _KEY for this port only");
-      }
-      return Optional.of(TableStreaming.internode(internode));
-    }
-
-    @Override
-    public List<String> plan() {
-      var lines = new ArrayList<String>();
-      var dataCentres = plan.nodes().stream().collect(Collectors.groupingBy(Node::getDatacenter, TreeMap::new, Collectors.counting()));
-      lines.add("backup proven: %d tables, %s in %d SSTables".formatted(
-          plan.contents().tables().size(), Console.size(plan.contents().bytes()), plan.contents().sstables()));
-      lines.add("target: keyspace %s, Cassandra %s, nodes %s, replication %s".formatted(
-          options.keyspace, plan.version(), dataCentres, plan.target().replication()));
-      if (plan.same()) {
-        lines.add("→ truncate %d tables: same definition as in the backup, grants stay".formatted(plan.contents().tables().size()));
-      } else {
-        lines.add(plan.exists() ? "→ drop and create keyspace %s: its definition differs from the backup's".formatted(options.keyspace)
-            : "→ create keyspace %s: it does not exist".formatted(options.keyspace));
-      }
-      if (plan.exists()) {
-        lines.add(plan.withoutSnapshot().isEmpty()
-            ? "each node keeps what is removed as a snapshot (auto_snapshot), which takes room: nodetool clearsnapshot frees it later"
-            : "what is removed is gone for good on %s: auto_snapshot is off".formatted(String.join(", ", plan.withoutSnapshot())));
-      }
-      lines.add("→ unpack to %s and stream %d × %s%s".formatted(plan.work(), plan.copies(),
-          Console.size(plan.contents().bytes()), plan.encryption().map(e -> ", encrypted").orElse("")));
-      plan.grants().forEach(grant -> lines.add("→ " + grant));
-      return lines;
-    }
-
-    @Override
-    public void restore(RestoreRun report) throws Exception {
-      // Proof and question may have taken long: what was true of nodes and clients then must be true now.
-      checkNodes();
-      checkClients(plan.nodes());
-      report.remember("grants", plan.grants());
-      var workers = Executors.newFixedThreadPool(plan.contents().tables().size() + 1, Console::daemon);
-      try (var unpacked = new UnpackedTables(plan.work(), options.keyspace)) {
-        var folders = plan.contents().tables().stream()
-            .collect(Collectors.toMap(table -> table, table -> workers.submit(() -> unpacked.unpack(table))));
-        if (plan.same()) {
-          truncateTables();
-        } else {
-          dropKeyspace();
-          createKeyspace();
-        }
-        streamTables(workers, folders);
-        refuseLateClients();
-        grant();
-      } catch (DriverException e) {
-        throw failure(e);
-      } finally {
-        workers.shutdownNow();
-      }
-    }
-
-    private void truncateTables() {
-      console.step("Truncating %d tables of %s", plan.contents().tables().size(), options.keyspace);
-      plan.contents().tables().stream()
-          .map(table -> session.executeAsync("TRUNCATE %s.%s".formatted(quoted(options.keyspace), quoted(table.name()))))
-          .toList().forEach(CompletableFutures::getUninterruptibly);
-    }
-
-    private void dropKeyspace() throws InterruptedException {
-      if (plan.exists()) {
-        console.step("Dropping keyspace %s", options.keyspace);
-        session.execute("DROP KEYSPACE IF EXISTS " + quoted(options.keyspace));
-        awaitSchemaAgreement(plan.nodes());
-      }
-    }
-
-    /** The backup's statements, one after the other through one node, which so knows each before the next. */
-    private void createKeyspace() throws InterruptedException {
-      console.step("Creating keyspace %s as in the backup", options.keyspace);
-      var known = new HashSet<String>();
-      session.execute("SELECT column_name FROM system_schema.columns WHERE keyspace_name = 'system_schema' AND table_name = 'tables'")
-          .forEach(row -> known.add(row.getString("column_name")));
-      for (var statement : statements(plan.target(), known)) {
-        session.execute(SimpleStatement.newInstance(statement).setNode(plan.nodes().get(0)));
-      }
-      awaitSchemaAgreement(plan.nodes());
-    }
-
-    /** @param known the options of tables that the server has: an older one would refuse a newer one's */
-    private static List<String> statements(KeyspaceDefinition definition, Set<String> known) {
-      var types = definition.others().stream().filter(other -> other.matches("(?is)CREATE TYPE .*")).toList();
-      var all = new ArrayList<String>();
-      all.add("CREATE KEYSPACE \"%s\" WITH replication = %s AND durable_writes = %s".formatted(
-          definition.keyspace(), Replication.text(definition.replication()), definition.durable()));
-      all.addAll(types);
-      definition.tables().values().forEach(table -> all.add(KeyspaceDefinition.known(table, known)));
-      definition.others().stream().filter(other -> !types.contains(other)).forEach(all::add);
-      return all;
-    }
-
-    private void awaitSchemaAgreement(List<Node> nodes) throws InterruptedException {
-      var deadline = Instant.now().plusSeconds(60);
-      while (schemaVersions(nodes).size() > 1) {
-        if (Instant.now().isAfter(deadline)) {
-          throw new Failure(Exit.UNSAFE, "Cassandra's nodes do not agree on the schema", "wait until nodetool describecluster shows one version");
-        }
-        Thread.sleep(50);
-      }
-    }
-
-    private void streamTables(ExecutorService workers, Map<CassandraBackup.Table, Future<Path>> folders) throws InterruptedException {
-      var tables = plan.contents().tables().stream().filter(table -> !table.sstables().isEmpty()).toList();
-      var keyspace = session.refreshSchema().getKeyspace(id(options.keyspace)).orElseThrow();
-      var ring = TableStreaming.ring(session.getMetadata().getTokenMap().orElseThrow(), id(options.keyspace), plan.nodes());
-      console.step("Streaming %d tables to %d nodes", tables.size(), ring.size());
-      var streams = new LinkedHashMap<String, Future<?>>();
-      for (var table : tables) {
-        var id = keyspace.getTable(id(table.name())).flatMap(live -> live.getId()).orElseThrow();
-        var metadata = KeyspaceDefinition.table(plan.target().tables().get(table.name()), options.keyspace, id);
-        streams.put(table.name(), workers.submit(() -> {
-          var folder = folders.get(table).get();
-          TableStreaming.stream(folder, metadata, table.sstables().size(), ring, plan.encryption(), options.connections, streamed, console);
-          tablesDone.add(table.name());
-          return UnpackedTables.delete(folder);
-        }));
-      }
-      awaitAll(streams);
-    }
-
-    private void awaitAll(Map<String, Future<?>> streams) throws InterruptedException {
-      for (var stream : streams.values()) {
-        while (!ended(stream)) {
-          refuseSilentNodes();
-        }
-      }
-      var failures = new TreeMap<String, Failure>();
-      streams.forEach((table, stream) -> {
-        try {
-          stream.get();
-        } catch (InterruptedException | ExecutionException e) {
-          failures.put(table, Failure.of(e));
-        }
-      });
-      if (!failures.isEmpty()) {
-        var first = failures.firstEntry();
-        throw new Failure(first.getValue().code, "not all tables were streamed: " + failures.entrySet().stream()
-            .map(entry -> entry.getKey() + ": " + entry.getValue().getMessage()).collect(Collectors.joining("; ")),
-            first.getValue().hint, first.getValue());
-      }
-    }
-
-    private static boolean ended(Future<?> stream) throws InterruptedException {
-      try {
-        stream.get(1, TimeUnit.SECONDS);
-      } catch (ExecutionException e) {
-        return true; // told when all have ended
-      } catch (TimeoutException e) {
-        return false;
-      }
-      return true;
-    }
-
-    /** A stream takes a node behind a cut network for lost after ten minutes; the driver's heartbeat sees it sooner. */
-    private void refuseSilentNodes() {
-      for (var node : plan.nodes()) {
-        if (node.getState() != NodeState.DOWN) {
-          silentSince.remove(node);
-        } else if (silentSince.computeIfAbsent(node, any -> Instant.now()).isBefore(Instant.now().minus(SILENT))) {
-          throw new Failure(Exit.PARTIAL, "Cassandra node %s does not answer any more".formatted(host(node)), WORKING);
-        }
-      }
-    }
-
-    private void refuseLateClients() {
-      var others = otherClients(plan.nodes());
-      if (!others.isEmpty() && !console.force) {
-        throw new Failure(Exit.PARTIAL, "other clients came while Cassandra was restored and may have written to it: " + String.join(", ", others),
-            "stop TheHive on every node, ./jbang service-control.java stop, and run the same command again");
-      }
-    }
-
-    private void grant() {
-      plan.grants().forEach(session::execute);
-    }
-
-    @Override
-    public String state() {
-      return plan == null ? "" : "Cassandra %d of %d tables".formatted(tablesDone.size(),
-          plan.contents().tables().stream().filter(table -> !table.sstables().isEmpty()).count());
-    }
-
-    @Override
-    public long done() {
-      return Math.min(streamed.get(), total());
-    }
-
-    @Override
-    public long total() {
-      return plan.contents().bytes() * plan.copies();
-    }
-
-    @Override
-    public Map<String, Object> summary() {
-      var tables = plan.contents().tables().stream().map(table -> Map.of("name", table.name(), "sstables",
-          table.sstables().size(), "bytes", table.bytes())).toList();
-      return Map.of("backup", backup.name(), "archive", backup.file().toString(), "keyspace", options.keyspace,
-          "sameDefinition", plan.same(), "tables", tables, "grants", plan.grants());
-    }
-
-    @Override
-    public void close() throws IOException {
-      if (session != null) {
-        session.close();
-      }
-      if (archive != null) {
-        archive.close();
-      }
-    }
-
-    private static String host(Node node) {
-      return node.getBroadcastAddress().map(InetSocketAddress::getAddress).map(InetAddress::getHostAddress)
-          .orElse(node.getEndPoint().toString());
-    }
-
-    private static CqlIdentifier id(String name) {
-      return CqlIdentifier.fromInternal(name);
-    }
-
-    private static String quoted(String name) {
-      return id(name).asCql(false);
-    }
   }
 
   // ------------------------------------------------------------------------------------------------------ Elasticsearch
@@ -1848,6 +1292,210 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, long b
   }
 }
 
+/** A Cassandra cluster as its nodes tell it, each of them asked itself. */
+final class CassandraCluster implements Closeable {
+  static final String WORKING = "every node must be up and normal: nodetool status";
+  private final CqlSession session;
+  private final String client;
+  private final String keyspace;
+
+  private CassandraCluster(CqlSession session, String client, String keyspace) {
+    this.session = session;
+    this.client = client;
+    this.keyspace = keyspace;
+  }
+
+  /** @param script the name under which other runs see this one */
+  static CassandraCluster open(CassandraSettings settings, String script) {
+    var client = script + " " + UUID.randomUUID();
+    return new CassandraCluster(settings.connection().open(client, settings.keyspace(), settings.client().map(Pem::tls)), client,
+        settings.keyspace());
+  }
+
+  CqlSession session() {
+    return session;
+  }
+
+  String name() {
+    return session.execute("SELECT cluster_name FROM system.local").one().getString("cluster_name");
+  }
+
+  /** The nodes that the client sees, by address. {@link #health} tells whether these are all. */
+  List<Node> nodes() {
+    return session.getMetadata().getNodes().values().stream().sorted(Comparator.comparing(CassandraCluster::host)).toList();
+  }
+
+  /** How many nodes each data centre has. */
+  SortedMap<String, Long> dataCentres() {
+    return nodes().stream().collect(Collectors.groupingBy(node -> String.valueOf(node.getDatacenter()), TreeMap::new, Collectors.counting()));
+  }
+
+  String version() {
+    return nodes().stream().map(node -> String.valueOf(node.getCassandraVersion())).distinct().sorted().collect(Collectors.joining(" and "));
+  }
+
+  String partitioner() {
+    return session.execute("SELECT partitioner FROM system.local").one().getString("partitioner");
+  }
+
+  ResultSet on(Node node, String query, Object... values) {
+    return session.execute(SimpleStatement.newInstance(query, values).setNode(node));
+  }
+
+  /** The address by which its cluster knows it, and nodetool shows it. */
+  static String host(Node node) {
+    return node.getBroadcastAddress().map(InetSocketAddress::getAddress).map(InetAddress::getHostAddress)
+        .orElse(node.getEndPoint().toString());
+  }
+
+  /**
+   * The state of all nodes.
+   *
+   * @param up the nodes that answer
+   * @param schemas which of them have which version of the schema
+   * @param gossip false where the nodes do not tell who joins or leaves
+   */
+  record Health(List<Node> up, List<ClusterView.Problem> problems, Map<UUID, List<String>> schemas, boolean gossip) {
+    void requireNoProblem() {
+      if (!problems.isEmpty()) {
+        throw new Failure(Exit.UNSAFE, problems.stream().map(ClusterView.Problem::text).collect(Collectors.joining("; ")),
+            problems.stream().map(ClusterView.Problem::mend).distinct().collect(Collectors.joining("; ")));
+      }
+    }
+  }
+
+  /** Asks every node itself, so that none is taken for up that is not, and none is passed over that is there. */
+  Health health() {
+    var up = new ArrayList<Node>();
+    var schemas = new TreeMap<UUID, List<String>>();
+    var gossip = new TreeMap<String, ClusterView.Gossip>();
+    var listed = new ArrayList<ClusterView.Listed>();
+    var down = new ArrayList<ClusterView.Problem>();
+    for (var node : nodes()) {
+      try {
+        var version = on(node, "SELECT schema_version FROM system.local").one().getUuid("schema_version");
+        schemas.computeIfAbsent(version, any -> new ArrayList<>()).add(host(node));
+        listed.addAll(listed(node));
+        gossip(node).forEach(state -> gossip.merge(state.node(), state, (one, other) -> one.isMember() ? one : other));
+        up.add(node);
+      } catch (DriverException e) {
+        down.add(new ClusterView.Problem(host(node), "Cassandra node %s is down or not reachable from here".formatted(host(node)), WORKING));
+      }
+    }
+    var view = new ClusterView(List.copyOf(gossip.values()), up.stream().map(CassandraCluster::host).collect(Collectors.toSet()), listed);
+    var problems = new ArrayList<>(view.problems());
+    var named = problems.stream().map(ClusterView.Problem::node).collect(Collectors.toSet());
+    down.stream().filter(problem -> !named.contains(problem.node())).forEach(problems::add);
+    return new Health(up, problems, schemas, !gossip.isEmpty());
+  }
+
+  private List<ClusterView.Listed> listed(Node node) {
+    return on(node, "SELECT peer, peer_port, host_id, data_center, rack, tokens FROM system.peers_v2").all().stream()
+        .map(row -> new ClusterView.Listed(host(node), row.getInetAddress("peer").getHostAddress(), row.getInt("peer_port"),
+            List.of("host_id", "data_center", "rack", "tokens").stream().noneMatch(row::isNull))).toList();
+  }
+
+  /** Nothing before Cassandra 4.1, and nothing for who may not read it. */
+  private List<ClusterView.Gossip> gossip(Node node) {
+    try {
+      return on(node, "SELECT address, port, status, status_with_port FROM system_views.gossip_info").all().stream()
+          .map(row -> new ClusterView.Gossip(row.getInetAddress("address").getHostAddress(), row.getInt("port"), status(row))).toList();
+    } catch (InvalidQueryException | UnauthorizedException e) {
+      return List.of();
+    }
+  }
+
+  private static String status(Row row) {
+    var status = Optional.ofNullable(row.getString("status_with_port")).orElse(row.getString("status"));
+    return status == null ? "" : status.split(",")[0];
+  }
+
+  void awaitSchemaAgreement() throws InterruptedException {
+    var deadline = Instant.now().plusSeconds(60);
+    while (schemaVersions().size() > 1) {
+      if (Instant.now().isAfter(deadline)) {
+        throw new Failure(Exit.UNSAFE, "Cassandra's nodes do not agree on the schema", "wait until nodetool describecluster shows one version");
+      }
+      Thread.sleep(50);
+    }
+  }
+
+  private Set<UUID> schemaVersions() {
+    var versions = new TreeSet<UUID>();
+    for (var node : nodes()) {
+      try {
+        versions.add(on(node, "SELECT schema_version FROM system.local").one().getUuid("schema_version"));
+      } catch (DriverException e) {
+        throw new Failure(Exit.UNSAFE, "Cassandra node %s is down or not reachable from here".formatted(host(node)), WORKING, e);
+      }
+    }
+    return versions;
+  }
+
+  /**
+   * The clients that may write: all but this one and those that only read.
+   *
+   * @param writer the name of the scripts of which only one may run
+   * @param reader the name of the scripts that only read
+   */
+  Set<String> otherClients(String writer, String reader) {
+    var others = new TreeSet<String>();
+    var query = SimpleStatement.newInstance("SELECT address, driver_name, username FROM system_views.clients");
+    // All nodes at once: each looks up its clients' names, which takes long where the DNS does not answer.
+    var clients = nodes().parallelStream().flatMap(node -> session.execute(query.setNode(node)).all().stream()).toList();
+    for (var other : clients) {
+      var driver = String.valueOf(other.getString("driver_name"));
+      var address = other.getInetAddress("address").getHostAddress();
+      if (driver.startsWith(writer + " ") && !driver.equals(client)) {
+        throw new Failure(Exit.UNSAFE, "another restore is running, connected from " + address, "wait for its end");
+      }
+      if (!driver.equals(client) && !driver.startsWith(reader + " ")) {
+        others.add("%s (%s, user %s)".formatted(address, driver, other.getString("username")));
+      }
+    }
+    return others;
+  }
+
+  /** A setting of a node: since Cassandra 4.1 with dots between the parts of its name, before with underscores. */
+  String setting(Node node, String name) {
+    for (var spelling : List.of(name, name.replaceFirst("(?<=_options)\\.", "_"))) {
+      var row = on(node, "SELECT value FROM system_views.settings WHERE name = ?", spelling).one();
+      if (row != null) {
+        return String.valueOf(row.getString("value"));
+      }
+    }
+    return "";
+  }
+
+  /** The keyspace's definition, where there is such a keyspace. */
+  Optional<KeyspaceDefinition> describe() {
+    if (session.getMetadata().getKeyspace(CqlIdentifier.fromInternal(keyspace)).isEmpty()) {
+      return Optional.empty();
+    }
+    var text = new StringBuilder();
+    session.execute("DESCRIBE KEYSPACE " + quoted(keyspace)).forEach(row -> text.append(row.getString("create_statement")).append('\n'));
+    return Optional.of(KeyspaceDefinition.parse(text.toString(), keyspace));
+  }
+
+  static String quoted(String name) {
+    return CqlIdentifier.fromInternal(name).asCql(false);
+  }
+
+  /** The driver's exception in the words of an administrator. */
+  static Failure failure(DriverException thrown) {
+    if (thrown instanceof UnauthorizedException) {
+      return new Failure(Exit.AUTHENTICATION, thrown.getMessage(), "log in as a superuser", thrown);
+    }
+    var code = thrown instanceof AllNodesFailedException || thrown instanceof DriverTimeoutException ? Exit.UNREACHABLE : Exit.UNSAFE;
+    return new Failure(code, thrown.getMessage(), WORKING, thrown);
+  }
+
+  @Override
+  public void close() {
+    session.close();
+  }
+}
+
 /** The addresses in CASSANDRA_CONNECTION, in any form that cqlsh or the documentation knows, and who logs in. */
 record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<String> user, Optional<String> password) {
   private static final String FORMS = "set it to a node's address, such as 10.0.0.5, \"10.0.0.5 9042\" or \"10.0.0.5 -u admin\"";
@@ -1948,6 +1596,347 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
   }
 }
 
+/** Rights on a keyspace, which go with it when it is dropped. */
+record CassandraGrants(CqlSession session, String keyspace) {
+  /** True if authorisation is on. Throws if the user is not a superuser then: only one may do, and see, all of a restore. */
+  boolean requireSuperuser(String user) {
+    try {
+      session.execute("LIST ALL PERMISSIONS OF " + CassandraCluster.quoted(user));
+    } catch (InvalidQueryException | UnauthorizedException e) {
+      return false; // there is no authorisation, or nobody has to log in
+    }
+    for (var role : session.execute("LIST ROLES OF " + CassandraCluster.quoted(user))) {
+      if (role.getBoolean("super")) {
+        return true;
+      }
+    }
+    throw new Failure(Exit.AUTHENTICATION, "Cassandra's role %s is not a superuser".formatted(user),
+        "log in as a superuser: the restore empties or drops, creates and grants");
+  }
+
+  boolean hasRole(String role) {
+    for (var row : session.execute("LIST ROLES")) {
+      if (row.getString("role").equals(role)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** The statement that gives a role all rights on the keyspace. */
+  String all(String role) {
+    return "GRANT ALL PERMISSIONS ON KEYSPACE %s TO %s".formatted(CassandraCluster.quoted(keyspace), CassandraCluster.quoted(role));
+  }
+
+  /** The statements that grant again what is granted now on the keyspace and on these tables of it. */
+  Set<String> present(Collection<String> tables) {
+    var grants = new TreeSet<String>();
+    var resources = Pattern.compile("<(keyspace|all tables in|table) %s(?:\\.(\\w+))?>".formatted(Pattern.quote(keyspace)));
+    for (var row : session.execute("LIST ALL PERMISSIONS")) {
+      var resource = resources.matcher(row.getString("resource"));
+      if (resource.matches() && (resource.group(2) == null || tables.contains(resource.group(2)))) {
+        grants.add("GRANT %s ON %s TO %s".formatted(row.getString("permission"), resource(resource.group(1), resource.group(2)),
+            CassandraCluster.quoted(row.getString("role"))));
+      }
+    }
+    return grants;
+  }
+
+  private String resource(String kind, String table) {
+    return switch (kind) {
+      case "keyspace" -> "KEYSPACE " + CassandraCluster.quoted(keyspace);
+      case "table" -> "TABLE %s.%s".formatted(CassandraCluster.quoted(keyspace), CassandraCluster.quoted(table));
+      default -> "ALL TABLES IN KEYSPACE " + CassandraCluster.quoted(keyspace);
+    };
+  }
+}
+
+/**
+ * All that the plan says and the restore needs to know; made by the checks, before the first change.
+ *
+ * @param target the keyspace as it will be
+ * @param live the keyspace as it is; empty where there is none
+ * @param grants statements to run when the keyspace is there
+ * @param withoutSnapshot nodes that do not keep what is removed
+ */
+record CassandraPlan(CassandraBackup contents, KeyspaceDefinition target, Optional<KeyspaceDefinition> live, String cluster, List<Node> nodes,
+    SortedMap<String, Long> dataCentres, String version, List<String> grants, Optional<ServerEncryptionOptions> encryption,
+    List<String> withoutSnapshot, Path work) {
+  /** True if the tables only need to be emptied. */
+  boolean keepsDefinition() {
+    return live.filter(target::isEquivalentTo).isPresent();
+  }
+
+  int copies() {
+    return Replication.copies(target.replication(), List.copyOf(dataCentres.keySet()));
+  }
+
+  /** Bytes to stream, to all nodes together. */
+  long bytes() {
+    return contents.bytes() * copies();
+  }
+
+  List<String> tables() {
+    return contents.tables().stream().map(CassandraBackup.Table::name).toList();
+  }
+
+  List<String> lines() {
+    var lines = new ArrayList<String>();
+    lines.add("backup proven: %d tables, %s in %d SSTables".formatted(contents.tables().size(), Console.size(contents.bytes()), contents.sstables()));
+    lines.add("target: keyspace %s, Cassandra %s, nodes %s, replication %s".formatted(
+        target.keyspace(), version, dataCentres, target.replication()));
+    if (keepsDefinition()) {
+      lines.add("→ truncate %d tables: same definition as in the backup, grants stay".formatted(contents.tables().size()));
+    } else {
+      lines.add(live.isPresent() ? "→ drop and create keyspace %s: its definition differs from the backup's".formatted(target.keyspace())
+          : "→ create keyspace %s: it does not exist".formatted(target.keyspace()));
+    }
+    if (live.isPresent()) {
+      lines.add(withoutSnapshot.isEmpty()
+          ? "each node keeps what is removed as a snapshot (auto_snapshot), which takes room: nodetool clearsnapshot frees it later"
+          : "what is removed is gone for good on %s: auto_snapshot is off".formatted(String.join(", ", withoutSnapshot)));
+    }
+    lines.add("→ unpack to %s and stream %d × %s%s".formatted(work, copies(), Console.size(contents.bytes()),
+        encryption.map(any -> ", encrypted").orElse("")));
+    grants.forEach(grant -> lines.add("→ " + grant));
+    return lines;
+  }
+}
+
+/** Restores the keyspace from the backup of Cassandra. */
+final class CassandraRestore implements Database {
+  private static final String READER = "verify";
+
+  /**
+   * The options of one run.
+   *
+   * @param replication in place of the backup's; null for the backup's
+   * @param throttle limit for streaming in MB a second; 0 for none
+   * @param connections streams for each table and node
+   */
+  record Options(String replication, int throttle, int connections) {}
+
+  private final String script;
+  private final CassandraSettings settings;
+  private final Options options;
+  private final Optional<String> archivePassword;
+  private final RestoreConsole console;
+  private Backup backup;
+  private Archive archive;
+  private CassandraCluster cluster;
+  private CassandraPlan plan;
+  private KeyspaceStreaming streaming;
+
+  CassandraRestore(String script, CassandraSettings settings, Options options, Optional<String> archivePassword, RestoreConsole console) {
+    this.script = script;
+    this.settings = settings;
+    this.options = options;
+    this.archivePassword = archivePassword;
+    this.console = console;
+  }
+
+  @Override
+  public Name name() {
+    return Name.CASSANDRA;
+  }
+
+  @Override
+  public List<Backup> choose(String point, Duration gap) {
+    backup = BackupSet.choose(settings.archives().get(0), Set.of("cassandra"), Set.of("tar", "zip"), point, gap);
+    return List.of(backup);
+  }
+
+  @Override
+  public void check(JsonNode unfinished) {
+    try {
+      plan = makePlan(unfinished);
+    } catch (DriverException e) {
+      throw CassandraCluster.failure(e);
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private CassandraPlan makePlan(JsonNode unfinished) throws InterruptedException {
+    var opened = CompletableFuture.supplyAsync(() -> CassandraCluster.open(settings, script));
+    TableStreaming.initialise(options.throttle(), work());
+    archive = new Archive(backup.file(), archivePassword);
+    var proof = CompletableFuture.supplyAsync(() -> CassandraBackup.prove(archive, settings.keyspace()));
+    cluster = opened.join();
+    requireNodes();
+    requireNoOtherClients();
+    var ports = new StoragePorts(cluster, settings.internode());
+    var encryption = ports.encryption();
+    ports.requireReachable(cluster.nodes(), encryption.isPresent());
+    var contents = proof.join();
+    var target = target(contents.definition());
+    Replication.require(target.replication(), cluster.dataCentres());
+    var live = cluster.describe();
+    var grants = grants(unfinished, target);
+    requireRoom(contents.bytes());
+    var withoutSnapshot = cluster.nodes().stream().filter(node -> cluster.setting(node, "auto_snapshot").equals("false"))
+        .map(CassandraCluster::host).toList();
+    return new CassandraPlan(contents, target, live, cluster.name(), cluster.nodes(), cluster.dataCentres(), cluster.version(), grants, encryption,
+        withoutSnapshot, work());
+  }
+
+  /** All must answer, agree on one schema and be neither joining nor leaving; and clients must see all of them. */
+  private void requireNodes() throws InterruptedException {
+    var health = cluster.health();
+    health.requireNoProblem();
+    if (!health.gossip()) {
+      console.warn("this Cassandra does not tell whether nodes are joining or leaving: look at nodetool status");
+    }
+    cluster.awaitSchemaAgreement();
+    if (!cluster.partitioner().equals(Murmur3Partitioner.class.getName())) {
+      throw new Failure(Exit.UNSAFE, "Cassandra's partitioner %s is not supported".formatted(cluster.partitioner()),
+          "only Murmur3Partitioner, the default, is");
+    }
+  }
+
+  /** TheHive or anything else that still writes would mix its rows into the restored ones. */
+  private void requireNoOtherClients() {
+    var others = cluster.otherClients(script, READER);
+    if (!others.isEmpty()) {
+      console.refuse(new Failure(Exit.UNSAFE, "other clients are connected to Cassandra: " + String.join(", ", others),
+          "stop TheHive on every node: ./jbang service-control.java stop; --force if they do not write"));
+    }
+  }
+
+  private KeyspaceDefinition target(KeyspaceDefinition backup) {
+    return options.replication() == null ? backup : new KeyspaceDefinition(backup.keyspace(),
+        KeyspaceDefinition.replication(options.replication()), backup.durable(), backup.tables(), backup.others());
+  }
+
+  /** Dropping a keyspace drops the grants on it: those there are now, those an interrupted run noted, and TheHive's. */
+  private List<String> grants(JsonNode unfinished, KeyspaceDefinition target) {
+    var present = new CassandraGrants(cluster.session(), settings.keyspace());
+    var user = settings.connection().user();
+    if (user.isEmpty() || !present.requireSuperuser(user.get())) {
+      return List.of();
+    }
+    var grants = new TreeSet<>(present.present(target.tables().keySet()));
+    unfinished.path("grants").forEach(grant -> grants.add(grant.asText()));
+    if (present.hasRole(settings.role())) {
+      grants.add(present.all(settings.role()));
+    } else {
+      console.warn("there is no role %s to grant keyspace %s to: create it, or set CASSANDRA_THEHIVE_USER",
+          settings.role(), settings.keyspace());
+    }
+    return List.copyOf(grants);
+  }
+
+  private Path work() {
+    return settings.workFolder().resolve("." + script + ".unpacked");
+  }
+
+  private void requireRoom(long bytes) {
+    var folder = settings.workFolder();
+    var hint = "name another folder with RESTORE_WORK_PATH";
+    try {
+      // What a killed run left unpacked is removed before anything is unpacked again.
+      var free = Files.getFileStore(folder).getUsableSpace() + (Files.exists(work()) ? FileUtils.sizeOfDirectory(work().toFile()) : 0);
+      if (free < bytes + bytes / 10) {
+        throw new Failure(Exit.UNSAFE, "%s has %s free, unpacking needs %s".formatted(folder, Console.size(free), Console.size(bytes)), hint);
+      }
+      if (!Files.isWritable(folder)) {
+        throw new Failure(Exit.UNSAFE, "cannot write to " + folder, hint);
+      }
+    } catch (IOException e) {
+      throw new Failure(Exit.UNSAFE, "cannot use %s to unpack: %s".formatted(folder, Failure.of(e).getMessage()), hint);
+    }
+  }
+
+  @Override
+  public String cluster() {
+    return plan.cluster();
+  }
+
+  @Override
+  public List<String> plan() {
+    return plan.lines();
+  }
+
+  @Override
+  public void restore(RestoreRun run) throws Exception {
+    // Proof and question may have taken long: what was true of nodes and clients then must be true now.
+    requireNodes();
+    requireNoOtherClients();
+    run.remember("grants", plan.grants());
+    streaming = new KeyspaceStreaming(cluster, plan.target(), plan.encryption(), options.connections(), console);
+    var workers = Executors.newFixedThreadPool(plan.contents().tables().size() + 1, Console::daemon);
+    try (var unpacked = new UnpackedTables(plan.work(), settings.keyspace())) {
+      var folders = plan.contents().tables().stream()
+          .collect(Collectors.toMap(table -> table, table -> workers.submit(() -> unpacked.unpack(table))));
+      emptyKeyspace();
+      streaming.stream(plan.nodes(), folders, workers);
+      requireNoLateClients();
+      plan.grants().forEach(cluster.session()::execute);
+    } catch (DriverException e) {
+      throw CassandraCluster.failure(e);
+    } finally {
+      workers.shutdownNow();
+    }
+  }
+
+  private void emptyKeyspace() throws InterruptedException {
+    var reset = new KeyspaceReset(cluster, plan.target(), plan.nodes());
+    if (plan.keepsDefinition()) {
+      console.step("Truncating %d tables of %s", plan.tables().size(), settings.keyspace());
+      reset.truncate(plan.tables());
+      return;
+    }
+    if (plan.live().isPresent()) {
+      console.step("Dropping keyspace %s", settings.keyspace());
+      reset.drop();
+    }
+    console.step("Creating keyspace %s as in the backup", settings.keyspace());
+    reset.create();
+  }
+
+  private void requireNoLateClients() {
+    var others = cluster.otherClients(script, READER);
+    if (!others.isEmpty() && !console.force) {
+      throw new Failure(Exit.PARTIAL, "other clients came while Cassandra was restored and may have written to it: " + String.join(", ", others),
+          "stop TheHive on every node, ./jbang service-control.java stop, and run the same command again");
+    }
+  }
+
+  @Override
+  public String state() {
+    return plan == null ? "" : "Cassandra %d of %d tables".formatted(streaming == null ? 0 : streaming.tablesDone(),
+        plan.contents().tables().stream().filter(table -> !table.sstables().isEmpty()).count());
+  }
+
+  @Override
+  public long done() {
+    return streaming == null ? 0 : Math.min(streaming.streamed(), total());
+  }
+
+  @Override
+  public long total() {
+    return plan.bytes();
+  }
+
+  @Override
+  public Map<String, Object> summary() {
+    var tables = plan.contents().tables().stream().map(table -> Map.of("name", table.name(), "sstables",
+        table.sstables().size(), "bytes", table.bytes())).toList();
+    return Map.of("backup", backup.name(), "archive", backup.file().toString(), "keyspace", settings.keyspace(),
+        "sameDefinition", plan.keepsDefinition(), "tables", tables, "grants", plan.grants());
+  }
+
+  @Override
+  public void close() throws IOException {
+    if (cluster != null) {
+      cluster.close();
+    }
+    if (archive != null) {
+      archive.close();
+    }
+  }
+}
+
 /**
  * Where Cassandra is, who logs in, and where its backups are.
  *
@@ -2026,6 +2015,167 @@ final class CassandraTools {
     more.accept(config);
     Config.setOverrideLoadConfig(() -> config);
     DatabaseDescriptor.toolInitialization();
+  }
+}
+
+/**
+ * Compares what the nodes of a Cassandra cluster say of each other: gossip, which knows who is in the cluster, and each
+ * node's own table system.peers_v2, from which clients learn of the others. A node that clients do not see gets no rows.
+ *
+ * @param gossip empty where the nodes do not tell it (before Cassandra 4.1)
+ * @param answered the nodes that were asked and answered
+ * @param listed the rows of their tables
+ */
+record ClusterView(List<Gossip> gossip, Set<String> answered, List<Listed> listed) {
+  private static final String WORKING = "every node must be up and normal: nodetool status";
+
+  /** A node's state as gossip tells it, such as NORMAL, LEAVING, shutdown or LEFT. */
+  record Gossip(String node, int port, String status) {
+    boolean hasLeft() {
+      return Set.of("LEFT", "removed").contains(status);
+    }
+
+    /** Without a status it is known by name only, such as after a restart of all others. */
+    boolean isMember() {
+      return !hasLeft() && !status.isEmpty();
+    }
+  }
+
+  /**
+   * A row of system.peers_v2.
+   *
+   * @param by the node in whose table it is
+   * @param complete false where clients pass it over: without host_id, data centre, rack or tokens
+   */
+  record Listed(String by, String node, int port, boolean complete) {}
+
+  /** What is wrong with a node, and what mends it. */
+  record Problem(String node, String text, String mend) {
+    @Override
+    public String toString() {
+      return text;
+    }
+  }
+
+  /** Everything that makes the clients' picture of the cluster differ from the cluster, and nodes on the move. */
+  List<Problem> problems() {
+    var problems = new ArrayList<Problem>();
+    gossip.stream().filter(state -> state.isMember() && !state.status().equals("NORMAL")).forEach(state ->
+        problems.add(new Problem(state.node(), "Cassandra node %s is %s".formatted(state.node(), state.status()), WORKING)));
+    problems.addAll(incomplete());
+    problems.addAll(missing());
+    problems.addAll(leftovers());
+    return problems;
+  }
+
+  private Set<String> members() {
+    return gossip.stream().filter(Gossip::isMember).map(Gossip::node).collect(Collectors.toCollection(TreeSet::new));
+  }
+
+  private Map<String, Set<String>> listers(boolean complete) {
+    var listers = new TreeMap<String, Set<String>>();
+    listed.stream().filter(row -> row.complete() == complete)
+        .forEach(row -> listers.computeIfAbsent(row.node(), node -> new TreeSet<>()).add(row.by()));
+    return listers;
+  }
+
+  private List<Problem> incomplete() {
+    var problems = new ArrayList<Problem>();
+    listers(false).forEach((node, by) -> {
+      if (gossip.isEmpty() || members().contains(node)) {
+        problems.add(new Problem(node, "clients do not see Cassandra node %s: its row in system.peers_v2 of %s is not complete (no host_id, say)"
+            .formatted(node, names(by)), restart(by)));
+      }
+    });
+    return problems;
+  }
+
+  /** Nodes of the cluster that an answering node does not list. Without gossip, those that answer or that another lists. */
+  private List<Problem> missing() {
+    var all = new TreeSet<>(members());
+    if (gossip.isEmpty()) {
+      all.addAll(answered);
+      listed.stream().filter(Listed::complete).map(Listed::node).forEach(all::add);
+    }
+    var rows = listed.stream().collect(Collectors.groupingBy(Listed::node, Collectors.mapping(Listed::by, Collectors.toSet())));
+    var problems = new ArrayList<Problem>();
+    for (var node : all) {
+      var without = new TreeSet<>(answered);
+      without.remove(node);
+      without.removeAll(rows.getOrDefault(node, Set.of()));
+      if (without.isEmpty()) {
+        continue;
+      }
+      var text = "clients do not see Cassandra node %s: it is not in system.peers_v2 of %s".formatted(node, names(without));
+      var certain = !gossip.isEmpty() || answered.contains(node);
+      problems.add(new Problem(node, text, certain ? restart(without)
+          : "if nodetool status shows it, %s; if not, on %s: %s".formatted(restart(without), names(rows.get(node)), removal(node))));
+    }
+    return problems;
+  }
+
+  /** Rows of nodes that gossip does not know, or knows to have left. */
+  private List<Problem> leftovers() {
+    if (gossip.isEmpty()) {
+      return List.of();
+    }
+    var known = gossip.stream().filter(state -> !state.hasLeft()).map(Gossip::node).collect(Collectors.toSet());
+    var rows = new TreeMap<String, Set<String>>();
+    listed.stream().filter(row -> !known.contains(row.node()))
+        .forEach(row -> rows.computeIfAbsent(row.node(), node -> new TreeSet<>()).add(row.by()));
+    var problems = new ArrayList<Problem>();
+    rows.forEach((node, by) -> problems.add(new Problem(node,
+        "Cassandra node %s is not in the cluster, only in system.peers_v2 of %s: a leftover row".formatted(node, names(by)),
+        "remove it in cqlsh on %s: %s".formatted(names(by), removal(node)))));
+    return problems;
+  }
+
+  private String removal(String node) {
+    var ports = new LinkedHashSet<Integer>();
+    listed.stream().filter(row -> row.node().equals(node)).forEach(row -> ports.add(row.port()));
+    return ports.stream().map(port -> "DELETE FROM system.peers_v2 WHERE peer = '%s' AND peer_port = %d;".formatted(node, port))
+        .collect(Collectors.joining(" ")) + " DELETE FROM system.peers WHERE peer = '%s';".formatted(node);
+  }
+
+  private static String restart(Set<String> nodes) {
+    return "restart Cassandra on %s, which writes the row again".formatted(names(nodes));
+  }
+
+  private static String names(Set<String> nodes) {
+    return String.join(" and ", nodes);
+  }
+}
+
+/** Runs a script's command the same way in all scripts: errors as {@code error:} and {@code hint:}, and the exit code. */
+final class Commands {
+  private Commands() {}
+
+  /**
+   * Parses the arguments and calls the command.
+   *
+   * @param variables what the help lists below the options, with the present values
+   * @param failed shows a failure and returns the exit code
+   */
+  static int run(Object command, List<Variable> variables, Function<Failure, Integer> failed, String... args) {
+    var line = new CommandLine(command).setCaseInsensitiveEnumValuesAllowed(true).setUsageHelpLongOptionsMaxWidth(24)
+        .setUsageHelpAutoWidth(true)
+        .setParameterExceptionHandler((thrown, given) -> failed.apply(wrongUsage(thrown)))
+        .setExecutionExceptionHandler((thrown, command1, parsed) -> failed.apply(Failure.of(thrown)));
+    addFooter(line, variables);
+    return line.execute(args);
+  }
+
+  private static Failure wrongUsage(ParameterException thrown) {
+    var message = thrown.getMessage().lines().findFirst().orElse("wrong usage");
+    var text = message.isEmpty() ? message : message.substring(0, 1).toLowerCase(Locale.ROOT) + message.substring(1);
+    return new Failure(Exit.USAGE, text, "see ./jbang " + thrown.getCommandLine().getCommandSpec().root().name() + " --help", thrown);
+  }
+
+  private static void addFooter(CommandLine line, List<Variable> variables) {
+    var own = line.getCommandSpec().usageMessage().footer();
+    var lines = Settings.fromEnvironment().describe(variables).stream().map(text -> text.replace("%", "%%").replace("@|", "@ |"));
+    line.getCommandSpec().usageMessage().footer(Stream.of(Stream.of("%nVariables, with their values now:"), lines, Stream.of(own))
+        .flatMap(text -> text).toArray(String[]::new));
   }
 }
 
@@ -2420,6 +2570,54 @@ final class ElasticsearchApi implements Closeable {
   }
 }
 
+/**
+ * Where Elasticsearch is, who logs in, and where its backups are.
+ *
+ * @param authorization value of the header Authorization, a secret
+ * @param ca PEM file of the CA to trust for https; empty for the JDK's
+ * @param archives folder of the markers {@code elasticsearch_<time>.info}
+ */
+record ElasticsearchSettings(List<String> urls, Optional<String> authorization, Optional<Path> ca, String repository, Path archives) {
+  static final Variable URL = Variable.withDefault("ELASTICSEARCH_API_URL", "http://127.0.0.1:9200");
+  static final Variable USER = Variable.optional("ELASTICSEARCH_USER");
+  static final Variable PASSWORD = Variable.secret("ELASTICSEARCH_PASSWORD");
+  static final Variable API_KEY = Variable.secret("ELASTICSEARCH_API_KEY");
+  static final Variable CA = Variable.optional("ELASTICSEARCH_CA");
+  static final Variable REPOSITORY = Variable.withDefault("ELASTICSEARCH_SNAPSHOT_REPOSITORY", "thehive_repository");
+  static final Variable ARCHIVES = Variable.withDefault("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", "/mnt/backup/elasticsearch");
+  static final List<Variable> VARIABLES = List.of(URL, USER, PASSWORD, API_KEY, CA, REPOSITORY, ARCHIVES);
+
+  static ElasticsearchSettings of(Settings settings) {
+    return new ElasticsearchSettings(Stream.of(settings.text(URL).split(",")).map(String::strip).toList(), authorization(settings),
+        settings.optionalPath(CA), settings.text(REPOSITORY), settings.path(ARCHIVES));
+  }
+
+  private static Optional<String> authorization(Settings settings) {
+    var user = settings.optional(USER);
+    var key = settings.secret(API_KEY);
+    if (key.isPresent()) {
+      return key.map(value -> "ApiKey " + value);
+    }
+    if (user.isEmpty()) {
+      if (settings.isSet(PASSWORD)) {
+        throw new Failure(Exit.USAGE, "ELASTICSEARCH_PASSWORD is set, but ELASTICSEARCH_USER is not", "set ELASTICSEARCH_USER, or unset the password");
+      }
+      return Optional.empty();
+    }
+    var password = settings.secretOrPrompt(PASSWORD, "Password of Elasticsearch's user " + user.get())
+        .orElseThrow(() -> new Failure(Exit.USAGE, "no password for Elasticsearch's user " + user.get(),
+            "set ELASTICSEARCH_PASSWORD or ELASTICSEARCH_PASSWORD_FILE"));
+    var pair = (user.get() + ":" + password).getBytes(StandardCharsets.UTF_8);
+    return Optional.of("Basic " + Base64.getEncoder().encodeToString(pair));
+  }
+
+  /** Without the secret. */
+  @Override
+  public String toString() {
+    return "Elasticsearch at " + String.join(", ", urls);
+  }
+}
+
 /** The exit codes, the same in all scripts. 130, interrupted, is the shell's own. */
 final class Exit {
   static final int DONE = 0;
@@ -2708,6 +2906,140 @@ record KeyspaceDefinition(
         && tables.keySet().equals(other.tables.keySet()) && Set.copyOf(others).equals(Set.copyOf(other.others))
         && tables.keySet().stream().allMatch(name -> table(tables.get(name), keyspace, id)
             .equals(table(other.tables.get(name), other.keyspace, id)));
+  }
+}
+
+/** Makes a keyspace empty: by truncating its tables, or by dropping and creating it. */
+record KeyspaceReset(CassandraCluster cluster, KeyspaceDefinition definition, List<Node> nodes) {
+  void truncate(Collection<String> tables) {
+    tables.stream().map(table -> cluster.session().executeAsync("TRUNCATE %s.%s".formatted(
+        CassandraCluster.quoted(definition.keyspace()), CassandraCluster.quoted(table))))
+        .toList().forEach(CompletableFutures::getUninterruptibly);
+  }
+
+  void drop() throws InterruptedException {
+    cluster.session().execute("DROP KEYSPACE IF EXISTS " + CassandraCluster.quoted(definition.keyspace()));
+    cluster.awaitSchemaAgreement();
+  }
+
+  /** Runs the definition's statements one after the other through one node, which so knows each before the next. */
+  void create() throws InterruptedException {
+    var known = new HashSet<String>();
+    cluster.session().execute("SELECT column_name FROM system_schema.columns WHERE keyspace_name = 'system_schema' AND table_name = 'tables'")
+        .forEach(row -> known.add(row.getString("column_name")));
+    for (var statement : statements(known)) {
+      cluster.session().execute(SimpleStatement.newInstance(statement).setNode(nodes.get(0)));
+    }
+    cluster.awaitSchemaAgreement();
+  }
+
+  /** @param known the options of tables that the server has: an older one would refuse a newer one's */
+  private List<String> statements(Set<String> known) {
+    var types = definition.others().stream().filter(other -> other.matches("(?is)CREATE TYPE .*")).toList();
+    var all = new ArrayList<String>();
+    all.add("CREATE KEYSPACE \"%s\" WITH replication = %s AND durable_writes = %s".formatted(
+        definition.keyspace(), Replication.text(definition.replication()), definition.durable()));
+    all.addAll(types);
+    definition.tables().values().forEach(table -> all.add(KeyspaceDefinition.known(table, known)));
+    definition.others().stream().filter(other -> !types.contains(other)).forEach(all::add);
+    return all;
+  }
+}
+
+/** Streams all tables of a keyspace side by side, each as soon as it is unpacked, and watches the nodes meanwhile. */
+final class KeyspaceStreaming {
+  private static final Duration SILENT = Duration.ofMinutes(1);
+  private final CassandraCluster cluster;
+  private final KeyspaceDefinition definition;
+  private final Optional<ServerEncryptionOptions> encryption;
+  private final int connections;
+  private final RestoreConsole console;
+  private final AtomicLong streamed = new AtomicLong();
+  private final Set<String> done = ConcurrentHashMap.newKeySet();
+  private final Map<Node, Instant> silentSince = new HashMap<>();
+
+  KeyspaceStreaming(CassandraCluster cluster, KeyspaceDefinition definition, Optional<ServerEncryptionOptions> encryption, int connections,
+      RestoreConsole console) {
+    this.cluster = cluster;
+    this.definition = definition;
+    this.encryption = encryption;
+    this.connections = connections;
+    this.console = console;
+  }
+
+  /** Bytes that went to the nodes. */
+  long streamed() {
+    return streamed.get();
+  }
+
+  int tablesDone() {
+    return done.size();
+  }
+
+  /** @param folders where each table is being unpacked */
+  void stream(List<Node> nodes, Map<CassandraBackup.Table, Future<Path>> folders, ExecutorService workers) throws InterruptedException {
+    var tables = folders.keySet().stream().filter(table -> !table.sstables().isEmpty()).toList();
+    var name = CqlIdentifier.fromInternal(definition.keyspace());
+    var keyspace = cluster.session().refreshSchema().getKeyspace(name).orElseThrow();
+    var ring = TableStreaming.ring(cluster.session().getMetadata().getTokenMap().orElseThrow(), name, nodes);
+    console.step("Streaming %d tables to %d nodes", tables.size(), ring.size());
+    var streams = new LinkedHashMap<String, Future<?>>();
+    for (var table : tables) {
+      var id = keyspace.getTable(CqlIdentifier.fromInternal(table.name())).flatMap(live -> live.getId()).orElseThrow();
+      var metadata = KeyspaceDefinition.table(definition.tables().get(table.name()), definition.keyspace(), id);
+      streams.put(table.name(), workers.submit(() -> {
+        var folder = folders.get(table).get();
+        TableStreaming.stream(folder, metadata, table.sstables().size(), ring, encryption, connections, streamed, console);
+        done.add(table.name());
+        return UnpackedTables.delete(folder);
+      }));
+    }
+    for (var stream : streams.values()) {
+      while (!hasEnded(stream)) {
+        requireNoSilentNode(nodes);
+      }
+    }
+    requireAllStreamed(streams);
+  }
+
+  private static void requireAllStreamed(Map<String, Future<?>> streams) {
+    var failures = new TreeMap<String, Failure>();
+    streams.forEach((table, stream) -> {
+      try {
+        stream.get();
+      } catch (InterruptedException | ExecutionException e) {
+        failures.put(table, Failure.of(e));
+      }
+    });
+    if (!failures.isEmpty()) {
+      var first = failures.firstEntry();
+      throw new Failure(first.getValue().code, "not all tables were streamed: " + failures.entrySet().stream()
+          .map(entry -> entry.getKey() + ": " + entry.getValue().getMessage()).collect(Collectors.joining("; ")),
+          first.getValue().hint, first.getValue());
+    }
+  }
+
+  private static boolean hasEnded(Future<?> stream) throws InterruptedException {
+    try {
+      stream.get(1, TimeUnit.SECONDS);
+    } catch (ExecutionException e) {
+      return true; // told when all have ended
+    } catch (TimeoutException e) {
+      return false;
+    }
+    return true;
+  }
+
+  /** A stream takes a node behind a cut network for lost after ten minutes; the driver's heartbeat sees it sooner. */
+  private void requireNoSilentNode(List<Node> nodes) {
+    for (var node : nodes) {
+      if (node.getState() != NodeState.DOWN) {
+        silentSince.remove(node);
+      } else if (silentSince.computeIfAbsent(node, any -> Instant.now()).isBefore(Instant.now().minus(SILENT))) {
+        throw new Failure(Exit.PARTIAL, "Cassandra node %s does not answer any more".formatted(CassandraCluster.host(node)),
+            CassandraCluster.WORKING);
+      }
+    }
   }
 }
 
@@ -3316,6 +3648,42 @@ final class SnapshotVersion {
 
   private static int[] majorMinor(String version) {
     return Pattern.compile("\\d+").matcher(version).results().limit(2).mapToInt(m -> Integer.parseInt(m.group())).toArray();
+  }
+}
+
+/** The ports on which Cassandra's nodes talk to each other: streams go there. */
+record StoragePorts(CassandraCluster cluster, Optional<Pem> pem) {
+  /** The TLS that the nodes want of each other; empty where they want none. */
+  Optional<ServerEncryptionOptions> encryption() {
+    var wanted = cluster.nodes().stream().map(node -> cluster.setting(node, "server_encryption_options.internode_encryption"))
+        .anyMatch(setting -> !Set.of("none", "").contains(setting));
+    if (!wanted) {
+      return Optional.empty();
+    }
+    return Optional.of(TableStreaming.internode(pem.orElseThrow(() -> new Failure(Exit.USAGE,
+        "Cassandra's nodes encrypt what they send each other, streams too",
+        "set CASSANDRA_SSL_CA, CASSANDRA_SSL_CERT and CASSANDRA_SSL_KEY (PEM files), or CASSANDRA_INTERNODE_CA, _CERT and _KEY for this port only"))));
+  }
+
+  /** Throws if a port cannot be reached: a firewall in between must not show after the truncate. */
+  void requireReachable(List<Node> nodes, boolean encrypted) {
+    nodes.parallelStream().forEach(node -> {
+      var address = node.getBroadcastAddress().orElseThrow();
+      try (var socket = new Socket()) {
+        socket.connect(address, 5_000);
+        if (encrypted) {
+          socket.setSoTimeout(10_000);
+          var factory = pem.orElseThrow().tls().getSocketFactory();
+          try (var secured = (SSLSocket) factory.createSocket(socket, CassandraCluster.host(node), address.getPort(), false)) {
+            secured.startHandshake();
+          }
+        }
+      } catch (IOException e) {
+        throw new Failure(Exit.UNREACHABLE, "the storage port of Cassandra node %s:%d cannot be reached from here: %s".formatted(
+            CassandraCluster.host(node), address.getPort(), e.getMessage()),
+            "streams go there: open it for this host (and its TLS), or restore from a node", e);
+      }
+    });
   }
 }
 
