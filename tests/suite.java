@@ -76,8 +76,8 @@ class Suite implements Callable<Integer> {
       + " 'servers & !matrix'; may be repeated. By default all but matrix, the long ones.")
   private List<String> tags = List.of();
 
-  @Option(names = "--stack", description = "${COMPLETION-CANDIDATES}: what the servers are. By default containers where"
-      + " a Docker engine answers, processes elsewhere.")
+  @Option(names = "--stack", defaultValue = "${env:TEST_STACK}", description = "${COMPLETION-CANDIDATES}: what the servers"
+      + " are (TEST_STACK). By default containers where a Docker engine answers, processes elsewhere.")
   private Servers stack;
 
   @Option(names = "--list", description = "Only names the tests, each with its tags.")
@@ -90,7 +90,10 @@ class Suite implements Callable<Integer> {
   }
 
   public static void main(String[] args) {
-    System.exit(new CommandLine(new Suite()).execute(args));
+    System.exit(new CommandLine(new Suite()).setParameterExceptionHandler((wrong, given) -> {
+      System.err.printf("error: %s%nhint: ./jbang tests/suite.java --help%n", wrong.getMessage());
+      return 2;
+    }).execute(args));
   }
 
   @Override
@@ -100,7 +103,8 @@ class Suite implements Callable<Integer> {
       useServers();
       Script.askJBangOnce();
       if (picked.isEmpty() && tags.isEmpty()) {
-        System.out.println("All tests but those with the tag matrix: this takes 40 to 60 minutes on two cores");
+        System.out.printf("All tests but those with the tag matrix: about %s minutes on two cores. --list names them%n",
+            Stack.name().equals("processes") ? 50 : 90);
       }
     }
     Lines.list = list;
