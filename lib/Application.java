@@ -11,13 +11,18 @@ import java.util.concurrent.TimeoutException;
 import java.util.regex.Pattern;
 import javax.net.ssl.SSLException;
 
-/** TheHive itself on a node, behind its unit. */
+/** TheHive's own answer on a node. */
 record Application(HttpRequest status, HttpClient client) {
   /** Where it logs to, whatever its unit does with its output. */
   static final String LOG = "/var/log/thehive/application.log";
   /** How its log tells of an error: by the level, or where the JVM itself says so. */
   static final Pattern ERROR = Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception in thread|OutOfMemoryError");
   private static final Duration LIMIT = Duration.ofSeconds(10);
+
+  /** Who answers at TheHive's address. */
+  enum Answer {
+    THEHIVE, SOMETHING_ELSE, NOTHING
+  }
 
   static Application on(Host host, TheHiveSettings settings) {
     var address = host.address().replaceFirst("^(.*:.*)$", "[$1]");
@@ -34,6 +39,22 @@ record Application(HttpRequest status, HttpClient client) {
   /** A line of its log without the colours that it gives its levels. */
   static String plain(String line) {
     return line.replaceAll("\\e\\[[\\d;]*m", "");
+  }
+
+  int port() {
+    var uri = status.uri();
+    return uri.getPort() > 0 ? uri.getPort() : uri.getScheme().equals("https") ? 443 : 80;
+  }
+
+  /** TheHive's status page is JSON that names versions or configuration; MinIO, whose port is the same, says something else. */
+  Answer answer() {
+    try {
+      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.ofString()).orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
+      var json = answer.body().strip().startsWith("{");
+      return answer.statusCode() == 200 && json ? Answer.THEHIVE : Answer.SOMETHING_ELSE;
+    } catch (CompletionException e) {
+      return Answer.NOTHING;
+    }
   }
 
   /** What came instead of its answer; nothing when it answers. */

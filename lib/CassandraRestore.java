@@ -115,7 +115,7 @@ final class CassandraRestore implements Database {
   private void requireNoOtherClients() {
     var others = cluster.otherClients(script, READER);
     if (!others.isEmpty()) {
-      console.refuse(new Failure(Exit.UNSAFE, "other clients are connected to Cassandra: " + String.join(", ", others),
+      console.refuseUnlessForced(new Failure(Exit.UNSAFE, "other clients are connected to Cassandra: " + String.join(", ", others),
           "stop TheHive on every node: ./jbang service-control.java stop; --force if they do not write"));
     }
   }

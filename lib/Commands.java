@@ -12,16 +12,25 @@ final class Commands {
   private Commands() {}
 
   /**
-   * Parses the arguments and calls the command.
+   * Parses the arguments and calls the command; when it has ended, Ctrl-C says nothing more.
    *
    * @param variables what the help lists below the options, with the present values
    * @param failed shows a failure and returns the exit code
    */
+  static int run(Object command, Console console, List<Variable> variables, Function<Failure, Integer> failed, String... args) {
+    console.onInterrupt("Nothing was changed.");
+    try {
+      return run(command, variables, failed, args);
+    } finally {
+      console.onInterrupt(null);
+    }
+  }
+
   static int run(Object command, List<Variable> variables, Function<Failure, Integer> failed, String... args) {
     var line = new CommandLine(command).setCaseInsensitiveEnumValuesAllowed(true).setUsageHelpLongOptionsMaxWidth(24)
         .setUsageHelpAutoWidth(true)
         .setParameterExceptionHandler((thrown, given) -> failed.apply(wrongUsage(thrown)))
-        .setExecutionExceptionHandler((thrown, command1, parsed) -> failed.apply(Failure.of(thrown)));
+        .setExecutionExceptionHandler((thrown, given, parsed) -> failed.apply(Failure.of(thrown)));
     addFooter(line, variables);
     return line.execute(args);
   }

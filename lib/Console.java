@@ -1,37 +1,29 @@
 //DEPS info.picocli:picocli:4.7.7
-//DEPS me.tongfei:progressbar:0.10.2
 
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.text.DecimalFormat;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
-import me.tongfei.progressbar.DelegatingProgressBarConsumer;
-import me.tongfei.progressbar.ProgressBar;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
-import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ScopeType;
 
-/** What the administrator sees: steps and progress on stderr, the result on stdout. */
-@Command(footer = {
-  "In brackets: the variable, which an option overrides, and the value without both. A secret may be in a file that its"
-      + " variable with _FILE names; BACKUP_PASSWORD is that of encrypted archives.",
-  "Exit codes: 0 done, 1 unexpected error, 2 wrong usage or settings, 10 backup missing or invalid, 11 unreachable,"
-      + " 12 authentication, 13 target not in a safe state, 14 partial, 15 verification failed, 16 declined, 130 interrupted."
-})
+/** What the administrator sees: steps and progress on stderr. Results go to stdout, which is not this class's. */
 class Console {
-  @Option(names = "--verbose", description = "show traces and the libraries' warnings")
+  private static final int WIDTH_OF_LOGS = 100;
+  private static final Duration BETWEEN_LINES = Duration.ofSeconds(5);
+
+  @Option(names = "--verbose", scope = ScopeType.INHERIT, description = "show traces and the libraries' warnings")
   boolean verbose;
 
   final boolean terminal = System.console() != null;
-  private ProgressBar bar;
-  private boolean drawn;
-  private String logged = "";
+  private String onInterrupt;
+  private String drawn = "";
 
   Console() {
     Runtime.getRuntime().addShutdownHook(new Thread(this::interrupted));
@@ -46,41 +38,64 @@ class Console {
     step("warning: " + text, values);
   }
 
-  /** Shows what went wrong and what to do about it; the exit code for it. */
+  /** Shows what went wrong and what to do about it; returns the exit code. */
   synchronized int error(String about, Failure failure) {
-    step("%s", "error: " + (about.isEmpty() ? "" : about + ": ") + failure.getMessage());
-    if (failure.hint != null) {
-      step("%s", "hint: " + failure.hint);
-    }
+    step("%s", "error: " + (about.isEmpty() ? "" : about + ": ") + failure.getMessage()
+        + (failure.hint == null ? "" : "\nhint: " + failure.hint)); // in one: others may fail at the same time
     if (verbose) {
       failure.printStackTrace();
     }
     return failure.code;
   }
 
-  /** A bar on a terminal, a line every five seconds elsewhere, until closed; bytes as counted by the work itself. */
+  /** Sets what Ctrl-C says from now on: whether something was changed, and what to do. Null: nothing. */
+  synchronized void onInterrupt(String text) {
+    onInterrupt = text;
+  }
+
+  private synchronized void interrupted() {
+    if (onInterrupt != null) {
+      step("%s", "\nInterrupted. " + onInterrupt);
+    }
+  }
+
+  /** Shows a line that moves on a terminal, a line every five seconds elsewhere, until closed; nothing where there are no bytes. */
   Closeable progress(String task, long total, LongSupplier done, Supplier<String> state) {
-    var draws = canDraw();
-    var builder = new ProgressBarBuilder().setTaskName(task).setInitialMax(total)
-        .setUnit(total < 10_000_000 ? " kB" : " MB", total < 10_000_000 ? 1_000 : 1_000_000).showSpeed(new DecimalFormat("0.0"))
-        .setStyle(ProgressBarStyle.ASCII).setUpdateIntervalMillis(draws ? 200 : 5_000);
-    builder.setConsumer(draws
-        ? new DelegatingProgressBarConsumer(this::draw, columns() - 3) // room for ^C
-        : new DelegatingProgressBarConsumer(this::log, 79));
-    bar = builder.build();
+    if (total <= 0) {
+      return () -> {};
+    }
+    var moves = canDraw();
+    var width = moves ? columns() - 3 : WIDTH_OF_LOGS; // room for ^C
+    var begun = Instant.now();
+    Supplier<String> line = () -> ProgressLine.of(task, Math.min(done.getAsLong(), total), total, Duration.between(begun, Instant.now()),
+        state.get(), width);
     var clock = Executors.newSingleThreadScheduledExecutor(Console::daemon);
-    Runnable update = () -> bar.stepTo(done.getAsLong()).setExtraMessage("  " + state.get());
-    clock.scheduleAtFixedRate(update, 0, 200, TimeUnit.MILLISECONDS);
+    var pause = moves ? 200 : BETWEEN_LINES.toMillis();
+    clock.scheduleAtFixedRate(() -> show(line.get(), moves), moves ? 0 : pause, pause, TimeUnit.MILLISECONDS);
     return () -> {
       clock.shutdownNow();
-      update.run();
-      bar.close();
       erase();
-      bar = null;
+      step("%s", line.get());
     };
   }
 
-  /** Whether stderr is the terminal, no file, and one that is to move its cursor. */
+  private synchronized void show(String line, boolean moves) {
+    if (moves) {
+      drawn = line;
+      System.err.print("\r\033[?7l" + line + "\033[K\033[?7h"); // never onto a second line, should the terminal have become narrower
+    } else {
+      step("%s", line);
+    }
+  }
+
+  private synchronized void erase() {
+    if (!drawn.isEmpty()) {
+      drawn = "";
+      System.err.print("\r\033[K");
+    }
+  }
+
+  /** True if stderr is the terminal, not a file, and a terminal that can move its cursor. */
   private boolean canDraw() {
     try {
       return terminal && Files.isSameFile(Path.of("/dev/stdin"), Path.of("/dev/stderr"))
@@ -90,44 +105,15 @@ class Console {
     }
   }
 
-  /** The width of the terminal. Not from the library, whose terminal would take Ctrl-C from the shutdown hooks. */
+  /** The width of the terminal. A terminal library would take Ctrl-C from the shutdown hooks. */
   private static int columns() {
     try {
-      var stty = new ProcessBuilder("stty", "size").redirectInput(ProcessBuilder.Redirect.INHERIT).start();
+      var stty = new ProcessBuilder("stty", "size").redirectInput(ProcessBuilder.Redirect.INHERIT)
+          .redirectError(ProcessBuilder.Redirect.DISCARD).start();
       var columns = Integer.parseInt(new String(stty.getInputStream().readAllBytes()).strip().replaceFirst(".* ", ""));
       return columns < 40 ? 80 : columns;
     } catch (IOException | NumberFormatException e) {
       return 80;
-    }
-  }
-
-  /** Over the line before, and never onto a second line, should the terminal have become narrower. */
-  private synchronized void draw(String line) {
-    if (bar != null) {
-      drawn = true;
-      System.err.print("\r\033[?7l" + line + "\033[K\033[?7h");
-    }
-  }
-
-  /** At its end the bar says everything twice. */
-  private synchronized void log(String line) {
-    if (!line.equals(logged)) {
-      logged = line;
-      step("%s", line.strip());
-    }
-  }
-
-  private synchronized void erase() {
-    if (drawn) {
-      drawn = false;
-      System.err.print("\r\033[K");
-    }
-  }
-
-  private synchronized void interrupted() {
-    if (bar != null) {
-      step("Interrupted: run the same command again.");
-      bar = null;
     }
   }
 
@@ -138,7 +124,6 @@ class Console {
   }
 
   static String size(long bytes) {
-    return bytes < 1_000_000 ? (bytes + 999) / 1000 + " kB"
-        : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB" : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
+    return ProgressLine.size(bytes);
   }
 }

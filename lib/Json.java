@@ -11,4 +11,10 @@ final class Json {
       .enable(EnumFeature.WRITE_ENUMS_TO_LOWERCASE).build();
 
   private Json() {}
+
+  /** What {@code --json} prints where a script ends with a failure. */
+  static String failure(String script, Failure failure) {
+    return MAPPER.createObjectNode().put("script", script).put("exit", failure.code)
+        .put("error", failure.getMessage()).put("hint", failure.hint).toPrettyString();
+  }
 }

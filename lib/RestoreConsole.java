@@ -1,10 +1,11 @@
 //DEPS info.picocli:picocli:4.7.7
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import picocli.CommandLine.Option;
 
-/** Asks before anything is overwritten, and refuses what only --force goes on with. */
+/** The console of a restore: asks before anything is overwritten, and refuses what only --force goes on with. */
 final class RestoreConsole extends Console {
   @Option(names = "--dry-run", description = "do every check, print the plan, change nothing")
   boolean dryRun;
@@ -13,34 +14,26 @@ final class RestoreConsole extends Console {
       description = "do not ask before overwriting (ASSUME_YES)")
   boolean yes;
 
-  @Option(names = "--force", description = "go on although TheHive runs on THEHIVE_NODES or another client is connected")
+  @Option(names = "--force", description = "go on although TheHive runs or another client is connected")
   boolean force;
 
-  /** A reason not to begin; a warning only with --force, or where nothing will be changed. */
-  void refuse(Failure reason) {
+  private final List<Failure> reasons = new ArrayList<>();
+
+  /** Throws the reason; with --force it is a warning, and a dry run goes on and tells it again at its end. */
+  synchronized void refuseUnlessForced(Failure reason) {
     if (!force && !dryRun) {
       throw reason;
     }
     warn("%s", reason.getMessage());
+    if (!force) {
+      reasons.add(reason);
+    }
   }
 
-  /** TheHive must be stopped: a node where it runs, or that was named and cannot be asked, is a reason not to begin. */
+  /** Requires that TheHive runs on none of its nodes, as far as they can be asked. */
   void requireTheHiveStopped(TheHiveSettings settings) {
-    var service = settings.service();
-    var named = settings.named();
-    Host.each(settings.hosts(), host -> {
-      try {
-        var unit = host.unit(service);
-        if (named && !unit.isInstalled()) {
-          return new Failure(Exit.UNSAFE, "%s has no unit %s: whether TheHive runs there is not known".formatted(host.name(), service),
-              "check THEHIVE_NODES and THEHIVE_SERVICE; --force goes on all the same");
-        }
-        return unit.isStopped() ? null : new Failure(Exit.UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name(), service, unit),
-            "stop it on every node: ./jbang service-control.java stop; --force goes on all the same");
-      } catch (Failure e) {
-        return named ? e : null; // this host may well have no TheHive, and no systemd
-      }
-    }).stream().filter(Objects::nonNull).findFirst().ifPresent(this::refuse);
+    Host.each(settings.hosts(), host -> new TheHiveNode(host, settings).reasonNotToRestore().orElse(null)).stream()
+        .filter(Objects::nonNull).forEach(this::refuseUnlessForced);
   }
 
   /** Shows the plan; then the name of what will be overwritten is to be typed, unless --yes answered already. */
@@ -56,5 +49,19 @@ final class RestoreConsole extends Console {
     if (!name.equals(System.console().readLine("%nType %s to overwrite it: ", name))) {
       throw new Failure(Exit.DECLINED, "not confirmed, nothing was changed", null);
     }
+  }
+
+  /** Says at the end of a dry run what a real run would do; returns the exit code that it would begin with. */
+  int endDryRun() {
+    if (reasons.isEmpty()) {
+      step("Dry run: every check passed, nothing was changed.");
+      return Exit.DONE;
+    }
+    var first = reasons.get(0);
+    step("Dry run: a real run would refuse now, exit %d: %s", first.code, first.getMessage());
+    if (first.hint != null) {
+      step("hint: %s", first.hint);
+    }
+    return first.code;
   }
 }

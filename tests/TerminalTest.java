@@ -11,7 +11,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** What the scripts draw on a terminal, and what they leave there: shown on a restore of attachments, the code is shared. */
 class TerminalTest {
-  private static final String BAR = "MB (0:";
+  private static final String BAR = "elapsed 0:";
 
   @TempDir static Path home;
 

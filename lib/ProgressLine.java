@@ -1,0 +1,51 @@
+import java.time.Duration;
+
+/** The line that shows how far a step is. */
+final class ProgressLine {
+  private static final int SHORTEST_BAR = 8;
+  private static final int LONGEST_BAR = 30;
+
+  private ProgressLine() {}
+
+  /**
+   * Returns one line of at most {@code width} characters: task, bar, bytes, rate, elapsed and left time, state. What does
+   * not fit is left out from the end, never cut within a word; a bar is left out where it would be too short to be read.
+   *
+   * @param done bytes of {@code total} that are done
+   * @param state a few words, such as {@code 3 of 9 tables}; may be empty
+   */
+  static String of(String task, long done, long total, Duration elapsed, String state, int width) {
+    var millis = Math.max(1, elapsed.toMillis());
+    var rate = done * 1000 / millis;
+    var text = " %s of %s".formatted(size(done), size(total));
+    var more = new StringBuilder(rate > 0 ? ", %s/s".formatted(size(rate)) : "").append(", elapsed ").append(clock(elapsed.toSeconds()));
+    if (rate > 0 && done < total) {
+      more.append(", left ").append(clock((total - done + rate - 1) / rate));
+    }
+    if (!state.isEmpty()) {
+      more.append(", ").append(state);
+    }
+    var words = more.toString();
+    while (!words.isEmpty() && task.length() + text.length() + words.length() > width) {
+      words = words.substring(0, Math.max(0, words.lastIndexOf(", ")));
+    }
+    var room = Math.min(LONGEST_BAR, width - task.length() - text.length() - words.length() - 3);
+    return task + (room >= SHORTEST_BAR ? " [" + bar(done, total, room) + "]" : "") + text + words;
+  }
+
+  private static String bar(long done, long total, int room) {
+    var full = total <= 0 ? room : (int) Math.min(room, done * room / total);
+    return "=".repeat(full) + " ".repeat(room - full);
+  }
+
+  private static String clock(long seconds) {
+    return seconds < 3600 ? "%d:%02d".formatted(seconds / 60, seconds % 60)
+        : "%d:%02d:%02d".formatted(seconds / 3600, seconds / 60 % 60, seconds % 60);
+  }
+
+  /** A number of bytes as an administrator reads it, such as {@code 12 MB}. */
+  static String size(long bytes) {
+    return bytes < 1_000_000 ? (bytes + 999) / 1000 + " kB"
+        : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB" : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
+  }
+}
