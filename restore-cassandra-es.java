@@ -1,6 +1,8 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
 //DESCRIPTION Restores TheHive's Cassandra keyspace and Elasticsearch index from a hot backup
 //JAVA 17+
+//DEPS me.tongfei:progressbar:0.10.2
+// Of the classes below the marker, written by ./jbang lib/embed.java:
 //DEPS ch.qos.logback:logback-core:1.2.13
 //DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
 //DEPS com.github.luben:zstd-jni:1.5.7-28 // for .tar.zst, and for SSTables compressed with Zstd
@@ -10,7 +12,6 @@
 //DEPS io.netty:netty-all:4.1.137.Final
 //DEPS io.netty:netty-handler:4.1.137.Final
 //DEPS io.netty:netty-tcnative-boringssl-static:2.0.81.Final
-//DEPS me.tongfei:progressbar:0.10.2
 //DEPS net.lingala.zip4j:zip4j:2.11.6
 //DEPS org.apache.cassandra:cassandra-all:4.1.10
 //DEPS org.apache.cassandra:java-driver-core:4.19.4
@@ -18,7 +19,6 @@
 //DEPS org.elasticsearch.client:elasticsearch-rest-client:9.5.6
 //DEPS org.xerial.snappy:snappy-java:1.1.10.12
 //DEPS org.yaml:snakeyaml:2.7
-// Of the classes below the marker, written by ./jbang lib/embed.java:
 //COMPILE_OPTIONS -encoding UTF-8
 //JAVA_OPTIONS -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1
 // Cassandra's classes and netty reach into the JDK; without the last three a newer JDK warns about it.
@@ -97,7 +97,6 @@ import java.security.KeyStore;
 import java.security.cert.Certificate;
 import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
-import java.text.DecimalFormat;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDateTime;
@@ -156,10 +155,6 @@ import javax.net.ssl.SSLSocket;
 import javax.net.ssl.TrustManager;
 import javax.net.ssl.TrustManagerFactory;
 import javax.net.ssl.X509TrustManager;
-import me.tongfei.progressbar.DelegatingProgressBarConsumer;
-import me.tongfei.progressbar.ProgressBar;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
 import net.lingala.zip4j.ZipFile;
 import net.lingala.zip4j.exception.ZipException;
 import net.lingala.zip4j.model.FileHeader;
@@ -220,7 +215,6 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ScopeType;
-import picocli.CommandLine.Spec;
 import picocli.CommandLine;
 
 /**
@@ -979,3 +973,3310 @@ class RestoreCassandraEs implements Callable<Integer> {
 }
 
 // ---- Below: copies of lib/*.java, written by ./jbang lib/embed.java. Change those files, not these lines. ----
+
+/** TheHive's own answer on a node. */
+record Application(HttpRequest status, HttpClient client) {
+  /** Where it logs to, whatever its unit does with its output. */
+  static final String LOG = "/var/log/thehive/application.log";
+  /** How its log tells of an error: by the level, or where the JVM itself says so. */
+  static final Pattern ERROR = Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception in thread|OutOfMemoryError");
+  private static final Duration LIMIT = Duration.ofSeconds(10);
+
+  /** Who answers at TheHive's address. */
+  enum Answer {
+    THEHIVE, SOMETHING_ELSE, NOTHING
+  }
+
+  static Application on(Host host, TheHiveSettings settings) {
+    var address = host.address().replaceFirst("^(.*:.*)$", "[$1]");
+    var url = settings.url().replace("<node>", address).replaceFirst("/+$", "");
+    var client = HttpClient.newBuilder().connectTimeout(LIMIT).followRedirects(HttpClient.Redirect.NORMAL);
+    settings.ca().ifPresent(ca -> client.sslContext(Tls.context(Tls.trust(ca))));
+    try {
+      return new Application(HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).build(), client.build());
+    } catch (IllegalArgumentException e) {
+      throw new Failure(Exit.USAGE, "THEHIVE_URL '%s' is no address: %s".formatted(url, e.getMessage()), "such as http://<node>:9000, <node> as it stands");
+    }
+  }
+
+  /** A line of its log without the colours that it gives its levels. */
+  static String plain(String line) {
+    return line.replaceAll("\\e\\[[\\d;]*m", "");
+  }
+
+  int port() {
+    var uri = status.uri();
+    return uri.getPort() > 0 ? uri.getPort() : uri.getScheme().equals("https") ? 443 : 80;
+  }
+
+  /** TheHive's status page is JSON that names versions or configuration; MinIO, whose port is the same, says something else. */
+  Answer answer() {
+    try {
+      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.ofString()).orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
+      var json = answer.body().strip().startsWith("{");
+      return answer.statusCode() == 200 && json ? Answer.THEHIVE : Answer.SOMETHING_ELSE;
+    } catch (CompletionException e) {
+      return Answer.NOTHING;
+    }
+  }
+
+  /** What came instead of its answer; nothing when it answers. */
+  Optional<String> problem() {
+    try {
+      // The request's own limit would end with the head of the answer.
+      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.discarding()).orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
+      return answer.statusCode() == 200 ? Optional.empty() : Optional.of("%s answers HTTP %d".formatted(status.uri(), answer.statusCode()));
+    } catch (CompletionException e) {
+      var why = e.getCause() instanceof TimeoutException ? "not within %d s".formatted(LIMIT.toSeconds())
+          : Objects.requireNonNullElse(e.getCause().getMessage(), "connection refused");
+      return Optional.of("%s does not answer: %s%s".formatted(status.uri(), why, e.getCause() instanceof SSLException ? " (THEHIVE_CA names its CA)" : ""));
+    }
+  }
+}
+
+/** Reads .tar and .zip (also AES-encrypted) alike, without unpacking them to disk. */
+final class Archive implements Closeable {
+  static final int LONGEST_END = 20 << 10;
+  final Path path;
+  private final FileChannel channel;
+  final ZipFile zip;
+
+  Archive(Path path, Optional<String> password) {
+    this.path = path;
+    try {
+      this.channel = FileChannel.open(path);
+      this.zip = path.toString().endsWith(".zip")
+          ? new ZipFile(path.toFile(), password.map(String::toCharArray).orElse(null)) : null;
+      if (zip != null && zip.isEncrypted() && password.isEmpty()) {
+        throw new Failure(Exit.AUTHENTICATION, path + " is encrypted", "set BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
+      }
+    } catch (IOException e) {
+      throw broken(e.getMessage(), e);
+    }
+  }
+
+  /** All members in file order; proves that the archive is complete and that no name leads out of its folder. */
+  void index(Consumer<ArchiveEntry> visitor) {
+    try {
+      if (zip != null) {
+        indexZip(visitor);
+      } else {
+        indexTar(visitor);
+      }
+    } catch (IOException e) {
+      throw broken(e.getMessage(), e);
+    }
+  }
+
+  private void indexTar(Consumer<ArchiveEntry> visitor) throws IOException {
+    var end = 0L;
+    for (var header = header(end); header != null; header = header(end)) {
+      if (!header.isCheckSumOK()) {
+        throw broken("the header of its entry '%s' is damaged".formatted(header.getName()), null);
+      }
+      var plain = header.isFile() && !header.isSparse();
+      var offset = channel.position();
+      visitor.accept(new ArchiveEntry(safe(header.getName()), header.isDirectory(), plain, header.getSize(), offset, header));
+      end = offset + (header.isFile() ? (header.getSize() + 511) / 512 * 512 : 0);
+    }
+    requireEnd(end);
+  }
+
+  /**
+   * A tar cut between two members still lists without an error: only the closing zeros prove its end. They fill the last
+   * record, of 10 KiB mostly; more of them, or anything else among them, is what became of members.
+   */
+  private void requireEnd(long end) throws IOException {
+    var rest = channel.size() - end;
+    if (end == 0 || rest < 512) {
+      throw broken("it is cut short", null);
+    }
+    var zeros = ByteBuffer.allocate((int) Math.min(rest, LONGEST_END));
+    IOUtils.read(channel.position(end), zeros);
+    if (rest > LONGEST_END || IntStream.range(0, zeros.position()).anyMatch(i -> zeros.get(i) != 0)) {
+      throw broken("its members end after %d of %d bytes: the rest is damaged or was never written".formatted(end, channel.size()), null);
+    }
+  }
+
+  /** The member's header, with the channel behind it: read on, the stream would read all that it skips, holes too. */
+  private TarArchiveEntry header(long offset) throws IOException {
+    channel.position(offset);
+    return new TarArchiveInputStream(Channels.newInputStream(channel), "UTF-8").getNextEntry();
+  }
+
+  private void indexZip(Consumer<ArchiveEntry> visitor) throws IOException {
+    for (var header : zip.getFileHeaders()) {
+      visitor.accept(new ArchiveEntry(safe(header.getFileName()), header.isDirectory(), !header.isDirectory(),
+          header.getUncompressedSize(), -1, header));
+    }
+  }
+
+  /** The bytes of one member; several may be read side by side, each by one thread. */
+  InputStream open(ArchiveEntry entry) throws IOException {
+    if (zip == null) {
+      var member = Channels.newInputStream(FileChannel.open(path).position(entry.offset()));
+      return BoundedInputStream.builder().setInputStream(member).setMaxCount(entry.size()).get();
+    }
+    synchronized (zip) {
+      try {
+        return zip.getInputStream((FileHeader) entry.header());
+      } catch (ZipException e) {
+        if (e.getType() == ZipException.Type.WRONG_PASSWORD) {
+          throw new Failure(Exit.AUTHENTICATION, "wrong password for " + path, "check BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
+        }
+        throw e;
+      }
+    }
+  }
+
+  /** Writes one member to a file; in a plain tar the kernel copies. */
+  void copy(ArchiveEntry entry, Path target) throws IOException {
+    if (zip != null) {
+      try (var in = open(entry)) {
+        Files.copy(in, target);
+      }
+      return;
+    }
+    try (var out = FileChannel.open(target, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+      for (var done = 0L; done < entry.size(); ) {
+        var copied = channel.transferTo(entry.offset() + done, entry.size() - done, out);
+        if (copied <= 0) {
+          throw new EOFException(path + " ended inside " + entry.name());
+        }
+        done += copied;
+      }
+    }
+  }
+
+  String safe(String name) {
+    var path = name.endsWith("/") ? name.substring(0, name.length() - 1) : name;
+    var parts = List.of(path.replaceFirst("^\\./", "").split("/", -1));
+    if (name.startsWith("/") || name.indexOf('\0') >= 0 || parts.contains("..") || parts.contains("") && parts.size() > 1) {
+      throw broken("its entry '%s' leads out of the backup's folder".formatted(name), null);
+    }
+    return path.replaceFirst("^\\./", "");
+  }
+
+  Failure broken(String why, Throwable cause) {
+    return new Failure(Exit.BAD_BACKUP, "%s is no usable backup: %s".formatted(path, why), "nothing was changed; choose another with --backup", cause);
+  }
+
+  @Override
+  public void close() throws IOException {
+    channel.close();
+    if (zip != null) {
+      zip.close();
+    }
+  }
+}
+
+/** One member of an archive; {@code offset} is that of its bytes in a plain tar, -1 where they are not in one piece. */
+record ArchiveEntry(String name, boolean folder, boolean file, long size, long offset, Object header) {}
+
+/** One backup of one component: its archive or marker, and the time that its name gives. */
+record Backup(Path file, String name, LocalDateTime taken) {
+  String age() {
+    var age = Duration.between(taken, LocalDateTime.now());
+    return age.toDays() > 1 ? age.toDays() + " days ago"
+        : age.toHours() > 1 ? age.toHours() + " hours ago" : Math.max(0, age.toMinutes()) + " minutes ago";
+  }
+}
+
+/** Chooses backups by the names that the documented backup scripts give them. */
+final class BackupSet {
+  static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("uuuuMMdd_HH'h'mm'm'ss's'");
+  private static final Pattern NAME =
+      Pattern.compile("(?<component>[a-z]+)_(?<stamp>\\d{8}_\\d\\dh\\d\\dm\\d\\ds)(\\.(?<type>[a-z.]+))?");
+
+  private BackupSet() {}
+
+  /**
+   * The newest backup in a folder, or the newest at or before the wanted restore point.
+   *
+   * @param components the accepted first parts of a name, such as {@code cassandra}
+   * @param types the accepted extensions, such as {@code tar}
+   * @param wanted a timestamp, a name or a path; null for the newest
+   * @param gap parts of one backup run are at most this far apart
+   */
+  static Backup choose(Path folder, Set<String> components, Set<String> types, String wanted, Duration gap) {
+    var what = components.iterator().next() + "_<timestamp>." + String.join("|", types);
+    var all = list(folder, what).stream()
+        .flatMap(file -> backup(file, components, types).stream())
+        .sorted(Comparator.comparing(Backup::taken).thenComparing(b -> b.file().toString()))
+        .toList();
+    if (wanted != null && wanted.contains("/") && backup(Path.of(wanted), components, types).isPresent()) {
+      return existing(backup(Path.of(wanted), components, types).get());
+    }
+    var until = wanted == null ? LocalDateTime.MAX : time(wanted);
+    var chosen = all.stream().filter(b -> !b.taken().isAfter(until)).reduce((first, last) -> last);
+    var next = all.stream().filter(b -> b.taken().isAfter(until)).findFirst();
+    // Parts of one run differ by seconds: a point named after its first part must not silently select yesterday's rest.
+    if (next.isPresent() && Duration.between(until, next.get().taken()).compareTo(gap) <= 0
+        && chosen.map(b -> Duration.between(b.taken(), until).compareTo(gap) > 0).orElse(true)) {
+      throw new Failure(Exit.BAD_BACKUP,
+          "%s was taken shortly after the restore point %s, and nothing shortly before it".formatted(next.get().name(), wanted),
+          "for that one: --backup " + STAMP.format(next.get().taken()));
+    }
+    return chosen.orElseThrow(() -> new Failure(Exit.BAD_BACKUP,
+        "no backup %s in %s%s".formatted(what, folder, wanted == null ? "" : " at or before " + wanted),
+        "is the backup folder mounted, and is its variable right?"));
+  }
+
+  private static List<Path> list(Path folder, String what) {
+    try (var files = Files.list(folder)) {
+      return files.toList();
+    } catch (NoSuchFileException e) {
+      throw new Failure(Exit.BAD_BACKUP, "no backup %s: there is no folder %s".formatted(what, folder),
+          "is the backup folder mounted, and is its variable right?");
+    } catch (IOException e) {
+      throw new Failure(Exit.BAD_BACKUP, "cannot list %s: %s".formatted(folder, e.getMessage()), "check its mode and owner");
+    }
+  }
+
+  private static Optional<Backup> backup(Path file, Set<String> components, Set<String> types) {
+    var match = NAME.matcher(file.getFileName().toString());
+    if (!match.matches() || match.group("type") == null
+        || !components.contains(match.group("component")) || !types.contains(match.group("type"))) {
+      return Optional.empty();
+    }
+    var name = match.group("component") + "_" + match.group("stamp");
+    return Optional.of(new Backup(file, name, time(match.group("stamp"))));
+  }
+
+  private static Backup existing(Backup backup) {
+    if (!Files.isRegularFile(backup.file())) {
+      throw new Failure(Exit.BAD_BACKUP, "there is no file " + backup.file(), "check the path given with --backup");
+    }
+    return backup;
+  }
+
+  private static LocalDateTime time(String wanted) {
+    var stamp = Pattern.compile("\\d{8}_\\d\\dh\\d\\dm\\d\\ds").matcher(wanted);
+    try {
+      return LocalDateTime.parse(stamp.find() ? stamp.group() : wanted, STAMP);
+    } catch (DateTimeParseException e) {
+      throw new Failure(Exit.USAGE, "'%s' is no restore point".formatted(wanted),
+          "name one like 20261122_12h00m56s, cassandra_20261122_12h00m56s or the path of an archive");
+    }
+  }
+}
+
+/** A keyspace as an archive holds it: its definition and its tables' SSTables, every byte of them read and proven. */
+record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, long bytes) {
+  private static final Pattern TABLE_FILE =
+      Pattern.compile("[^/]+/(?<keyspace>\\w+)/(?<table>\\w+)-[0-9a-f]{32}/(?<file>[^/]+)");
+  private static final Pattern CQL = Pattern.compile("[^/]+/create_keyspace_(?<keyspace>\\w+)\\.cql");
+
+  /** A table of the backup and its SSTables. */
+  record Table(String name, List<SSTableFiles> sstables, long bytes) {}
+
+  long sstables() {
+    return tables.stream().mapToLong(table -> table.sstables().size()).sum();
+  }
+
+  static CassandraBackup prove(Archive archive, String keyspace) {
+    var all = new LinkedHashMap<String, ArchiveEntry>();
+    archive.index(entry -> {
+      if (!entry.folder() && all.put(entry.name(), entry) != null) {
+        throw archive.broken("it holds '%s' twice".formatted(entry.name()), null);
+      }
+    });
+    var definition = definition(archive, all.values(), keyspace);
+    var folders = folders(archive, all.values(), keyspace);
+    requireTables(archive, definition, folders);
+    var tables = folders.values().stream().map(folder -> new Table(folder.table(), folder.sstables(), folder.bytes())).toList();
+    folders.values().forEach(TableFolder::requireManifest);
+    prove(tables);
+    return new CassandraBackup(definition, tables, tables.stream().mapToLong(Table::bytes).sum());
+  }
+
+  private static KeyspaceDefinition definition(Archive archive, Collection<ArchiveEntry> entries, String keyspace) {
+    for (var entry : entries) {
+      var match = CQL.matcher(entry.name());
+      if (match.matches() && match.group("keyspace").equals(keyspace)) {
+        return KeyspaceDefinition.parse(TableFolder.text(archive, entry), keyspace);
+      }
+    }
+    var others = entries.stream().map(entry -> CQL.matcher(entry.name())).filter(Matcher::matches)
+        .map(match -> match.group("keyspace")).collect(Collectors.joining(", "));
+    throw archive.broken("create_keyspace_%s.cql is missing%s".formatted(
+        keyspace, others.isEmpty() ? "" : " (it is a backup of keyspace %s: set CASSANDRA_KEYSPACE)".formatted(others)), null);
+  }
+
+  private static SortedMap<String, TableFolder> folders(Archive archive, Collection<ArchiveEntry> entries, String keyspace) {
+    var folders = new TreeMap<String, TableFolder>();
+    for (var entry : entries) {
+      var name = TABLE_FILE.matcher(entry.name());
+      if (!name.matches() || !name.group("keyspace").equals(keyspace)) {
+        continue;
+      }
+      if (!entry.file()) {
+        throw archive.broken("its entry '%s' is not a plain file".formatted(entry.name()), null);
+      }
+      var folder = folders.computeIfAbsent(name.group("table"), table -> new TableFolder(archive, table, new TreeMap<>()));
+      if (folder.files().put(name.group("file"), entry) != null) {
+        throw archive.broken("it holds table %s twice".formatted(folder.table()), null);
+      }
+    }
+    return folders;
+  }
+
+  private static void requireTables(Archive archive, KeyspaceDefinition definition, SortedMap<String, TableFolder> folders) {
+    if (definition.tables().isEmpty()) {
+      throw archive.broken("its definition of keyspace %s has no CREATE TABLE".formatted(definition.keyspace()), null);
+    }
+    for (var table : folders.keySet()) {
+      if (!definition.tables().containsKey(table)) {
+        throw archive.broken("it has files of table %s, which its definition lacks".formatted(table), null);
+      }
+    }
+    for (var table : definition.tables().keySet()) {
+      if (!folders.containsKey(table)) {
+        throw archive.broken("the folder of table %s is missing".formatted(table), null);
+      }
+    }
+  }
+
+  private static void prove(List<Table> tables) {
+    var workers = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors(), Console::daemon);
+    try {
+      var proofs = new ArrayList<Callable<Void>>();
+      tables.forEach(table -> table.sstables().forEach(sstable -> proofs.addAll(SSTableProof.of(sstable))));
+      for (Future<Void> proof : proofs.stream().map(workers::submit).toList()) {
+        proof.get();
+      }
+    } catch (InterruptedException | ExecutionException e) {
+      throw Failure.of(e);
+    } finally {
+      workers.shutdownNow();
+    }
+  }
+}
+
+/** A Cassandra cluster as its nodes tell it, each of them asked itself. */
+final class CassandraCluster implements Closeable {
+  static final String WORKING = "every node must be up and normal: nodetool status";
+  private final CqlSession session;
+  private final String client;
+  private final String keyspace;
+
+  private CassandraCluster(CqlSession session, String client, String keyspace) {
+    this.session = session;
+    this.client = client;
+    this.keyspace = keyspace;
+  }
+
+  /** @param script the name under which other runs see this one */
+  static CassandraCluster open(CassandraSettings settings, String script) {
+    var client = script + " " + UUID.randomUUID();
+    return new CassandraCluster(settings.connection().open(client, settings.keyspace(), settings.client().map(Pem::tls)), client,
+        settings.keyspace());
+  }
+
+  CqlSession session() {
+    return session;
+  }
+
+  String name() {
+    return session.execute("SELECT cluster_name FROM system.local").one().getString("cluster_name");
+  }
+
+  /** The nodes that the client sees, by address. {@link #health} tells whether these are all. */
+  List<Node> nodes() {
+    return session.getMetadata().getNodes().values().stream().sorted(Comparator.comparing(CassandraCluster::host)).toList();
+  }
+
+  /** How many nodes each data centre has. */
+  SortedMap<String, Long> dataCentres() {
+    return nodes().stream().collect(Collectors.groupingBy(node -> String.valueOf(node.getDatacenter()), TreeMap::new, Collectors.counting()));
+  }
+
+  String version() {
+    return nodes().stream().map(node -> String.valueOf(node.getCassandraVersion())).distinct().sorted().collect(Collectors.joining(" and "));
+  }
+
+  String partitioner() {
+    return session.execute("SELECT partitioner FROM system.local").one().getString("partitioner");
+  }
+
+  ResultSet on(Node node, String query, Object... values) {
+    return session.execute(SimpleStatement.newInstance(query, values).setNode(node));
+  }
+
+  /** The address by which its cluster knows it, and nodetool shows it. */
+  static String host(Node node) {
+    return node.getBroadcastAddress().map(InetSocketAddress::getAddress).map(InetAddress::getHostAddress)
+        .orElse(node.getEndPoint().toString());
+  }
+
+  /**
+   * The state of all nodes.
+   *
+   * @param up the nodes that answer
+   * @param schemas which of them have which version of the schema
+   * @param gossip false where the nodes do not tell who joins or leaves
+   */
+  record Health(List<Node> up, List<ClusterView.Problem> problems, Map<UUID, List<String>> schemas, boolean gossip) {
+    void requireNoProblem() {
+      if (!problems.isEmpty()) {
+        throw new Failure(Exit.UNSAFE, problems.stream().map(ClusterView.Problem::text).collect(Collectors.joining("; ")),
+            problems.stream().map(ClusterView.Problem::mend).distinct().collect(Collectors.joining("; ")));
+      }
+    }
+  }
+
+  /** Asks every node itself, so that none is taken for up that is not, and none is passed over that is there. */
+  Health health() {
+    var up = new ArrayList<Node>();
+    var schemas = new TreeMap<UUID, List<String>>();
+    var gossip = new TreeMap<String, ClusterView.Gossip>();
+    var listed = new ArrayList<ClusterView.Listed>();
+    var down = new ArrayList<ClusterView.Problem>();
+    for (var node : nodes()) {
+      try {
+        var version = on(node, "SELECT schema_version FROM system.local").one().getUuid("schema_version");
+        schemas.computeIfAbsent(version, any -> new ArrayList<>()).add(host(node));
+        listed.addAll(listed(node));
+        gossip(node).forEach(state -> gossip.merge(state.node(), state, (one, other) -> one.isMember() ? one : other));
+        up.add(node);
+      } catch (DriverException e) {
+        down.add(new ClusterView.Problem(host(node), "Cassandra node %s is down or not reachable from here".formatted(host(node)), WORKING));
+      }
+    }
+    var view = new ClusterView(List.copyOf(gossip.values()), up.stream().map(CassandraCluster::host).collect(Collectors.toSet()), listed);
+    var problems = new ArrayList<>(view.problems());
+    var named = problems.stream().map(ClusterView.Problem::node).collect(Collectors.toSet());
+    down.stream().filter(problem -> !named.contains(problem.node())).forEach(problems::add);
+    return new Health(up, problems, schemas, !gossip.isEmpty());
+  }
+
+  private List<ClusterView.Listed> listed(Node node) {
+    return on(node, "SELECT peer, peer_port, host_id, data_center, rack, tokens FROM system.peers_v2").all().stream()
+        .map(row -> new ClusterView.Listed(host(node), row.getInetAddress("peer").getHostAddress(), row.getInt("peer_port"),
+            List.of("host_id", "data_center", "rack", "tokens").stream().noneMatch(row::isNull))).toList();
+  }
+
+  /** Nothing before Cassandra 4.1, and nothing for who may not read it. */
+  private List<ClusterView.Gossip> gossip(Node node) {
+    try {
+      return on(node, "SELECT address, port, status, status_with_port FROM system_views.gossip_info").all().stream()
+          .map(row -> new ClusterView.Gossip(row.getInetAddress("address").getHostAddress(), row.getInt("port"), status(row))).toList();
+    } catch (InvalidQueryException | UnauthorizedException e) {
+      return List.of();
+    }
+  }
+
+  private static String status(Row row) {
+    var status = Optional.ofNullable(row.getString("status_with_port")).orElse(row.getString("status"));
+    return status == null ? "" : status.split(",")[0];
+  }
+
+  void awaitSchemaAgreement() throws InterruptedException {
+    var deadline = Instant.now().plusSeconds(60);
+    while (schemaVersions().size() > 1) {
+      if (Instant.now().isAfter(deadline)) {
+        throw new Failure(Exit.UNSAFE, "Cassandra's nodes do not agree on the schema", "wait until nodetool describecluster shows one version");
+      }
+      Thread.sleep(50);
+    }
+  }
+
+  private Set<UUID> schemaVersions() {
+    var versions = new TreeSet<UUID>();
+    for (var node : nodes()) {
+      try {
+        versions.add(on(node, "SELECT schema_version FROM system.local").one().getUuid("schema_version"));
+      } catch (DriverException e) {
+        throw new Failure(Exit.UNSAFE, "Cassandra node %s is down or not reachable from here".formatted(host(node)), WORKING, e);
+      }
+    }
+    return versions;
+  }
+
+  /**
+   * The clients that may write: all but this one and those that only read.
+   *
+   * @param writer the name of the scripts of which only one may run
+   * @param reader the name of the scripts that only read
+   */
+  Set<String> otherClients(String writer, String reader) {
+    var others = new TreeSet<String>();
+    var query = SimpleStatement.newInstance("SELECT address, driver_name, username FROM system_views.clients");
+    // All nodes at once: each looks up its clients' names, which takes long where the DNS does not answer.
+    var clients = nodes().parallelStream().flatMap(node -> session.execute(query.setNode(node)).all().stream()).toList();
+    for (var other : clients) {
+      var driver = String.valueOf(other.getString("driver_name"));
+      var address = other.getInetAddress("address").getHostAddress();
+      if (driver.startsWith(writer + " ") && !driver.equals(client)) {
+        throw new Failure(Exit.UNSAFE, "another restore is running, connected from " + address, "wait for its end");
+      }
+      if (!driver.equals(client) && !driver.startsWith(reader + " ")) {
+        others.add("%s (%s, user %s)".formatted(address, driver, other.getString("username")));
+      }
+    }
+    return others;
+  }
+
+  /** A setting of a node: since Cassandra 4.1 with dots between the parts of its name, before with underscores. */
+  String setting(Node node, String name) {
+    for (var spelling : List.of(name, name.replaceFirst("(?<=_options)\\.", "_"))) {
+      var row = on(node, "SELECT value FROM system_views.settings WHERE name = ?", spelling).one();
+      if (row != null) {
+        return String.valueOf(row.getString("value"));
+      }
+    }
+    return "";
+  }
+
+  /** The keyspace's definition, where there is such a keyspace. */
+  Optional<KeyspaceDefinition> describe() {
+    if (session.getMetadata().getKeyspace(CqlIdentifier.fromInternal(keyspace)).isEmpty()) {
+      return Optional.empty();
+    }
+    var text = new StringBuilder();
+    session.execute("DESCRIBE KEYSPACE " + quoted(keyspace)).forEach(row -> text.append(row.getString("create_statement")).append('\n'));
+    return Optional.of(KeyspaceDefinition.parse(text.toString(), keyspace));
+  }
+
+  static String quoted(String name) {
+    return CqlIdentifier.fromInternal(name).asCql(false);
+  }
+
+  /** The driver's exception in the words of an administrator. */
+  static Failure failure(DriverException thrown) {
+    if (thrown instanceof UnauthorizedException) {
+      return new Failure(Exit.AUTHENTICATION, thrown.getMessage(), "log in as a superuser", thrown);
+    }
+    var code = thrown instanceof AllNodesFailedException || thrown instanceof DriverTimeoutException ? Exit.UNREACHABLE : Exit.UNSAFE;
+    return new Failure(code, thrown.getMessage(), WORKING, thrown);
+  }
+
+  @Override
+  public void close() {
+    session.close();
+  }
+}
+
+/** The addresses in CASSANDRA_CONNECTION, in any form that cqlsh or the documentation knows, and who logs in. */
+record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<String> user, Optional<String> password) {
+  private static final String FORMS = "set it to a node's address, such as 10.0.0.5, \"10.0.0.5 9042\" or \"10.0.0.5 -u admin\"";
+
+  static final class Arguments {
+    @Parameters(index = "0") String hosts;
+    @Parameters(index = "1", arity = "0..1") String portOrUser;
+    @Option(names = {"-u", "--username"}) String user;
+    @Option(names = {"-p", "--password"}) String password;
+  }
+
+  static CassandraConnection of(Settings settings) {
+    var connection = parse(settings.optional(CassandraSettings.CONNECTION).orElse(null));
+    var user = connection.user().or(() -> settings.optional(CassandraSettings.USER));
+    var password = connection.password().or(() -> user.isEmpty() ? settings.secret(CassandraSettings.PASSWORD)
+        : settings.secretOrPrompt(CassandraSettings.PASSWORD, "Password of Cassandra's user " + user.get()));
+    if (user.isPresent() != password.isPresent()) {
+      throw new Failure(Exit.USAGE, user.isPresent() ? "no password for Cassandra's user " + user.get()
+          : "CASSANDRA_PASSWORD is set, but CASSANDRA_USER is not", "set CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE");
+    }
+    return new CassandraConnection(connection.contactPoints(), user, password);
+  }
+
+  static CassandraConnection parse(String text) {
+    if (text == null || text.isBlank()) {
+      throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION is " + (text == null ? "not set" : "blank"), FORMS);
+    }
+    var arguments = new Arguments();
+    try {
+      var tokens = Pattern.compile("'([^']*)'|\"([^\"]*)\"|(\\S+)").matcher(text.strip().replaceAll("\\G([^\\s,]+)\\s*,\\s*", "$1,")).results()
+          .map(m -> m.group(1) != null ? m.group(1) : m.group(2) != null ? m.group(2) : m.group(3));
+      // A password may begin with @, which picocli would take for a file of arguments.
+      new CommandLine(arguments).setExpandAtFiles(false).parseArgs(tokens.toArray(String[]::new));
+    } catch (CommandLine.ParameterException e) {
+      // Not its own message, which would repeat a password.
+      throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION is not understood", FORMS);
+    }
+    var second = Optional.ofNullable(arguments.portOrUser);
+    var port = second.filter(word -> word.matches("\\d{1,5}")).map(Integer::valueOf).orElse(9042);
+    var user = second.filter(word -> !word.matches("\\d+")).or(() -> Optional.ofNullable(arguments.user));
+    var hosts = Stream.of(arguments.hosts.split(",")).filter(host -> !host.isBlank()).map(host -> address(host, port)).toList();
+    return new CassandraConnection(hosts, user, Optional.ofNullable(arguments.password));
+  }
+
+  private static InetSocketAddress address(String host, int port) {
+    var parts = Pattern.compile("\\[(?<v6>[^]]+)](:(?<port6>\\d+))?|(?<v4>[^:]+):(?<port4>\\d+)").matcher(host);
+    if (!parts.matches()) {
+      return new InetSocketAddress(host, port);
+    }
+    var own = parts.group("v6") != null ? parts.group("port6") : parts.group("port4");
+    return new InetSocketAddress(parts.group("v6") != null ? parts.group("v6") : parts.group("v4"),
+        own == null ? port : Integer.parseInt(own));
+  }
+
+  String named() {
+    return contactPoints.stream().map(p -> p.getHostString() + ":" + p.getPort()).collect(Collectors.joining(", "));
+  }
+
+  /** Opens a session whose nodes can be asked one by one; the client's name is what system_views.clients shows. */
+  CqlSession open(String client, String keyspace, Optional<SSLContext> tls) {
+    // No debouncing, no agreement wait after each statement, no quiet period at the end: each would cost seconds.
+    var config = DriverConfigLoader.programmaticBuilder()
+        .withDuration(DefaultDriverOption.REQUEST_TIMEOUT, Duration.ofMinutes(2))
+        .withDuration(DefaultDriverOption.CONNECTION_INIT_QUERY_TIMEOUT, Duration.ofSeconds(10))
+        .withDuration(DefaultDriverOption.CONTROL_CONNECTION_TIMEOUT, Duration.ofSeconds(20))
+        .withDuration(DefaultDriverOption.CONTROL_CONNECTION_AGREEMENT_TIMEOUT, Duration.ZERO)
+        .withDuration(DefaultDriverOption.METADATA_SCHEMA_WINDOW, Duration.ZERO)
+        .withStringList(DefaultDriverOption.METADATA_SCHEMA_REFRESHED_KEYSPACES, List.of(keyspace))
+        .withClass(DefaultDriverOption.LOAD_BALANCING_POLICY_CLASS, BasicLoadBalancingPolicy.class)
+        .withInt(DefaultDriverOption.NETTY_IO_SHUTDOWN_QUIET_PERIOD, 0)
+        .withInt(DefaultDriverOption.NETTY_ADMIN_SHUTDOWN_QUIET_PERIOD, 0)
+        .build();
+    var builder = new NamedSessionBuilder(client).withConfigLoader(config);
+    contactPoints.forEach(builder::addContactPoint);
+    user.ifPresent(name -> builder.withAuthCredentials(name, password.get()));
+    tls.ifPresent(builder::withSslContext);
+    try {
+      return builder.build();
+    } catch (AllNodesFailedException e) {
+      throw cannotConnect(e);
+    } catch (IllegalArgumentException e) {
+      throw new Failure(Exit.UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), e.getMessage()),
+          "check CASSANDRA_CONNECTION");
+    }
+  }
+
+  private Failure cannotConnect(AllNodesFailedException failed) {
+    var errors = failed.getAllErrors().values().stream().flatMap(List::stream).toList();
+    if (errors.stream().anyMatch(AuthenticationException.class::isInstance)) {
+      return new Failure(Exit.AUTHENTICATION, "Cassandra at %s refuses %s".formatted(named(),
+          user.map(name -> "the log-in of " + name).orElse("a connection without log-in")),
+          "check CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE", failed);
+    }
+    var reason = Stream.iterate(errors.isEmpty() ? failed : errors.get(0), Objects::nonNull, Throwable::getCause)
+        .map(Throwable::getMessage).filter(Objects::nonNull).reduce((outer, inner) -> inner).orElse("no answer");
+    return new Failure(Exit.UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), reason),
+        "is it started, is its address right, does it want TLS (CASSANDRA_SSL_CA)?", failed);
+  }
+}
+
+/** Rights on a keyspace, which go with it when it is dropped. */
+record CassandraGrants(CqlSession session, String keyspace) {
+  /** True if authorisation is on. Throws if the user is not a superuser then: only one may do, and see, all of a restore. */
+  boolean requireSuperuser(String user) {
+    try {
+      session.execute("LIST ALL PERMISSIONS OF " + CassandraCluster.quoted(user));
+    } catch (InvalidQueryException | UnauthorizedException e) {
+      return false; // there is no authorisation, or nobody has to log in
+    }
+    for (var role : session.execute("LIST ROLES OF " + CassandraCluster.quoted(user))) {
+      if (role.getBoolean("super")) {
+        return true;
+      }
+    }
+    throw new Failure(Exit.AUTHENTICATION, "Cassandra's role %s is not a superuser".formatted(user),
+        "log in as a superuser: the restore empties or drops, creates and grants");
+  }
+
+  boolean hasRole(String role) {
+    for (var row : session.execute("LIST ROLES")) {
+      if (row.getString("role").equals(role)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** The statement that gives a role all rights on the keyspace. */
+  String all(String role) {
+    return "GRANT ALL PERMISSIONS ON KEYSPACE %s TO %s".formatted(CassandraCluster.quoted(keyspace), CassandraCluster.quoted(role));
+  }
+
+  /** The statements that grant again what is granted now on the keyspace and on these tables of it. */
+  Set<String> present(Collection<String> tables) {
+    var grants = new TreeSet<String>();
+    var resources = Pattern.compile("<(keyspace|all tables in|table) %s(?:\\.(\\w+))?>".formatted(Pattern.quote(keyspace)));
+    for (var row : session.execute("LIST ALL PERMISSIONS")) {
+      var resource = resources.matcher(row.getString("resource"));
+      if (resource.matches() && (resource.group(2) == null || tables.contains(resource.group(2)))) {
+        grants.add("GRANT %s ON %s TO %s".formatted(row.getString("permission"), resource(resource.group(1), resource.group(2)),
+            CassandraCluster.quoted(row.getString("role"))));
+      }
+    }
+    return grants;
+  }
+
+  private String resource(String kind, String table) {
+    return switch (kind) {
+      case "keyspace" -> "KEYSPACE " + CassandraCluster.quoted(keyspace);
+      case "table" -> "TABLE %s.%s".formatted(CassandraCluster.quoted(keyspace), CassandraCluster.quoted(table));
+      default -> "ALL TABLES IN KEYSPACE " + CassandraCluster.quoted(keyspace);
+    };
+  }
+}
+
+/**
+ * All that the plan says and the restore needs to know; made by the checks, before the first change.
+ *
+ * @param target the keyspace as it will be
+ * @param live the keyspace as it is; empty where there is none
+ * @param grants statements to run when the keyspace is there
+ * @param withoutSnapshot nodes that do not keep what is removed
+ */
+record CassandraPlan(CassandraBackup contents, KeyspaceDefinition target, Optional<KeyspaceDefinition> live, String cluster, List<Node> nodes,
+    SortedMap<String, Long> dataCentres, String version, List<String> grants, Optional<ServerEncryptionOptions> encryption,
+    List<String> withoutSnapshot, Path work) {
+  /** True if the tables only need to be emptied. */
+  boolean keepsDefinition() {
+    return live.filter(target::isEquivalentTo).isPresent();
+  }
+
+  int copies() {
+    return Replication.copies(target.replication(), List.copyOf(dataCentres.keySet()));
+  }
+
+  /** Bytes to stream, to all nodes together. */
+  long bytes() {
+    return contents.bytes() * copies();
+  }
+
+  List<String> tables() {
+    return contents.tables().stream().map(CassandraBackup.Table::name).toList();
+  }
+
+  List<String> lines() {
+    var lines = new ArrayList<String>();
+    lines.add("backup proven: %d tables, %s in %d SSTables".formatted(contents.tables().size(), Console.size(contents.bytes()), contents.sstables()));
+    lines.add("target: keyspace %s, Cassandra %s, nodes %s, replication %s".formatted(
+        target.keyspace(), version, dataCentres, target.replication()));
+    if (keepsDefinition()) {
+      lines.add("→ truncate %d tables: same definition as in the backup, grants stay".formatted(contents.tables().size()));
+    } else {
+      lines.add(live.isPresent() ? "→ drop and create keyspace %s: its definition differs from the backup's".formatted(target.keyspace())
+          : "→ create keyspace %s: it does not exist".formatted(target.keyspace()));
+    }
+    if (live.isPresent()) {
+      lines.add(withoutSnapshot.isEmpty()
+          ? "each node keeps what is removed as a snapshot (auto_snapshot), which takes room: nodetool clearsnapshot frees it later"
+          : "what is removed is gone for good on %s: auto_snapshot is off".formatted(String.join(", ", withoutSnapshot)));
+    }
+    lines.add("→ unpack to %s and stream %d × %s%s".formatted(work, copies(), Console.size(contents.bytes()),
+        encryption.map(any -> ", encrypted").orElse("")));
+    grants.forEach(grant -> lines.add("→ " + grant));
+    return lines;
+  }
+}
+
+/** Restores the keyspace from the backup of Cassandra. */
+final class CassandraRestore implements Database {
+  private static final String READER = "verify";
+
+  /**
+   * The options of one run.
+   *
+   * @param replication in place of the backup's; null for the backup's
+   * @param throttle limit for streaming in MB a second; 0 for none
+   * @param connections streams for each table and node
+   */
+  record Options(String replication, int throttle, int connections) {}
+
+  private final String script;
+  private final CassandraSettings settings;
+  private final Options options;
+  private final Optional<String> archivePassword;
+  private final RestoreConsole console;
+  private Backup backup;
+  private Archive archive;
+  private CassandraCluster cluster;
+  private CassandraPlan plan;
+  private KeyspaceStreaming streaming;
+
+  CassandraRestore(String script, CassandraSettings settings, Options options, Optional<String> archivePassword, RestoreConsole console) {
+    this.script = script;
+    this.settings = settings;
+    this.options = options;
+    this.archivePassword = archivePassword;
+    this.console = console;
+  }
+
+  @Override
+  public Name name() {
+    return Name.CASSANDRA;
+  }
+
+  @Override
+  public List<Backup> choose(String point, Duration gap) {
+    backup = BackupSet.choose(settings.archives().get(0), Set.of("cassandra"), Set.of("tar", "zip"), point, gap);
+    return List.of(backup);
+  }
+
+  @Override
+  public void check(JsonNode unfinished) {
+    try {
+      plan = makePlan(unfinished);
+    } catch (DriverException e) {
+      throw CassandraCluster.failure(e);
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private CassandraPlan makePlan(JsonNode unfinished) throws InterruptedException {
+    var opened = CompletableFuture.supplyAsync(() -> CassandraCluster.open(settings, script));
+    TableStreaming.initialise(options.throttle(), work());
+    archive = new Archive(backup.file(), archivePassword);
+    var proof = CompletableFuture.supplyAsync(() -> CassandraBackup.prove(archive, settings.keyspace()));
+    cluster = opened.join();
+    requireNodes();
+    requireNoOtherClients();
+    var ports = new StoragePorts(cluster, settings.internode());
+    var encryption = ports.encryption();
+    ports.requireReachable(cluster.nodes(), encryption.isPresent());
+    var contents = proof.join();
+    var target = target(contents.definition());
+    Replication.require(target.replication(), cluster.dataCentres());
+    var live = cluster.describe();
+    var grants = grants(unfinished, target);
+    requireRoom(contents.bytes());
+    var withoutSnapshot = cluster.nodes().stream().filter(node -> cluster.setting(node, "auto_snapshot").equals("false"))
+        .map(CassandraCluster::host).toList();
+    return new CassandraPlan(contents, target, live, cluster.name(), cluster.nodes(), cluster.dataCentres(), cluster.version(), grants, encryption,
+        withoutSnapshot, work());
+  }
+
+  /** All must answer, agree on one schema and be neither joining nor leaving; and clients must see all of them. */
+  private void requireNodes() throws InterruptedException {
+    var health = cluster.health();
+    health.requireNoProblem();
+    if (!health.gossip()) {
+      console.warn("this Cassandra does not tell whether nodes are joining or leaving: look at nodetool status");
+    }
+    cluster.awaitSchemaAgreement();
+    if (!cluster.partitioner().equals(Murmur3Partitioner.class.getName())) {
+      throw new Failure(Exit.UNSAFE, "Cassandra's partitioner %s is not supported".formatted(cluster.partitioner()),
+          "only Murmur3Partitioner, the default, is");
+    }
+  }
+
+  /** TheHive or anything else that still writes would mix its rows into the restored ones. */
+  private void requireNoOtherClients() {
+    var others = cluster.otherClients(script, READER);
+    if (!others.isEmpty()) {
+      console.refuseUnlessForced(new Failure(Exit.UNSAFE, "other clients are connected to Cassandra: " + String.join(", ", others),
+          "stop TheHive on every node: ./jbang service-control.java stop; --force if they do not write"));
+    }
+  }
+
+  private KeyspaceDefinition target(KeyspaceDefinition backup) {
+    return options.replication() == null ? backup : new KeyspaceDefinition(backup.keyspace(),
+        KeyspaceDefinition.replication(options.replication()), backup.durable(), backup.tables(), backup.others());
+  }
+
+  /** Dropping a keyspace drops the grants on it: those there are now, those an interrupted run noted, and TheHive's. */
+  private List<String> grants(JsonNode unfinished, KeyspaceDefinition target) {
+    var present = new CassandraGrants(cluster.session(), settings.keyspace());
+    var user = settings.connection().user();
+    if (user.isEmpty() || !present.requireSuperuser(user.get())) {
+      return List.of();
+    }
+    var grants = new TreeSet<>(present.present(target.tables().keySet()));
+    unfinished.path("grants").forEach(grant -> grants.add(grant.asText()));
+    if (present.hasRole(settings.role())) {
+      grants.add(present.all(settings.role()));
+    } else {
+      console.warn("there is no role %s to grant keyspace %s to: create it, or set CASSANDRA_THEHIVE_USER",
+          settings.role(), settings.keyspace());
+    }
+    return List.copyOf(grants);
+  }
+
+  private Path work() {
+    return settings.workFolder().resolve("." + script + ".unpacked");
+  }
+
+  private void requireRoom(long bytes) {
+    var folder = settings.workFolder();
+    var hint = "name another folder with RESTORE_WORK_PATH";
+    try {
+      // What a killed run left unpacked is removed before anything is unpacked again.
+      var free = Files.getFileStore(folder).getUsableSpace() + (Files.exists(work()) ? FileUtils.sizeOfDirectory(work().toFile()) : 0);
+      if (free < bytes + bytes / 10) {
+        throw new Failure(Exit.UNSAFE, "%s has %s free, unpacking needs %s".formatted(folder, Console.size(free), Console.size(bytes)), hint);
+      }
+      if (!Files.isWritable(folder)) {
+        throw new Failure(Exit.UNSAFE, "cannot write to " + folder, hint);
+      }
+    } catch (IOException e) {
+      throw new Failure(Exit.UNSAFE, "cannot use %s to unpack: %s".formatted(folder, Failure.of(e).getMessage()), hint);
+    }
+  }
+
+  @Override
+  public String cluster() {
+    return plan.cluster();
+  }
+
+  @Override
+  public List<String> plan() {
+    return plan.lines();
+  }
+
+  @Override
+  public void restore(RestoreRun run) throws Exception {
+    // Proof and question may have taken long: what was true of nodes and clients then must be true now.
+    requireNodes();
+    requireNoOtherClients();
+    run.remember("grants", plan.grants());
+    streaming = new KeyspaceStreaming(cluster, plan.target(), plan.encryption(), options.connections(), console);
+    var workers = Executors.newFixedThreadPool(plan.contents().tables().size() + 1, Console::daemon);
+    try (var unpacked = new UnpackedTables(plan.work(), settings.keyspace())) {
+      var folders = plan.contents().tables().stream()
+          .collect(Collectors.toMap(table -> table, table -> workers.submit(() -> unpacked.unpack(table))));
+      emptyKeyspace();
+      streaming.stream(plan.nodes(), folders, workers);
+      requireNoLateClients();
+      plan.grants().forEach(cluster.session()::execute);
+    } catch (DriverException e) {
+      throw CassandraCluster.failure(e);
+    } finally {
+      workers.shutdownNow();
+    }
+  }
+
+  private void emptyKeyspace() throws InterruptedException {
+    var reset = new KeyspaceReset(cluster, plan.target(), plan.nodes());
+    if (plan.keepsDefinition()) {
+      console.step("Truncating %d tables of %s", plan.tables().size(), settings.keyspace());
+      reset.truncate(plan.tables());
+      return;
+    }
+    if (plan.live().isPresent()) {
+      console.step("Dropping keyspace %s", settings.keyspace());
+      reset.drop();
+    }
+    console.step("Creating keyspace %s as in the backup", settings.keyspace());
+    reset.create();
+  }
+
+  private void requireNoLateClients() {
+    var others = cluster.otherClients(script, READER);
+    if (!others.isEmpty() && !console.force) {
+      throw new Failure(Exit.PARTIAL, "other clients came while Cassandra was restored and may have written to it: " + String.join(", ", others),
+          "stop TheHive on every node, ./jbang service-control.java stop, and run the same command again");
+    }
+  }
+
+  @Override
+  public String state() {
+    return plan == null ? "" : "Cassandra %d of %d tables".formatted(streaming == null ? 0 : streaming.tablesDone(),
+        plan.contents().tables().stream().filter(table -> !table.sstables().isEmpty()).count());
+  }
+
+  @Override
+  public long done() {
+    return streaming == null ? 0 : Math.min(streaming.streamed(), total());
+  }
+
+  @Override
+  public long total() {
+    return plan.bytes();
+  }
+
+  @Override
+  public Map<String, Object> summary() {
+    var tables = plan.contents().tables().stream().map(table -> Map.of("name", table.name(), "sstables",
+        table.sstables().size(), "bytes", table.bytes())).toList();
+    return Map.of("backup", backup.name(), "archive", backup.file().toString(), "keyspace", settings.keyspace(),
+        "sameDefinition", plan.keepsDefinition(), "tables", tables, "grants", plan.grants());
+  }
+
+  @Override
+  public void close() throws IOException {
+    if (cluster != null) {
+      cluster.close();
+    }
+    if (archive != null) {
+      archive.close();
+    }
+  }
+}
+
+/**
+ * Where Cassandra is, who logs in, and where its backups are.
+ *
+ * @param role gets the grants on the keyspace
+ * @param workFolder where SSTables are unpacked
+ * @param client TLS of the client port; empty where it has none
+ * @param internode TLS of the port on which nodes talk to each other; empty where no files are named
+ */
+record CassandraSettings(CassandraConnection connection, String keyspace, List<Path> archives, String role, Path workFolder,
+    Optional<Pem> client, Optional<Pem> internode) {
+  static final Variable CONNECTION = Variable.optional("CASSANDRA_CONNECTION");
+  static final Variable USER = Variable.optional("CASSANDRA_USER");
+  static final Variable PASSWORD = Variable.secret("CASSANDRA_PASSWORD");
+  static final Variable KEYSPACE = Variable.withDefault("CASSANDRA_KEYSPACE", "thehive");
+  static final Variable ARCHIVES = Variable.withDefault("CASSANDRA_GENERAL_ARCHIVE_PATH", "/mnt/backup/cassandra");
+  static final Variable ROLE = Variable.withDefault("CASSANDRA_THEHIVE_USER", "thehive");
+  static final Variable WORK = Variable.optional("RESTORE_WORK_PATH");
+  static final Variable CA = Variable.optional("CASSANDRA_SSL_CA");
+  static final Variable CERTIFICATE = Variable.optional("CASSANDRA_SSL_CERT");
+  static final Variable KEY = Variable.optional("CASSANDRA_SSL_KEY");
+  static final Variable INTERNODE_CA = Variable.optional("CASSANDRA_INTERNODE_CA");
+  static final Variable INTERNODE_CERTIFICATE = Variable.optional("CASSANDRA_INTERNODE_CERT");
+  static final Variable INTERNODE_KEY = Variable.optional("CASSANDRA_INTERNODE_KEY");
+  static final List<Variable> VARIABLES = List.of(CONNECTION, USER, PASSWORD, KEYSPACE, ARCHIVES, ROLE, WORK, CA, CERTIFICATE, KEY,
+      INTERNODE_CA, INTERNODE_CERTIFICATE, INTERNODE_KEY);
+
+  /** Reads all of it, also log-in and addresses: for what talks to the cluster. */
+  static CassandraSettings of(Settings settings) {
+    return read(settings, CassandraConnection.of(settings));
+  }
+
+  /** Without log-in and addresses: for what reads the archives alone. */
+  static CassandraSettings ofArchives(Settings settings) {
+    return read(settings, null);
+  }
+
+  private static CassandraSettings read(Settings settings, CassandraConnection connection) {
+    var archives = List.of(settings.text(ARCHIVES).split(",")).stream().map(String::strip).map(Path::of).toList();
+    var client = new Pem(settings.optionalPath(CA).orElse(null), settings.optionalPath(CERTIFICATE).orElse(null),
+        settings.optionalPath(KEY).orElse(null));
+    var internode = new Pem(settings.optionalPath(INTERNODE_CA).orElse(client.ca()),
+        settings.optionalPath(INTERNODE_CERTIFICATE).orElse(client.certificate()), settings.optionalPath(INTERNODE_KEY).orElse(client.key()));
+    return new CassandraSettings(connection, settings.text(KEYSPACE), archives, settings.text(ROLE),
+        settings.optionalPath(WORK).orElse(archives.get(0)), Optional.of(client).filter(pem -> pem.ca() != null),
+        Optional.of(internode).filter(pem -> pem.ca() != null && pem.certificate() != null && pem.key() != null));
+  }
+}
+
+/** Cassandra's own classes, as a tool uses them: without a node, and quietly. */
+final class CassandraTools {
+  private CassandraTools() {}
+
+  /** Cassandra's classes log through logback, which without a configuration prints everything to stdout. */
+  static void quietLibraries(boolean verbose) {
+    var root = (Logger) LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
+    root.setLevel(verbose ? Level.WARN : Level.OFF);
+    root.iteratorForAppenders().forEachRemaining(appender -> {
+      appender.stop();
+      ((ConsoleAppender<?>) appender).setTarget("System.err");
+      appender.start();
+    });
+  }
+
+  /** Loads just as much of Cassandra as SSTables need; must come before any other use of its classes. */
+  static synchronized void initialise(Path work, Consumer<Config> more) {
+    if (DatabaseDescriptor.isToolInitialized()) {
+      return;
+    }
+    var config = new Config();
+    // Only names: a tool neither makes nor reads these folders.
+    System.setProperty("cassandra.storagedir", work.toString());
+    config.partitioner = Murmur3Partitioner.class.getName();
+    config.endpoint_snitch = "SimpleSnitch";
+    config.commitlog_sync = Config.CommitLogSync.periodic;
+    config.commitlog_sync_period = new DurationSpec.IntMillisecondsBound("10s");
+    more.accept(config);
+    Config.setOverrideLoadConfig(() -> config);
+    DatabaseDescriptor.toolInitialization();
+  }
+}
+
+/**
+ * Compares what the nodes of a Cassandra cluster say of each other: gossip, which knows who is in the cluster, and each
+ * node's own table system.peers_v2, from which clients learn of the others. A node that clients do not see gets no rows.
+ *
+ * @param gossip empty where the nodes do not tell it (before Cassandra 4.1)
+ * @param answered the nodes that were asked and answered
+ * @param listed the rows of their tables
+ */
+record ClusterView(List<Gossip> gossip, Set<String> answered, List<Listed> listed) {
+  private static final String WORKING = "every node must be up and normal: nodetool status";
+
+  /** A node's state as gossip tells it, such as NORMAL, LEAVING, shutdown or LEFT. */
+  record Gossip(String node, int port, String status) {
+    boolean hasLeft() {
+      return Set.of("LEFT", "removed").contains(status);
+    }
+
+    /** Without a status it is known by name only, such as after a restart of all others. */
+    boolean isMember() {
+      return !hasLeft() && !status.isEmpty();
+    }
+  }
+
+  /**
+   * A row of system.peers_v2.
+   *
+   * @param by the node in whose table it is
+   * @param complete false where clients pass it over: without host_id, data centre, rack or tokens
+   */
+  record Listed(String by, String node, int port, boolean complete) {}
+
+  /** What is wrong with a node, and what mends it. */
+  record Problem(String node, String text, String mend) {
+    @Override
+    public String toString() {
+      return text;
+    }
+  }
+
+  /** Everything that makes the clients' picture of the cluster differ from the cluster, and nodes on the move. */
+  List<Problem> problems() {
+    var problems = new ArrayList<Problem>();
+    gossip.stream().filter(state -> state.isMember() && !state.status().equals("NORMAL")).forEach(state ->
+        problems.add(new Problem(state.node(), "Cassandra node %s is %s".formatted(state.node(), state.status()), WORKING)));
+    problems.addAll(incomplete());
+    problems.addAll(missing());
+    problems.addAll(leftovers());
+    return problems;
+  }
+
+  private Set<String> members() {
+    return gossip.stream().filter(Gossip::isMember).map(Gossip::node).collect(Collectors.toCollection(TreeSet::new));
+  }
+
+  private Map<String, Set<String>> listers(boolean complete) {
+    var listers = new TreeMap<String, Set<String>>();
+    listed.stream().filter(row -> row.complete() == complete)
+        .forEach(row -> listers.computeIfAbsent(row.node(), node -> new TreeSet<>()).add(row.by()));
+    return listers;
+  }
+
+  private List<Problem> incomplete() {
+    var problems = new ArrayList<Problem>();
+    listers(false).forEach((node, by) -> {
+      if (gossip.isEmpty() || members().contains(node)) {
+        problems.add(new Problem(node, "clients do not see Cassandra node %s: its row in system.peers_v2 of %s is not complete (no host_id, say)"
+            .formatted(node, names(by)), restart(by)));
+      }
+    });
+    return problems;
+  }
+
+  /** Nodes of the cluster that an answering node does not list. Without gossip, those that answer or that another lists. */
+  private List<Problem> missing() {
+    var all = new TreeSet<>(members());
+    if (gossip.isEmpty()) {
+      all.addAll(answered);
+      listed.stream().filter(Listed::complete).map(Listed::node).forEach(all::add);
+    }
+    var rows = listed.stream().collect(Collectors.groupingBy(Listed::node, Collectors.mapping(Listed::by, Collectors.toSet())));
+    var problems = new ArrayList<Problem>();
+    for (var node : all) {
+      var without = new TreeSet<>(answered);
+      without.remove(node);
+      without.removeAll(rows.getOrDefault(node, Set.of()));
+      if (without.isEmpty()) {
+        continue;
+      }
+      var text = "clients do not see Cassandra node %s: it is not in system.peers_v2 of %s".formatted(node, names(without));
+      var certain = !gossip.isEmpty() || answered.contains(node);
+      problems.add(new Problem(node, text, certain ? restart(without)
+          : "if nodetool status shows it, %s; if not, on %s: %s".formatted(restart(without), names(rows.get(node)), removal(node))));
+    }
+    return problems;
+  }
+
+  /** Rows of nodes that gossip does not know, or knows to have left. */
+  private List<Problem> leftovers() {
+    if (gossip.isEmpty()) {
+      return List.of();
+    }
+    var known = gossip.stream().filter(state -> !state.hasLeft()).map(Gossip::node).collect(Collectors.toSet());
+    var rows = new TreeMap<String, Set<String>>();
+    listed.stream().filter(row -> !known.contains(row.node()))
+        .forEach(row -> rows.computeIfAbsent(row.node(), node -> new TreeSet<>()).add(row.by()));
+    var problems = new ArrayList<Problem>();
+    rows.forEach((node, by) -> problems.add(new Problem(node,
+        "Cassandra node %s is not in the cluster, only in system.peers_v2 of %s: a leftover row".formatted(node, names(by)),
+        "remove it in cqlsh on %s: %s".formatted(names(by), removal(node)))));
+    return problems;
+  }
+
+  private String removal(String node) {
+    var ports = new LinkedHashSet<Integer>();
+    listed.stream().filter(row -> row.node().equals(node)).forEach(row -> ports.add(row.port()));
+    return ports.stream().map(port -> "DELETE FROM system.peers_v2 WHERE peer = '%s' AND peer_port = %d;".formatted(node, port))
+        .collect(Collectors.joining(" ")) + " DELETE FROM system.peers WHERE peer = '%s';".formatted(node);
+  }
+
+  private static String restart(Set<String> nodes) {
+    return "restart Cassandra on %s, which writes the row again".formatted(names(nodes));
+  }
+
+  private static String names(Set<String> nodes) {
+    return String.join(" and ", nodes);
+  }
+}
+
+/** Runs a script's command the same way in all scripts: errors as {@code error:} and {@code hint:}, and the exit code. */
+final class Commands {
+  private Commands() {}
+
+  /**
+   * Parses the arguments and calls the command; when it has ended, Ctrl-C says nothing more.
+   *
+   * @param variables what the help lists below the options, with the present values
+   * @param failed shows a failure and returns the exit code
+   */
+  static int run(Object command, Console console, List<Variable> variables, Function<Failure, Integer> failed, String... args) {
+    console.onInterrupt("Nothing was changed.");
+    try {
+      return run(command, variables, failed, args);
+    } finally {
+      console.onInterrupt(null);
+    }
+  }
+
+  static int run(Object command, List<Variable> variables, Function<Failure, Integer> failed, String... args) {
+    var line = new CommandLine(command).setCaseInsensitiveEnumValuesAllowed(true).setUsageHelpLongOptionsMaxWidth(24)
+        .setUsageHelpAutoWidth(true)
+        .setParameterExceptionHandler((thrown, given) -> failed.apply(wrongUsage(thrown)))
+        .setExecutionExceptionHandler((thrown, given, parsed) -> failed.apply(Failure.of(thrown)));
+    addFooter(line, variables);
+    return line.execute(args);
+  }
+
+  private static Failure wrongUsage(ParameterException thrown) {
+    var message = thrown.getMessage().lines().findFirst().orElse("wrong usage");
+    var text = message.isEmpty() ? message : message.substring(0, 1).toLowerCase(Locale.ROOT) + message.substring(1);
+    return new Failure(Exit.USAGE, text, "see ./jbang " + thrown.getCommandLine().getCommandSpec().root().name() + " --help", thrown);
+  }
+
+  private static void addFooter(CommandLine line, List<Variable> variables) {
+    var own = line.getCommandSpec().usageMessage().footer();
+    var lines = Settings.fromEnvironment().describe(variables).stream().map(text -> text.replace("%", "%%").replace("@|", "@ |"));
+    line.getCommandSpec().usageMessage().footer(Stream.of(Stream.of("%nVariables, with their values now:"), lines, Stream.of(own))
+        .flatMap(text -> text).toArray(String[]::new));
+  }
+}
+
+/**
+ * Settings of every restore.
+ *
+ * @param archivePassword of AES-encrypted .zip archives
+ * @param statePath folder of lock, marker and reports, where it is not that of the archives
+ */
+record CommonSettings(Optional<String> archivePassword, Optional<Path> statePath) {
+  static final Variable ARCHIVE_PASSWORD = Variable.secret("BACKUP_PASSWORD");
+  static final Variable STATE_PATH = Variable.optional("RESTORE_STATE_PATH");
+  static final Variable ASSUME_YES = Variable.withDefault("ASSUME_YES", "false");
+  static final List<Variable> VARIABLES = List.of(ARCHIVE_PASSWORD, STATE_PATH, ASSUME_YES);
+
+  static CommonSettings of(Settings settings) {
+    return new CommonSettings(settings.secret(ARCHIVE_PASSWORD), settings.optionalPath(STATE_PATH));
+  }
+
+  /** The folder of lock, marker and reports. */
+  Path stateFolder(Path archives) {
+    return statePath.orElse(archives);
+  }
+}
+
+/** What the administrator sees: steps and progress on stderr. Results go to stdout, which is not this class's. */
+class Console {
+  private static final int WIDTH_OF_LOGS = 100;
+  private static final Duration BETWEEN_LINES = Duration.ofSeconds(5);
+
+  @Option(names = "--verbose", scope = ScopeType.INHERIT, description = "show traces and the libraries' warnings")
+  boolean verbose;
+
+  final boolean terminal = System.console() != null;
+  private String onInterrupt;
+  private String drawn = "";
+
+  Console() {
+    Runtime.getRuntime().addShutdownHook(new Thread(this::interrupted));
+  }
+
+  synchronized void step(String text, Object... values) {
+    erase();
+    System.err.println(text.formatted(values));
+  }
+
+  void warn(String text, Object... values) {
+    step("warning: " + text, values);
+  }
+
+  /** Shows what went wrong and what to do about it; returns the exit code. */
+  synchronized int error(String about, Failure failure) {
+    step("%s", "error: " + (about.isEmpty() ? "" : about + ": ") + failure.getMessage()
+        + (failure.hint == null ? "" : "\nhint: " + failure.hint)); // in one: others may fail at the same time
+    if (verbose) {
+      failure.printStackTrace();
+    }
+    return failure.code;
+  }
+
+  /** Sets what Ctrl-C says from now on: whether something was changed, and what to do. Null: nothing. */
+  synchronized void onInterrupt(String text) {
+    onInterrupt = text;
+  }
+
+  private synchronized void interrupted() {
+    if (onInterrupt != null) {
+      step("%s", "\nInterrupted. " + onInterrupt);
+    }
+  }
+
+  /** Shows a line that moves on a terminal, a line every five seconds elsewhere, until closed; nothing where there are no bytes. */
+  Closeable progress(String task, long total, LongSupplier done, Supplier<String> state) {
+    if (total <= 0) {
+      return () -> {};
+    }
+    var moves = canDraw();
+    var width = moves ? columns() - 3 : WIDTH_OF_LOGS; // room for ^C
+    var begun = Instant.now();
+    Supplier<String> line = () -> ProgressLine.of(task, Math.min(done.getAsLong(), total), total, Duration.between(begun, Instant.now()),
+        state.get(), width);
+    var clock = Executors.newSingleThreadScheduledExecutor(Console::daemon);
+    var pause = moves ? 200 : BETWEEN_LINES.toMillis();
+    clock.scheduleAtFixedRate(() -> show(line.get(), moves), moves ? 0 : pause, pause, TimeUnit.MILLISECONDS);
+    return () -> {
+      clock.shutdownNow();
+      step("%s", line.get());
+    };
+  }
+
+  private synchronized void show(String line, boolean moves) {
+    if (moves) {
+      drawn = line;
+      System.err.print("\r\033[?7l" + line + "\033[K\033[?7h"); // never onto a second line, should the terminal have become narrower
+    } else {
+      step("%s", line);
+    }
+  }
+
+  private synchronized void erase() {
+    if (!drawn.isEmpty()) {
+      drawn = "";
+      System.err.print("\r\033[K");
+    }
+  }
+
+  /** True if stderr is the terminal, not a file, and a terminal that can move its cursor. */
+  private boolean canDraw() {
+    try {
+      return terminal && Files.isSameFile(Path.of("/dev/stdin"), Path.of("/dev/stderr"))
+          && System.getenv("NO_COLOR") == null && !"dumb".equals(System.getenv("TERM"));
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  /** The width of the terminal. A terminal library would take Ctrl-C from the shutdown hooks. */
+  private static int columns() {
+    try {
+      var stty = new ProcessBuilder("stty", "size").redirectInput(ProcessBuilder.Redirect.INHERIT)
+          .redirectError(ProcessBuilder.Redirect.DISCARD).start();
+      var columns = Integer.parseInt(new String(stty.getInputStream().readAllBytes()).strip().replaceFirst(".* ", ""));
+      return columns < 40 ? 80 : columns;
+    } catch (IOException | NumberFormatException e) {
+      return 80;
+    }
+  }
+
+  static Thread daemon(Runnable work) {
+    var thread = new Thread(work);
+    thread.setDaemon(true);
+    return thread;
+  }
+
+  static String size(long bytes) {
+    return ProgressLine.size(bytes);
+  }
+}
+
+/** Who logs in to Elasticsearch, as a value of the header Authorization. */
+record Credentials(Optional<String> header) {
+  static Credentials fromEnvironment() {
+    var user = OldSettings.variable("ELASTICSEARCH_USER");
+    var key = OldSettings.secret("ELASTICSEARCH_API_KEY");
+    if (user.isEmpty() || key.isPresent()) {
+      return new Credentials(key.map(value -> "ApiKey " + value));
+    }
+    var password = OldSettings.secretOrPrompt("ELASTICSEARCH_PASSWORD", "Password of Elasticsearch's user " + user.get())
+        .orElseThrow(() -> new Failure(Exit.USAGE, "no password for Elasticsearch's user " + user.get(),
+            "set ELASTICSEARCH_PASSWORD or ELASTICSEARCH_PASSWORD_FILE"));
+    var pair = (user.get() + ":" + password).getBytes(StandardCharsets.UTF_8);
+    return new Credentials(Optional.of("Basic " + Base64.getEncoder().encodeToString(pair)));
+  }
+
+  @Override
+  public String toString() {
+    return "Credentials";
+  }
+}
+
+/** One of TheHive's two databases: checked, planned and restored without knowing of the other. */
+interface Database extends Closeable {
+  /** The two of them, as {@code --only}, reports and markers name them. */
+  enum Name {
+    CASSANDRA("Cassandra"), ELASTICSEARCH("Elasticsearch");
+
+    final String title;
+
+    Name(String title) {
+      this.title = title;
+    }
+
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  Name name();
+
+  /**
+   * Chooses the backups to restore; several where each node has its own.
+   *
+   * @param point the restore point that {@code --backup} names; null for the newest
+   * @param gap backups of one restore point are at most this far apart
+   */
+  List<Backup> choose(String point, Duration gap);
+
+  /** Makes every check that can be made before the first change, and the plan. */
+  void check(JsonNode unfinished) throws Exception;
+
+  /** The name of the cluster, which is to be typed before it is overwritten; known after the check. */
+  String cluster();
+
+  /** The lines of the plan; those that begin with → are changes. */
+  List<String> plan();
+
+  /**
+   * Begins what changes nothing live, such as copies beside the live data, and returns when it has shown that the restore
+   * can go through. Nothing live is changed before all databases have returned.
+   */
+  default void prepare() throws Exception {}
+
+  /** Takes back what {@link #prepare} began: the run ends without a change. */
+  default void withdraw() throws Exception {}
+
+  /** Carries the plan out; the run's marker remembers what a run after a killed one needs to know. */
+  void restore(RestoreRun run) throws Exception;
+
+  /** How far the restore is, in a few words. */
+  String state();
+
+  /** Bytes that are restored by now. */
+  long done();
+
+  /** Bytes to restore. */
+  long total();
+
+  /** What the report says of it. */
+  Map<String, Object> summary();
+}
+
+/** The databases of one run, which do each step side by side. */
+record Databases(List<Database> list) implements Closeable {
+  /** A step of the restore. */
+  interface Step {
+    void run(Database database) throws Exception;
+  }
+
+  /** Runs a step of all databases at once and waits for all: a failure of one neither stops nor hides the other. */
+  Map<Database.Name, Failure> sideBySide(Step step) {
+    var failures = new ConcurrentHashMap<Database.Name, Failure>();
+    var threads = list.stream().map(database -> new Thread(() -> {
+      try {
+        step.run(database);
+      } catch (Throwable thrown) {
+        failures.put(database.name(), Failure.of(thrown));
+      }
+    }, database.name().title)).toList();
+    threads.forEach(Thread::start);
+    threads.forEach(thread -> {
+      try {
+        thread.join();
+      } catch (InterruptedException e) {
+        throw new IllegalStateException(e);
+      }
+    });
+    return failures.isEmpty() ? Map.of() : new EnumMap<>(failures);
+  }
+
+  Set<String> names() {
+    return list.stream().map(database -> database.name().toString()).collect(Collectors.toSet());
+  }
+
+  /** The names of those that did not fail. */
+  Set<String> finished(Map<Database.Name, Failure> failed) {
+    return list.stream().map(Database::name).filter(name -> !failed.containsKey(name)).map(Database.Name::toString).collect(Collectors.toSet());
+  }
+
+  long done() {
+    return list.stream().mapToLong(Database::done).sum();
+  }
+
+  long total() {
+    return list.stream().mapToLong(Database::total).sum();
+  }
+
+  String state() {
+    return list.stream().map(Database::state).collect(Collectors.joining(", "));
+  }
+
+  Map<String, Object> summary() {
+    var all = new LinkedHashMap<String, Object>();
+    list.forEach(database -> all.put(database.name().toString(), database.summary()));
+    return all;
+  }
+
+  @Override
+  public void close() throws IOException {
+    for (var database : list) {
+      database.close();
+    }
+  }
+}
+
+/** Elasticsearch's REST API (OpenSearch's too), answers as JSON, errors as failures. */
+final class ElasticsearchApi implements Closeable {
+  /** There is no such thing, or the distribution lacks that part of the API. */
+  static final Set<Integer> ABSENT = Set.of(400, 404, 405);
+  private final RestClient client;
+  private final String named;
+
+  ElasticsearchApi(List<String> urls, Path ca, Credentials credentials) {
+    var hosts = urls.stream().map(ElasticsearchApi::host).toArray(HttpHost[]::new);
+    named = String.join(", ", Stream.of(hosts).map(HttpHost::toURI).toList());
+    var builder = RestClient.builder(hosts);
+    credentials.header().ifPresent(value -> builder.setDefaultHeaders(new Header[] {new BasicHeader("Authorization", value)}));
+    if (ca != null) {
+      builder.setHttpClientConfigCallback(http -> http.setSSLContext(Tls.context(Tls.trust(ca))));
+    }
+    builder.setRequestConfigCallback(config -> config.setConnectTimeout(5_000).setSocketTimeout(60_000));
+    client = builder.build();
+  }
+
+  private static HttpHost host(String url) {
+    try {
+      if (url.contains("@")) {
+        throw new Failure(Exit.USAGE, "ELASTICSEARCH_API_URL holds a log-in", "set ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD instead");
+      }
+      return HttpHost.create(url.strip().replaceFirst("/+$", ""));
+    } catch (IllegalArgumentException e) {
+      throw new Failure(Exit.USAGE, "ELASTICSEARCH_API_URL '%s' is no URL".formatted(url), "such as http://127.0.0.1:9200");
+    }
+  }
+
+  JsonNode get(String path) throws IOException {
+    return call("GET", path, null);
+  }
+
+  Optional<JsonNode> tryGet(String path) throws IOException {
+    return tryTo("GET", path, null, ABSENT);
+  }
+
+  /** Empty where the answer is one of these statuses. */
+  Optional<JsonNode> tryTo(String method, String path, Object body, Set<Integer> missing) throws IOException {
+    try {
+      return Optional.of(request(method, path, body));
+    } catch (ResponseException e) {
+      if (missing.contains(e.getResponse().getStatusLine().getStatusCode())) {
+        return Optional.empty();
+      }
+      throw failure(method, path, e);
+    }
+  }
+
+  JsonNode call(String method, String path, Object body) throws IOException {
+    try {
+      return request(method, path, body);
+    } catch (ResponseException e) {
+      throw failure(method, path, e);
+    }
+  }
+
+  private JsonNode request(String method, String path, Object body) throws IOException {
+    var request = new Request(method, path);
+    if (body != null) {
+      request.setJsonEntity(Json.MAPPER.writeValueAsString(body));
+    }
+    try {
+      return Json.MAPPER.readTree(client.performRequest(request).getEntity().getContent());
+    } catch (ResponseException e) {
+      throw e;
+    } catch (IOException e) {
+      throw new Failure(Exit.UNREACHABLE, "cannot reach Elasticsearch at %s: %s".formatted(named, e.getMessage()),
+          "is it started, is ELASTICSEARCH_API_URL right?", e);
+    }
+  }
+
+  private Failure failure(String method, String path, ResponseException thrown) throws IOException {
+    var status = thrown.getResponse().getStatusLine().getStatusCode();
+    var body = thrown.getResponse().getEntity() == null ? "" : EntityUtils.toString(thrown.getResponse().getEntity());
+    var reason = body;
+    try {
+      reason = Json.MAPPER.readTree(body).path("error").path("reason").asText(body);
+    } catch (JsonProcessingException e) {
+      // a proxy's answer: shown as it is
+    }
+    if (status == 401 || status == 403) {
+      return new Failure(Exit.AUTHENTICATION, "Elasticsearch at %s refuses %s %s: HTTP %d %s".formatted(named, method, path, status, reason),
+          "check ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_API_KEY, and what it may do", thrown);
+    }
+    // Busy, starting or electing a master: as good as not reached.
+    var code = Set.of(429, 502, 503, 504).contains(status) ? Exit.UNREACHABLE : status >= 500 ? Exit.UNSAFE : Exit.UNEXPECTED;
+    return new Failure(code, "Elasticsearch answers %s %s with HTTP %d: %s".formatted(method, path, status, reason), null, thrown);
+  }
+
+  @Override
+  public void close() throws IOException {
+    client.close();
+  }
+}
+
+/**
+ * Where Elasticsearch is, who logs in, and where its backups are.
+ *
+ * @param authorization value of the header Authorization, a secret
+ * @param ca PEM file of the CA to trust for https; empty for the JDK's
+ * @param archives folder of the markers {@code elasticsearch_<time>.info}
+ */
+record ElasticsearchSettings(List<String> urls, Optional<String> authorization, Optional<Path> ca, String repository, Path archives) {
+  static final Variable URL = Variable.withDefault("ELASTICSEARCH_API_URL", "http://127.0.0.1:9200");
+  static final Variable USER = Variable.optional("ELASTICSEARCH_USER");
+  static final Variable PASSWORD = Variable.secret("ELASTICSEARCH_PASSWORD");
+  static final Variable API_KEY = Variable.secret("ELASTICSEARCH_API_KEY");
+  static final Variable CA = Variable.optional("ELASTICSEARCH_CA");
+  static final Variable REPOSITORY = Variable.withDefault("ELASTICSEARCH_SNAPSHOT_REPOSITORY", "thehive_repository");
+  static final Variable ARCHIVES = Variable.withDefault("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", "/mnt/backup/elasticsearch");
+  static final List<Variable> VARIABLES = List.of(URL, USER, PASSWORD, API_KEY, CA, REPOSITORY, ARCHIVES);
+
+  static ElasticsearchSettings of(Settings settings) {
+    return new ElasticsearchSettings(Stream.of(settings.text(URL).split(",")).map(String::strip).toList(), authorization(settings),
+        settings.optionalPath(CA), settings.text(REPOSITORY), settings.path(ARCHIVES));
+  }
+
+  private static Optional<String> authorization(Settings settings) {
+    var user = settings.optional(USER);
+    var key = settings.secret(API_KEY);
+    if (key.isPresent()) {
+      return key.map(value -> "ApiKey " + value);
+    }
+    if (user.isEmpty()) {
+      if (settings.isSet(PASSWORD)) {
+        throw new Failure(Exit.USAGE, "ELASTICSEARCH_PASSWORD is set, but ELASTICSEARCH_USER is not", "set ELASTICSEARCH_USER, or unset the password");
+      }
+      return Optional.empty();
+    }
+    var password = settings.secretOrPrompt(PASSWORD, "Password of Elasticsearch's user " + user.get())
+        .orElseThrow(() -> new Failure(Exit.USAGE, "no password for Elasticsearch's user " + user.get(),
+            "set ELASTICSEARCH_PASSWORD or ELASTICSEARCH_PASSWORD_FILE"));
+    var pair = (user.get() + ":" + password).getBytes(StandardCharsets.UTF_8);
+    return Optional.of("Basic " + Base64.getEncoder().encodeToString(pair));
+  }
+
+  /** Without the secret. */
+  @Override
+  public String toString() {
+    return "Elasticsearch at " + String.join(", ", urls);
+  }
+}
+
+/** The exit codes, the same in all scripts. 130, interrupted, is the shell's own. */
+final class Exit {
+  static final int DONE = 0;
+  static final int UNEXPECTED = 1;
+  static final int USAGE = 2;
+  static final int BAD_BACKUP = 10;
+  static final int UNREACHABLE = 11;
+  static final int AUTHENTICATION = 12;
+  static final int UNSAFE = 13;
+  static final int PARTIAL = 14;
+  static final int VERIFICATION = 15;
+  static final int DECLINED = 16;
+
+  private Exit() {}
+}
+
+/** What went wrong, what to do about it, and the exit code: shown as two lines, without a trace. */
+final class Failure extends RuntimeException {
+  final int code;
+  final String hint;
+
+  Failure(int code, String message, String hint) {
+    this(code, message, hint, null);
+  }
+
+  Failure(int code, String message, String hint, Throwable cause) {
+    super(message, cause);
+    this.code = code;
+    this.hint = hint;
+  }
+
+  /** Any exception as a Failure: what is not one already is unexpected. */
+  static Failure of(Throwable thrown) {
+    var cause = thrown;
+    while (cause.getCause() != null
+        && (cause instanceof CompletionException || cause instanceof ExecutionException
+            || cause instanceof UncheckedIOException)) {
+      cause = cause.getCause();
+    }
+    if (cause instanceof Failure failure) {
+      return failure;
+    }
+    var message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
+    if (cause instanceof FileSystemException file) {
+      var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ").toLowerCase(Locale.ROOT);
+      message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : words);
+    }
+    return new Failure(Exit.UNEXPECTED, message, "run again with --verbose for the trace", cause);
+  }
+}
+
+/** A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration. */
+record Host(String name, String destination, String port) {
+  private static final Pattern NAMED = Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[\\h:]+]))(:(?<port>\\d+))?");
+  private static final String PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,StateChangeTimestamp,InvocationID";
+
+  /** What a command left there; 255 is ssh's own code. */
+  record Output(int code, String out, String err) {}
+
+  /** A unit as systemctl(1) describes it: {@code active} is active, inactive, failed, activating or deactivating. */
+  record Unit(String load, String active, String sub, int restarts, String since, String invocation, boolean root) {
+    /** A masked unit is there, too: it only cannot be started. */
+    boolean isInstalled() {
+      return load.equals("loaded") || load.equals("masked");
+    }
+
+    boolean isStopped() {
+      return active.equals("inactive") || active.equals("failed");
+    }
+
+    @Override
+    public String toString() {
+      return active + (sub.isEmpty() || sub.equals("dead") ? "" : " (" + sub + ")");
+    }
+  }
+
+  /** The hosts of a list such as {@code node1 admin@node2:2222 localhost}, each once. */
+  static List<Host> named(String names) {
+    return Stream.of(names.strip().split("[\\s,]+")).distinct().map(Host::parse).toList();
+  }
+
+  private static Host parse(String name) {
+    var match = NAMED.matcher(name);
+    if (!match.matches()) {
+      throw new Failure(Exit.USAGE, "'%s' is not a host name".formatted(name), "name hosts like node1, admin@node2:2222 or localhost");
+    }
+    var local = Set.of("localhost", "127.0.0.1", "[::1]").contains(match.group("to")) && match.group("port") == null;
+    return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""), match.group("port"));
+  }
+
+  /** Does the same for all side by side; the answers in their order. */
+  static <T> List<T> each(List<Host> hosts, Function<Host, T> work) {
+    var threads = Executors.newFixedThreadPool(hosts.size());
+    try {
+      var answers = hosts.stream().map(host -> CompletableFuture.supplyAsync(() -> work.apply(host), threads)).toList();
+      return answers.stream().map(CompletableFuture::join).toList();
+    } finally {
+      threads.shutdown();
+    }
+  }
+
+  boolean isLocal() {
+    return destination == null;
+  }
+
+  /** The name or address that ssh connects to: the node's name may be one of its configuration only. */
+  String address() {
+    if (isLocal()) {
+      return "localhost";
+    }
+    var known = new Host("localhost", null, null).run("ssh -G -- " + destination, Duration.ofSeconds(10)).out();
+    return known.lines().filter(line -> line.startsWith("hostname ")).map(line -> line.substring(9)).findFirst().orElse(name);
+  }
+
+  /** Never asks and never accepts an unknown host key: a runbook must not hang, and a key is the administrator's to trust. */
+  List<String> command(String shell) {
+    if (isLocal()) {
+      return List.of("sh", "-c", shell);
+    }
+    var ssh = Stream.of("ssh", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10",
+        "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3");
+    var to = port == null ? Stream.of("--", destination) : Stream.of("-p", port, "--", destination);
+    return Stream.of(ssh, to, Stream.of("sh -c '" + shell + "'")).flatMap(part -> part).toList();
+  }
+
+  /** Runs a shell command there, one without single quotes. Files take its output: a shared ssh connection keeps pipes open. */
+  Output run(String shell, Duration limit) {
+    try {
+      var out = Files.createTempFile("thehive-host", ".out");
+      var err = Files.createTempFile("thehive-host", ".err");
+      try {
+        var process = new ProcessBuilder(command(shell)).redirectInput(new File("/dev/null"))
+            .redirectOutput(out.toFile()).redirectError(err.toFile()).start();
+        if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
+          process.destroyForcibly();
+          throw new Failure(Exit.UNREACHABLE, "%s: no answer within %d s to: %s".formatted(name, limit.toSeconds(), shell), null);
+        }
+        var output = new Output(process.exitValue(), Files.readString(out), Files.readString(err).strip());
+        return isLocal() || output.code() != 255 ? output : unreachable(output.err());
+      } finally {
+        Files.delete(out);
+        Files.delete(err);
+      }
+    } catch (IOException e) {
+      throw new Failure(Exit.UNREACHABLE, "%s: %s".formatted(name, e.getMessage()), "the OpenSSH client is needed for other hosts", e);
+    } catch (InterruptedException e) {
+      throw new Failure(Exit.UNREACHABLE, name + ": interrupted", null, e);
+    }
+  }
+
+  private Output unreachable(String said) {
+    var reason = last(said).replaceFirst("^ssh: ", "");
+    var by = "ssh " + (port == null ? "" : "-p " + port + " ") + destination;
+    if (said.contains("Permission denied")) {
+      throw new Failure(Exit.AUTHENTICATION, "%s: ssh: %s".formatted(name, reason), "log in with a key, without a password: " + by);
+    }
+    throw new Failure(Exit.UNREACHABLE, "%s: ssh: %s".formatted(name, reason), said.contains("Host key verification failed")
+        ? "compare its host key and accept it by hand: " + by : "try it by hand: " + by);
+  }
+
+  static String last(String lines) {
+    return lines.strip().replaceFirst("(?s).*\\R", "").strip();
+  }
+
+  Unit unit(String service) {
+    var output = run("id -u; LC_ALL=C systemctl show --property=%s -- %s".formatted(PROPERTIES, service), Duration.ofSeconds(30));
+    if (output.code() != 0) {
+      throw new Failure(Exit.UNSAFE, "%s has no systemd that answers: %s".formatted(name, last(output.err())),
+          "look after TheHive there by hand: in its container, or with its own start script");
+    }
+    var lines = output.out().lines().toList();
+    var is = lines.stream().filter(line -> line.contains("=")).map(line -> line.split("=", 2))
+        .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1], (one, other) -> one));
+    return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""), is.getOrDefault("SubState", ""),
+        Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("StateChangeTimestamp", ""),
+        is.getOrDefault("InvocationID", ""), lines.get(0).equals("0"));
+  }
+}
+
+/** JSON, as reports, markers, results and the Elasticsearch API use it. */
+final class Json {
+  static final ObjectMapper MAPPER = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT)
+      .enable(EnumFeature.WRITE_ENUMS_TO_LOWERCASE).build();
+
+  private Json() {}
+
+  /** What {@code --json} prints where a script ends with a failure. */
+  static String failure(String script, Failure failure) {
+    return MAPPER.createObjectNode().put("script", script).put("exit", failure.code)
+        .put("error", failure.getMessage()).put("hint", failure.hint).toPrettyString();
+  }
+}
+
+/** A keyspace's definition, as DESCRIBE KEYSPACE writes it. */
+record KeyspaceDefinition(
+    String keyspace, Map<String, String> replication, boolean durable, SortedMap<String, String> tables, List<String> others) {
+  private static final Pattern TOKEN =
+      Pattern.compile("(?s)'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\\$\\$.*?\\$\\$|--[^\n]*|//[^\n]*|/\\*.*?\\*/|;|.");
+  private static final Pattern KEYSPACE = Pattern.compile(
+      "(?is)CREATE KEYSPACE (IF NOT EXISTS )?\"?(?<name>\\w+)\"? WITH replication = (?<map>\\{[^}]*})(?<rest>.*)");
+  private static final Pattern TABLE = Pattern.compile("(?is)CREATE TABLE (IF NOT EXISTS )?(\"?(?<keyspace>\\w+)\"?\\.)\"?(?<name>\\w+)\"? .*");
+  private static final Pattern OPTION = Pattern.compile(
+      "(?is)(WITH|AND) ((?<name>\\w+) = ('(?:[^']|'')*'|\\{[^}]*}|[\\w.+-]+)|CLUSTERING ORDER BY \\([^)]*\\)|COMPACT STORAGE)");
+  private static final ObjectMapper MAP = JsonMapper.builder().enable(JsonReadFeature.ALLOW_SINGLE_QUOTES).build();
+
+  static KeyspaceDefinition parse(String cql, String keyspace) {
+    Map<String, String> replication = null;
+    var durable = true;
+    var tables = new TreeMap<String, String>();
+    var others = new ArrayList<String>();
+    for (var statement : split(cql)) {
+      var create = KEYSPACE.matcher(statement);
+      var table = TABLE.matcher(statement);
+      if (create.matches() && create.group("name").equals(keyspace)) {
+        replication = replication(create.group("map"));
+        durable = !create.group("rest").replace(" ", "").toLowerCase(Locale.ROOT).contains("durable_writes=false");
+      } else if (table.matches() && table.group("keyspace").equals(keyspace)) {
+        tables.put(table.group("name"), statement);
+      } else if (statement.matches("(?is)CREATE (TYPE|(CUSTOM )?INDEX|MATERIALIZED VIEW|(OR REPLACE )?(FUNCTION|AGGREGATE)) .*")) {
+        others.add(statement);
+      } else {
+        // A definition creates; anything else in it is a mistake or an attack.
+        throw new Failure(Exit.BAD_BACKUP, "the definition of keyspace %s has a statement that does not belong there: %s".formatted(
+            keyspace, statement.substring(0, Math.min(80, statement.length()))), "look at its create_keyspace_%s.cql".formatted(keyspace));
+      }
+    }
+    if (replication == null) {
+      throw new Failure(Exit.BAD_BACKUP, "the definition of keyspace %s has no CREATE KEYSPACE".formatted(keyspace),
+          "look at its create_keyspace_%s.cql".formatted(keyspace));
+    }
+    return new KeyspaceDefinition(keyspace, replication, durable, tables, others);
+  }
+
+  /** Statements with single spaces, without comments and without the warnings that cqlsh prints among them. */
+  static List<String> split(String cql) {
+    var statements = new ArrayList<String>();
+    var current = new StringBuilder();
+    var text = cql.lines().filter(line -> !line.regionMatches(true, 0, "warning", 0, 7)).collect(Collectors.joining("\n"));
+    for (var token : (Iterable<String>) TOKEN.matcher(text).results().map(MatchResult::group)::iterator) {
+      if (token.equals(";")) {
+        statements.add(current.toString().strip());
+        current.setLength(0);
+      } else if (token.startsWith("--") || token.startsWith("//") || token.startsWith("/*") || token.isBlank()) {
+        current.append(current.isEmpty() || current.charAt(current.length() - 1) == ' ' ? "" : " ");
+      } else {
+        current.append(token);
+      }
+    }
+    statements.add(current.toString().strip());
+    return statements.stream().filter(statement -> !statement.isEmpty()).toList();
+  }
+
+  /** A CQL map of text, which is JSON but for its quotes; the strategy's class by its short name. */
+  static Map<String, String> replication(String map) {
+    try {
+      var replication = MAP.readValue(map, new TypeReference<TreeMap<String, String>>() {});
+      replication.computeIfPresent("class", (key, name) -> name.substring(name.lastIndexOf('.') + 1));
+      if (replication.containsKey("class")) {
+        return replication;
+      }
+    } catch (JsonProcessingException e) {
+      // falls through to the message, which names what was given
+    }
+    throw new Failure(Exit.USAGE, "%s is no replication".formatted(map), "such as \"{'class': 'NetworkTopologyStrategy', 'datacenter1': 3}\"");
+  }
+
+  /** A table as Cassandra's own parser reads it. */
+  static org.apache.cassandra.schema.TableMetadata table(String statement, String keyspace, UUID id) {
+    return CreateTableStatement.parse(known(statement, TableAttributes.allKeywords()), keyspace)
+        .id(TableId.fromUUID(id)).build();
+  }
+
+  /** Without the options that the parser or server at hand does not know (a newer server writes more of them). */
+  static String known(String table, Set<String> options) {
+    var first = Pattern.compile("(?i) WITH ").matcher(table);
+    if (!first.find()) {
+      return table;
+    }
+    var all = OPTION.matcher(table.substring(first.start() + 1)).results().toList();
+    var kept = all.stream().filter(option -> option.group(3) == null || options.contains(option.group(3).toLowerCase(Locale.ROOT)))
+        .map(option -> option.group(2)).toList();
+    if (kept.size() == all.size()) {
+      return table;
+    }
+    return table.substring(0, first.start()) + (kept.isEmpty() ? "" : " WITH " + String.join(" AND ", kept));
+  }
+
+  /** True if Cassandra's own parser reads both alike: the order of options and written-out defaults do not count. */
+  boolean isEquivalentTo(KeyspaceDefinition other) {
+    var id = new UUID(0, 0);
+    return replication.equals(other.replication) && durable == other.durable
+        && tables.keySet().equals(other.tables.keySet()) && Set.copyOf(others).equals(Set.copyOf(other.others))
+        && tables.keySet().stream().allMatch(name -> table(tables.get(name), keyspace, id)
+            .equals(table(other.tables.get(name), other.keyspace, id)));
+  }
+}
+
+/** Makes a keyspace empty: by truncating its tables, or by dropping and creating it. */
+record KeyspaceReset(CassandraCluster cluster, KeyspaceDefinition definition, List<Node> nodes) {
+  void truncate(Collection<String> tables) {
+    tables.stream().map(table -> cluster.session().executeAsync("TRUNCATE %s.%s".formatted(
+        CassandraCluster.quoted(definition.keyspace()), CassandraCluster.quoted(table))))
+        .toList().forEach(CompletableFutures::getUninterruptibly);
+  }
+
+  void drop() throws InterruptedException {
+    cluster.session().execute("DROP KEYSPACE IF EXISTS " + CassandraCluster.quoted(definition.keyspace()));
+    cluster.awaitSchemaAgreement();
+  }
+
+  /** Runs the definition's statements one after the other through one node, which so knows each before the next. */
+  void create() throws InterruptedException {
+    var known = new HashSet<String>();
+    cluster.session().execute("SELECT column_name FROM system_schema.columns WHERE keyspace_name = 'system_schema' AND table_name = 'tables'")
+        .forEach(row -> known.add(row.getString("column_name")));
+    for (var statement : statements(known)) {
+      cluster.session().execute(SimpleStatement.newInstance(statement).setNode(nodes.get(0)));
+    }
+    cluster.awaitSchemaAgreement();
+  }
+
+  /** @param known the options of tables that the server has: an older one would refuse a newer one's */
+  private List<String> statements(Set<String> known) {
+    var types = definition.others().stream().filter(other -> other.matches("(?is)CREATE TYPE .*")).toList();
+    var all = new ArrayList<String>();
+    all.add("CREATE KEYSPACE \"%s\" WITH replication = %s AND durable_writes = %s".formatted(
+        definition.keyspace(), Replication.text(definition.replication()), definition.durable()));
+    all.addAll(types);
+    definition.tables().values().forEach(table -> all.add(KeyspaceDefinition.known(table, known)));
+    definition.others().stream().filter(other -> !types.contains(other)).forEach(all::add);
+    return all;
+  }
+}
+
+/** Streams all tables of a keyspace side by side, each as soon as it is unpacked, and watches the nodes meanwhile. */
+final class KeyspaceStreaming {
+  private static final Duration SILENT = Duration.ofMinutes(1);
+  private final CassandraCluster cluster;
+  private final KeyspaceDefinition definition;
+  private final Optional<ServerEncryptionOptions> encryption;
+  private final int connections;
+  private final RestoreConsole console;
+  private final AtomicLong streamed = new AtomicLong();
+  private final Set<String> done = ConcurrentHashMap.newKeySet();
+  private final Map<Node, Instant> silentSince = new HashMap<>();
+
+  KeyspaceStreaming(CassandraCluster cluster, KeyspaceDefinition definition, Optional<ServerEncryptionOptions> encryption, int connections,
+      RestoreConsole console) {
+    this.cluster = cluster;
+    this.definition = definition;
+    this.encryption = encryption;
+    this.connections = connections;
+    this.console = console;
+  }
+
+  /** Bytes that went to the nodes. */
+  long streamed() {
+    return streamed.get();
+  }
+
+  int tablesDone() {
+    return done.size();
+  }
+
+  /** @param folders where each table is being unpacked */
+  void stream(List<Node> nodes, Map<CassandraBackup.Table, Future<Path>> folders, ExecutorService workers) throws InterruptedException {
+    var tables = folders.keySet().stream().filter(table -> !table.sstables().isEmpty()).toList();
+    var name = CqlIdentifier.fromInternal(definition.keyspace());
+    var keyspace = cluster.session().refreshSchema().getKeyspace(name).orElseThrow();
+    var ring = TableStreaming.ring(cluster.session().getMetadata().getTokenMap().orElseThrow(), name, nodes);
+    console.step("Streaming %d tables to %d nodes", tables.size(), ring.size());
+    var streams = new LinkedHashMap<String, Future<?>>();
+    for (var table : tables) {
+      var id = keyspace.getTable(CqlIdentifier.fromInternal(table.name())).flatMap(live -> live.getId()).orElseThrow();
+      var metadata = KeyspaceDefinition.table(definition.tables().get(table.name()), definition.keyspace(), id);
+      streams.put(table.name(), workers.submit(() -> {
+        var folder = folders.get(table).get();
+        TableStreaming.stream(folder, metadata, table.sstables().size(), ring, encryption, connections, streamed, console);
+        done.add(table.name());
+        return UnpackedTables.delete(folder);
+      }));
+    }
+    for (var stream : streams.values()) {
+      while (!hasEnded(stream)) {
+        requireNoSilentNode(nodes);
+      }
+    }
+    requireAllStreamed(streams);
+  }
+
+  private static void requireAllStreamed(Map<String, Future<?>> streams) {
+    var failures = new TreeMap<String, Failure>();
+    streams.forEach((table, stream) -> {
+      try {
+        stream.get();
+      } catch (InterruptedException | ExecutionException e) {
+        failures.put(table, Failure.of(e));
+      }
+    });
+    if (!failures.isEmpty()) {
+      var first = failures.firstEntry();
+      throw new Failure(first.getValue().code, "not all tables were streamed: " + failures.entrySet().stream()
+          .map(entry -> entry.getKey() + ": " + entry.getValue().getMessage()).collect(Collectors.joining("; ")),
+          first.getValue().hint, first.getValue());
+    }
+  }
+
+  private static boolean hasEnded(Future<?> stream) throws InterruptedException {
+    try {
+      stream.get(1, TimeUnit.SECONDS);
+    } catch (ExecutionException e) {
+      return true; // told when all have ended
+    } catch (TimeoutException e) {
+      return false;
+    }
+    return true;
+  }
+
+  /** A stream takes a node behind a cut network for lost after ten minutes; the driver's heartbeat sees it sooner. */
+  private void requireNoSilentNode(List<Node> nodes) {
+    for (var node : nodes) {
+      if (node.getState() != NodeState.DOWN) {
+        silentSince.remove(node);
+      } else if (silentSince.computeIfAbsent(node, any -> Instant.now()).isBefore(Instant.now().minus(SILENT))) {
+        throw new Failure(Exit.PARTIAL, "Cassandra node %s does not answer any more".formatted(CassandraCluster.host(node)),
+            CassandraCluster.WORKING);
+      }
+    }
+  }
+}
+
+/**
+ * Builds sessions that tell the server the name of their client, which {@code system_views.clients} shows: so a restore
+ * sees another one. The driver has no option for it.
+ */
+final class NamedSessionBuilder extends CqlSessionBuilder {
+  private final String name;
+
+  NamedSessionBuilder(String name) {
+    this.name = name;
+  }
+
+  @Override
+  protected DriverContext buildContext(DriverConfigLoader loader, ProgrammaticArguments arguments) {
+    return new DefaultDriverContext(loader, arguments) {
+      @Override
+      public Map<String, String> getStartupOptions() {
+        var options = new HashMap<>(super.getStartupOptions());
+        options.put(StartupOptionsBuilder.DRIVER_NAME_KEY, name);
+        return options;
+      }
+    };
+  }
+}
+
+/** Settings are the environment variables of the documented procedure; an option overrides its variable. */
+final class OldSettings {
+  private OldSettings() {}
+
+  /** A variable that is set but blank is a mistake, never a value; each option's description names its variable. */
+  static void refuseBlank(CommandSpec command) {
+    for (var option : command.options()) {
+      Pattern.compile("\\(([A-Z_]{4,})").matcher(String.join(" ", option.description())).results()
+          .forEach(name -> variable(name.group(1)));
+      if (String.valueOf((Object) option.getValue()).isBlank()) {
+        throw new Failure(Exit.USAGE, option.longestName() + " is blank", "give it a value, or leave it out");
+      }
+    }
+  }
+
+  static Optional<String> variable(String name) {
+    var value = Optional.ofNullable(System.getenv(name));
+    if (value.filter(String::isBlank).isPresent()) {
+      throw new Failure(Exit.USAGE, name + " is set but blank", "give it a value, or unset it");
+    }
+    return value;
+  }
+
+  /** A secret from the variable NAME, or from the file that NAME_FILE names (its last line break is not part of it). */
+  static Optional<String> secret(String name) {
+    var value = variable(name);
+    var file = variable(name + "_FILE");
+    if (value.isPresent() && file.isPresent()) {
+      throw new Failure(Exit.USAGE, name + " and " + name + "_FILE are both set", "unset one of them");
+    }
+    if (file.isEmpty()) {
+      return value;
+    }
+    try {
+      return Optional.of(Files.readString(Path.of(file.get())).replaceFirst("\\R\\z", ""));
+    } catch (IOException | InvalidPathException e) {
+      throw new Failure(Exit.USAGE, "cannot read " + name + "_FILE " + file.get() + ": " + e.getMessage(), "check path and mode");
+    }
+  }
+
+  /** A secret as above, else asked for on a terminal, else none. */
+  static Optional<String> secretOrPrompt(String name, String question) {
+    var secret = secret(name);
+    if (secret.isPresent() || System.console() == null) {
+      return secret;
+    }
+    return Optional.ofNullable(System.console().readPassword("%s: ", question)).map(String::new);
+  }
+}
+
+/**
+ * PEM files for TLS.
+ *
+ * @param ca whom to trust, and nobody else
+ * @param certificate shown to the other side; null where there is none
+ * @param key of that certificate
+ */
+record Pem(Path ca, Path certificate, Path key) {
+  SSLContext tls() {
+    var trust = Tls.trust(ca);
+    if (certificate == null || key == null) {
+      return Tls.context(trust);
+    }
+    try (var in = Files.newInputStream(certificate)) {
+      var own = KeyStore.getInstance("PKCS12");
+      own.load(null, null);
+      var chain = CertificateFactory.getInstance("X.509").generateCertificates(in).toArray(Certificate[]::new);
+      own.setKeyEntry("own", PEMReader.extractPrivateKey(Files.readString(key)), new char[0], chain);
+      var keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+      keys.init(own, new char[0]);
+      return Tls.context(trust, keys.getKeyManagers());
+    } catch (GeneralSecurityException | IOException e) {
+      throw new Failure(Exit.USAGE, "cannot use the client certificate %s and its key %s: %s".formatted(certificate, key,
+          Failure.of(e).getMessage()), "they must be PEM files");
+    }
+  }
+}
+
+/** The line that shows how far a step is. */
+final class ProgressLine {
+  private static final int BAR = 20;
+  private static final int NARROW = 60;
+
+  private ProgressLine() {}
+
+  /**
+   * Returns one line of at most {@code width} characters: task, bar, bytes, rate, elapsed and left time, state. What does
+   * not fit is left out from the end, never cut within a word; a narrow line has no bar.
+   *
+   * @param done bytes of {@code total} that are done
+   * @param state a few words, such as {@code 3 of 9 tables}; may be empty
+   */
+  static String of(String task, long done, long total, Duration elapsed, String state, int width) {
+    var millis = Math.max(1, elapsed.toMillis());
+    var rate = done * 1000 / millis;
+    var text = " %s of %s".formatted(size(done), size(total));
+    var more = new StringBuilder(rate > 0 ? ", %s/s".formatted(size(rate)) : "").append(", elapsed ").append(clock(elapsed.toSeconds()));
+    if (rate > 0 && done < total) {
+      more.append(", left ").append(clock((total - done + rate - 1) / rate));
+    }
+    if (!state.isEmpty()) {
+      more.append(", ").append(state);
+    }
+    var bar = width < NARROW ? "" : " [" + bar(done, total) + "]";
+    var words = more.toString();
+    while (!words.isEmpty() && task.length() + bar.length() + text.length() + words.length() > width) {
+      words = words.substring(0, Math.max(0, words.lastIndexOf(", ")));
+    }
+    return task + bar + text + words;
+  }
+
+  private static String bar(long done, long total) {
+    var full = total <= 0 ? BAR : (int) Math.min(BAR, done * BAR / total);
+    return "=".repeat(full) + " ".repeat(BAR - full);
+  }
+
+  private static String clock(long seconds) {
+    return seconds < 3600 ? "%d:%02d".formatted(seconds / 60, seconds % 60)
+        : "%d:%02d:%02d".formatted(seconds / 3600, seconds / 60 % 60, seconds % 60);
+  }
+
+  /** A number of bytes as an administrator reads it, such as {@code 12 MB}. */
+  static String size(long bytes) {
+    return bytes < 1_000_000 ? (bytes + 999) / 1000 + " kB"
+        : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB" : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
+  }
+}
+
+/** Whether a replication can be had from the nodes there are. */
+final class Replication {
+  private Replication() {}
+
+  /** @param nodes how many nodes each data centre has now */
+  static void require(Map<String, String> replication, SortedMap<String, Long> nodes) {
+    var simple = replication.get("class").equals("SimpleStrategy");
+    var wanted = new TreeMap<>(replication);
+    wanted.remove("class");
+    var available = simple ? Map.of("replication_factor", nodes.values().stream().mapToLong(n -> n).sum()) : nodes;
+    var most = 1L;
+    var fits = !wanted.isEmpty();
+    for (var entry : wanted.entrySet()) {
+      var factor = factor(entry.getValue());
+      most = Math.max(most, factor);
+      fits &= factor >= 1 && factor <= available.getOrDefault(entry.getKey(), 0L);
+    }
+    if (!fits) {
+      var fitting = new TreeMap<>(Map.of("class", replication.get("class")));
+      for (var entry : available.entrySet()) {
+        fitting.put(entry.getKey(), Long.toString(Math.min(most, entry.getValue())));
+      }
+      throw new Failure(Exit.UNSAFE, "the backup's replication %s does not fit the nodes there are: %s".formatted(text(replication), nodes),
+          "to restore with what fits: --replication \"%s\"".formatted(text(fitting)));
+    }
+  }
+
+  /** How many copies of each row there are in these data centres together. */
+  static int copies(Map<String, String> replication, List<String> dataCentres) {
+    return replication.entrySet().stream().filter(e -> e.getKey().equals("replication_factor") || dataCentres.contains(e.getKey()))
+        .mapToInt(e -> (int) factor(e.getValue())).sum();
+  }
+
+  static long factor(String text) {
+    try {
+      return Long.parseLong(text);
+    } catch (NumberFormatException e) {
+      throw new Failure(Exit.USAGE, "replication factor '%s' is not supported".formatted(text), "name a plain one with --replication");
+    }
+  }
+
+  static String text(Map<String, String> replication) {
+    return replication.entrySet().stream().map(e -> "'%s': '%s'".formatted(e.getKey(), e.getValue())).collect(Collectors.joining(", ", "{", "}"));
+  }
+}
+
+/** The console of a restore: asks before anything is overwritten, and refuses what only --force goes on with. */
+final class RestoreConsole extends Console {
+  @Option(names = "--dry-run", description = "do every check, print the plan, change nothing")
+  boolean dryRun;
+
+  @Option(names = "--yes", defaultValue = "${env:ASSUME_YES:-false}", fallbackValue = "true",
+      description = "do not ask before overwriting (ASSUME_YES)")
+  boolean yes;
+
+  @Option(names = "--force", description = "go on although TheHive runs or another client is connected")
+  boolean force;
+
+  private final List<Failure> reasons = new ArrayList<>();
+
+  /** Throws the reason; with --force it is a warning, and a dry run goes on and tells it again at its end. */
+  synchronized void refuseUnlessForced(Failure reason) {
+    if (!force && !dryRun) {
+      throw reason;
+    }
+    warn("%s", reason.getMessage());
+    if (!force) {
+      reasons.add(reason);
+    }
+  }
+
+  /** Requires that TheHive runs on none of its nodes, as far as they can be asked. */
+  void requireTheHiveStopped(TheHiveSettings settings) {
+    Host.each(settings.hosts(), host -> new TheHiveNode(host, settings).reasonNotToRestore().orElse(null)).stream()
+        .filter(Objects::nonNull).forEach(this::refuseUnlessForced);
+  }
+
+  /** Shows the plan; then the name of what will be overwritten is to be typed, unless --yes answered already. */
+  void confirm(List<String> plan, String name) {
+    plan.forEach(line -> step("%s", line));
+    if (dryRun || yes) {
+      return;
+    }
+    if (!terminal) {
+      throw new Failure(Exit.DECLINED, "not confirmed: there is no terminal to ask on, nothing was changed",
+          "add --yes or set ASSUME_YES=true");
+    }
+    if (!name.equals(System.console().readLine("%nType %s to overwrite it: ", name))) {
+      throw new Failure(Exit.DECLINED, "not confirmed, nothing was changed", null);
+    }
+  }
+
+  /** Says at the end of a dry run what a real run would do; returns the exit code that it would begin with. */
+  int endDryRun() {
+    if (reasons.isEmpty()) {
+      step("Dry run: every check passed, nothing was changed.");
+      return Exit.DONE;
+    }
+    var first = reasons.get(0);
+    step("Dry run: a real run would refuse now, exit %d: %s", first.code, first.getMessage());
+    if (first.hint != null) {
+      step("hint: %s", first.hint);
+    }
+    return first.code;
+  }
+}
+
+/**
+ * The lock, the marker of an unfinished restore and the report, beside the archives or in RESTORE_STATE_PATH. The marker
+ * stands from the first change to the success; while it stands, TheHive must not be started.
+ */
+final class RestoreRun implements Closeable {
+  private final Path folder;
+  private final String script;
+  private final Path marker;
+  private final FileChannel lock;
+  private final Instant started = Instant.now();
+
+  RestoreRun(Path folder, String script, boolean dryRun) {
+    this.folder = folder;
+    this.script = script;
+    this.marker = folder.resolve(script + ".unfinished");
+    this.lock = dryRun && !Files.isWritable(folder) ? null : lock(folder.resolve("." + script + ".lock"));
+  }
+
+  private static FileChannel lock(Path file) {
+    try {
+      var lock = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+      if (lock.tryLock() == null) {
+        throw new Failure(Exit.UNSAFE, "another restore is running: %s is locked".formatted(file), "wait for its end");
+      }
+      return lock;
+    } catch (IOException e) {
+      throw new Failure(Exit.UNSAFE, "cannot write to %s: %s".formatted(file.getParent(), Failure.of(e).getMessage()),
+          "lock, marker and report are kept there: make it writable, or name another folder with RESTORE_STATE_PATH");
+    }
+  }
+
+  /** What an interrupted run left for this one; empty when there was none. */
+  JsonNode unfinished() {
+    try {
+      return Files.exists(marker) ? Json.MAPPER.readTree(marker.toFile()) : Json.MAPPER.createObjectNode();
+    } catch (IOException e) {
+      throw new Failure(Exit.UNSAFE, "cannot read %s: %s".formatted(marker, e.getMessage()), "remove it if no restore is unfinished");
+    }
+  }
+
+  /** Marks parts as unfinished: to be called before the first change. Safe on disk when it returns. */
+  synchronized void begin(Set<String> parts) throws IOException {
+    var open = new TreeSet<>(parts);
+    unfinished().path("unfinished").forEach(part -> open.add(part.asText()));
+    remember("unfinished", open);
+  }
+
+  /** Adds to the marker what a run after this one would need to know. */
+  synchronized void remember(String name, Object value) throws IOException {
+    write(marker, ((ObjectNode) unfinished()).set(name, Json.MAPPER.valueToTree(value)));
+  }
+
+  /** Writes the report, and takes finished parts from the marker; the marker goes with the last. */
+  synchronized Path end(int code, Set<String> finished, Map<String, ?> what) throws IOException {
+    var report = Json.MAPPER.createObjectNode().put("script", script).put("started", started.toString())
+        .put("seconds", Duration.between(started, Instant.now()).toMillis() / 1000.0).put("exit", code);
+    what.forEach((name, value) -> report.set(name, Json.MAPPER.valueToTree(value)));
+    var file = folder.resolve(script + "_" + BackupSet.STAMP.format(LocalDateTime.now()) + ".json");
+    write(file, report);
+    var open = new TreeSet<String>();
+    unfinished().path("unfinished").forEach(part -> open.add(part.asText()));
+    open.removeAll(finished);
+    if (open.isEmpty()) {
+      Files.deleteIfExists(marker);
+    } else {
+      remember("unfinished", open);
+    }
+    return file;
+  }
+
+  private static void write(Path file, Object what) throws IOException {
+    var temporary = file.resolveSibling(file.getFileName() + ".tmp");
+    try (var out = FileChannel.open(temporary, StandardOpenOption.CREATE, StandardOpenOption.WRITE,
+        StandardOpenOption.TRUNCATE_EXISTING)) {
+      out.write(ByteBuffer.wrap(Json.MAPPER.writeValueAsBytes(what)));
+      out.force(true);
+    }
+    Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
+  }
+
+  @Override
+  public void close() throws IOException {
+    if (lock != null) {
+      lock.close();
+    }
+  }
+}
+
+/**
+ * The files of one SSTable in an archive.
+ *
+ * @param name the common beginning of their names, such as {@code nb-12-big}
+ * @param components the files by the rest of their names, such as {@code Data.db}
+ */
+record SSTableFiles(Archive archive, String table, String name, SortedMap<String, ArchiveEntry> components) {
+  static final String DATA = "Data.db";
+  static final String INDEX = "Index.db";
+  static final String FILTER = "Filter.db";
+  static final String STATISTICS = "Statistics.db";
+  static final String COMPRESSION = "CompressionInfo.db";
+  static final String CHECKSUMS = "CRC.db";
+  static final String DIGEST = "Digest.crc32";
+  static final String SUMMARY = "Summary.db";
+  static final String CONTENTS = "TOC.txt";
+
+  boolean has(String component) {
+    return components.containsKey(component);
+  }
+
+  /** The format in which it is written; refused if only a newer Cassandra reads it. */
+  Version version() {
+    var version = SSTableFormat.Type.BIG.info.getVersion(name.substring(0, 2));
+    if (!name.endsWith("-big") || !version.isCompatible()) {
+      throw archive.broken("SSTable %s of table %s has a format that this Cassandra release cannot read".formatted(name, table), null);
+    }
+    return version;
+  }
+
+  ArchiveEntry require(String component) {
+    if (!has(component)) {
+      throw archive.broken("%s-%s of table %s is missing".formatted(name, component, table), null);
+    }
+    return components.get(component);
+  }
+
+  InputStream open(String component) throws IOException {
+    return archive.open(require(component));
+  }
+
+  String text(String component) {
+    try (var in = open(component)) {
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw damaged(component, e);
+    }
+  }
+
+  Failure damaged(String component, Throwable cause) {
+    return refused(component, "is damaged: " + cause.getMessage(), cause);
+  }
+
+  /** @param why completes a sentence that begins with the component's name */
+  Failure refused(String component, String why, Throwable cause) {
+    return archive.broken("%s-%s of table %s %s".formatted(name, component, table, why), cause);
+  }
+}
+
+/** Reads every byte of one SSTable in an archive and proves that its components are whole and agree. */
+record SSTableProof(SSTableFiles files, Version version) {
+  /** The proofs, which may run side by side. */
+  static List<Callable<Void>> of(SSTableFiles files) {
+    var proof = new SSTableProof(files, files.version());
+    files.text(SSTableFiles.CONTENTS).lines().filter(line -> !line.isBlank()).forEach(name -> files.require(name.strip()));
+    var proofs = new ArrayList<>(List.<Callable<Void>>of(proof::proveIndex, proof::proveStatistics));
+    if (files.has(SSTableFiles.COMPRESSION)) {
+      proofs.add(proof::proveChunks);
+    }
+    files.components().keySet().stream()
+        .filter(component -> !component.equals(SSTableFiles.DATA) || !files.has(SSTableFiles.COMPRESSION))
+        .forEach(component -> proofs.add(() -> proof.proveBytes(component)));
+    return proofs;
+  }
+
+  /**
+   * Only the data have a digest. The index is proven by what it must agree with: every key is in the filter (one that is
+   * not would be invisible), keys come in the order of their tokens, positions rise.
+   */
+  private Void proveIndex() {
+    try (var index = new PushbackInputStream(new BufferedInputStream(files.open(SSTableFiles.INDEX), 1 << 16));
+        var filter = !files.has(SSTableFiles.FILTER) ? FilterFactory.AlwaysPresent : BloomFilterSerializer.deserialize(
+            new DataInputStream(new BufferedInputStream(files.open(SSTableFiles.FILTER))), version.hasOldBfFormat())) {
+      var in = new DataInputPlus.DataInputStreamPlus(index);
+      var end = -1L;
+      DecoratedKey before = null;
+      for (var next = index.read(); next >= 0; next = index.read()) {
+        index.unread(next);
+        var key = Murmur3Partitioner.instance.decorateKey(ByteBufferUtil.readWithShortLength(in));
+        var position = RowIndexEntry.Serializer.readPosition(in);
+        in.skipBytesFully((int) in.readUnsignedVInt());
+        if (!filter.isPresent(key) || position <= end || before != null && before.compareTo(key) >= 0) {
+          throw new IOException("it does not agree with its filter and order");
+        }
+        before = key;
+        end = position;
+      }
+      return null;
+    } catch (IOException | IllegalArgumentException e) {
+      throw files.damaged(SSTableFiles.INDEX, e);
+    }
+  }
+
+  /** Statistics carry checksums of their own, which Cassandra's own reader compares. */
+  private Void proveStatistics() {
+    var name = files.name() + "-" + SSTableFiles.STATISTICS;
+    try (var in = files.open(SSTableFiles.STATISTICS)) {
+      var descriptor = Descriptor.fromFilename(new org.apache.cassandra.io.util.File(Path.of("/", "keyspace", files.table(), name)));
+      new MetadataSerializer().deserialize(descriptor, new FileSegmentInputStream(ByteBuffer.wrap(in.readAllBytes()), name, 0),
+          EnumSet.allOf(MetadataType.class));
+      return null;
+    } catch (IOException | RuntimeException e) {
+      throw files.damaged(SSTableFiles.STATISTICS, e);
+    }
+  }
+
+  /** Compressed data carry a checksum behind each chunk: it proves every offset that says where one begins. */
+  private Void proveChunks() {
+    var entry = files.require(SSTableFiles.DATA);
+    try (var info = new DataInputStream(new BufferedInputStream(files.open(SSTableFiles.COMPRESSION)));
+        var all = new CheckedInputStream(new BufferedInputStream(files.open(SSTableFiles.DATA), 1 << 18), new CRC32())) {
+      var data = new DataInputStream(all);
+      info.readUTF();
+      for (var words = 2 * info.readInt(); words > 0; words--) {
+        info.readUTF();
+      }
+      var longest = 2L * info.readInt() + 1024;
+      info.skipNBytes(version.hasMaxCompressedLength() ? 12 : 8);
+      var chunks = info.readInt();
+      var start = info.readLong();
+      for (var chunk = 1; chunk <= chunks; chunk++) {
+        var end = chunk < chunks ? info.readLong() : entry.size();
+        if (end - start <= 4 || end - start > longest || start == 0 != (chunk == 1)) {
+          throw new IOException("chunk %d is not where CompressionInfo.db says".formatted(chunk));
+        }
+        var crc = new CRC32();
+        crc.update(data.readNBytes((int) (end - start - 4)));
+        if ((int) crc.getValue() != data.readInt()) {
+          throw new IOException("chunk " + chunk);
+        }
+        start = end;
+      }
+      requireDigest(all.getChecksum());
+      return null;
+    } catch (IOException e) {
+      throw files.refused(SSTableFiles.DATA, "does not match its digest: " + e.getMessage(), e);
+    }
+  }
+
+  private Void proveBytes(String component) {
+    var entry = files.require(component);
+    try (var in = new CheckedInputStream(files.archive().open(entry), new CRC32())) {
+      if (IOUtils.consume(in) != entry.size()) {
+        throw new EOFException("it is cut short");
+      }
+      if (component.equals(SSTableFiles.DATA)) {
+        requireDigest(in.getChecksum());
+      }
+      return null;
+    } catch (IOException e) {
+      throw files.damaged(component, e);
+    }
+  }
+
+  private void requireDigest(Checksum crc) {
+    if (files.has(SSTableFiles.DIGEST) && !files.text(SSTableFiles.DIGEST).strip().equals(Long.toString(crc.getValue()))) {
+      throw files.refused(SSTableFiles.DATA, "does not match its digest", null);
+    }
+  }
+}
+
+/** The settings of one run: the environment variables of the documented procedure, and their defaults. */
+final class Settings {
+  private static final String BYTE_ORDER_MARK = "\uFEFF";
+  private final Map<String, String> environment;
+
+  Settings(Map<String, String> environment) {
+    this.environment = environment;
+  }
+
+  static Settings fromEnvironment() {
+    return new Settings(System.getenv());
+  }
+
+  boolean isSet(Variable variable) {
+    return environment.containsKey(variable.name()) || variable.secret() && environment.containsKey(variable.name() + "_FILE");
+  }
+
+  /** The variable's value, or its default; empty where there is neither. */
+  Optional<String> optional(Variable variable) {
+    var value = environment.get(variable.name());
+    if (value == null) {
+      return Optional.of(variable.fallback()).filter(fallback -> !fallback.isEmpty());
+    }
+    requireClean(variable.name(), value);
+    return Optional.of(value);
+  }
+
+  /** The value of a variable that has a default. */
+  String text(Variable variable) {
+    return optional(variable).orElseThrow(() -> new Failure(Exit.USAGE, variable.name() + " is not set", "give it a value"));
+  }
+
+  Optional<Path> optionalPath(Variable variable) {
+    return optional(variable).map(value -> path(variable, value));
+  }
+
+  Path path(Variable variable) {
+    return path(variable, text(variable));
+  }
+
+  private static Path path(Variable variable, String value) {
+    try {
+      return Path.of(value);
+    } catch (InvalidPathException e) {
+      throw new Failure(Exit.USAGE, "%s '%s' is not a path: %s".formatted(variable.name(), value, e.getReason()), "give it a path");
+    }
+  }
+
+  boolean flag(Variable variable) {
+    var value = optional(variable).orElse("false");
+    if (!value.matches("(?i)true|false")) {
+      throw new Failure(Exit.USAGE, "%s is '%s'".formatted(variable.name(), value), "set it to true or false");
+    }
+    return Boolean.parseBoolean(value);
+  }
+
+  /** A secret from its variable, or from the file that the variable with {@code _FILE} names, without its last line break. */
+  Optional<String> secret(Variable variable) {
+    var value = Optional.ofNullable(environment.get(variable.name()));
+    var file = optional(Variable.optional(variable.name() + "_FILE"));
+    if (value.isPresent() && file.isPresent()) {
+      throw new Failure(Exit.USAGE, "%s and %s_FILE are both set".formatted(variable.name(), variable.name()), "unset one of them");
+    }
+    value.ifPresent(secret -> requireNotBlank(variable.name(), secret));
+    return file.isEmpty() ? value : Optional.of(read(variable.name() + "_FILE", file.get()));
+  }
+
+  private static String read(String name, String file) {
+    try {
+      var secret = Files.readString(Path.of(file)).replaceFirst("\\R\\z", "");
+      if (secret.isBlank()) {
+        throw new Failure(Exit.USAGE, "%s names %s, which is empty".formatted(name, file), "write the secret into it");
+      }
+      return secret;
+    } catch (IOException | InvalidPathException e) {
+      throw new Failure(Exit.USAGE, "cannot read %s, which %s names: %s".formatted(file, name, Failure.of(e).getMessage()),
+          "check its path, owner and mode");
+    }
+  }
+
+  /** A secret as above; where there is none, it is asked for on a terminal. */
+  Optional<String> secretOrPrompt(Variable variable, String question) {
+    var secret = secret(variable);
+    var terminal = System.console();
+    return secret.isPresent() || terminal == null ? secret
+        : Optional.ofNullable(terminal.readPassword("%s: ", question)).map(String::new);
+  }
+
+  private static void requireNotBlank(String name, String value) {
+    if (value.isBlank()) {
+      throw new Failure(Exit.USAGE, name + " is set but blank", "give it a value, or unset it");
+    }
+  }
+
+  /** What an editor on Windows, or a shell that keeps quotes, leaves in a value is not meant. */
+  private static void requireClean(String name, String value) {
+    requireNotBlank(name, value);
+    if (value.startsWith(BYTE_ORDER_MARK)) {
+      throw new Failure(Exit.USAGE, name + " begins with a byte order mark", "save the file it comes from as UTF-8 without a byte order mark");
+    }
+    if (value.endsWith("\r")) {
+      throw new Failure(Exit.USAGE, name + " ends with a carriage return", "the file it comes from was edited on Windows: dos2unix mends it");
+    }
+    if (value.length() > 1 && value.matches("(?s)([\"']).*\\1")) {
+      throw new Failure(Exit.USAGE, "%s has quotes around its value: %s".formatted(name, value), "leave out the quotes");
+    }
+  }
+
+  /** Lines for the help: each variable that has a value, with the value and where it comes from, then the others. */
+  List<String> describe(List<Variable> variables) {
+    var lines = new ArrayList<String>();
+    for (var variable : variables) {
+      if (isSet(variable)) {
+        lines.add("  %-36s %s".formatted(variable.name(), variable.secret() ? "set (not shown)" : environment.get(variable.name()) + " (set)"));
+      } else if (!variable.fallback().isEmpty()) {
+        lines.add("  %-36s %s (default)".formatted(variable.name(), variable.fallback()));
+      }
+    }
+    var unset = variables.stream().filter(variable -> !isSet(variable) && variable.fallback().isEmpty()).toList();
+    if (!unset.isEmpty()) {
+      lines.add("  Not set: " + unset.stream().map(variable -> variable.name() + (variable.secret() ? "[_FILE]" : ""))
+          .collect(Collectors.joining(", ")));
+    }
+    return lines;
+  }
+}
+
+/** Which versions of Elasticsearch and OpenSearch restore which snapshots. */
+final class SnapshotVersion {
+  private SnapshotVersion() {}
+
+  /** A snapshot can go to the same or a later version, of this or the next major; OpenSearch 1 and 2 count as Elasticsearch 7.10. */
+  static boolean isRestorable(String snapshot, String cluster, boolean openSearch) {
+    var from = majorMinor(snapshot);
+    var to = majorMinor(cluster);
+    if (openSearch && from[0] >= 6) {
+      return to[0] <= 2 && (from[0] == 6 || from[0] == 7 && from[1] <= 10);
+    }
+    return (from[0] < to[0] || from[0] == to[0] && from[1] <= to[1]) && from[0] >= to[0] - 1;
+  }
+
+  private static int[] majorMinor(String version) {
+    return Pattern.compile("\\d+").matcher(version).results().limit(2).mapToInt(m -> Integer.parseInt(m.group())).toArray();
+  }
+}
+
+/** The ports on which Cassandra's nodes talk to each other: streams go there. */
+record StoragePorts(CassandraCluster cluster, Optional<Pem> pem) {
+  /** The TLS that the nodes want of each other; empty where they want none. */
+  Optional<ServerEncryptionOptions> encryption() {
+    var wanted = cluster.nodes().stream().map(node -> cluster.setting(node, "server_encryption_options.internode_encryption"))
+        .anyMatch(setting -> !Set.of("none", "").contains(setting));
+    if (!wanted) {
+      return Optional.empty();
+    }
+    return Optional.of(TableStreaming.internode(pem.orElseThrow(() -> new Failure(Exit.USAGE,
+        "Cassandra's nodes encrypt what they send each other, streams too",
+        "set CASSANDRA_SSL_CA, CASSANDRA_SSL_CERT and CASSANDRA_SSL_KEY (PEM files), or CASSANDRA_INTERNODE_CA, _CERT and _KEY for this port only"))));
+  }
+
+  /** Throws if a port cannot be reached: a firewall in between must not show after the truncate. */
+  void requireReachable(List<Node> nodes, boolean encrypted) {
+    nodes.parallelStream().forEach(node -> {
+      var address = node.getBroadcastAddress().orElseThrow();
+      try (var socket = new Socket()) {
+        socket.connect(address, 5_000);
+        if (encrypted) {
+          socket.setSoTimeout(10_000);
+          var factory = pem.orElseThrow().tls().getSocketFactory();
+          try (var secured = (SSLSocket) factory.createSocket(socket, CassandraCluster.host(node), address.getPort(), false)) {
+            secured.startHandshake();
+          }
+        }
+      } catch (IOException e) {
+        throw new Failure(Exit.UNREACHABLE, "the storage port of Cassandra node %s:%d cannot be reached from here: %s".formatted(
+            CassandraCluster.host(node), address.getPort(), e.getMessage()),
+            "streams go there: open it for this host (and its TLS), or restore from a node", e);
+      }
+    });
+  }
+}
+
+/** One table's folder in an archive: the files of a node's snapshot by name. */
+record TableFolder(Archive archive, String table, SortedMap<String, ArchiveEntry> files) {
+  private static final Pattern COMPONENT =
+      Pattern.compile("(?<sstable>[a-z]{2}-[^-]+-[a-z]+)-(?<component>[A-Za-z_0-9+]+\\.\\w+)");
+
+  long bytes() {
+    return files.values().stream().mapToLong(ArchiveEntry::size).sum();
+  }
+
+  /** The SSTables whose components are here. */
+  List<SSTableFiles> sstables() {
+    var sstables = new TreeMap<String, SSTableFiles>();
+    files.forEach((name, entry) -> {
+      var component = COMPONENT.matcher(name);
+      if (component.matches()) {
+        sstables.computeIfAbsent(component.group("sstable"), sstable -> new SSTableFiles(archive, table, sstable, new TreeMap<>()))
+            .components().put(component.group("component"), entry);
+      }
+    });
+    return List.copyOf(sstables.values());
+  }
+
+  /** Throws if a file that the snapshot's manifest names is missing. */
+  void requireManifest() {
+    var manifest = text("manifest.json")
+        .orElseThrow(() -> archive.broken("manifest.json of table %s is missing".formatted(table), null));
+    try {
+      for (var file : Json.MAPPER.readTree(manifest).path("files")) {
+        if (!file.asText().contains("/") && !files.containsKey(file.asText())) {
+          throw archive.broken("%s of table %s is missing".formatted(file.asText(), table), null);
+        }
+      }
+    } catch (IOException e) {
+      throw archive.broken("manifest.json of table %s is not readable".formatted(table), e);
+    }
+  }
+
+  /** The whole text of a file, if there is one of that name. */
+  Optional<String> text(String name) {
+    return Optional.ofNullable(files.get(name)).map(entry -> text(archive, entry));
+  }
+
+  static String text(Archive archive, ArchiveEntry entry) {
+    try (var in = archive.open(entry)) {
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw archive.broken("%s cannot be read: %s".formatted(entry.name(), e.getMessage()), e);
+    }
+  }
+}
+
+/** Cassandra's own bulk loader, inside this JVM; the only place that knows its classes. */
+final class TableStreaming {
+  private static final int ATTEMPTS = 3;
+
+  private TableStreaming() {}
+
+  /** Without all four limits at zero the loader streams at 24 MiB/s. */
+  static void initialise(int megabytesPerSecond, Path work) {
+    var rate = new DataRateSpec.LongBytesPerSecondBound(megabytesPerSecond * 1_000_000L);
+    CassandraTools.initialise(work, config -> {
+      config.stream_throughput_outbound = rate;
+      config.inter_dc_stream_throughput_outbound = rate;
+      config.entire_sstable_stream_throughput_outbound = rate;
+      config.entire_sstable_inter_dc_stream_throughput_outbound = rate;
+    });
+  }
+
+  /** Every node that holds a replica, with its ranges of the ring. */
+  static Map<InetAddressAndPort, Collection<Range<Token>>> ring(TokenMap tokens, CqlIdentifier keyspace, List<Node> nodes) {
+    var factory = DatabaseDescriptor.getPartitioner().getTokenFactory();
+    var ring = new HashMap<InetAddressAndPort, Collection<Range<Token>>>();
+    for (var node : nodes) {
+      var ranges = new HashSet<Range<Token>>();
+      for (var range : tokens.getTokenRanges(keyspace, node)) {
+        ranges.add(new Range<>(factory.fromString(tokens.format(range.getStart())), factory.fromString(tokens.format(range.getEnd()))));
+      }
+      if (!ranges.isEmpty()) {
+        var address = node.getBroadcastAddress().orElseThrow();
+        ring.put(InetAddressAndPort.getByAddressOverrideDefaults(address.getAddress(), address.getPort()), ranges);
+      }
+    }
+    return ring;
+  }
+
+  /** TLS for the nodes' storage port, from PEM files. */
+  static ServerEncryptionOptions internode(Pem pem) {
+    try {
+      var parameters = Map.of("private_key", Files.readString(pem.key()) + "\n" + Files.readString(pem.certificate()),
+          "trusted_certificates", Files.readString(pem.ca()));
+      return new ServerEncryptionOptions()
+          .withSslContextFactory(new ParameterizedClass(PEMBasedSslContextFactory.class.getName(), parameters))
+          .withInternodeEncryption(ServerEncryptionOptions.InternodeEncryption.all);
+    } catch (IOException e) {
+      throw new Failure(Exit.USAGE, "cannot read the TLS files: " + e.getMessage(), "check CASSANDRA_SSL_CA, _CERT, _KEY and CASSANDRA_INTERNODE_CA, _CERT, _KEY");
+    }
+  }
+
+  /** Streams one table's folder to every replica; nodes that failed are tried again, the others are not. */
+  static void stream(Path folder, org.apache.cassandra.schema.TableMetadata table, int sstables,
+      Map<InetAddressAndPort, Collection<Range<Token>>> ring, Optional<ServerEncryptionOptions> encryption, int connections,
+      AtomicLong streamed, RestoreConsole console) {
+    var open = new HashMap<>(ring);
+    for (var attempt = 1; ; attempt++) {
+      var client = new RingClient(table, open, encryption);
+      var loader = new CountingLoader(folder, client, sstables, connections);
+      try {
+        loader.stream(Set.of(), new Progress(streamed)).get();
+        return;
+      } catch (Exception e) {
+        var failed = loader.getFailedHosts();
+        open.keySet().removeIf(host -> !failed.isEmpty() && !failed.contains(host));
+        var names = open.keySet().stream().map(host -> host.getHostAddress(false)).sorted().collect(Collectors.joining(", "));
+        var cause = Failure.of(e);
+        if (cause.code == Exit.BAD_BACKUP || attempt == ATTEMPTS) {
+          throw new Failure(Exit.PARTIAL, "streaming to %s failed: %s".formatted(names, cause.getMessage().lines().findFirst().orElse("")),
+              "look at that node's system.log; its storage port must be reachable from here", e);
+        }
+        console.warn("streaming table %s to %s failed, trying again", table.name, names);
+      }
+    }
+  }
+
+  /** The loader leaves out, with no more than a line of output, what it cannot open. */
+  private static final class CountingLoader extends SSTableLoader {
+    private final int expected;
+    private final Path folder;
+
+    CountingLoader(Path folder, Client client, int expected, int connections) {
+      super(new org.apache.cassandra.io.util.File(folder), client, new OutputHandler.LogOutput(), connections, null);
+      this.folder = folder;
+      this.expected = expected;
+    }
+
+    @Override
+    protected Collection<SSTableReader> openSSTables(Map<InetAddressAndPort, Collection<Range<Token>>> ranges) {
+      var opened = super.openSSTables(ranges);
+      if (opened.size() != expected) {
+        throw new Failure(Exit.BAD_BACKUP, "%d of %d SSTables in %s cannot be opened".formatted(expected - opened.size(), expected, folder),
+            "run again with --verbose to see why");
+      }
+      return opened;
+    }
+  }
+
+  private static final class RingClient extends SSTableLoader.Client {
+    private final TableMetadataRef table;
+    private final Map<InetAddressAndPort, Collection<Range<Token>>> ring;
+    private final Optional<ServerEncryptionOptions> encryption;
+
+    RingClient(org.apache.cassandra.schema.TableMetadata table, Map<InetAddressAndPort, Collection<Range<Token>>> ring,
+        Optional<ServerEncryptionOptions> encryption) {
+      this.table = TableMetadataRef.forOfflineTools(table);
+      this.ring = ring;
+      this.encryption = encryption;
+    }
+
+    @Override
+    public void init(String keyspace) {
+      ring.forEach((host, ranges) -> ranges.forEach(range -> addRangeForEndpoint(range, host)));
+    }
+
+    @Override
+    public TableMetadataRef getTableMetadata(String name) {
+      return table;
+    }
+
+    @Override
+    public StreamingChannel.Factory getConnectionFactory() {
+      var port = ring.keySet().iterator().next().getPort();
+      return new BulkLoadConnectionFactory(encryption.orElseGet(ServerEncryptionOptions::new), port);
+    }
+  }
+
+  private record Progress(AtomicLong streamed) implements StreamEventHandler {
+    @Override
+    public void handleStreamEvent(StreamEvent event) {
+      if (event instanceof StreamEvent.ProgressEvent file) {
+        streamed.addAndGet(file.progress.deltaBytes);
+      }
+    }
+
+    @Override
+    public void onSuccess(StreamState state) {}
+
+    @Override
+    public void onFailure(Throwable thrown) {}
+  }
+}
+
+/** TheHive on one of its nodes: its systemd unit, and who listens on its port. */
+record TheHiveNode(Host host, TheHiveSettings settings) {
+  private static final Pattern PROCESS = Pattern.compile("users:\\(\\(\"(?<name>[^\"]+)\"");
+
+  /**
+   * Who listens on TheHive's port.
+   *
+   * @param process name of the process; empty where this user may not see it
+   */
+  record Listener(int port, Optional<String> process) {
+    /** True for a JVM, in which TheHive runs. */
+    boolean isJava() {
+      return process.filter(name -> name.equals("java")).isPresent();
+    }
+  }
+
+  String name() {
+    return host.name();
+  }
+
+  String service() {
+    return settings.service();
+  }
+
+  Host.Unit unit() {
+    return host.unit(settings.service());
+  }
+
+  /** The unit, masked or not; an unknown unit does not count as stopped. */
+  Host.Unit requireInstalled() {
+    var unit = unit();
+    if (!unit.isInstalled()) {
+      throw new Failure(Exit.UNSAFE, "%s: the unit %s is %s".formatted(host.name(), settings.service(), unit.load().isEmpty() ? "unknown" : unit.load()),
+          "THEHIVE_SERVICE names TheHive's unit; is TheHive installed there?");
+    }
+    return unit;
+  }
+
+  String systemctl(Host.Unit unit, String verb) {
+    return asRoot(unit, "systemctl %s %s".formatted(verb, service()));
+  }
+
+  /** Runs systemctl. What sudo warns of counts only where the command fails. */
+  void systemctl(Host.Unit unit, String verb, Duration limit) {
+    Host.Output output;
+    try {
+      output = host.run(systemctl(unit, verb), limit);
+    } catch (Failure e) {
+      if (e.code == Exit.UNREACHABLE) {
+        return; // systemd may still be at it: the unit is asked next, and that tells whether the node is gone
+      }
+      throw e;
+    }
+    if (output.code() == 0) {
+      return;
+    }
+    var said = Host.last(output.err());
+    if (!said.startsWith("sudo:")) {
+      throw new Failure(Exit.UNSAFE, "%s: systemctl %s: %s".formatted(name(), verb, said), null);
+    }
+    throw new Failure(Exit.AUTHENTICATION, "%s: %s".formatted(name(), said), said.contains("tty") || said.contains("terminal is required")
+        ? "sudo wants a terminal there: \"Defaults !requiretty\" for this user, or name the node as root@" + name()
+        : "allow it without a password there: NOPASSWD: /usr/bin/systemctl * %s, /usr/bin/journalctl *".formatted(service()));
+  }
+
+  /** @param range options of journalctl, such as {@code  --lines=20} */
+  String journal(Host.Unit unit, String range) {
+    return asRoot(unit, "journalctl --unit=%s --output=short-iso --no-hostname --no-pager%s".formatted(service(), range));
+  }
+
+  private static String asRoot(Host.Unit unit, String shell) {
+    return (unit.root() ? "" : "sudo -n ") + shell;
+  }
+
+  Application application() {
+    return Application.on(host, settings);
+  }
+
+  /** Why nothing may be restored now: TheHive runs on this node, or it was named and does not tell. */
+  Optional<Failure> reasonNotToRestore() {
+    try {
+      var unit = unit();
+      if (settings.named() && !unit.isInstalled()) {
+        return Optional.of(new Failure(Exit.UNSAFE, "%s has no unit %s: whether TheHive runs there is not known".formatted(host.name(), settings.service()),
+            "check THEHIVE_NODES and THEHIVE_SERVICE; --force goes on all the same"));
+      }
+      if (!unit.isStopped()) {
+        return Optional.of(new Failure(Exit.UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name(), settings.service(), unit),
+            "stop it on every node: ./jbang service-control.java stop; --force goes on all the same"));
+      }
+    } catch (Failure e) {
+      if (settings.named()) {
+        return Optional.of(e);
+      }
+      // This host may well have no TheHive, and no systemd: its port is asked all the same.
+    }
+    return aliveWithoutUnit();
+  }
+
+  /** TheHive that runs although its unit does not: started by hand, left by KillMode=process, in a container. */
+  Optional<Failure> aliveWithoutUnit() {
+    var listener = listener();
+    if (listener.isEmpty()) {
+      return Optional.empty();
+    }
+    var port = listener.get().port();
+    var application = application();
+    return switch (application.answer()) {
+      case THEHIVE -> Optional.of(new Failure(Exit.UNSAFE, "TheHive answers on %s, port %d, although its unit %s does not run".formatted(host.name(), port, settings.service()),
+          "it was started by hand or runs in a container: stop it there (ss -ltnp shows the process); --force goes on all the same"));
+      case SOMETHING_ELSE -> Optional.empty();
+      case NOTHING -> !listener.get().isJava() ? Optional.empty() : Optional.of(new Failure(Exit.UNSAFE,
+          "a Java process listens on TheHive's port %d of %s and does not answer".formatted(port, host.name()),
+          "it may be TheHive on its way up or down: see ss -ltnp there; THEHIVE_URL names another port; --force goes on all the same"));
+    };
+  }
+
+  /** Who listens on the port of THEHIVE_URL on that node; empty where nobody does, or where the node does not tell. */
+  Optional<Listener> listener() {
+    var port = application().port();
+    try {
+      var hex = "%04X".formatted(port);
+      var answer = host.run("grep -ci \"^ *[0-9]*: [0-9A-F]*:%s [0-9A-F]*:0000 0A\" /proc/net/tcp /proc/net/tcp6; (sudo -n ss -Hltnp || ss -Hltnp) 2>/dev/null | grep \":%d \""
+          .formatted(hex, port), Duration.ofSeconds(30)).out();
+      return parse(port, answer);
+    } catch (Failure e) {
+      return Optional.empty();
+    }
+  }
+
+  /** Reads the counts of listening sockets in /proc/net/tcp and tcp6, then lines of {@code ss -ltnp}. */
+  static Optional<Listener> parse(int port, String answer) {
+    var listens = answer.lines().anyMatch(line -> line.toLowerCase(Locale.ROOT).matches("/proc/net/tcp6?:[1-9]\\d*"));
+    if (!listens) {
+      return Optional.empty();
+    }
+    return Optional.of(new Listener(port, answer.lines().filter(line -> line.startsWith("LISTEN")).map(PROCESS::matcher)
+        .filter(found -> found.find()).map(found -> found.group("name")).findFirst()));
+  }
+}
+
+/**
+ * Where TheHive runs.
+ *
+ * @param hosts its nodes; this host where none are named
+ * @param named true if THEHIVE_NODES is set: only then is a node that cannot be asked an error
+ * @param service its systemd unit on them
+ * @param url where TheHive answers; {@code <node>} in it stands for the node's address
+ * @param ca PEM file of the CA to trust for https; empty for the JDK's
+ */
+record TheHiveSettings(List<Host> hosts, boolean named, String service, String url, Optional<Path> ca) {
+  static final Variable NODES = Variable.withDefault("THEHIVE_NODES", "localhost");
+  static final Variable SERVICE = Variable.withDefault("THEHIVE_SERVICE", "thehive");
+  static final Variable URL = Variable.withDefault("THEHIVE_URL", "http://<node>:9000");
+  static final Variable CA = Variable.optional("THEHIVE_CA");
+  static final List<Variable> VARIABLES = List.of(NODES, SERVICE, URL, CA);
+
+  static TheHiveSettings of(Settings settings) {
+    var service = settings.text(SERVICE);
+    if (!service.matches("[A-Za-z0-9:_.@-]+")) {
+      throw new Failure(Exit.USAGE, "THEHIVE_SERVICE '%s' is not the name of a unit".formatted(service), "name it as systemctl does, such as thehive");
+    }
+    return new TheHiveSettings(Host.named(settings.text(NODES)), settings.isSet(NODES), service, settings.text(URL), settings.optionalPath(CA));
+  }
+}
+
+/** TLS from PEM files. */
+final class Tls {
+  private Tls() {}
+
+  /** Trusts the CA certificates of a file, and no others. */
+  static X509TrustManager trust(Path ca) {
+    try (var in = Files.newInputStream(ca)) {
+      var trusted = KeyStore.getInstance("PKCS12");
+      trusted.load(null, null);
+      for (var certificate : CertificateFactory.getInstance("X.509").generateCertificates(in)) {
+        trusted.setCertificateEntry("ca" + trusted.size(), certificate);
+      }
+      if (trusted.size() == 0) {
+        throw new CertificateException("it holds no certificate");
+      }
+      var managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+      managers.init(trusted);
+      return (X509TrustManager) managers.getTrustManagers()[0];
+    } catch (GeneralSecurityException | IOException e) {
+      throw new Failure(Exit.USAGE, "cannot use the CA certificate %s: %s".formatted(ca, e.getMessage()), "it must be a PEM file");
+    }
+  }
+
+  static SSLContext context(X509TrustManager trust, KeyManager... keys) {
+    try {
+      var context = SSLContext.getInstance("TLS");
+      context.init(keys, new TrustManager[] {trust}, null);
+      return context;
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}
+
+/** Unpacks tables of a backup below a folder of its own, which is removed by {@code close()} and after Ctrl-C. */
+final class UnpackedTables implements Closeable {
+  private final Path root;
+  private final String keyspace;
+  private final Thread onExit = new Thread(this::remove);
+  private volatile boolean closed;
+
+  UnpackedTables(Path root, String keyspace) throws IOException {
+    this.root = root;
+    this.keyspace = keyspace;
+    delete(root);
+    Runtime.getRuntime().addShutdownHook(onExit);
+    Files.createDirectories(root, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+  }
+
+  /**
+   * Writes a table's SSTables into a folder of its own; SSTables are numbered anew, so those of several nodes do not
+   * collide. The loader takes keyspace and table from the names of the last two folders.
+   */
+  Path unpack(CassandraBackup.Table table) throws IOException {
+    var folder = Files.createDirectories(root.resolve(keyspace).resolve(table.name()));
+    var number = 0;
+    for (var sstable : table.sstables()) {
+      var prefix = "%s-%d-big-".formatted(sstable.name().substring(0, 2), ++number);
+      for (var component : sstable.components().entrySet()) {
+        if (closed) {
+          throw new IOException("interrupted");
+        }
+        // A summary has no digest. Cassandra makes it again from the index, which is proven.
+        if (!component.getKey().equals(SSTableFiles.SUMMARY)) {
+          sstable.archive().copy(component.getValue(), folder.resolve(prefix + component.getKey()));
+        }
+      }
+    }
+    return folder;
+  }
+
+  static Path delete(Path folder) {
+    try (var files = Files.walk(folder)) {
+      files.sorted(Comparator.reverseOrder()).forEach(file -> file.toFile().delete());
+    } catch (NoSuchFileException e) {
+      return folder;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return folder;
+  }
+
+  /** Removes the folder. A running unpack stops after its current file. */
+  private void remove() {
+    closed = true;
+    for (var attempt = 0; attempt < 50 && Files.exists(root); attempt++) {
+      delete(root);
+      LockSupport.parkNanos(20_000_000);
+    }
+  }
+
+  @Override
+  public void close() {
+    remove();
+    Runtime.getRuntime().removeShutdownHook(onExit);
+  }
+}
+
+/**
+ * An environment variable that the scripts read.
+ *
+ * @param fallback its value where it is not set; empty where there is none
+ * @param secret true if its value is never shown; it may then also stand in the file that {@code NAME_FILE} names
+ */
+record Variable(String name, String fallback, boolean secret) {
+  static Variable optional(String name) {
+    return new Variable(name, "", false);
+  }
+
+  static Variable withDefault(String name, String fallback) {
+    return new Variable(name, fallback, false);
+  }
+
+  static Variable secret(String name) {
+    return new Variable(name, "", true);
+  }
+}

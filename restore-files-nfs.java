@@ -1,14 +1,14 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
 //DESCRIPTION Restores TheHive's attachments on NFS or a local folder from a hot backup
 //JAVA 17+
+//DEPS me.tongfei:progressbar:0.10.2
+// Of the classes below the marker, written by ./jbang lib/embed.java:
 //DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
 //DEPS com.github.luben:zstd-jni:1.5.7-28 // for .tar.zst, and for SSTables compressed with Zstd
 //DEPS commons-io:commons-io:2.22.0
 //DEPS info.picocli:picocli:4.7.7
-//DEPS me.tongfei:progressbar:0.10.2
 //DEPS net.lingala.zip4j:zip4j:2.11.6
 //DEPS org.apache.commons:commons-compress:1.28.0
-// Of the classes below the marker, written by ./jbang lib/embed.java:
 //COMPILE_OPTIONS -encoding UTF-8
 //JAVA_OPTIONS -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1
 //JAVA_OPTIONS -XX:+IgnoreUnrecognizedVMOptions --enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow
@@ -62,7 +62,6 @@ import java.security.GeneralSecurityException;
 import java.security.KeyStore;
 import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
-import java.text.DecimalFormat;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDateTime;
@@ -112,10 +111,6 @@ import javax.net.ssl.SSLException;
 import javax.net.ssl.TrustManager;
 import javax.net.ssl.TrustManagerFactory;
 import javax.net.ssl.X509TrustManager;
-import me.tongfei.progressbar.DelegatingProgressBarConsumer;
-import me.tongfei.progressbar.ProgressBar;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
 import net.lingala.zip4j.ZipFile;
 import net.lingala.zip4j.exception.ZipException;
 import net.lingala.zip4j.model.FileHeader;
@@ -1255,3 +1250,1624 @@ class RestoreFilesNfs implements Callable<Integer> {
 }
 
 // ---- Below: copies of lib/*.java, written by ./jbang lib/embed.java. Change those files, not these lines. ----
+
+/** TheHive's own answer on a node. */
+record Application(HttpRequest status, HttpClient client) {
+  /** Where it logs to, whatever its unit does with its output. */
+  static final String LOG = "/var/log/thehive/application.log";
+  /** How its log tells of an error: by the level, or where the JVM itself says so. */
+  static final Pattern ERROR = Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception in thread|OutOfMemoryError");
+  private static final Duration LIMIT = Duration.ofSeconds(10);
+
+  /** Who answers at TheHive's address. */
+  enum Answer {
+    THEHIVE, SOMETHING_ELSE, NOTHING
+  }
+
+  static Application on(Host host, TheHiveSettings settings) {
+    var address = host.address().replaceFirst("^(.*:.*)$", "[$1]");
+    var url = settings.url().replace("<node>", address).replaceFirst("/+$", "");
+    var client = HttpClient.newBuilder().connectTimeout(LIMIT).followRedirects(HttpClient.Redirect.NORMAL);
+    settings.ca().ifPresent(ca -> client.sslContext(Tls.context(Tls.trust(ca))));
+    try {
+      return new Application(HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).build(), client.build());
+    } catch (IllegalArgumentException e) {
+      throw new Failure(Exit.USAGE, "THEHIVE_URL '%s' is no address: %s".formatted(url, e.getMessage()), "such as http://<node>:9000, <node> as it stands");
+    }
+  }
+
+  /** A line of its log without the colours that it gives its levels. */
+  static String plain(String line) {
+    return line.replaceAll("\\e\\[[\\d;]*m", "");
+  }
+
+  int port() {
+    var uri = status.uri();
+    return uri.getPort() > 0 ? uri.getPort() : uri.getScheme().equals("https") ? 443 : 80;
+  }
+
+  /** TheHive's status page is JSON that names versions or configuration; MinIO, whose port is the same, says something else. */
+  Answer answer() {
+    try {
+      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.ofString()).orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
+      var json = answer.body().strip().startsWith("{");
+      return answer.statusCode() == 200 && json ? Answer.THEHIVE : Answer.SOMETHING_ELSE;
+    } catch (CompletionException e) {
+      return Answer.NOTHING;
+    }
+  }
+
+  /** What came instead of its answer; nothing when it answers. */
+  Optional<String> problem() {
+    try {
+      // The request's own limit would end with the head of the answer.
+      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.discarding()).orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
+      return answer.statusCode() == 200 ? Optional.empty() : Optional.of("%s answers HTTP %d".formatted(status.uri(), answer.statusCode()));
+    } catch (CompletionException e) {
+      var why = e.getCause() instanceof TimeoutException ? "not within %d s".formatted(LIMIT.toSeconds())
+          : Objects.requireNonNullElse(e.getCause().getMessage(), "connection refused");
+      return Optional.of("%s does not answer: %s%s".formatted(status.uri(), why, e.getCause() instanceof SSLException ? " (THEHIVE_CA names its CA)" : ""));
+    }
+  }
+}
+
+/** Reads .tar and .zip (also AES-encrypted) alike, without unpacking them to disk. */
+final class Archive implements Closeable {
+  static final int LONGEST_END = 20 << 10;
+  final Path path;
+  private final FileChannel channel;
+  final ZipFile zip;
+
+  Archive(Path path, Optional<String> password) {
+    this.path = path;
+    try {
+      this.channel = FileChannel.open(path);
+      this.zip = path.toString().endsWith(".zip")
+          ? new ZipFile(path.toFile(), password.map(String::toCharArray).orElse(null)) : null;
+      if (zip != null && zip.isEncrypted() && password.isEmpty()) {
+        throw new Failure(Exit.AUTHENTICATION, path + " is encrypted", "set BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
+      }
+    } catch (IOException e) {
+      throw broken(e.getMessage(), e);
+    }
+  }
+
+  /** All members in file order; proves that the archive is complete and that no name leads out of its folder. */
+  void index(Consumer<ArchiveEntry> visitor) {
+    try {
+      if (zip != null) {
+        indexZip(visitor);
+      } else {
+        indexTar(visitor);
+      }
+    } catch (IOException e) {
+      throw broken(e.getMessage(), e);
+    }
+  }
+
+  private void indexTar(Consumer<ArchiveEntry> visitor) throws IOException {
+    var end = 0L;
+    for (var header = header(end); header != null; header = header(end)) {
+      if (!header.isCheckSumOK()) {
+        throw broken("the header of its entry '%s' is damaged".formatted(header.getName()), null);
+      }
+      var plain = header.isFile() && !header.isSparse();
+      var offset = channel.position();
+      visitor.accept(new ArchiveEntry(safe(header.getName()), header.isDirectory(), plain, header.getSize(), offset, header));
+      end = offset + (header.isFile() ? (header.getSize() + 511) / 512 * 512 : 0);
+    }
+    requireEnd(end);
+  }
+
+  /**
+   * A tar cut between two members still lists without an error: only the closing zeros prove its end. They fill the last
+   * record, of 10 KiB mostly; more of them, or anything else among them, is what became of members.
+   */
+  private void requireEnd(long end) throws IOException {
+    var rest = channel.size() - end;
+    if (end == 0 || rest < 512) {
+      throw broken("it is cut short", null);
+    }
+    var zeros = ByteBuffer.allocate((int) Math.min(rest, LONGEST_END));
+    IOUtils.read(channel.position(end), zeros);
+    if (rest > LONGEST_END || IntStream.range(0, zeros.position()).anyMatch(i -> zeros.get(i) != 0)) {
+      throw broken("its members end after %d of %d bytes: the rest is damaged or was never written".formatted(end, channel.size()), null);
+    }
+  }
+
+  /** The member's header, with the channel behind it: read on, the stream would read all that it skips, holes too. */
+  private TarArchiveEntry header(long offset) throws IOException {
+    channel.position(offset);
+    return new TarArchiveInputStream(Channels.newInputStream(channel), "UTF-8").getNextEntry();
+  }
+
+  private void indexZip(Consumer<ArchiveEntry> visitor) throws IOException {
+    for (var header : zip.getFileHeaders()) {
+      visitor.accept(new ArchiveEntry(safe(header.getFileName()), header.isDirectory(), !header.isDirectory(),
+          header.getUncompressedSize(), -1, header));
+    }
+  }
+
+  /** The bytes of one member; several may be read side by side, each by one thread. */
+  InputStream open(ArchiveEntry entry) throws IOException {
+    if (zip == null) {
+      var member = Channels.newInputStream(FileChannel.open(path).position(entry.offset()));
+      return BoundedInputStream.builder().setInputStream(member).setMaxCount(entry.size()).get();
+    }
+    synchronized (zip) {
+      try {
+        return zip.getInputStream((FileHeader) entry.header());
+      } catch (ZipException e) {
+        if (e.getType() == ZipException.Type.WRONG_PASSWORD) {
+          throw new Failure(Exit.AUTHENTICATION, "wrong password for " + path, "check BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
+        }
+        throw e;
+      }
+    }
+  }
+
+  /** Writes one member to a file; in a plain tar the kernel copies. */
+  void copy(ArchiveEntry entry, Path target) throws IOException {
+    if (zip != null) {
+      try (var in = open(entry)) {
+        Files.copy(in, target);
+      }
+      return;
+    }
+    try (var out = FileChannel.open(target, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+      for (var done = 0L; done < entry.size(); ) {
+        var copied = channel.transferTo(entry.offset() + done, entry.size() - done, out);
+        if (copied <= 0) {
+          throw new EOFException(path + " ended inside " + entry.name());
+        }
+        done += copied;
+      }
+    }
+  }
+
+  String safe(String name) {
+    var path = name.endsWith("/") ? name.substring(0, name.length() - 1) : name;
+    var parts = List.of(path.replaceFirst("^\\./", "").split("/", -1));
+    if (name.startsWith("/") || name.indexOf('\0') >= 0 || parts.contains("..") || parts.contains("") && parts.size() > 1) {
+      throw broken("its entry '%s' leads out of the backup's folder".formatted(name), null);
+    }
+    return path.replaceFirst("^\\./", "");
+  }
+
+  Failure broken(String why, Throwable cause) {
+    return new Failure(Exit.BAD_BACKUP, "%s is no usable backup: %s".formatted(path, why), "nothing was changed; choose another with --backup", cause);
+  }
+
+  @Override
+  public void close() throws IOException {
+    channel.close();
+    if (zip != null) {
+      zip.close();
+    }
+  }
+}
+
+/** One member of an archive; {@code offset} is that of its bytes in a plain tar, -1 where they are not in one piece. */
+record ArchiveEntry(String name, boolean folder, boolean file, long size, long offset, Object header) {}
+
+/** One backup of one component: its archive or marker, and the time that its name gives. */
+record Backup(Path file, String name, LocalDateTime taken) {
+  String age() {
+    var age = Duration.between(taken, LocalDateTime.now());
+    return age.toDays() > 1 ? age.toDays() + " days ago"
+        : age.toHours() > 1 ? age.toHours() + " hours ago" : Math.max(0, age.toMinutes()) + " minutes ago";
+  }
+}
+
+/** Chooses backups by the names that the documented backup scripts give them. */
+final class BackupSet {
+  static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("uuuuMMdd_HH'h'mm'm'ss's'");
+  private static final Pattern NAME =
+      Pattern.compile("(?<component>[a-z]+)_(?<stamp>\\d{8}_\\d\\dh\\d\\dm\\d\\ds)(\\.(?<type>[a-z.]+))?");
+
+  private BackupSet() {}
+
+  /**
+   * The newest backup in a folder, or the newest at or before the wanted restore point.
+   *
+   * @param components the accepted first parts of a name, such as {@code cassandra}
+   * @param types the accepted extensions, such as {@code tar}
+   * @param wanted a timestamp, a name or a path; null for the newest
+   * @param gap parts of one backup run are at most this far apart
+   */
+  static Backup choose(Path folder, Set<String> components, Set<String> types, String wanted, Duration gap) {
+    var what = components.iterator().next() + "_<timestamp>." + String.join("|", types);
+    var all = list(folder, what).stream()
+        .flatMap(file -> backup(file, components, types).stream())
+        .sorted(Comparator.comparing(Backup::taken).thenComparing(b -> b.file().toString()))
+        .toList();
+    if (wanted != null && wanted.contains("/") && backup(Path.of(wanted), components, types).isPresent()) {
+      return existing(backup(Path.of(wanted), components, types).get());
+    }
+    var until = wanted == null ? LocalDateTime.MAX : time(wanted);
+    var chosen = all.stream().filter(b -> !b.taken().isAfter(until)).reduce((first, last) -> last);
+    var next = all.stream().filter(b -> b.taken().isAfter(until)).findFirst();
+    // Parts of one run differ by seconds: a point named after its first part must not silently select yesterday's rest.
+    if (next.isPresent() && Duration.between(until, next.get().taken()).compareTo(gap) <= 0
+        && chosen.map(b -> Duration.between(b.taken(), until).compareTo(gap) > 0).orElse(true)) {
+      throw new Failure(Exit.BAD_BACKUP,
+          "%s was taken shortly after the restore point %s, and nothing shortly before it".formatted(next.get().name(), wanted),
+          "for that one: --backup " + STAMP.format(next.get().taken()));
+    }
+    return chosen.orElseThrow(() -> new Failure(Exit.BAD_BACKUP,
+        "no backup %s in %s%s".formatted(what, folder, wanted == null ? "" : " at or before " + wanted),
+        "is the backup folder mounted, and is its variable right?"));
+  }
+
+  private static List<Path> list(Path folder, String what) {
+    try (var files = Files.list(folder)) {
+      return files.toList();
+    } catch (NoSuchFileException e) {
+      throw new Failure(Exit.BAD_BACKUP, "no backup %s: there is no folder %s".formatted(what, folder),
+          "is the backup folder mounted, and is its variable right?");
+    } catch (IOException e) {
+      throw new Failure(Exit.BAD_BACKUP, "cannot list %s: %s".formatted(folder, e.getMessage()), "check its mode and owner");
+    }
+  }
+
+  private static Optional<Backup> backup(Path file, Set<String> components, Set<String> types) {
+    var match = NAME.matcher(file.getFileName().toString());
+    if (!match.matches() || match.group("type") == null
+        || !components.contains(match.group("component")) || !types.contains(match.group("type"))) {
+      return Optional.empty();
+    }
+    var name = match.group("component") + "_" + match.group("stamp");
+    return Optional.of(new Backup(file, name, time(match.group("stamp"))));
+  }
+
+  private static Backup existing(Backup backup) {
+    if (!Files.isRegularFile(backup.file())) {
+      throw new Failure(Exit.BAD_BACKUP, "there is no file " + backup.file(), "check the path given with --backup");
+    }
+    return backup;
+  }
+
+  private static LocalDateTime time(String wanted) {
+    var stamp = Pattern.compile("\\d{8}_\\d\\dh\\d\\dm\\d\\ds").matcher(wanted);
+    try {
+      return LocalDateTime.parse(stamp.find() ? stamp.group() : wanted, STAMP);
+    } catch (DateTimeParseException e) {
+      throw new Failure(Exit.USAGE, "'%s' is no restore point".formatted(wanted),
+          "name one like 20261122_12h00m56s, cassandra_20261122_12h00m56s or the path of an archive");
+    }
+  }
+}
+
+/**
+ * Settings of every restore.
+ *
+ * @param archivePassword of AES-encrypted .zip archives
+ * @param statePath folder of lock, marker and reports, where it is not that of the archives
+ */
+record CommonSettings(Optional<String> archivePassword, Optional<Path> statePath) {
+  static final Variable ARCHIVE_PASSWORD = Variable.secret("BACKUP_PASSWORD");
+  static final Variable STATE_PATH = Variable.optional("RESTORE_STATE_PATH");
+  static final Variable ASSUME_YES = Variable.withDefault("ASSUME_YES", "false");
+  static final List<Variable> VARIABLES = List.of(ARCHIVE_PASSWORD, STATE_PATH, ASSUME_YES);
+
+  static CommonSettings of(Settings settings) {
+    return new CommonSettings(settings.secret(ARCHIVE_PASSWORD), settings.optionalPath(STATE_PATH));
+  }
+
+  /** The folder of lock, marker and reports. */
+  Path stateFolder(Path archives) {
+    return statePath.orElse(archives);
+  }
+}
+
+/** What the administrator sees: steps and progress on stderr. Results go to stdout, which is not this class's. */
+class Console {
+  private static final int WIDTH_OF_LOGS = 100;
+  private static final Duration BETWEEN_LINES = Duration.ofSeconds(5);
+
+  @Option(names = "--verbose", scope = ScopeType.INHERIT, description = "show traces and the libraries' warnings")
+  boolean verbose;
+
+  final boolean terminal = System.console() != null;
+  private String onInterrupt;
+  private String drawn = "";
+
+  Console() {
+    Runtime.getRuntime().addShutdownHook(new Thread(this::interrupted));
+  }
+
+  synchronized void step(String text, Object... values) {
+    erase();
+    System.err.println(text.formatted(values));
+  }
+
+  void warn(String text, Object... values) {
+    step("warning: " + text, values);
+  }
+
+  /** Shows what went wrong and what to do about it; returns the exit code. */
+  synchronized int error(String about, Failure failure) {
+    step("%s", "error: " + (about.isEmpty() ? "" : about + ": ") + failure.getMessage()
+        + (failure.hint == null ? "" : "\nhint: " + failure.hint)); // in one: others may fail at the same time
+    if (verbose) {
+      failure.printStackTrace();
+    }
+    return failure.code;
+  }
+
+  /** Sets what Ctrl-C says from now on: whether something was changed, and what to do. Null: nothing. */
+  synchronized void onInterrupt(String text) {
+    onInterrupt = text;
+  }
+
+  private synchronized void interrupted() {
+    if (onInterrupt != null) {
+      step("%s", "\nInterrupted. " + onInterrupt);
+    }
+  }
+
+  /** Shows a line that moves on a terminal, a line every five seconds elsewhere, until closed; nothing where there are no bytes. */
+  Closeable progress(String task, long total, LongSupplier done, Supplier<String> state) {
+    if (total <= 0) {
+      return () -> {};
+    }
+    var moves = canDraw();
+    var width = moves ? columns() - 3 : WIDTH_OF_LOGS; // room for ^C
+    var begun = Instant.now();
+    Supplier<String> line = () -> ProgressLine.of(task, Math.min(done.getAsLong(), total), total, Duration.between(begun, Instant.now()),
+        state.get(), width);
+    var clock = Executors.newSingleThreadScheduledExecutor(Console::daemon);
+    var pause = moves ? 200 : BETWEEN_LINES.toMillis();
+    clock.scheduleAtFixedRate(() -> show(line.get(), moves), moves ? 0 : pause, pause, TimeUnit.MILLISECONDS);
+    return () -> {
+      clock.shutdownNow();
+      step("%s", line.get());
+    };
+  }
+
+  private synchronized void show(String line, boolean moves) {
+    if (moves) {
+      drawn = line;
+      System.err.print("\r\033[?7l" + line + "\033[K\033[?7h"); // never onto a second line, should the terminal have become narrower
+    } else {
+      step("%s", line);
+    }
+  }
+
+  private synchronized void erase() {
+    if (!drawn.isEmpty()) {
+      drawn = "";
+      System.err.print("\r\033[K");
+    }
+  }
+
+  /** True if stderr is the terminal, not a file, and a terminal that can move its cursor. */
+  private boolean canDraw() {
+    try {
+      return terminal && Files.isSameFile(Path.of("/dev/stdin"), Path.of("/dev/stderr"))
+          && System.getenv("NO_COLOR") == null && !"dumb".equals(System.getenv("TERM"));
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  /** The width of the terminal. A terminal library would take Ctrl-C from the shutdown hooks. */
+  private static int columns() {
+    try {
+      var stty = new ProcessBuilder("stty", "size").redirectInput(ProcessBuilder.Redirect.INHERIT)
+          .redirectError(ProcessBuilder.Redirect.DISCARD).start();
+      var columns = Integer.parseInt(new String(stty.getInputStream().readAllBytes()).strip().replaceFirst(".* ", ""));
+      return columns < 40 ? 80 : columns;
+    } catch (IOException | NumberFormatException e) {
+      return 80;
+    }
+  }
+
+  static Thread daemon(Runnable work) {
+    var thread = new Thread(work);
+    thread.setDaemon(true);
+    return thread;
+  }
+
+  static String size(long bytes) {
+    return ProgressLine.size(bytes);
+  }
+}
+
+/** The exit codes, the same in all scripts. 130, interrupted, is the shell's own. */
+final class Exit {
+  static final int DONE = 0;
+  static final int UNEXPECTED = 1;
+  static final int USAGE = 2;
+  static final int BAD_BACKUP = 10;
+  static final int UNREACHABLE = 11;
+  static final int AUTHENTICATION = 12;
+  static final int UNSAFE = 13;
+  static final int PARTIAL = 14;
+  static final int VERIFICATION = 15;
+  static final int DECLINED = 16;
+
+  private Exit() {}
+}
+
+/** What went wrong, what to do about it, and the exit code: shown as two lines, without a trace. */
+final class Failure extends RuntimeException {
+  final int code;
+  final String hint;
+
+  Failure(int code, String message, String hint) {
+    this(code, message, hint, null);
+  }
+
+  Failure(int code, String message, String hint, Throwable cause) {
+    super(message, cause);
+    this.code = code;
+    this.hint = hint;
+  }
+
+  /** Any exception as a Failure: what is not one already is unexpected. */
+  static Failure of(Throwable thrown) {
+    var cause = thrown;
+    while (cause.getCause() != null
+        && (cause instanceof CompletionException || cause instanceof ExecutionException
+            || cause instanceof UncheckedIOException)) {
+      cause = cause.getCause();
+    }
+    if (cause instanceof Failure failure) {
+      return failure;
+    }
+    var message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
+    if (cause instanceof FileSystemException file) {
+      var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ").toLowerCase(Locale.ROOT);
+      message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : words);
+    }
+    return new Failure(Exit.UNEXPECTED, message, "run again with --verbose for the trace", cause);
+  }
+}
+
+/** A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration. */
+record Host(String name, String destination, String port) {
+  private static final Pattern NAMED = Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[\\h:]+]))(:(?<port>\\d+))?");
+  private static final String PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,StateChangeTimestamp,InvocationID";
+
+  /** What a command left there; 255 is ssh's own code. */
+  record Output(int code, String out, String err) {}
+
+  /** A unit as systemctl(1) describes it: {@code active} is active, inactive, failed, activating or deactivating. */
+  record Unit(String load, String active, String sub, int restarts, String since, String invocation, boolean root) {
+    /** A masked unit is there, too: it only cannot be started. */
+    boolean isInstalled() {
+      return load.equals("loaded") || load.equals("masked");
+    }
+
+    boolean isStopped() {
+      return active.equals("inactive") || active.equals("failed");
+    }
+
+    @Override
+    public String toString() {
+      return active + (sub.isEmpty() || sub.equals("dead") ? "" : " (" + sub + ")");
+    }
+  }
+
+  /** The hosts of a list such as {@code node1 admin@node2:2222 localhost}, each once. */
+  static List<Host> named(String names) {
+    return Stream.of(names.strip().split("[\\s,]+")).distinct().map(Host::parse).toList();
+  }
+
+  private static Host parse(String name) {
+    var match = NAMED.matcher(name);
+    if (!match.matches()) {
+      throw new Failure(Exit.USAGE, "'%s' is not a host name".formatted(name), "name hosts like node1, admin@node2:2222 or localhost");
+    }
+    var local = Set.of("localhost", "127.0.0.1", "[::1]").contains(match.group("to")) && match.group("port") == null;
+    return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""), match.group("port"));
+  }
+
+  /** Does the same for all side by side; the answers in their order. */
+  static <T> List<T> each(List<Host> hosts, Function<Host, T> work) {
+    var threads = Executors.newFixedThreadPool(hosts.size());
+    try {
+      var answers = hosts.stream().map(host -> CompletableFuture.supplyAsync(() -> work.apply(host), threads)).toList();
+      return answers.stream().map(CompletableFuture::join).toList();
+    } finally {
+      threads.shutdown();
+    }
+  }
+
+  boolean isLocal() {
+    return destination == null;
+  }
+
+  /** The name or address that ssh connects to: the node's name may be one of its configuration only. */
+  String address() {
+    if (isLocal()) {
+      return "localhost";
+    }
+    var known = new Host("localhost", null, null).run("ssh -G -- " + destination, Duration.ofSeconds(10)).out();
+    return known.lines().filter(line -> line.startsWith("hostname ")).map(line -> line.substring(9)).findFirst().orElse(name);
+  }
+
+  /** Never asks and never accepts an unknown host key: a runbook must not hang, and a key is the administrator's to trust. */
+  List<String> command(String shell) {
+    if (isLocal()) {
+      return List.of("sh", "-c", shell);
+    }
+    var ssh = Stream.of("ssh", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10",
+        "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3");
+    var to = port == null ? Stream.of("--", destination) : Stream.of("-p", port, "--", destination);
+    return Stream.of(ssh, to, Stream.of("sh -c '" + shell + "'")).flatMap(part -> part).toList();
+  }
+
+  /** Runs a shell command there, one without single quotes. Files take its output: a shared ssh connection keeps pipes open. */
+  Output run(String shell, Duration limit) {
+    try {
+      var out = Files.createTempFile("thehive-host", ".out");
+      var err = Files.createTempFile("thehive-host", ".err");
+      try {
+        var process = new ProcessBuilder(command(shell)).redirectInput(new File("/dev/null"))
+            .redirectOutput(out.toFile()).redirectError(err.toFile()).start();
+        if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
+          process.destroyForcibly();
+          throw new Failure(Exit.UNREACHABLE, "%s: no answer within %d s to: %s".formatted(name, limit.toSeconds(), shell), null);
+        }
+        var output = new Output(process.exitValue(), Files.readString(out), Files.readString(err).strip());
+        return isLocal() || output.code() != 255 ? output : unreachable(output.err());
+      } finally {
+        Files.delete(out);
+        Files.delete(err);
+      }
+    } catch (IOException e) {
+      throw new Failure(Exit.UNREACHABLE, "%s: %s".formatted(name, e.getMessage()), "the OpenSSH client is needed for other hosts", e);
+    } catch (InterruptedException e) {
+      throw new Failure(Exit.UNREACHABLE, name + ": interrupted", null, e);
+    }
+  }
+
+  private Output unreachable(String said) {
+    var reason = last(said).replaceFirst("^ssh: ", "");
+    var by = "ssh " + (port == null ? "" : "-p " + port + " ") + destination;
+    if (said.contains("Permission denied")) {
+      throw new Failure(Exit.AUTHENTICATION, "%s: ssh: %s".formatted(name, reason), "log in with a key, without a password: " + by);
+    }
+    throw new Failure(Exit.UNREACHABLE, "%s: ssh: %s".formatted(name, reason), said.contains("Host key verification failed")
+        ? "compare its host key and accept it by hand: " + by : "try it by hand: " + by);
+  }
+
+  static String last(String lines) {
+    return lines.strip().replaceFirst("(?s).*\\R", "").strip();
+  }
+
+  Unit unit(String service) {
+    var output = run("id -u; LC_ALL=C systemctl show --property=%s -- %s".formatted(PROPERTIES, service), Duration.ofSeconds(30));
+    if (output.code() != 0) {
+      throw new Failure(Exit.UNSAFE, "%s has no systemd that answers: %s".formatted(name, last(output.err())),
+          "look after TheHive there by hand: in its container, or with its own start script");
+    }
+    var lines = output.out().lines().toList();
+    var is = lines.stream().filter(line -> line.contains("=")).map(line -> line.split("=", 2))
+        .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1], (one, other) -> one));
+    return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""), is.getOrDefault("SubState", ""),
+        Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("StateChangeTimestamp", ""),
+        is.getOrDefault("InvocationID", ""), lines.get(0).equals("0"));
+  }
+}
+
+/** JSON, as reports, markers, results and the Elasticsearch API use it. */
+final class Json {
+  static final ObjectMapper MAPPER = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT)
+      .enable(EnumFeature.WRITE_ENUMS_TO_LOWERCASE).build();
+
+  private Json() {}
+
+  /** What {@code --json} prints where a script ends with a failure. */
+  static String failure(String script, Failure failure) {
+    return MAPPER.createObjectNode().put("script", script).put("exit", failure.code)
+        .put("error", failure.getMessage()).put("hint", failure.hint).toPrettyString();
+  }
+}
+
+enum Kind {
+  FOLDER, FILE, SPARSE, LINK
+}
+
+/**
+ * A file, folder or symbolic link of a backup of attachments. There may be a million: no more here than is needed.
+ *
+ * @param path the name below the backup's own folder, which has the empty name, as UTF-8
+ * @param offset where the bytes begin in a plain tar
+ * @param mode -1 where the archive does not tell
+ * @param time of the last change in nanoseconds, NO_TIME where the archive does not tell
+ * @param more the header in a zip, where a symbolic link leads, else null
+ */
+record Member(Kind kind, byte[] path, long size, long offset, int mode, long time, Owner owner, Object more) {
+  static final long NO_TIME = Long.MIN_VALUE;
+
+  String name() {
+    return new String(path, StandardCharsets.UTF_8);
+  }
+}
+
+/** The members of a backup of attachments by number, in the archive's order, and by name. Reading them proves it complete. */
+final class Members implements Closeable {
+  /** With this begins what restore-files-nfs.java makes in the folder: a backup may have caught it. */
+  static final String LEFTOVER = ".restore-files-nfs";
+  private static final Pattern ROOT = Pattern.compile("(files|minio|seaweedfs)_\\d{8}_\\d\\dh\\d\\dm\\d\\ds");
+  final Archive archive;
+  final List<Member> all = new ArrayList<>();
+  int files;
+  long bytes;
+  boolean leftover;
+  private final boolean compressed;
+  private final Map<Owner, Owner> owners = new HashMap<>();
+  private int[] slots = new int[1 << 12];
+  private boolean questionable;
+  private String root;
+
+  interface Bytes {
+    InputStream open() throws IOException;
+  }
+
+  interface Reader {
+    void read(int lane, int i, Bytes bytes) throws Exception;
+  }
+
+  Members(Path file, Optional<String> password) {
+    archive = new Archive(file, password);
+    compressed = file.toString().matches(".*\\.(gz|zst)");
+    try {
+      if (compressed) {
+        indexCompressed();
+      } else {
+        archive.index(this::add);
+      }
+      addFolders();
+      requireUtf8();
+      proveZip();
+    } catch (IOException e) {
+      throw archive.broken(e.getMessage(), e);
+    }
+  }
+
+  private void indexCompressed() throws IOException {
+    try (var stream = BoundedInputStream.builder().setInputStream(stream()).get(); var tar = new TarArchiveInputStream(stream, "UTF-8")) {
+      var end = 0L;
+      for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
+        if (!header.isCheckSumOK()) {
+          throw broken(header.getName(), "has a damaged header");
+        }
+        add(new ArchiveEntry(archive.safe(header.getName()), header.isDirectory(), header.isFile(), header.getSize(), -1, header));
+        end = stream.getCount() + (header.isSparse() ? 0 : (header.getSize() + 511) / 512 * 512);
+      }
+      IOUtils.consume(stream);
+      if (end == 0 || stream.getCount() < end + 512) {
+        throw archive.broken("it is cut short", null);
+      }
+      if (stream.getCount() > end + Archive.LONGEST_END) {
+        throw archive.broken("its members end after %d of %d bytes: the rest was never written".formatted(end, stream.getCount()), null);
+      }
+    }
+  }
+
+  private InputStream stream() throws IOException {
+    var in = new BufferedInputStream(Files.newInputStream(archive.path), 1 << 16);
+    return !compressed ? in : archive.path.toString().endsWith(".gz")
+        ? GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get() : new ZstdCompressorInputStream(in);
+  }
+
+  private void add(ArchiveEntry entry) {
+    var name = relative(entry.name());
+    if (name.startsWith(LEFTOVER)) {
+      leftover = true;
+      return;
+    }
+    add(entry.header() instanceof TarArchiveEntry header ? member(name, header, entry.offset()) : member(name, entry, (FileHeader) entry.header()));
+  }
+
+  private String relative(String entry) {
+    var name = entry.replaceFirst("^([^/]+)/\\.(?=/|$)", "$1");
+    var top = name.split("/", 2)[0];
+    if (root == null && ROOT.matcher(top).matches()) {
+      root = top;
+    }
+    if (!top.equals(root)) {
+      throw broken(entry, "is not in a folder <component>_<timestamp>");
+    }
+    if (List.of(name.split("/")).contains(".")) {
+      throw broken(entry, "has a name that no file can have");
+    }
+    return name.length() == top.length() ? "" : name.substring(top.length() + 1);
+  }
+
+  private Member member(String name, TarArchiveEntry header, long offset) {
+    var kind = header.isDirectory() ? Kind.FOLDER : header.isSparse() ? Kind.SPARSE : switch (header.getLinkFlag()) {
+      case TarConstants.LF_NORMAL, TarConstants.LF_OLDNORM, TarConstants.LF_CONTIG, TarConstants.LF_LINK -> Kind.FILE;
+      case TarConstants.LF_SYMLINK -> Kind.LINK;
+      default -> throw refused(name, "is a device or something else that is neither file, folder nor link");
+    };
+    var link = header.getLinkName();
+    if (kind == Kind.LINK) {
+      requireInside(name, link);
+    }
+    var size = header.isSparse() ? header.getRealSize() : header.isFile() ? header.getSize() : 0;
+    if (header.isLink()) {
+      var first = find(link.replaceFirst("^(\\./)?" + root + "/(\\./)?", ""));
+      if (first < 0 || !isDirect(first)) {
+        throw refused(name, "is a hard link to '%s', which %s".formatted(shown(link), first < 0 ? "is no file before it" : "cannot be read again"));
+      }
+      size = all.get(first).size();
+      offset = all.get(first).offset();
+    }
+    var owner = new Owner(header.getUserName(), header.getLongUserId(), header.getGroupName(), header.getLongGroupId());
+    return new Member(kind, name.getBytes(StandardCharsets.UTF_8), size, offset, header.getMode(),
+        header.getLastModifiedTime().to(TimeUnit.NANOSECONDS), owners.computeIfAbsent(owner, same -> same), kind == Kind.LINK ? link : null);
+  }
+
+  private Member member(String name, ArchiveEntry entry, FileHeader header) {
+    var mode = (header.getExternalFileAttributes()[3] & 0xff) << 8 | header.getExternalFileAttributes()[2] & 0xff;
+    var type = mode & 0170000;
+    if (type != 0 && type != (entry.folder() ? 0040000 : 0100000)) {
+      throw refused(name, "is a link or a device, which a zip should not hold");
+    }
+    return new Member(entry.folder() ? Kind.FOLDER : Kind.FILE, name.getBytes(StandardCharsets.UTF_8), entry.folder() ? 0 : entry.size(), -1,
+        type == 0 ? -1 : mode & 07777, TimeUnit.MILLISECONDS.toNanos(header.getLastModifiedTimeEpoch()), Owner.UNKNOWN, header);
+  }
+
+  private void add(Member member) {
+    var name = member.name();
+    if (name.isEmpty() && member.kind() != Kind.FOLDER) {
+      throw refused(name, "is no folder");
+    }
+    if (slots[slot(member.path())] != 0) {
+      throw refused(name, "is there twice");
+    }
+    all.add(member);
+    files += member.kind() == Kind.FOLDER ? 0 : 1;
+    bytes += member.size();
+    questionable |= name.indexOf('?') >= 0;
+    if (all.size() * 2 > slots.length) {
+      slots = new int[slots.length * 2];
+      for (int i = 0; i < all.size() - 1; i++) {
+        slots[slot(all.get(i).path())] = i + 1;
+      }
+    }
+    slots[slot(member.path())] = all.size();
+  }
+
+  /** A link is followed from the folder it lies in, which is a real one: so only leading ".." can be counted. */
+  private void requireInside(String name, String link) {
+    var parts = List.of(link.split("/"));
+    var ups = Collections.frequency(parts, "..");
+    if (link.isEmpty() || link.startsWith("/") || link.indexOf('\0') >= 0 || parts.lastIndexOf("..") != ups - 1 || ups > name.split("/").length - 1) {
+      throw refused(name, "is a link that leaves the folder, to '%s'".formatted(shown(link)));
+    }
+  }
+
+  /** Adds folders that no entry names; refuses what would have to lie in something that is no folder. */
+  private void addFolders() {
+    for (int i = 0; i < all.size(); i++) {
+      var name = all.get(i).name();
+      var parent = name.substring(0, Math.max(0, name.lastIndexOf('/')));
+      var at = find(parent);
+      if (at < 0) {
+        add(new Member(Kind.FOLDER, parent.getBytes(StandardCharsets.UTF_8), 0, -1, -1, Member.NO_TIME, Owner.UNKNOWN, null));
+      } else if (all.get(at).kind() != Kind.FOLDER) {
+        throw refused(name, "lies in something that is no folder");
+      }
+    }
+  }
+
+  /** A byte that is not UTF-8 was read as a question mark: where there is one, the bytes themselves are looked at. */
+  private void requireUtf8() throws IOException {
+    if (!questionable || archive.zip != null) {
+      return;
+    }
+    try (var tar = new TarArchiveInputStream(stream(), "ISO-8859-1")) {
+      for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
+        try {
+          StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(header.getName().getBytes(StandardCharsets.ISO_8859_1)));
+        } catch (CharacterCodingException e) {
+          // Names in PAX headers are UTF-8 whatever the encoding: those were found right the first time.
+          if (find(relative(archive.safe(header.getName()))) < 0) {
+            throw broken(header.getName(), "has a name that is not UTF-8");
+          }
+        }
+      }
+    }
+  }
+
+  /** A zip has checksums: a damaged entry, or another password, is known before the first change. */
+  private void proveZip() {
+    if (archive.zip == null) {
+      return;
+    }
+    IntStream.range(0, all.size()).parallel().filter(i -> all.get(i).kind() == Kind.FILE).forEach(i -> {
+      try (var in = archive.open(entry(i))) {
+        if (IOUtils.consume(in) != all.get(i).size()) {
+          throw new EOFException("it has not the size that it names");
+        }
+      } catch (IOException e) {
+        throw refused(all.get(i).name(), "is damaged: " + e.getMessage());
+      }
+    });
+  }
+
+  Failure refused(String name, String why) {
+    return broken(root + "/" + name, why);
+  }
+
+  private Failure broken(String entry, String why) {
+    return archive.broken("its entry '%s' %s".formatted(shown(entry), why), null);
+  }
+
+  static String shown(String name) {
+    return name.replaceAll("\\p{Cntrl}", "?");
+  }
+
+  /** The member's number, or -1. */
+  int find(String name) {
+    return slots[slot(name.getBytes(StandardCharsets.UTF_8))] - 1;
+  }
+
+  private int slot(byte[] path) {
+    var hash = Arrays.hashCode(path) * 0x9E3779B9;
+    for (var slot = (hash ^ hash >>> 15) & slots.length - 1; ; slot = slot + 1 & slots.length - 1) {
+      if (slots[slot] == 0 || Arrays.equals(all.get(slots[slot] - 1).path(), path)) {
+        return slot;
+      }
+    }
+  }
+
+  /** Whether its bytes can be read at any time, in any order. */
+  boolean isDirect(int i) {
+    return !compressed && all.get(i).kind() == Kind.FILE;
+  }
+
+  ArchiveEntry entry(int i) {
+    var member = all.get(i);
+    return new ArchiveEntry(member.name(), false, true, member.size(), member.offset(), member.more());
+  }
+
+  /** Gives every wanted file to the reader: in the archive's order by all workers, where that cannot be in one pass by one. */
+  void read(Workers workers, IntPredicate wanted, Reader reader) throws IOException {
+    workers.run(all.size(), (lane, i) -> {
+      if (isDirect(i) && wanted.test(i)) {
+        reader.read(lane, i, () -> archive.open(entry(i)));
+      }
+    });
+    IntPredicate streamed = i -> all.get(i).kind() == Kind.SPARSE || compressed && all.get(i).kind() == Kind.FILE;
+    if (IntStream.range(0, all.size()).anyMatch(i -> streamed.test(i) && wanted.test(i))) {
+      workers.run(1, (lane, once) -> {
+        try (var tar = new TarArchiveInputStream(stream(), "UTF-8")) {
+          for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
+            var i = find(relative(archive.safe(header.getName())));
+            if (i >= 0 && streamed.test(i) && wanted.test(i)) {
+              reader.read(lane, i, () -> CloseShieldInputStream.wrap(tar));
+            }
+          }
+        }
+      });
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    archive.close();
+  }
+}
+
+/** Settings are the environment variables of the documented procedure; an option overrides its variable. */
+final class OldSettings {
+  private OldSettings() {}
+
+  /** A variable that is set but blank is a mistake, never a value; each option's description names its variable. */
+  static void refuseBlank(CommandSpec command) {
+    for (var option : command.options()) {
+      Pattern.compile("\\(([A-Z_]{4,})").matcher(String.join(" ", option.description())).results()
+          .forEach(name -> variable(name.group(1)));
+      if (String.valueOf((Object) option.getValue()).isBlank()) {
+        throw new Failure(Exit.USAGE, option.longestName() + " is blank", "give it a value, or leave it out");
+      }
+    }
+  }
+
+  static Optional<String> variable(String name) {
+    var value = Optional.ofNullable(System.getenv(name));
+    if (value.filter(String::isBlank).isPresent()) {
+      throw new Failure(Exit.USAGE, name + " is set but blank", "give it a value, or unset it");
+    }
+    return value;
+  }
+
+  /** A secret from the variable NAME, or from the file that NAME_FILE names (its last line break is not part of it). */
+  static Optional<String> secret(String name) {
+    var value = variable(name);
+    var file = variable(name + "_FILE");
+    if (value.isPresent() && file.isPresent()) {
+      throw new Failure(Exit.USAGE, name + " and " + name + "_FILE are both set", "unset one of them");
+    }
+    if (file.isEmpty()) {
+      return value;
+    }
+    try {
+      return Optional.of(Files.readString(Path.of(file.get())).replaceFirst("\\R\\z", ""));
+    } catch (IOException | InvalidPathException e) {
+      throw new Failure(Exit.USAGE, "cannot read " + name + "_FILE " + file.get() + ": " + e.getMessage(), "check path and mode");
+    }
+  }
+
+  /** A secret as above, else asked for on a terminal, else none. */
+  static Optional<String> secretOrPrompt(String name, String question) {
+    var secret = secret(name);
+    if (secret.isPresent() || System.console() == null) {
+      return secret;
+    }
+    return Optional.ofNullable(System.console().readPassword("%s: ", question)).map(String::new);
+  }
+}
+
+/** Who owns a member; empty and -1 where the archive does not tell. */
+record Owner(String user, long uid, String group, long gid) {
+  static final Owner UNKNOWN = new Owner("", -1, "", -1);
+}
+
+/** A user and a group of this host; null where there is none. */
+record Principals(UserPrincipal user, GroupPrincipal group) {
+  static final Principals NONE = new Principals(null, null);
+  private static final UserPrincipalLookupService LOOKUP = FileSystems.getDefault().getUserPrincipalLookupService();
+
+  private interface Lookup<T> {
+    T by(String name) throws IOException;
+  }
+
+  /** Reads {@code user}, {@code user:group} or {@code :group}, as ATTACHMENT_OWNER has it. */
+  static Principals parse(Optional<String> text) {
+    var parts = text.orElse("").split(":", 2);
+    var user = parts[0];
+    var group = parts.length < 2 ? "" : parts[1];
+    var known = of(new Owner(user, -1, group, -1));
+    if (known.user == null && !user.isEmpty() || known.group == null && !group.isEmpty()) {
+      throw new Failure(Exit.USAGE, "ATTACHMENT_OWNER %s: not known on this host".formatted(text.get()),
+          "name a user and a group, such as thehive:thehive");
+    }
+    return known;
+  }
+
+  /** Looks an owner up by name, then by number. */
+  static Principals of(Owner owner) {
+    return new Principals(find(LOOKUP::lookupPrincipalByName, owner.user(), owner.uid()),
+        find(LOOKUP::lookupPrincipalByGroupName, owner.group(), owner.gid()));
+  }
+
+  static Principals of(Path path) throws IOException {
+    return of(Files.readAttributes(path, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS));
+  }
+
+  static Principals of(PosixFileAttributes attributes) {
+    return new Principals(attributes.owner(), attributes.group());
+  }
+
+  /** Java takes a number above 2^31 as the negative number of the same bits; 2^32-1 means "leave as it is" to chown. */
+  private static <T> T find(Lookup<T> lookup, String name, long number) {
+    var hasNumber = number >= 0 && number < 0xffffffffL;
+    for (var text : Stream.of(name, hasNumber ? "" + (int) number : "").filter(text -> !text.isEmpty()).toList()) {
+      try {
+        return lookup.by(text);
+      } catch (IOException e) {
+        // not known by this name: the number is next
+      }
+    }
+    return null;
+  }
+
+  Principals or(Principals others) {
+    return new Principals(user != null ? user : others.user, group != null ? group : others.group);
+  }
+
+  /** True if both are those of the other, or not set here. */
+  boolean agreeWith(Principals others) {
+    return (user == null || user.equals(others.user)) && (group == null || group.equals(others.group));
+  }
+
+  boolean isRoot() {
+    return user != null && user.equals(find(LOOKUP::lookupPrincipalByName, "", 0));
+  }
+
+  @Override
+  public String toString() {
+    return shown(user) + (group == null ? "" : ":" + shown(group));
+  }
+
+  private static String shown(UserPrincipal principal) {
+    var name = principal == null ? "" : principal.getName();
+    return name.matches("-\\d+") ? Integer.toUnsignedString(Integer.parseInt(name)) : name;
+  }
+}
+
+/** The line that shows how far a step is. */
+final class ProgressLine {
+  private static final int BAR = 20;
+  private static final int NARROW = 60;
+
+  private ProgressLine() {}
+
+  /**
+   * Returns one line of at most {@code width} characters: task, bar, bytes, rate, elapsed and left time, state. What does
+   * not fit is left out from the end, never cut within a word; a narrow line has no bar.
+   *
+   * @param done bytes of {@code total} that are done
+   * @param state a few words, such as {@code 3 of 9 tables}; may be empty
+   */
+  static String of(String task, long done, long total, Duration elapsed, String state, int width) {
+    var millis = Math.max(1, elapsed.toMillis());
+    var rate = done * 1000 / millis;
+    var text = " %s of %s".formatted(size(done), size(total));
+    var more = new StringBuilder(rate > 0 ? ", %s/s".formatted(size(rate)) : "").append(", elapsed ").append(clock(elapsed.toSeconds()));
+    if (rate > 0 && done < total) {
+      more.append(", left ").append(clock((total - done + rate - 1) / rate));
+    }
+    if (!state.isEmpty()) {
+      more.append(", ").append(state);
+    }
+    var bar = width < NARROW ? "" : " [" + bar(done, total) + "]";
+    var words = more.toString();
+    while (!words.isEmpty() && task.length() + bar.length() + text.length() + words.length() > width) {
+      words = words.substring(0, Math.max(0, words.lastIndexOf(", ")));
+    }
+    return task + bar + text + words;
+  }
+
+  private static String bar(long done, long total) {
+    var full = total <= 0 ? BAR : (int) Math.min(BAR, done * BAR / total);
+    return "=".repeat(full) + " ".repeat(BAR - full);
+  }
+
+  private static String clock(long seconds) {
+    return seconds < 3600 ? "%d:%02d".formatted(seconds / 60, seconds % 60)
+        : "%d:%02d:%02d".formatted(seconds / 3600, seconds / 60 % 60, seconds % 60);
+  }
+
+  /** A number of bytes as an administrator reads it, such as {@code 12 MB}. */
+  static String size(long bytes) {
+    return bytes < 1_000_000 ? (bytes + 999) / 1000 + " kB"
+        : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB" : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
+  }
+}
+
+/** The console of a restore: asks before anything is overwritten, and refuses what only --force goes on with. */
+final class RestoreConsole extends Console {
+  @Option(names = "--dry-run", description = "do every check, print the plan, change nothing")
+  boolean dryRun;
+
+  @Option(names = "--yes", defaultValue = "${env:ASSUME_YES:-false}", fallbackValue = "true",
+      description = "do not ask before overwriting (ASSUME_YES)")
+  boolean yes;
+
+  @Option(names = "--force", description = "go on although TheHive runs or another client is connected")
+  boolean force;
+
+  private final List<Failure> reasons = new ArrayList<>();
+
+  /** Throws the reason; with --force it is a warning, and a dry run goes on and tells it again at its end. */
+  synchronized void refuseUnlessForced(Failure reason) {
+    if (!force && !dryRun) {
+      throw reason;
+    }
+    warn("%s", reason.getMessage());
+    if (!force) {
+      reasons.add(reason);
+    }
+  }
+
+  /** Requires that TheHive runs on none of its nodes, as far as they can be asked. */
+  void requireTheHiveStopped(TheHiveSettings settings) {
+    Host.each(settings.hosts(), host -> new TheHiveNode(host, settings).reasonNotToRestore().orElse(null)).stream()
+        .filter(Objects::nonNull).forEach(this::refuseUnlessForced);
+  }
+
+  /** Shows the plan; then the name of what will be overwritten is to be typed, unless --yes answered already. */
+  void confirm(List<String> plan, String name) {
+    plan.forEach(line -> step("%s", line));
+    if (dryRun || yes) {
+      return;
+    }
+    if (!terminal) {
+      throw new Failure(Exit.DECLINED, "not confirmed: there is no terminal to ask on, nothing was changed",
+          "add --yes or set ASSUME_YES=true");
+    }
+    if (!name.equals(System.console().readLine("%nType %s to overwrite it: ", name))) {
+      throw new Failure(Exit.DECLINED, "not confirmed, nothing was changed", null);
+    }
+  }
+
+  /** Says at the end of a dry run what a real run would do; returns the exit code that it would begin with. */
+  int endDryRun() {
+    if (reasons.isEmpty()) {
+      step("Dry run: every check passed, nothing was changed.");
+      return Exit.DONE;
+    }
+    var first = reasons.get(0);
+    step("Dry run: a real run would refuse now, exit %d: %s", first.code, first.getMessage());
+    if (first.hint != null) {
+      step("hint: %s", first.hint);
+    }
+    return first.code;
+  }
+}
+
+/**
+ * The lock, the marker of an unfinished restore and the report, beside the archives or in RESTORE_STATE_PATH. The marker
+ * stands from the first change to the success; while it stands, TheHive must not be started.
+ */
+final class RestoreRun implements Closeable {
+  private final Path folder;
+  private final String script;
+  private final Path marker;
+  private final FileChannel lock;
+  private final Instant started = Instant.now();
+
+  RestoreRun(Path folder, String script, boolean dryRun) {
+    this.folder = folder;
+    this.script = script;
+    this.marker = folder.resolve(script + ".unfinished");
+    this.lock = dryRun && !Files.isWritable(folder) ? null : lock(folder.resolve("." + script + ".lock"));
+  }
+
+  private static FileChannel lock(Path file) {
+    try {
+      var lock = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+      if (lock.tryLock() == null) {
+        throw new Failure(Exit.UNSAFE, "another restore is running: %s is locked".formatted(file), "wait for its end");
+      }
+      return lock;
+    } catch (IOException e) {
+      throw new Failure(Exit.UNSAFE, "cannot write to %s: %s".formatted(file.getParent(), Failure.of(e).getMessage()),
+          "lock, marker and report are kept there: make it writable, or name another folder with RESTORE_STATE_PATH");
+    }
+  }
+
+  /** What an interrupted run left for this one; empty when there was none. */
+  JsonNode unfinished() {
+    try {
+      return Files.exists(marker) ? Json.MAPPER.readTree(marker.toFile()) : Json.MAPPER.createObjectNode();
+    } catch (IOException e) {
+      throw new Failure(Exit.UNSAFE, "cannot read %s: %s".formatted(marker, e.getMessage()), "remove it if no restore is unfinished");
+    }
+  }
+
+  /** Marks parts as unfinished: to be called before the first change. Safe on disk when it returns. */
+  synchronized void begin(Set<String> parts) throws IOException {
+    var open = new TreeSet<>(parts);
+    unfinished().path("unfinished").forEach(part -> open.add(part.asText()));
+    remember("unfinished", open);
+  }
+
+  /** Adds to the marker what a run after this one would need to know. */
+  synchronized void remember(String name, Object value) throws IOException {
+    write(marker, ((ObjectNode) unfinished()).set(name, Json.MAPPER.valueToTree(value)));
+  }
+
+  /** Writes the report, and takes finished parts from the marker; the marker goes with the last. */
+  synchronized Path end(int code, Set<String> finished, Map<String, ?> what) throws IOException {
+    var report = Json.MAPPER.createObjectNode().put("script", script).put("started", started.toString())
+        .put("seconds", Duration.between(started, Instant.now()).toMillis() / 1000.0).put("exit", code);
+    what.forEach((name, value) -> report.set(name, Json.MAPPER.valueToTree(value)));
+    var file = folder.resolve(script + "_" + BackupSet.STAMP.format(LocalDateTime.now()) + ".json");
+    write(file, report);
+    var open = new TreeSet<String>();
+    unfinished().path("unfinished").forEach(part -> open.add(part.asText()));
+    open.removeAll(finished);
+    if (open.isEmpty()) {
+      Files.deleteIfExists(marker);
+    } else {
+      remember("unfinished", open);
+    }
+    return file;
+  }
+
+  private static void write(Path file, Object what) throws IOException {
+    var temporary = file.resolveSibling(file.getFileName() + ".tmp");
+    try (var out = FileChannel.open(temporary, StandardOpenOption.CREATE, StandardOpenOption.WRITE,
+        StandardOpenOption.TRUNCATE_EXISTING)) {
+      out.write(ByteBuffer.wrap(Json.MAPPER.writeValueAsBytes(what)));
+      out.force(true);
+    }
+    Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
+  }
+
+  @Override
+  public void close() throws IOException {
+    if (lock != null) {
+      lock.close();
+    }
+  }
+}
+
+/** The settings of one run: the environment variables of the documented procedure, and their defaults. */
+final class Settings {
+  private static final String BYTE_ORDER_MARK = "\uFEFF";
+  private final Map<String, String> environment;
+
+  Settings(Map<String, String> environment) {
+    this.environment = environment;
+  }
+
+  static Settings fromEnvironment() {
+    return new Settings(System.getenv());
+  }
+
+  boolean isSet(Variable variable) {
+    return environment.containsKey(variable.name()) || variable.secret() && environment.containsKey(variable.name() + "_FILE");
+  }
+
+  /** The variable's value, or its default; empty where there is neither. */
+  Optional<String> optional(Variable variable) {
+    var value = environment.get(variable.name());
+    if (value == null) {
+      return Optional.of(variable.fallback()).filter(fallback -> !fallback.isEmpty());
+    }
+    requireClean(variable.name(), value);
+    return Optional.of(value);
+  }
+
+  /** The value of a variable that has a default. */
+  String text(Variable variable) {
+    return optional(variable).orElseThrow(() -> new Failure(Exit.USAGE, variable.name() + " is not set", "give it a value"));
+  }
+
+  Optional<Path> optionalPath(Variable variable) {
+    return optional(variable).map(value -> path(variable, value));
+  }
+
+  Path path(Variable variable) {
+    return path(variable, text(variable));
+  }
+
+  private static Path path(Variable variable, String value) {
+    try {
+      return Path.of(value);
+    } catch (InvalidPathException e) {
+      throw new Failure(Exit.USAGE, "%s '%s' is not a path: %s".formatted(variable.name(), value, e.getReason()), "give it a path");
+    }
+  }
+
+  boolean flag(Variable variable) {
+    var value = optional(variable).orElse("false");
+    if (!value.matches("(?i)true|false")) {
+      throw new Failure(Exit.USAGE, "%s is '%s'".formatted(variable.name(), value), "set it to true or false");
+    }
+    return Boolean.parseBoolean(value);
+  }
+
+  /** A secret from its variable, or from the file that the variable with {@code _FILE} names, without its last line break. */
+  Optional<String> secret(Variable variable) {
+    var value = Optional.ofNullable(environment.get(variable.name()));
+    var file = optional(Variable.optional(variable.name() + "_FILE"));
+    if (value.isPresent() && file.isPresent()) {
+      throw new Failure(Exit.USAGE, "%s and %s_FILE are both set".formatted(variable.name(), variable.name()), "unset one of them");
+    }
+    value.ifPresent(secret -> requireNotBlank(variable.name(), secret));
+    return file.isEmpty() ? value : Optional.of(read(variable.name() + "_FILE", file.get()));
+  }
+
+  private static String read(String name, String file) {
+    try {
+      var secret = Files.readString(Path.of(file)).replaceFirst("\\R\\z", "");
+      if (secret.isBlank()) {
+        throw new Failure(Exit.USAGE, "%s names %s, which is empty".formatted(name, file), "write the secret into it");
+      }
+      return secret;
+    } catch (IOException | InvalidPathException e) {
+      throw new Failure(Exit.USAGE, "cannot read %s, which %s names: %s".formatted(file, name, Failure.of(e).getMessage()),
+          "check its path, owner and mode");
+    }
+  }
+
+  /** A secret as above; where there is none, it is asked for on a terminal. */
+  Optional<String> secretOrPrompt(Variable variable, String question) {
+    var secret = secret(variable);
+    var terminal = System.console();
+    return secret.isPresent() || terminal == null ? secret
+        : Optional.ofNullable(terminal.readPassword("%s: ", question)).map(String::new);
+  }
+
+  private static void requireNotBlank(String name, String value) {
+    if (value.isBlank()) {
+      throw new Failure(Exit.USAGE, name + " is set but blank", "give it a value, or unset it");
+    }
+  }
+
+  /** What an editor on Windows, or a shell that keeps quotes, leaves in a value is not meant. */
+  private static void requireClean(String name, String value) {
+    requireNotBlank(name, value);
+    if (value.startsWith(BYTE_ORDER_MARK)) {
+      throw new Failure(Exit.USAGE, name + " begins with a byte order mark", "save the file it comes from as UTF-8 without a byte order mark");
+    }
+    if (value.endsWith("\r")) {
+      throw new Failure(Exit.USAGE, name + " ends with a carriage return", "the file it comes from was edited on Windows: dos2unix mends it");
+    }
+    if (value.length() > 1 && value.matches("(?s)([\"']).*\\1")) {
+      throw new Failure(Exit.USAGE, "%s has quotes around its value: %s".formatted(name, value), "leave out the quotes");
+    }
+  }
+
+  /** Lines for the help: each variable that has a value, with the value and where it comes from, then the others. */
+  List<String> describe(List<Variable> variables) {
+    var lines = new ArrayList<String>();
+    for (var variable : variables) {
+      if (isSet(variable)) {
+        lines.add("  %-36s %s".formatted(variable.name(), variable.secret() ? "set (not shown)" : environment.get(variable.name()) + " (set)"));
+      } else if (!variable.fallback().isEmpty()) {
+        lines.add("  %-36s %s (default)".formatted(variable.name(), variable.fallback()));
+      }
+    }
+    var unset = variables.stream().filter(variable -> !isSet(variable) && variable.fallback().isEmpty()).toList();
+    if (!unset.isEmpty()) {
+      lines.add("  Not set: " + unset.stream().map(variable -> variable.name() + (variable.secret() ? "[_FILE]" : ""))
+          .collect(Collectors.joining(", ")));
+    }
+    return lines;
+  }
+}
+
+/** TheHive on one of its nodes: its systemd unit, and who listens on its port. */
+record TheHiveNode(Host host, TheHiveSettings settings) {
+  private static final Pattern PROCESS = Pattern.compile("users:\\(\\(\"(?<name>[^\"]+)\"");
+
+  /**
+   * Who listens on TheHive's port.
+   *
+   * @param process name of the process; empty where this user may not see it
+   */
+  record Listener(int port, Optional<String> process) {
+    /** True for a JVM, in which TheHive runs. */
+    boolean isJava() {
+      return process.filter(name -> name.equals("java")).isPresent();
+    }
+  }
+
+  String name() {
+    return host.name();
+  }
+
+  String service() {
+    return settings.service();
+  }
+
+  Host.Unit unit() {
+    return host.unit(settings.service());
+  }
+
+  /** The unit, masked or not; an unknown unit does not count as stopped. */
+  Host.Unit requireInstalled() {
+    var unit = unit();
+    if (!unit.isInstalled()) {
+      throw new Failure(Exit.UNSAFE, "%s: the unit %s is %s".formatted(host.name(), settings.service(), unit.load().isEmpty() ? "unknown" : unit.load()),
+          "THEHIVE_SERVICE names TheHive's unit; is TheHive installed there?");
+    }
+    return unit;
+  }
+
+  String systemctl(Host.Unit unit, String verb) {
+    return asRoot(unit, "systemctl %s %s".formatted(verb, service()));
+  }
+
+  /** Runs systemctl. What sudo warns of counts only where the command fails. */
+  void systemctl(Host.Unit unit, String verb, Duration limit) {
+    Host.Output output;
+    try {
+      output = host.run(systemctl(unit, verb), limit);
+    } catch (Failure e) {
+      if (e.code == Exit.UNREACHABLE) {
+        return; // systemd may still be at it: the unit is asked next, and that tells whether the node is gone
+      }
+      throw e;
+    }
+    if (output.code() == 0) {
+      return;
+    }
+    var said = Host.last(output.err());
+    if (!said.startsWith("sudo:")) {
+      throw new Failure(Exit.UNSAFE, "%s: systemctl %s: %s".formatted(name(), verb, said), null);
+    }
+    throw new Failure(Exit.AUTHENTICATION, "%s: %s".formatted(name(), said), said.contains("tty") || said.contains("terminal is required")
+        ? "sudo wants a terminal there: \"Defaults !requiretty\" for this user, or name the node as root@" + name()
+        : "allow it without a password there: NOPASSWD: /usr/bin/systemctl * %s, /usr/bin/journalctl *".formatted(service()));
+  }
+
+  /** @param range options of journalctl, such as {@code  --lines=20} */
+  String journal(Host.Unit unit, String range) {
+    return asRoot(unit, "journalctl --unit=%s --output=short-iso --no-hostname --no-pager%s".formatted(service(), range));
+  }
+
+  private static String asRoot(Host.Unit unit, String shell) {
+    return (unit.root() ? "" : "sudo -n ") + shell;
+  }
+
+  Application application() {
+    return Application.on(host, settings);
+  }
+
+  /** Why nothing may be restored now: TheHive runs on this node, or it was named and does not tell. */
+  Optional<Failure> reasonNotToRestore() {
+    try {
+      var unit = unit();
+      if (settings.named() && !unit.isInstalled()) {
+        return Optional.of(new Failure(Exit.UNSAFE, "%s has no unit %s: whether TheHive runs there is not known".formatted(host.name(), settings.service()),
+            "check THEHIVE_NODES and THEHIVE_SERVICE; --force goes on all the same"));
+      }
+      if (!unit.isStopped()) {
+        return Optional.of(new Failure(Exit.UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name(), settings.service(), unit),
+            "stop it on every node: ./jbang service-control.java stop; --force goes on all the same"));
+      }
+    } catch (Failure e) {
+      if (settings.named()) {
+        return Optional.of(e);
+      }
+      // This host may well have no TheHive, and no systemd: its port is asked all the same.
+    }
+    return aliveWithoutUnit();
+  }
+
+  /** TheHive that runs although its unit does not: started by hand, left by KillMode=process, in a container. */
+  Optional<Failure> aliveWithoutUnit() {
+    var listener = listener();
+    if (listener.isEmpty()) {
+      return Optional.empty();
+    }
+    var port = listener.get().port();
+    var application = application();
+    return switch (application.answer()) {
+      case THEHIVE -> Optional.of(new Failure(Exit.UNSAFE, "TheHive answers on %s, port %d, although its unit %s does not run".formatted(host.name(), port, settings.service()),
+          "it was started by hand or runs in a container: stop it there (ss -ltnp shows the process); --force goes on all the same"));
+      case SOMETHING_ELSE -> Optional.empty();
+      case NOTHING -> !listener.get().isJava() ? Optional.empty() : Optional.of(new Failure(Exit.UNSAFE,
+          "a Java process listens on TheHive's port %d of %s and does not answer".formatted(port, host.name()),
+          "it may be TheHive on its way up or down: see ss -ltnp there; THEHIVE_URL names another port; --force goes on all the same"));
+    };
+  }
+
+  /** Who listens on the port of THEHIVE_URL on that node; empty where nobody does, or where the node does not tell. */
+  Optional<Listener> listener() {
+    var port = application().port();
+    try {
+      var hex = "%04X".formatted(port);
+      var answer = host.run("grep -ci \"^ *[0-9]*: [0-9A-F]*:%s [0-9A-F]*:0000 0A\" /proc/net/tcp /proc/net/tcp6; (sudo -n ss -Hltnp || ss -Hltnp) 2>/dev/null | grep \":%d \""
+          .formatted(hex, port), Duration.ofSeconds(30)).out();
+      return parse(port, answer);
+    } catch (Failure e) {
+      return Optional.empty();
+    }
+  }
+
+  /** Reads the counts of listening sockets in /proc/net/tcp and tcp6, then lines of {@code ss -ltnp}. */
+  static Optional<Listener> parse(int port, String answer) {
+    var listens = answer.lines().anyMatch(line -> line.toLowerCase(Locale.ROOT).matches("/proc/net/tcp6?:[1-9]\\d*"));
+    if (!listens) {
+      return Optional.empty();
+    }
+    return Optional.of(new Listener(port, answer.lines().filter(line -> line.startsWith("LISTEN")).map(PROCESS::matcher)
+        .filter(found -> found.find()).map(found -> found.group("name")).findFirst()));
+  }
+}
+
+/**
+ * Where TheHive runs.
+ *
+ * @param hosts its nodes; this host where none are named
+ * @param named true if THEHIVE_NODES is set: only then is a node that cannot be asked an error
+ * @param service its systemd unit on them
+ * @param url where TheHive answers; {@code <node>} in it stands for the node's address
+ * @param ca PEM file of the CA to trust for https; empty for the JDK's
+ */
+record TheHiveSettings(List<Host> hosts, boolean named, String service, String url, Optional<Path> ca) {
+  static final Variable NODES = Variable.withDefault("THEHIVE_NODES", "localhost");
+  static final Variable SERVICE = Variable.withDefault("THEHIVE_SERVICE", "thehive");
+  static final Variable URL = Variable.withDefault("THEHIVE_URL", "http://<node>:9000");
+  static final Variable CA = Variable.optional("THEHIVE_CA");
+  static final List<Variable> VARIABLES = List.of(NODES, SERVICE, URL, CA);
+
+  static TheHiveSettings of(Settings settings) {
+    var service = settings.text(SERVICE);
+    if (!service.matches("[A-Za-z0-9:_.@-]+")) {
+      throw new Failure(Exit.USAGE, "THEHIVE_SERVICE '%s' is not the name of a unit".formatted(service), "name it as systemctl does, such as thehive");
+    }
+    return new TheHiveSettings(Host.named(settings.text(NODES)), settings.isSet(NODES), service, settings.text(URL), settings.optionalPath(CA));
+  }
+}
+
+/** TLS from PEM files. */
+final class Tls {
+  private Tls() {}
+
+  /** Trusts the CA certificates of a file, and no others. */
+  static X509TrustManager trust(Path ca) {
+    try (var in = Files.newInputStream(ca)) {
+      var trusted = KeyStore.getInstance("PKCS12");
+      trusted.load(null, null);
+      for (var certificate : CertificateFactory.getInstance("X.509").generateCertificates(in)) {
+        trusted.setCertificateEntry("ca" + trusted.size(), certificate);
+      }
+      if (trusted.size() == 0) {
+        throw new CertificateException("it holds no certificate");
+      }
+      var managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+      managers.init(trusted);
+      return (X509TrustManager) managers.getTrustManagers()[0];
+    } catch (GeneralSecurityException | IOException e) {
+      throw new Failure(Exit.USAGE, "cannot use the CA certificate %s: %s".formatted(ca, e.getMessage()), "it must be a PEM file");
+    }
+  }
+
+  static SSLContext context(X509TrustManager trust, KeyManager... keys) {
+    try {
+      var context = SSLContext.getInstance("TLS");
+      context.init(keys, new TrustManager[] {trust}, null);
+      return context;
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}
+
+/**
+ * An environment variable that the scripts read.
+ *
+ * @param fallback its value where it is not set; empty where there is none
+ * @param secret true if its value is never shown; it may then also stand in the file that {@code NAME_FILE} names
+ */
+record Variable(String name, String fallback, boolean secret) {
+  static Variable optional(String name) {
+    return new Variable(name, "", false);
+  }
+
+  static Variable withDefault(String name, String fallback) {
+    return new Variable(name, fallback, false);
+  }
+
+  static Variable secret(String name) {
+    return new Variable(name, "", true);
+  }
+}
+
+/** Does many things side by side; the first failure stops the rest and is thrown. */
+final class Workers implements Closeable {
+  final int count;
+  private final ExecutorService pool;
+
+  interface Work {
+    void accept(int lane, int i) throws Exception;
+  }
+
+  Workers(int count) {
+    this.count = count;
+    this.pool = Executors.newFixedThreadPool(count, Console::daemon);
+  }
+
+  /** Numbers are handed out in order; a lane is never at work twice at once. */
+  void run(int total, Work work) throws IOException {
+    var next = new AtomicInteger();
+    var failed = new AtomicReference<Throwable>();
+    var lanes = IntStream.range(0, Math.min(count, total)).mapToObj(lane -> CompletableFuture.runAsync(() -> {
+      try {
+        for (int i = next.getAndIncrement(); i < total && failed.get() == null; i = next.getAndIncrement()) {
+          work.accept(lane, i);
+        }
+      } catch (Throwable thrown) {
+        failed.compareAndSet(null, thrown);
+      }
+    }, pool)).toArray(CompletableFuture[]::new);
+    CompletableFuture.allOf(lanes).join();
+    if (failed.get() instanceof IOException e) {
+      throw e;
+    }
+    if (failed.get() != null) {
+      throw new CompletionException(failed.get());
+    }
+  }
+
+  @Override
+  public void close() {
+    pool.shutdownNow();
+  }
+}

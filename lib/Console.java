@@ -74,7 +74,6 @@ class Console {
     clock.scheduleAtFixedRate(() -> show(line.get(), moves), moves ? 0 : pause, pause, TimeUnit.MILLISECONDS);
     return () -> {
       clock.shutdownNow();
-      erase();
       step("%s", line.get());
     };
   }

@@ -2,14 +2,14 @@ import java.time.Duration;
 
 /** The line that shows how far a step is. */
 final class ProgressLine {
-  private static final int SHORTEST_BAR = 8;
-  private static final int LONGEST_BAR = 30;
+  private static final int BAR = 20;
+  private static final int NARROW = 60;
 
   private ProgressLine() {}
 
   /**
    * Returns one line of at most {@code width} characters: task, bar, bytes, rate, elapsed and left time, state. What does
-   * not fit is left out from the end, never cut within a word; a bar is left out where it would be too short to be read.
+   * not fit is left out from the end, never cut within a word; a narrow line has no bar.
    *
    * @param done bytes of {@code total} that are done
    * @param state a few words, such as {@code 3 of 9 tables}; may be empty
@@ -25,17 +25,17 @@ final class ProgressLine {
     if (!state.isEmpty()) {
       more.append(", ").append(state);
     }
+    var bar = width < NARROW ? "" : " [" + bar(done, total) + "]";
     var words = more.toString();
-    while (!words.isEmpty() && task.length() + text.length() + words.length() > width) {
+    while (!words.isEmpty() && task.length() + bar.length() + text.length() + words.length() > width) {
       words = words.substring(0, Math.max(0, words.lastIndexOf(", ")));
     }
-    var room = Math.min(LONGEST_BAR, width - task.length() - text.length() - words.length() - 3);
-    return task + (room >= SHORTEST_BAR ? " [" + bar(done, total, room) + "]" : "") + text + words;
+    return task + bar + text + words;
   }
 
-  private static String bar(long done, long total, int room) {
-    var full = total <= 0 ? room : (int) Math.min(room, done * room / total);
-    return "=".repeat(full) + " ".repeat(room - full);
+  private static String bar(long done, long total) {
+    var full = total <= 0 ? BAR : (int) Math.min(BAR, done * BAR / total);
+    return "=".repeat(full) + " ".repeat(BAR - full);
   }
 
   private static String clock(long seconds) {
