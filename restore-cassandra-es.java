@@ -47,6 +47,7 @@ import com.datastax.oss.driver.api.core.cql.SimpleStatement;
 import com.datastax.oss.driver.api.core.metadata.Node;
 import com.datastax.oss.driver.api.core.metadata.NodeState;
 import com.datastax.oss.driver.api.core.metadata.TokenMap;
+import com.datastax.oss.driver.api.core.metadata.schema.TableMetadata;
 import com.datastax.oss.driver.api.core.servererrors.InvalidQueryException;
 import com.datastax.oss.driver.api.core.servererrors.UnauthorizedException;
 import com.datastax.oss.driver.api.core.session.ProgrammaticArguments;
@@ -75,7 +76,9 @@ import java.io.PushbackInputStream;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.NetworkInterface;
 import java.net.Socket;
+import java.net.SocketException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -103,6 +106,7 @@ import java.time.LocalDateTime;
 import java.time.format.DateTimeFormatter;
 import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.Collection;
 import java.util.Comparator;
@@ -1528,6 +1532,16 @@ final class CassandraCluster implements Closeable {
     return "";
   }
 
+  /** Bytes of the keyspace on the node that has most of it; 0 where no node tells. */
+  long usage() {
+    try {
+      return nodes().stream().mapToLong(node -> on(node, "SELECT keyspace_name, mebibytes FROM system_views.disk_usage").all().stream()
+          .filter(row -> row.getString("keyspace_name").equals(keyspace)).mapToLong(row -> row.getLong("mebibytes") << 20).sum()).max().orElse(0);
+    } catch (InvalidQueryException | UnauthorizedException e) {
+      return 0;
+    }
+  }
+
   /** The keyspace's definition, where there is such a keyspace. */
   Optional<KeyspaceDefinition> describe() {
     if (session.getMetadata().getKeyspace(CqlIdentifier.fromInternal(keyspace)).isEmpty()) {
@@ -1717,24 +1731,39 @@ record CassandraGrants(CqlSession session, String keyspace) {
  *
  * @param target the keyspace as it will be
  * @param live the keyspace as it is; empty where there is none
+ * @param rows about how many rows each live table holds, where that is known
+ * @param cluster the cluster's name
+ * @param usage bytes of the live keyspace on the node that has most of it; 0 where that is not known
+ * @param rooms the nodes on this host
  * @param grants statements to run when the keyspace is there
  * @param withoutSnapshot nodes that do not keep what is removed
  */
-record CassandraPlan(CassandraBackup contents, KeyspaceDefinition target, Optional<KeyspaceDefinition> live, String cluster, List<Node> nodes,
-    SortedMap<String, Long> dataCentres, String version, List<String> grants, Optional<ServerEncryptionOptions> encryption,
-    List<String> withoutSnapshot, Path work) {
+record CassandraPlan(CassandraBackup contents, KeyspaceDefinition target, Optional<KeyspaceDefinition> live, Map<String, RowEstimate> rows,
+    String cluster, List<Node> nodes, String version, long usage, List<NodeRoom> rooms, List<String> grants,
+    Optional<ServerEncryptionOptions> encryption, List<String> withoutSnapshot, Path work) {
   /** True if the tables only need to be emptied. */
   boolean keepsDefinition() {
     return live.filter(target::isEquivalentTo).isPresent();
   }
 
+  /** The addresses of the nodes by their data centre. */
+  SortedMap<String, List<String>> dataCentres() {
+    return nodes.stream().collect(Collectors.groupingBy(node -> String.valueOf(node.getDatacenter()), TreeMap::new,
+        Collectors.mapping(CassandraCluster::host, Collectors.toList())));
+  }
+
   int copies() {
-    return Replication.copies(target.replication(), List.copyOf(dataCentres.keySet()));
+    return Replication.copies(target.replication(), List.copyOf(dataCentres().keySet()));
   }
 
   /** Bytes to stream, to all nodes together. */
   long bytes() {
     return contents.bytes() * copies();
+  }
+
+  /** Bytes that arrive at each node, about. */
+  long bytesForEachNode() {
+    return Math.min(contents.bytes(), bytes() / nodes.size());
   }
 
   List<String> tables() {
@@ -1744,22 +1773,66 @@ record CassandraPlan(CassandraBackup contents, KeyspaceDefinition target, Option
   List<String> lines() {
     var lines = new ArrayList<String>();
     lines.add("backup proven: %d tables, %s in %d SSTables".formatted(contents.tables().size(), Console.size(contents.bytes()), contents.sstables()));
-    lines.add("target: keyspace %s, Cassandra %s, nodes %s, replication %s".formatted(
-        target.keyspace(), version, dataCentres, target.replication()));
-    if (keepsDefinition()) {
-      lines.add("→ truncate %d tables: same definition as in the backup, grants stay".formatted(contents.tables().size()));
-    } else {
-      lines.add(live.isPresent() ? "→ drop and create keyspace %s: its definition differs from the backup's".formatted(target.keyspace())
-          : "→ create keyspace %s: it does not exist".formatted(target.keyspace()));
-    }
-    if (live.isPresent()) {
-      lines.add(withoutSnapshot.isEmpty()
-          ? "each node keeps what is removed as a snapshot (auto_snapshot), which takes room: nodetool clearsnapshot frees it later"
-          : "what is removed is gone for good on %s: auto_snapshot is off".formatted(String.join(", ", withoutSnapshot)));
-    }
+    lines.add("target: keyspace %s of cluster %s, Cassandra %s".formatted(target.keyspace(), cluster, version));
+    dataCentres().forEach((name, hosts) -> lines.add("  data centre %s, %d node%s: %s".formatted(
+        name, hosts.size(), hosts.size() == 1 ? "" : "s", String.join(", ", hosts))));
+    lines.add("replication: " + Replication.text(target.replication()));
+    withoutCopies().forEach(name -> lines.add("  no copies in data centre %s: the replication does not name it".formatted(name)));
+    lines.addAll(changes());
+    lines.addAll(room());
     lines.add("→ unpack to %s and stream %d × %s%s".formatted(work, copies(), Console.size(contents.bytes()),
         encryption.map(any -> ", encrypted").orElse("")));
     grants.forEach(grant -> lines.add("→ " + grant));
+    return lines;
+  }
+
+  /** Data centres of the cluster that would get nothing. */
+  private List<String> withoutCopies() {
+    return target.replication().get("class").equals("NetworkTopologyStrategy")
+        ? dataCentres().keySet().stream().filter(name -> Replication.copies(target.replication(), List.of(name)) == 0).toList() : List.of();
+  }
+
+  private List<String> changes() {
+    var lines = new ArrayList<String>();
+    if (live.isEmpty()) {
+      lines.add("→ create keyspace %s: it does not exist".formatted(target.keyspace()));
+    } else if (keepsDefinition()) {
+      lines.add("→ truncate %d tables%s: same definition as in the backup, grants stay".formatted(contents.tables().size(), now()));
+    } else {
+      lines.add("→ drop and create keyspace %s%s: its definition differs from the backup's".formatted(target.keyspace(), now()));
+      lines.addAll(differences());
+    }
+    return lines;
+  }
+
+  private String now() {
+    return rows.values().stream().reduce(RowEstimate::plus).map(sum -> " with %s now".formatted(sum)).orElse("");
+  }
+
+  private List<String> differences() {
+    var lines = new ArrayList<String>();
+    for (var table : live.orElseThrow().tables().keySet()) {
+      if (!target.tables().containsKey(table)) {
+        lines.add("  table %s goes: the backup does not have it%s".formatted(table,
+            Optional.ofNullable(rows.get(table)).map(estimate -> " (%s)".formatted(estimate)).orElse("")));
+      }
+    }
+    return lines;
+  }
+
+  private List<String> room() {
+    var lines = new ArrayList<String>();
+    if (live.isPresent()) {
+      lines.add(withoutSnapshot.isEmpty()
+          ? "each node keeps what is removed as a snapshot (auto_snapshot)%s: nodetool clearsnapshot frees it later"
+              .formatted(usage == 0 ? "" : ", at most " + Console.size(usage))
+          : "what is removed is gone for good on %s: auto_snapshot is off".formatted(String.join(", ", withoutSnapshot)));
+    }
+    var free = rooms.stream().map(room -> "%s has %s".formatted(room.node(), Console.size(room.free()))).collect(Collectors.joining(", "));
+    lines.add("each node needs about %s free on its disk: %s".formatted(Console.size(bytesForEachNode()), rooms.size() == nodes.size() ? free
+        : free.isEmpty() ? "not known here, see df there" : free + "; of the others not known here, see df there"));
+    rooms.stream().filter(room -> room.held() > 0).forEach(room -> lines.add("snapshots of what earlier restores removed hold %s on %s: %s".formatted(
+        Console.size(room.held()), room.node(), NodeRoom.removal(target.keyspace()))));
     return lines;
   }
 }
@@ -1829,16 +1902,19 @@ final class CassandraRestore implements Database {
     var ports = new StoragePorts(cluster, settings.internode());
     var encryption = ports.encryption();
     ports.requireReachable(cluster.nodes(), encryption.isPresent());
+    var rows = CompletableFuture.supplyAsync(() -> RowEstimate.of(cluster.session(), settings.keyspace()));
     var contents = proof.join();
     var target = target(contents.definition());
     Replication.require(target.replication(), cluster.dataCentres());
-    var live = cluster.describe();
     var grants = grants(unfinished, target);
     requireRoom(contents.bytes());
-    var withoutSnapshot = cluster.nodes().stream().filter(node -> cluster.setting(node, "auto_snapshot").equals("false"))
-        .map(CassandraCluster::host).toList();
-    return new CassandraPlan(contents, target, live, cluster.name(), cluster.nodes(), cluster.dataCentres(), cluster.version(), grants, encryption,
-        withoutSnapshot, work());
+    var nodes = cluster.nodes();
+    var rooms = nodes.stream().flatMap(node -> NodeRoom.of(cluster, node, settings.keyspace()).stream()).toList();
+    var withoutSnapshot = nodes.stream().filter(node -> cluster.setting(node, "auto_snapshot").equals("false")).map(CassandraCluster::host).toList();
+    var made = new CassandraPlan(contents, target, cluster.describe(), rows.join(), cluster.name(), nodes, cluster.version(), cluster.usage(), rooms,
+        grants, encryption, withoutSnapshot, work());
+    rooms.forEach(room -> room.require(made.bytesForEachNode() - (withoutSnapshot.contains(room.node()) ? made.usage() : 0), settings.keyspace()));
+    return made;
   }
 
   /** All must answer, agree on one schema and be neither joining nor leaving; and clients must see all of them. */
@@ -3131,6 +3207,88 @@ final class NamedSessionBuilder extends CqlSessionBuilder {
   }
 }
 
+/**
+ * Room on the disks of a Cassandra node that runs on this host; CQL does not tell it of others.
+ *
+ * @param folders where it keeps its data
+ * @param free bytes that can be written there
+ * @param held bytes that only automatic snapshots hold: of tables that earlier restores truncated or dropped
+ */
+record NodeRoom(String node, List<Path> folders, long free, long held) {
+  /** Names the snapshots that Cassandra made of what was truncated or dropped, and how they are removed. */
+  static String removal(String keyspace) {
+    return "nodetool listsnapshots names those of earlier restores, truncated-… and dropped-…;"
+        + " nodetool clearsnapshot -t <name> -- %s removes one, on each node".formatted(keyspace);
+  }
+
+  /** Throws if what the restore brings would not fit. */
+  void require(long bytes, String keyspace) {
+    if (free < bytes + bytes / 10) {
+      throw new Failure(Exit.UNSAFE, "Cassandra node %s has %s free in %s, the restore brings %s%s".formatted(node, Console.size(free), folders.get(0),
+          Console.size(bytes), held == 0 ? "" : "; snapshots of what earlier restores removed hold " + Console.size(held)),
+          "free some room there: " + removal(keyspace));
+    }
+  }
+
+  /** Empty where the node runs elsewhere, or its folders cannot be recognised here (in a container, say). */
+  static Optional<NodeRoom> of(CassandraCluster cluster, Node node, String keyspace) {
+    if (!runsHere(node)) {
+      return Optional.empty();
+    }
+    var setting = cluster.setting(node, "data_file_directories").replaceFirst("^\\[(.*)]$", "$1");
+    var folders = Stream.of(setting.split(",")).map(String::strip).filter(folder -> folder.startsWith("/")).map(Path::of).toList();
+    try {
+      if (folders.isEmpty() || !isOf(cluster, keyspace, folders)) {
+        return Optional.empty();
+      }
+      var free = new HashMap<Object, Long>();
+      for (var folder : folders) {
+        free.put(Files.getFileStore(folder), Files.getFileStore(folder).getUsableSpace());
+      }
+      return Optional.of(new NodeRoom(CassandraCluster.host(node), folders, free.values().stream().mapToLong(bytes -> bytes).sum(),
+          held(folders, keyspace)));
+    } catch (IOException | UncheckedIOException e) {
+      return Optional.empty();
+    }
+  }
+
+  private static boolean runsHere(Node node) {
+    var address = node.getBroadcastAddress().map(InetSocketAddress::getAddress);
+    try {
+      return address.filter(InetAddress::isLoopbackAddress).isPresent()
+          || address.isPresent() && NetworkInterface.getByInetAddress(address.get()) != null;
+    } catch (SocketException e) {
+      return false;
+    }
+  }
+
+  /** The folder of a table has its id in its name, so that folders of another Cassandra are not taken for this one's. */
+  private static boolean isOf(CassandraCluster cluster, String keyspace, List<Path> folders) {
+    return cluster.session().getMetadata().getKeyspace(CqlIdentifier.fromInternal(keyspace)).stream()
+        .flatMap(live -> live.getTables().values().stream())
+        .flatMap(table -> table.getId().stream().map(id -> table.getName().asInternal() + "-" + id.toString().replace("-", "")))
+        .anyMatch(name -> folders.stream().anyMatch(folder -> Files.isDirectory(folder.resolve(keyspace).resolve(name))));
+  }
+
+  /** Files of automatic snapshots that no live table has any more: hard links keep the others at no cost. */
+  private static long held(List<Path> folders, String keyspace) throws IOException {
+    var bytes = 0L;
+    for (var folder : folders) {
+      if (!Files.isDirectory(folder.resolve(keyspace))) {
+        continue;
+      }
+      try (var files = Files.walk(folder.resolve(keyspace), 4)) {
+        for (var file : files.filter(file -> file.toString().matches(".*/snapshots/(truncated|dropped)-[^/]+/[^/]+")).toList()) {
+          var attributes = Files.readAttributes(file, "unix:nlink,size,isRegularFile");
+          bytes += Boolean.TRUE.equals(attributes.get("isRegularFile")) && ((Number) attributes.get("nlink")).intValue() == 1
+              ? ((Number) attributes.get("size")).longValue() : 0;
+        }
+      }
+    }
+    return bytes;
+  }
+}
+
 /** Settings are the environment variables of the documented procedure; an option overrides its variable. */
 final class OldSettings {
   private OldSettings() {}
@@ -3451,6 +3609,92 @@ final class RestoreRun implements Closeable {
     if (lock != null) {
       lock.close();
     }
+  }
+}
+
+/**
+ * About how many rows a table holds: counted where they are few, else estimated from how close together the tokens of some
+ * are.
+ *
+ * @param rows the number
+ * @param certainty how well it is known
+ */
+record RowEstimate(long rows, Certainty certainty) {
+  /** How well a number is known; the worst of two decides for their sum. */
+  enum Certainty { EXACT, ABOUT, AT_LEAST }
+
+  private static final int PIECES = 4;
+  private static final int SAMPLE = 1_000;
+  private static final int FEWEST_PARTITIONS = 30;
+
+  RowEstimate plus(RowEstimate other) {
+    return new RowEstimate(rows + other.rows, certainty.compareTo(other.certainty) > 0 ? certainty : other.certainty);
+  }
+
+  /** In words, such as {@code about 1,200,000 rows}. */
+  @Override
+  public String toString() {
+    var prefix = switch (certainty) {
+      case EXACT -> "";
+      case ABOUT -> "about ";
+      case AT_LEAST -> "more than ";
+    };
+    return prefix + String.format(Locale.ROOT, "%,d row%s", rows, rows == 1 ? "" : "s");
+  }
+
+  /** The live tables of a keyspace that can be asked. */
+  static Map<String, RowEstimate> of(CqlSession session, String keyspace) {
+    var estimates = new TreeMap<String, RowEstimate>();
+    session.getMetadata().getKeyspace(CqlIdentifier.fromInternal(keyspace)).ifPresent(live -> live.getTables().values()
+        .forEach(table -> of(session, table).ifPresent(estimate -> estimates.put(table.getName().asInternal(), estimate))));
+    return estimates;
+  }
+
+  private static Optional<RowEstimate> of(CqlSession session, TableMetadata table) {
+    var key = table.getPartitionKey().stream().map(column -> column.getName().asCql(true)).collect(Collectors.joining(", "));
+    var query = "SELECT token(%s) AS t FROM %s.%s WHERE token(%s) >= ? AND token(%s) < ? LIMIT %d".formatted(
+        key, table.getKeyspace().asCql(true), table.getName().asCql(true), key, key, SAMPLE);
+    var sum = new RowEstimate(0, Certainty.EXACT);
+    try {
+      for (var from : starts()) {
+        var to = from + size() - 1; // the last token of all, which no partition has, is left out for a plain query
+        var rows = session.execute(SimpleStatement.newInstance(query, from, to).setTimeout(Duration.ofSeconds(20))).all();
+        sum = sum.plus(of(from, rows.stream().mapToLong(row -> row.getLong("t")).toArray()));
+      }
+      return Optional.of(sum);
+    } catch (DriverException e) {
+      return Optional.empty(); // it only informs
+    }
+  }
+
+  private static List<Long> starts() {
+    var starts = new ArrayList<Long>();
+    for (var piece = 0; piece < PIECES; piece++) {
+      starts.add(Long.MIN_VALUE + piece * size());
+    }
+    return starts;
+  }
+
+  private static long size() {
+    return Long.MIN_VALUE / PIECES * -2;
+  }
+
+  /** @param tokens of the first rows from there on, at most as many as a sample has */
+  static RowEstimate of(long from, long[] tokens) {
+    if (tokens.length < SAMPLE) {
+      return new RowEstimate(tokens.length, Certainty.EXACT);
+    }
+    if (Arrays.stream(tokens).distinct().count() < FEWEST_PARTITIONS) {
+      return new RowEstimate(tokens.length, Certainty.AT_LEAST);
+    }
+    var share = (tokens[tokens.length - 1] - from) / (double) size();
+    return new RowEstimate(round(tokens.length / share), Certainty.ABOUT);
+  }
+
+  /** To two digits: more would promise too much. */
+  private static long round(double rows) {
+    var unit = Math.pow(10, Math.max(0, Math.floor(Math.log10(rows)) - 1));
+    return (long) (Math.round(rows / unit) * unit);
   }
 }
 
@@ -3921,9 +4165,12 @@ final class TableStreaming {
         open.keySet().removeIf(host -> !failed.isEmpty() && !failed.contains(host));
         var names = open.keySet().stream().map(host -> host.getHostAddress(false)).sorted().collect(Collectors.joining(", "));
         var cause = Failure.of(e);
-        if (cause.code == Exit.BAD_BACKUP || attempt == ATTEMPTS) {
+        if (cause.code == Exit.BAD_BACKUP) {
+          throw new Failure(Exit.PARTIAL, "cannot stream table %s: %s".formatted(table.name, cause.getMessage()), cause.hint, e);
+        }
+        if (attempt == ATTEMPTS) {
           throw new Failure(Exit.PARTIAL, "streaming to %s failed: %s".formatted(names, cause.getMessage().lines().findFirst().orElse("")),
-              "look at that node's system.log; its storage port must be reachable from here", e);
+              "look at system.log of %s; if its disk is full: %s".formatted(names, NodeRoom.removal(table.keyspace)), e);
         }
         console.warn("streaming table %s to %s failed, trying again", table.name, names);
       }

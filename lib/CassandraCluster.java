@@ -202,6 +202,16 @@ final class CassandraCluster implements Closeable {
     return "";
   }
 
+  /** Bytes of the keyspace on the node that has most of it; 0 where no node tells. */
+  long usage() {
+    try {
+      return nodes().stream().mapToLong(node -> on(node, "SELECT keyspace_name, mebibytes FROM system_views.disk_usage").all().stream()
+          .filter(row -> row.getString("keyspace_name").equals(keyspace)).mapToLong(row -> row.getLong("mebibytes") << 20).sum()).max().orElse(0);
+    } catch (InvalidQueryException | UnauthorizedException e) {
+      return 0;
+    }
+  }
+
   /** The keyspace's definition, where there is such a keyspace. */
   Optional<KeyspaceDefinition> describe() {
     if (session.getMetadata().getKeyspace(CqlIdentifier.fromInternal(keyspace)).isEmpty()) {

@@ -85,16 +85,19 @@ final class CassandraRestore implements Database {
     var ports = new StoragePorts(cluster, settings.internode());
     var encryption = ports.encryption();
     ports.requireReachable(cluster.nodes(), encryption.isPresent());
+    var rows = CompletableFuture.supplyAsync(() -> RowEstimate.of(cluster.session(), settings.keyspace()));
     var contents = proof.join();
     var target = target(contents.definition());
     Replication.require(target.replication(), cluster.dataCentres());
-    var live = cluster.describe();
     var grants = grants(unfinished, target);
     requireRoom(contents.bytes());
-    var withoutSnapshot = cluster.nodes().stream().filter(node -> cluster.setting(node, "auto_snapshot").equals("false"))
-        .map(CassandraCluster::host).toList();
-    return new CassandraPlan(contents, target, live, cluster.name(), cluster.nodes(), cluster.dataCentres(), cluster.version(), grants, encryption,
-        withoutSnapshot, work());
+    var nodes = cluster.nodes();
+    var rooms = nodes.stream().flatMap(node -> NodeRoom.of(cluster, node, settings.keyspace()).stream()).toList();
+    var withoutSnapshot = nodes.stream().filter(node -> cluster.setting(node, "auto_snapshot").equals("false")).map(CassandraCluster::host).toList();
+    var made = new CassandraPlan(contents, target, cluster.describe(), rows.join(), cluster.name(), nodes, cluster.version(), cluster.usage(), rooms,
+        grants, encryption, withoutSnapshot, work());
+    rooms.forEach(room -> room.require(made.bytesForEachNode() - (withoutSnapshot.contains(room.node()) ? made.usage() : 0), settings.keyspace()));
+    return made;
   }
 
   /** All must answer, agree on one schema and be neither joining nor leaving; and clients must see all of them. */

@@ -97,9 +97,12 @@ final class TableStreaming {
         open.keySet().removeIf(host -> !failed.isEmpty() && !failed.contains(host));
         var names = open.keySet().stream().map(host -> host.getHostAddress(false)).sorted().collect(Collectors.joining(", "));
         var cause = Failure.of(e);
-        if (cause.code == Exit.BAD_BACKUP || attempt == ATTEMPTS) {
+        if (cause.code == Exit.BAD_BACKUP) {
+          throw new Failure(Exit.PARTIAL, "cannot stream table %s: %s".formatted(table.name, cause.getMessage()), cause.hint, e);
+        }
+        if (attempt == ATTEMPTS) {
           throw new Failure(Exit.PARTIAL, "streaming to %s failed: %s".formatted(names, cause.getMessage().lines().findFirst().orElse("")),
-              "look at that node's system.log; its storage port must be reachable from here", e);
+              "look at system.log of %s; if its disk is full: %s".formatted(names, NodeRoom.removal(table.keyspace)), e);
         }
         console.warn("streaming table %s to %s failed, trying again", table.name, names);
       }

@@ -86,7 +86,7 @@ class RestoreCassandraEsClustersTest {
     assertRefused(restore(node, "--replication", two).env("CASSANDRA_USER", "nobody").env("CASSANDRA_PASSWORD", "no-pass"), 12,
         "User nobody has no SELECT permission");
     assertRefused(restore(node, "--replication", two).env("CASSANDRA_USER", "reader").env("CASSANDRA_PASSWORD", "no-pass"), 12,
-        "role reader is no superuser");
+        "role reader is not a superuser");
 
     var password = Files.writeString(folder.resolve("password"), "cassandra\n");
     var login = Map.of("CASSANDRA_USER", "cassandra", "CASSANDRA_PASSWORD_FILE", password.toString());
@@ -227,9 +227,9 @@ class RestoreCassandraEsClustersTest {
   void showsNoSecretInItsOutputItsReportOrAnyProcess() throws IOException {
     var running = Script.of("restore-cassandra-es.java").env(original.settings()).env("CASSANDRA_CONNECTION", "127.0.0.2 -u admin -p t0psecret")
         .env("ELASTICSEARCH_USER", "elastic").env("ELASTICSEARCH_PASSWORD", "t0psecret").env("BACKUP_PASSWORD", "t0psecret")
-        .args("--verbose", "--throttle", "1").onTerminal().start().awaitErr("Type thehive");
+        .args("--verbose", "--throttle", "1").onTerminal().start().awaitErr("Type thp");
     assertThat(commandLines()).as("while it asks").anyMatch(line -> line.contains("restore-cassandra-es.java")).noneMatch(line -> line.contains("t0psecret"));
-    running.type("thehive\n").awaitErr("Streaming");
+    running.type("thp\n").awaitErr("Streaming");
     assertThat(commandLines()).as("while it streams").anyMatch(line -> line.contains("restore-cassandra-es.java")).noneMatch(line -> line.contains("t0psecret"));
 
     var result = running.await();

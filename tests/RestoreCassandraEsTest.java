@@ -279,11 +279,11 @@ class RestoreCassandraEsTest {
   @Test
   void asksForTheNameOfWhatItOverwritesOnATerminal() {
     var before = original.now();
-    var declined = restore().onTerminal().start().awaitErr("Type thehive to overwrite it: ").type("yes\n").await();
+    var declined = restore().onTerminal().start().awaitErr("Type thp to overwrite it: ").type("yes\n").await();
     assertThat(declined.code()).isEqualTo(16);
     assertThat(original.now()).isEqualTo(before);
     spoil();
-    var result = restore().onTerminal().start().awaitErr("Type thehive to overwrite it: ").type("thehive\n").await();
+    var result = restore().onTerminal().start().awaitErr("Type thp to overwrite it: ").type("thp\n").await();
     assertThat(result.code()).as(result.out()).isZero();
     assertThat(original.now()).isEqualTo(original.state());
   }
@@ -296,11 +296,11 @@ class RestoreCassandraEsTest {
 
   @Test
   void refusesASecondRestoreAtTheSameTime() {
-    var first = restore().onTerminal().start().awaitErr("Type thehive");
+    var first = restore().onTerminal().start().awaitErr("Type thp");
     assertThat(refused(restore("--yes").env("ELASTICSEARCH_API_URL", original.data().url()), 13).err())
         .contains("another restore is running");
     // From another host with archives of its own there is no common lock, but Cassandra sees both.
-    var elsewhere = restore("--yes", "--work-path", folder.toString()).env("CASSANDRA_GENERAL_ARCHIVE_PATH", copyOfArchive().getParent().toString());
+    var elsewhere = restore("--yes").env("RESTORE_WORK_PATH", folder.toString()).env("CASSANDRA_GENERAL_ARCHIVE_PATH", copyOfArchive().getParent().toString());
     assertThat(refused(elsewhere, 13).err()).contains("another restore is running, connected from");
     assertThat(first.type("no\n").await().code()).isEqualTo(16);
   }
@@ -562,7 +562,7 @@ class RestoreCassandraEsTest {
 
   @Test
   void refusesTheBackupOfAnotherKeyspace() {
-    assertThat(refused(restore("--yes", "--keyspace", "other"), 10).err()).contains("it is a backup of keyspace thehive: set CASSANDRA_KEYSPACE");
+    assertThat(refused(restore("--yes").env("CASSANDRA_KEYSPACE", "other"), 10).err()).contains("it is a backup of keyspace thehive: set CASSANDRA_KEYSPACE");
   }
 
   private Path copyOfArchive() {
