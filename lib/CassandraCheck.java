@@ -1,0 +1,198 @@
+//DEPS org.apache.cassandra:cassandra-all:4.1.10
+//DEPS org.apache.cassandra:java-driver-core:4.19.4
+
+import com.datastax.oss.driver.api.core.CqlIdentifier;
+import com.datastax.oss.driver.api.core.metadata.Node;
+import com.datastax.oss.driver.api.core.metadata.schema.KeyspaceMetadata;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.UUID;
+import java.util.function.LongConsumer;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * Checks that every row of the backup, and no other, is on each node.
+ *
+ * @param client the name under which the nodes know the session
+ * @param exact true if what was written since the backup is an error
+ * @param countOnly true if the rows are only counted
+ * @param names collects the attachments that the rows name
+ * @param progress takes the bytes that are done
+ */
+record CassandraCheck(String client, CassandraSettings settings, Optional<String> password, boolean exact, boolean countOnly,
+    AttachmentNames names, LongConsumer progress) {
+
+  /** Proves the archive alone: every byte of it is read. */
+  void prove(Backup backup, Findings findings) throws IOException {
+    CassandraTools.initialise(settings.workFolder(), config -> {});
+    try (var archive = new Archive(backup.file(), password)) {
+      var contents = CassandraBackup.prove(archive, settings.keyspace());
+      findings.ok("archive", "%s, taken %s: %d tables, %s in %d SSTables, complete and matching their digests",
+          backup.file(), backup.age(), contents.tables().size(), Console.size(contents.bytes()), contents.sstables());
+      progress.accept(Files.size(backup.file()));
+    }
+  }
+
+  void compare(Backup backup, Findings findings) throws Exception {
+    CassandraTools.initialise(settings.workFolder(), config -> {});
+    try (var cluster = CassandraCluster.open(settings, client); var archive = new Archive(backup.file(), password)) {
+      var nodes = checkNodes(cluster, findings);
+      var live = cluster.session().getMetadata().getKeyspace(CqlIdentifier.fromInternal(settings.keyspace()))
+          .orElseThrow(() -> new Failure(Exit.VERIFICATION, "there is no keyspace " + settings.keyspace(), null));
+      checkReplication(live, cluster.dataCentres(), findings);
+      var contents = CassandraBackup.prove(archive, settings.keyspace());
+      var tables = checkTables(contents, live, findings);
+      requireSpace(tables);
+      compareRows(cluster, contents, tables, nodes, findings);
+    }
+  }
+
+  /** All nodes must answer, agree on one schema and on who is in the cluster, and stay in it; returns those that answer. */
+  private static List<Node> checkNodes(CassandraCluster cluster, Findings findings) {
+    var health = cluster.health();
+    var problems = health.problems().stream().map(problem -> problem.text() + ": " + problem.mend()).toList();
+    var broken = health.problems().stream().map(ClusterView.Problem::node).distinct().count();
+    findings.require(problems.isEmpty(), "nodes", problems,
+        problems.isEmpty() ? "%d up and normal" : "%d up; %d not up and normal, or not known to all", health.up().size(), broken);
+    if (!health.gossip()) {
+      findings.skipped("gossip", "this Cassandra does not tell which nodes join or leave: look at nodetool status");
+    }
+    var schemas = health.schemas();
+    findings.require(schemas.size() == 1, "schema", schemas.values().stream().map(Object::toString).toList(),
+        schemas.size() == 1 ? "one version on %2$d nodes" : "%d versions on %d nodes", schemas.size(), health.up().size());
+    return health.up();
+  }
+
+  private static void checkReplication(KeyspaceMetadata live, SortedMap<String, Long> nodes, Findings findings) {
+    var replication = new TreeMap<>(live.getReplication());
+    replication.computeIfPresent("class", (key, name) -> name.substring(name.lastIndexOf('.') + 1));
+    try {
+      Replication.require(replication, nodes);
+      findings.ok("replication", "%s on nodes %s", Replication.text(replication), nodes);
+    } catch (Failure e) {
+      findings.bad("replication", List.of(), "%s does not fit the nodes %s", Replication.text(replication), nodes);
+    }
+  }
+
+  /** The backup's tables that are in the keyspace. */
+  private List<CassandraBackup.Table> checkTables(CassandraBackup contents, KeyspaceMetadata live, Findings findings) {
+    var others = new TreeSet<String>();
+    live.getTables().keySet().forEach(name -> others.add(name.asInternal()));
+    var wrong = new ArrayList<String>();
+    var tables = new ArrayList<CassandraBackup.Table>();
+    for (var table : contents.tables()) {
+      if (others.remove(table.name())) {
+        tables.add(table);
+      } else {
+        wrong.add(table.name() + " is missing");
+      }
+    }
+    if (exact) {
+      others.forEach(name -> wrong.add(name + " is not in the backup"));
+    }
+    findings.require(wrong.isEmpty(), "tables", wrong, "%d of the backup are in the keyspace%s", tables.size(),
+        others.isEmpty() ? "" : "; not in the backup: " + String.join(", ", others));
+    return tables;
+  }
+
+  private void requireSpace(List<CassandraBackup.Table> tables) throws IOException {
+    var folder = settings.workFolder();
+    if (!Files.isDirectory(folder)) {
+      throw new Failure(Exit.USAGE, "there is no folder %s to unpack in".formatted(folder),
+          "make it, or name another folder with RESTORE_WORK_PATH");
+    }
+    try (var leftovers = Files.newDirectoryStream(folder, "." + client + ".*.unpacked")) {
+      for (var leftover : leftovers) {
+        // Of a killed process. Nothing tells whether a younger one is that of another host, still at work.
+        if (Files.getLastModifiedTime(leftover).toInstant().isBefore(Instant.now().minus(Duration.ofDays(1)))) {
+          UnpackedTables.delete(leftover);
+        }
+      }
+    }
+    var needed = tables.stream().mapToLong(CassandraBackup.Table::bytes).sum() * 11 / 10;
+    var free = Files.isWritable(folder) ? Files.getFileStore(folder).getUsableSpace() : 0;
+    if (free < needed) {
+      throw new Failure(Exit.UNSAFE, "unpacking needs %s in %s, where %s can be written".formatted(
+          Console.size(needed), folder, Console.size(free)), "name another folder with RESTORE_WORK_PATH");
+    }
+  }
+
+  private Path unpackFolder() {
+    // A folder of this process's own, so that two may verify at once.
+    return settings.workFolder().resolve(".%s.%d.unpacked".formatted(client, ProcessHandle.current().pid()));
+  }
+
+  private void compareRows(CassandraCluster cluster, CassandraBackup contents, List<CassandraBackup.Table> tables, List<Node> nodes,
+      Findings findings) throws Exception {
+    var opened = new ArrayList<SSTableRows>();
+    try (var unpacked = new UnpackedTables(unpackFolder(), settings.keyspace());
+        Closeable readers = () -> opened.forEach(SSTableRows::close)) {
+      for (var table : tables) {
+        var definition = contents.definition().tables().get(table.name());
+        var metadata = KeyspaceDefinition.table(definition, settings.keyspace(), UUID.randomUUID());
+        opened.add(new SSTableRows(metadata, unpacked.unpack(table)));
+      }
+      var newest = exact ? Long.MAX_VALUE : opened.stream().mapToLong(SSTableRows::newest).max().orElse(Long.MAX_VALUE);
+      for (var i = 0; i < tables.size(); i++) {
+        var table = tables.get(i);
+        var comparison = new RowComparison(cluster.session(), opened.get(i), newest, countOnly, row -> names.take(table.name(), row));
+        var results = new LinkedHashMap<String, Tally>();
+        for (var node : nodes) {
+          results.put(CassandraCluster.host(node), comparison.compare(node, done -> progress.accept((long) (done * table.bytes() / nodes.size()))));
+        }
+        report(table.name(), results, findings);
+      }
+    }
+  }
+
+  /** Says of one table what the nodes have. What was only counted, or read from another node's copy, is not compared. */
+  private void report(String table, Map<String, Tally> results, Findings findings) {
+    var elsewhere = results.entrySet().stream().filter(result -> result.getValue().count("elsewhere") > 0).map(Map.Entry::getKey).toList();
+    var differing = new ArrayList<String>();
+    var details = new TreeMap<String, List<String>>();
+    results.forEach((node, result) -> {
+      var kinds = Stream.of("missing", "extra", "changed").filter(kind -> result.count(kind) > 0).toList();
+      if (!kinds.isEmpty()) {
+        differing.add(node + ": " + kinds.stream().map(kind -> result.count(kind) + " " + kind).collect(Collectors.joining(", ")));
+      }
+      kinds.forEach(kind -> result.names(kind).forEach(name ->
+          details.computeIfAbsent(kind + ": " + name, key -> new ArrayList<>()).add(node)));
+    });
+    var lines = details.entrySet().stream().limit(Tally.MOST_NAMES).map(line -> line.getKey()
+        + (line.getValue().size() == results.size() ? "" : " on " + String.join(", ", line.getValue()))).toList();
+    var untimed = most(results, "untimed");
+    var notes = Stream.of(
+        countOnly ? ", only counted" : "",
+        ", asked of %d nodes".formatted(results.size()),
+        elsewhere.isEmpty() ? ", each for its own copy" : ", but %s answered from another's copy (nodetool repair --validate %s compares them)"
+            .formatted(String.join(" and ", elsewhere), settings.keyspace()),
+        most(results, "newer") == 0 ? "" : "; %,d newer writes".formatted(most(results, "newer")),
+        untimed == 0 ? "" : "; %,d with another value that has no write time: changed or written since (--exact)".formatted(untimed))
+        .collect(Collectors.joining());
+    var text = "%,d rows%s".formatted(most(results, "row"), notes);
+    if (!differing.isEmpty()) {
+      findings.bad(table, lines, "%s: %s", text, String.join("; ", differing));
+    } else if (countOnly || !elsewhere.isEmpty() || untimed > 0) {
+      findings.skipped(table, "%s", text);
+    } else {
+      findings.ok(table, "%s", text);
+    }
+  }
+
+  private static long most(Map<String, Tally> results, String kind) {
+    return results.values().stream().mapToLong(result -> result.count(kind)).max().orElse(0);
+  }
+}

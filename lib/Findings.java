@@ -1,0 +1,47 @@
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+
+/** The findings of one part; several threads may add to them. */
+record Findings(String part, List<Finding> list) {
+  Findings(String part) {
+    this(part, Collections.synchronizedList(new ArrayList<>()));
+  }
+
+  private void add(Mark mark, String check, List<String> details, int code, String text) {
+    list.add(new Finding(part, check, mark, text, details, code));
+  }
+
+  void ok(String check, String text, Object... values) {
+    add(Mark.OK, check, List.of(), Exit.DONE, text.formatted(values));
+  }
+
+  /** Says that something was not compared, and why. */
+  void skipped(String check, String text, Object... values) {
+    add(Mark.SKIPPED, check, List.of(), Exit.DONE, text.formatted(values));
+  }
+
+  void bad(String check, List<String> details, String text, Object... values) {
+    add(Mark.BAD, check, details, Exit.VERIFICATION, text.formatted(values));
+  }
+
+  /** A ✗ with the exit code of what went wrong. */
+  void failed(String check, Failure failure) {
+    add(Mark.BAD, check, List.of(), failure.code, failure.getMessage() + (failure.hint == null ? "" : " (" + failure.hint + ")"));
+  }
+
+  /** Adds a ✓, or a ✗ with the details below it. */
+  void require(boolean good, String check, List<String> details, String text, Object... values) {
+    if (good) {
+      ok(check, text, values);
+    } else {
+      bad(check, details, text, values);
+    }
+  }
+
+  /** Adds a ✓ when a tally has none of a kind, or a ✗ with how many and which. */
+  void requireNone(String check, Tally tally, String kind, String good, String bad) {
+    var count = tally.count(kind);
+    require(count == 0, check, tally.names(kind), "%s", count == 0 ? good : "%,d %s".formatted(count, bad));
+  }
+}
