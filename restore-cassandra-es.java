@@ -42,7 +42,6 @@ import com.datastax.oss.driver.api.core.config.DefaultDriverOption;
 import com.datastax.oss.driver.api.core.config.DriverConfigLoader;
 import com.datastax.oss.driver.api.core.context.DriverContext;
 import com.datastax.oss.driver.api.core.cql.ResultSet;
-import com.datastax.oss.driver.api.core.cql.Row;
 import com.datastax.oss.driver.api.core.cql.SimpleStatement;
 import com.datastax.oss.driver.api.core.metadata.Node;
 import com.datastax.oss.driver.api.core.metadata.NodeState;
@@ -1470,7 +1469,7 @@ final class CassandraCluster implements Closeable {
     }
   }
 
-  private static String status(Row row) {
+  private static String status(com.datastax.oss.driver.api.core.cql.Row row) {
     var status = Optional.ofNullable(row.getString("status_with_port")).orElse(row.getString("status"));
     return status == null ? "" : status.split(",")[0];
   }

@@ -1,6 +1,8 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
 //DESCRIPTION Tells whether everything is back after a restore of TheHive, on every node
 //JAVA 17+
+//DEPS me.tongfei:progressbar:0.10.2
+// Of the classes below the marker, written by ./jbang lib/embed.java:
 //DEPS ch.qos.logback:logback-core:1.2.13
 //DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
 //DEPS com.github.luben:zstd-jni:1.5.7-28 // for .tar.zst, and for SSTables compressed with Zstd
@@ -14,7 +16,6 @@
 //DEPS io.netty:netty-all:4.1.137.Final
 //DEPS io.netty:netty-handler:4.1.137.Final
 //DEPS io.netty:netty-tcnative-boringssl-static:2.0.81.Final
-//DEPS me.tongfei:progressbar:0.10.2
 //DEPS net.lingala.zip4j:zip4j:2.11.6
 //DEPS org.apache.cassandra:cassandra-all:4.1.10
 //DEPS org.apache.cassandra:java-driver-core:4.19.4
@@ -22,7 +23,6 @@
 //DEPS org.elasticsearch.client:elasticsearch-rest-client:9.5.6
 //DEPS org.xerial.snappy:snappy-java:1.1.10.12
 //DEPS org.yaml:snakeyaml:2.7
-// Of the classes below the marker, written by ./jbang lib/embed.java:
 //COMPILE_OPTIONS -encoding UTF-8
 //JAVA_OPTIONS -Xmx768m -XX:+UseSerialGC -XX:TieredStopAtLevel=1
 // Cassandra's classes and netty reach into the JDK; without the last three a newer JDK warns about it.
@@ -66,7 +66,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.cfg.EnumFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import com.google.common.base.Throwables;
 import com.google.common.collect.HashMultimap;
 import com.google.common.collect.Iterators;
 import com.google.common.collect.Lists;
@@ -78,15 +77,12 @@ import io.minio.BucketExistsArgs;
 import io.minio.GetBucketVersioningArgs;
 import io.minio.GetObjectArgs;
 import io.minio.GetObjectLockConfigurationArgs;
-import io.minio.ListObjectsArgs;
 import io.minio.ListObjectsV2Args;
 import io.minio.MakeBucketArgs;
 import io.minio.MinioAsyncClient;
-import io.minio.MinioClient;
 import io.minio.credentials.StaticProvider;
 import io.minio.errors.ErrorResponseException;
 import io.minio.errors.InvalidResponseException;
-import io.minio.errors.MinioException;
 import io.minio.errors.ServerException;
 import io.minio.errors.XmlParserException;
 import io.minio.messages.ErrorResponse;
@@ -139,7 +135,6 @@ import java.security.KeyStore;
 import java.security.cert.Certificate;
 import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
-import java.text.DecimalFormat;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDateTime;
@@ -214,10 +209,6 @@ import javax.net.ssl.SSLPeerUnverifiedException;
 import javax.net.ssl.TrustManager;
 import javax.net.ssl.TrustManagerFactory;
 import javax.net.ssl.X509TrustManager;
-import me.tongfei.progressbar.DelegatingProgressBarConsumer;
-import me.tongfei.progressbar.ProgressBar;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
 import net.lingala.zip4j.ZipFile;
 import net.lingala.zip4j.exception.ZipException;
 import net.lingala.zip4j.model.FileHeader;
@@ -286,7 +277,6 @@ import org.elasticsearch.client.Request;
 import org.elasticsearch.client.ResponseException;
 import org.elasticsearch.client.RestClient;
 import org.slf4j.LoggerFactory;
-import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -294,7 +284,6 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ScopeType;
-import picocli.CommandLine.Spec;
 import picocli.CommandLine;
 
 /**
@@ -315,8 +304,10 @@ class Verify implements Callable<Integer> {
   private static final String INDEX = "thehive_global";
   private static final int READS_AT_ONCE = 8;
   private static final Set<String> ATTACHMENT_TYPES = new TreeSet<>(Set.of("tar", "zip", "tar.gz", "tar.zst"));
-  private static final List<Variable> VARIABLES = Stream.of(CommonSettings.VARIABLES, TheHiveSettings.VARIABLES, CassandraSettings.VARIABLES,
-      ElasticsearchSettings.VARIABLES, FolderSettings.VARIABLES, S3Settings.VARIABLES).flatMap(List::stream).toList();
+  private static final List<Variable> VARIABLES = Stream.of(List.of(CommonSettings.ARCHIVE_PASSWORD, CommonSettings.STATE_PATH),
+      TheHiveSettings.VARIABLES, CassandraSettings.VARIABLES.subList(0, CassandraSettings.VARIABLES.indexOf(CassandraSettings.INTERNODE_CA)),
+      ElasticsearchSettings.VARIABLES, FolderSettings.VARIABLES, S3Settings.VARIABLES).flatMap(List::stream)
+      .filter(variable -> variable != CassandraSettings.ROLE).toList();
 
   /** What is looked at: an archive, or the live system. */
   enum Mode {
@@ -611,3 +602,4530 @@ class Verify implements Callable<Integer> {
 }
 
 // ---- Below: copies of lib/*.java, written by ./jbang lib/embed.java. Change those files, not these lines. ----
+
+/** TheHive's own answer on a node. */
+record Application(HttpRequest status, HttpClient client) {
+  /** Where it logs to, whatever its unit does with its output. */
+  static final String LOG = "/var/log/thehive/application.log";
+  /** How its log tells of an error: by the level, or where the JVM itself says so. */
+  static final Pattern ERROR = Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception in thread|OutOfMemoryError");
+  private static final Duration LIMIT = Duration.ofSeconds(10);
+
+  /** Who answers at TheHive's address. */
+  enum Answer {
+    THEHIVE, SOMETHING_ELSE, NOTHING
+  }
+
+  static Application on(Host host, TheHiveSettings settings) {
+    var address = host.address().replaceFirst("^(.*:.*)$", "[$1]");
+    var url = settings.url().replace("<node>", address).replaceFirst("/+$", "");
+    var client = HttpClient.newBuilder().connectTimeout(LIMIT).followRedirects(HttpClient.Redirect.NORMAL);
+    settings.ca().ifPresent(ca -> client.sslContext(Tls.context(Tls.trust(ca))));
+    try {
+      return new Application(HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).build(), client.build());
+    } catch (IllegalArgumentException e) {
+      throw new Failure(Exit.USAGE, "THEHIVE_URL '%s' is no address: %s".formatted(url, e.getMessage()), "such as http://<node>:9000, <node> as it stands");
+    }
+  }
+
+  /** A line of its log without the colours that it gives its levels. */
+  static String plain(String line) {
+    return line.replaceAll("\\e\\[[\\d;]*m", "");
+  }
+
+  int port() {
+    var uri = status.uri();
+    return uri.getPort() > 0 ? uri.getPort() : uri.getScheme().equals("https") ? 443 : 80;
+  }
+
+  /** TheHive's status page is JSON that names versions or configuration; MinIO, whose port is the same, says something else. */
+  Answer answer() {
+    try {
+      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.ofString()).orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
+      var json = answer.body().strip().startsWith("{");
+      return answer.statusCode() == 200 && json ? Answer.THEHIVE : Answer.SOMETHING_ELSE;
+    } catch (CompletionException e) {
+      return Answer.NOTHING;
+    }
+  }
+
+  /** What came instead of its answer; nothing when it answers. */
+  Optional<String> problem() {
+    try {
+      // The request's own limit would end with the head of the answer.
+      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.discarding()).orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
+      return answer.statusCode() == 200 ? Optional.empty() : Optional.of("%s answers HTTP %d".formatted(status.uri(), answer.statusCode()));
+    } catch (CompletionException e) {
+      var why = e.getCause() instanceof TimeoutException ? "not within %d s".formatted(LIMIT.toSeconds())
+          : Objects.requireNonNullElse(e.getCause().getMessage(), "connection refused");
+      return Optional.of("%s does not answer: %s%s".formatted(status.uri(), why, e.getCause() instanceof SSLException ? " (THEHIVE_CA names its CA)" : ""));
+    }
+  }
+}
+
+/** Reads .tar and .zip (also AES-encrypted) alike, without unpacking them to disk. */
+final class Archive implements Closeable {
+  static final int LONGEST_END = 20 << 10;
+  final Path path;
+  private final FileChannel channel;
+  final ZipFile zip;
+
+  Archive(Path path, Optional<String> password) {
+    this.path = path;
+    try {
+      this.channel = FileChannel.open(path);
+      this.zip = path.toString().endsWith(".zip")
+          ? new ZipFile(path.toFile(), password.map(String::toCharArray).orElse(null)) : null;
+      if (zip != null && zip.isEncrypted() && password.isEmpty()) {
+        throw new Failure(Exit.AUTHENTICATION, path + " is encrypted", "set BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
+      }
+    } catch (IOException e) {
+      throw broken(e.getMessage(), e);
+    }
+  }
+
+  /** All members in file order; proves that the archive is complete and that no name leads out of its folder. */
+  void index(Consumer<ArchiveEntry> visitor) {
+    try {
+      if (zip != null) {
+        indexZip(visitor);
+      } else {
+        indexTar(visitor);
+      }
+    } catch (IOException e) {
+      throw broken(e.getMessage(), e);
+    }
+  }
+
+  private void indexTar(Consumer<ArchiveEntry> visitor) throws IOException {
+    var end = 0L;
+    for (var header = header(end); header != null; header = header(end)) {
+      if (!header.isCheckSumOK()) {
+        throw broken("the header of its entry '%s' is damaged".formatted(header.getName()), null);
+      }
+      var plain = header.isFile() && !header.isSparse();
+      var offset = channel.position();
+      visitor.accept(new ArchiveEntry(safe(header.getName()), header.isDirectory(), plain, header.getSize(), offset, header));
+      end = offset + (header.isFile() ? (header.getSize() + 511) / 512 * 512 : 0);
+    }
+    requireEnd(end);
+  }
+
+  /**
+   * A tar cut between two members still lists without an error: only the closing zeros prove its end. They fill the last
+   * record, of 10 KiB mostly; more of them, or anything else among them, is what became of members.
+   */
+  private void requireEnd(long end) throws IOException {
+    var rest = channel.size() - end;
+    if (end == 0 || rest < 512) {
+      throw broken("it is cut short", null);
+    }
+    var zeros = ByteBuffer.allocate((int) Math.min(rest, LONGEST_END));
+    IOUtils.read(channel.position(end), zeros);
+    if (rest > LONGEST_END || IntStream.range(0, zeros.position()).anyMatch(i -> zeros.get(i) != 0)) {
+      throw broken("its members end after %d of %d bytes: the rest is damaged or was never written".formatted(end, channel.size()), null);
+    }
+  }
+
+  /** The member's header, with the channel behind it: read on, the stream would read all that it skips, holes too. */
+  private TarArchiveEntry header(long offset) throws IOException {
+    channel.position(offset);
+    return new TarArchiveInputStream(Channels.newInputStream(channel), "UTF-8").getNextEntry();
+  }
+
+  private void indexZip(Consumer<ArchiveEntry> visitor) throws IOException {
+    for (var header : zip.getFileHeaders()) {
+      visitor.accept(new ArchiveEntry(safe(header.getFileName()), header.isDirectory(), !header.isDirectory(),
+          header.getUncompressedSize(), -1, header));
+    }
+  }
+
+  /** The bytes of one member; several may be read side by side, each by one thread. */
+  InputStream open(ArchiveEntry entry) throws IOException {
+    if (zip == null) {
+      var member = Channels.newInputStream(FileChannel.open(path).position(entry.offset()));
+      return BoundedInputStream.builder().setInputStream(member).setMaxCount(entry.size()).get();
+    }
+    synchronized (zip) {
+      try {
+        return zip.getInputStream((FileHeader) entry.header());
+      } catch (ZipException e) {
+        if (e.getType() == ZipException.Type.WRONG_PASSWORD) {
+          throw new Failure(Exit.AUTHENTICATION, "wrong password for " + path, "check BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
+        }
+        throw e;
+      }
+    }
+  }
+
+  /** Writes one member to a file; in a plain tar the kernel copies. */
+  void copy(ArchiveEntry entry, Path target) throws IOException {
+    if (zip != null) {
+      try (var in = open(entry)) {
+        Files.copy(in, target);
+      }
+      return;
+    }
+    try (var out = FileChannel.open(target, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+      for (var done = 0L; done < entry.size(); ) {
+        var copied = channel.transferTo(entry.offset() + done, entry.size() - done, out);
+        if (copied <= 0) {
+          throw new EOFException(path + " ended inside " + entry.name());
+        }
+        done += copied;
+      }
+    }
+  }
+
+  String safe(String name) {
+    var path = name.endsWith("/") ? name.substring(0, name.length() - 1) : name;
+    var parts = List.of(path.replaceFirst("^\\./", "").split("/", -1));
+    if (name.startsWith("/") || name.indexOf('\0') >= 0 || parts.contains("..") || parts.contains("") && parts.size() > 1) {
+      throw broken("its entry '%s' leads out of the backup's folder".formatted(name), null);
+    }
+    return path.replaceFirst("^\\./", "");
+  }
+
+  Failure broken(String why, Throwable cause) {
+    return new Failure(Exit.BAD_BACKUP, "%s is no usable backup: %s".formatted(path, why), "nothing was changed; choose another with --backup", cause);
+  }
+
+  @Override
+  public void close() throws IOException {
+    channel.close();
+    if (zip != null) {
+      zip.close();
+    }
+  }
+}
+
+/** One member of an archive; {@code offset} is that of its bytes in a plain tar, -1 where they are not in one piece. */
+record ArchiveEntry(String name, boolean folder, boolean file, long size, long offset, Object header) {}
+
+/**
+ * Compares a backup of attachments with the live ones, or proves it alone.
+ *
+ * @param progress takes the bytes that are done
+ */
+record AttachmentComparison(Backup backup, Members members, LongConsumer progress) {
+  private static final int READS_AT_ONCE = 8;
+
+  /**
+   * Compares every attachment, and looks for those that the backup lacks.
+   *
+   * @param since what was written later is only counted
+   * @param sample how many contents are compared; all if empty
+   */
+  void compare(AttachmentStore store, Instant since, Optional<Integer> sample, Findings findings) throws Exception {
+    var tally = new Tally();
+    store.list(members, (name, written) ->
+        tally.add(written.isAfter(since) ? "newer" : "extra", Members.shown(name)), tally);
+    var read = sampled(sample);
+    each((worker, i, bytes) -> store.compare(i, members.all.get(i), read.test(i) ? bytes : null, tally));
+    if (store.hasFolders()) {
+      for (var folder : members.all.stream().filter(member -> member.kind() == Kind.FOLDER).toList()) {
+        store.compare(members.find(folder.name()), folder, null, tally);
+      }
+    }
+    var all = "%,d %s, %s".formatted(members.files, store.hasFolders() ? "files" : "objects", Console.size(members.bytes));
+    var newer = tally.count("newer") == 0 ? "" : "; %,d newer".formatted(tally.count("newer"));
+    findings.requireNone("missing", tally, "missing", all + ": none", "of " + all);
+    var compared = Math.min(sample.orElse(Integer.MAX_VALUE), members.files);
+    if (compared < members.files && tally.count("changed") == 0) {
+      findings.skipped("content", "same sizes; of the contents only %,d of %,d compared: the same", compared, members.files);
+    } else {
+      findings.requireNone("content", tally, "changed", "same sizes, same contents", "differ");
+    }
+    findings.requireNone("extra", tally, "extra", "none" + newer, "are not in the backup");
+    if (store.hasFolders()) {
+      findings.requireNone("owner, mode", tally, "attributes", "as in the backup", "differ");
+    }
+  }
+
+  /** Those whose content is compared: all, or some by chance. */
+  private IntPredicate sampled(Optional<Integer> size) {
+    if (size.isEmpty()) {
+      return i -> true;
+    }
+    var files = IntStream.range(0, members.all.size()).filter(i -> members.all.get(i).kind() != Kind.FOLDER).boxed()
+        .collect(Collectors.toList());
+    Collections.shuffle(files);
+    return files.stream().limit(size.get()).collect(BitSet::new, BitSet::set, BitSet::or)::get;
+  }
+
+  /** Gives every file to the reader, links too, side by side where the archive allows it. */
+  private void each(Members.Reader reader) throws IOException {
+    try (var workers = new Workers(READS_AT_ONCE)) {
+      members.read(workers, i -> true, (worker, i, bytes) -> {
+        reader.read(worker, i, bytes);
+        progress.accept(members.all.get(i).size());
+      });
+      workers.run(members.all.size(), (worker, i) -> {
+        if (members.all.get(i).kind() == Kind.LINK) {
+          reader.read(worker, i, InputStream::nullInputStream);
+        }
+      });
+    }
+  }
+
+  /** Reads every byte; where names are SHA-256 sums, as TheHive's are, contents must match them. */
+  void prove(Findings findings) throws IOException {
+    var tally = new Tally();
+    each((worker, i, bytes) -> {
+      var name = members.all.get(i).name();
+      try (var in = bytes.open()) {
+        if (name.endsWith(DigestUtils.sha256Hex(in))) {
+          tally.add("matching", 1);
+        } else if (AttachmentNames.HASH.matcher(name).matches() && members.all.get(i).kind() != Kind.LINK) {
+          tally.add("different", Members.shown(name));
+        }
+      } catch (IOException e) {
+        throw members.archive.broken("'%s' cannot be read: %s".formatted(Members.shown(name), e.getMessage()), e);
+      }
+    });
+    var matching = tally.count("matching");
+    var good = matching == 0 || tally.count("different") == 0; // names that match nowhere are not sums
+    findings.require(good, "archive", tally.names("different"), "%s, taken %s: %,d files, %s, %s", backup.file(),
+        backup.age(), members.files, Console.size(members.bytes),
+        !good ? "%,d with a content that is not what their names say".formatted(tally.count("different"))
+            : matching == 0 ? "all read" : "all read, %,d match the SHA-256 in their names".formatted(matching));
+  }
+}
+
+/**
+ * Collects names of attachments from the graph's rows. JanusGraph stores a text as its ASCII bytes with the last one
+ * marked; what lies under one column is one property. A text of 64 hexadecimal digits may name an attachment, or be a
+ * hash that somebody observed: of the property that names attachments nearly all values are files, of the other hardly
+ * any. Without this rule every observed hash would be reported as a missing attachment.
+ */
+final class AttachmentNames {
+  static final Pattern HASH = Pattern.compile("(.*/)?[0-9a-f]{64}");
+  private static final Pattern STORED = Pattern.compile("[0-9a-f]{63}[\u00b0-\u00b9\u00e1-\u00e6]");
+  private static final int PROPERTIES = 200;
+  private static final int VALUES = 2_000;
+  private final SetMultimap<ByteBuffer, String> byProperty = HashMultimap.create();
+  private volatile boolean hasRead;
+
+  /** Looks at a row of a table of the graph. */
+  void take(String table, Row row) {
+    if (!table.equals("edgestore") || row.clustering().size() != 1) {
+      return;
+    }
+    hasRead = true;
+    for (var cell : row.cells()) {
+      if (cell.valueSize() >= 64 && cell.valueSize() <= 160) {
+        STORED.matcher(StandardCharsets.ISO_8859_1.decode(cell.buffer().duplicate())).results().findFirst()
+            .ifPresent(hash -> add(row.clustering().bufferAt(0), hash.group()));
+      }
+    }
+  }
+
+  synchronized void add(ByteBuffer property, String stored) {
+    var room = byProperty.containsKey(property) || byProperty.keySet().size() < PROPERTIES;
+    if (room && byProperty.get(property).size() < VALUES) {
+      byProperty.put(ByteBufferUtil.clone(property), stored.substring(0, 63) + (char) (stored.charAt(63) & 0x7f));
+    }
+  }
+
+  /** True once rows of the graph were seen. */
+  boolean hasRead() {
+    return hasRead;
+  }
+
+  /**
+   * Compares the names with the files of a backup.
+   *
+   * @param part of TheHive whose backup it is, as in the findings
+   */
+  void compare(String part, Iterable<String> files, Findings findings) {
+    var wanted = Set.copyOf(byProperty.values());
+    var stored = new HashSet<String>();
+    var hashes = false;
+    for (var file : files) {
+      hashes |= HASH.matcher(file).matches();
+      var name = file.substring(file.lastIndexOf('/') + 1);
+      if (wanted.contains(name)) {
+        stored.add(name);
+      }
+    }
+    var names = byProperty.asMap().values().stream().filter(values ->
+        values.stream().filter(stored::contains).count() * 2 >= values.size()).flatMap(Collection::stream)
+        .collect(Collectors.toSet());
+    if (!names.isEmpty()) {
+      var tally = new Tally();
+      names.stream().filter(name -> !stored.contains(name)).forEach(name -> tally.add("missing", name));
+      var sampled = "of %,d names sampled from the graph's rows are".formatted(names.size());
+      findings.requireNone("attachments", tally, "missing", "all %s in the backup of %s".formatted(sampled, part),
+          "%s not in the backup of %s".formatted(sampled, part));
+    } else if (wanted.isEmpty() || !hashes) {
+      findings.skipped("attachments", "no names of attachments were recognised in the graph's rows");
+    } else {
+      findings.bad("attachments", List.of(), "only %,d of %,d names that the graph's rows hold are in the backup of %s",
+          stored.size(), wanted.size(), part);
+    }
+  }
+}
+
+/**
+ * The live attachments, in a folder or a bucket, as {@link AttachmentComparison} asks for them. Kinds of the tally:
+ * {@code missing}, {@code changed}, {@code attributes} (owner or mode).
+ */
+interface AttachmentStore {
+  /** Looks at all live attachments; calls {@code extra} for one that is not in the backup, with the time of its last change. */
+  void list(Members backup, BiConsumer<String, Instant> extra, Tally tally) throws Exception;
+
+  /** Compares a member of the backup with the live attachment; {@code bytes} is null where only the size is compared. */
+  void compare(int i, Member member, Members.Bytes bytes, Tally tally) throws Exception;
+
+  /** True if it keeps folders, owners and modes. */
+  boolean hasFolders();
+}
+
+/** One backup of one component: its archive or marker, and the time that its name gives. */
+record Backup(Path file, String name, LocalDateTime taken) {
+  String age() {
+    var age = Duration.between(taken, LocalDateTime.now());
+    return age.toDays() > 1 ? age.toDays() + " days ago"
+        : age.toHours() > 1 ? age.toHours() + " hours ago" : Math.max(0, age.toMinutes()) + " minutes ago";
+  }
+}
+
+/** Chooses backups by the names that the documented backup scripts give them. */
+final class BackupSet {
+  static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("uuuuMMdd_HH'h'mm'm'ss's'");
+  private static final Pattern NAME =
+      Pattern.compile("(?<component>[a-z]+)_(?<stamp>\\d{8}_\\d\\dh\\d\\dm\\d\\ds)(\\.(?<type>[a-z.]+))?");
+
+  private BackupSet() {}
+
+  /**
+   * The newest backup in a folder, or the newest at or before the wanted restore point.
+   *
+   * @param components the accepted first parts of a name, such as {@code cassandra}
+   * @param types the accepted extensions, such as {@code tar}
+   * @param wanted a timestamp, a name or a path; null for the newest
+   * @param gap parts of one backup run are at most this far apart
+   */
+  static Backup choose(Path folder, Set<String> components, Set<String> types, String wanted, Duration gap) {
+    var what = components.iterator().next() + "_<timestamp>." + String.join("|", types);
+    var all = list(folder, what).stream()
+        .flatMap(file -> backup(file, components, types).stream())
+        .sorted(Comparator.comparing(Backup::taken).thenComparing(b -> b.file().toString()))
+        .toList();
+    if (wanted != null && wanted.contains("/") && backup(Path.of(wanted), components, types).isPresent()) {
+      return existing(backup(Path.of(wanted), components, types).get());
+    }
+    var until = wanted == null ? LocalDateTime.MAX : time(wanted);
+    var chosen = all.stream().filter(b -> !b.taken().isAfter(until)).reduce((first, last) -> last);
+    var next = all.stream().filter(b -> b.taken().isAfter(until)).findFirst();
+    // Parts of one run differ by seconds: a point named after its first part must not silently select yesterday's rest.
+    if (next.isPresent() && Duration.between(until, next.get().taken()).compareTo(gap) <= 0
+        && chosen.map(b -> Duration.between(b.taken(), until).compareTo(gap) > 0).orElse(true)) {
+      throw new Failure(Exit.BAD_BACKUP,
+          "%s was taken shortly after the restore point %s, and nothing shortly before it".formatted(next.get().name(), wanted),
+          "for that one: --backup " + STAMP.format(next.get().taken()));
+    }
+    return chosen.orElseThrow(() -> new Failure(Exit.BAD_BACKUP,
+        "no backup %s in %s%s".formatted(what, folder, wanted == null ? "" : " at or before " + wanted),
+        "is the backup folder mounted, and is its variable right?"));
+  }
+
+  private static List<Path> list(Path folder, String what) {
+    try (var files = Files.list(folder)) {
+      return files.toList();
+    } catch (NoSuchFileException e) {
+      throw new Failure(Exit.BAD_BACKUP, "no backup %s: there is no folder %s".formatted(what, folder),
+          "is the backup folder mounted, and is its variable right?");
+    } catch (IOException e) {
+      throw new Failure(Exit.BAD_BACKUP, "cannot list %s: %s".formatted(folder, e.getMessage()), "check its mode and owner");
+    }
+  }
+
+  private static Optional<Backup> backup(Path file, Set<String> components, Set<String> types) {
+    var match = NAME.matcher(file.getFileName().toString());
+    if (!match.matches() || match.group("type") == null
+        || !components.contains(match.group("component")) || !types.contains(match.group("type"))) {
+      return Optional.empty();
+    }
+    var name = match.group("component") + "_" + match.group("stamp");
+    return Optional.of(new Backup(file, name, time(match.group("stamp"))));
+  }
+
+  private static Backup existing(Backup backup) {
+    if (!Files.isRegularFile(backup.file())) {
+      throw new Failure(Exit.BAD_BACKUP, "there is no file " + backup.file(), "check the path given with --backup");
+    }
+    return backup;
+  }
+
+  private static LocalDateTime time(String wanted) {
+    var stamp = Pattern.compile("\\d{8}_\\d\\dh\\d\\dm\\d\\ds").matcher(wanted);
+    try {
+      return LocalDateTime.parse(stamp.find() ? stamp.group() : wanted, STAMP);
+    } catch (DateTimeParseException e) {
+      throw new Failure(Exit.USAGE, "'%s' is no restore point".formatted(wanted),
+          "name one like 20261122_12h00m56s, cassandra_20261122_12h00m56s or the path of an archive");
+    }
+  }
+}
+
+/** Attachments in a bucket. */
+final class BucketCheck implements AttachmentStore {
+  /** A broken object answers like a server that is gone; so many do not. */
+  private static final int MOST_UNREACHABLE = 10;
+  private final S3Bucket bucket;
+  private final AtomicInteger unreachable = new AtomicInteger();
+  /** By the numbers of the members in the backup. */
+  private StoredObject[] objects;
+
+  BucketCheck(S3Bucket bucket) {
+    this.bucket = bucket;
+  }
+
+  @Override
+  public boolean hasFolders() {
+    return false;
+  }
+
+  @Override
+  public void list(Members backup, BiConsumer<String, Instant> extra, Tally tally) {
+    objects = new StoredObject[backup.all.size()];
+    bucket.list(page -> page.forEach(object -> {
+      var i = backup.find(object.key());
+      if (i < 0 || backup.all.get(i).kind() == Kind.FOLDER) {
+        extra.accept(object.key(), object.modified() == null ? Instant.MIN : object.modified());
+      } else {
+        objects[i] = object;
+      }
+    }));
+  }
+
+  /** An object that cannot be read is one finding among others; what holds for all objects ends it all. */
+  @Override
+  public void compare(int i, Member member, Members.Bytes bytes, Tally tally) throws IOException {
+    var name = Members.shown(member.name());
+    var object = objects[i];
+    if (object == null) {
+      tally.add("missing", name);
+    } else if (object.size() != member.size()) {
+      tally.add("changed", "%s: %d bytes instead of %d".formatted(name, object.size(), member.size()));
+    } else if (bytes != null) {
+      try {
+        if (!bucket.holds(object.key(), object.etag(), object.size(), bytes::open)) {
+          tally.add("changed", name + ": another content");
+        }
+      } catch (Failure e) {
+        if (e.code == Exit.AUTHENTICATION || e.code == Exit.UNREACHABLE && unreachable.incrementAndGet() > MOST_UNREACHABLE) {
+          throw e;
+        }
+        tally.add("changed", "%s: cannot be read: %s".formatted(name, e.getMessage()));
+      }
+    }
+  }
+}
+
+/** A keyspace as an archive holds it: its definition and its tables' SSTables, every byte of them read and proven. */
+record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, long bytes) {
+  private static final Pattern TABLE_FILE =
+      Pattern.compile("[^/]+/(?<keyspace>\\w+)/(?<table>\\w+)-[0-9a-f]{32}/(?<file>[^/]+)");
+  private static final Pattern CQL = Pattern.compile("[^/]+/create_keyspace_(?<keyspace>\\w+)\\.cql");
+
+  /** A table of the backup and its SSTables. */
+  record Table(String name, List<SSTableFiles> sstables, long bytes) {}
+
+  long sstables() {
+    return tables.stream().mapToLong(table -> table.sstables().size()).sum();
+  }
+
+  static CassandraBackup prove(Archive archive, String keyspace) {
+    var all = new LinkedHashMap<String, ArchiveEntry>();
+    archive.index(entry -> {
+      if (!entry.folder() && all.put(entry.name(), entry) != null) {
+        throw archive.broken("it holds '%s' twice".formatted(entry.name()), null);
+      }
+    });
+    var definition = definition(archive, all.values(), keyspace);
+    var folders = folders(archive, all.values(), keyspace);
+    requireTables(archive, definition, folders);
+    var tables = folders.values().stream().map(folder -> new Table(folder.table(), folder.sstables(), folder.bytes())).toList();
+    folders.values().forEach(TableFolder::requireManifest);
+    prove(tables);
+    return new CassandraBackup(definition, tables, tables.stream().mapToLong(Table::bytes).sum());
+  }
+
+  private static KeyspaceDefinition definition(Archive archive, Collection<ArchiveEntry> entries, String keyspace) {
+    for (var entry : entries) {
+      var match = CQL.matcher(entry.name());
+      if (match.matches() && match.group("keyspace").equals(keyspace)) {
+        return KeyspaceDefinition.parse(TableFolder.text(archive, entry), keyspace);
+      }
+    }
+    var others = entries.stream().map(entry -> CQL.matcher(entry.name())).filter(Matcher::matches)
+        .map(match -> match.group("keyspace")).collect(Collectors.joining(", "));
+    throw archive.broken("create_keyspace_%s.cql is missing%s".formatted(
+        keyspace, others.isEmpty() ? "" : " (it is a backup of keyspace %s: set CASSANDRA_KEYSPACE)".formatted(others)), null);
+  }
+
+  private static SortedMap<String, TableFolder> folders(Archive archive, Collection<ArchiveEntry> entries, String keyspace) {
+    var folders = new TreeMap<String, TableFolder>();
+    for (var entry : entries) {
+      var name = TABLE_FILE.matcher(entry.name());
+      if (!name.matches() || !name.group("keyspace").equals(keyspace)) {
+        continue;
+      }
+      if (!entry.file()) {
+        throw archive.broken("its entry '%s' is not a plain file".formatted(entry.name()), null);
+      }
+      var folder = folders.computeIfAbsent(name.group("table"), table -> new TableFolder(archive, table, new TreeMap<>()));
+      if (folder.files().put(name.group("file"), entry) != null) {
+        throw archive.broken("it holds table %s twice".formatted(folder.table()), null);
+      }
+    }
+    return folders;
+  }
+
+  private static void requireTables(Archive archive, KeyspaceDefinition definition, SortedMap<String, TableFolder> folders) {
+    if (definition.tables().isEmpty()) {
+      throw archive.broken("its definition of keyspace %s has no CREATE TABLE".formatted(definition.keyspace()), null);
+    }
+    for (var table : folders.keySet()) {
+      if (!definition.tables().containsKey(table)) {
+        throw archive.broken("it has files of table %s, which its definition lacks".formatted(table), null);
+      }
+    }
+    for (var table : definition.tables().keySet()) {
+      if (!folders.containsKey(table)) {
+        throw archive.broken("the folder of table %s is missing".formatted(table), null);
+      }
+    }
+  }
+
+  private static void prove(List<Table> tables) {
+    var workers = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors(), Console::daemon);
+    try {
+      var proofs = new ArrayList<Callable<Void>>();
+      tables.forEach(table -> table.sstables().forEach(sstable -> proofs.addAll(SSTableProof.of(sstable))));
+      for (Future<Void> proof : proofs.stream().map(workers::submit).toList()) {
+        proof.get();
+      }
+    } catch (InterruptedException | ExecutionException e) {
+      throw Failure.of(e);
+    } finally {
+      workers.shutdownNow();
+    }
+  }
+}
+
+/**
+ * Checks that every row of the backup, and no other, is on each node.
+ *
+ * @param client the name under which the nodes know the session
+ * @param exact true if what was written since the backup is an error
+ * @param countOnly true if the rows are only counted
+ * @param names collects the attachments that the rows name
+ * @param progress takes the bytes that are done
+ */
+record CassandraCheck(String client, CassandraSettings settings, Optional<String> password, boolean exact, boolean countOnly,
+    AttachmentNames names, LongConsumer progress) {
+
+  /** Proves the archive alone: every byte of it is read. */
+  void prove(Backup backup, Findings findings) throws IOException {
+    CassandraTools.initialise(settings.workFolder(), config -> {});
+    try (var archive = new Archive(backup.file(), password)) {
+      var contents = CassandraBackup.prove(archive, settings.keyspace());
+      findings.ok("archive", "%s, taken %s: %d tables, %s in %d SSTables, complete and matching their digests",
+          backup.file(), backup.age(), contents.tables().size(), Console.size(contents.bytes()), contents.sstables());
+      progress.accept(Files.size(backup.file()));
+    }
+  }
+
+  void compare(Backup backup, Findings findings) throws Exception {
+    CassandraTools.initialise(settings.workFolder(), config -> {});
+    try (var cluster = CassandraCluster.open(settings, client); var archive = new Archive(backup.file(), password)) {
+      var nodes = checkNodes(cluster, findings);
+      var live = cluster.session().getMetadata().getKeyspace(CqlIdentifier.fromInternal(settings.keyspace()))
+          .orElseThrow(() -> new Failure(Exit.VERIFICATION, "there is no keyspace " + settings.keyspace(), null));
+      checkReplication(live, cluster.dataCentres(), findings);
+      var contents = CassandraBackup.prove(archive, settings.keyspace());
+      var tables = checkTables(contents, live, findings);
+      requireSpace(tables);
+      compareRows(cluster, contents, tables, nodes, findings);
+    }
+  }
+
+  /** All nodes must answer, agree on one schema and on who is in the cluster, and stay in it; returns those that answer. */
+  private static List<Node> checkNodes(CassandraCluster cluster, Findings findings) {
+    var health = cluster.health();
+    var problems = health.problems().stream().map(problem -> problem.text() + ": " + problem.mend()).toList();
+    var broken = health.problems().stream().map(ClusterView.Problem::node).distinct().count();
+    findings.require(problems.isEmpty(), "nodes", problems,
+        problems.isEmpty() ? "%d up and normal" : "%d up; %d not up and normal, or not known to all", health.up().size(), broken);
+    if (!health.gossip()) {
+      findings.skipped("gossip", "this Cassandra does not tell which nodes join or leave: look at nodetool status");
+    }
+    var schemas = health.schemas();
+    findings.require(schemas.size() == 1, "schema", schemas.values().stream().map(Object::toString).toList(),
+        schemas.size() == 1 ? "one version on %2$d nodes" : "%d versions on %d nodes", schemas.size(), health.up().size());
+    return health.up();
+  }
+
+  private static void checkReplication(KeyspaceMetadata live, SortedMap<String, Long> nodes, Findings findings) {
+    var replication = new TreeMap<>(live.getReplication());
+    replication.computeIfPresent("class", (key, name) -> name.substring(name.lastIndexOf('.') + 1));
+    try {
+      Replication.require(replication, nodes);
+      findings.ok("replication", "%s on nodes %s", Replication.text(replication), nodes);
+    } catch (Failure e) {
+      findings.bad("replication", List.of(), "%s does not fit the nodes %s", Replication.text(replication), nodes);
+    }
+  }
+
+  /** The backup's tables that are in the keyspace. */
+  private List<CassandraBackup.Table> checkTables(CassandraBackup contents, KeyspaceMetadata live, Findings findings) {
+    var others = new TreeSet<String>();
+    live.getTables().keySet().forEach(name -> others.add(name.asInternal()));
+    var wrong = new ArrayList<String>();
+    var tables = new ArrayList<CassandraBackup.Table>();
+    for (var table : contents.tables()) {
+      if (others.remove(table.name())) {
+        tables.add(table);
+      } else {
+        wrong.add(table.name() + " is missing");
+      }
+    }
+    if (exact) {
+      others.forEach(name -> wrong.add(name + " is not in the backup"));
+    }
+    findings.require(wrong.isEmpty(), "tables", wrong, "%d of the backup are in the keyspace%s", tables.size(),
+        others.isEmpty() ? "" : "; not in the backup: " + String.join(", ", others));
+    return tables;
+  }
+
+  private void requireSpace(List<CassandraBackup.Table> tables) throws IOException {
+    var folder = settings.workFolder();
+    if (!Files.isDirectory(folder)) {
+      throw new Failure(Exit.USAGE, "there is no folder %s to unpack in".formatted(folder),
+          "make it, or name another folder with RESTORE_WORK_PATH");
+    }
+    try (var leftovers = Files.newDirectoryStream(folder, "." + client + ".*.unpacked")) {
+      for (var leftover : leftovers) {
+        // Of a killed process. Nothing tells whether a younger one is that of another host, still at work.
+        if (Files.getLastModifiedTime(leftover).toInstant().isBefore(Instant.now().minus(Duration.ofDays(1)))) {
+          UnpackedTables.delete(leftover);
+        }
+      }
+    }
+    var needed = tables.stream().mapToLong(CassandraBackup.Table::bytes).sum() * 11 / 10;
+    var free = Files.isWritable(folder) ? Files.getFileStore(folder).getUsableSpace() : 0;
+    if (free < needed) {
+      throw new Failure(Exit.UNSAFE, "unpacking needs %s in %s, where %s can be written".formatted(
+          Console.size(needed), folder, Console.size(free)), "name another folder with RESTORE_WORK_PATH");
+    }
+  }
+
+  private Path unpackFolder() {
+    // A folder of this process's own, so that two may verify at once.
+    return settings.workFolder().resolve(".%s.%d.unpacked".formatted(client, ProcessHandle.current().pid()));
+  }
+
+  private void compareRows(CassandraCluster cluster, CassandraBackup contents, List<CassandraBackup.Table> tables, List<Node> nodes,
+      Findings findings) throws Exception {
+    var opened = new ArrayList<SSTableRows>();
+    try (var unpacked = new UnpackedTables(unpackFolder(), settings.keyspace());
+        Closeable readers = () -> opened.forEach(SSTableRows::close)) {
+      for (var table : tables) {
+        var definition = contents.definition().tables().get(table.name());
+        var metadata = KeyspaceDefinition.table(definition, settings.keyspace(), UUID.randomUUID());
+        opened.add(new SSTableRows(metadata, unpacked.unpack(table)));
+      }
+      var newest = exact ? Long.MAX_VALUE : opened.stream().mapToLong(SSTableRows::newest).max().orElse(Long.MAX_VALUE);
+      for (var i = 0; i < tables.size(); i++) {
+        var table = tables.get(i);
+        var comparison = new RowComparison(cluster.session(), opened.get(i), newest, countOnly, row -> names.take(table.name(), row));
+        var results = new LinkedHashMap<String, Tally>();
+        for (var node : nodes) {
+          results.put(CassandraCluster.host(node), comparison.compare(node, done -> progress.accept((long) (done * table.bytes() / nodes.size()))));
+        }
+        report(table.name(), results, findings);
+      }
+    }
+  }
+
+  /** Says of one table what the nodes have. What was only counted, or read from another node's copy, is not compared. */
+  private void report(String table, Map<String, Tally> results, Findings findings) {
+    var elsewhere = results.entrySet().stream().filter(result -> result.getValue().count("elsewhere") > 0).map(Map.Entry::getKey).toList();
+    var differing = new ArrayList<String>();
+    var details = new TreeMap<String, List<String>>();
+    results.forEach((node, result) -> {
+      var kinds = Stream.of("missing", "extra", "changed").filter(kind -> result.count(kind) > 0).toList();
+      if (!kinds.isEmpty()) {
+        differing.add(node + ": " + kinds.stream().map(kind -> result.count(kind) + " " + kind).collect(Collectors.joining(", ")));
+      }
+      kinds.forEach(kind -> result.names(kind).forEach(name ->
+          details.computeIfAbsent(kind + ": " + name, key -> new ArrayList<>()).add(node)));
+    });
+    var lines = details.entrySet().stream().limit(Tally.MOST_NAMES).map(line -> line.getKey()
+        + (line.getValue().size() == results.size() ? "" : " on " + String.join(", ", line.getValue()))).toList();
+    var untimed = most(results, "untimed");
+    var notes = Stream.of(
+        countOnly ? ", only counted" : "",
+        ", asked of %d nodes".formatted(results.size()),
+        elsewhere.isEmpty() ? ", each for its own copy" : ", but %s answered from another's copy (nodetool repair --validate %s compares them)"
+            .formatted(String.join(" and ", elsewhere), settings.keyspace()),
+        most(results, "newer") == 0 ? "" : "; %,d newer writes".formatted(most(results, "newer")),
+        untimed == 0 ? "" : "; %,d with another value that has no write time: changed or written since (--exact)".formatted(untimed))
+        .collect(Collectors.joining());
+    var text = "%,d rows%s".formatted(most(results, "row"), notes);
+    if (!differing.isEmpty()) {
+      findings.bad(table, lines, "%s: %s", text, String.join("; ", differing));
+    } else if (countOnly || !elsewhere.isEmpty() || untimed > 0) {
+      findings.skipped(table, "%s", text);
+    } else {
+      findings.ok(table, "%s", text);
+    }
+  }
+
+  private static long most(Map<String, Tally> results, String kind) {
+    return results.values().stream().mapToLong(result -> result.count(kind)).max().orElse(0);
+  }
+}
+
+/** A Cassandra cluster as its nodes tell it, each of them asked itself. */
+final class CassandraCluster implements Closeable {
+  static final String WORKING = "every node must be up and normal: nodetool status";
+  private final CqlSession session;
+  private final String client;
+  private final String keyspace;
+
+  private CassandraCluster(CqlSession session, String client, String keyspace) {
+    this.session = session;
+    this.client = client;
+    this.keyspace = keyspace;
+  }
+
+  /** @param script the name under which other runs see this one */
+  static CassandraCluster open(CassandraSettings settings, String script) {
+    var client = script + " " + UUID.randomUUID();
+    return new CassandraCluster(settings.connection().open(client, settings.keyspace(), settings.client().map(Pem::tls)), client,
+        settings.keyspace());
+  }
+
+  CqlSession session() {
+    return session;
+  }
+
+  String name() {
+    return session.execute("SELECT cluster_name FROM system.local").one().getString("cluster_name");
+  }
+
+  /** The nodes that the client sees, by address. {@link #health} tells whether these are all. */
+  List<Node> nodes() {
+    return session.getMetadata().getNodes().values().stream().sorted(Comparator.comparing(CassandraCluster::host)).toList();
+  }
+
+  /** How many nodes each data centre has. */
+  SortedMap<String, Long> dataCentres() {
+    return nodes().stream().collect(Collectors.groupingBy(node -> String.valueOf(node.getDatacenter()), TreeMap::new, Collectors.counting()));
+  }
+
+  String version() {
+    return nodes().stream().map(node -> String.valueOf(node.getCassandraVersion())).distinct().sorted().collect(Collectors.joining(" and "));
+  }
+
+  String partitioner() {
+    return session.execute("SELECT partitioner FROM system.local").one().getString("partitioner");
+  }
+
+  ResultSet on(Node node, String query, Object... values) {
+    return session.execute(SimpleStatement.newInstance(query, values).setNode(node));
+  }
+
+  /** The address by which its cluster knows it, and nodetool shows it. */
+  static String host(Node node) {
+    return node.getBroadcastAddress().map(InetSocketAddress::getAddress).map(InetAddress::getHostAddress)
+        .orElse(node.getEndPoint().toString());
+  }
+
+  /**
+   * The state of all nodes.
+   *
+   * @param up the nodes that answer
+   * @param schemas which of them have which version of the schema
+   * @param gossip false where the nodes do not tell who joins or leaves
+   */
+  record Health(List<Node> up, List<ClusterView.Problem> problems, Map<UUID, List<String>> schemas, boolean gossip) {
+    void requireNoProblem() {
+      if (!problems.isEmpty()) {
+        throw new Failure(Exit.UNSAFE, problems.stream().map(ClusterView.Problem::text).collect(Collectors.joining("; ")),
+            problems.stream().map(ClusterView.Problem::mend).distinct().collect(Collectors.joining("; ")));
+      }
+    }
+  }
+
+  /** Asks every node itself, so that none is taken for up that is not, and none is passed over that is there. */
+  Health health() {
+    var up = new ArrayList<Node>();
+    var schemas = new TreeMap<UUID, List<String>>();
+    var gossip = new TreeMap<String, ClusterView.Gossip>();
+    var listed = new ArrayList<ClusterView.Listed>();
+    var down = new ArrayList<ClusterView.Problem>();
+    for (var node : nodes()) {
+      try {
+        var version = on(node, "SELECT schema_version FROM system.local").one().getUuid("schema_version");
+        schemas.computeIfAbsent(version, any -> new ArrayList<>()).add(host(node));
+        listed.addAll(listed(node));
+        gossip(node).forEach(state -> gossip.merge(state.node(), state, (one, other) -> one.isMember() ? one : other));
+        up.add(node);
+      } catch (DriverException e) {
+        down.add(new ClusterView.Problem(host(node), "Cassandra node %s is down or not reachable from here".formatted(host(node)), WORKING));
+      }
+    }
+    var view = new ClusterView(List.copyOf(gossip.values()), up.stream().map(CassandraCluster::host).collect(Collectors.toSet()), listed);
+    var problems = new ArrayList<>(view.problems());
+    var named = problems.stream().map(ClusterView.Problem::node).collect(Collectors.toSet());
+    down.stream().filter(problem -> !named.contains(problem.node())).forEach(problems::add);
+    return new Health(up, problems, schemas, !gossip.isEmpty());
+  }
+
+  private List<ClusterView.Listed> listed(Node node) {
+    return on(node, "SELECT peer, peer_port, host_id, data_center, rack, tokens FROM system.peers_v2").all().stream()
+        .map(row -> new ClusterView.Listed(host(node), row.getInetAddress("peer").getHostAddress(), row.getInt("peer_port"),
+            List.of("host_id", "data_center", "rack", "tokens").stream().noneMatch(row::isNull))).toList();
+  }
+
+  /** Nothing before Cassandra 4.1, and nothing for who may not read it. */
+  private List<ClusterView.Gossip> gossip(Node node) {
+    try {
+      return on(node, "SELECT address, port, status, status_with_port FROM system_views.gossip_info").all().stream()
+          .map(row -> new ClusterView.Gossip(row.getInetAddress("address").getHostAddress(), row.getInt("port"), status(row))).toList();
+    } catch (InvalidQueryException | UnauthorizedException e) {
+      return List.of();
+    }
+  }
+
+  private static String status(com.datastax.oss.driver.api.core.cql.Row row) {
+    var status = Optional.ofNullable(row.getString("status_with_port")).orElse(row.getString("status"));
+    return status == null ? "" : status.split(",")[0];
+  }
+
+  void awaitSchemaAgreement() throws InterruptedException {
+    var deadline = Instant.now().plusSeconds(60);
+    while (schemaVersions().size() > 1) {
+      if (Instant.now().isAfter(deadline)) {
+        throw new Failure(Exit.UNSAFE, "Cassandra's nodes do not agree on the schema", "wait until nodetool describecluster shows one version");
+      }
+      Thread.sleep(50);
+    }
+  }
+
+  private Set<UUID> schemaVersions() {
+    var versions = new TreeSet<UUID>();
+    for (var node : nodes()) {
+      try {
+        versions.add(on(node, "SELECT schema_version FROM system.local").one().getUuid("schema_version"));
+      } catch (DriverException e) {
+        throw new Failure(Exit.UNSAFE, "Cassandra node %s is down or not reachable from here".formatted(host(node)), WORKING, e);
+      }
+    }
+    return versions;
+  }
+
+  /**
+   * The clients that may write: all but this one and those that only read.
+   *
+   * @param writer the name of the scripts of which only one may run
+   * @param reader the name of the scripts that only read
+   */
+  Set<String> otherClients(String writer, String reader) {
+    var others = new TreeSet<String>();
+    var query = SimpleStatement.newInstance("SELECT address, driver_name, username FROM system_views.clients");
+    // All nodes at once: each looks up its clients' names, which takes long where the DNS does not answer.
+    var clients = nodes().parallelStream().flatMap(node -> session.execute(query.setNode(node)).all().stream()).toList();
+    for (var other : clients) {
+      var driver = String.valueOf(other.getString("driver_name"));
+      var address = other.getInetAddress("address").getHostAddress();
+      if (driver.startsWith(writer + " ") && !driver.equals(client)) {
+        throw new Failure(Exit.UNSAFE, "another restore is running, connected from " + address, "wait for its end");
+      }
+      if (!driver.equals(client) && !driver.startsWith(reader + " ")) {
+        others.add("%s (%s, user %s)".formatted(address, driver, other.getString("username")));
+      }
+    }
+    return others;
+  }
+
+  /** A setting of a node: since Cassandra 4.1 with dots between the parts of its name, before with underscores. */
+  String setting(Node node, String name) {
+    for (var spelling : List.of(name, name.replaceFirst("(?<=_options)\\.", "_"))) {
+      var row = on(node, "SELECT value FROM system_views.settings WHERE name = ?", spelling).one();
+      if (row != null) {
+        return String.valueOf(row.getString("value"));
+      }
+    }
+    return "";
+  }
+
+  /** Bytes of the keyspace on the node that has most of it; 0 where no node tells. */
+  long usage() {
+    try {
+      return nodes().stream().mapToLong(node -> on(node, "SELECT keyspace_name, mebibytes FROM system_views.disk_usage").all().stream()
+          .filter(row -> row.getString("keyspace_name").equals(keyspace)).mapToLong(row -> row.getLong("mebibytes") << 20).sum()).max().orElse(0);
+    } catch (InvalidQueryException | UnauthorizedException e) {
+      return 0;
+    }
+  }
+
+  /** The keyspace's definition, where there is such a keyspace. */
+  Optional<KeyspaceDefinition> describe() {
+    if (session.getMetadata().getKeyspace(CqlIdentifier.fromInternal(keyspace)).isEmpty()) {
+      return Optional.empty();
+    }
+    var text = new StringBuilder();
+    session.execute("DESCRIBE KEYSPACE " + quoted(keyspace)).forEach(row -> text.append(row.getString("create_statement")).append('\n'));
+    return Optional.of(KeyspaceDefinition.parse(text.toString(), keyspace));
+  }
+
+  static String quoted(String name) {
+    return CqlIdentifier.fromInternal(name).asCql(false);
+  }
+
+  /** The driver's exception in the words of an administrator. */
+  static Failure failure(DriverException thrown) {
+    if (thrown instanceof UnauthorizedException) {
+      return new Failure(Exit.AUTHENTICATION, thrown.getMessage(), "log in as a superuser", thrown);
+    }
+    var code = thrown instanceof AllNodesFailedException || thrown instanceof DriverTimeoutException ? Exit.UNREACHABLE : Exit.UNSAFE;
+    return new Failure(code, thrown.getMessage(), WORKING, thrown);
+  }
+
+  @Override
+  public void close() {
+    session.close();
+  }
+}
+
+/** The addresses in CASSANDRA_CONNECTION, in any form that cqlsh or the documentation knows, and who logs in. */
+record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<String> user, Optional<String> password) {
+  private static final String FORMS = "set it to a node's address, such as 10.0.0.5, \"10.0.0.5 9042\" or \"10.0.0.5 -u admin\"";
+
+  static final class Arguments {
+    @Parameters(index = "0") String hosts;
+    @Parameters(index = "1", arity = "0..1") String portOrUser;
+    @Option(names = {"-u", "--username"}) String user;
+    @Option(names = {"-p", "--password"}) String password;
+  }
+
+  static CassandraConnection of(Settings settings) {
+    var connection = parse(settings.optional(CassandraSettings.CONNECTION).orElse(null));
+    var user = connection.user().or(() -> settings.optional(CassandraSettings.USER));
+    var password = connection.password().or(() -> user.isEmpty() ? settings.secret(CassandraSettings.PASSWORD)
+        : settings.secretOrPrompt(CassandraSettings.PASSWORD, "Password of Cassandra's user " + user.get()));
+    if (user.isPresent() != password.isPresent()) {
+      throw new Failure(Exit.USAGE, user.isPresent() ? "no password for Cassandra's user " + user.get()
+          : "CASSANDRA_PASSWORD is set, but CASSANDRA_USER is not", "set CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE");
+    }
+    return new CassandraConnection(connection.contactPoints(), user, password);
+  }
+
+  static CassandraConnection parse(String text) {
+    if (text == null || text.isBlank()) {
+      throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION is " + (text == null ? "not set" : "blank"), FORMS);
+    }
+    var arguments = new Arguments();
+    try {
+      var tokens = Pattern.compile("'([^']*)'|\"([^\"]*)\"|(\\S+)").matcher(text.strip().replaceAll("\\G([^\\s,]+)\\s*,\\s*", "$1,")).results()
+          .map(m -> m.group(1) != null ? m.group(1) : m.group(2) != null ? m.group(2) : m.group(3));
+      // A password may begin with @, which picocli would take for a file of arguments.
+      new CommandLine(arguments).setExpandAtFiles(false).parseArgs(tokens.toArray(String[]::new));
+    } catch (CommandLine.ParameterException e) {
+      // Not its own message, which would repeat a password.
+      throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION is not understood", FORMS);
+    }
+    var second = Optional.ofNullable(arguments.portOrUser);
+    var port = second.filter(word -> word.matches("\\d{1,5}")).map(Integer::valueOf).orElse(9042);
+    var user = second.filter(word -> !word.matches("\\d+")).or(() -> Optional.ofNullable(arguments.user));
+    var hosts = Stream.of(arguments.hosts.split(",")).filter(host -> !host.isBlank()).map(host -> address(host, port)).toList();
+    return new CassandraConnection(hosts, user, Optional.ofNullable(arguments.password));
+  }
+
+  private static InetSocketAddress address(String host, int port) {
+    var parts = Pattern.compile("\\[(?<v6>[^]]+)](:(?<port6>\\d+))?|(?<v4>[^:]+):(?<port4>\\d+)").matcher(host);
+    if (!parts.matches()) {
+      return new InetSocketAddress(host, port);
+    }
+    var own = parts.group("v6") != null ? parts.group("port6") : parts.group("port4");
+    return new InetSocketAddress(parts.group("v6") != null ? parts.group("v6") : parts.group("v4"),
+        own == null ? port : Integer.parseInt(own));
+  }
+
+  String named() {
+    return contactPoints.stream().map(p -> p.getHostString() + ":" + p.getPort()).collect(Collectors.joining(", "));
+  }
+
+  /** Opens a session whose nodes can be asked one by one; the client's name is what system_views.clients shows. */
+  CqlSession open(String client, String keyspace, Optional<SSLContext> tls) {
+    // No debouncing, no agreement wait after each statement, no quiet period at the end: each would cost seconds.
+    var config = DriverConfigLoader.programmaticBuilder()
+        .withDuration(DefaultDriverOption.REQUEST_TIMEOUT, Duration.ofMinutes(2))
+        .withDuration(DefaultDriverOption.CONNECTION_INIT_QUERY_TIMEOUT, Duration.ofSeconds(10))
+        .withDuration(DefaultDriverOption.CONTROL_CONNECTION_TIMEOUT, Duration.ofSeconds(20))
+        .withDuration(DefaultDriverOption.CONTROL_CONNECTION_AGREEMENT_TIMEOUT, Duration.ZERO)
+        .withDuration(DefaultDriverOption.METADATA_SCHEMA_WINDOW, Duration.ZERO)
+        .withStringList(DefaultDriverOption.METADATA_SCHEMA_REFRESHED_KEYSPACES, List.of(keyspace))
+        .withClass(DefaultDriverOption.LOAD_BALANCING_POLICY_CLASS, BasicLoadBalancingPolicy.class)
+        .withInt(DefaultDriverOption.NETTY_IO_SHUTDOWN_QUIET_PERIOD, 0)
+        .withInt(DefaultDriverOption.NETTY_ADMIN_SHUTDOWN_QUIET_PERIOD, 0)
+        .build();
+    var builder = new NamedSessionBuilder(client).withConfigLoader(config);
+    contactPoints.forEach(builder::addContactPoint);
+    user.ifPresent(name -> builder.withAuthCredentials(name, password.get()));
+    tls.ifPresent(builder::withSslContext);
+    try {
+      return builder.build();
+    } catch (AllNodesFailedException e) {
+      throw cannotConnect(e);
+    } catch (IllegalArgumentException e) {
+      throw new Failure(Exit.UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), e.getMessage()),
+          "check CASSANDRA_CONNECTION");
+    }
+  }
+
+  private Failure cannotConnect(AllNodesFailedException failed) {
+    var errors = failed.getAllErrors().values().stream().flatMap(List::stream).toList();
+    if (errors.stream().anyMatch(AuthenticationException.class::isInstance)) {
+      return new Failure(Exit.AUTHENTICATION, "Cassandra at %s refuses %s".formatted(named(),
+          user.map(name -> "the log-in of " + name).orElse("a connection without log-in")),
+          "check CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE", failed);
+    }
+    var reason = Stream.iterate(errors.isEmpty() ? failed : errors.get(0), Objects::nonNull, Throwable::getCause)
+        .map(Throwable::getMessage).filter(Objects::nonNull).reduce((outer, inner) -> inner).orElse("no answer");
+    return new Failure(Exit.UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), reason),
+        "is it started, is its address right, does it want TLS (CASSANDRA_SSL_CA)?", failed);
+  }
+}
+
+/**
+ * Where Cassandra is, who logs in, and where its backups are.
+ *
+ * @param role gets the grants on the keyspace
+ * @param workFolder where SSTables are unpacked
+ * @param client TLS of the client port; empty where it has none
+ * @param internode TLS of the port on which nodes talk to each other; empty where no files are named
+ */
+record CassandraSettings(CassandraConnection connection, String keyspace, List<Path> archives, String role, Path workFolder,
+    Optional<Pem> client, Optional<Pem> internode) {
+  static final Variable CONNECTION = Variable.optional("CASSANDRA_CONNECTION");
+  static final Variable USER = Variable.optional("CASSANDRA_USER");
+  static final Variable PASSWORD = Variable.secret("CASSANDRA_PASSWORD");
+  static final Variable KEYSPACE = Variable.withDefault("CASSANDRA_KEYSPACE", "thehive");
+  static final Variable ARCHIVES = Variable.withDefault("CASSANDRA_GENERAL_ARCHIVE_PATH", "/mnt/backup/cassandra");
+  static final Variable ROLE = Variable.withDefault("CASSANDRA_THEHIVE_USER", "thehive");
+  static final Variable WORK = Variable.optional("RESTORE_WORK_PATH");
+  static final Variable CA = Variable.optional("CASSANDRA_SSL_CA");
+  static final Variable CERTIFICATE = Variable.optional("CASSANDRA_SSL_CERT");
+  static final Variable KEY = Variable.optional("CASSANDRA_SSL_KEY");
+  static final Variable INTERNODE_CA = Variable.optional("CASSANDRA_INTERNODE_CA");
+  static final Variable INTERNODE_CERTIFICATE = Variable.optional("CASSANDRA_INTERNODE_CERT");
+  static final Variable INTERNODE_KEY = Variable.optional("CASSANDRA_INTERNODE_KEY");
+  static final List<Variable> VARIABLES = List.of(CONNECTION, USER, PASSWORD, KEYSPACE, ARCHIVES, ROLE, WORK, CA, CERTIFICATE, KEY,
+      INTERNODE_CA, INTERNODE_CERTIFICATE, INTERNODE_KEY);
+
+  /** Reads all of it, also log-in and addresses: for what talks to the cluster. */
+  static CassandraSettings of(Settings settings) {
+    return read(settings, CassandraConnection.of(settings));
+  }
+
+  /** Without log-in and addresses: for what reads the archives alone. */
+  static CassandraSettings ofArchives(Settings settings) {
+    return read(settings, null);
+  }
+
+  private static CassandraSettings read(Settings settings, CassandraConnection connection) {
+    var archives = List.of(settings.text(ARCHIVES).split(",")).stream().map(String::strip).map(Path::of).toList();
+    var client = new Pem(settings.optionalPath(CA).orElse(null), settings.optionalPath(CERTIFICATE).orElse(null),
+        settings.optionalPath(KEY).orElse(null));
+    var internode = new Pem(settings.optionalPath(INTERNODE_CA).orElse(client.ca()),
+        settings.optionalPath(INTERNODE_CERTIFICATE).orElse(client.certificate()), settings.optionalPath(INTERNODE_KEY).orElse(client.key()));
+    return new CassandraSettings(connection, settings.text(KEYSPACE), archives, settings.text(ROLE),
+        settings.optionalPath(WORK).orElse(archives.get(0)), Optional.of(client).filter(pem -> pem.ca() != null),
+        Optional.of(internode).filter(pem -> pem.ca() != null && pem.certificate() != null && pem.key() != null));
+  }
+}
+
+/** Cassandra's own classes, as a tool uses them: without a node, and quietly. */
+final class CassandraTools {
+  private CassandraTools() {}
+
+  /** Cassandra's classes log through logback, which without a configuration prints everything to stdout. */
+  static void quietLibraries(boolean verbose) {
+    var root = (Logger) LoggerFactory.getLogger(org.slf4j.Logger.ROOT_LOGGER_NAME);
+    root.setLevel(verbose ? Level.WARN : Level.OFF);
+    root.iteratorForAppenders().forEachRemaining(appender -> {
+      appender.stop();
+      ((ConsoleAppender<?>) appender).setTarget("System.err");
+      appender.start();
+    });
+  }
+
+  /** Loads just as much of Cassandra as SSTables need; must come before any other use of its classes. */
+  static synchronized void initialise(Path work, Consumer<Config> more) {
+    if (DatabaseDescriptor.isToolInitialized()) {
+      return;
+    }
+    var config = new Config();
+    // Only names: a tool neither makes nor reads these folders.
+    System.setProperty("cassandra.storagedir", work.toString());
+    config.partitioner = Murmur3Partitioner.class.getName();
+    config.endpoint_snitch = "SimpleSnitch";
+    config.commitlog_sync = Config.CommitLogSync.periodic;
+    config.commitlog_sync_period = new DurationSpec.IntMillisecondsBound("10s");
+    more.accept(config);
+    Config.setOverrideLoadConfig(() -> config);
+    DatabaseDescriptor.toolInitialization();
+  }
+}
+
+/**
+ * Compares what the nodes of a Cassandra cluster say of each other: gossip, which knows who is in the cluster, and each
+ * node's own table system.peers_v2, from which clients learn of the others. A node that clients do not see gets no rows.
+ *
+ * @param gossip empty where the nodes do not tell it (before Cassandra 4.1)
+ * @param answered the nodes that were asked and answered
+ * @param listed the rows of their tables
+ */
+record ClusterView(List<Gossip> gossip, Set<String> answered, List<Listed> listed) {
+  private static final String WORKING = "every node must be up and normal: nodetool status";
+
+  /** A node's state as gossip tells it, such as NORMAL, LEAVING, shutdown or LEFT. */
+  record Gossip(String node, int port, String status) {
+    boolean hasLeft() {
+      return Set.of("LEFT", "removed").contains(status);
+    }
+
+    /** Without a status it is known by name only, such as after a restart of all others. */
+    boolean isMember() {
+      return !hasLeft() && !status.isEmpty();
+    }
+  }
+
+  /**
+   * A row of system.peers_v2.
+   *
+   * @param by the node in whose table it is
+   * @param complete false where clients pass it over: without host_id, data centre, rack or tokens
+   */
+  record Listed(String by, String node, int port, boolean complete) {}
+
+  /** What is wrong with a node, and what mends it. */
+  record Problem(String node, String text, String mend) {
+    @Override
+    public String toString() {
+      return text;
+    }
+  }
+
+  /** Everything that makes the clients' picture of the cluster differ from the cluster, and nodes on the move. */
+  List<Problem> problems() {
+    var problems = new ArrayList<Problem>();
+    gossip.stream().filter(state -> state.isMember() && !state.status().equals("NORMAL")).forEach(state ->
+        problems.add(new Problem(state.node(), "Cassandra node %s is %s".formatted(state.node(), state.status()), WORKING)));
+    problems.addAll(incomplete());
+    problems.addAll(missing());
+    problems.addAll(leftovers());
+    return problems;
+  }
+
+  private Set<String> members() {
+    return gossip.stream().filter(Gossip::isMember).map(Gossip::node).collect(Collectors.toCollection(TreeSet::new));
+  }
+
+  private Map<String, Set<String>> listers(boolean complete) {
+    var listers = new TreeMap<String, Set<String>>();
+    listed.stream().filter(row -> row.complete() == complete)
+        .forEach(row -> listers.computeIfAbsent(row.node(), node -> new TreeSet<>()).add(row.by()));
+    return listers;
+  }
+
+  private List<Problem> incomplete() {
+    var problems = new ArrayList<Problem>();
+    listers(false).forEach((node, by) -> {
+      if (gossip.isEmpty() || members().contains(node)) {
+        problems.add(new Problem(node, "clients do not see Cassandra node %s: its row in system.peers_v2 of %s is not complete (no host_id, say)"
+            .formatted(node, names(by)), restart(by)));
+      }
+    });
+    return problems;
+  }
+
+  /** Nodes of the cluster that an answering node does not list. Without gossip, those that answer or that another lists. */
+  private List<Problem> missing() {
+    var all = new TreeSet<>(members());
+    if (gossip.isEmpty()) {
+      all.addAll(answered);
+      listed.stream().filter(Listed::complete).map(Listed::node).forEach(all::add);
+    }
+    var rows = listed.stream().collect(Collectors.groupingBy(Listed::node, Collectors.mapping(Listed::by, Collectors.toSet())));
+    var problems = new ArrayList<Problem>();
+    for (var node : all) {
+      var without = new TreeSet<>(answered);
+      without.remove(node);
+      without.removeAll(rows.getOrDefault(node, Set.of()));
+      if (without.isEmpty()) {
+        continue;
+      }
+      var text = "clients do not see Cassandra node %s: it is not in system.peers_v2 of %s".formatted(node, names(without));
+      var certain = !gossip.isEmpty() || answered.contains(node);
+      problems.add(new Problem(node, text, certain ? restart(without)
+          : "if nodetool status shows it, %s; if not, on %s: %s".formatted(restart(without), names(rows.get(node)), removal(node))));
+    }
+    return problems;
+  }
+
+  /** Rows of nodes that gossip does not know, or knows to have left. */
+  private List<Problem> leftovers() {
+    if (gossip.isEmpty()) {
+      return List.of();
+    }
+    var known = gossip.stream().filter(state -> !state.hasLeft()).map(Gossip::node).collect(Collectors.toSet());
+    var rows = new TreeMap<String, Set<String>>();
+    listed.stream().filter(row -> !known.contains(row.node()))
+        .forEach(row -> rows.computeIfAbsent(row.node(), node -> new TreeSet<>()).add(row.by()));
+    var problems = new ArrayList<Problem>();
+    rows.forEach((node, by) -> problems.add(new Problem(node,
+        "Cassandra node %s is not in the cluster, only in system.peers_v2 of %s: a leftover row".formatted(node, names(by)),
+        "remove it in cqlsh on %s: %s".formatted(names(by), removal(node)))));
+    return problems;
+  }
+
+  private String removal(String node) {
+    var ports = new LinkedHashSet<Integer>();
+    listed.stream().filter(row -> row.node().equals(node)).forEach(row -> ports.add(row.port()));
+    return ports.stream().map(port -> "DELETE FROM system.peers_v2 WHERE peer = '%s' AND peer_port = %d;".formatted(node, port))
+        .collect(Collectors.joining(" ")) + " DELETE FROM system.peers WHERE peer = '%s';".formatted(node);
+  }
+
+  private static String restart(Set<String> nodes) {
+    return "restart Cassandra on %s, which writes the row again".formatted(names(nodes));
+  }
+
+  private static String names(Set<String> nodes) {
+    return String.join(" and ", nodes);
+  }
+}
+
+/** Runs a script's command the same way in all scripts: errors as {@code error:} and {@code hint:}, and the exit code. */
+final class Commands {
+  private Commands() {}
+
+  /**
+   * Parses the arguments and calls the command; when it has ended, Ctrl-C says nothing more.
+   *
+   * @param variables what the help lists below the options, with the present values
+   * @param failed shows a failure and returns the exit code
+   */
+  static int run(Object command, Console console, List<Variable> variables, Function<Failure, Integer> failed, String... args) {
+    console.onInterrupt("Nothing was changed.");
+    try {
+      return run(command, variables, failed, args);
+    } finally {
+      console.onInterrupt(null);
+    }
+  }
+
+  static int run(Object command, List<Variable> variables, Function<Failure, Integer> failed, String... args) {
+    var line = new CommandLine(command).setCaseInsensitiveEnumValuesAllowed(true).setUsageHelpLongOptionsMaxWidth(24)
+        .setUsageHelpAutoWidth(true)
+        .setParameterExceptionHandler((thrown, given) -> failed.apply(wrongUsage(thrown)))
+        .setExecutionExceptionHandler((thrown, given, parsed) -> failed.apply(Failure.of(thrown)));
+    addFooter(line, variables);
+    return line.execute(args);
+  }
+
+  private static Failure wrongUsage(ParameterException thrown) {
+    var message = thrown.getMessage().lines().findFirst().orElse("wrong usage");
+    var text = message.isEmpty() ? message : message.substring(0, 1).toLowerCase(Locale.ROOT) + message.substring(1);
+    return new Failure(Exit.USAGE, text, "see ./jbang " + thrown.getCommandLine().getCommandSpec().root().name() + " --help", thrown);
+  }
+
+  private static void addFooter(CommandLine line, List<Variable> variables) {
+    var own = line.getCommandSpec().usageMessage().footer();
+    var lines = Settings.fromEnvironment().describe(variables).stream().map(text -> text.replace("%", "%%").replace("@|", "@ |"));
+    line.getCommandSpec().usageMessage().footer(Stream.of(Stream.of("%nVariables, with their values now:"), lines, Stream.of(own))
+        .flatMap(text -> text).toArray(String[]::new));
+  }
+}
+
+/**
+ * Settings of every restore.
+ *
+ * @param archivePassword of AES-encrypted .zip archives
+ * @param statePath folder of lock, marker and reports, where it is not that of the archives
+ */
+record CommonSettings(Optional<String> archivePassword, Optional<Path> statePath) {
+  static final Variable ARCHIVE_PASSWORD = Variable.secret("BACKUP_PASSWORD");
+  static final Variable STATE_PATH = Variable.optional("RESTORE_STATE_PATH");
+  static final Variable ASSUME_YES = Variable.withDefault("ASSUME_YES", "false");
+  static final List<Variable> VARIABLES = List.of(ARCHIVE_PASSWORD, STATE_PATH, ASSUME_YES);
+
+  static CommonSettings of(Settings settings) {
+    return new CommonSettings(settings.secret(ARCHIVE_PASSWORD), settings.optionalPath(STATE_PATH));
+  }
+
+  /** The folder of lock, marker and reports. */
+  Path stateFolder(Path archives) {
+    return statePath.orElse(archives);
+  }
+}
+
+/** What the administrator sees: steps and progress on stderr. Results go to stdout, which is not this class's. */
+class Console {
+  private static final int WIDTH_OF_LOGS = 100;
+  private static final Duration BETWEEN_LINES = Duration.ofSeconds(5);
+
+  @Option(names = "--verbose", scope = ScopeType.INHERIT, description = "show traces and the libraries' warnings")
+  boolean verbose;
+
+  final boolean terminal = System.console() != null;
+  private String onInterrupt;
+  private String drawn = "";
+
+  Console() {
+    Runtime.getRuntime().addShutdownHook(new Thread(this::interrupted));
+  }
+
+  synchronized void step(String text, Object... values) {
+    erase();
+    System.err.println(text.formatted(values));
+  }
+
+  void warn(String text, Object... values) {
+    step("warning: " + text, values);
+  }
+
+  /** Shows what went wrong and what to do about it; returns the exit code. */
+  synchronized int error(String about, Failure failure) {
+    step("%s", "error: " + (about.isEmpty() ? "" : about + ": ") + failure.getMessage()
+        + (failure.hint == null ? "" : "\nhint: " + failure.hint)); // in one: others may fail at the same time
+    if (verbose) {
+      failure.printStackTrace();
+    }
+    return failure.code;
+  }
+
+  /** Sets what Ctrl-C says from now on: whether something was changed, and what to do. Null: nothing. */
+  synchronized void onInterrupt(String text) {
+    onInterrupt = text;
+  }
+
+  private synchronized void interrupted() {
+    if (onInterrupt != null) {
+      step("%s", "\nInterrupted. " + onInterrupt);
+    }
+  }
+
+  /** Shows a line that moves on a terminal, a line every five seconds elsewhere, until closed; nothing where there are no bytes. */
+  Closeable progress(String task, long total, LongSupplier done, Supplier<String> state) {
+    if (total <= 0) {
+      return () -> {};
+    }
+    var moves = canDraw();
+    var width = moves ? columns() - 3 : WIDTH_OF_LOGS; // room for ^C
+    var begun = Instant.now();
+    Supplier<String> line = () -> ProgressLine.of(task, Math.min(done.getAsLong(), total), total, Duration.between(begun, Instant.now()),
+        state.get(), width);
+    var clock = Executors.newSingleThreadScheduledExecutor(Console::daemon);
+    var pause = moves ? 200 : BETWEEN_LINES.toMillis();
+    clock.scheduleAtFixedRate(() -> show(line.get(), moves), moves ? 0 : pause, pause, TimeUnit.MILLISECONDS);
+    return () -> {
+      clock.shutdownNow();
+      step("%s", line.get());
+    };
+  }
+
+  private synchronized void show(String line, boolean moves) {
+    if (moves) {
+      drawn = line;
+      System.err.print("\r\033[?7l" + line + "\033[K\033[?7h"); // never onto a second line, should the terminal have become narrower
+    } else {
+      step("%s", line);
+    }
+  }
+
+  private synchronized void erase() {
+    if (!drawn.isEmpty()) {
+      drawn = "";
+      System.err.print("\r\033[K");
+    }
+  }
+
+  /** True if stderr is the terminal, not a file, and a terminal that can move its cursor. */
+  private boolean canDraw() {
+    try {
+      return terminal && Files.isSameFile(Path.of("/dev/stdin"), Path.of("/dev/stderr"))
+          && System.getenv("NO_COLOR") == null && !"dumb".equals(System.getenv("TERM"));
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  /** The width of the terminal. A terminal library would take Ctrl-C from the shutdown hooks. */
+  private static int columns() {
+    try {
+      var stty = new ProcessBuilder("stty", "size").redirectInput(ProcessBuilder.Redirect.INHERIT)
+          .redirectError(ProcessBuilder.Redirect.DISCARD).start();
+      var columns = Integer.parseInt(new String(stty.getInputStream().readAllBytes()).strip().replaceFirst(".* ", ""));
+      return columns < 40 ? 80 : columns;
+    } catch (IOException | NumberFormatException e) {
+      return 80;
+    }
+  }
+
+  static Thread daemon(Runnable work) {
+    var thread = new Thread(work);
+    thread.setDaemon(true);
+    return thread;
+  }
+
+  static String size(long bytes) {
+    return ProgressLine.size(bytes);
+  }
+}
+
+/** Who logs in to Elasticsearch, as a value of the header Authorization. */
+record Credentials(Optional<String> header) {
+  static Credentials fromEnvironment() {
+    var user = OldSettings.variable("ELASTICSEARCH_USER");
+    var key = OldSettings.secret("ELASTICSEARCH_API_KEY");
+    if (user.isEmpty() || key.isPresent()) {
+      return new Credentials(key.map(value -> "ApiKey " + value));
+    }
+    var password = OldSettings.secretOrPrompt("ELASTICSEARCH_PASSWORD", "Password of Elasticsearch's user " + user.get())
+        .orElseThrow(() -> new Failure(Exit.USAGE, "no password for Elasticsearch's user " + user.get(),
+            "set ELASTICSEARCH_PASSWORD or ELASTICSEARCH_PASSWORD_FILE"));
+    var pair = (user.get() + ":" + password).getBytes(StandardCharsets.UTF_8);
+    return new Credentials(Optional.of("Basic " + Base64.getEncoder().encodeToString(pair)));
+  }
+
+  @Override
+  public String toString() {
+    return "Credentials";
+  }
+}
+
+/**
+ * An object's ETag: the MD5 of its content, or of its parts' MD5s where it was sent in parts. In numbers, not as text:
+ * there may be a million.
+ *
+ * @param parts 0 where the object was sent as a whole, {@link #OPAQUE} where the ETag says nothing about the content
+ */
+record ETag(long high, long low, int parts) {
+  static final int OPAQUE = -1;
+  /** The size of the parts that the restore sends, and AWS's own tools. */
+  static final int PART = 8 << 20;
+  private static final Pattern MD5 = Pattern.compile("\"?([0-9a-f]{32})(?:-(\\d{1,5}))?\"?");
+
+  /** The ETag in an answer of the server, with or without quotes. */
+  static ETag of(String text) {
+    var match = MD5.matcher(text == null ? "" : text);
+    if (!match.matches()) {
+      return of(DigestUtils.md5(text == null ? "" : text.replace("\"", "")), OPAQUE);
+    }
+    return of(HexFormat.of().parseHex(match.group(1)), match.group(2) == null ? 0 : Integer.parseInt(match.group(2)));
+  }
+
+  static ETag of(byte[] md5, int parts) {
+    var buffer = ByteBuffer.wrap(md5);
+    return new ETag(buffer.getLong(), buffer.getLong(), parts);
+  }
+
+  /** True if content of this size can be held against it without asking the server for the object. */
+  boolean canTell(long size) {
+    return parts == 0 || parts == partsOf(size);
+  }
+
+  /** True if the object was made of exactly these bytes, as far as the ETag tells. */
+  boolean isOf(InputStream content, long size) throws IOException {
+    if (parts == 0) {
+      return equals(of(DigestUtils.md5(content), 0));
+    }
+    var md5s = new ByteArrayOutputStream();
+    for (var left = size; left > 0; left -= PART) {
+      md5s.write(DigestUtils.md5(BoundedInputStream.builder().setInputStream(content).setMaxCount(PART).get()));
+    }
+    return equals(of(DigestUtils.md5(md5s.toByteArray()), partsOf(size)));
+  }
+
+  static int partsOf(long size) {
+    return (int) ((size + PART - 1) / PART);
+  }
+}
+
+/** Elasticsearch's REST API (OpenSearch's too), answers as JSON, errors as failures. */
+final class ElasticsearchApi implements Closeable {
+  /** There is no such thing, or the distribution lacks that part of the API. */
+  static final Set<Integer> ABSENT = Set.of(400, 404, 405);
+  private final RestClient client;
+  private final String named;
+
+  ElasticsearchApi(List<String> urls, Path ca, Credentials credentials) {
+    var hosts = urls.stream().map(ElasticsearchApi::host).toArray(HttpHost[]::new);
+    named = String.join(", ", Stream.of(hosts).map(HttpHost::toURI).toList());
+    var builder = RestClient.builder(hosts);
+    credentials.header().ifPresent(value -> builder.setDefaultHeaders(new Header[] {new BasicHeader("Authorization", value)}));
+    if (ca != null) {
+      builder.setHttpClientConfigCallback(http -> http.setSSLContext(Tls.context(Tls.trust(ca))));
+    }
+    builder.setRequestConfigCallback(config -> config.setConnectTimeout(5_000).setSocketTimeout(60_000));
+    client = builder.build();
+  }
+
+  private static HttpHost host(String url) {
+    try {
+      if (url.contains("@")) {
+        throw new Failure(Exit.USAGE, "ELASTICSEARCH_API_URL holds a log-in", "set ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD instead");
+      }
+      return HttpHost.create(url.strip().replaceFirst("/+$", ""));
+    } catch (IllegalArgumentException e) {
+      throw new Failure(Exit.USAGE, "ELASTICSEARCH_API_URL '%s' is no URL".formatted(url), "such as http://127.0.0.1:9200");
+    }
+  }
+
+  JsonNode get(String path) throws IOException {
+    return call("GET", path, null);
+  }
+
+  Optional<JsonNode> tryGet(String path) throws IOException {
+    return tryTo("GET", path, null, ABSENT);
+  }
+
+  /** Empty where the answer is one of these statuses. */
+  Optional<JsonNode> tryTo(String method, String path, Object body, Set<Integer> missing) throws IOException {
+    try {
+      return Optional.of(request(method, path, body));
+    } catch (ResponseException e) {
+      if (missing.contains(e.getResponse().getStatusLine().getStatusCode())) {
+        return Optional.empty();
+      }
+      throw failure(method, path, e);
+    }
+  }
+
+  JsonNode call(String method, String path, Object body) throws IOException {
+    try {
+      return request(method, path, body);
+    } catch (ResponseException e) {
+      throw failure(method, path, e);
+    }
+  }
+
+  private JsonNode request(String method, String path, Object body) throws IOException {
+    var request = new Request(method, path);
+    if (body != null) {
+      request.setJsonEntity(Json.MAPPER.writeValueAsString(body));
+    }
+    try {
+      return Json.MAPPER.readTree(client.performRequest(request).getEntity().getContent());
+    } catch (ResponseException e) {
+      throw e;
+    } catch (IOException e) {
+      throw new Failure(Exit.UNREACHABLE, "cannot reach Elasticsearch at %s: %s".formatted(named, e.getMessage()),
+          "is it started, is ELASTICSEARCH_API_URL right?", e);
+    }
+  }
+
+  private Failure failure(String method, String path, ResponseException thrown) throws IOException {
+    var status = thrown.getResponse().getStatusLine().getStatusCode();
+    var body = thrown.getResponse().getEntity() == null ? "" : EntityUtils.toString(thrown.getResponse().getEntity());
+    var reason = body;
+    try {
+      reason = Json.MAPPER.readTree(body).path("error").path("reason").asText(body);
+    } catch (JsonProcessingException e) {
+      // a proxy's answer: shown as it is
+    }
+    if (status == 401 || status == 403) {
+      return new Failure(Exit.AUTHENTICATION, "Elasticsearch at %s refuses %s %s: HTTP %d %s".formatted(named, method, path, status, reason),
+          "check ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_API_KEY, and what it may do", thrown);
+    }
+    // Busy, starting or electing a master: as good as not reached.
+    var code = Set.of(429, 502, 503, 504).contains(status) ? Exit.UNREACHABLE : status >= 500 ? Exit.UNSAFE : Exit.UNEXPECTED;
+    return new Failure(code, "Elasticsearch answers %s %s with HTTP %d: %s".formatted(method, path, status, reason), null, thrown);
+  }
+
+  @Override
+  public void close() throws IOException {
+    client.close();
+  }
+}
+
+/**
+ * Where Elasticsearch is, who logs in, and where its backups are.
+ *
+ * @param authorization value of the header Authorization, a secret
+ * @param ca PEM file of the CA to trust for https; empty for the JDK's
+ * @param archives folder of the markers {@code elasticsearch_<time>.info}
+ */
+record ElasticsearchSettings(List<String> urls, Optional<String> authorization, Optional<Path> ca, String repository, Path archives) {
+  static final Variable URL = Variable.withDefault("ELASTICSEARCH_API_URL", "http://127.0.0.1:9200");
+  static final Variable USER = Variable.optional("ELASTICSEARCH_USER");
+  static final Variable PASSWORD = Variable.secret("ELASTICSEARCH_PASSWORD");
+  static final Variable API_KEY = Variable.secret("ELASTICSEARCH_API_KEY");
+  static final Variable CA = Variable.optional("ELASTICSEARCH_CA");
+  static final Variable REPOSITORY = Variable.withDefault("ELASTICSEARCH_SNAPSHOT_REPOSITORY", "thehive_repository");
+  static final Variable ARCHIVES = Variable.withDefault("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", "/mnt/backup/elasticsearch");
+  static final List<Variable> VARIABLES = List.of(URL, USER, PASSWORD, API_KEY, CA, REPOSITORY, ARCHIVES);
+
+  static ElasticsearchSettings of(Settings settings) {
+    return new ElasticsearchSettings(Stream.of(settings.text(URL).split(",")).map(String::strip).toList(), authorization(settings),
+        settings.optionalPath(CA), settings.text(REPOSITORY), settings.path(ARCHIVES));
+  }
+
+  private static Optional<String> authorization(Settings settings) {
+    var user = settings.optional(USER);
+    var key = settings.secret(API_KEY);
+    if (key.isPresent()) {
+      return key.map(value -> "ApiKey " + value);
+    }
+    if (user.isEmpty()) {
+      if (settings.isSet(PASSWORD)) {
+        throw new Failure(Exit.USAGE, "ELASTICSEARCH_PASSWORD is set, but ELASTICSEARCH_USER is not", "set ELASTICSEARCH_USER, or unset the password");
+      }
+      return Optional.empty();
+    }
+    var password = settings.secretOrPrompt(PASSWORD, "Password of Elasticsearch's user " + user.get())
+        .orElseThrow(() -> new Failure(Exit.USAGE, "no password for Elasticsearch's user " + user.get(),
+            "set ELASTICSEARCH_PASSWORD or ELASTICSEARCH_PASSWORD_FILE"));
+    var pair = (user.get() + ":" + password).getBytes(StandardCharsets.UTF_8);
+    return Optional.of("Basic " + Base64.getEncoder().encodeToString(pair));
+  }
+
+  /** Without the secret. */
+  @Override
+  public String toString() {
+    return "Elasticsearch at " + String.join(", ", urls);
+  }
+}
+
+/** The exit codes, the same in all scripts. 130, interrupted, is the shell's own. */
+final class Exit {
+  static final int DONE = 0;
+  static final int UNEXPECTED = 1;
+  static final int USAGE = 2;
+  static final int BAD_BACKUP = 10;
+  static final int UNREACHABLE = 11;
+  static final int AUTHENTICATION = 12;
+  static final int UNSAFE = 13;
+  static final int PARTIAL = 14;
+  static final int VERIFICATION = 15;
+  static final int DECLINED = 16;
+
+  private Exit() {}
+}
+
+/** What went wrong, what to do about it, and the exit code: shown as two lines, without a trace. */
+final class Failure extends RuntimeException {
+  final int code;
+  final String hint;
+
+  Failure(int code, String message, String hint) {
+    this(code, message, hint, null);
+  }
+
+  Failure(int code, String message, String hint, Throwable cause) {
+    super(message, cause);
+    this.code = code;
+    this.hint = hint;
+  }
+
+  /** Any exception as a Failure: what is not one already is unexpected. */
+  static Failure of(Throwable thrown) {
+    var cause = thrown;
+    while (cause.getCause() != null
+        && (cause instanceof CompletionException || cause instanceof ExecutionException
+            || cause instanceof UncheckedIOException)) {
+      cause = cause.getCause();
+    }
+    if (cause instanceof Failure failure) {
+      return failure;
+    }
+    var message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
+    if (cause instanceof FileSystemException file) {
+      var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ").toLowerCase(Locale.ROOT);
+      message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : words);
+    }
+    return new Failure(Exit.UNEXPECTED, message, "run again with --verbose for the trace", cause);
+  }
+}
+
+/**
+ * A line of the result.
+ *
+ * @param part the part of TheHive, such as {@code cassandra}
+ * @param check what of it was looked at, such as {@code nodes}
+ * @param details the names below the line
+ * @param code the exit code of a ✗, {@link Exit#VERIFICATION} for a difference
+ */
+record Finding(String part, String check, Mark result, String text, List<String> details, int code) {}
+
+/** The findings of one part; several threads may add to them. */
+record Findings(String part, List<Finding> list) {
+  Findings(String part) {
+    this(part, Collections.synchronizedList(new ArrayList<>()));
+  }
+
+  private void add(Mark mark, String check, List<String> details, int code, String text) {
+    list.add(new Finding(part, check, mark, text, details, code));
+  }
+
+  void ok(String check, String text, Object... values) {
+    add(Mark.OK, check, List.of(), Exit.DONE, text.formatted(values));
+  }
+
+  /** Says that something was not compared, and why. */
+  void skipped(String check, String text, Object... values) {
+    add(Mark.SKIPPED, check, List.of(), Exit.DONE, text.formatted(values));
+  }
+
+  void bad(String check, List<String> details, String text, Object... values) {
+    add(Mark.BAD, check, details, Exit.VERIFICATION, text.formatted(values));
+  }
+
+  /** A ✗ with the exit code of what went wrong. */
+  void failed(String check, Failure failure) {
+    add(Mark.BAD, check, List.of(), failure.code, failure.getMessage() + (failure.hint == null ? "" : " (" + failure.hint + ")"));
+  }
+
+  /** Adds a ✓, or a ✗ with the details below it. */
+  void require(boolean good, String check, List<String> details, String text, Object... values) {
+    if (good) {
+      ok(check, text, values);
+    } else {
+      bad(check, details, text, values);
+    }
+  }
+
+  /** Adds a ✓ when a tally has none of a kind, or a ✗ with how many and which. */
+  void requireNone(String check, Tally tally, String kind, String good, String bad) {
+    var count = tally.count(kind);
+    require(count == 0, check, tally.names(kind), "%s", count == 0 ? good : "%,d %s".formatted(count, bad));
+  }
+}
+
+/** Attachments in a folder, with owner and mode. */
+record FolderCheck(Path folder, Ownership ownership) implements AttachmentStore {
+  /** With links followed, as the restore's report names the folder. */
+  static FolderCheck of(FolderSettings settings, Members backup) throws IOException {
+    if (!Files.isDirectory(settings.folder())) {
+      throw new Failure(Exit.VERIFICATION, "there is no folder " + settings.folder(), null);
+    }
+    var folder = settings.folder().toRealPath();
+    return new FolderCheck(folder, Ownership.of(settings.owner(), folder, backup));
+  }
+
+  @Override
+  public boolean hasFolders() {
+    return true;
+  }
+
+  @Override
+  public void list(Members backup, BiConsumer<String, Instant> extra, Tally tally) throws IOException {
+    Files.walkFileTree(folder, new SimpleFileVisitor<>() {
+      @Override
+      public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes is) {
+        return FolderContents.isContent(folder.relativize(path)) ? FileVisitResult.CONTINUE : FileVisitResult.SKIP_SUBTREE;
+      }
+
+      @Override
+      public FileVisitResult visitFile(Path path, BasicFileAttributes is) {
+        var name = folder.relativize(path).toString();
+        var i = backup.find(name);
+        if (FolderContents.isContent(name) && (i < 0 || backup.all.get(i).kind() == Kind.FOLDER)) {
+          extra.accept(name, is.lastModifiedTime().toInstant());
+        }
+        return FileVisitResult.CONTINUE;
+      }
+
+      @Override
+      public FileVisitResult visitFileFailed(Path path, IOException e) {
+        if (!(e instanceof NoSuchFileException)) { // removed meanwhile
+          tally.add("changed", unreadable("" + path, e));
+        }
+        return FileVisitResult.CONTINUE;
+      }
+    });
+  }
+
+  private static String unreadable(String name, IOException e) {
+    return "%s: cannot be read: %s".formatted(Members.shown(name), Failure.of(e).getMessage());
+  }
+
+  /** What cannot be read in the folder is one finding among others; what cannot be read in the archive ends it all. */
+  @Override
+  public void compare(int i, Member member, Members.Bytes bytes, Tally tally) throws IOException {
+    var live = folder.resolve(member.name());
+    var name = member.path().length == 0 ? "" + folder : Members.shown(member.name());
+    try {
+      compare(member, live, name, bytes, tally);
+    } catch (NoSuchFileException e) {
+      tally.add("missing", name);
+    } catch (TaggedIOException | FileSystemException e) {
+      tally.add("changed", unreadable(name, e));
+    }
+  }
+
+  private void compare(Member member, Path live, String name, Members.Bytes bytes, Tally tally) throws IOException {
+    var is = Files.readAttributes(live, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+    if (member.kind() == Kind.LINK) {
+      if (!is.isSymbolicLink() || !Files.readSymbolicLink(live).toString().equals(member.more())) {
+        tally.add("changed", name + ": is not a link to " + Members.shown((String) member.more()));
+      }
+    } else if (member.kind() == Kind.FOLDER && !is.isDirectory()) {
+      tally.add("changed", name + ": is not a folder");
+    } else if (member.kind() != Kind.FOLDER && !is.isRegularFile()) {
+      tally.add("changed", name + ": is not a file");
+    } else if (is.isRegularFile() && is.size() != member.size()) {
+      tally.add("changed", "%s: %d bytes instead of %d".formatted(name, is.size(), member.size()));
+    } else if (bytes != null) {
+      try (var in = new TaggedInputStream(Files.newInputStream(live)); var stored = bytes.open()) {
+        if (!IOUtils.contentEquals(stored, in)) {
+          tally.add("changed", name + ": another content");
+        }
+      }
+    }
+    ownership.difference(live, is, member).ifPresent(difference -> tally.add("attributes", name + ": " + difference));
+  }
+}
+
+/**
+ * Tells the content of an attachment folder from what else is kept in it: by the storage at the top of a mount or an
+ * export, and by an unfinished restore. Neither is restored, removed or compared, in the folder or in a backup.
+ */
+final class FolderContents {
+  /** Everything that restore-files-nfs.java makes in or beside the folder has a name that begins so. */
+  static final String OF_RESTORE = ".restore-files-nfs";
+
+  /** Names in lower case: file systems, NetApp, ZFS, Ceph, Synology, QNAP, quotas, Windows, macOS, GlusterFS, JuiceFS. */
+  private static final Set<String> OF_STORAGE = Set.of("lost+found", ".snapshot", "~snapshot", ".snapshots", ".zfs", ".snap",
+      "#snapshot", "#recycle", "@eadir", "@tmp", "@recycle", "@recently-snapshot", ".@__thumb", "aquota.user", "aquota.group",
+      "quota.user", "quota.group", "system volume information", "$recycle.bin", "recycler", ".trash", ".trashes",
+      ".spotlight-v100", ".fseventsd", ".temporaryitems", ".documentrevisions-v100", ".trashcan", ".glusterfs");
+  private static final Pattern TRASH_OF_USER = Pattern.compile("\\.trash-\\d+");
+  /** An NFS client keeps a removed file under such a name, in its folder, while a program has it open. */
+  private static final Pattern REMOVED_BUT_OPEN = Pattern.compile("\\.nfs[0-9a-f]{16,}");
+
+  private FolderContents() {}
+
+  /** True if a path below the folder is content: to be restored, removed and compared. */
+  static boolean isContent(Path below) {
+    return isContent(below.toString());
+  }
+
+  /** The same for a path with slashes; the folder itself, which has the empty name, is content. */
+  static boolean isContent(String below) {
+    var slash = below.indexOf('/');
+    var top = slash < 0 ? below : below.substring(0, slash);
+    return !isOfRestore(top) && !isOfStorage(top) && !REMOVED_BUT_OPEN.matcher(below.substring(below.lastIndexOf('/') + 1)).matches();
+  }
+
+  static boolean isOfRestore(String top) {
+    return top.startsWith(OF_RESTORE);
+  }
+
+  static boolean isOfStorage(String top) {
+    var name = top.toLowerCase(Locale.ROOT);
+    return OF_STORAGE.contains(name) || TRASH_OF_USER.matcher(name).matches();
+  }
+}
+
+/**
+ * The folder of the attachments, and where its backups are.
+ *
+ * @param owner {@code user}, {@code user:group} or {@code :group} to give all files to; empty for those of the backup
+ */
+record FolderSettings(Path folder, Path archives, Optional<String> owner) {
+  static final Variable FOLDER = Variable.withDefault("ATTACHMENT_FOLDER", "/opt/thp/thehive/files");
+  static final Variable ARCHIVES = Variable.withDefault("GENERAL_ARCHIVE_PATH", "/mnt/backup/storage");
+  static final Variable OWNER = Variable.optional("ATTACHMENT_OWNER");
+  static final List<Variable> VARIABLES = List.of(FOLDER, ARCHIVES, OWNER);
+
+  static FolderSettings of(Settings settings) {
+    return new FolderSettings(settings.path(FOLDER), settings.path(ARCHIVES), settings.optional(OWNER));
+  }
+}
+
+/** A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration. */
+record Host(String name, String destination, String port) {
+  private static final Pattern NAMED = Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[\\h:]+]))(:(?<port>\\d+))?");
+  private static final String PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,StateChangeTimestamp,InvocationID";
+
+  /** What a command left there; 255 is ssh's own code. */
+  record Output(int code, String out, String err) {}
+
+  /** A unit as systemctl(1) describes it: {@code active} is active, inactive, failed, activating or deactivating. */
+  record Unit(String load, String active, String sub, int restarts, String since, String invocation, boolean root) {
+    /** A masked unit is there, too: it only cannot be started. */
+    boolean isInstalled() {
+      return load.equals("loaded") || load.equals("masked");
+    }
+
+    boolean isStopped() {
+      return active.equals("inactive") || active.equals("failed");
+    }
+
+    @Override
+    public String toString() {
+      return active + (sub.isEmpty() || sub.equals("dead") ? "" : " (" + sub + ")");
+    }
+  }
+
+  /** The hosts of a list such as {@code node1 admin@node2:2222 localhost}, each once. */
+  static List<Host> named(String names) {
+    return Stream.of(names.strip().split("[\\s,]+")).distinct().map(Host::parse).toList();
+  }
+
+  private static Host parse(String name) {
+    var match = NAMED.matcher(name);
+    if (!match.matches()) {
+      throw new Failure(Exit.USAGE, "'%s' is not a host name".formatted(name), "name hosts like node1, admin@node2:2222 or localhost");
+    }
+    var local = Set.of("localhost", "127.0.0.1", "[::1]").contains(match.group("to")) && match.group("port") == null;
+    return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""), match.group("port"));
+  }
+
+  /** Does the same for all side by side; the answers in their order. */
+  static <T> List<T> each(List<Host> hosts, Function<Host, T> work) {
+    var threads = Executors.newFixedThreadPool(hosts.size());
+    try {
+      var answers = hosts.stream().map(host -> CompletableFuture.supplyAsync(() -> work.apply(host), threads)).toList();
+      return answers.stream().map(CompletableFuture::join).toList();
+    } finally {
+      threads.shutdown();
+    }
+  }
+
+  boolean isLocal() {
+    return destination == null;
+  }
+
+  /** The name or address that ssh connects to: the node's name may be one of its configuration only. */
+  String address() {
+    if (isLocal()) {
+      return "localhost";
+    }
+    var known = new Host("localhost", null, null).run("ssh -G -- " + destination, Duration.ofSeconds(10)).out();
+    return known.lines().filter(line -> line.startsWith("hostname ")).map(line -> line.substring(9)).findFirst().orElse(name);
+  }
+
+  /** Never asks and never accepts an unknown host key: a runbook must not hang, and a key is the administrator's to trust. */
+  List<String> command(String shell) {
+    if (isLocal()) {
+      return List.of("sh", "-c", shell);
+    }
+    var ssh = Stream.of("ssh", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10",
+        "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3");
+    var to = port == null ? Stream.of("--", destination) : Stream.of("-p", port, "--", destination);
+    return Stream.of(ssh, to, Stream.of("sh -c '" + shell + "'")).flatMap(part -> part).toList();
+  }
+
+  /** Runs a shell command there, one without single quotes. Files take its output: a shared ssh connection keeps pipes open. */
+  Output run(String shell, Duration limit) {
+    try {
+      var out = Files.createTempFile("thehive-host", ".out");
+      var err = Files.createTempFile("thehive-host", ".err");
+      try {
+        var process = new ProcessBuilder(command(shell)).redirectInput(new File("/dev/null"))
+            .redirectOutput(out.toFile()).redirectError(err.toFile()).start();
+        if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
+          process.destroyForcibly();
+          throw new Failure(Exit.UNREACHABLE, "%s: no answer within %d s to: %s".formatted(name, limit.toSeconds(), shell), null);
+        }
+        var output = new Output(process.exitValue(), Files.readString(out), Files.readString(err).strip());
+        return isLocal() || output.code() != 255 ? output : unreachable(output.err());
+      } finally {
+        Files.delete(out);
+        Files.delete(err);
+      }
+    } catch (IOException e) {
+      throw new Failure(Exit.UNREACHABLE, "%s: %s".formatted(name, e.getMessage()), "the OpenSSH client is needed for other hosts", e);
+    } catch (InterruptedException e) {
+      throw new Failure(Exit.UNREACHABLE, name + ": interrupted", null, e);
+    }
+  }
+
+  private Output unreachable(String said) {
+    var reason = last(said).replaceFirst("^ssh: ", "");
+    var by = "ssh " + (port == null ? "" : "-p " + port + " ") + destination;
+    if (said.contains("Permission denied")) {
+      throw new Failure(Exit.AUTHENTICATION, "%s: ssh: %s".formatted(name, reason), "log in with a key, without a password: " + by);
+    }
+    throw new Failure(Exit.UNREACHABLE, "%s: ssh: %s".formatted(name, reason), said.contains("Host key verification failed")
+        ? "compare its host key and accept it by hand: " + by : "try it by hand: " + by);
+  }
+
+  static String last(String lines) {
+    return lines.strip().replaceFirst("(?s).*\\R", "").strip();
+  }
+
+  Unit unit(String service) {
+    var output = run("id -u; LC_ALL=C systemctl show --property=%s -- %s".formatted(PROPERTIES, service), Duration.ofSeconds(30));
+    if (output.code() != 0) {
+      throw new Failure(Exit.UNSAFE, "%s has no systemd that answers: %s".formatted(name, last(output.err())),
+          "look after TheHive there by hand: in its container, or with its own start script");
+    }
+    var lines = output.out().lines().toList();
+    var is = lines.stream().filter(line -> line.contains("=")).map(line -> line.split("=", 2))
+        .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1], (one, other) -> one));
+    return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""), is.getOrDefault("SubState", ""),
+        Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("StateChangeTimestamp", ""),
+        is.getOrDefault("InvocationID", ""), lines.get(0).equals("0"));
+  }
+}
+
+/**
+ * Checks that the index is whole and has as many documents as the snapshot had.
+ *
+ * @param restored the report of a restore of the backup; empty where there is none
+ * @param reportFolder where the report was looked for
+ * @param exact true if more documents are an error
+ */
+record IndexCheck(ElasticsearchApi api, String index, Optional<JsonNode> restored, String reportFolder, boolean exact) {
+  void compare(Findings findings) throws IOException {
+    var live = api.tryGet("/" + index);
+    if (live.isEmpty() || !live.get().has(index)) {
+      findings.bad("index", List.of(), live.isEmpty() ? "there is no %s" : "%s is an alias, not an index", index);
+    } else if (checkHealth(live.get().at("/" + index + "/settings/index"), findings)) {
+      checkDocuments(api.get("/%s/_count".formatted(index)).path("count").asLong(), findings);
+    } else {
+      findings.skipped("documents", "not counted: not all primary shards are there");
+    }
+  }
+
+  /** True if every primary shard is there. */
+  private boolean checkHealth(JsonNode settings, Findings findings) throws IOException {
+    var replicas = settings.path("number_of_replicas").asInt();
+    var health = api.get("/_cluster/health/" + index);
+    var status = health.path("status").asText();
+    var nodes = health.path("number_of_data_nodes").asInt();
+    var shards = api.get("/_cat/shards/%s?format=json&h=shard,prirep,state,unassigned.reason".formatted(index));
+    var open = new ArrayList<String>();
+    for (var shard : shards) {
+      if (!shard.path("state").asText().matches("STARTED|RELOCATING")) {
+        open.add("shard %s (%s) is %s: %s".formatted(shard.path("shard").asText(),
+            shard.path("prirep").asText().equals("p") ? "primary" : "replica",
+            shard.path("state").asText(), shard.path("unassigned.reason").asText("-")));
+      }
+    }
+    // More copies are wanted than there are nodes: none of these lacks its own, and none has left.
+    var few = status.equals("yellow") && replicas >= nodes && open.stream().noneMatch(shard -> shard.endsWith(" NODE_LEFT"))
+        && health.path("active_shards").asInt() == health.path("active_primary_shards").asInt() * nodes;
+    findings.require(status.equals("green") || few, "health", open, "%s is %s, %d data nodes%s, %d of %d shards started",
+        index, status, nodes, few ? ", too few for %d replicas".formatted(replicas) : "",
+        health.path("active_shards").asInt(), shards.size());
+    return !status.equals("red");
+  }
+
+  private void checkDocuments(long count, Findings findings) {
+    if (restored.isEmpty()) {
+      findings.skipped("documents", "%,d; no report of a restore of this backup in %s to compare with", count, reportFolder);
+      return;
+    }
+    var documents = restored.get().at("/elasticsearch/documents").asLong();
+    var good = count == documents || count > documents && !exact;
+    findings.require(good, "documents", List.of(), "%,d now, %,d as restored from the snapshot%s", count, documents,
+        count > documents ? "; %,d newer".formatted(count - documents) : "");
+  }
+}
+
+/** JSON, as reports, markers, results and the Elasticsearch API use it. */
+final class Json {
+  static final ObjectMapper MAPPER = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT)
+      .enable(EnumFeature.WRITE_ENUMS_TO_LOWERCASE).build();
+
+  private Json() {}
+
+  /** What {@code --json} prints where a script ends with a failure. */
+  static String failure(String script, Failure failure) {
+    return MAPPER.createObjectNode().put("script", script).put("exit", failure.code)
+        .put("error", failure.getMessage()).put("hint", failure.hint).toPrettyString();
+  }
+}
+
+/** A keyspace's definition, as DESCRIBE KEYSPACE writes it. */
+record KeyspaceDefinition(
+    String keyspace, Map<String, String> replication, boolean durable, SortedMap<String, String> tables, List<String> others) {
+  private static final Pattern TOKEN =
+      Pattern.compile("(?s)'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\\$\\$.*?\\$\\$|--[^\n]*|//[^\n]*|/\\*.*?\\*/|;|.");
+  private static final Pattern KEYSPACE = Pattern.compile(
+      "(?is)CREATE KEYSPACE (IF NOT EXISTS )?\"?(?<name>\\w+)\"? WITH replication = (?<map>\\{[^}]*})(?<rest>.*)");
+  private static final Pattern TABLE = Pattern.compile("(?is)CREATE TABLE (IF NOT EXISTS )?(\"?(?<keyspace>\\w+)\"?\\.)\"?(?<name>\\w+)\"? .*");
+  private static final Pattern OPTION = Pattern.compile(
+      "(?is)(WITH|AND) ((?<name>\\w+) = ('(?:[^']|'')*'|\\{[^}]*}|[\\w.+-]+)|CLUSTERING ORDER BY \\([^)]*\\)|COMPACT STORAGE)");
+  private static final ObjectMapper MAP = JsonMapper.builder().enable(JsonReadFeature.ALLOW_SINGLE_QUOTES).build();
+
+  static KeyspaceDefinition parse(String cql, String keyspace) {
+    Map<String, String> replication = null;
+    var durable = true;
+    var tables = new TreeMap<String, String>();
+    var others = new ArrayList<String>();
+    for (var statement : split(cql)) {
+      var create = KEYSPACE.matcher(statement);
+      var table = TABLE.matcher(statement);
+      if (create.matches() && create.group("name").equals(keyspace)) {
+        replication = replication(create.group("map"));
+        durable = !create.group("rest").replace(" ", "").toLowerCase(Locale.ROOT).contains("durable_writes=false");
+      } else if (table.matches() && table.group("keyspace").equals(keyspace)) {
+        tables.put(table.group("name"), statement);
+      } else if (statement.matches("(?is)CREATE (TYPE|(CUSTOM )?INDEX|MATERIALIZED VIEW|(OR REPLACE )?(FUNCTION|AGGREGATE)) .*")) {
+        others.add(statement);
+      } else {
+        // A definition creates; anything else in it is a mistake or an attack.
+        throw new Failure(Exit.BAD_BACKUP, "the definition of keyspace %s has a statement that does not belong there: %s".formatted(
+            keyspace, statement.substring(0, Math.min(80, statement.length()))), "look at its create_keyspace_%s.cql".formatted(keyspace));
+      }
+    }
+    if (replication == null) {
+      throw new Failure(Exit.BAD_BACKUP, "the definition of keyspace %s has no CREATE KEYSPACE".formatted(keyspace),
+          "look at its create_keyspace_%s.cql".formatted(keyspace));
+    }
+    return new KeyspaceDefinition(keyspace, replication, durable, tables, others);
+  }
+
+  /** Statements with single spaces, without comments and without the warnings that cqlsh prints among them. */
+  static List<String> split(String cql) {
+    var statements = new ArrayList<String>();
+    var current = new StringBuilder();
+    var text = cql.lines().filter(line -> !line.regionMatches(true, 0, "warning", 0, 7)).collect(Collectors.joining("\n"));
+    for (var token : (Iterable<String>) TOKEN.matcher(text).results().map(MatchResult::group)::iterator) {
+      if (token.equals(";")) {
+        statements.add(current.toString().strip());
+        current.setLength(0);
+      } else if (token.startsWith("--") || token.startsWith("//") || token.startsWith("/*") || token.isBlank()) {
+        current.append(current.isEmpty() || current.charAt(current.length() - 1) == ' ' ? "" : " ");
+      } else {
+        current.append(token);
+      }
+    }
+    statements.add(current.toString().strip());
+    return statements.stream().filter(statement -> !statement.isEmpty()).toList();
+  }
+
+  /** A CQL map of text, which is JSON but for its quotes; the strategy's class by its short name. */
+  static Map<String, String> replication(String map) {
+    try {
+      var replication = MAP.readValue(map, new TypeReference<TreeMap<String, String>>() {});
+      replication.computeIfPresent("class", (key, name) -> name.substring(name.lastIndexOf('.') + 1));
+      if (replication.containsKey("class")) {
+        return replication;
+      }
+    } catch (JsonProcessingException e) {
+      // falls through to the message, which names what was given
+    }
+    throw new Failure(Exit.USAGE, "%s is no replication".formatted(map), "such as \"{'class': 'NetworkTopologyStrategy', 'datacenter1': 3}\"");
+  }
+
+  /** A table as Cassandra's own parser reads it. */
+  static org.apache.cassandra.schema.TableMetadata table(String statement, String keyspace, UUID id) {
+    return CreateTableStatement.parse(known(statement, TableAttributes.allKeywords()), keyspace)
+        .id(TableId.fromUUID(id)).build();
+  }
+
+  /** Without the options that the parser or server at hand does not know (a newer server writes more of them). */
+  static String known(String table, Set<String> options) {
+    var first = Pattern.compile("(?i) WITH ").matcher(table);
+    if (!first.find()) {
+      return table;
+    }
+    var all = OPTION.matcher(table.substring(first.start() + 1)).results().toList();
+    var kept = all.stream().filter(option -> option.group(3) == null || options.contains(option.group(3).toLowerCase(Locale.ROOT)))
+        .map(option -> option.group(2)).toList();
+    if (kept.size() == all.size()) {
+      return table;
+    }
+    return table.substring(0, first.start()) + (kept.isEmpty() ? "" : " WITH " + String.join(" AND ", kept));
+  }
+
+  /** True if Cassandra's own parser reads both alike: the order of options and written-out defaults do not count. */
+  boolean isEquivalentTo(KeyspaceDefinition other) {
+    var id = new UUID(0, 0);
+    return replication.equals(other.replication) && durable == other.durable
+        && tables.keySet().equals(other.tables.keySet()) && Set.copyOf(others).equals(Set.copyOf(other.others))
+        && tables.keySet().stream().allMatch(name -> table(tables.get(name), keyspace, id)
+            .equals(table(other.tables.get(name), other.keyspace, id)));
+  }
+}
+
+enum Kind {
+  FOLDER, FILE, SPARSE, LINK
+}
+
+/** The outcome of one comparison: as it should be, not so, or not compared. */
+enum Mark {
+  OK("✓"), BAD("✗"), SKIPPED("-");
+
+  final String sign;
+
+  Mark(String sign) {
+    this.sign = sign;
+  }
+}
+
+/**
+ * A file, folder or symbolic link of a backup of attachments. There may be a million: no more here than is needed.
+ *
+ * @param path the name below the backup's own folder, which has the empty name, as UTF-8
+ * @param offset where the bytes begin in a plain tar
+ * @param mode -1 where the archive does not tell
+ * @param time of the last change in nanoseconds, NO_TIME where the archive does not tell
+ * @param more the header in a zip, where a symbolic link leads, else null
+ */
+record Member(Kind kind, byte[] path, long size, long offset, int mode, long time, Owner owner, Object more) {
+  static final long NO_TIME = Long.MIN_VALUE;
+
+  String name() {
+    return new String(path, StandardCharsets.UTF_8);
+  }
+}
+
+/** The members of a backup of attachments by number, in the archive's order, and by name. Reading them proves it complete. */
+final class Members implements Closeable {
+  /** With this begins what restore-files-nfs.java makes in the folder: a backup may have caught it. */
+  static final String LEFTOVER = ".restore-files-nfs";
+  private static final Pattern ROOT = Pattern.compile("(files|minio|seaweedfs)_\\d{8}_\\d\\dh\\d\\dm\\d\\ds");
+  final Archive archive;
+  final List<Member> all = new ArrayList<>();
+  int files;
+  long bytes;
+  boolean leftover;
+  private final boolean compressed;
+  private final Map<Owner, Owner> owners = new HashMap<>();
+  private int[] slots = new int[1 << 12];
+  private boolean questionable;
+  private String root;
+
+  interface Bytes {
+    InputStream open() throws IOException;
+  }
+
+  interface Reader {
+    void read(int lane, int i, Bytes bytes) throws Exception;
+  }
+
+  Members(Path file, Optional<String> password) {
+    archive = new Archive(file, password);
+    compressed = file.toString().matches(".*\\.(gz|zst)");
+    try {
+      if (compressed) {
+        indexCompressed();
+      } else {
+        archive.index(this::add);
+      }
+      addFolders();
+      requireUtf8();
+      proveZip();
+    } catch (IOException e) {
+      throw archive.broken(e.getMessage(), e);
+    }
+  }
+
+  private void indexCompressed() throws IOException {
+    try (var stream = BoundedInputStream.builder().setInputStream(stream()).get(); var tar = new TarArchiveInputStream(stream, "UTF-8")) {
+      var end = 0L;
+      for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
+        if (!header.isCheckSumOK()) {
+          throw broken(header.getName(), "has a damaged header");
+        }
+        add(new ArchiveEntry(archive.safe(header.getName()), header.isDirectory(), header.isFile(), header.getSize(), -1, header));
+        end = stream.getCount() + (header.isSparse() ? 0 : (header.getSize() + 511) / 512 * 512);
+      }
+      IOUtils.consume(stream);
+      if (end == 0 || stream.getCount() < end + 512) {
+        throw archive.broken("it is cut short", null);
+      }
+      if (stream.getCount() > end + Archive.LONGEST_END) {
+        throw archive.broken("its members end after %d of %d bytes: the rest was never written".formatted(end, stream.getCount()), null);
+      }
+    }
+  }
+
+  private InputStream stream() throws IOException {
+    var in = new BufferedInputStream(Files.newInputStream(archive.path), 1 << 16);
+    return !compressed ? in : archive.path.toString().endsWith(".gz")
+        ? GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get() : new ZstdCompressorInputStream(in);
+  }
+
+  private void add(ArchiveEntry entry) {
+    var name = relative(entry.name());
+    if (name.startsWith(LEFTOVER)) {
+      leftover = true;
+      return;
+    }
+    add(entry.header() instanceof TarArchiveEntry header ? member(name, header, entry.offset()) : member(name, entry, (FileHeader) entry.header()));
+  }
+
+  private String relative(String entry) {
+    var name = entry.replaceFirst("^([^/]+)/\\.(?=/|$)", "$1");
+    var top = name.split("/", 2)[0];
+    if (root == null && ROOT.matcher(top).matches()) {
+      root = top;
+    }
+    if (!top.equals(root)) {
+      throw broken(entry, "is not in a folder <component>_<timestamp>");
+    }
+    if (List.of(name.split("/")).contains(".")) {
+      throw broken(entry, "has a name that no file can have");
+    }
+    return name.length() == top.length() ? "" : name.substring(top.length() + 1);
+  }
+
+  private Member member(String name, TarArchiveEntry header, long offset) {
+    var kind = header.isDirectory() ? Kind.FOLDER : header.isSparse() ? Kind.SPARSE : switch (header.getLinkFlag()) {
+      case TarConstants.LF_NORMAL, TarConstants.LF_OLDNORM, TarConstants.LF_CONTIG, TarConstants.LF_LINK -> Kind.FILE;
+      case TarConstants.LF_SYMLINK -> Kind.LINK;
+      default -> throw refused(name, "is a device or something else that is neither file, folder nor link");
+    };
+    var link = header.getLinkName();
+    if (kind == Kind.LINK) {
+      requireInside(name, link);
+    }
+    var size = header.isSparse() ? header.getRealSize() : header.isFile() ? header.getSize() : 0;
+    if (header.isLink()) {
+      var first = find(link.replaceFirst("^(\\./)?" + root + "/(\\./)?", ""));
+      if (first < 0 || !isDirect(first)) {
+        throw refused(name, "is a hard link to '%s', which %s".formatted(shown(link), first < 0 ? "is no file before it" : "cannot be read again"));
+      }
+      size = all.get(first).size();
+      offset = all.get(first).offset();
+    }
+    var owner = new Owner(header.getUserName(), header.getLongUserId(), header.getGroupName(), header.getLongGroupId());
+    return new Member(kind, name.getBytes(StandardCharsets.UTF_8), size, offset, header.getMode(),
+        header.getLastModifiedTime().to(TimeUnit.NANOSECONDS), owners.computeIfAbsent(owner, same -> same), kind == Kind.LINK ? link : null);
+  }
+
+  private Member member(String name, ArchiveEntry entry, FileHeader header) {
+    var mode = (header.getExternalFileAttributes()[3] & 0xff) << 8 | header.getExternalFileAttributes()[2] & 0xff;
+    var type = mode & 0170000;
+    if (type != 0 && type != (entry.folder() ? 0040000 : 0100000)) {
+      throw refused(name, "is a link or a device, which a zip should not hold");
+    }
+    return new Member(entry.folder() ? Kind.FOLDER : Kind.FILE, name.getBytes(StandardCharsets.UTF_8), entry.folder() ? 0 : entry.size(), -1,
+        type == 0 ? -1 : mode & 07777, TimeUnit.MILLISECONDS.toNanos(header.getLastModifiedTimeEpoch()), Owner.UNKNOWN, header);
+  }
+
+  private void add(Member member) {
+    var name = member.name();
+    if (name.isEmpty() && member.kind() != Kind.FOLDER) {
+      throw refused(name, "is no folder");
+    }
+    if (slots[slot(member.path())] != 0) {
+      throw refused(name, "is there twice");
+    }
+    all.add(member);
+    files += member.kind() == Kind.FOLDER ? 0 : 1;
+    bytes += member.size();
+    questionable |= name.indexOf('?') >= 0;
+    if (all.size() * 2 > slots.length) {
+      slots = new int[slots.length * 2];
+      for (int i = 0; i < all.size() - 1; i++) {
+        slots[slot(all.get(i).path())] = i + 1;
+      }
+    }
+    slots[slot(member.path())] = all.size();
+  }
+
+  /** A link is followed from the folder it lies in, which is a real one: so only leading ".." can be counted. */
+  private void requireInside(String name, String link) {
+    var parts = List.of(link.split("/"));
+    var ups = Collections.frequency(parts, "..");
+    if (link.isEmpty() || link.startsWith("/") || link.indexOf('\0') >= 0 || parts.lastIndexOf("..") != ups - 1 || ups > name.split("/").length - 1) {
+      throw refused(name, "is a link that leaves the folder, to '%s'".formatted(shown(link)));
+    }
+  }
+
+  /** Adds folders that no entry names; refuses what would have to lie in something that is no folder. */
+  private void addFolders() {
+    for (int i = 0; i < all.size(); i++) {
+      var name = all.get(i).name();
+      var parent = name.substring(0, Math.max(0, name.lastIndexOf('/')));
+      var at = find(parent);
+      if (at < 0) {
+        add(new Member(Kind.FOLDER, parent.getBytes(StandardCharsets.UTF_8), 0, -1, -1, Member.NO_TIME, Owner.UNKNOWN, null));
+      } else if (all.get(at).kind() != Kind.FOLDER) {
+        throw refused(name, "lies in something that is no folder");
+      }
+    }
+  }
+
+  /** A byte that is not UTF-8 was read as a question mark: where there is one, the bytes themselves are looked at. */
+  private void requireUtf8() throws IOException {
+    if (!questionable || archive.zip != null) {
+      return;
+    }
+    try (var tar = new TarArchiveInputStream(stream(), "ISO-8859-1")) {
+      for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
+        try {
+          StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(header.getName().getBytes(StandardCharsets.ISO_8859_1)));
+        } catch (CharacterCodingException e) {
+          // Names in PAX headers are UTF-8 whatever the encoding: those were found right the first time.
+          if (find(relative(archive.safe(header.getName()))) < 0) {
+            throw broken(header.getName(), "has a name that is not UTF-8");
+          }
+        }
+      }
+    }
+  }
+
+  /** A zip has checksums: a damaged entry, or another password, is known before the first change. */
+  private void proveZip() {
+    if (archive.zip == null) {
+      return;
+    }
+    IntStream.range(0, all.size()).parallel().filter(i -> all.get(i).kind() == Kind.FILE).forEach(i -> {
+      try (var in = archive.open(entry(i))) {
+        if (IOUtils.consume(in) != all.get(i).size()) {
+          throw new EOFException("it has not the size that it names");
+        }
+      } catch (IOException e) {
+        throw refused(all.get(i).name(), "is damaged: " + e.getMessage());
+      }
+    });
+  }
+
+  Failure refused(String name, String why) {
+    return broken(root + "/" + name, why);
+  }
+
+  private Failure broken(String entry, String why) {
+    return archive.broken("its entry '%s' %s".formatted(shown(entry), why), null);
+  }
+
+  static String shown(String name) {
+    return name.replaceAll("\\p{Cntrl}", "?");
+  }
+
+  /** The member's number, or -1. */
+  int find(String name) {
+    return slots[slot(name.getBytes(StandardCharsets.UTF_8))] - 1;
+  }
+
+  private int slot(byte[] path) {
+    var hash = Arrays.hashCode(path) * 0x9E3779B9;
+    for (var slot = (hash ^ hash >>> 15) & slots.length - 1; ; slot = slot + 1 & slots.length - 1) {
+      if (slots[slot] == 0 || Arrays.equals(all.get(slots[slot] - 1).path(), path)) {
+        return slot;
+      }
+    }
+  }
+
+  /** Whether its bytes can be read at any time, in any order. */
+  boolean isDirect(int i) {
+    return !compressed && all.get(i).kind() == Kind.FILE;
+  }
+
+  ArchiveEntry entry(int i) {
+    var member = all.get(i);
+    return new ArchiveEntry(member.name(), false, true, member.size(), member.offset(), member.more());
+  }
+
+  /** Gives every wanted file to the reader: in the archive's order by all workers, where that cannot be in one pass by one. */
+  void read(Workers workers, IntPredicate wanted, Reader reader) throws IOException {
+    workers.run(all.size(), (lane, i) -> {
+      if (isDirect(i) && wanted.test(i)) {
+        reader.read(lane, i, () -> archive.open(entry(i)));
+      }
+    });
+    IntPredicate streamed = i -> all.get(i).kind() == Kind.SPARSE || compressed && all.get(i).kind() == Kind.FILE;
+    if (IntStream.range(0, all.size()).anyMatch(i -> streamed.test(i) && wanted.test(i))) {
+      workers.run(1, (lane, once) -> {
+        try (var tar = new TarArchiveInputStream(stream(), "UTF-8")) {
+          for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
+            var i = find(relative(archive.safe(header.getName())));
+            if (i >= 0 && streamed.test(i) && wanted.test(i)) {
+              reader.read(lane, i, () -> CloseShieldInputStream.wrap(tar));
+            }
+          }
+        }
+      });
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    archive.close();
+  }
+}
+
+/**
+ * Builds sessions that tell the server the name of their client, which {@code system_views.clients} shows: so a restore
+ * sees another one. The driver has no option for it.
+ */
+final class NamedSessionBuilder extends CqlSessionBuilder {
+  private final String name;
+
+  NamedSessionBuilder(String name) {
+    this.name = name;
+  }
+
+  @Override
+  protected DriverContext buildContext(DriverConfigLoader loader, ProgrammaticArguments arguments) {
+    return new DefaultDriverContext(loader, arguments) {
+      @Override
+      public Map<String, String> getStartupOptions() {
+        var options = new HashMap<>(super.getStartupOptions());
+        options.put(StartupOptionsBuilder.DRIVER_NAME_KEY, name);
+        return options;
+      }
+    };
+  }
+}
+
+/** Settings are the environment variables of the documented procedure; an option overrides its variable. */
+final class OldSettings {
+  private OldSettings() {}
+
+  /** A variable that is set but blank is a mistake, never a value; each option's description names its variable. */
+  static void refuseBlank(CommandSpec command) {
+    for (var option : command.options()) {
+      Pattern.compile("\\(([A-Z_]{4,})").matcher(String.join(" ", option.description())).results()
+          .forEach(name -> variable(name.group(1)));
+      if (String.valueOf((Object) option.getValue()).isBlank()) {
+        throw new Failure(Exit.USAGE, option.longestName() + " is blank", "give it a value, or leave it out");
+      }
+    }
+  }
+
+  static Optional<String> variable(String name) {
+    var value = Optional.ofNullable(System.getenv(name));
+    if (value.filter(String::isBlank).isPresent()) {
+      throw new Failure(Exit.USAGE, name + " is set but blank", "give it a value, or unset it");
+    }
+    return value;
+  }
+
+  /** A secret from the variable NAME, or from the file that NAME_FILE names (its last line break is not part of it). */
+  static Optional<String> secret(String name) {
+    var value = variable(name);
+    var file = variable(name + "_FILE");
+    if (value.isPresent() && file.isPresent()) {
+      throw new Failure(Exit.USAGE, name + " and " + name + "_FILE are both set", "unset one of them");
+    }
+    if (file.isEmpty()) {
+      return value;
+    }
+    try {
+      return Optional.of(Files.readString(Path.of(file.get())).replaceFirst("\\R\\z", ""));
+    } catch (IOException | InvalidPathException e) {
+      throw new Failure(Exit.USAGE, "cannot read " + name + "_FILE " + file.get() + ": " + e.getMessage(), "check path and mode");
+    }
+  }
+
+  /** A secret as above, else asked for on a terminal, else none. */
+  static Optional<String> secretOrPrompt(String name, String question) {
+    var secret = secret(name);
+    if (secret.isPresent() || System.console() == null) {
+      return secret;
+    }
+    return Optional.ofNullable(System.console().readPassword("%s: ", question)).map(String::new);
+  }
+}
+
+/** Who owns a member; empty and -1 where the archive does not tell. */
+record Owner(String user, long uid, String group, long gid) {
+  static final Owner UNKNOWN = new Owner("", -1, "", -1);
+}
+
+/**
+ * Says whose a restored file or folder is, and which mode and time it has. Before and after a restore the answers are the
+ * same: what the backup does not record comes from the attachment folder as the restore leaves it.
+ */
+final class Ownership {
+  /** The user "nobody" of a server that squashes users: a backup made through it records no owners. */
+  private static final Set<Long> NOBODY = Set.of(65534L, 0xfffffffeL);
+  /** Seconds at which file systems end: of 32 bits, ext4 and XFS. A time beyond is set to the end. */
+  private static final Set<Long> LAST_TIMES = Set.of(0x7fffffffL, 0xffffffffL, 0x37fffffffL, 16_299_260_424L);
+  private static final Set<Long> FIRST_TIMES = Set.of(0L, -0x80000000L);
+  private final Principals given;
+  private final Principals folder;
+  private final int folderMode;
+  private final Map<Owner, Principals> known = new ConcurrentHashMap<>();
+
+  /**
+   * The folder as it is now.
+   *
+   * @param owner none where the folder is missing
+   * @param mode the permission bits
+   */
+  record Live(Principals owner, int mode) {
+    private static final int DEFAULT_MODE = 0750;
+
+    static Live of(Path folder) throws IOException {
+      if (!Files.exists(folder, LinkOption.NOFOLLOW_LINKS)) {
+        return new Live(Principals.of(Path.of("/proc/self")), DEFAULT_MODE);
+      }
+      return new Live(Principals.of(folder), modeOf(folder));
+    }
+  }
+
+  /**
+   * @param given gets all files, where it is set
+   * @param top the backup's own folder, which becomes the attachment folder
+   */
+  Ownership(Principals given, Live live, Member top) {
+    this.given = given;
+    // A backup made as root and without owners, as documented, says nothing where the folder is somebody else's.
+    var silent = isNobody(top.owner()) || top.owner().uid() == 0 && !given.or(live.owner()).isRoot();
+    this.folder = given.or(silent ? Principals.NONE : recorded(top.owner())).or(live.owner());
+    this.folderMode = silent || top.mode() < 0 ? live.mode() : top.mode() & 07777;
+  }
+
+  static Ownership of(Optional<String> given, Path folder, Members members) throws IOException {
+    return new Ownership(Principals.parse(given), Live.of(folder), members.all.get(members.find("")));
+  }
+
+  private static boolean isNobody(Owner owner) {
+    return NOBODY.contains(owner.uid());
+  }
+
+  private static Principals recorded(Owner owner) {
+    return Principals.of(NOBODY.contains(owner.gid()) ? new Owner(owner.user(), owner.uid(), "", -1) : owner);
+  }
+
+  /** True if the owner that the backup records tells nothing: root or nobody, where the folder belongs to another user. */
+  boolean isNotRecorded(Member member) {
+    return isNobody(member.owner()) || member.owner().uid() == 0 && !folder.isRoot();
+  }
+
+  Principals owner(Member member) {
+    return known.computeIfAbsent(member.owner(), owner -> given.or(isNotRecorded(member) ? folder : recorded(owner)).or(folder));
+  }
+
+  /** The owner of the attachment folder itself. */
+  Principals folderOwner() {
+    return folder;
+  }
+
+  /** Set-user-ID and set-group-ID on a file would hand out rights from an archive: they are dropped. */
+  int mode(Member member) {
+    if (member.path().length == 0) {
+      return folderMode;
+    }
+    var isFolder = member.kind() == Kind.FOLDER;
+    var mode = member.mode() >= 0 ? member.mode() : isFolder ? folderMode : folderMode & 0666;
+    return mode & (isFolder ? 07777 : 0777);
+  }
+
+  /** True if owner, mode and time are those that a restore sets. */
+  boolean agrees(Path path, PosixFileAttributes live, Member member) throws IOException {
+    return difference(path, live, member).isEmpty() && timeAgrees(member, live.lastModifiedTime());
+  }
+
+  /** Tells which of owner and mode is not what a restore sets; a link has no mode of its own. */
+  Optional<String> difference(Path path, PosixFileAttributes live, Member member) throws IOException {
+    var owner = owner(member);
+    if (!owner.agreeWith(Principals.of(live))) {
+      return Optional.of("%s instead of %s".formatted(Principals.of(live), owner));
+    }
+    return member.kind() == Kind.LINK || modeOf(path) == mode(member) ? Optional.empty()
+        : Optional.of("mode %o instead of %o".formatted(modeOf(path), mode(member)));
+  }
+
+  static FileTime time(Member member) {
+    return FileTime.from(member.time(), TimeUnit.NANOSECONDS);
+  }
+
+  /**
+   * True if a file has the time of its last change that a restore sets: to the second where the archive knows no more,
+   * otherwise to the microsecond, which every JDK can set. A restore does not set the time of a link.
+   */
+  static boolean timeAgrees(Member member, FileTime live) {
+    var backup = member.time();
+    if (backup == Member.NO_TIME || member.kind() == Kind.LINK) {
+      return true;
+    }
+    var grain = backup % 1_000_000_000 == 0 ? 1_000_000_000 : 1000;
+    var seconds = Math.floorDiv(backup, 1_000_000_000L);
+    var has = live.to(TimeUnit.SECONDS);
+    return Math.floorDiv(backup, grain) == Math.floorDiv(live.to(TimeUnit.NANOSECONDS), grain)
+        || LAST_TIMES.contains(has) && seconds > has || FIRST_TIMES.contains(has) && seconds < has;
+  }
+
+  static int modeOf(Path path) throws IOException {
+    return (int) Files.getAttribute(path, "unix:mode", LinkOption.NOFOLLOW_LINKS) & 07777;
+  }
+}
+
+/**
+ * PEM files for TLS.
+ *
+ * @param ca whom to trust, and nobody else
+ * @param certificate shown to the other side; null where there is none
+ * @param key of that certificate
+ */
+record Pem(Path ca, Path certificate, Path key) {
+  SSLContext tls() {
+    var trust = Tls.trust(ca);
+    if (certificate == null || key == null) {
+      return Tls.context(trust);
+    }
+    try (var in = Files.newInputStream(certificate)) {
+      var own = KeyStore.getInstance("PKCS12");
+      own.load(null, null);
+      var chain = CertificateFactory.getInstance("X.509").generateCertificates(in).toArray(Certificate[]::new);
+      own.setKeyEntry("own", PEMReader.extractPrivateKey(Files.readString(key)), new char[0], chain);
+      var keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+      keys.init(own, new char[0]);
+      return Tls.context(trust, keys.getKeyManagers());
+    } catch (GeneralSecurityException | IOException e) {
+      throw new Failure(Exit.USAGE, "cannot use the client certificate %s and its key %s: %s".formatted(certificate, key,
+          Failure.of(e).getMessage()), "they must be PEM files");
+    }
+  }
+}
+
+/** A user and a group of this host; null where there is none. */
+record Principals(UserPrincipal user, GroupPrincipal group) {
+  static final Principals NONE = new Principals(null, null);
+  private static final UserPrincipalLookupService LOOKUP = FileSystems.getDefault().getUserPrincipalLookupService();
+
+  private interface Lookup<T> {
+    T by(String name) throws IOException;
+  }
+
+  /** Reads {@code user}, {@code user:group} or {@code :group}, as ATTACHMENT_OWNER has it. */
+  static Principals parse(Optional<String> text) {
+    var parts = text.orElse("").split(":", 2);
+    var user = parts[0];
+    var group = parts.length < 2 ? "" : parts[1];
+    var known = of(new Owner(user, -1, group, -1));
+    if (known.user == null && !user.isEmpty() || known.group == null && !group.isEmpty()) {
+      throw new Failure(Exit.USAGE, "ATTACHMENT_OWNER %s: not known on this host".formatted(text.get()),
+          "name a user and a group, such as thehive:thehive");
+    }
+    return known;
+  }
+
+  /** Looks an owner up by name, then by number. */
+  static Principals of(Owner owner) {
+    return new Principals(find(LOOKUP::lookupPrincipalByName, owner.user(), owner.uid()),
+        find(LOOKUP::lookupPrincipalByGroupName, owner.group(), owner.gid()));
+  }
+
+  static Principals of(Path path) throws IOException {
+    return of(Files.readAttributes(path, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS));
+  }
+
+  static Principals of(PosixFileAttributes attributes) {
+    return new Principals(attributes.owner(), attributes.group());
+  }
+
+  /** Java takes a number above 2^31 as the negative number of the same bits; 2^32-1 means "leave as it is" to chown. */
+  private static <T> T find(Lookup<T> lookup, String name, long number) {
+    var hasNumber = number >= 0 && number < 0xffffffffL;
+    for (var text : Stream.of(name, hasNumber ? "" + (int) number : "").filter(text -> !text.isEmpty()).toList()) {
+      try {
+        return lookup.by(text);
+      } catch (IOException e) {
+        // not known by this name: the number is next
+      }
+    }
+    return null;
+  }
+
+  Principals or(Principals others) {
+    return new Principals(user != null ? user : others.user, group != null ? group : others.group);
+  }
+
+  /** True if both are those of the other, or not set here. */
+  boolean agreeWith(Principals others) {
+    return (user == null || user.equals(others.user)) && (group == null || group.equals(others.group));
+  }
+
+  boolean isRoot() {
+    return user != null && user.equals(find(LOOKUP::lookupPrincipalByName, "", 0));
+  }
+
+  @Override
+  public String toString() {
+    return shown(user) + (group == null ? "" : ":" + shown(group));
+  }
+
+  private static String shown(UserPrincipal principal) {
+    var name = principal == null ? "" : principal.getName();
+    return name.matches("-\\d+") ? Integer.toUnsignedString(Integer.parseInt(name)) : name;
+  }
+}
+
+/** The line that shows how far a step is. */
+final class ProgressLine {
+  private static final int BAR = 20;
+  private static final int NARROW = 60;
+
+  private ProgressLine() {}
+
+  /**
+   * Returns one line of at most {@code width} characters: task, bar, bytes, rate, elapsed and left time, state. What does
+   * not fit is left out from the end, never cut within a word; a narrow line has no bar.
+   *
+   * @param done bytes of {@code total} that are done
+   * @param state a few words, such as {@code 3 of 9 tables}; may be empty
+   */
+  static String of(String task, long done, long total, Duration elapsed, String state, int width) {
+    var millis = Math.max(1, elapsed.toMillis());
+    var rate = done * 1000 / millis;
+    var text = " %s of %s".formatted(size(done), size(total));
+    var more = new StringBuilder(rate > 0 ? ", %s/s".formatted(size(rate)) : "").append(", elapsed ").append(clock(elapsed.toSeconds()));
+    if (rate > 0 && done < total) {
+      more.append(", left ").append(clock((total - done + rate - 1) / rate));
+    }
+    if (!state.isEmpty()) {
+      more.append(", ").append(state);
+    }
+    var bar = width < NARROW ? "" : " [" + bar(done, total) + "]";
+    var words = more.toString();
+    while (!words.isEmpty() && task.length() + bar.length() + text.length() + words.length() > width) {
+      words = words.substring(0, Math.max(0, words.lastIndexOf(", ")));
+    }
+    return task + bar + text + words;
+  }
+
+  private static String bar(long done, long total) {
+    var full = total <= 0 ? BAR : (int) Math.min(BAR, done * BAR / total);
+    return "=".repeat(full) + " ".repeat(BAR - full);
+  }
+
+  private static String clock(long seconds) {
+    return seconds < 3600 ? "%d:%02d".formatted(seconds / 60, seconds % 60)
+        : "%d:%02d:%02d".formatted(seconds / 3600, seconds / 60 % 60, seconds % 60);
+  }
+
+  /** A number of bytes as an administrator reads it, such as {@code 12 MB}. */
+  static String size(long bytes) {
+    return bytes < 1_000_000 ? (bytes + 999) / 1000 + " kB"
+        : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB" : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
+  }
+}
+
+/** Whether a replication can be had from the nodes there are. */
+final class Replication {
+  private Replication() {}
+
+  /** @param nodes how many nodes each data centre has now */
+  static void require(Map<String, String> replication, SortedMap<String, Long> nodes) {
+    var simple = replication.get("class").equals("SimpleStrategy");
+    var wanted = new TreeMap<>(replication);
+    wanted.remove("class");
+    var available = simple ? Map.of("replication_factor", nodes.values().stream().mapToLong(n -> n).sum()) : nodes;
+    var most = 1L;
+    var fits = !wanted.isEmpty();
+    for (var entry : wanted.entrySet()) {
+      var factor = factor(entry.getValue());
+      most = Math.max(most, factor);
+      fits &= factor >= 1 && factor <= available.getOrDefault(entry.getKey(), 0L);
+    }
+    if (!fits) {
+      var fitting = new TreeMap<>(Map.of("class", replication.get("class")));
+      for (var entry : available.entrySet()) {
+        fitting.put(entry.getKey(), Long.toString(Math.min(most, entry.getValue())));
+      }
+      throw new Failure(Exit.UNSAFE, "the backup's replication %s does not fit the nodes there are: %s".formatted(text(replication), nodes),
+          "to restore with what fits: --replication \"%s\"".formatted(text(fitting)));
+    }
+  }
+
+  /** How many copies of each row there are in these data centres together. */
+  static int copies(Map<String, String> replication, List<String> dataCentres) {
+    return replication.entrySet().stream().filter(e -> e.getKey().equals("replication_factor") || dataCentres.contains(e.getKey()))
+        .mapToInt(e -> (int) factor(e.getValue())).sum();
+  }
+
+  static long factor(String text) {
+    try {
+      return Long.parseLong(text);
+    } catch (NumberFormatException e) {
+      throw new Failure(Exit.USAGE, "replication factor '%s' is not supported".formatted(text), "name a plain one with --replication");
+    }
+  }
+
+  static String text(Map<String, String> replication) {
+    return replication.entrySet().stream().map(e -> "'%s': '%s'".formatted(e.getKey(), e.getValue())).collect(Collectors.joining(", ", "{", "}"));
+  }
+}
+
+/**
+ * Compares the rows of a table of the backup with those of a node. Kinds of the tally: {@code row} of the backup,
+ * {@code missing}, {@code extra}, {@code changed}, {@code newer} (written since the backup), {@code untimed} (another
+ * value without a write time: it may have been written since), {@code page}, {@code elsewhere} (pages that the node
+ * answered from another node's copy).
+ */
+final class RowComparison {
+  private static final int READS_AT_ONCE = 8;
+  private static final int ATTEMPTS = 3;
+  private final CqlSession session;
+  private final SSTableRows backup;
+  private final Comparator<TableRow> order;
+  private final long newest;
+  private final boolean countOnly;
+  private final Consumer<Row> visitor;
+
+  /**
+   * @param newest what is written later is newer; Long.MAX_VALUE where nothing may be
+   * @param countOnly true if the rows are only counted
+   * @param visitor sees every row of the backup
+   */
+  RowComparison(CqlSession session, SSTableRows backup, long newest, boolean countOnly, Consumer<Row> visitor) {
+    this.session = session;
+    this.backup = backup;
+    this.order = TableRow.order(backup.table);
+    this.newest = newest;
+    this.countOnly = countOnly;
+    this.visitor = visitor;
+  }
+
+  /**
+   * Reads what a node has of the table. A node that is asked for its own copy may read another node's: Cassandra prefers
+   * the own one, but not while it measures others as faster, and with SimpleSnitch not at all. Its count of reads of its
+   * own copy tells; pieces that were answered from elsewhere are read again, and counted where that does not help.
+   */
+  Tally compare(Node node, DoubleConsumer progress) throws IOException {
+    var total = new Tally();
+    var batches = Lists.partition(pieces(node), READS_AT_ONCE);
+    for (var batch : batches) {
+      var result = compare(node, batch);
+      for (var attempt = 1; attempt < ATTEMPTS && total.count("elsewhere") == 0 && result.count("elsewhere") > 0; attempt++) {
+        result = compare(node, batch);
+      }
+      total.add(result);
+      progress.accept(1.0 / batches.size());
+    }
+    return total;
+  }
+
+  private Tally compare(Node node, List<Range<Token>> pieces) throws IOException {
+    var result = new Tally();
+    var before = ownReads(node);
+    try (var workers = new Workers(READS_AT_ONCE)) {
+      workers.run(pieces.size(), (worker, i) -> compare(node, pieces.get(i), result));
+    }
+    var own = before < 0 ? 0 : ownReads(node) - before;
+    result.add("elsewhere", Math.max(0, result.count("page") - own));
+    return result;
+  }
+
+  /** How often a node has read ranges of its own copy of a table; -1 where it does not tell. */
+  private long ownReads(Node node) {
+    try {
+      var row = session.execute(SimpleStatement.newInstance("SELECT count FROM system_views.local_scan_latency"
+          + " WHERE keyspace_name = ? AND table_name = ?", backup.table.keyspace, backup.table.name).setNode(node)).one();
+      return row == null ? 0 : row.getLong("count");
+    } catch (DriverException e) {
+      return -1;
+    }
+  }
+
+  /** The token ranges that a node has, joined where they touch, and cut into pieces to be read side by side. */
+  private List<Range<Token>> pieces(Node node) {
+    var map = session.getMetadata().getTokenMap().orElseThrow();
+    var owned = map.getTokenRanges(CqlIdentifier.fromInternal(backup.table.keyspace), node);
+    var joined = Range.normalize(owned.stream().map(range -> range(map, range)).toList());
+    var share = (int) Math.max(1, backup.rows() / 20_000 / Math.max(1, joined.size()));
+    return joined.stream()
+        .map(range -> map.newTokenRange(map.parse(range.left.toString()), map.parse(range.right.toString())))
+        .flatMap(range -> range.splitEvenly(share).stream()).map(range -> range(map, range)).toList();
+  }
+
+  private static Range<Token> range(TokenMap map, TokenRange range) {
+    var tokens = Murmur3Partitioner.instance.getTokenFactory();
+    var start = tokens.fromString(map.format(range.getStart()));
+    return new Range<>(start, tokens.fromString(map.format(range.getEnd())));
+  }
+
+  /** Reads the backup's rows and one node's beside each other, both in the order of their tokens. */
+  private void compare(Node node, Range<Token> range, Tally result) {
+    // ALL would make Cassandra repair what it finds to differ; nothing is to be written.
+    var query = countOnly ? backup.format.countQuery(range) : backup.format.query(range);
+    var answer = session.execute(SimpleStatement.newInstance(query).setNode(node)
+        .setPageSize(backup.page()).setConsistencyLevel(ConsistencyLevel.LOCAL_ONE));
+    try (var partitions = backup.partitions(range)) {
+      var stored = backup.rows(partitions, visitor);
+      if (countOnly) {
+        count(Iterators.size(stored), answer.one().getLong(0), result);
+        return;
+      }
+      var live = Iterators.transform(answer.iterator(), backup.format::ofNode);
+      var rows = Iterators.peekingIterator(Iterators.mergeSorted(List.of(stored, live), order));
+      while (rows.hasNext()) {
+        comparePartition(rows, result);
+      }
+      result.add("page", answer.getExecutionInfos().size());
+    }
+  }
+
+  /** Only numbers: one row lost and another one new look alike. */
+  private void count(long stored, long live, Tally result) {
+    result.add("page", Math.max(1, live / backup.page()));
+    result.add("row", stored);
+    result.add("missing", Math.max(0, stored - live));
+    result.add(newest == Long.MAX_VALUE ? "extra" : "newer", Math.max(0, live - stored));
+  }
+
+  /** Rows that are gone from a partition that was written to since the backup may have been deleted since. */
+  private void comparePartition(PeekingIterator<TableRow> rows, Tally result) {
+    var partition = rows.peek().key();
+    var missing = new Tally();
+    var newer = 0;
+    while (rows.hasNext() && rows.peek().key().equals(partition)) {
+      var one = rows.next();
+      var other = rows.hasNext() && order.compare(one, rows.peek()) == 0 ? rows.next() : null;
+      var stored = one.live() ? other : one;
+      var live = one.live() ? one : other;
+      result.add("row", stored == null ? 0 : 1);
+      if (other != null && one.values().equals(other.values())) {
+        continue;
+      }
+      if (live != null && live.written() > newest) {
+        newer++;
+      } else if (stored == null) {
+        result.add("extra", backup.format.name(live));
+      } else if (!stored.expires()) {
+        var untimed = live != null && newest != Long.MAX_VALUE && stored.differsWithoutTime(live);
+        (live == null ? missing : result).add(live == null ? "missing" : untimed ? "untimed" : "changed", backup.format.name(stored));
+      }
+    }
+    if (newer > 0) {
+      result.add("newer", newer + missing.count("missing"));
+    } else {
+      result.add(missing);
+    }
+  }
+}
+
+/**
+ * Reads rows of one table alike from the backup's SSTables and from a node's answers.
+ *
+ * @param columns the columns whose values are compared, static ones first
+ */
+record RowFormat(TableMetadata table, List<ColumnMetadata> columns) {
+  RowFormat(TableMetadata table) {
+    this(table, Stream.of(table.staticColumns(), table.regularColumns())
+        .flatMap(part -> IntStream.range(0, part.size()).boxed().map(new ArrayList<>(part)::get)).toList());
+  }
+
+  /** Collections and types with cells of their own, and counters, have no write time that CQL can tell. */
+  private boolean hasTime(ColumnMetadata column) {
+    return column.isSimple() && !table.isCounter();
+  }
+
+  /** Selects the keys, and of each column the value, write time and time to live where it has them. */
+  String query(Range<Token> range) {
+    var values = columns.stream().map(column -> (hasTime(column) ? "%1$s, writetime(%1$s), ttl(%1$s)" : "%s").formatted(column.name.toCQLString()));
+    var keys = Stream.concat(table.partitionKeyColumns().stream(), table.clusteringColumns().stream()).map(column -> column.name.toCQLString());
+    return "SELECT " + Stream.concat(keys, values).collect(Collectors.joining(", ")) + from(range);
+  }
+
+  String countQuery(Range<Token> range) {
+    return "SELECT count(*)" + from(range);
+  }
+
+  private String from(Range<Token> range) {
+    var keys = table.partitionKeyColumns().stream().map(column -> column.name.toCQLString()).collect(Collectors.joining(", "));
+    return " FROM %1$s WHERE token(%2$s) > %3$s AND token(%2$s) <= %4$s".formatted(table, keys,
+        range.left, range.right.isMinimum() ? Long.MAX_VALUE : range.right);
+  }
+
+  /** @param row null for a partition that has only static values */
+  TableRow ofBackup(DecoratedKey key, Row statics, Row row) {
+    var values = new ArrayList<TableRow.Value>();
+    var end = Long.MAX_VALUE;
+    for (var column : columns) {
+      var of = column.isStatic() ? statics : row;
+      if (of == null) {
+        values.add(null);
+      } else if (column.isComplex()) {
+        var cells = of.getComplexColumnData(column);
+        values.add(cells == null ? null : new TableRow.Value(bytes(column, cells), TableRow.NO_TIME, false));
+        for (var cell : cells == null ? List.<Cell<?>>of() : cells) {
+          end = Math.min(end, cell.localDeletionTime());
+        }
+      } else {
+        var cell = of.getCell(column);
+        values.add(cell == null ? null : value(cell));
+        end = cell == null ? end : Math.min(end, cell.localDeletionTime());
+      }
+    }
+    return new TableRow(false, key, row == null ? Clustering.STATIC_CLUSTERING : row.clustering(), values, end);
+  }
+
+  private TableRow.Value value(Cell<?> cell) {
+    return table.isCounter() ? new TableRow.Value(ByteBufferUtil.bytes(CounterContext.instance().total(cell)), TableRow.NO_TIME, false)
+        : new TableRow.Value(cell.buffer(), cell.timestamp(), cell.isExpiring());
+  }
+
+  private static ByteBuffer bytes(ColumnMetadata column, ComplexColumnData cells) {
+    return column.type instanceof CollectionType<?> collection
+        ? collection.serializeForNativeProtocol(cells.iterator(), ProtocolVersion.V4)
+        : ((UserType) column.type).serializeForNativeProtocol(cells.iterator(), ProtocolVersion.V4);
+  }
+
+  /** Reads a row that a node answered to {@link #query}. */
+  TableRow ofNode(com.datastax.oss.driver.api.core.cql.Row row) {
+    var parts = table.partitionKeyColumns().size();
+    var next = parts + table.clusteringColumns().size();
+    var key = parts == 1 ? row.getBytesUnsafe(0) : CompositeType.build(ByteBufferAccessor.instance,
+        IntStream.range(0, parts).mapToObj(row::getBytesUnsafe).toArray(ByteBuffer[]::new));
+    var clustering = IntStream.range(parts, next).mapToObj(row::getBytesUnsafe).toArray(ByteBuffer[]::new);
+    var values = new ArrayList<TableRow.Value>();
+    for (var column : columns) {
+      var timed = hasTime(column);
+      values.add(row.isNull(next) ? null : new TableRow.Value(row.getBytesUnsafe(next),
+          timed ? row.getLong(next + 1) : TableRow.NO_TIME, timed && !row.isNull(next + 2)));
+      next += timed ? 3 : 1;
+    }
+    var only = clustering.length > 0 && Arrays.stream(clustering).allMatch(Objects::isNull);
+    return new TableRow(true, Murmur3Partitioner.instance.decorateKey(key),
+        only ? Clustering.STATIC_CLUSTERING : Clustering.make(clustering), values, Long.MAX_VALUE);
+  }
+
+  /** The primary key of a row, as an administrator would look for it. */
+  String name(TableRow row) {
+    var text = new StringBuilder("key " + shown(BytesType.instance, row.key().getKey()));
+    for (var column : row.isStatic() ? List.<ColumnMetadata>of() : table.clusteringColumns()) {
+      var value = shown(column.type, row.clustering().bufferAt(column.position()));
+      text.append(", ").append(column.name).append(' ').append(value);
+    }
+    return text.toString();
+  }
+
+  private static String shown(AbstractType<?> type, ByteBuffer value) {
+    var text = type == BytesType.instance ? "0x" + ByteBufferUtil.bytesToHex(value) : type.getString(value);
+    return text.length() > 100 ? text.substring(0, 100) + "…" : text;
+  }
+}
+
+/** The reports that the restore scripts left beside the archives, or in RESTORE_STATE_PATH. */
+final class RunReports {
+  private RunReports() {}
+
+  /** The newest report of a script that fits. */
+  static Optional<JsonNode> newest(Path folder, String script, Predicate<JsonNode> fits) throws IOException {
+    var byName = new TreeMap<String, JsonNode>();
+    try (var files = Files.newDirectoryStream(folder, script + "_*.json")) {
+      for (var file : files) {
+        byName.put(file.toString(), Json.MAPPER.readTree(file.toFile()));
+      }
+    } catch (NoSuchFileException e) {
+      return Optional.empty();
+    }
+    return byName.descendingMap().values().stream().filter(fits).findFirst();
+  }
+}
+
+/**
+ * One bucket on one S3 server: what it holds, and every request to it. A request is tried again when network or server
+ * fail; a failure says what was asked of which bucket, and what to check.
+ */
+final class S3Bucket implements Closeable {
+  private static final int BUFFER = 1 << 16;
+  final String endpoint;
+  final String name;
+  private final S3Failures failures;
+  private final MinioAsyncClient client;
+  // Until it has answered once an answer is wanted now; later an outage of some seconds is sat out.
+  private volatile int attempts = 2;
+
+  /** A request to the server. */
+  interface Request<T> {
+    CompletableFuture<T> send(MinioAsyncClient client) throws Exception;
+  }
+
+  /** Checks the settings, and asks the server nothing yet. */
+  S3Bucket(S3Settings settings, int connections) {
+    endpoint = settings.login().endpoint();
+    name = settings.bucket();
+    requireEndpoint(endpoint);
+    failures = new S3Failures(endpoint, name, settings.ca());
+    try {
+      client = MinioAsyncClient.builder().endpoint(endpoint).region(settings.region().orElse(null)).httpClient(http(settings, connections))
+          .credentialsProvider(new StaticProvider(settings.login().access(), settings.login().secret(), settings.login().token())).build();
+      if (settings.virtualHost()) {
+        client.enableVirtualStyleEndpoint();
+      }
+      BucketExistsArgs.builder().bucket(name).build();
+    } catch (IllegalArgumentException e) {
+      throw new Failure(Exit.USAGE, "cannot use bucket '%s' at '%s': %s".formatted(name, endpoint, e.getMessage()),
+          "check MINIO_ENDPOINT, MINIO_BUCKET and MINIO_REGION");
+    }
+  }
+
+  /** An endpoint names scheme, host and port, and never the keys: it is shown. */
+  static void requireEndpoint(String endpoint) {
+    if (endpoint.contains("@")) {
+      throw new Failure(Exit.USAGE, "the endpoint holds keys", "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY or MINIO_SECRET_KEY_FILE instead");
+    }
+    if (!endpoint.matches("https?://[^/?#\\s]+/?")) {
+      throw new Failure(Exit.USAGE, "the endpoint '%s' is not of the form https://HOST:PORT".formatted(endpoint), "check MINIO_ENDPOINT");
+    }
+  }
+
+  private static OkHttpClient http(S3Settings settings, int connections) {
+    var dispatcher = new Dispatcher(Executors.newCachedThreadPool(Console::daemon));
+    dispatcher.setMaxRequestsPerHost(connections);
+    var http = new OkHttpClient.Builder().dispatcher(dispatcher).connectTimeout(Duration.ofSeconds(10))
+        .readTimeout(Duration.ofMinutes(2)).writeTimeout(Duration.ofMinutes(2)).protocols(List.of(Protocol.HTTP_1_1))
+        .addNetworkInterceptor(chain -> {
+          // A small object's last packet would otherwise wait some 40 ms for the one before it.
+          chain.connection().socket().setTcpNoDelay(true);
+          return chain.proceed(chain.request());
+        });
+    settings.ca().ifPresent(ca -> {
+      var trust = Tls.trust(ca);
+      http.sslSocketFactory(Tls.context(trust).getSocketFactory(), trust);
+    });
+    return http.build();
+  }
+
+  /** The server and the bucket without the scheme: differs from site to site, so it is what is typed to confirm. */
+  String address() {
+    return endpoint.replaceFirst("https?://", "").replaceFirst("/$", "") + "/" + name;
+  }
+
+  /** True if the bucket is there; fails if the server cannot be reached, or does not let these keys list it. */
+  boolean exists() {
+    try {
+      page(null, 1);
+      return true;
+    } catch (Failure failure) {
+      if (S3Failures.code(failure).equals("NoSuchBucket")) {
+        return false;
+      }
+      throw failure;
+    }
+  }
+
+  void create() {
+    try {
+      ask("create", client -> client.makeBucket(MakeBucketArgs.builder().bucket(name).build()));
+    } catch (Failure failure) {
+      // The SDK always names a region, which AWS wants left out where it is us-east-1, and others everywhere.
+      throw failure.code != Exit.UNEXPECTED ? failure
+          : new Failure(Exit.UNSAFE, failure.getMessage(), "nothing was changed; create the bucket with the server's own tools, and run again", failure);
+    }
+  }
+
+  /** True if the bucket keeps older versions of what is changed or removed. Servers that know no versions keep none. */
+  boolean isVersioned() {
+    return tryTo(client -> client.getBucketVersioning(GetBucketVersioningArgs.builder().bucket(name).build()))
+        .filter(versioning -> versioning.status() == VersioningConfiguration.Status.ENABLED
+            || versioning.status() == VersioningConfiguration.Status.SUSPENDED).isPresent();
+  }
+
+  boolean isLocked() {
+    return tryTo(client -> client.getObjectLockConfiguration(GetObjectLockConfigurationArgs.builder().bucket(name).build())).isPresent();
+  }
+
+  /** Gives every object to the visitor, a page after the other; fails rather than end before the bucket does. */
+  void list(Consumer<List<StoredObject>> visitor) {
+    String token = null;
+    do {
+      var result = page(token, null);
+      visitor.accept(result.contents().stream().map(object -> {
+        object.setEncodingType(result.encodingType());
+        return new StoredObject(object.objectName(), object.size(), ETag.of(object.etag()),
+            object.lastModified() == null ? null : object.lastModified().toInstant());
+      }).toList());
+      var next = result.nextContinuationToken();
+      if (result.isTruncated() && (next == null || next.isEmpty() || next.equals(token))) {
+        throw new Failure(Exit.UNREACHABLE, "%s cuts its list of bucket %s and does not say how it goes on".formatted(endpoint, name),
+            "what the bucket holds is not known without the rest; see the server's log, and what stands between it and this host");
+      }
+      token = result.isTruncated() ? next : null;
+    } while (token != null);
+  }
+
+  /** Names that XML cannot hold, such as those with control characters, only come through encoded. */
+  private io.minio.messages.ListBucketResultV2 page(String token, Integer most) {
+    var request = ListObjectsV2Args.builder().bucket(name).encodingType("url").continuationToken(token);
+    return ask("list", client -> client.listObjectsV2((most == null ? request : request.maxKeys(most)).build())).result();
+  }
+
+  /**
+   * True if an object has this content. The server is asked for the object only where its ETag does not tell: it has
+   * another content, or was sent in parts of other sizes, or is encrypted.
+   *
+   * @param etag the object's, as listed
+   * @param size of both
+   */
+  boolean holds(String key, ETag etag, long size, IOSupplier<InputStream> content) throws IOException {
+    if (etag.canTell(size)) {
+      try (var in = content.get()) {
+        if (etag.isOf(in, size)) {
+          return true;
+        }
+      }
+    }
+    try (var in = content.get();
+        var object = ask("read from", client -> client.getObject(GetObjectArgs.builder().bucket(name).object(key).build()))) {
+      return IOUtils.contentEquals(new BufferedInputStream(object, BUFFER), new BufferedInputStream(in, BUFFER));
+    }
+  }
+
+  /** The answer; empty where the server refuses, or does not know what is asked. */
+  <T> Optional<T> tryTo(Request<T> request) {
+    try {
+      return Optional.ofNullable(ask("ask", request));
+    } catch (Failure failure) {
+      if (failure.code == Exit.UNREACHABLE) {
+        throw failure;
+      }
+      return Optional.empty();
+    }
+  }
+
+  /**
+   * The answer to a request.
+   *
+   * @param verb says in a failure what was tried with the bucket, such as {@code list}
+   */
+  <T> T ask(String verb, Request<T> request) {
+    var tries = RetryPolicy.builder().handleIf(S3Failures::isPassing).withMaxAttempts(attempts)
+        .withBackoff(Duration.ofMillis(500), Duration.ofSeconds(8)).withJitter(0.5).build();
+    try {
+      var answer = Failsafe.with(tries).get(() -> request.send(client).join());
+      attempts = 6;
+      return answer;
+    } catch (Exception thrown) {
+      throw failures.explain(verb, thrown);
+    }
+  }
+
+  @Override
+  public void close() {
+    client.close();
+  }
+}
+
+/**
+ * Tells in an administrator's words why an S3 server did not do what it was asked.
+ *
+ * @param ca what MINIO_CA names
+ */
+record S3Failures(String endpoint, String bucket, Optional<Path> ca) {
+  private static final Pattern STATUS = Pattern.compile("Response code: (\\d+)");
+  /** Answers of Go's and nginx's servers, and a TLS record where a status line was expected. */
+  private static final Pattern WANTS_HTTPS =
+      Pattern.compile("(?s).*(HTTP request to an HTTPS server|plain HTTP request was sent to HTTPS port|Unexpected status line: \\x15).*");
+
+  /** True if it is worth another try: the network, a server that is busy or starting, an answer that was cut. */
+  static boolean isPassing(Throwable thrown) {
+    if (find(thrown, SSLHandshakeException.class).isPresent() || find(thrown, SSLPeerUnverifiedException.class).isPresent()
+        || isPlainAnswer(thrown) || find(thrown, UnknownHostException.class).isPresent()) {
+      return false;
+    }
+    var status = status(thrown);
+    return status >= 500 && status != 501 && status != 507 || status == 429 || status == 408
+        || status == 0 && (find(thrown, IOException.class).isPresent() || find(thrown, XmlParserException.class).isPresent());
+  }
+
+  /** The server's own name of what went wrong, such as {@code NoSuchBucket}; empty where it gave none. */
+  static String code(Throwable thrown) {
+    return Optional.ofNullable(error(thrown)).map(ErrorResponse::code).orElse("");
+  }
+
+  /** @param verb what was tried with the bucket, such as {@code list} */
+  Failure explain(String verb, Throwable thrown) {
+    var status = status(thrown);
+    var code = code(thrown);
+    if (code.equals("NoSuchBucket")) {
+      return missing(thrown);
+    }
+    if (code.equals("AccessDenied") || code.equals("AllAccessDisabled")) {
+      return new Failure(Exit.AUTHENTICATION, "the access key may not %s bucket %s at %s".formatted(verb, bucket, endpoint),
+          "its policy needs s3:GetBucketLocation (or set MINIO_REGION), s3:ListBucket, s3:GetObject, s3:PutObject, s3:DeleteObject", thrown);
+    }
+    if (status == 507 || code.contains("Quota") || code.equals("XMinioStorageFull")) {
+      return new Failure(Exit.UNSAFE, "no room left in bucket %s at %s: %s".formatted(bucket, endpoint, reason(thrown)),
+          "free some room, or raise the bucket's quota; then run again", thrown);
+    }
+    if (status == 403 || status == 401) {
+      return new Failure(Exit.AUTHENTICATION, "%s refuses the keys: %s".formatted(endpoint, reason(thrown)),
+          "check MINIO_ACCESS_KEY and MINIO_SECRET_KEY (or the alias), and this host's clock", thrown);
+    }
+    if (find(thrown, Exception.class, WANTS_HTTPS).isPresent()) {
+      return new Failure(Exit.UNREACHABLE, endpoint + " speaks https, not http", "check MINIO_ENDPOINT: https://" + host(), thrown);
+    }
+    if (status == 0 && find(thrown, IOException.class).isPresent()) {
+      return unreachable(find(thrown, IOException.class).get(), thrown);
+    }
+    if (find(thrown, InvalidResponseException.class).isPresent() || find(thrown, XmlParserException.class).isPresent()) {
+      return new Failure(Exit.UNREACHABLE, "%s does not answer as an S3 server does%s".formatted(endpoint, status > 0 ? " (status " + status + ")" : ""),
+          "is it the port of the S3 API? check MINIO_ENDPOINT", thrown);
+    }
+    return new Failure(status >= 500 && status != 501 ? Exit.UNREACHABLE : Exit.UNEXPECTED,
+        "cannot %s bucket %s at %s: %s".formatted(verb, bucket, endpoint, reason(thrown)), "see the server's log", thrown);
+  }
+
+  /** There is no such bucket: a wrong name is more likely than a bucket that is to be made. */
+  Failure missing(Throwable thrown) {
+    return new Failure(Exit.UNSAFE, "there is no bucket %s at %s".formatted(bucket, endpoint),
+        "check MINIO_BUCKET and MINIO_ENDPOINT; restore-files-minio.java --create-bucket creates it", thrown);
+  }
+
+  private Failure unreachable(IOException cause, Throwable thrown) {
+    if (isPlainAnswer(cause)) {
+      return new Failure(Exit.UNREACHABLE, endpoint + " speaks http, not https", "check MINIO_ENDPOINT: http://" + host(), thrown);
+    }
+    if (cause instanceof SSLPeerUnverifiedException) {
+      return new Failure(Exit.UNREACHABLE, "the certificate of %s is for another name".formatted(endpoint),
+          "check MINIO_ENDPOINT: use a name that stands in the certificate", thrown);
+    }
+    if (cause instanceof SSLException) {
+      return new Failure(Exit.UNREACHABLE, "cannot trust the certificate of %s: %s".formatted(endpoint, cause.getMessage()),
+          ca.map(file -> "is %s, which MINIO_CA names, the CA that signed it?".formatted(file))
+              .orElse("name the CA that signed it with MINIO_CA"), thrown);
+    }
+    return new Failure(Exit.UNREACHABLE, "cannot reach %s: %s".formatted(endpoint, words(cause)), "is it started? check MINIO_ENDPOINT", thrown);
+  }
+
+  private static String words(IOException cause) {
+    if (cause instanceof UnknownHostException) {
+      return "unknown host";
+    }
+    if (cause instanceof NoRouteToHostException) {
+      return "no route to this host";
+    }
+    if (cause instanceof SocketTimeoutException) {
+      return "no answer in time";
+    }
+    return cause instanceof ConnectException ? "connection refused" : String.valueOf(cause.getMessage());
+  }
+
+  private static boolean isPlainAnswer(Throwable thrown) {
+    return find(thrown, SSLException.class).filter(e -> ("" + e.getMessage()).contains("Unsupported or unrecognized SSL message")).isPresent();
+  }
+
+  private String host() {
+    return endpoint.replaceFirst("https?://", "");
+  }
+
+  private static int status(Throwable thrown) {
+    return find(thrown, ErrorResponseException.class).map(e -> e.response().code())
+        .or(() -> find(thrown, ServerException.class).map(ServerException::statusCode))
+        .or(() -> find(thrown, InvalidResponseException.class).map(Throwable::getMessage).map(STATUS::matcher)
+            .filter(match -> match.find()).map(match -> Integer.valueOf(match.group(1)))).orElse(0);
+  }
+
+  private static ErrorResponse error(Throwable thrown) {
+    return find(thrown, ErrorResponseException.class).map(ErrorResponseException::errorResponse).orElse(null);
+  }
+
+  /** The server's own words, which begin with its name of the error. */
+  private static String reason(Throwable thrown) {
+    var error = error(thrown);
+    return error == null ? Failure.of(thrown).getMessage() : error.code() + ": " + error.message();
+  }
+
+  private static <T extends Throwable> Optional<T> find(Throwable thrown, Class<T> type) {
+    return Stream.iterate(thrown, Objects::nonNull, Throwable::getCause).filter(type::isInstance).map(type::cast).findFirst();
+  }
+
+  private static <T extends Throwable> Optional<T> find(Throwable thrown, Class<T> type, Pattern message) {
+    return Stream.iterate(thrown, Objects::nonNull, Throwable::getCause).filter(type::isInstance).map(type::cast)
+        .filter(e -> e.getMessage() != null && message.matcher(e.getMessage()).matches()).findFirst();
+  }
+}
+
+/**
+ * The bucket of the attachments, who may write to it, and where its backups are. Endpoint and keys come from the
+ * variables, else from an alias as the {@code mc} client keeps it.
+ *
+ * @param login endpoint and keys; null where only the archives are read
+ * @param region empty: the server is asked
+ * @param virtualHost true if the bucket is part of the host's name, not of the path
+ * @param ca PEM file of the CA to trust for https; empty for the JDK's
+ */
+record S3Settings(Account login, String bucket, Optional<String> region, boolean virtualHost, Optional<Path> ca, Path archives) {
+  static final Variable ENDPOINT = Variable.optional("MINIO_ENDPOINT");
+  static final Variable ACCESS_KEY = Variable.secret("MINIO_ACCESS_KEY");
+  static final Variable SECRET_KEY = Variable.secret("MINIO_SECRET_KEY");
+  static final Variable ALIAS = Variable.withDefault("MINIO_ALIAS", "th_minio");
+  static final Variable BUCKET = Variable.withDefault("MINIO_BUCKET", "thehive");
+  static final Variable REGION = Variable.optional("MINIO_REGION");
+  static final Variable VIRTUAL_HOST = Variable.withDefault("MINIO_VIRTUAL_HOST", "false");
+  static final Variable CA = Variable.optional("MINIO_CA");
+  static final Variable ARCHIVES = Variable.withDefault("MINIO_ARCHIVE_PATH", "/mnt/backup/minio/");
+  static final List<Variable> VARIABLES =
+      List.of(ENDPOINT, ACCESS_KEY, SECRET_KEY, ALIAS, BUCKET, REGION, VIRTUAL_HOST, CA, ARCHIVES);
+
+  // As mc reads it: the keys stand in it as they are, without an encoding.
+  private static final Pattern WITH_TOKEN = Pattern.compile("(https?://)([^@]*?):([^@]*?):([^@]*)@([^@]*)");
+  private static final Pattern WITH_KEYS = Pattern.compile("(https?://)(.*?):(.*)@([^@]*)");
+
+  /** An endpoint with its keys; {@code token} of temporary keys, else null. */
+  record Account(String endpoint, String access, String secret, String token) {
+    /** Without the secrets. */
+    @Override
+    public String toString() {
+      return endpoint;
+    }
+  }
+
+  /** @param environment where the variable {@code MC_HOST_<alias>}, MC_CONFIG_DIR and HOME are looked up */
+  static S3Settings of(Settings settings, Map<String, String> environment) {
+    return read(settings, login(settings, environment));
+  }
+
+  static S3Settings ofArchives(Settings settings) {
+    return read(settings, null);
+  }
+
+  private static S3Settings read(Settings settings, Account login) {
+    return new S3Settings(login, settings.text(BUCKET), settings.optional(REGION), settings.flag(VIRTUAL_HOST),
+        settings.optionalPath(CA), settings.path(ARCHIVES));
+  }
+
+  private static Account login(Settings settings, Map<String, String> environment) {
+    var endpoint = settings.optional(ENDPOINT);
+    if (endpoint.isEmpty()) {
+      return ofAlias(settings.text(ALIAS), environment);
+    }
+    if (endpoint.get().contains("@")) {
+      throw new Failure(Exit.USAGE, "MINIO_ENDPOINT holds keys", "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY instead");
+    }
+    var access = settings.secretOrPrompt(ACCESS_KEY, "Access key of " + endpoint.get());
+    var secret = settings.secretOrPrompt(SECRET_KEY, "Secret key of " + endpoint.get());
+    if (access.isEmpty() || secret.isEmpty()) {
+      throw new Failure(Exit.USAGE, "no keys for " + endpoint.get(),
+          "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or MINIO_ACCESS_KEY_FILE and MINIO_SECRET_KEY_FILE");
+    }
+    return new Account(endpoint.get(), access.get(), secret.get(), null);
+  }
+
+  private static Account ofAlias(String alias, Map<String, String> environment) {
+    var variable = environment.get("MC_HOST_" + alias);
+    var files = configFiles(environment);
+    var login = variable != null ? ofVariable(alias, variable) : files.stream().flatMap(file -> ofFile(file, alias).stream()).findFirst();
+    return login.orElseThrow(() -> new Failure(Exit.USAGE, "MINIO_ENDPOINT is not set, and mc has no alias " + alias,
+        "set MINIO_ENDPOINT, MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or name an alias of mc with MINIO_ALIAS; looked in MC_HOST_%s, %s"
+            .formatted(alias, files.stream().map(Path::toString).collect(Collectors.joining(", ")))));
+  }
+
+  private static Optional<Account> ofVariable(String alias, String value) {
+    var token = WITH_TOKEN.matcher(value);
+    if (token.matches()) {
+      return Optional.of(new Account(token.group(1) + token.group(5), token.group(2), token.group(3), token.group(4)));
+    }
+    var keys = WITH_KEYS.matcher(value);
+    if (keys.matches()) {
+      return Optional.of(new Account(keys.group(1) + keys.group(4), keys.group(2), keys.group(3), null));
+    }
+    throw new Failure(Exit.USAGE, "MC_HOST_%s is not of the form https://ACCESS:SECRET@HOST:PORT".formatted(alias), null);
+  }
+
+  private static List<Path> configFiles(Map<String, String> environment) {
+    var home = Path.of(environment.getOrDefault("HOME", System.getProperty("user.home")));
+    return Stream.concat(Stream.ofNullable(environment.get("MC_CONFIG_DIR")).map(Path::of), Stream.of(home.resolve(".mc"), home.resolve(".mcli")))
+        .map(path -> path.resolve("config.json")).toList();
+  }
+
+  private static Optional<Account> ofFile(Path file, String alias) {
+    try {
+      var entry = Json.MAPPER.readTree(file.toFile()).path("aliases").path(alias);
+      return entry.isMissingNode() ? Optional.empty() : Optional.of(new Account(entry.path("url").asText(),
+          entry.path("accessKey").asText(), entry.path("secretKey").asText(), entry.path("sessionToken").asText(null)));
+    } catch (FileNotFoundException e) {
+      return Optional.empty();
+    } catch (IOException e) {
+      // Jackson's message would show the line, and with it a key.
+      throw new Failure(Exit.USAGE, "cannot read mc's " + file, "is it readable, and JSON? or set MINIO_ENDPOINT and the keys");
+    }
+  }
+}
+
+/**
+ * The files of one SSTable in an archive.
+ *
+ * @param name the common beginning of their names, such as {@code nb-12-big}
+ * @param components the files by the rest of their names, such as {@code Data.db}
+ */
+record SSTableFiles(Archive archive, String table, String name, SortedMap<String, ArchiveEntry> components) {
+  static final String DATA = "Data.db";
+  static final String INDEX = "Index.db";
+  static final String FILTER = "Filter.db";
+  static final String STATISTICS = "Statistics.db";
+  static final String COMPRESSION = "CompressionInfo.db";
+  static final String CHECKSUMS = "CRC.db";
+  static final String DIGEST = "Digest.crc32";
+  static final String SUMMARY = "Summary.db";
+  static final String CONTENTS = "TOC.txt";
+
+  boolean has(String component) {
+    return components.containsKey(component);
+  }
+
+  /** The format in which it is written; refused if only a newer Cassandra reads it. */
+  Version version() {
+    var version = SSTableFormat.Type.BIG.info.getVersion(name.substring(0, 2));
+    if (!name.endsWith("-big") || !version.isCompatible()) {
+      throw archive.broken("SSTable %s of table %s has a format that this Cassandra release cannot read".formatted(name, table), null);
+    }
+    return version;
+  }
+
+  ArchiveEntry require(String component) {
+    if (!has(component)) {
+      throw archive.broken("%s-%s of table %s is missing".formatted(name, component, table), null);
+    }
+    return components.get(component);
+  }
+
+  InputStream open(String component) throws IOException {
+    return archive.open(require(component));
+  }
+
+  String text(String component) {
+    try (var in = open(component)) {
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw damaged(component, e);
+    }
+  }
+
+  Failure damaged(String component, Throwable cause) {
+    return refused(component, "is damaged: " + cause.getMessage(), cause);
+  }
+
+  /** @param why completes a sentence that begins with the component's name */
+  Failure refused(String component, String why, Throwable cause) {
+    return archive.broken("%s-%s of table %s %s".formatted(name, component, table, why), cause);
+  }
+}
+
+/** Reads every byte of one SSTable in an archive and proves that its components are whole and agree. */
+record SSTableProof(SSTableFiles files, Version version) {
+  /** The proofs, which may run side by side. */
+  static List<Callable<Void>> of(SSTableFiles files) {
+    var proof = new SSTableProof(files, files.version());
+    files.text(SSTableFiles.CONTENTS).lines().filter(line -> !line.isBlank()).forEach(name -> files.require(name.strip()));
+    var proofs = new ArrayList<>(List.<Callable<Void>>of(proof::proveIndex, proof::proveStatistics));
+    if (files.has(SSTableFiles.COMPRESSION)) {
+      proofs.add(proof::proveChunks);
+    }
+    files.components().keySet().stream()
+        .filter(component -> !component.equals(SSTableFiles.DATA) || !files.has(SSTableFiles.COMPRESSION))
+        .forEach(component -> proofs.add(() -> proof.proveBytes(component)));
+    return proofs;
+  }
+
+  /**
+   * Only the data have a digest. The index is proven by what it must agree with: every key is in the filter (one that is
+   * not would be invisible), keys come in the order of their tokens, positions rise.
+   */
+  private Void proveIndex() {
+    try (var index = new PushbackInputStream(new BufferedInputStream(files.open(SSTableFiles.INDEX), 1 << 16));
+        var filter = !files.has(SSTableFiles.FILTER) ? FilterFactory.AlwaysPresent : BloomFilterSerializer.deserialize(
+            new DataInputStream(new BufferedInputStream(files.open(SSTableFiles.FILTER))), version.hasOldBfFormat())) {
+      var in = new DataInputPlus.DataInputStreamPlus(index);
+      var end = -1L;
+      DecoratedKey before = null;
+      for (var next = index.read(); next >= 0; next = index.read()) {
+        index.unread(next);
+        var key = Murmur3Partitioner.instance.decorateKey(ByteBufferUtil.readWithShortLength(in));
+        var position = RowIndexEntry.Serializer.readPosition(in);
+        in.skipBytesFully((int) in.readUnsignedVInt());
+        if (!filter.isPresent(key) || position <= end || before != null && before.compareTo(key) >= 0) {
+          throw new IOException("it does not agree with its filter and order");
+        }
+        before = key;
+        end = position;
+      }
+      return null;
+    } catch (IOException | IllegalArgumentException e) {
+      throw files.damaged(SSTableFiles.INDEX, e);
+    }
+  }
+
+  /** Statistics carry checksums of their own, which Cassandra's own reader compares. */
+  private Void proveStatistics() {
+    var name = files.name() + "-" + SSTableFiles.STATISTICS;
+    try (var in = files.open(SSTableFiles.STATISTICS)) {
+      var descriptor = Descriptor.fromFilename(new org.apache.cassandra.io.util.File(Path.of("/", "keyspace", files.table(), name)));
+      new MetadataSerializer().deserialize(descriptor, new FileSegmentInputStream(ByteBuffer.wrap(in.readAllBytes()), name, 0),
+          EnumSet.allOf(MetadataType.class));
+      return null;
+    } catch (IOException | RuntimeException e) {
+      throw files.damaged(SSTableFiles.STATISTICS, e);
+    }
+  }
+
+  /** Compressed data carry a checksum behind each chunk: it proves every offset that says where one begins. */
+  private Void proveChunks() {
+    var entry = files.require(SSTableFiles.DATA);
+    try (var info = new DataInputStream(new BufferedInputStream(files.open(SSTableFiles.COMPRESSION)));
+        var all = new CheckedInputStream(new BufferedInputStream(files.open(SSTableFiles.DATA), 1 << 18), new CRC32())) {
+      var data = new DataInputStream(all);
+      info.readUTF();
+      for (var words = 2 * info.readInt(); words > 0; words--) {
+        info.readUTF();
+      }
+      var longest = 2L * info.readInt() + 1024;
+      info.skipNBytes(version.hasMaxCompressedLength() ? 12 : 8);
+      var chunks = info.readInt();
+      var start = info.readLong();
+      for (var chunk = 1; chunk <= chunks; chunk++) {
+        var end = chunk < chunks ? info.readLong() : entry.size();
+        if (end - start <= 4 || end - start > longest || start == 0 != (chunk == 1)) {
+          throw new IOException("chunk %d is not where CompressionInfo.db says".formatted(chunk));
+        }
+        var crc = new CRC32();
+        crc.update(data.readNBytes((int) (end - start - 4)));
+        if ((int) crc.getValue() != data.readInt()) {
+          throw new IOException("chunk " + chunk);
+        }
+        start = end;
+      }
+      requireDigest(all.getChecksum());
+      return null;
+    } catch (IOException e) {
+      throw files.refused(SSTableFiles.DATA, "does not match its digest: " + e.getMessage(), e);
+    }
+  }
+
+  private Void proveBytes(String component) {
+    var entry = files.require(component);
+    try (var in = new CheckedInputStream(files.archive().open(entry), new CRC32())) {
+      if (IOUtils.consume(in) != entry.size()) {
+        throw new EOFException("it is cut short");
+      }
+      if (component.equals(SSTableFiles.DATA)) {
+        requireDigest(in.getChecksum());
+      }
+      return null;
+    } catch (IOException e) {
+      throw files.damaged(component, e);
+    }
+  }
+
+  private void requireDigest(Checksum crc) {
+    if (files.has(SSTableFiles.DIGEST) && !files.text(SSTableFiles.DIGEST).strip().equals(Long.toString(crc.getValue()))) {
+      throw files.refused(SSTableFiles.DATA, "does not match its digest", null);
+    }
+  }
+}
+
+/** The rows of a table of the backup: its SSTables merged, what is deleted in them left out. */
+final class SSTableRows implements Closeable {
+  final TableMetadata table;
+  final RowFormat format;
+  private final List<SSTableReader> sstables = new ArrayList<>();
+
+  /** Opens the SSTables of a folder. */
+  SSTableRows(TableMetadata table, Path folder) throws IOException {
+    this.table = table;
+    this.format = new RowFormat(table);
+    try (var files = Files.newDirectoryStream(folder, "*-Data.db")) {
+      for (var file : files) {
+        var data = new org.apache.cassandra.io.util.File(file);
+        sstables.add(SSTableReader.openNoValidation(Descriptor.fromFilename(data), TableMetadataRef.forOfflineTools(table)));
+      }
+    }
+  }
+
+  /** An upper bound of the number of rows. */
+  long rows() {
+    return sstables.stream().mapToLong(SSTableReader::getTotalRows).sum();
+  }
+
+  /** The newest write time in any SSTable. */
+  long newest() {
+    return sstables.stream().mapToLong(SSTableReader::getMaxTimestamp).max().orElse(Long.MIN_VALUE);
+  }
+
+  /** How many rows are a page of about a megabyte. */
+  int page() {
+    var size = sstables.stream().mapToLong(SSTableReader::uncompressedLength).sum() / Math.max(1, rows());
+    return (int) Math.max(50, Math.min(2000, (1 << 20) / Math.max(1, size)));
+  }
+
+  PartitionIterator partitions(Range<Token> range) {
+    var scanners = sstables.stream().map(sstable -> sstable.getScanner(List.of(range))).toList();
+    return scanners.isEmpty() ? EmptyIterators.partition() : UnfilteredPartitionIterators.filter(
+        UnfilteredPartitionIterators.merge(scanners, UnfilteredPartitionIterators.MergeListener.NOOP),
+        (int) (System.currentTimeMillis() / 1000));
+  }
+
+  /** The rows of partitions in their order; static values without a row are a row to CQL, too. */
+  Iterator<TableRow> rows(PartitionIterator partitions, Consumer<Row> visitor) {
+    return Iterators.concat(Iterators.transform(partitions, partition -> {
+      var key = partition.partitionKey();
+      var statics = partition.staticRow();
+      if (!partition.hasNext() && !statics.isEmpty()) {
+        return Iterators.singletonIterator(format.ofBackup(key, statics, null));
+      }
+      return Iterators.transform(partition, row -> {
+        visitor.accept(row);
+        return format.ofBackup(key, statics, row);
+      });
+    }));
+  }
+
+  /** Files are closed when it returns: what is deleted while it is open stays on NFS under another name. */
+  @Override
+  public void close() {
+    sstables.forEach(sstable -> sstable.selfRef().close());
+    LifecycleTransaction.waitForDeletions(); // a thread of Cassandra's closes and deletes, in this order
+  }
+}
+
+/**
+ * Checks TheHive's service and its log on each node.
+ *
+ * @param ignored lines of the log that are harmless
+ */
+record ServiceCheck(TheHiveSettings settings, List<Pattern> ignored) {
+  private static final int LINES = 200_000;
+  private static final Pattern LEVEL = Pattern.compile("(?i)\\[(debug|info|warn|error) *]");
+
+  /** The unit is active, and TheHive answers. */
+  void services(Findings findings) {
+    each(findings, (host, unit) -> {
+      var since = unit.since().isEmpty() ? "never" : unit.since();
+      findings.require(unit.active().equals("active"), "unit", List.of(), "%s: %s %s, since %s, %d restarts",
+          host.name(), settings.service(), unit, since, unit.restarts());
+      var application = Application.on(host, settings);
+      var problem = application.problem();
+      findings.require(problem.isEmpty(), "application", List.of(), "%s",
+          problem.orElse(application.status().uri() + " answers"));
+    });
+  }
+
+  /** The log has no errors since the service started. */
+  void logs(Findings findings) {
+    each(findings, (host, unit) -> {
+      if (!unit.active().equals("active") || unit.invocation().isEmpty()) {
+        findings.skipped("errors", "%s: %s is not active", host.name(), settings.service());
+        return;
+      }
+      var journal = host.run("%sjournalctl _SYSTEMD_INVOCATION_ID=%s -o cat --no-pager -n %d".formatted(
+          unit.root() ? "" : "sudo -n ", unit.invocation(), LINES), Duration.ofMinutes(2));
+      if (journal.code() != 0) {
+        findings.bad("errors", List.of(), "%s: cannot read the journal: %s", host.name(), Host.last(journal.err()));
+        return;
+      }
+      var lines = plain(journal).filter(line -> !line.startsWith("-- ")).collect(Collectors.toList());
+      if (lines.stream().noneMatch(LEVEL.asPredicate())) {
+        lines.addAll(ownLog(host, unit)); // some packages' units drop its output: the journal has at most the JVM's own
+      }
+      readErrors(host, lines, findings);
+    });
+  }
+
+  private void readErrors(Host host, List<String> lines, Findings findings) {
+    if (lines.isEmpty()) {
+      findings.skipped("errors", "%s: neither the journal nor %s has a line of %s since its start that can be read",
+          host.name(), Application.LOG, settings.service());
+      return;
+    }
+    var errors = new Tally();
+    lines.stream().filter(Application.ERROR.asPredicate()).filter(this::isHarmful)
+        .forEach(line -> errors.add("error", line));
+    var read = "in %d lines since the start".formatted(lines.size());
+    findings.requireNone("errors", errors, "error", host.name() + ": none " + read, "on " + host.name() + " " + read);
+  }
+
+  private static Stream<String> plain(Host.Output output) {
+    return output.out().lines().map(Application::plain);
+  }
+
+  /** Lines since the start: they begin with the time, as the unit's start does behind the day of the week. */
+  private static List<String> ownLog(Host host, Host.Unit unit) {
+    var start = unit.since().replaceFirst("^\\w+ ", "");
+    return plain(host.run("tail -n %d %s".formatted(LINES, Application.LOG), Duration.ofMinutes(2)))
+        .dropWhile(line -> !line.startsWith("20") || line.compareTo(start) < 0).toList();
+  }
+
+  private boolean isHarmful(String line) {
+    return ignored.stream().noneMatch(pattern -> pattern.matcher(line).find());
+  }
+
+  private void each(Findings findings, BiConsumer<Host, Host.Unit> work) {
+    Host.each(settings.hosts(), host -> {
+      try {
+        var unit = host.unit(settings.service());
+        if (!settings.named() && unit.load().equals("not-found")) {
+          throw new Failure(Exit.UNSAFE, "this host has no unit " + settings.service(), null);
+        }
+        work.accept(host, unit);
+      } catch (Failure e) {
+        if (settings.named() || e.code == Exit.USAGE) {
+          findings.failed("unit", e);
+        } else {
+          findings.skipped("unit", "THEHIVE_NODES is not set, and %s", e.getMessage());
+        }
+      }
+      return null;
+    });
+  }
+}
+
+/** The settings of one run: the environment variables of the documented procedure, and their defaults. */
+final class Settings {
+  private static final String BYTE_ORDER_MARK = "\uFEFF";
+  private final Map<String, String> environment;
+
+  Settings(Map<String, String> environment) {
+    this.environment = environment;
+  }
+
+  static Settings fromEnvironment() {
+    return new Settings(System.getenv());
+  }
+
+  boolean isSet(Variable variable) {
+    return environment.containsKey(variable.name()) || variable.secret() && environment.containsKey(variable.name() + "_FILE");
+  }
+
+  /** The variable's value, or its default; empty where there is neither. */
+  Optional<String> optional(Variable variable) {
+    var value = environment.get(variable.name());
+    if (value == null) {
+      return Optional.of(variable.fallback()).filter(fallback -> !fallback.isEmpty());
+    }
+    requireClean(variable.name(), value);
+    return Optional.of(value);
+  }
+
+  /** The value of a variable that has a default. */
+  String text(Variable variable) {
+    return optional(variable).orElseThrow(() -> new Failure(Exit.USAGE, variable.name() + " is not set", "give it a value"));
+  }
+
+  Optional<Path> optionalPath(Variable variable) {
+    return optional(variable).map(value -> path(variable, value));
+  }
+
+  Path path(Variable variable) {
+    return path(variable, text(variable));
+  }
+
+  private static Path path(Variable variable, String value) {
+    try {
+      return Path.of(value);
+    } catch (InvalidPathException e) {
+      throw new Failure(Exit.USAGE, "%s '%s' is not a path: %s".formatted(variable.name(), value, e.getReason()), "give it a path");
+    }
+  }
+
+  boolean flag(Variable variable) {
+    var value = optional(variable).orElse("false");
+    if (!value.matches("(?i)true|false")) {
+      throw new Failure(Exit.USAGE, "%s is '%s'".formatted(variable.name(), value), "set it to true or false");
+    }
+    return Boolean.parseBoolean(value);
+  }
+
+  /** A secret from its variable, or from the file that the variable with {@code _FILE} names, without its last line break. */
+  Optional<String> secret(Variable variable) {
+    var value = Optional.ofNullable(environment.get(variable.name()));
+    var file = optional(Variable.optional(variable.name() + "_FILE"));
+    if (value.isPresent() && file.isPresent()) {
+      throw new Failure(Exit.USAGE, "%s and %s_FILE are both set".formatted(variable.name(), variable.name()), "unset one of them");
+    }
+    value.ifPresent(secret -> requireNotBlank(variable.name(), secret));
+    return file.isEmpty() ? value : Optional.of(read(variable.name() + "_FILE", file.get()));
+  }
+
+  private static String read(String name, String file) {
+    try {
+      var secret = Files.readString(Path.of(file)).replaceFirst("\\R\\z", "");
+      if (secret.isBlank()) {
+        throw new Failure(Exit.USAGE, "%s names %s, which is empty".formatted(name, file), "write the secret into it");
+      }
+      return secret;
+    } catch (IOException | InvalidPathException e) {
+      throw new Failure(Exit.USAGE, "cannot read %s, which %s names: %s".formatted(file, name, Failure.of(e).getMessage()),
+          "check its path, owner and mode");
+    }
+  }
+
+  /** A secret as above; where there is none, it is asked for on a terminal. */
+  Optional<String> secretOrPrompt(Variable variable, String question) {
+    var secret = secret(variable);
+    var terminal = System.console();
+    return secret.isPresent() || terminal == null ? secret
+        : Optional.ofNullable(terminal.readPassword("%s: ", question)).map(String::new);
+  }
+
+  private static void requireNotBlank(String name, String value) {
+    if (value.isBlank()) {
+      throw new Failure(Exit.USAGE, name + " is set but blank", "give it a value, or unset it");
+    }
+  }
+
+  /** What an editor on Windows, or a shell that keeps quotes, leaves in a value is not meant. */
+  private static void requireClean(String name, String value) {
+    requireNotBlank(name, value);
+    if (value.startsWith(BYTE_ORDER_MARK)) {
+      throw new Failure(Exit.USAGE, name + " begins with a byte order mark", "save the file it comes from as UTF-8 without a byte order mark");
+    }
+    if (value.endsWith("\r")) {
+      throw new Failure(Exit.USAGE, name + " ends with a carriage return", "the file it comes from was edited on Windows: dos2unix mends it");
+    }
+    if (value.length() > 1 && value.matches("(?s)([\"']).*\\1")) {
+      throw new Failure(Exit.USAGE, "%s has quotes around its value: %s".formatted(name, value), "leave out the quotes");
+    }
+  }
+
+  /** Lines for the help: each variable that has a value, with the value and where it comes from, then the others. */
+  List<String> describe(List<Variable> variables) {
+    var lines = new ArrayList<String>();
+    for (var variable : variables) {
+      if (isSet(variable)) {
+        lines.add("  %-36s %s".formatted(variable.name(), variable.secret() ? "set (not shown)" : environment.get(variable.name()) + " (set)"));
+      } else if (!variable.fallback().isEmpty()) {
+        lines.add("  %-36s %s (default)".formatted(variable.name(), variable.fallback()));
+      }
+    }
+    var unset = variables.stream().filter(variable -> !isSet(variable) && variable.fallback().isEmpty()).toList();
+    if (!unset.isEmpty()) {
+      lines.add("  Not set: " + unset.stream().map(variable -> variable.name() + (variable.secret() ? "[_FILE]" : ""))
+          .collect(Collectors.joining(", ")));
+    }
+    return lines;
+  }
+}
+
+/**
+ * An object as the bucket's listing shows it.
+ *
+ * @param modified null where the server does not tell
+ */
+record StoredObject(String key, long size, ETag etag, Instant modified) {}
+
+/** One table's folder in an archive: the files of a node's snapshot by name. */
+record TableFolder(Archive archive, String table, SortedMap<String, ArchiveEntry> files) {
+  private static final Pattern COMPONENT =
+      Pattern.compile("(?<sstable>[a-z]{2}-[^-]+-[a-z]+)-(?<component>[A-Za-z_0-9+]+\\.\\w+)");
+
+  long bytes() {
+    return files.values().stream().mapToLong(ArchiveEntry::size).sum();
+  }
+
+  /** The SSTables whose components are here. */
+  List<SSTableFiles> sstables() {
+    var sstables = new TreeMap<String, SSTableFiles>();
+    files.forEach((name, entry) -> {
+      var component = COMPONENT.matcher(name);
+      if (component.matches()) {
+        sstables.computeIfAbsent(component.group("sstable"), sstable -> new SSTableFiles(archive, table, sstable, new TreeMap<>()))
+            .components().put(component.group("component"), entry);
+      }
+    });
+    return List.copyOf(sstables.values());
+  }
+
+  /** Throws if a file that the snapshot's manifest names is missing. */
+  void requireManifest() {
+    var manifest = text("manifest.json")
+        .orElseThrow(() -> archive.broken("manifest.json of table %s is missing".formatted(table), null));
+    try {
+      for (var file : Json.MAPPER.readTree(manifest).path("files")) {
+        if (!file.asText().contains("/") && !files.containsKey(file.asText())) {
+          throw archive.broken("%s of table %s is missing".formatted(file.asText(), table), null);
+        }
+      }
+    } catch (IOException e) {
+      throw archive.broken("manifest.json of table %s is not readable".formatted(table), e);
+    }
+  }
+
+  /** The whole text of a file, if there is one of that name. */
+  Optional<String> text(String name) {
+    return Optional.ofNullable(files.get(name)).map(entry -> text(archive, entry));
+  }
+
+  static String text(Archive archive, ArchiveEntry entry) {
+    try (var in = archive.open(entry)) {
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw archive.broken("%s cannot be read: %s".formatted(entry.name(), e.getMessage()), e);
+    }
+  }
+}
+
+/**
+ * A row of the backup, or of a node.
+ *
+ * @param live true if a node holds it, false if the backup does
+ * @param values those of {@link RowFormat#columns}; null where there is none
+ * @param end when the first value reaches its time to live, in seconds; only known of the backup's rows
+ */
+record TableRow(boolean live, DecoratedKey key, Clustering<?> clustering, List<Value> values, long end) {
+  static final long NO_TIME = Long.MIN_VALUE;
+
+  /** A value as CQL returns it; {@code written} is NO_TIME where a column has no write time of its own. */
+  record Value(ByteBuffer bytes, long written, boolean expires) {}
+
+  /** The order in which nodes and SSTables have the rows. */
+  static Comparator<TableRow> order(TableMetadata table) {
+    return Comparator.comparing(TableRow::key).thenComparing(row -> !row.isStatic())
+        .thenComparing((one, other) -> one.isStatic() ? 0 : table.comparator.compare(one.clustering, other.clustering));
+  }
+
+  /** True if it stands for a partition that has static values and no rows. */
+  boolean isStatic() {
+    return clustering == Clustering.STATIC_CLUSTERING;
+  }
+
+  /** The newest write time of a value. */
+  long written() {
+    return values.stream().filter(Objects::nonNull).mapToLong(Value::written).max().orElse(NO_TIME);
+  }
+
+  /** True if it differs from another one of the same key in values that have no write time, and in no others. */
+  boolean differsWithoutTime(TableRow other) {
+    for (var i = 0; i < values.size(); i++) {
+      var known = values.get(i) != null ? values.get(i) : other.values.get(i);
+      if (!Objects.equals(values.get(i), other.values.get(i)) && known.written() != NO_TIME) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** True if it may be past its time to live, or may have been when the node was asked for it. */
+  boolean expires() {
+    return end <= System.currentTimeMillis() / 1000 + 60;
+  }
+}
+
+/** Counts of several kinds, each with the first names; several threads may add to it. */
+final class Tally {
+  /** The most names kept of a kind. */
+  static final int MOST_NAMES = 10_000;
+  private final Map<String, Long> counts = new HashMap<>();
+  private final Map<String, Set<String>> names = new HashMap<>();
+
+  synchronized void add(String kind, long count) {
+    counts.merge(kind, count, Long::sum);
+  }
+
+  synchronized void add(String kind, String name) {
+    add(kind, 1);
+    keep(kind, Set.of(name));
+  }
+
+  synchronized void add(Tally other) {
+    other.counts.forEach(this::add);
+    other.names.forEach(this::keep);
+  }
+
+  private void keep(String kind, Set<String> more) {
+    var kept = names.computeIfAbsent(kind, key -> new TreeSet<>());
+    more.stream().limit(MOST_NAMES - kept.size()).forEach(kept::add);
+  }
+
+  synchronized long count(String kind) {
+    return counts.getOrDefault(kind, 0L);
+  }
+
+  synchronized List<String> names(String kind) {
+    return List.copyOf(names.getOrDefault(kind, Set.of()));
+  }
+}
+
+/**
+ * Where TheHive runs.
+ *
+ * @param hosts its nodes; this host where none are named
+ * @param named true if THEHIVE_NODES is set: only then is a node that cannot be asked an error
+ * @param service its systemd unit on them
+ * @param url where TheHive answers; {@code <node>} in it stands for the node's address
+ * @param ca PEM file of the CA to trust for https; empty for the JDK's
+ */
+record TheHiveSettings(List<Host> hosts, boolean named, String service, String url, Optional<Path> ca) {
+  static final Variable NODES = Variable.withDefault("THEHIVE_NODES", "localhost");
+  static final Variable SERVICE = Variable.withDefault("THEHIVE_SERVICE", "thehive");
+  static final Variable URL = Variable.withDefault("THEHIVE_URL", "http://<node>:9000");
+  static final Variable CA = Variable.optional("THEHIVE_CA");
+  static final List<Variable> VARIABLES = List.of(NODES, SERVICE, URL, CA);
+
+  static TheHiveSettings of(Settings settings) {
+    var service = settings.text(SERVICE);
+    if (!service.matches("[A-Za-z0-9:_.@-]+")) {
+      throw new Failure(Exit.USAGE, "THEHIVE_SERVICE '%s' is not the name of a unit".formatted(service), "name it as systemctl does, such as thehive");
+    }
+    return new TheHiveSettings(Host.named(settings.text(NODES)), settings.isSet(NODES), service, settings.text(URL), settings.optionalPath(CA));
+  }
+}
+
+/** TLS from PEM files. */
+final class Tls {
+  private Tls() {}
+
+  /** Trusts the CA certificates of a file, and no others. */
+  static X509TrustManager trust(Path ca) {
+    try (var in = Files.newInputStream(ca)) {
+      var trusted = KeyStore.getInstance("PKCS12");
+      trusted.load(null, null);
+      for (var certificate : CertificateFactory.getInstance("X.509").generateCertificates(in)) {
+        trusted.setCertificateEntry("ca" + trusted.size(), certificate);
+      }
+      if (trusted.size() == 0) {
+        throw new CertificateException("it holds no certificate");
+      }
+      var managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+      managers.init(trusted);
+      return (X509TrustManager) managers.getTrustManagers()[0];
+    } catch (GeneralSecurityException | IOException e) {
+      throw new Failure(Exit.USAGE, "cannot use the CA certificate %s: %s".formatted(ca, e.getMessage()), "it must be a PEM file");
+    }
+  }
+
+  static SSLContext context(X509TrustManager trust, KeyManager... keys) {
+    try {
+      var context = SSLContext.getInstance("TLS");
+      context.init(keys, new TrustManager[] {trust}, null);
+      return context;
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}
+
+/**
+ * Checks that the parts belong together.
+ *
+ * @param maxGap the longest time between the backups of one restore point
+ */
+record TogetherCheck(Duration maxGap) {
+  /** The backups are of one moment. */
+  void compareTimes(Collection<Backup> backups, Findings findings) {
+    var byTime = backups.stream().sorted(Comparator.comparing(Backup::taken)).toList();
+    if (byTime.size() < 2) {
+      findings.skipped("times", "there are no two backups to compare");
+      return;
+    }
+    var names = byTime.stream().map(Backup::name).toList();
+    var first = byTime.get(0);
+    var last = byTime.get(byTime.size() - 1);
+    var gap = Duration.between(first.taken(), last.taken());
+    var near = gap.compareTo(maxGap) <= 0;
+    findings.require(near, "times", names, "%s to %s: %d s apart%s", first.name(), last.name(),
+        gap.toSeconds(), near ? "" : ", more than %d minutes".formatted(maxGap.toMinutes()));
+  }
+
+  /** The attachments that the graph names are in their backups; {@code backups} are the file names by part. */
+  void compareAttachments(AttachmentNames names, Map<String, Iterable<String>> backups, Findings findings) {
+    if (backups.isEmpty() || !names.hasRead()) {
+      findings.skipped("attachments", "needs the rows of cassandra, and files or s3, read in the same run");
+    } else {
+      backups.forEach((part, files) -> names.compare(part, files, findings));
+    }
+  }
+}
+
+/** Unpacks tables of a backup below a folder of its own, which is removed by {@code close()} and after Ctrl-C. */
+final class UnpackedTables implements Closeable {
+  private final Path root;
+  private final String keyspace;
+  private final Thread onExit = new Thread(this::remove);
+  private volatile boolean closed;
+
+  UnpackedTables(Path root, String keyspace) throws IOException {
+    this.root = root;
+    this.keyspace = keyspace;
+    delete(root);
+    Runtime.getRuntime().addShutdownHook(onExit);
+    Files.createDirectories(root, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+  }
+
+  /**
+   * Writes a table's SSTables into a folder of its own; SSTables are numbered anew, so those of several nodes do not
+   * collide. The loader takes keyspace and table from the names of the last two folders.
+   */
+  Path unpack(CassandraBackup.Table table) throws IOException {
+    var folder = Files.createDirectories(root.resolve(keyspace).resolve(table.name()));
+    var number = 0;
+    for (var sstable : table.sstables()) {
+      var prefix = "%s-%d-big-".formatted(sstable.name().substring(0, 2), ++number);
+      for (var component : sstable.components().entrySet()) {
+        if (closed) {
+          throw new IOException("interrupted");
+        }
+        // A summary has no digest. Cassandra makes it again from the index, which is proven.
+        if (!component.getKey().equals(SSTableFiles.SUMMARY)) {
+          sstable.archive().copy(component.getValue(), folder.resolve(prefix + component.getKey()));
+        }
+      }
+    }
+    return folder;
+  }
+
+  static Path delete(Path folder) {
+    try (var files = Files.walk(folder)) {
+      files.sorted(Comparator.reverseOrder()).forEach(file -> file.toFile().delete());
+    } catch (NoSuchFileException e) {
+      return folder;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return folder;
+  }
+
+  /** Removes the folder. A running unpack stops after its current file. */
+  private void remove() {
+    closed = true;
+    for (var attempt = 0; attempt < 50 && Files.exists(root); attempt++) {
+      delete(root);
+      LockSupport.parkNanos(20_000_000);
+    }
+  }
+
+  @Override
+  public void close() {
+    remove();
+    Runtime.getRuntime().removeShutdownHook(onExit);
+  }
+}
+
+/**
+ * An environment variable that the scripts read.
+ *
+ * @param fallback its value where it is not set; empty where there is none
+ * @param secret true if its value is never shown; it may then also stand in the file that {@code NAME_FILE} names
+ */
+record Variable(String name, String fallback, boolean secret) {
+  static Variable optional(String name) {
+    return new Variable(name, "", false);
+  }
+
+  static Variable withDefault(String name, String fallback) {
+    return new Variable(name, fallback, false);
+  }
+
+  static Variable secret(String name) {
+    return new Variable(name, "", true);
+  }
+}
+
+/**
+ * The result of a run, as {@code --json} prints it.
+ *
+ * @param exit the exit code
+ * @param summary the last line
+ * @param checks all findings, in the order of the parts
+ */
+record Verdict(String script, int exit, String summary, List<Finding> checks) {
+  private static final int SHOWN = 20;
+  private static final Set<String> RESTORED = Set.of("cassandra", "elasticsearch", "files", "s3");
+
+  /** @param good what is said of parts that are restored, such as {@code As in the backup} */
+  static Verdict of(String script, String good, List<Finding> checks) {
+    var exit = exit(checks);
+    return new Verdict(script, exit, summary(exit, good, checks), checks);
+  }
+
+  /** The code of what went wrong where it is one, else that of a difference; wrong usage if nothing was checked. */
+  private static int exit(List<Finding> checks) {
+    var codes = checks.stream().filter(finding -> finding.result() == Mark.BAD).map(Finding::code).collect(Collectors.toCollection(TreeSet::new));
+    if (codes.isEmpty()) {
+      return checks.stream().anyMatch(finding -> finding.result() == Mark.OK) ? Exit.DONE : Exit.USAGE;
+    }
+    return codes.size() == 1 ? codes.first() : Exit.VERIFICATION;
+  }
+
+  private static String summary(int exit, String good, List<Finding> checks) {
+    var parts = checks.stream().map(Finding::part).distinct().toList();
+    Predicate<String> failed = part -> has(checks, part, Mark.BAD);
+    Predicate<String> fine = part -> has(checks, part, Mark.OK) && !failed.test(part);
+    Predicate<String> whole = part -> !has(checks, part, Mark.SKIPPED);
+    var restored = parts.stream().filter(fine).filter(RESTORED::contains).toList();
+    return Stream.of(
+        exit == Exit.USAGE && parts.stream().noneMatch(failed) ? "Nothing was checked." : "",
+        named("FAILED", parts.stream().filter(failed).map(part -> "%s (%s)".formatted(part, names(checks, part, Mark.BAD)))),
+        named(good, restored.stream().filter(whole)),
+        named(good + " as far as compared", restored.stream().filter(whole.negate())),
+        named("In order", parts.stream().filter(fine).filter(part -> !RESTORED.contains(part))),
+        named("NOT checked", parts.stream().filter(whole.negate()).map(part -> unchecked(checks, part))))
+        .filter(text -> !text.isEmpty()).collect(Collectors.joining(" ", exit == Exit.DONE ? "=== ✓ " : "=== ✗ ", " ==="));
+  }
+
+  /** A part that was left out with the reason; of another part what was left out, and the reason if it is one thing. */
+  private static String unchecked(List<Finding> checks, String part) {
+    var skipped = checks.stream().filter(finding -> finding.part().equals(part) && finding.result() == Mark.SKIPPED).toList();
+    var text = skipped.get(0).text();
+    if (!has(checks, part, Mark.OK) && !has(checks, part, Mark.BAD)) {
+      return "%s (%s)".formatted(part, text);
+    }
+    return skipped.size() == 1 ? "%s %s (%s)".formatted(part, skipped.get(0).check(), text)
+        : "%s (%s)".formatted(part, names(checks, part, Mark.SKIPPED));
+  }
+
+  private static String names(List<Finding> checks, String part, Mark mark) {
+    return checks.stream().filter(finding -> finding.part().equals(part) && finding.result() == mark).map(Finding::check).distinct()
+        .collect(Collectors.joining(", "));
+  }
+
+  private static boolean has(List<Finding> checks, String part, Mark mark) {
+    return checks.stream().anyMatch(finding -> finding.part().equals(part) && finding.result() == mark);
+  }
+
+  private static String named(String what, Stream<String> names) {
+    var all = names.collect(Collectors.joining(", "));
+    return all.isEmpty() ? "" : what + ": " + all + ".";
+  }
+
+  /** A line for each finding, with the first details of a ✗ below it, and the summary. */
+  String table() {
+    var width = checks.stream().mapToInt(finding -> finding.check().length()).max().orElse(1);
+    var form = "%s %-13s %-" + width + "s  %s%n";
+    var lines = new StringBuilder();
+    for (var finding : checks) {
+      lines.append(form.formatted(finding.result().sign, finding.part(), finding.check(), finding.text()));
+      finding.details().stream().limit(SHOWN).forEach(detail -> lines.append("      ").append(detail).append('\n'));
+      if (finding.details().size() > SHOWN) {
+        lines.append("      and %d more: --json shows them%n".formatted(finding.details().size() - SHOWN));
+      }
+    }
+    return lines.append(summary).append('\n').toString();
+  }
+}
+
+/** Does many things side by side; the first failure stops the rest and is thrown. */
+final class Workers implements Closeable {
+  final int count;
+  private final ExecutorService pool;
+
+  interface Work {
+    void accept(int lane, int i) throws Exception;
+  }
+
+  Workers(int count) {
+    this.count = count;
+    this.pool = Executors.newFixedThreadPool(count, Console::daemon);
+  }
+
+  /** Numbers are handed out in order; a lane is never at work twice at once. */
+  void run(int total, Work work) throws IOException {
+    var next = new AtomicInteger();
+    var failed = new AtomicReference<Throwable>();
+    var lanes = IntStream.range(0, Math.min(count, total)).mapToObj(lane -> CompletableFuture.runAsync(() -> {
+      try {
+        for (int i = next.getAndIncrement(); i < total && failed.get() == null; i = next.getAndIncrement()) {
+          work.accept(lane, i);
+        }
+      } catch (Throwable thrown) {
+        failed.compareAndSet(null, thrown);
+      }
+    }, pool)).toArray(CompletableFuture[]::new);
+    CompletableFuture.allOf(lanes).join();
+    if (failed.get() instanceof IOException e) {
+      throw e;
+    }
+    if (failed.get() != null) {
+      throw new CompletionException(failed.get());
+    }
+  }
+
+  @Override
+  public void close() {
+    pool.shutdownNow();
+  }
+}

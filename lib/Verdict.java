@@ -33,26 +33,43 @@ record Verdict(String script, int exit, String summary, List<Finding> checks) {
 
   private static String summary(int exit, String good, List<Finding> checks) {
     var parts = checks.stream().map(Finding::part).distinct().toList();
-    var failed = parts.stream().filter(part -> has(checks, part, Mark.BAD)).map(part -> part + " (" + checks.stream()
-        .filter(finding -> finding.part().equals(part) && finding.result() == Mark.BAD).map(Finding::check).distinct()
-        .collect(Collectors.joining(", ")) + ")").toList();
-    Predicate<String> fine = part -> has(checks, part, Mark.OK) && !has(checks, part, Mark.BAD);
+    Predicate<String> failed = part -> has(checks, part, Mark.BAD);
+    Predicate<String> fine = part -> has(checks, part, Mark.OK) && !failed.test(part);
+    Predicate<String> whole = part -> !has(checks, part, Mark.SKIPPED);
     var restored = parts.stream().filter(fine).filter(RESTORED::contains).toList();
-    var others = parts.stream().filter(fine).filter(part -> !RESTORED.contains(part)).toList();
-    var open = checks.stream().filter(finding -> finding.result() == Mark.SKIPPED).map(finding -> "%s (%s)".formatted(
-        parts.contains(finding.part()) && (has(checks, finding.part(), Mark.OK) || has(checks, finding.part(), Mark.BAD))
-            ? finding.part() + " " + finding.check() : finding.part(), finding.text())).distinct().toList();
-    return Stream.of(exit == Exit.USAGE && failed.isEmpty() ? "Nothing was checked." : "", named("FAILED", failed),
-        named(good, restored), named("In order", others), named("NOT checked", open)).filter(text -> !text.isEmpty())
-        .collect(Collectors.joining(" ", exit == Exit.DONE ? "=== ✓ " : "=== ✗ ", " ==="));
+    return Stream.of(
+        exit == Exit.USAGE && parts.stream().noneMatch(failed) ? "Nothing was checked." : "",
+        named("FAILED", parts.stream().filter(failed).map(part -> "%s (%s)".formatted(part, names(checks, part, Mark.BAD)))),
+        named(good, restored.stream().filter(whole)),
+        named(good + " as far as compared", restored.stream().filter(whole.negate())),
+        named("In order", parts.stream().filter(fine).filter(part -> !RESTORED.contains(part))),
+        named("NOT checked", parts.stream().filter(whole.negate()).map(part -> unchecked(checks, part))))
+        .filter(text -> !text.isEmpty()).collect(Collectors.joining(" ", exit == Exit.DONE ? "=== ✓ " : "=== ✗ ", " ==="));
+  }
+
+  /** A part that was left out with the reason; of another part what was left out, and the reason if it is one thing. */
+  private static String unchecked(List<Finding> checks, String part) {
+    var skipped = checks.stream().filter(finding -> finding.part().equals(part) && finding.result() == Mark.SKIPPED).toList();
+    var text = skipped.get(0).text();
+    if (!has(checks, part, Mark.OK) && !has(checks, part, Mark.BAD)) {
+      return "%s (%s)".formatted(part, text);
+    }
+    return skipped.size() == 1 ? "%s %s (%s)".formatted(part, skipped.get(0).check(), text)
+        : "%s (%s)".formatted(part, names(checks, part, Mark.SKIPPED));
+  }
+
+  private static String names(List<Finding> checks, String part, Mark mark) {
+    return checks.stream().filter(finding -> finding.part().equals(part) && finding.result() == mark).map(Finding::check).distinct()
+        .collect(Collectors.joining(", "));
   }
 
   private static boolean has(List<Finding> checks, String part, Mark mark) {
     return checks.stream().anyMatch(finding -> finding.part().equals(part) && finding.result() == mark);
   }
 
-  private static String named(String what, List<String> names) {
-    return names.isEmpty() ? "" : what + ": " + String.join(", ", names) + ".";
+  private static String named(String what, Stream<String> names) {
+    var all = names.collect(Collectors.joining(", "));
+    return all.isEmpty() ? "" : what + ": " + all + ".";
   }
 
   /** A line for each finding, with the first details of a ✗ below it, and the summary. */

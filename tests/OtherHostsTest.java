@@ -97,7 +97,7 @@ class OtherHostsTest {
     assertThat(made.code()).as(made.err()).isZero();
 
     assertThat(completed(folder, "service-control.java", "st")).containsExactly("start", "status", "stop");
-    assertThat(completed(folder, "verify.java", "--elasticsearch-")).contains("--elasticsearch-archives", "--elasticsearch-ca");
+    assertThat(completed(folder, "verify.java", "--ex")).containsExactly("--exact");
     for (var script : ProjectTest.scripts()) {
       assertThat(completed(folder, script.getFileName().toString(), "--verb")).as("%s", script).containsExactly("--verbose");
     }

@@ -80,7 +80,12 @@ class VerifyTest {
 
   /** The lines of a ✗, with what is indented under them. */
   private static List<String> wrong(Script.Result result) {
-    assertThat(result.code()).as(result.out() + result.err()).isEqualTo(15);
+    return wrong(15, result);
+  }
+
+  private static List<String> wrong(int code, Script.Result result) {
+    assertThat(result.code()).as(result.out() + result.err()).isEqualTo(code);
+    assertThat(lastLine(result)).startsWith("=== ✗ FAILED: ").endsWith(" ===");
     var bad = new ArrayList<String>();
     var below = false;
     for (var line : result.out().lines().toList()) {
@@ -92,6 +97,10 @@ class VerifyTest {
     return bad;
   }
 
+  private static String lastLine(Script.Result result) {
+    return result.out().lines().reduce((first, last) -> last).orElse("");
+  }
+
   /** As verify names it, counted from 1. */
   private static String node(int number) {
     return original.cassandra().get(number - 1).clusterAddress();
@@ -100,6 +109,7 @@ class VerifyTest {
   private static void assertAllGreen(Script.Result result) {
     assertThat(result.code()).as(result.out() + result.err()).isZero();
     assertThat(result.out()).contains("✓").doesNotContain("✗");
+    assertThat(lastLine(result)).startsWith("=== ✓ ").endsWith(" ===");
   }
 
   private static CqlSession session() {
@@ -158,6 +168,7 @@ class VerifyTest {
     assertThat(lines).anyMatch(line -> line.startsWith("✓ elasticsearch ")).anyMatch(line -> line.startsWith("✓ s3 "))
         .anyMatch(line -> line.startsWith("✗ files ")).contains(" old").anyMatch(line -> line.startsWith("✓ together "))
         .noneMatch(line -> line.contains("cassandra ") || line.contains("services "));
+    lines.add(read.path("summary").asText());
     assertThat(table.out().lines().map(line -> line.replaceAll(" +", " "))).as(json.out()).containsExactlyElementsOf(lines);
     assertThat(List.of(table.code(), json.code(), read.path("exit").asInt())).containsOnly(15);
   }
@@ -278,8 +289,7 @@ class VerifyTest {
     });
     fake.start();
     try {
-      return verify("--only", "elasticsearch", "--elasticsearch", "http://127.0.0.1:" + fake.getAddress().getPort(),
-          "--elasticsearch-archives", temp.toString()).env("ELASTICSEARCH_API_URL", null).run();
+      return verify("--only", "elasticsearch").env("ELASTICSEARCH_API_URL", "http://127.0.0.1:" + fake.getAddress().getPort()).run();
     } finally {
       fake.stop(0);
     }
@@ -394,16 +404,16 @@ class VerifyTest {
     HotBackup.minio(mirror, temp, original.backup().timestamp());
     bucket.putInParts("large", content);
     assertThat(bucket.etag("large")).contains("-2");
-    var same = verify("--only", "s3", "--s3-archives", temp.resolve("minio").toString()).run();
+    var same = verify("--only", "s3").env("MINIO_ARCHIVE_PATH", temp.resolve("minio").toString()).run();
     content[5_500_000] ^= 1;
     bucket.putInParts("large", content);
-    var other = verify("--only", "s3", "--s3-archives", temp.resolve("minio").toString()).run();
+    var other = verify("--only", "s3").env("MINIO_ARCHIVE_PATH", temp.resolve("minio").toString()).run();
     try (var parts = Files.find(s3.data(), 9, (path, is) -> path.toString().matches(".*/large/.*/part\\.1"))) {
       for (var part : parts.toList()) {
         Files.delete(part);
       }
     }
-    var broken = verify("--only", "s3", "--s3-archives", temp.resolve("minio").toString()).run();
+    var broken = verify("--only", "s3").env("MINIO_ARCHIVE_PATH", temp.resolve("minio").toString()).run();
     bucket.remove("large");
     assertAllGreen(same);
     assertThat(same.out()).contains("61 objects");
@@ -420,8 +430,8 @@ class VerifyTest {
       case "tar.gz" -> assertThat(Script.command("gzip", tar.toString()).run().code()).isZero();
       default -> assertThat(Script.command("zstd", "-q", "--rm", tar.toString()).run().code()).isZero();
     }
-    var verify = verify("--only", "files", "--file-archives", tar.getParent().toString());
-    var proven = verify("archives", "--only", "files", "--file-archives", tar.getParent().toString()).run();
+    var verify = verify("--only", "files").env("GENERAL_ARCHIVE_PATH", tar.getParent().toString());
+    var proven = verify("archives", "--only", "files").env("GENERAL_ARCHIVE_PATH", tar.getParent().toString()).run();
     assertAllGreen(proven);
     assertThat(proven.err()).contains(type + ", taken ");
     assertAllGreen(verify.run());
@@ -456,7 +466,7 @@ class VerifyTest {
       write(session, "INSERT INTO mixed.statics (k, c, v) VALUES (1, 2, 1)");
       write(session, "DELETE FROM mixed.wide WHERE a = 1 AND b = 'b'");
       HotBackup.cassandra(node, "mixed", temp, original.backup().timestamp());
-      var verify = verify("--only", "cassandra", "--keyspace", "mixed", "--cassandra-archives", temp.resolve("cassandra").toString());
+      var verify = verify("--only", "cassandra").env("CASSANDRA_KEYSPACE", "mixed").env("CASSANDRA_GENERAL_ARCHIVE_PATH", temp.resolve("cassandra").toString());
       var same = verify.run();
       assertAllGreen(same);
       assertThat(same.out()).containsPattern("wide +27 rows, asked of 3 nodes").containsPattern("counters +30 rows, only counted")
@@ -510,14 +520,14 @@ class VerifyTest {
   @Test
   void missesTheBackupOfWhatIsNamed() {
     var nowhere = temp.toString();
-    assertThat(wrong(verify("--cassandra-archives", nowhere, "--skip", "elasticsearch,files,s3").run())).singleElement().asString()
+    assertThat(wrong(10, verify("--skip", "elasticsearch,files,s3").env("CASSANDRA_GENERAL_ARCHIVE_PATH", nowhere).run())).singleElement().asString()
         .startsWith("✗ cassandra     backup ").contains("no backup cassandra_<timestamp>");
-    assertThat(wrong(verify("--s3-archives", nowhere, "--skip", "cassandra,elasticsearch,files").run())).singleElement().asString()
+    assertThat(wrong(10, verify("--skip", "cassandra,elasticsearch,files").env("MINIO_ARCHIVE_PATH", nowhere).run())).singleElement().asString()
         .startsWith("✗ s3            backup ").contains("no backup minio_<timestamp>");
-    assertThat(wrong(verify("archives", "--file-archives", nowhere, "--s3-archives", nowhere, "--skip", "cassandra,elasticsearch")
-        .env("MINIO_ENDPOINT", null).env("MINIO_ALIAS", "nosuch").run()))
+    assertThat(wrong(10, verify("archives", "--skip", "cassandra,elasticsearch").env("ATTACHMENT_FOLDER", null)
+        .env("GENERAL_ARCHIVE_PATH", nowhere).env("MINIO_ARCHIVE_PATH", nowhere).env("MINIO_ENDPOINT", null).env("MINIO_ALIAS", "nosuch").run()))
         .as("attachments are somewhere").singleElement().asString().startsWith("✗ files         backup ");
-    assertThat(wrong(verify("--only", "cassandra", "--work-path", nowhere + "/none").run())).last().asString()
+    assertThat(wrong(2, verify("--only", "cassandra").env("RESTORE_WORK_PATH", nowhere + "/none").run())).last().asString()
         .contains("there is no folder %s/none to unpack in".formatted(nowhere));
     var endpoint = verify("--only", "s3").env("MINIO_ENDPOINT", "no address").run();
     assertThat(endpoint.code()).as(endpoint.out() + endpoint.err()).isEqualTo(2);
@@ -525,10 +535,10 @@ class VerifyTest {
 
   @Test
   void refusesSettingsThatAreNone() {
-    assertUsage(verify("--only", "everything"), "but was 'everything'");
+    assertUsage(verify("--only", "everything"), "'everything'");
     assertUsage(verify("archive"), "but was 'archive'");
     assertUsage(verify().env("CASSANDRA_KEYSPACE", " "), "error: CASSANDRA_KEYSPACE is set but blank");
-    assertUsage(verify().env("CASSANDRA_CONNECTION", " "), "error: CASSANDRA_CONNECTION is blank");
+    assertUsage(verify().env("CASSANDRA_CONNECTION", " "), "error: CASSANDRA_CONNECTION is set but blank");
     assertUsage(verify("--backup", "yesterday"), "error: 'yesterday' is no restore point");
     assertUsage(verify().env("MINIO_SECRET_KEY", null), "error: no keys for ");
   }
@@ -552,10 +562,10 @@ class VerifyTest {
   void provesEncryptedArchivesWithTheirPasswordOnly() throws IOException {
     var archive = Files.createDirectories(temp.resolve("storage")).resolve(fileArchive.getFileName());
     HotBackup.zip(Files.copy(fileArchive, archive), "correct horse".toCharArray());
-    var script = List.of("archives", "--only", "files", "--file-archives", archive.getParent().toString()).toArray(String[]::new);
-    assertThat(wrong(verify(script).run())).singleElement().asString().contains("is encrypted");
-    assertThat(wrong(verify(script).env("BACKUP_PASSWORD", "battery staple").run())).singleElement().asString().contains("wrong password");
-    assertAllGreen(verify(script).env("BACKUP_PASSWORD", "correct horse").run());
+    var script = new String[] {"archives", "--only", "files"};
+    assertThat(wrong(12, verify(script).env("GENERAL_ARCHIVE_PATH", archive.getParent().toString()).run())).singleElement().asString().contains("is encrypted");
+    assertThat(wrong(12, verify(script).env("GENERAL_ARCHIVE_PATH", archive.getParent().toString()).env("BACKUP_PASSWORD", "battery staple").run())).singleElement().asString().contains("wrong password");
+    assertAllGreen(verify(script).env("GENERAL_ARCHIVE_PATH", archive.getParent().toString()).env("BACKUP_PASSWORD", "correct horse").run());
   }
 
   @Test
@@ -569,14 +579,14 @@ class VerifyTest {
     flip(flipped, 1100);
     var stale = Files.copy(home.resolve("minio/minio_" + original.backup().timestamp() + ".tar"),
         Files.createDirectories(temp.resolve("minio")).resolve("minio_20200101_00h00m00s.tar"));
-    var wrong = wrong(verify("archives", "--cassandra-archives", temp.toString(), "--file-archives", flipped.getParent().toString(),
-        "--s3-archives", stale.getParent().toString()).run());
+    var wrong = wrong(verify("archives").env("CASSANDRA_GENERAL_ARCHIVE_PATH", temp.toString())
+        .env("GENERAL_ARCHIVE_PATH", flipped.getParent().toString()).env("MINIO_ARCHIVE_PATH", stale.getParent().toString()).run());
     assertThat(wrong.get(0)).startsWith("✗ cassandra     backup ").contains(cut + " is no usable backup");
     assertThat(wrong.get(1)).startsWith("✗ files         archive ").contains("1 with a content that is not what their names say");
     assertThat(wrong.get(2)).hasSize(64);
     assertThat(wrong.get(3)).startsWith("✗ together      times ").contains("more than 15 minutes");
     assertThat(wrong).hasSize(8);
-    assertAllGreen(verify("archives", "--s3-archives", stale.getParent().toString(), "--skip", "cassandra,s3").run());
+    assertAllGreen(verify("archives", "--skip", "cassandra,s3").env("MINIO_ARCHIVE_PATH", stale.getParent().toString()).run());
   }
 
   private static void flip(Path file, long position) throws IOException {
