@@ -2,75 +2,74 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
 import java.util.TreeMap;
-import java.util.TreeSet;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/** What the README says is what the scripts do. */
+/** README and docs/ say what the scripts do. */
 class ReadmeTest {
-  /** Variables of others, read where they are, and what is written where a name stands for many. */
-  private static final Set<String> OTHERS = Set.of("NO_COLOR", "TERM", "HOME", "MC_CONFIG_DIR", "MC_HOST_");
+  private static final Path README = Script.ROOT.resolve("README.md");
+  private static final Path SETTINGS = Script.ROOT.resolve("docs/settings.md");
+  private static final Path MESSAGES = Script.ROOT.resolve("docs/messages.md");
 
-  @Test
-  void everySettingIsInTheReadmeAndInTheExample() throws IOException {
-    var settings = settings();
-    var table = section("## Settings", "A variable that is set but blank");
-    var example = Files.readString(Script.ROOT.resolve("restore.env.example"));
-
-    var inTable = words(table.replaceAll("or `…_KEY_FILE`", "or `MINIO_SECRET_KEY_FILE`"));
-    assertThat(inTable).as("settings in the README").containsAll(settings);
-    assertThat(words(example)).as("settings in restore.env.example").containsAll(settings.stream().filter(name -> !isSecret(name)).toList());
-    assertThat(Stream.of(example.split("\n")).filter(line -> line.matches("#?[A-Z_]+=.*")).map(line -> line.replaceAll("#|=.*", "")))
-        .as("settings that a script reads").allSatisfy(name -> assertThat(name.endsWith("_FILE") ? name.replace("_FILE", "") : name).isIn(settings));
-  }
-
-  /** A secret belongs in a file: the example shows only that. */
-  private static boolean isSecret(String name) {
-    return name.matches(".*(PASSWORD|API_KEY|SECRET_KEY)");
+  /** Every variable that a record of lib/ declares. */
+  private static List<Variable> variables() {
+    return Stream.of(CommonSettings.VARIABLES, CassandraSettings.VARIABLES, ElasticsearchSettings.VARIABLES, FolderSettings.VARIABLES,
+        S3Settings.VARIABLES, TheHiveSettings.VARIABLES).flatMap(List::stream).toList();
   }
 
   @Test
-  void everyDefaultIsTheOneOfTheScripts() throws IOException {
-    var defaults = new TreeMap<String, String>();
-    for (var script : ProjectTest.scripts()) {
-      Pattern.compile("\\$\\{env:([A-Z_]+):-([^}]*)}").matcher(Files.readString(script)).results().forEach(match -> {
-        var other = defaults.put(match.group(1), match.group(2));
-        assertThat(other).as("default of %s in another script", match.group(1)).isIn(null, match.group(2));
-      });
+  void everyVariableOfTheScriptsIsDeclaredInARecord() throws IOException {
+    var declared = variables().stream().map(Variable::name).toList();
+    try (var files = Files.list(Script.ROOT.resolve("lib"))) {
+      for (var file : files.toList()) {
+        assertThat(Pattern.compile("Variable\\.\\w+\\(\"([A-Z_]+)\"").matcher(Files.readString(file)).results().map(match -> match.group(1)))
+            .as("%s", file).isSubsetOf(declared);
+      }
     }
-    var rows = Pattern.compile("(?m)^\\| `([A-Z_]+)` \\| `([^`]+)` \\|").matcher(section("## Settings", "A variable that is set but blank"));
-    var documented = rows.results().collect(Collectors.toMap(row -> row.group(1), row -> row.group(2)));
-
-    assertThat(defaults).hasSizeGreaterThan(8);
-    assertThat(documented).containsAllEntriesOf(defaults);
   }
 
   @Test
-  void everyExitCodeOfTheScriptsIsInTheTable() throws IOException {
-    var failure = Files.readString(Script.ROOT.resolve("verify.java")).split("// --- (end )?shared: Failure")[1];
-    var codes = Pattern.compile("static final int [A-Z_]+ = (\\d+);").matcher(failure)
+  void everySettingIsInTheTableWithItsDefaultAndInTheExample() throws IOException {
+    var rows = Pattern.compile("(?m)^\\| (`[A-Z][^|]*) \\| ([^|]*) \\|").matcher(Files.readString(SETTINGS)).results().toList();
+    var documented = new TreeMap<String, String>();
+    rows.forEach(row -> Pattern.compile("`([A-Z][A-Z_]+)`").matcher(row.group(1)).results()
+        .forEach(name -> documented.put(name.group(1), row.group(2).strip())));
+    var example = Files.readAllLines(Script.ROOT.resolve("restore.env.example")).stream().filter(line -> line.matches("#?[A-Z_]+=.*"))
+        .map(line -> line.replaceAll("#|=.*", "")).toList();
+
+    assertThat(documented.keySet()).as("variables in docs/settings.md").containsExactlyInAnyOrderElementsOf(
+        variables().stream().map(Variable::name).toList());
+    assertThat(example).as("variables in restore.env.example").allSatisfy(name -> assertThat(documented).containsKey(name.replaceFirst("_FILE$", "")));
+    for (var variable : variables()) {
+      assertThat(example).as("restore.env.example").containsAnyOf(variable.name(), variable.name() + "_FILE");
+      if (!variable.fallback().isEmpty()) {
+        assertThat(documented.get(variable.name())).as("default of %s", variable.name()).isEqualTo("`" + variable.fallback() + "`");
+      }
+    }
+  }
+
+  @Test
+  void everyExitCodeIsInTheTable() throws IOException {
+    var codes = Pattern.compile("static final int [A-Z_]+ = (\\d+);").matcher(Files.readString(Script.ROOT.resolve("lib/Exit.java")))
         .results().map(match -> match.group(1)).toList();
-    var table = Pattern.compile("(?m)^\\| (\\d+) \\|").matcher(section("## Exit codes", "## How it was tested"))
+    var table = Pattern.compile("(?m)^\\| (\\d+) \\|").matcher(section(MESSAGES, "## Exit codes", "## When it says"))
         .results().map(match -> match.group(1)).toList();
 
     assertThat(codes).hasSizeGreaterThan(8);
     assertThat(table).containsExactlyInAnyOrderElementsOf(Stream.concat(codes.stream(), Stream.of("130")).toList());
   }
 
-  /** Each of them by its parts that do not change. */
+  /** Each message by its parts that do not change. */
   @Test
-  void everyMessageItExplainsIsOneOfTheScripts() throws IOException {
-    var scripts = new StringBuilder();
-    for (var script : ProjectTest.scripts()) {
-      scripts.append(Files.readString(script).replaceAll("\"\\s*\\+\\s*\"", ""));
-    }
-    var messages = Pattern.compile("(?m)^\\| `([^`]+)`").matcher(section("## When it says", "**No network on the host**")).results()
+  void everyMessageThatIsExplainedIsOneOfTheScripts() throws IOException {
+    var scripts = source();
+    var messages = Pattern.compile("(?m)^\\| `([^`]+)`").matcher(section(MESSAGES, "## When it says", null)).results()
         .map(match -> match.group(1)).toList();
     assertThat(messages).hasSizeGreaterThan(8);
     for (var message : messages) {
@@ -82,35 +81,33 @@ class ReadmeTest {
     }
   }
 
-  /** What is written between the …; a few letters, or a colon, would be found in any script. */
+  /** The text of all scripts, with texts that are put together from several lines as one. */
+  private static String source() throws IOException {
+    var scripts = new StringBuilder();
+    for (var script : ProjectTest.scripts()) {
+      scripts.append(Files.readString(script).replaceAll("\"\\s*\\+\\s*\"", ""));
+    }
+    return scripts.toString();
+  }
+
+  /** The words between the …; a few letters, or a colon, would be found in any script. */
   private static List<String> parts(String text) {
-    return Stream.of(text.split("…")).map(String::strip).filter(part -> part.length() >= 4).toList();
+    return Stream.of(text.split("…|<n>")).map(String::strip).filter(part -> part.length() >= 4).toList();
   }
 
   @Test
-  void everyLineThatAStepEndsWithIsOneOfTheScripts() throws IOException {
-    var rows = section("| stage of the documentation |", "Whatever goes wrong").split("\n");
-    var found = 0;
-    for (var row : rows) {
-      var cells = row.split("\\|");
-      var script = Pattern.compile("`([a-z-]+\\.java)").matcher(row).results().map(match -> match.group(1)).findFirst();
-      if (script.isPresent()) {
-        var text = Files.readString(Script.ROOT.resolve(script.get()));
-        var lines = Pattern.compile("`([^`]+)`").matcher(cells[5]).results().map(match -> match.group(1).replace("=== ✓ Restored", "=== ✓")).toList();
-        var parts = lines.stream().flatMap(line -> parts(line).stream()).toList();
-        // Where there is nothing but a ✓ or a ✗, it is a text of its own.
-        var held = parts.isEmpty() ? lines.stream().map(sign -> '"' + sign + '"').toList() : parts;
-        assertThat(held).as(row).isNotEmpty().allSatisfy(part -> assertThat(text.replaceFirst("(?s)^.*?\nclass ", "")).contains(part));
-        found++;
-      }
-    }
-    assertThat(found).as("scripts with such a line").isGreaterThan(6);
+  void everyLastLineInTheReadmeIsOneOfTheScripts() throws IOException {
+    var scripts = source().replace("%d", "<n>").replace("%s", "<n>");
+    var lines = Pattern.compile("`(=== [^`]+ ===)`").matcher(Files.readString(README)).results().map(match -> match.group(1)).toList();
+
+    assertThat(lines).hasSizeGreaterThan(1);
+    assertThat(lines).allSatisfy(line -> assertThat(parts(line)).allSatisfy(part -> assertThat(scripts).contains(part)));
   }
 
   /** With --help behind it, a command line is read to its end, and a wrong option is an error. */
   @Test
   void everyCommandOfTheRunbookIsUnderstood() throws IOException {
-    var commands = Pattern.compile("(?m)^\\./jbang (\\S+\\.java[^#\\n]*)").matcher(section("## The runbook", "## Settings")).results()
+    var commands = Pattern.compile("(?m)^\\./jbang (\\S+\\.java[^#\\n]*)").matcher(section(README, "## The runbook", "## What it needs")).results()
         .map(match -> match.group(1).strip().split(" +")).toList();
     assertThat(commands).hasSizeGreaterThan(8);
     for (var command : commands) {
@@ -123,25 +120,37 @@ class ReadmeTest {
     }
   }
 
-  /** The names in the scripts' own text: what is asked of the environment, and where options take their defaults. */
-  private static Set<String> settings() throws IOException {
-    var asked = Pattern.compile("\\$\\{env:([A-Z_]+)|(?:variable|secret|secretOrPrompt|getenv)\\(\"([A-Z_]+)\"");
-    var settings = new TreeSet<String>();
-    for (var script : ProjectTest.scripts()) {
-      asked.matcher(Files.readString(script)).results().map(match -> match.group(1) != null ? match.group(1) : match.group(2)).forEach(settings::add);
+  /** Pasted as a whole, a block of two commands loses the second to a question of the first. */
+  @Test
+  void everyBlockOfTheRunbookIsOneCommand() throws IOException {
+    var blocks = Pattern.compile("(?s)```bash\\n(.*?)```").matcher(section(README, "## The runbook", "## What it needs")).results()
+        .map(match -> match.group(1).strip()).toList();
+    assertThat(blocks).hasSizeGreaterThan(8).allSatisfy(block -> assertThat(block.lines()).hasSize(1));
+  }
+
+  @Test
+  void everyLinkLeadsToAFile() throws IOException {
+    for (var page : pages()) {
+      var links = Pattern.compile("\\]\\(([^):#]+)(#[^)]*)?\\)").matcher(Files.readString(page)).results().map(match -> match.group(1)).toList();
+      assertThat(links).as("%s", page).allSatisfy(link -> assertThat(page.resolveSibling(link)).exists());
     }
-    settings.removeAll(OTHERS);
-    assertThat(settings).contains("CASSANDRA_CONNECTION", "MINIO_SECRET_KEY", "THEHIVE_NODES");
-    return settings;
   }
 
-  private static Set<String> words(String text) {
-    return Pattern.compile("[A-Z][A-Z_]{4,}").matcher(text).results().map(match -> match.group()).collect(Collectors.toSet());
+  private static List<Path> pages() throws IOException {
+    try (var docs = Files.list(Script.ROOT.resolve("docs"))) {
+      return Stream.concat(Stream.of(README), docs.filter(file -> file.toString().endsWith(".md"))).collect(Collectors.toList());
+    }
   }
 
-  private static String section(String from, String to) throws IOException {
-    var readme = Files.readString(Script.ROOT.resolve("README.md"));
-    assertThat(readme).contains(from, to);
-    return readme.substring(readme.indexOf(from), readme.indexOf(to));
+  /** The text between two headings; to the end of the page where the second is null. */
+  private static String section(Path page, String from, String to) throws IOException {
+    var text = Files.readString(page);
+    assertThat(text).contains(from);
+    var rest = text.substring(text.indexOf(from));
+    if (to == null) {
+      return rest;
+    }
+    assertThat(rest).contains(to);
+    return rest.substring(0, rest.indexOf(to));
   }
 }
