@@ -1,0 +1,102 @@
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Variables, their defaults, and secrets. */
+class SettingsTest {
+  private static final Variable NAME = Variable.withDefault("NAME", "thehive");
+  private static final Variable NONE = Variable.optional("NONE");
+  private static final Variable SECRET = Variable.secret("SECRET");
+
+  @TempDir private Path folder;
+
+  private static Settings of(String... pairs) {
+    return new Settings(pairs.length == 2 ? Map.of(pairs[0], pairs[1]) : pairs.length == 4
+        ? Map.of(pairs[0], pairs[1], pairs[2], pairs[3]) : Map.of());
+  }
+
+  private static void refuses(ThrowingCallable call, String... words) {
+    assertThatThrownBy(call).isInstanceOfSatisfying(Failure.class, failure -> {
+      assertThat(failure.code).isEqualTo(2);
+      assertThat(failure.hint).isNotBlank();
+      assertThat(failure.getMessage()).contains(words).doesNotContain("t0psecret");
+    });
+  }
+
+  @Test
+  void aVariableWinsOverItsDefault() {
+    assertThat(of().text(NAME)).isEqualTo("thehive");
+    assertThat(of("NAME", "other").text(NAME)).isEqualTo("other");
+    assertThat(of().optional(NONE)).isEmpty();
+    assertThat(of("NONE", "one").optional(NONE)).contains("one");
+    refuses(() -> of().text(NONE), "NONE is not set");
+  }
+
+  @Test
+  void aPathIsRead() {
+    assertThat(of("NAME", "/mnt/a b").path(NAME)).isEqualTo(Path.of("/mnt/a b"));
+    assertThat(of().optionalPath(NONE)).isEmpty();
+    refuses(() -> of("NAME", "a\0b").path(NAME), "NAME", "is not a path");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"true, true", "TRUE, true", "false, false", ", false"})
+  void aFlagIsTrueOrFalse(String value, boolean flag) {
+    assertThat((value == null ? of() : of("NONE", value)).flag(NONE)).isEqualTo(flag);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"yes", "1", "on"})
+  void anythingElseIsNotTakenForAFlag(String value) {
+    refuses(() -> of("NONE", value).flag(NONE), "NONE is '" + value + "'");
+  }
+
+  @ParameterizedTest
+  @CsvSource(delimiter = '|', ignoreLeadingAndTrailingWhitespace = false, value = {
+    "''|is set but blank", "'  '|is set but blank", "thehive\r|carriage return", "\uFEFFthehive|byte order mark", "\"thehive\"|quotes",
+    "'''thehive'''|quotes"
+  })
+  void whatAnEditorOrAShellLeftInAValueIsNotTakenForAValue(String value, String because) {
+    refuses(() -> of("NAME", value).text(NAME), "NAME", because);
+    refuses(() -> of("NONE", value).optionalPath(NONE), "NONE", because);
+  }
+
+  @Test
+  void aSecretComesFromItsVariableOrFromAFile() throws IOException {
+    var file = Files.writeString(folder.resolve("secret"), " p\"w'\r \n").toString();
+    assertThat(of().secret(SECRET)).isEmpty();
+    assertThat(of("SECRET", "\"t0psecret\"").secret(SECRET)).as("nothing in a secret is cleaned away").contains("\"t0psecret\"");
+    assertThat(of("SECRET_FILE", file).secret(SECRET)).as("without its last line break only").contains(" p\"w'\r ");
+    assertThat(of("SECRET_FILE", file).isSet(SECRET)).isTrue();
+    assertThat(of().secretOrPrompt(SECRET, "Secret")).as("nobody to ask").isEmpty();
+  }
+
+  @Test
+  void aSecretThatCannotBeHadIsAnErrorThatDoesNotShowIt() throws IOException {
+    var empty = Files.writeString(folder.resolve("empty"), "\n").toString();
+    refuses(() -> of("SECRET", "t0psecret", "SECRET_FILE", "/x").secret(SECRET), "SECRET and SECRET_FILE are both set");
+    refuses(() -> of("SECRET", " ").secret(SECRET), "SECRET is set but blank");
+    refuses(() -> of("SECRET_FILE", " ").secret(SECRET), "SECRET_FILE is set but blank");
+    refuses(() -> of("SECRET_FILE", empty).secret(SECRET), "SECRET_FILE", empty, "is empty");
+    refuses(() -> of("SECRET_FILE", folder + "/none").secret(SECRET), "SECRET_FILE", folder + "/none: no such file");
+    refuses(() -> of("SECRET_FILE", folder.toString()).secret(SECRET), "SECRET_FILE", folder.toString());
+  }
+
+  @Test
+  void theHelpSaysWhereEachValueComesFromAndShowsNoSecret() {
+    var lines = of("SECRET", "t0psecret", "NAME", "other").describe(List.of(NAME, NONE, SECRET, Variable.withDefault("FOLDER", "/opt")));
+    assertThat(lines).map(line -> line.strip().replaceAll(" +", " ")).containsExactly(
+        "NAME other (set)", "SECRET set (not shown)", "FOLDER /opt (default)", "Not set: NONE");
+  }
+}
