@@ -2554,7 +2554,7 @@ record FolderSettings(Path folder, Path archives, Optional<String> owner) {
 
 /** A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration. */
 record Host(String name, String destination, String port) {
-  private static final Pattern NAMED = Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[\\h:]+]))(:(?<port>\\d+))?");
+  private static final Pattern NAMED = Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[0-9a-fA-F:]+]))(:(?<port>\\d+))?");
   private static final String PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,StateChangeTimestamp,InvocationID";
 
   /** What a command left there; 255 is ssh's own code. */

@@ -259,9 +259,9 @@ class Suite implements Callable<Integer> {
     }
 
     private static void line(String mark, TestIdentifier test, String end) {
-      var display = test.getDisplayName().replaceFirst("[(].*[)]$", "");
+      var display = test.getDisplayName().replaceFirst("^(\\w+)[(].*[)]$", "$1").replaceAll("\\s+", " ");
       var name = name(test);
-      System.out.println(mark + " " + (name.endsWith(display) ? name : name + " " + test.getDisplayName()) + "  " + end);
+      System.out.println(mark + " " + (name.endsWith(display) ? name : name + " " + display) + "  " + end);
     }
 
     /** As it can be given on the command line. */
