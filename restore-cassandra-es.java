@@ -141,6 +141,7 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
+import java.util.function.ToIntFunction;
 import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -241,7 +242,7 @@ class RestoreCassandraEs implements Callable<Integer> {
 
   @Option(names = "--backup", paramLabel = "POINT",
       description = "timestamp, backup's name or path (the newest)")
-  String wanted;
+  String point;
 
   @Option(names = "--max-gap", paramLabel = "DURATION", defaultValue = "PT15M",
       description = "longest time between the backups (${DEFAULT-VALUE})")
@@ -249,6 +250,8 @@ class RestoreCassandraEs implements Callable<Integer> {
 
   @Option(names = "--only", paramLabel = "DATABASE", description = "only this one: ${COMPLETION-CANDIDATES}")
   Database.Name only;
+
+  private LocalDateTime restored;
 
   @Mixin RestoreConsole console = new RestoreConsole();
 
@@ -268,7 +271,7 @@ class RestoreCassandraEs implements Callable<Integer> {
 
   public static void main(String[] args) {
     var script = new RestoreCassandraEs();
-    System.exit(Commands.run(script, VARIABLES, script::failed, args));
+    System.exit(Commands.run(script, script.console, VARIABLES, script::failed, args));
   }
 
   @Override
@@ -280,21 +283,19 @@ class RestoreCassandraEs implements Callable<Integer> {
       chooseBackups(databases);
       var refused = databases.sideBySide(database -> database.check(run.unfinished()));
       if (!refused.isEmpty()) {
-        return finish(databases, refused, true);
+        return refuse(refused);
       }
       console.confirm(planLines(databases), databases.list().get(0).cluster());
       if (console.dryRun) {
-        console.step("Dry run: every check passed, nothing was changed.");
-        return Exit.DONE;
+        return console.endDryRun();
       }
       var unprepared = databases.sideBySide(Database::prepare);
       if (!unprepared.isEmpty()) {
         databases.sideBySide(Database::withdraw).forEach((name, failure) -> console.error(name.title, failure));
-        return finish(databases, unprepared, true);
+        return refuse(unprepared);
       }
-      run.begin(databases.names());
       var failed = restore(databases, run);
-      var code = finish(databases, failed, false);
+      var code = finish(databases, failed);
       console.step("Report: %s", run.end(code, databases.finished(failed), databases.summary()));
       return code;
     }
@@ -321,15 +322,13 @@ class RestoreCassandraEs implements Callable<Integer> {
   private void chooseBackups(Databases databases) {
     var chosen = new ArrayList<Backup>();
     for (var database : databases.list()) {
-      for (var backup : database.choose(wanted, maxGap)) {
+      for (var backup : database.choose(point, maxGap)) {
         console.step("Restoring %s from %s, taken %s", database.name().title, backup.file(), backup.age());
         chosen.add(backup);
       }
     }
-    var apart = Duration.between(chosen.get(0).taken(), chosen.get(chosen.size() - 1).taken()).abs();
-    if (apart.compareTo(maxGap) > 0) {
-      console.warn("the backups were taken %d minutes apart: database and index may not belong together", apart.toMinutes());
-    }
+    Databases.requireOneRun(chosen, maxGap);
+    restored = chosen.stream().map(Backup::taken).max(Comparator.naturalOrder()).orElseThrow();
   }
 
   private List<String> planLines(Databases databases) {
@@ -345,37 +344,46 @@ class RestoreCassandraEs implements Callable<Integer> {
   }
 
   private Map<Database.Name, Failure> restore(Databases databases, RestoreRun run) throws IOException {
+    run.begin(databases.names());
+    console.onInterrupt("The restore is not complete: leave TheHive stopped and run the same command again.");
     try (var progress = console.progress("Restoring", databases.total(), databases::done, databases::state)) {
       return databases.sideBySide(database -> database.restore(run));
     }
   }
 
-  /** Every failure with its hint on stderr, the documented procedure's last line on stdout. */
-  private int finish(Databases databases, Map<Database.Name, Failure> failed, boolean untouched) {
+  /** Refused before either database was changed. */
+  private int refuse(Map<Database.Name, Failure> failed) {
+    failed.forEach((name, failure) -> console.error(name.title, failure));
+    console.step("Nothing was changed.");
+    printError(name -> failed.containsKey(name) ? failed.get(name).code : Exit.DECLINED);
+    return failed.values().iterator().next().code;
+  }
+
+  /** Shows every failure with its hint on stderr, and the documented procedure's last line on stdout. */
+  private int finish(Databases databases, Map<Database.Name, Failure> failed) {
     failed.forEach((name, failure) -> console.error(name.title, failure));
     if (failed.isEmpty()) {
-      console.step("Next: restore the attachments (restore-files-nfs.java or restore-files-minio.java), then ./jbang verify.java --exact --skip services,logs");
+      console.step("Next: restore the attachments (restore-files-nfs.java or restore-files-minio.java), then ./jbang verify.java --exact --backup %s --skip services,logs",
+          BackupSet.STAMP.format(restored));
       System.out.println(only == null ? "=== ✓ Successful full restore ===" : "=== ✓ Successful restore of " + only + " ===");
       return Exit.DONE;
     }
-    console.step(untouched ? "Nothing was changed." : "Leave TheHive stopped; run the same command again when the cause is gone.");
-    printError(code(failed.get(Database.Name.ELASTICSEARCH), untouched), code(failed.get(Database.Name.CASSANDRA), untouched));
-    var codes = failed.values().stream().map(failure -> failure.code).distinct().toList();
-    return !untouched && failed.size() < databases.list().size() ? Exit.PARTIAL : codes.get(0);
+    console.step("Leave TheHive stopped; run the same command again when the cause is gone.");
+    printError(name -> failed.containsKey(name) ? failed.get(name).code : Exit.DONE);
+    return failed.size() < databases.list().size() ? Exit.PARTIAL : failed.values().iterator().next().code;
   }
 
-  private static int code(Failure failure, boolean untouched) {
-    return failure != null ? failure.code : untouched ? Exit.DECLINED : Exit.DONE;
-  }
-
-  /** Refused before either database was touched: the last line is the documented one here, too. */
+  /** Refused before either database was looked at: the last line is the documented one here, too. */
   private int failed(Failure failure) {
-    printError(failure.code, failure.code);
-    return console.error("", failure);
+    var code = console.error("", failure);
+    printError(name -> failure.code);
+    return code;
   }
 
-  private static void printError(int elasticsearch, int cassandra) {
-    System.out.println("=== ✗ ERROR - ES: exit %d, Cassandra: exit %d ===".formatted(elasticsearch, cassandra));
+  private void printError(ToIntFunction<Database.Name> code) {
+    Function<Database.Name, String> words = name -> only == null || only == name ? "exit " + code.applyAsInt(name) : "not part of this run";
+    System.out.println("=== ✗ ERROR - ES: %s, Cassandra: %s ===".formatted(
+        words.apply(Database.Name.ELASTICSEARCH), words.apply(Database.Name.CASSANDRA)));
   }
 
   // ------------------------------------------------------------------------------------------------------ Elasticsearch
@@ -2571,6 +2579,22 @@ record Databases(List<Database> list) implements Closeable {
     return failures.isEmpty() ? Map.of() : new EnumMap<>(failures);
   }
 
+  /** Throws if the chosen backups are further apart than those of one run are. */
+  static void requireOneRun(List<Backup> chosen, Duration gap) {
+    var first = chosen.stream().min(Comparator.comparing(Backup::taken)).orElseThrow();
+    var last = chosen.stream().max(Comparator.comparing(Backup::taken)).orElseThrow();
+    var apart = Duration.between(first.taken(), last.taken());
+    if (apart.compareTo(gap) > 0) {
+      throw new Failure(Exit.BAD_BACKUP, "%s and %s were taken %s apart: database and index may not belong together".formatted(
+          first.name(), last.name(), text(apart)), "choose a restore point that both have with --backup; to restore these all the same: --max-gap PT%dM"
+          .formatted(apart.toMinutes() + 1));
+    }
+  }
+
+  private static String text(Duration time) {
+    return time.toDays() > 1 ? time.toDays() + " days" : time.toHours() > 1 ? time.toHours() + " hours" : time.toMinutes() + " minutes";
+  }
+
   Set<String> names() {
     return list.stream().map(database -> database.name().toString()).collect(Collectors.toSet());
   }
@@ -3976,12 +4000,17 @@ final class Settings {
     }
   }
 
+  /** The documentation shows a password in CASSANDRA_CONNECTION; URLs may hold one, too. */
+  private static String withoutSecrets(String value) {
+    return value.replaceAll("(\\s|^)(-p|--password)(\\s*=?\\s*).+", "$1$2 (not shown)").replaceAll("(://)[^/]*@", "$1(not shown)@");
+  }
+
   /** Lines for the help: each variable that has a value, with the value and where it comes from, then the others. */
   List<String> describe(List<Variable> variables) {
     var lines = new ArrayList<String>();
     for (var variable : variables) {
       if (isSet(variable)) {
-        lines.add("  %-36s %s".formatted(variable.name(), variable.secret() ? "set (not shown)" : environment.get(variable.name()) + " (set)"));
+        lines.add("  %-36s %s".formatted(variable.name(), variable.secret() ? "set (not shown)" : withoutSecrets(environment.get(variable.name())) + " (set)"));
       } else if (!variable.fallback().isEmpty()) {
         lines.add("  %-36s %s (default)".formatted(variable.name(), variable.fallback()));
       }

@@ -1,5 +1,7 @@
 import java.io.Closeable;
 import java.io.IOException;
+import java.time.Duration;
+import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -34,6 +36,22 @@ record Databases(List<Database> list) implements Closeable {
       }
     });
     return failures.isEmpty() ? Map.of() : new EnumMap<>(failures);
+  }
+
+  /** Throws if the chosen backups are further apart than those of one run are. */
+  static void requireOneRun(List<Backup> chosen, Duration gap) {
+    var first = chosen.stream().min(Comparator.comparing(Backup::taken)).orElseThrow();
+    var last = chosen.stream().max(Comparator.comparing(Backup::taken)).orElseThrow();
+    var apart = Duration.between(first.taken(), last.taken());
+    if (apart.compareTo(gap) > 0) {
+      throw new Failure(Exit.BAD_BACKUP, "%s and %s were taken %s apart: database and index may not belong together".formatted(
+          first.name(), last.name(), text(apart)), "choose a restore point that both have with --backup; to restore these all the same: --max-gap PT%dM"
+          .formatted(apart.toMinutes() + 1));
+    }
+  }
+
+  private static String text(Duration time) {
+    return time.toDays() > 1 ? time.toDays() + " days" : time.toHours() > 1 ? time.toHours() + " hours" : time.toMinutes() + " minutes";
   }
 
   Set<String> names() {

@@ -116,12 +116,17 @@ final class Settings {
     }
   }
 
+  /** The documentation shows a password in CASSANDRA_CONNECTION; URLs may hold one, too. */
+  private static String withoutSecrets(String value) {
+    return value.replaceAll("(\\s|^)(-p|--password)(\\s*=?\\s*).+", "$1$2 (not shown)").replaceAll("(://)[^/]*@", "$1(not shown)@");
+  }
+
   /** Lines for the help: each variable that has a value, with the value and where it comes from, then the others. */
   List<String> describe(List<Variable> variables) {
     var lines = new ArrayList<String>();
     for (var variable : variables) {
       if (isSet(variable)) {
-        lines.add("  %-36s %s".formatted(variable.name(), variable.secret() ? "set (not shown)" : environment.get(variable.name()) + " (set)"));
+        lines.add("  %-36s %s".formatted(variable.name(), variable.secret() ? "set (not shown)" : withoutSecrets(environment.get(variable.name())) + " (set)"));
       } else if (!variable.fallback().isEmpty()) {
         lines.add("  %-36s %s (default)".formatted(variable.name(), variable.fallback()));
       }
