@@ -365,8 +365,16 @@ class Verify implements Callable<Integer> {
   private record PartSettings(CommonSettings common, TheHiveSettings theHive, CassandraSettings cassandra,
       ElasticsearchSettings elasticsearch, FolderSettings folder, S3Settings s3, Map<Part, String> unnamed, Set<Part> named) {}
 
-  /** The backups that are compared, and why a part has none. */
-  private record Backups(Map<Part, Backup> chosen, Map<Part, Failure> missing) {}
+  /** The backups that are compared, why a part has none, and what the newest restore of a part took. */
+  private record Backups(Map<Part, Backup> chosen, Map<Part, Failure> missing, Map<Part, RestoredBackup> restored) {
+    /** The restore of the backup that is compared. */
+    Optional<RestoredBackup> restore(Part part) {
+      return Optional.ofNullable(restored.get(part)).filter(one -> one.isOf(chosen.get(part)));
+    }
+  }
+
+  /** Where the backups of a part are. */
+  private record Source(Path folder, Variable variable, Set<String> components, Set<String> types) {}
 
   /** What the checks of a run share. */
   private record Run(PartSettings settings, Backups backups, AttachmentNames names, Map<Part, Members> attachments, AtomicLong done) {}
@@ -426,35 +434,86 @@ class Verify implements Callable<Integer> {
         FolderSettings.of(settings), s3, unnamed, named);
   }
 
-  /** The backups of the same restore point as a restore would take, and why a part has none. */
-  private Backups chooseBackups(PartSettings settings) {
-    var backups = new Backups(new EnumMap<>(Part.class), new EnumMap<>(Part.class));
-    choose(backups, Part.CASSANDRA, settings.cassandra().archives().get(0), Set.of("cassandra"), Set.of("tar", "zip"));
-    choose(backups, Part.ELASTICSEARCH, settings.elasticsearch().archives(), Set.of("elasticsearch"), Set.of("info"));
-    choose(backups, Part.FILES, settings.folder().archives(), Set.of("files"), ATTACHMENT_TYPES);
-    choose(backups, Part.S3, settings.s3().archives(), new TreeSet<>(Set.of("minio", "seaweedfs")), ATTACHMENT_TYPES);
-    if (mode == null) {
-      settings.unnamed().forEach((part, why) -> {
-        backups.chosen().remove(part);
-        backups.missing().put(part, new Failure(Exit.USAGE, why, null));
-      });
-    }
-    backups.chosen().forEach((part, backup) -> console.step("Backup of %s: %s, taken %s", part, backup.file(), backup.age()));
+  /**
+   * Chooses those of the wanted restore point. If none is wanted, after a restore: those that it took, and of parts that
+   * it did not restore those of the same time; else the newest, as a restore would.
+   */
+  private Backups chooseBackups(PartSettings settings) throws IOException {
+    var backups = new Backups(new EnumMap<>(Part.class), new EnumMap<>(Part.class),
+        mode == null && wanted == null ? restored(settings) : Map.of());
+    var sources = new EnumMap<Part, Source>(Part.class);
+    sources.put(Part.CASSANDRA, new Source(settings.cassandra().archives().get(0), CassandraSettings.ARCHIVES, Set.of("cassandra"), Set.of("tar", "zip")));
+    sources.put(Part.ELASTICSEARCH, new Source(settings.elasticsearch().archives(), ElasticsearchSettings.ARCHIVES, Set.of("elasticsearch"), Set.of("info")));
+    sources.put(Part.FILES, new Source(settings.folder().archives(), FolderSettings.ARCHIVES, Set.of("files"), ATTACHMENT_TYPES));
+    sources.put(Part.S3, new Source(settings.s3().archives(), S3Settings.ARCHIVES, new TreeSet<>(Set.of("minio", "seaweedfs")), ATTACHMENT_TYPES));
+    sources.keySet().removeIf(part -> skip.contains(part) || !isChosen(part) && !isChosen(Part.TOGETHER));
+    sources.keySet().removeIf(part -> mode == null && settings.unnamed().containsKey(part));
+    settings.unnamed().entrySet().stream().filter(unnamed -> mode == null)
+        .forEach(unnamed -> backups.missing().put(unnamed.getKey(), new Failure(Exit.USAGE, unnamed.getValue(), null)));
+    sources.keySet().stream().filter(backups.restored()::containsKey).forEach(part -> choose(backups, part, sources.get(part)));
+    sources.keySet().stream().filter(part -> !backups.restored().containsKey(part)).forEach(part -> choose(backups, part, sources.get(part)));
     return backups;
   }
 
-  private void choose(Backups backups, Part part, Path folder, Set<String> components, Set<String> types) {
-    if (skip.contains(part) || !isChosen(part) && !isChosen(Part.TOGETHER)) {
-      return;
-    }
+  /** The newest restores to the targets that are checked. */
+  private Map<Part, RestoredBackup> restored(PartSettings settings) throws IOException {
+    var restored = new EnumMap<Part, RestoredBackup>(Part.class);
+    var databases = settings.common().stateFolder(settings.cassandra().archives().get(0));
+    var keyspace = settings.cassandra().keyspace();
+    var folder = settings.folder().folder();
+    var target = Files.exists(folder) ? folder.toRealPath() : folder;
+    RestoredBackup.newest(databases, "restore-cassandra-es", "/cassandra", report -> report.path("keyspace").asText().equals(keyspace))
+        .ifPresent(one -> restored.put(Part.CASSANDRA, one));
+    RestoredBackup.newest(databases, "restore-cassandra-es", "/elasticsearch", report -> true)
+        .ifPresent(one -> restored.put(Part.ELASTICSEARCH, one));
+    RestoredBackup.newest(settings.common().stateFolder(settings.folder().archives()), "restore-files-nfs", "",
+        report -> report.path("folder").asText().equals("" + target)).ifPresent(one -> restored.put(Part.FILES, one));
+    RestoredBackup.newest(settings.common().stateFolder(settings.s3().archives()), "restore-files-minio", "",
+        report -> report.path("bucket").asText().equals(settings.s3().bucket())).ifPresent(one -> restored.put(Part.S3, one));
+    return restored;
+  }
+
+  private void choose(Backups backups, Part part, Source source) {
     try {
-      backups.chosen().put(part, BackupSet.choose(folder, components, types, wanted, maxGap));
+      var restored = Optional.ofNullable(backups.restored().get(part));
+      var backup = restored.isPresent() ? restored(restored.get(), source) : ofSameTime(backups, source).orElseGet(() -> choose(source, wanted));
+      backups.chosen().put(part, backup);
+      console.step("Backup of %s: %s, taken %s%s", part, backup.file(), backup.age(), restored.map(one -> ", the last one restored ("
+          + one.report() + ")").orElse(wanted != null || mode != null ? "" : ", the newest: no report of its restore"));
+      if (restored.isPresent() && !choose(source, null).name().equals(backup.name())) {
+        console.step("  a newer backup is there, %s: --backup compares with another one", choose(source, null).name());
+      }
     } catch (Failure e) {
       if (e.code == Exit.USAGE) {
         throw e;
       }
-      backups.missing().put(part, e);
+      backups.missing().put(part, new Failure(e.code, "%s: %s".formatted(e.getMessage(), source.variable().name()), e.hint, e));
     }
+  }
+
+  private Backup choose(Source source, String point) {
+    return BackupSet.choose(source.folder(), source.components(), source.types(), point, maxGap);
+  }
+
+  private Backup restored(RestoredBackup restored, Source source) {
+    var backup = choose(source, restored.backup());
+    if (!restored.isOf(backup)) {
+      throw new Failure(Exit.BAD_BACKUP, "the backup that was restored last, %s (%s), is not in %s".formatted(
+          restored.backup(), restored.report(), source.folder()), "--backup compares with another one");
+    }
+    return backup;
+  }
+
+  /** The backup of the same restore point as those that were restored. */
+  private Optional<Backup> ofSameTime(Backups backups, Source source) {
+    return backups.restored().keySet().stream().map(backups.chosen()::get).filter(Objects::nonNull).map(Backup::taken).max(Comparator.naturalOrder())
+        .flatMap(taken -> {
+          try {
+            return Optional.of(choose(source, BackupSet.STAMP.format(taken.plus(maxGap)))).filter(backup -> !backup.taken().isBefore(taken.minus(maxGap)));
+          } catch (Failure e) {
+            return Optional.empty();
+          }
+        });
   }
 
   private Map<Part, Check> chooseChecks(Run run, Map<Part, Findings> findings) {
@@ -487,17 +546,15 @@ class Verify implements Callable<Integer> {
       case SERVICES -> new ServiceCheck(settings.theHive(), ignored)::services;
       case LOGS -> new ServiceCheck(settings.theHive(), ignored)::logs;
       case CASSANDRA -> findings -> cassandra(run).compare(backup, findings);
-      case ELASTICSEARCH -> findings -> compareIndex(run, backup, findings);
+      case ELASTICSEARCH -> findings -> compareIndex(run, findings);
       case FILES -> findings -> {
         var comparison = attachments(part, run);
         var store = FolderCheck.of(settings.folder(), comparison.members());
-        var since = since(run, backup, settings.folder().archives(), "restore-files-nfs", "folder", "" + store.folder());
-        comparison.compare(store, since, sample, findings);
+        comparison.compare(store, since(run, part), sample, findings);
       };
       default -> findings -> {
-        var since = since(run, backup, settings.s3().archives(), "restore-files-minio", "bucket", settings.s3().bucket());
         try (var bucket = new S3Bucket(settings.s3(), READS_AT_ONCE)) {
-          attachments(part, run).compare(new BucketCheck(bucket), since, sample, findings);
+          attachments(part, run).compare(new BucketCheck(bucket), since(run, part), sample, findings);
         }
       };
     };
@@ -519,14 +576,12 @@ class Verify implements Callable<Integer> {
         run.names(), run.done()::addAndGet);
   }
 
-  private void compareIndex(Run run, Backup backup, Findings findings) throws IOException {
+  private void compareIndex(Run run, Findings findings) throws IOException {
     var settings = run.settings();
     var reports = settings.common().stateFolder(settings.cassandra().archives().get(0));
-    var restored = RunReports.newest(reports, "restore-cassandra-es", report -> report.at("/elasticsearch/backup").asText().equals(backup.name())
-        && report.at("/elasticsearch/documents").asLong(-1) >= 0);
     try (var api = new ElasticsearchApi(settings.elasticsearch().urls(), settings.elasticsearch().ca().orElse(null),
         new Credentials(settings.elasticsearch().authorization()))) {
-      new IndexCheck(api, INDEX, restored, "" + reports, exact).compare(findings);
+      new IndexCheck(api, INDEX, run.backups().restore(Part.ELASTICSEARCH), "" + reports, exact).compare(findings);
     }
   }
 
@@ -537,16 +592,10 @@ class Verify implements Callable<Integer> {
     return new AttachmentComparison(backup, members, run.done()::addAndGet);
   }
 
-  /** What is later than the backup, and than the end of a restore to the same target, was written since. */
-  private Instant since(Run run, Backup backup, Path archives, String script, String field, String target) throws IOException {
-    var taken = backup.taken().atZone(ZoneId.systemDefault()).toInstant();
-    var report = RunReports.newest(run.settings().common().stateFolder(archives), script,
-        one -> one.path("exit").asInt(-1) == Exit.DONE && one.path(field).asText().equals(target));
-    return exact ? Instant.MAX : report.map(Verify::end).filter(restored -> restored.isAfter(taken)).orElse(taken);
-  }
-
-  private static Instant end(JsonNode report) {
-    return Instant.parse(report.path("started").asText()).plusMillis((long) (report.path("seconds").asDouble() * 1000));
+  /** What is later than the backup, and than the end of its restore, was written since. */
+  private Instant since(Run run, Part part) {
+    var taken = run.backups().chosen().get(part).taken().atZone(ZoneId.systemDefault()).toInstant();
+    return exact ? Instant.MAX : run.backups().restore(part).map(RestoredBackup::end).filter(restored -> restored.isAfter(taken)).orElse(taken);
   }
 
   /** Runs every check to its end, side by side: what one finds, or that it fails, hides nothing of another. */
@@ -2683,11 +2732,11 @@ record Host(String name, String destination, String port) {
 /**
  * Checks that the index is whole and has as many documents as the snapshot had.
  *
- * @param restored the report of a restore of the backup; empty where there is none
+ * @param restored what the report of a restore of the backup says; empty where there is none
  * @param reportFolder where the report was looked for
  * @param exact true if more documents are an error
  */
-record IndexCheck(ElasticsearchApi api, String index, Optional<JsonNode> restored, String reportFolder, boolean exact) {
+record IndexCheck(ElasticsearchApi api, String index, Optional<RestoredBackup> restored, String reportFolder, boolean exact) {
   void compare(Findings findings) throws IOException {
     var live = api.tryGet("/" + index);
     if (live.isEmpty() || !live.get().has(index)) {
@@ -2724,11 +2773,11 @@ record IndexCheck(ElasticsearchApi api, String index, Optional<JsonNode> restore
   }
 
   private void checkDocuments(long count, Findings findings) {
-    if (restored.isEmpty()) {
+    if (restored.isEmpty() || !restored.get().details().has("documents")) {
       findings.skipped("documents", "%,d; no report of a restore of this backup in %s to compare with", count, reportFolder);
       return;
     }
-    var documents = restored.get().at("/elasticsearch/documents").asLong();
+    var documents = restored.get().details().path("documents").asLong();
     var good = count == documents || count > documents && !exact;
     findings.require(good, "documents", List.of(), "%,d now, %,d as restored from the snapshot%s", count, documents,
         count > documents ? "; %,d newer".formatted(count - documents) : "");
@@ -3550,6 +3599,43 @@ final class Replication {
 }
 
 /**
+ * The backup that the newest successful restore of a part took.
+ *
+ * @param backup its name or its path
+ * @param report the file that says so
+ * @param end when the restore ended
+ * @param details what the report says of the part
+ */
+record RestoredBackup(String backup, Path report, Instant end, JsonNode details) {
+  /**
+   * Looks for the report.
+   *
+   * @param folder of the reports
+   * @param script that restores the part
+   * @param section of the report that is about the part; empty for the whole report
+   * @param fits true for a report about the target of this run
+   */
+  static Optional<RestoredBackup> newest(Path folder, String script, String section, Predicate<JsonNode> fits) throws IOException {
+    var report = RunReports.newest(folder, script, one -> one.path("exit").asInt(-1) == Exit.DONE && !backup(one.at(section)).isEmpty()
+        && fits.test(one.at(section)));
+    return report.map(one -> new RestoredBackup(backup(one.content().at(section)), one.file(), end(one.content()), one.content().at(section)));
+  }
+
+  boolean isOf(Backup other) {
+    var name = backup.replaceFirst(".*/", "");
+    return name.equals(other.name()) || name.startsWith(other.name() + ".");
+  }
+
+  private static String backup(JsonNode details) {
+    return details.path("archive").asText(details.path("backup").asText());
+  }
+
+  private static Instant end(JsonNode report) {
+    return Instant.parse(report.path("started").asText()).plusMillis((long) (report.path("seconds").asDouble() * 1000));
+  }
+}
+
+/**
  * Compares the rows of a table of the backup with those of a node. Kinds of the tally: {@code row} of the backup,
  * {@code missing}, {@code extra}, {@code changed}, {@code newer} (written since the backup), {@code untimed} (another
  * value without a write time: it may have been written since), {@code page}, {@code elsewhere} (pages that the node
@@ -3803,17 +3889,29 @@ record RowFormat(TableMetadata table, List<ColumnMetadata> columns) {
 final class RunReports {
   private RunReports() {}
 
+  /** A report and its file. */
+  record Report(Path file, JsonNode content) {}
+
   /** The newest report of a script that fits. */
-  static Optional<JsonNode> newest(Path folder, String script, Predicate<JsonNode> fits) throws IOException {
-    var byName = new TreeMap<String, JsonNode>();
+  static Optional<Report> newest(Path folder, String script, Predicate<JsonNode> fits) throws IOException {
+    var byName = new TreeMap<String, Report>();
     try (var files = Files.newDirectoryStream(folder, script + "_*.json")) {
       for (var file : files) {
-        byName.put(file.toString(), Json.MAPPER.readTree(file.toFile()));
+        read(file).ifPresent(report -> byName.put(file.toString(), report));
       }
     } catch (NoSuchFileException e) {
       return Optional.empty();
     }
-    return byName.descendingMap().values().stream().filter(fits).findFirst();
+    return byName.descendingMap().values().stream().filter(report -> fits.test(report.content())).findFirst();
+  }
+
+  /** A full disk leaves reports that are not whole: they say nothing. */
+  private static Optional<Report> read(Path file) throws IOException {
+    try {
+      return Optional.of(new Report(file, Json.MAPPER.readTree(file.toFile())));
+    } catch (JsonProcessingException e) {
+      return Optional.empty();
+    }
   }
 }
 

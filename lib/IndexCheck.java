@@ -9,11 +9,11 @@ import java.util.Optional;
 /**
  * Checks that the index is whole and has as many documents as the snapshot had.
  *
- * @param restored the report of a restore of the backup; empty where there is none
+ * @param restored what the report of a restore of the backup says; empty where there is none
  * @param reportFolder where the report was looked for
  * @param exact true if more documents are an error
  */
-record IndexCheck(ElasticsearchApi api, String index, Optional<JsonNode> restored, String reportFolder, boolean exact) {
+record IndexCheck(ElasticsearchApi api, String index, Optional<RestoredBackup> restored, String reportFolder, boolean exact) {
   void compare(Findings findings) throws IOException {
     var live = api.tryGet("/" + index);
     if (live.isEmpty() || !live.get().has(index)) {
@@ -50,11 +50,11 @@ record IndexCheck(ElasticsearchApi api, String index, Optional<JsonNode> restore
   }
 
   private void checkDocuments(long count, Findings findings) {
-    if (restored.isEmpty()) {
+    if (restored.isEmpty() || !restored.get().details().has("documents")) {
       findings.skipped("documents", "%,d; no report of a restore of this backup in %s to compare with", count, reportFolder);
       return;
     }
-    var documents = restored.get().at("/elasticsearch/documents").asLong();
+    var documents = restored.get().details().path("documents").asLong();
     var good = count == documents || count > documents && !exact;
     findings.require(good, "documents", List.of(), "%,d now, %,d as restored from the snapshot%s", count, documents,
         count > documents ? "; %,d newer".formatted(count - documents) : "");

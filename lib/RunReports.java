@@ -1,5 +1,6 @@
 //DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -13,16 +14,28 @@ import java.util.function.Predicate;
 final class RunReports {
   private RunReports() {}
 
+  /** A report and its file. */
+  record Report(Path file, JsonNode content) {}
+
   /** The newest report of a script that fits. */
-  static Optional<JsonNode> newest(Path folder, String script, Predicate<JsonNode> fits) throws IOException {
-    var byName = new TreeMap<String, JsonNode>();
+  static Optional<Report> newest(Path folder, String script, Predicate<JsonNode> fits) throws IOException {
+    var byName = new TreeMap<String, Report>();
     try (var files = Files.newDirectoryStream(folder, script + "_*.json")) {
       for (var file : files) {
-        byName.put(file.toString(), Json.MAPPER.readTree(file.toFile()));
+        read(file).ifPresent(report -> byName.put(file.toString(), report));
       }
     } catch (NoSuchFileException e) {
       return Optional.empty();
     }
-    return byName.descendingMap().values().stream().filter(fits).findFirst();
+    return byName.descendingMap().values().stream().filter(report -> fits.test(report.content())).findFirst();
+  }
+
+  /** A full disk leaves reports that are not whole: they say nothing. */
+  private static Optional<Report> read(Path file) throws IOException {
+    try {
+      return Optional.of(new Report(file, Json.MAPPER.readTree(file.toFile())));
+    } catch (JsonProcessingException e) {
+      return Optional.empty();
+    }
   }
 }
