@@ -6,6 +6,7 @@
 //DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
 //DEPS com.github.luben:zstd-jni:1.5.7-28 // for .tar.zst, and for SSTables compressed with Zstd
 //DEPS com.squareup.okhttp3:okhttp-jvm:5.5.1 // the SDK names okhttp, whose classes are in this one
+//DEPS com.typesafe:config:1.4.3 // HOCON with includes and substitutions, as TheHive itself reads it
 //DEPS commons-codec:commons-codec:1.23.0
 //DEPS commons-io:commons-io:2.22.0
 //DEPS dev.failsafe:failsafe:3.3.2
@@ -23,6 +24,10 @@ import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.cfg.EnumFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.typesafe.config.ConfigException;
+import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigResolveOptions;
+import com.typesafe.config.ConfigValueType;
 import dev.failsafe.Failsafe;
 import dev.failsafe.RetryPolicy;
 import io.minio.AbortMultipartUploadArgs;
@@ -2822,26 +2827,55 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
   }
 }
 
-/** The settings of one run: the environment variables of the documented procedure, and their defaults. */
+/**
+ * The settings of one run. A variable wins over TheHive's own configuration file, which wins over the default of the
+ * documented procedure.
+ */
 final class Settings {
+  static final Variable CONFIG = Variable.optional("THEHIVE_CONFIG");
   private static final String BYTE_ORDER_MARK = "\uFEFF";
   private final Map<String, String> environment;
+  private final Map<String, String> configured;
+  private final String configFile;
 
   Settings(Map<String, String> environment) {
+    this(environment, Map.of(), "");
+  }
+
+  /** @param configured what TheHive's configuration file says, by the names of the variables */
+  Settings(Map<String, String> environment, Map<String, String> configured, String configFile) {
     this.environment = environment;
+    this.configured = configured;
+    this.configFile = configFile;
   }
 
   static Settings fromEnvironment() {
-    return new Settings(System.getenv());
+    var named = new Settings(System.getenv()).optionalPath(CONFIG);
+    var file = named.orElse(TheHiveConfig.USUAL);
+    if (named.isEmpty() && !Files.isReadable(file)) {
+      return new Settings(System.getenv());
+    }
+    if (!Files.isReadable(file)) {
+      throw new Failure(Exit.USAGE, "cannot read TheHive's configuration %s, which THEHIVE_CONFIG names".formatted(file), "check its path, owner and mode");
+    }
+    return new Settings(System.getenv(), TheHiveConfig.read(file), file.toString());
   }
 
+  /** True if a variable or TheHive's configuration names it: only a default is not. */
   boolean isSet(Variable variable) {
+    return isVariable(variable) || configured.containsKey(variable.name());
+  }
+
+  private boolean isVariable(Variable variable) {
     return environment.containsKey(variable.name()) || variable.secret() && environment.containsKey(variable.name() + "_FILE");
   }
 
   /** The variable's value, or its default; empty where there is neither. */
   Optional<String> optional(Variable variable) {
     var value = environment.get(variable.name());
+    if (value == null && configured.containsKey(variable.name())) {
+      return Optional.of(configured.get(variable.name()));
+    }
     if (value == null) {
       return Optional.of(variable.fallback()).filter(fallback -> !fallback.isEmpty());
     }
@@ -2886,7 +2920,8 @@ final class Settings {
       throw new Failure(Exit.USAGE, "%s and %s_FILE are both set".formatted(variable.name(), variable.name()), "unset one of them");
     }
     value.ifPresent(secret -> requireNotBlank(variable.name(), secret));
-    return file.isEmpty() ? value : Optional.of(read(variable.name() + "_FILE", file.get()));
+    return file.isPresent() ? Optional.of(read(variable.name() + "_FILE", file.get()))
+        : value.or(() -> Optional.ofNullable(configured.get(variable.name())));
   }
 
   private static String read(String name, String file) {
@@ -2939,10 +2974,8 @@ final class Settings {
   List<String> describe(List<Variable> variables) {
     var lines = new ArrayList<String>();
     for (var variable : variables) {
-      if (isSet(variable)) {
-        lines.add("  %-36s %s".formatted(variable.name(), variable.secret() ? "set (not shown)" : withoutSecrets(environment.get(variable.name())) + " (set)"));
-      } else if (!variable.fallback().isEmpty()) {
-        lines.add("  %-36s %s (default)".formatted(variable.name(), variable.fallback()));
+      if (isSet(variable) || !variable.fallback().isEmpty()) {
+        lines.add("  %-34s %s (%s)".formatted(variable.name(), shown(variable), origin(variable)));
       }
     }
     var unset = variables.stream().filter(variable -> !isSet(variable) && variable.fallback().isEmpty()).toList();
@@ -2952,6 +2985,53 @@ final class Settings {
     }
     return lines;
   }
+
+  private String shown(Variable variable) {
+    return isSet(variable) && variable.secret() ? "not shown"
+        : withoutSecrets(environment.getOrDefault(variable.name(), configured.getOrDefault(variable.name(), variable.fallback())));
+  }
+
+  private String origin(Variable variable) {
+    return isVariable(variable) ? "set" : configured.containsKey(variable.name()) ? configFile : "default";
+  }
+
+  /** Warnings: a variable that contradicts TheHive's configuration, and one whose name is almost that of a setting. */
+  List<String> warnings(List<Variable> variables) {
+    var warnings = new ArrayList<String>();
+    for (var variable : variables) {
+      var configuredValue = configured.get(variable.name());
+      var value = environment.get(variable.name());
+      if (configuredValue != null && value != null && !value.equals(configuredValue)) {
+        warnings.add(variable.secret() ? "%s is not what %s says".formatted(variable.name(), configFile)
+            : "%s is %s, but %s says %s".formatted(variable.name(), withoutSecrets(value), configFile, withoutSecrets(configuredValue)));
+      }
+    }
+    var names = variables.stream().flatMap(variable -> variable.secret() ? Stream.of(variable.name(), variable.name() + "_FILE")
+        : Stream.of(variable.name())).toList();
+    for (var name : new TreeSet<>(environment.keySet())) {
+      names.stream().filter(known -> !names.contains(name) && isAlmost(name, known)).findFirst()
+          .ifPresent(known -> warnings.add("%s is set, but nothing reads it: is %s meant?".formatted(name, known)));
+    }
+    return warnings;
+  }
+
+  /** True if one letter is missing, added or another one, or two neighbours have changed places. */
+  static boolean isAlmost(String name, String known) {
+    if (name.length() < 8 || Math.abs(name.length() - known.length()) > 1) {
+      return false;
+    }
+    var at = 0;
+    while (at < Math.min(name.length(), known.length()) && name.charAt(at) == known.charAt(at)) {
+      at++;
+    }
+    var one = name.substring(at);
+    var other = known.substring(at);
+    if (one.length() == other.length()) {
+      return one.length() > 0 && one.substring(1).equals(other.substring(1))
+          || one.length() > 1 && one.charAt(0) == other.charAt(1) && one.charAt(1) == other.charAt(0) && one.substring(2).equals(other.substring(2));
+    }
+    return one.length() > other.length() ? one.substring(1).equals(other) : other.substring(1).equals(one);
+  }
 }
 
 /**
@@ -2960,6 +3040,86 @@ final class Settings {
  * @param modified null where the server does not tell
  */
 record StoredObject(String key, long size, ETag etag, Instant modified) {}
+
+/**
+ * TheHive's own configuration file as a source of settings: what it says of database, index and attachments, by the names
+ * of the variables. Keys of TheHive 5.0 and 4 are read, too, where they differ.
+ */
+final class TheHiveConfig {
+  static final Path USUAL = Path.of("/etc/thehive/application.conf");
+
+  private TheHiveConfig() {}
+
+  static Map<String, String> read(Path file) {
+    try {
+      // Secrets often come from variables of TheHive's own service, which are not set here.
+      return settings(ConfigFactory.parseFile(file.toFile()).resolve(ConfigResolveOptions.defaults().setAllowUnresolved(true)));
+    } catch (ConfigException e) {
+      throw new Failure(Exit.USAGE, "cannot read TheHive's configuration %s: %s".formatted(file, e.getMessage()),
+          "THEHIVE_CONFIG names it; set THEHIVE_CONFIG=/dev/null to go on without it");
+    }
+  }
+
+  /** The settings that the configuration gives, each by the name of its variable. */
+  static Map<String, String> settings(com.typesafe.config.Config config) {
+    var settings = new LinkedHashMap<String, String>();
+    put(settings, "CASSANDRA_KEYSPACE", first(config, "db.janusgraph.storage.cql.keyspace"));
+    put(settings, "CASSANDRA_CONNECTION", list(config, "db.janusgraph.storage.hostname").map(hosts -> String.join(",", hosts)
+        + first(config, "db.janusgraph.storage.port").map(" "::concat).orElse("")));
+    put(settings, "CASSANDRA_THEHIVE_USER", first(config, "db.janusgraph.storage.username", "db.janusgraph.storage.cql.username"));
+    put(settings, "ELASTICSEARCH_API_URL", list(config, "db.janusgraph.index.search.hostname").map(hosts -> urls(config, hosts)));
+    put(settings, "ELASTICSEARCH_USER", first(config, "db.janusgraph.index.search.elasticsearch.http.auth.basic.username"));
+    put(settings, "ELASTICSEARCH_PASSWORD", first(config, "db.janusgraph.index.search.elasticsearch.http.auth.basic.password"));
+    put(settings, "ATTACHMENT_FOLDER", first(config, "storage.localfs.location", "storage.localfs.directory"));
+    put(settings, "MINIO_ENDPOINT", first(config, "storage.s3.endpoint"));
+    put(settings, "MINIO_BUCKET", first(config, "storage.s3.bucket"));
+    put(settings, "MINIO_ACCESS_KEY", first(config, "storage.s3.accessKey", "storage.s3.aws.credentials.access-key-id"));
+    put(settings, "MINIO_SECRET_KEY", first(config, "storage.s3.aws.credentials.secret-access-key", "storage.s3.secretKey"));
+    put(settings, "MINIO_REGION", first(config, "storage.s3.aws.region.default-region", "storage.s3.region"));
+    put(settings, "MINIO_VIRTUAL_HOST", first(config, "storage.s3.access-style", "alpakka.s3.access-style")
+        .filter(style -> style.equals("virtual")).map(style -> "true"));
+    put(settings, "THEHIVE_URL", first(config, "http.port", "play.server.http.port").map("http://<node>:"::concat));
+    return settings;
+  }
+
+  private static String urls(com.typesafe.config.Config config, List<String> hosts) {
+    var scheme = first(config, "db.janusgraph.index.search.elasticsearch.ssl.enabled").filter("true"::equals).isPresent() ? "https" : "http";
+    var port = first(config, "db.janusgraph.index.search.port").orElse("9200");
+    return hosts.stream().map(host -> host.matches("https?://.*") ? host : scheme + "://" + host + (host.matches(".*:\\d+") ? "" : ":" + port))
+        .collect(Collectors.joining(","));
+  }
+
+  private static void put(Map<String, String> settings, String name, Optional<String> value) {
+    value.filter(text -> !text.isBlank()).ifPresent(text -> settings.put(name, text));
+  }
+
+  /** The value of the first of these paths that is there and resolved. */
+  private static Optional<String> first(com.typesafe.config.Config config, String... paths) {
+    for (var path : paths) {
+      try {
+        if (config.hasPath(path)) {
+          return Optional.of(config.getString(path));
+        }
+      } catch (ConfigException.NotResolved e) {
+        // its value comes from a variable that is not set here: as good as not there
+      }
+    }
+    return Optional.empty();
+  }
+
+  /** A list, or a text with commas, as JanusGraph takes both. */
+  private static Optional<List<String>> list(com.typesafe.config.Config config, String path) {
+    try {
+      if (!config.hasPath(path)) {
+        return Optional.empty();
+      }
+      return Optional.of(config.getValue(path).valueType() == ConfigValueType.LIST ? config.getStringList(path)
+          : List.of(config.getString(path).split("\\s*,\\s*")));
+    } catch (ConfigException.NotResolved e) {
+      return Optional.empty();
+    }
+  }
+}
 
 /** TheHive on one of its nodes: its systemd unit, and who listens on its port. */
 record TheHiveNode(Host host, TheHiveSettings settings) {

@@ -5,6 +5,7 @@
 //DEPS commons-io:commons-io:2.22.0
 // Of the classes below the marker, written by ./jbang lib/embed.java:
 //DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
+//DEPS com.typesafe:config:1.4.3 // HOCON with includes and substitutions, as TheHive itself reads it
 //DEPS info.picocli:picocli:4.7.7
 //DEPS org.apache.cassandra:cassandra-all:4.1.10
 //DEPS org.apache.cassandra:java-driver-core:4.19.4
@@ -27,6 +28,10 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.cfg.EnumFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.typesafe.config.ConfigException;
+import com.typesafe.config.ConfigFactory;
+import com.typesafe.config.ConfigResolveOptions;
+import com.typesafe.config.ConfigValueType;
 import java.io.Closeable;
 import java.io.File;
 import java.io.FileNotFoundException;
@@ -53,6 +58,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -61,6 +67,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
@@ -695,6 +702,17 @@ final class Commands {
     var line = new CommandLine(command).setCaseInsensitiveEnumValuesAllowed(true).setUsageHelpLongOptionsMaxWidth(24)
         .setUsageHelpAutoWidth(true)
         .setParameterExceptionHandler((thrown, given) -> failed.apply(wrongUsage(thrown)))
+        .setExecutionStrategy(parsed -> {
+          if (CommandLine.executeHelpRequest(parsed) != null) {
+            return Exit.DONE;
+          }
+          try {
+            Settings.fromEnvironment().warnings(variables).forEach(warning -> System.err.println("warning: " + warning));
+          } catch (Failure e) {
+            return failed.apply(e);
+          }
+          return new CommandLine.RunLast().execute(parsed);
+        })
         .setExecutionExceptionHandler((thrown, given, parsed) -> failed.apply(Failure.of(thrown)));
     addFooter(line, variables);
     return line.execute(args);
@@ -708,9 +726,17 @@ final class Commands {
 
   private static void addFooter(CommandLine line, List<Variable> variables) {
     var own = line.getCommandSpec().usageMessage().footer();
-    var lines = Settings.fromEnvironment().describe(variables).stream().map(text -> text.replace("%", "%%").replace("@|", "@ |"));
+    var lines = values(variables).stream().map(text -> text.replace("%", "%%").replace("@|", "@ |"));
     line.getCommandSpec().usageMessage().footer(Stream.of(Stream.of("%nVariables, with their values now:"), lines, Stream.of(own))
         .flatMap(text -> text).toArray(String[]::new));
+  }
+
+  private static List<String> values(List<Variable> variables) {
+    try {
+      return Settings.fromEnvironment().describe(variables);
+    } catch (Failure e) {
+      return List.of("  " + e.getMessage());
+    }
   }
 }
 
@@ -1268,26 +1294,55 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
   }
 }
 
-/** The settings of one run: the environment variables of the documented procedure, and their defaults. */
+/**
+ * The settings of one run. A variable wins over TheHive's own configuration file, which wins over the default of the
+ * documented procedure.
+ */
 final class Settings {
+  static final Variable CONFIG = Variable.optional("THEHIVE_CONFIG");
   private static final String BYTE_ORDER_MARK = "\uFEFF";
   private final Map<String, String> environment;
+  private final Map<String, String> configured;
+  private final String configFile;
 
   Settings(Map<String, String> environment) {
+    this(environment, Map.of(), "");
+  }
+
+  /** @param configured what TheHive's configuration file says, by the names of the variables */
+  Settings(Map<String, String> environment, Map<String, String> configured, String configFile) {
     this.environment = environment;
+    this.configured = configured;
+    this.configFile = configFile;
   }
 
   static Settings fromEnvironment() {
-    return new Settings(System.getenv());
+    var named = new Settings(System.getenv()).optionalPath(CONFIG);
+    var file = named.orElse(TheHiveConfig.USUAL);
+    if (named.isEmpty() && !Files.isReadable(file)) {
+      return new Settings(System.getenv());
+    }
+    if (!Files.isReadable(file)) {
+      throw new Failure(Exit.USAGE, "cannot read TheHive's configuration %s, which THEHIVE_CONFIG names".formatted(file), "check its path, owner and mode");
+    }
+    return new Settings(System.getenv(), TheHiveConfig.read(file), file.toString());
   }
 
+  /** True if a variable or TheHive's configuration names it: only a default is not. */
   boolean isSet(Variable variable) {
+    return isVariable(variable) || configured.containsKey(variable.name());
+  }
+
+  private boolean isVariable(Variable variable) {
     return environment.containsKey(variable.name()) || variable.secret() && environment.containsKey(variable.name() + "_FILE");
   }
 
   /** The variable's value, or its default; empty where there is neither. */
   Optional<String> optional(Variable variable) {
     var value = environment.get(variable.name());
+    if (value == null && configured.containsKey(variable.name())) {
+      return Optional.of(configured.get(variable.name()));
+    }
     if (value == null) {
       return Optional.of(variable.fallback()).filter(fallback -> !fallback.isEmpty());
     }
@@ -1332,7 +1387,8 @@ final class Settings {
       throw new Failure(Exit.USAGE, "%s and %s_FILE are both set".formatted(variable.name(), variable.name()), "unset one of them");
     }
     value.ifPresent(secret -> requireNotBlank(variable.name(), secret));
-    return file.isEmpty() ? value : Optional.of(read(variable.name() + "_FILE", file.get()));
+    return file.isPresent() ? Optional.of(read(variable.name() + "_FILE", file.get()))
+        : value.or(() -> Optional.ofNullable(configured.get(variable.name())));
   }
 
   private static String read(String name, String file) {
@@ -1385,10 +1441,8 @@ final class Settings {
   List<String> describe(List<Variable> variables) {
     var lines = new ArrayList<String>();
     for (var variable : variables) {
-      if (isSet(variable)) {
-        lines.add("  %-36s %s".formatted(variable.name(), variable.secret() ? "set (not shown)" : withoutSecrets(environment.get(variable.name())) + " (set)"));
-      } else if (!variable.fallback().isEmpty()) {
-        lines.add("  %-36s %s (default)".formatted(variable.name(), variable.fallback()));
+      if (isSet(variable) || !variable.fallback().isEmpty()) {
+        lines.add("  %-34s %s (%s)".formatted(variable.name(), shown(variable), origin(variable)));
       }
     }
     var unset = variables.stream().filter(variable -> !isSet(variable) && variable.fallback().isEmpty()).toList();
@@ -1397,6 +1451,133 @@ final class Settings {
           .collect(Collectors.joining(", ")));
     }
     return lines;
+  }
+
+  private String shown(Variable variable) {
+    return isSet(variable) && variable.secret() ? "not shown"
+        : withoutSecrets(environment.getOrDefault(variable.name(), configured.getOrDefault(variable.name(), variable.fallback())));
+  }
+
+  private String origin(Variable variable) {
+    return isVariable(variable) ? "set" : configured.containsKey(variable.name()) ? configFile : "default";
+  }
+
+  /** Warnings: a variable that contradicts TheHive's configuration, and one whose name is almost that of a setting. */
+  List<String> warnings(List<Variable> variables) {
+    var warnings = new ArrayList<String>();
+    for (var variable : variables) {
+      var configuredValue = configured.get(variable.name());
+      var value = environment.get(variable.name());
+      if (configuredValue != null && value != null && !value.equals(configuredValue)) {
+        warnings.add(variable.secret() ? "%s is not what %s says".formatted(variable.name(), configFile)
+            : "%s is %s, but %s says %s".formatted(variable.name(), withoutSecrets(value), configFile, withoutSecrets(configuredValue)));
+      }
+    }
+    var names = variables.stream().flatMap(variable -> variable.secret() ? Stream.of(variable.name(), variable.name() + "_FILE")
+        : Stream.of(variable.name())).toList();
+    for (var name : new TreeSet<>(environment.keySet())) {
+      names.stream().filter(known -> !names.contains(name) && isAlmost(name, known)).findFirst()
+          .ifPresent(known -> warnings.add("%s is set, but nothing reads it: is %s meant?".formatted(name, known)));
+    }
+    return warnings;
+  }
+
+  /** True if one letter is missing, added or another one, or two neighbours have changed places. */
+  static boolean isAlmost(String name, String known) {
+    if (name.length() < 8 || Math.abs(name.length() - known.length()) > 1) {
+      return false;
+    }
+    var at = 0;
+    while (at < Math.min(name.length(), known.length()) && name.charAt(at) == known.charAt(at)) {
+      at++;
+    }
+    var one = name.substring(at);
+    var other = known.substring(at);
+    if (one.length() == other.length()) {
+      return one.length() > 0 && one.substring(1).equals(other.substring(1))
+          || one.length() > 1 && one.charAt(0) == other.charAt(1) && one.charAt(1) == other.charAt(0) && one.substring(2).equals(other.substring(2));
+    }
+    return one.length() > other.length() ? one.substring(1).equals(other) : other.substring(1).equals(one);
+  }
+}
+
+/**
+ * TheHive's own configuration file as a source of settings: what it says of database, index and attachments, by the names
+ * of the variables. Keys of TheHive 5.0 and 4 are read, too, where they differ.
+ */
+final class TheHiveConfig {
+  static final Path USUAL = Path.of("/etc/thehive/application.conf");
+
+  private TheHiveConfig() {}
+
+  static Map<String, String> read(Path file) {
+    try {
+      // Secrets often come from variables of TheHive's own service, which are not set here.
+      return settings(ConfigFactory.parseFile(file.toFile()).resolve(ConfigResolveOptions.defaults().setAllowUnresolved(true)));
+    } catch (ConfigException e) {
+      throw new Failure(Exit.USAGE, "cannot read TheHive's configuration %s: %s".formatted(file, e.getMessage()),
+          "THEHIVE_CONFIG names it; set THEHIVE_CONFIG=/dev/null to go on without it");
+    }
+  }
+
+  /** The settings that the configuration gives, each by the name of its variable. */
+  static Map<String, String> settings(com.typesafe.config.Config config) {
+    var settings = new LinkedHashMap<String, String>();
+    put(settings, "CASSANDRA_KEYSPACE", first(config, "db.janusgraph.storage.cql.keyspace"));
+    put(settings, "CASSANDRA_CONNECTION", list(config, "db.janusgraph.storage.hostname").map(hosts -> String.join(",", hosts)
+        + first(config, "db.janusgraph.storage.port").map(" "::concat).orElse("")));
+    put(settings, "CASSANDRA_THEHIVE_USER", first(config, "db.janusgraph.storage.username", "db.janusgraph.storage.cql.username"));
+    put(settings, "ELASTICSEARCH_API_URL", list(config, "db.janusgraph.index.search.hostname").map(hosts -> urls(config, hosts)));
+    put(settings, "ELASTICSEARCH_USER", first(config, "db.janusgraph.index.search.elasticsearch.http.auth.basic.username"));
+    put(settings, "ELASTICSEARCH_PASSWORD", first(config, "db.janusgraph.index.search.elasticsearch.http.auth.basic.password"));
+    put(settings, "ATTACHMENT_FOLDER", first(config, "storage.localfs.location", "storage.localfs.directory"));
+    put(settings, "MINIO_ENDPOINT", first(config, "storage.s3.endpoint"));
+    put(settings, "MINIO_BUCKET", first(config, "storage.s3.bucket"));
+    put(settings, "MINIO_ACCESS_KEY", first(config, "storage.s3.accessKey", "storage.s3.aws.credentials.access-key-id"));
+    put(settings, "MINIO_SECRET_KEY", first(config, "storage.s3.aws.credentials.secret-access-key", "storage.s3.secretKey"));
+    put(settings, "MINIO_REGION", first(config, "storage.s3.aws.region.default-region", "storage.s3.region"));
+    put(settings, "MINIO_VIRTUAL_HOST", first(config, "storage.s3.access-style", "alpakka.s3.access-style")
+        .filter(style -> style.equals("virtual")).map(style -> "true"));
+    put(settings, "THEHIVE_URL", first(config, "http.port", "play.server.http.port").map("http://<node>:"::concat));
+    return settings;
+  }
+
+  private static String urls(com.typesafe.config.Config config, List<String> hosts) {
+    var scheme = first(config, "db.janusgraph.index.search.elasticsearch.ssl.enabled").filter("true"::equals).isPresent() ? "https" : "http";
+    var port = first(config, "db.janusgraph.index.search.port").orElse("9200");
+    return hosts.stream().map(host -> host.matches("https?://.*") ? host : scheme + "://" + host + (host.matches(".*:\\d+") ? "" : ":" + port))
+        .collect(Collectors.joining(","));
+  }
+
+  private static void put(Map<String, String> settings, String name, Optional<String> value) {
+    value.filter(text -> !text.isBlank()).ifPresent(text -> settings.put(name, text));
+  }
+
+  /** The value of the first of these paths that is there and resolved. */
+  private static Optional<String> first(com.typesafe.config.Config config, String... paths) {
+    for (var path : paths) {
+      try {
+        if (config.hasPath(path)) {
+          return Optional.of(config.getString(path));
+        }
+      } catch (ConfigException.NotResolved e) {
+        // its value comes from a variable that is not set here: as good as not there
+      }
+    }
+    return Optional.empty();
+  }
+
+  /** A list, or a text with commas, as JanusGraph takes both. */
+  private static Optional<List<String>> list(com.typesafe.config.Config config, String path) {
+    try {
+      if (!config.hasPath(path)) {
+        return Optional.empty();
+      }
+      return Optional.of(config.getValue(path).valueType() == ConfigValueType.LIST ? config.getStringList(path)
+          : List.of(config.getString(path).split("\\s*,\\s*")));
+    } catch (ConfigException.NotResolved e) {
+      return Optional.empty();
+    }
   }
 }
 

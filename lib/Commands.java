@@ -30,6 +30,17 @@ final class Commands {
     var line = new CommandLine(command).setCaseInsensitiveEnumValuesAllowed(true).setUsageHelpLongOptionsMaxWidth(24)
         .setUsageHelpAutoWidth(true)
         .setParameterExceptionHandler((thrown, given) -> failed.apply(wrongUsage(thrown)))
+        .setExecutionStrategy(parsed -> {
+          if (CommandLine.executeHelpRequest(parsed) != null) {
+            return Exit.DONE;
+          }
+          try {
+            Settings.fromEnvironment().warnings(variables).forEach(warning -> System.err.println("warning: " + warning));
+          } catch (Failure e) {
+            return failed.apply(e);
+          }
+          return new CommandLine.RunLast().execute(parsed);
+        })
         .setExecutionExceptionHandler((thrown, given, parsed) -> failed.apply(Failure.of(thrown)));
     addFooter(line, variables);
     return line.execute(args);
@@ -43,8 +54,16 @@ final class Commands {
 
   private static void addFooter(CommandLine line, List<Variable> variables) {
     var own = line.getCommandSpec().usageMessage().footer();
-    var lines = Settings.fromEnvironment().describe(variables).stream().map(text -> text.replace("%", "%%").replace("@|", "@ |"));
+    var lines = values(variables).stream().map(text -> text.replace("%", "%%").replace("@|", "@ |"));
     line.getCommandSpec().usageMessage().footer(Stream.of(Stream.of("%nVariables, with their values now:"), lines, Stream.of(own))
         .flatMap(text -> text).toArray(String[]::new));
+  }
+
+  private static List<String> values(List<Variable> variables) {
+    try {
+      return Settings.fromEnvironment().describe(variables);
+    } catch (Failure e) {
+      return List.of("  " + e.getMessage());
+    }
   }
 }

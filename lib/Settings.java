@@ -6,28 +6,59 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
-/** The settings of one run: the environment variables of the documented procedure, and their defaults. */
+/**
+ * The settings of one run. A variable wins over TheHive's own configuration file, which wins over the default of the
+ * documented procedure.
+ */
 final class Settings {
+  static final Variable CONFIG = Variable.optional("THEHIVE_CONFIG");
   private static final String BYTE_ORDER_MARK = "\uFEFF";
   private final Map<String, String> environment;
+  private final Map<String, String> configured;
+  private final String configFile;
 
   Settings(Map<String, String> environment) {
+    this(environment, Map.of(), "");
+  }
+
+  /** @param configured what TheHive's configuration file says, by the names of the variables */
+  Settings(Map<String, String> environment, Map<String, String> configured, String configFile) {
     this.environment = environment;
+    this.configured = configured;
+    this.configFile = configFile;
   }
 
   static Settings fromEnvironment() {
-    return new Settings(System.getenv());
+    var named = new Settings(System.getenv()).optionalPath(CONFIG);
+    var file = named.orElse(TheHiveConfig.USUAL);
+    if (named.isEmpty() && !Files.isReadable(file)) {
+      return new Settings(System.getenv());
+    }
+    if (!Files.isReadable(file)) {
+      throw new Failure(Exit.USAGE, "cannot read TheHive's configuration %s, which THEHIVE_CONFIG names".formatted(file), "check its path, owner and mode");
+    }
+    return new Settings(System.getenv(), TheHiveConfig.read(file), file.toString());
   }
 
+  /** True if a variable or TheHive's configuration names it: only a default is not. */
   boolean isSet(Variable variable) {
+    return isVariable(variable) || configured.containsKey(variable.name());
+  }
+
+  private boolean isVariable(Variable variable) {
     return environment.containsKey(variable.name()) || variable.secret() && environment.containsKey(variable.name() + "_FILE");
   }
 
   /** The variable's value, or its default; empty where there is neither. */
   Optional<String> optional(Variable variable) {
     var value = environment.get(variable.name());
+    if (value == null && configured.containsKey(variable.name())) {
+      return Optional.of(configured.get(variable.name()));
+    }
     if (value == null) {
       return Optional.of(variable.fallback()).filter(fallback -> !fallback.isEmpty());
     }
@@ -72,7 +103,8 @@ final class Settings {
       throw new Failure(Exit.USAGE, "%s and %s_FILE are both set".formatted(variable.name(), variable.name()), "unset one of them");
     }
     value.ifPresent(secret -> requireNotBlank(variable.name(), secret));
-    return file.isEmpty() ? value : Optional.of(read(variable.name() + "_FILE", file.get()));
+    return file.isPresent() ? Optional.of(read(variable.name() + "_FILE", file.get()))
+        : value.or(() -> Optional.ofNullable(configured.get(variable.name())));
   }
 
   private static String read(String name, String file) {
@@ -125,10 +157,8 @@ final class Settings {
   List<String> describe(List<Variable> variables) {
     var lines = new ArrayList<String>();
     for (var variable : variables) {
-      if (isSet(variable)) {
-        lines.add("  %-36s %s".formatted(variable.name(), variable.secret() ? "set (not shown)" : withoutSecrets(environment.get(variable.name())) + " (set)"));
-      } else if (!variable.fallback().isEmpty()) {
-        lines.add("  %-36s %s (default)".formatted(variable.name(), variable.fallback()));
+      if (isSet(variable) || !variable.fallback().isEmpty()) {
+        lines.add("  %-34s %s (%s)".formatted(variable.name(), shown(variable), origin(variable)));
       }
     }
     var unset = variables.stream().filter(variable -> !isSet(variable) && variable.fallback().isEmpty()).toList();
@@ -137,5 +167,52 @@ final class Settings {
           .collect(Collectors.joining(", ")));
     }
     return lines;
+  }
+
+  private String shown(Variable variable) {
+    return isSet(variable) && variable.secret() ? "not shown"
+        : withoutSecrets(environment.getOrDefault(variable.name(), configured.getOrDefault(variable.name(), variable.fallback())));
+  }
+
+  private String origin(Variable variable) {
+    return isVariable(variable) ? "set" : configured.containsKey(variable.name()) ? configFile : "default";
+  }
+
+  /** Warnings: a variable that contradicts TheHive's configuration, and one whose name is almost that of a setting. */
+  List<String> warnings(List<Variable> variables) {
+    var warnings = new ArrayList<String>();
+    for (var variable : variables) {
+      var configuredValue = configured.get(variable.name());
+      var value = environment.get(variable.name());
+      if (configuredValue != null && value != null && !value.equals(configuredValue)) {
+        warnings.add(variable.secret() ? "%s is not what %s says".formatted(variable.name(), configFile)
+            : "%s is %s, but %s says %s".formatted(variable.name(), withoutSecrets(value), configFile, withoutSecrets(configuredValue)));
+      }
+    }
+    var names = variables.stream().flatMap(variable -> variable.secret() ? Stream.of(variable.name(), variable.name() + "_FILE")
+        : Stream.of(variable.name())).toList();
+    for (var name : new TreeSet<>(environment.keySet())) {
+      names.stream().filter(known -> !names.contains(name) && isAlmost(name, known)).findFirst()
+          .ifPresent(known -> warnings.add("%s is set, but nothing reads it: is %s meant?".formatted(name, known)));
+    }
+    return warnings;
+  }
+
+  /** True if one letter is missing, added or another one, or two neighbours have changed places. */
+  static boolean isAlmost(String name, String known) {
+    if (name.length() < 8 || Math.abs(name.length() - known.length()) > 1) {
+      return false;
+    }
+    var at = 0;
+    while (at < Math.min(name.length(), known.length()) && name.charAt(at) == known.charAt(at)) {
+      at++;
+    }
+    var one = name.substring(at);
+    var other = known.substring(at);
+    if (one.length() == other.length()) {
+      return one.length() > 0 && one.substring(1).equals(other.substring(1))
+          || one.length() > 1 && one.charAt(0) == other.charAt(1) && one.charAt(1) == other.charAt(0) && one.substring(2).equals(other.substring(2));
+    }
+    return one.length() > other.length() ? one.substring(1).equals(other) : other.substring(1).equals(one);
   }
 }

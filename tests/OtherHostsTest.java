@@ -152,6 +152,6 @@ class OtherHostsTest {
   }
 
   private static String readme() throws IOException {
-    return Files.readString(Script.ROOT.resolve("README.md"));
+    return Files.readString(Script.ROOT.resolve("docs/hosts.md"));
   }
 }

@@ -20,7 +20,7 @@ class ReadmeTest {
   /** Every variable that a record of lib/ declares. */
   private static List<Variable> variables() {
     return Stream.of(CommonSettings.VARIABLES, CassandraSettings.VARIABLES, ElasticsearchSettings.VARIABLES, FolderSettings.VARIABLES,
-        S3Settings.VARIABLES, TheHiveSettings.VARIABLES).flatMap(List::stream).toList();
+        S3Settings.VARIABLES, TheHiveSettings.VARIABLES, List.of(Settings.CONFIG)).flatMap(List::stream).toList();
   }
 
   @Test
