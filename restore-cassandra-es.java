@@ -1192,9 +1192,13 @@ record ArchiveEntry(String name, boolean folder, boolean file, long size, long o
 /** One backup of one component: its archive or marker, and the time that its name gives. */
 record Backup(Path file, String name, LocalDateTime taken) {
   String age() {
-    var age = Duration.between(taken, LocalDateTime.now());
-    return age.toDays() > 1 ? age.toDays() + " days ago"
-        : age.toHours() > 1 ? age.toHours() + " hours ago" : Math.max(0, age.toMinutes()) + " minutes ago";
+    return age(LocalDateTime.now());
+  }
+
+  String age(LocalDateTime now) {
+    var age = Duration.between(taken, now);
+    return age.toDays() > 1 ? age.toDays() + " days ago" : age.toHours() > 1 ? age.toHours() + " hours ago"
+        : age.toMinutes() == 1 ? "1 minute ago" : Math.max(0, age.toMinutes()) + " minutes ago";
   }
 }
 
@@ -1215,7 +1219,7 @@ final class BackupSet {
    * @param gap parts of one backup run are at most this far apart
    */
   static Backup choose(Path folder, Set<String> components, Set<String> types, String wanted, Duration gap) {
-    var what = components.iterator().next() + "_<timestamp>." + String.join("|", types);
+    var what = components.iterator().next() + "_<timestamp>." + types.stream().sorted().collect(Collectors.joining("|"));
     var all = list(folder, what).stream()
         .flatMap(file -> backup(file, components, types).stream())
         .sorted(Comparator.comparing(Backup::taken).thenComparing(b -> b.file().toString()))
@@ -1255,8 +1259,12 @@ final class BackupSet {
         || !components.contains(match.group("component")) || !types.contains(match.group("type"))) {
       return Optional.empty();
     }
-    var name = match.group("component") + "_" + match.group("stamp");
-    return Optional.of(new Backup(file, name, time(match.group("stamp"))));
+    try {
+      var taken = LocalDateTime.parse(match.group("stamp"), STAMP);
+      return Optional.of(new Backup(file, match.group("component") + "_" + match.group("stamp"), taken));
+    } catch (DateTimeParseException e) {
+      return Optional.empty(); // no date: not a backup's name
+    }
   }
 
   private static Backup existing(Backup backup) {
@@ -1271,7 +1279,7 @@ final class BackupSet {
     try {
       return LocalDateTime.parse(stamp.find() ? stamp.group() : wanted, STAMP);
     } catch (DateTimeParseException e) {
-      throw new Failure(Exit.USAGE, "'%s' is no restore point".formatted(wanted),
+      throw new Failure(Exit.USAGE, "'%s' is not a restore point".formatted(wanted),
           "name one like 20261122_12h00m56s, cassandra_20261122_12h00m56s or the path of an archive");
     }
   }
@@ -3062,7 +3070,7 @@ record KeyspaceDefinition(
     } catch (JsonProcessingException e) {
       // falls through to the message, which names what was given
     }
-    throw new Failure(Exit.USAGE, "%s is no replication".formatted(map), "such as \"{'class': 'NetworkTopologyStrategy', 'datacenter1': 3}\"");
+    throw new Failure(Exit.USAGE, "%s is not a replication".formatted(map), "such as \"{'class': 'NetworkTopologyStrategy', 'datacenter1': 3}\"");
   }
 
   /** A table as Cassandra's own parser reads it. */

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /** Chooses backups by the names that the documented backup scripts give them. */
 final class BackupSet {
@@ -29,7 +30,7 @@ final class BackupSet {
    * @param gap parts of one backup run are at most this far apart
    */
   static Backup choose(Path folder, Set<String> components, Set<String> types, String wanted, Duration gap) {
-    var what = components.iterator().next() + "_<timestamp>." + String.join("|", types);
+    var what = components.iterator().next() + "_<timestamp>." + types.stream().sorted().collect(Collectors.joining("|"));
     var all = list(folder, what).stream()
         .flatMap(file -> backup(file, components, types).stream())
         .sorted(Comparator.comparing(Backup::taken).thenComparing(b -> b.file().toString()))
@@ -69,8 +70,12 @@ final class BackupSet {
         || !components.contains(match.group("component")) || !types.contains(match.group("type"))) {
       return Optional.empty();
     }
-    var name = match.group("component") + "_" + match.group("stamp");
-    return Optional.of(new Backup(file, name, time(match.group("stamp"))));
+    try {
+      var taken = LocalDateTime.parse(match.group("stamp"), STAMP);
+      return Optional.of(new Backup(file, match.group("component") + "_" + match.group("stamp"), taken));
+    } catch (DateTimeParseException e) {
+      return Optional.empty(); // no date: not a backup's name
+    }
   }
 
   private static Backup existing(Backup backup) {
@@ -85,7 +90,7 @@ final class BackupSet {
     try {
       return LocalDateTime.parse(stamp.find() ? stamp.group() : wanted, STAMP);
     } catch (DateTimeParseException e) {
-      throw new Failure(Exit.USAGE, "'%s' is no restore point".formatted(wanted),
+      throw new Failure(Exit.USAGE, "'%s' is not a restore point".formatted(wanted),
           "name one like 20261122_12h00m56s, cassandra_20261122_12h00m56s or the path of an archive");
     }
   }

@@ -93,7 +93,7 @@ record KeyspaceDefinition(
     } catch (JsonProcessingException e) {
       // falls through to the message, which names what was given
     }
-    throw new Failure(Exit.USAGE, "%s is no replication".formatted(map), "such as \"{'class': 'NetworkTopologyStrategy', 'datacenter1': 3}\"");
+    throw new Failure(Exit.USAGE, "%s is not a replication".formatted(map), "such as \"{'class': 'NetworkTopologyStrategy', 'datacenter1': 3}\"");
   }
 
   /** A table as Cassandra's own parser reads it. */

@@ -320,7 +320,7 @@ class RestoreCassandraEsTest {
   void namesTheVariableThatIsMissingOrBlank() {
     assertThat(refused(restore("--yes").env("CASSANDRA_CONNECTION", null), 2).err()).contains("CASSANDRA_CONNECTION is not set");
     assertThat(refused(restore("--yes").env("CASSANDRA_KEYSPACE", " "), 2).err()).contains("CASSANDRA_KEYSPACE is set but blank");
-    assertThat(refused(restore("--yes", "--backup", "yesterday"), 2).err()).contains("'yesterday' is no restore point");
+    assertThat(refused(restore("--yes", "--backup", "yesterday"), 2).err()).contains("'yesterday' is not a restore point");
   }
 
   @Test
