@@ -150,7 +150,7 @@ final class Settings {
 
   /** The documentation shows a password in CASSANDRA_CONNECTION; URLs may hold one, too. */
   private static String withoutSecrets(String value) {
-    return value.replaceAll("(\\s|^)(-p|--password)(\\s*=?\\s*).+", "$1$2 (not shown)").replaceAll("(://)[^/]*@", "$1(not shown)@");
+    return value.replaceAll("(\\s|^)(-p|--password)(\\s*=?\\s*).+", "$1$2 (not shown)").replaceAll("(://)[^,]*@", "$1(not shown)@");
   }
 
   /** Lines for the help: each variable that has a value, with the value and where it comes from, then the others. */

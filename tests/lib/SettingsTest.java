@@ -99,4 +99,13 @@ class SettingsTest {
     assertThat(lines).map(line -> line.strip().replaceAll(" +", " ")).containsExactly(
         "NAME other (set)", "SECRET set (not shown)", "FOLDER /opt (default)", "Not set: NONE");
   }
+
+  @Test
+  void theHelpLeavesOutAPasswordWithinAValue() {
+    for (var value : List.of("10.0.0.5 -u admin -p t0psecret", "10.0.0.5 admin --password=t0psecret", "10.0.0.5 -p \"t0p secret t0psecret\" -u admin",
+        "http://elastic:t0psecret@10.0.0.5:9200", "http://a:t0p/secret@b,https://c:t0psecret@d")) {
+      assertThat(of("NAME", value).describe(List.of(NAME))).singleElement().asString().contains("(not shown)").doesNotContain("t0p");
+    }
+    assertThat(of("NAME", "10.0.0.5 -u admin").describe(List.of(NAME))).singleElement().asString().contains("10.0.0.5 -u admin (set)");
+  }
 }

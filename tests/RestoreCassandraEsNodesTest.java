@@ -1,0 +1,148 @@
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import com.datastax.oss.driver.api.core.CqlSession;
+import com.datastax.oss.driver.api.core.cql.SimpleStatement;
+import com.datastax.oss.driver.api.core.metadata.Node;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.LocalDateTime;
+import java.util.List;
+import java.util.Optional;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The cluster is what its nodes say: where clients see another one, nothing is touched. */
+@Tag("servers")
+class RestoreCassandraEsNodesTest {
+  private static final String KEYSPACE = "thehive";
+  private static List<Server> nodes;
+  private static Path archives;
+  private static String backup;
+  private static Object rows;
+
+  @BeforeAll
+  static void fillAndBackUp() {
+    nodes = Stack.cassandra(Stack.CassandraOptions.on("127.0.0.41", "127.0.0.42", "127.0.0.43").withYaml("dynamic_snitch", "false"));
+    try (var session = session()) {
+      session.execute("CREATE KEYSPACE thehive WITH replication = {'class': 'NetworkTopologyStrategy', 'datacenter1': 3}");
+      session.execute("CREATE TABLE thehive.edgestore (key blob, column1 blob, value blob, PRIMARY KEY (key, column1))");
+      for (var i = 0; i < 300; i++) {
+        session.execute("INSERT INTO thehive.edgestore (key, column1, value) VALUES (?, 0x01, 0x02)", ByteBuffer.allocate(8).putLong(0, i));
+      }
+      rows = Contents.ofCassandra(session, KEYSPACE, false);
+    }
+    archives = Original.temporaryFolder();
+    backup = HotBackup.timestamp(LocalDateTime.now());
+    HotBackup.cassandra(nodes.get(0), KEYSPACE, archives, backup);
+  }
+
+  private static CqlSession session() {
+    return Contents.session(nodes.get(0), Optional.empty());
+  }
+
+  private static Script restore(String... arguments) {
+    return Script.of("restore-cassandra-es.java").env("CASSANDRA_CONNECTION", nodes.get(0).host())
+        .env("CASSANDRA_GENERAL_ARCHIVE_PATH", archives.resolve("cassandra").toString()).args("--only", "cassandra").args(arguments);
+  }
+
+  /** Runs statements on one node only: its system tables are its own. */
+  private static void on(Server server, String... statements) {
+    try (var session = session()) {
+      for (var statement : statements) {
+        session.execute(SimpleStatement.newInstance(statement).setNode(node(session, server)));
+      }
+    }
+  }
+
+  private static Node node(CqlSession session, Server server) {
+    return session.getMetadata().getNodes().values().stream()
+        .filter(node -> node.getBroadcastAddress().orElseThrow().getAddress().getHostAddress().equals(server.clusterAddress())).findFirst().orElseThrow();
+  }
+
+  private static Script.Result refused(Script script) {
+    var result = script.run();
+    assertThat(result.code()).as(result.err()).isEqualTo(13);
+    assertThat(result.out()).isEqualTo("=== ✗ ERROR - ES: not part of this run, Cassandra: exit 13 ===\n");
+    assertThat(result.err()).contains("Nothing was changed.").doesNotContain("--replication").doesNotContain("\tat ");
+    assertThat(archives.resolve("cassandra")).isDirectoryNotContaining("glob:**.unfinished");
+    return result;
+  }
+
+  private static void assertRestores() {
+    var result = restore("--yes").run();
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(result.err()).contains("verify.java --exact --backup " + backup);
+    try (var session = session()) {
+      assertThat((Object) Contents.ofCassandra(session, KEYSPACE, false)).isEqualTo(rows);
+    }
+  }
+
+  private static void restart(Server server) {
+    server.stop();
+    server.start();
+    await().atMost(Duration.ofMinutes(1)).until(() -> {
+      try (var session = session()) {
+        return session.getMetadata().getNodes().size() == 3;
+      }
+    });
+  }
+
+  @Test
+  void namesTheClusterItsNodesAndWhatGoes() {
+    var result = restore("--dry-run").run();
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(result.err()).contains("keyspace thehive of cluster thp", "data centre datacenter1, 3 nodes: 127.0.0.41, 127.0.0.42, 127.0.0.43",
+        "truncate 1 tables with 300 rows now", "each node needs about", "127.0.0.41 has ");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {
+    "DELETE FROM system.peers_v2 WHERE peer = '127.0.0.43' AND peer_port = 7000",
+    "DELETE host_id FROM system.peers_v2 WHERE peer = '127.0.0.43' AND peer_port = 7000"
+  })
+  void refusesWhereClientsDoNotSeeANode(String statement) {
+    on(nodes.get(0), statement);
+    try {
+      var result = refused(restore("--yes"));
+      assertThat(result.err()).contains("error: Cassandra: clients do not see Cassandra node 127.0.0.43: ", "system.peers_v2 of 127.0.0.41",
+          "hint: restart Cassandra on 127.0.0.41");
+      assertThat(refused(restore("--yes").env("CASSANDRA_CONNECTION", nodes.get(1).host())).err())
+          .as("asked through a node that knows all").contains("clients do not see Cassandra node 127.0.0.43: ");
+    } finally {
+      restart(nodes.get(0));
+    }
+    assertRestores();
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1})
+  void namesALeftoverRowOfANodeThatIsGone(int lister) {
+    on(nodes.get(lister), """
+        INSERT INTO system.peers_v2 (peer, peer_port, data_center, rack, host_id, native_address, native_port, preferred_ip, preferred_port,
+          release_version, schema_version, tokens) VALUES ('127.0.0.49', 7000, 'datacenter1', 'rack1', uuid(), '127.0.0.49', 9042, null, null,
+          '4.1.10', uuid(), {'17'})""");
+    var result = refused(restore("--yes"));
+    assertThat(result.err()).contains("Cassandra node 127.0.0.49 is not in the cluster, only in system.peers_v2 of " + nodes.get(lister).host());
+    var removal = Pattern.compile("DELETE FROM [^;]+").matcher(result.err()).results().map(MatchResult::group).toArray(String[]::new);
+    assertThat(removal).hasSize(2);
+    on(nodes.get(lister), removal);
+    assertRestores();
+  }
+
+  @Test
+  void aDryRunEndsWithTheCodeOfWhatARealRunWouldRefuse() {
+    try (var other = session()) {
+      var result = restore("--dry-run").run();
+      assertThat(result.code()).as(result.err()).isEqualTo(13);
+      assertThat(result.err()).contains("a real run would refuse now, exit 13: other clients are connected to Cassandra");
+      assertThat(other.execute("SELECT * FROM thehive.edgestore LIMIT 1").one()).isNotNull();
+    }
+  }
+}
