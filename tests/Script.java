@@ -69,6 +69,7 @@ final class Script {
       }
     });
     environment.put("LC_ALL", "C.UTF-8");
+    environment.put("THEHIVE_CONFIG", "/dev/null"); // of a TheHive that may run on this host
   }
 
   /** A script by its path inside the checkout. */

@@ -256,6 +256,7 @@ class Sandbox implements Callable<Integer> {
     builder.command().addAll(List.of(arguments));
     // What was set for a real cluster must not reach it from here.
     builder.environment().keySet().removeIf(name -> name.matches("(CASSANDRA|ELASTICSEARCH|MINIO|MC|THEHIVE|ATTACHMENT|RESTORE|BACKUP|GENERAL)_.*|ASSUME_YES"));
+    builder.environment().put("THEHIVE_CONFIG", "/dev/null");
     builder.environment().putAll(variables);
     running = builder.inheritIO().start();
     var code = running.onExit().join().exitValue();
