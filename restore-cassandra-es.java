@@ -18,6 +18,7 @@
 //DEPS org.apache.cassandra:java-driver-core:4.19.4
 //DEPS org.apache.commons:commons-compress:1.28.0
 //DEPS org.elasticsearch.client:elasticsearch-rest-client:9.5.6
+//DEPS org.tukaani:xz:1.12 // for .tar.xz
 //DEPS org.xerial.snappy:snappy-java:1.1.10.12
 //DEPS org.yaml:snakeyaml:2.7
 //COMPILE_OPTIONS -encoding UTF-8
@@ -78,6 +79,8 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.PushbackInputStream;
 import java.io.UncheckedIOException;
+import java.math.BigDecimal;
+import java.math.RoundingMode;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.NetworkInterface;
@@ -88,8 +91,11 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
@@ -151,7 +157,6 @@ import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.zip.CRC32;
 import java.util.zip.CheckedInputStream;
@@ -166,6 +171,7 @@ import javax.net.ssl.TrustManagerFactory;
 import javax.net.ssl.X509TrustManager;
 import net.lingala.zip4j.ZipFile;
 import net.lingala.zip4j.exception.ZipException;
+import net.lingala.zip4j.model.ExtraDataRecord;
 import net.lingala.zip4j.model.FileHeader;
 import org.apache.cassandra.config.Config;
 import org.apache.cassandra.config.DataRateSpec;
@@ -203,11 +209,14 @@ import org.apache.cassandra.utils.BloomFilterSerializer;
 import org.apache.cassandra.utils.ByteBufferUtil;
 import org.apache.cassandra.utils.FilterFactory;
 import org.apache.cassandra.utils.OutputHandler;
-import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
-import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
+import org.apache.commons.compress.compressors.bzip2.BZip2CompressorInputStream;
+import org.apache.commons.compress.compressors.gzip.GzipCompressorInputStream;
+import org.apache.commons.compress.compressors.xz.XZCompressorInputStream;
+import org.apache.commons.compress.compressors.zstandard.ZstdCompressorInputStream;
 import org.apache.commons.io.FileUtils;
 import org.apache.commons.io.IOUtils;
 import org.apache.commons.io.input.BoundedInputStream;
+import org.apache.commons.io.input.BufferedFileChannelInputStream;
 import org.apache.http.Header;
 import org.apache.http.HttpHost;
 import org.apache.http.message.BasicHeader;
@@ -1050,144 +1059,133 @@ record Application(HttpRequest status, HttpClient client) {
   }
 }
 
-/** Reads .tar and .zip (also AES-encrypted) alike, without unpacking them to disk. */
-final class Archive implements Closeable {
-  static final int LONGEST_END = 20 << 10;
+/**
+ * A backup's archive: .tar, plain or compressed with gzip, bzip2, xz or zstd, and .zip, also AES-encrypted. Its content
+ * tells which it is. In a plain tar and in a zip every entry can be read at any time; a compressed tar is read in one pass
+ * ({@link #each}), or unpacked to a plain one first ({@link #seekable}).
+ */
+abstract class Archive implements Closeable {
+  /** The file as it was named. */
   final Path path;
-  private final FileChannel channel;
-  final ZipFile zip;
 
-  Archive(Path path, Optional<String> password) {
+  Archive(Path path) {
     this.path = path;
+  }
+
+  static Archive open(Path path, Optional<String> password) {
     try {
-      this.channel = FileChannel.open(path);
-      this.zip = path.toString().endsWith(".zip")
-          ? new ZipFile(path.toFile(), password.map(String::toCharArray).orElse(null)) : null;
-      if (zip != null && zip.isEncrypted() && password.isEmpty()) {
-        throw new Failure(Exit.AUTHENTICATION, path + " is encrypted", "set BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
+      var head = Compression.head(path);
+      if (Files.size(path) == 0) {
+        throw broken(path, "it is empty", null);
       }
+      return Compression.starts(head, 'P', 'K', 3, 4) || Compression.starts(head, 'P', 'K', 5, 6) || Compression.starts(head, 'P', 'K', 7, 8)
+          ? new ZipArchive(path, password) : new TarArchive(path, path, Compression.of(head));
     } catch (IOException e) {
-      throw broken(e.getMessage(), e);
+      throw broken(path, Failure.of(e).getMessage(), e);
     }
   }
 
-  /** All members in file order; proves that the archive is complete and that no name leads out of its folder. */
-  void index(Consumer<ArchiveEntry> visitor) {
-    try {
-      if (zip != null) {
-        indexZip(visitor);
-      } else {
-        indexTar(visitor);
+  interface Visitor {
+    void accept(ArchiveEntry entry, Content content) throws Exception;
+  }
+
+  /** The bytes of one file. */
+  interface Content {
+    InputStream open() throws IOException;
+
+    /** Writes them to a new file, with the holes that the archive tells of. */
+    default void copyTo(Path target) throws IOException {
+      try (var in = open()) {
+        Files.copy(in, target);
       }
-    } catch (IOException e) {
-      throw broken(e.getMessage(), e);
     }
   }
 
-  private void indexTar(Consumer<ArchiveEntry> visitor) throws IOException {
-    var end = 0L;
-    for (var header = header(end); header != null; header = header(end)) {
-      if (!header.isCheckSumOK()) {
-        throw broken("the header of its entry '%s' is damaged".formatted(header.getName()), null);
-      }
-      var plain = header.isFile() && !header.isSparse();
-      var offset = channel.position();
-      visitor.accept(new ArchiveEntry(safe(header.getName()), header.isDirectory(), plain, header.getSize(), offset, header));
-      end = offset + (header.isFile() ? (header.getSize() + 511) / 512 * 512 : 0);
-    }
-    requireEnd(end);
+  /** Gives all entries in the archive's order; proves that the archive is complete and that no name leads out of its folder. */
+  abstract void index(Consumer<ArchiveEntry> visitor);
+
+  /** Gives all entries with their bytes in one pass; a content is to be read before the visitor returns, and once. */
+  abstract void each(Visitor visitor) throws Exception;
+
+  /** True if {@link #content}, {@link #open} and {@link #copy} can be used, in any order and by several threads. */
+  abstract boolean isSeekable();
+
+  /** The bytes of one file of a seekable archive. */
+  abstract Content content(ArchiveEntry entry);
+
+  InputStream open(ArchiveEntry entry) throws IOException {
+    return content(entry).open();
+  }
+
+  void copy(ArchiveEntry entry, Path target) throws IOException {
+    content(entry).copyTo(target);
   }
 
   /**
-   * A tar cut between two members still lists without an error: only the closing zeros prove its end. They fill the last
-   * record, of 10 KiB mostly; more of them, or anything else among them, is what became of members.
+   * This archive if it is seekable; otherwise the same, unpacked to a plain tar in the folder. That file is removed when
+   * the archive is closed; this one is closed at once. Messages name the file of the backup.
    */
-  private void requireEnd(long end) throws IOException {
-    var rest = channel.size() - end;
-    if (end == 0 || rest < 512) {
-      throw broken("it is cut short", null);
-    }
-    var zeros = ByteBuffer.allocate((int) Math.min(rest, LONGEST_END));
-    IOUtils.read(channel.position(end), zeros);
-    if (rest > LONGEST_END || IntStream.range(0, zeros.position()).anyMatch(i -> zeros.get(i) != 0)) {
-      throw broken("its members end after %d of %d bytes: the rest is damaged or was never written".formatted(end, channel.size()), null);
-    }
-  }
-
-  /** The member's header, with the channel behind it: read on, the stream would read all that it skips, holes too. */
-  private TarArchiveEntry header(long offset) throws IOException {
-    channel.position(offset);
-    return new TarArchiveInputStream(Channels.newInputStream(channel), "UTF-8").getNextEntry();
-  }
-
-  private void indexZip(Consumer<ArchiveEntry> visitor) throws IOException {
-    for (var header : zip.getFileHeaders()) {
-      visitor.accept(new ArchiveEntry(safe(header.getFileName()), header.isDirectory(), !header.isDirectory(),
-          header.getUncompressedSize(), -1, header));
-    }
-  }
-
-  /** The bytes of one member; several may be read side by side, each by one thread. */
-  InputStream open(ArchiveEntry entry) throws IOException {
-    if (zip == null) {
-      var member = Channels.newInputStream(FileChannel.open(path).position(entry.offset()));
-      return BoundedInputStream.builder().setInputStream(member).setMaxCount(entry.size()).get();
-    }
-    synchronized (zip) {
-      try {
-        return zip.getInputStream((FileHeader) entry.header());
-      } catch (ZipException e) {
-        if (e.getType() == ZipException.Type.WRONG_PASSWORD) {
-          throw new Failure(Exit.AUTHENTICATION, "wrong password for " + path, "check BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
-        }
-        throw e;
-      }
-    }
-  }
-
-  /** Writes one member to a file; in a plain tar the kernel copies. */
-  void copy(ArchiveEntry entry, Path target) throws IOException {
-    if (zip != null) {
-      try (var in = open(entry)) {
-        Files.copy(in, target);
-      }
-      return;
-    }
-    try (var out = FileChannel.open(target, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-      for (var done = 0L; done < entry.size(); ) {
-        var copied = channel.transferTo(entry.offset() + done, entry.size() - done, out);
-        if (copied <= 0) {
-          throw new EOFException(path + " ended inside " + entry.name());
-        }
-        done += copied;
-      }
-    }
-  }
-
-  String safe(String name) {
-    var path = name.endsWith("/") ? name.substring(0, name.length() - 1) : name;
-    var parts = List.of(path.replaceFirst("^\\./", "").split("/", -1));
-    if (name.startsWith("/") || name.indexOf('\0') >= 0 || parts.contains("..") || parts.contains("") && parts.size() > 1) {
-      throw broken("its entry '%s' leads out of the backup's folder".formatted(name), null);
-    }
-    return path.replaceFirst("^\\./", "");
+  Archive seekable(Path folder) throws IOException {
+    return this;
   }
 
   Failure broken(String why, Throwable cause) {
-    return new Failure(Exit.BAD_BACKUP, "%s is no usable backup: %s".formatted(path, why), "nothing was changed; choose another with --backup", cause);
+    return broken(path, why, cause);
+  }
+
+  private static Failure broken(Path path, String why, Throwable cause) {
+    return new Failure(Exit.BAD_BACKUP, "%s cannot be used as a backup: %s".formatted(path, why),
+        "nothing was changed; choose another with --backup", cause);
   }
 
   @Override
-  public void close() throws IOException {
-    channel.close();
-    if (zip != null) {
-      zip.close();
-    }
-  }
+  public abstract void close() throws IOException;
 }
 
-/** One member of an archive; {@code offset} is that of its bytes in a plain tar, -1 where they are not in one piece. */
-record ArchiveEntry(String name, boolean folder, boolean file, long size, long offset, Object header) {}
+/**
+ * A file, folder or link of an archive. A backup may have a million: no more here than is needed.
+ *
+ * @param path the name as UTF-8, without {@code ./} before and {@code /} behind it
+ * @param size the bytes of a file, holes included; 0 for others
+ * @param offset where the bytes begin in the tar; in a zip the entry's number
+ * @param holes where a sparse file has its bytes, null for others
+ * @param link the text of a symbolic link, the name that a hard link leads to, null for others
+ * @param mode the last twelve bits, -1 where the archive does not tell
+ * @param seconds the time of the last change since 1970, NO_TIME where the archive does not tell
+ */
+record ArchiveEntry(Kind kind, byte[] path, long size, long offset, SparseMap holes, String link, int mode, long seconds, int nanos,
+    Owner owner) {
+  static final long NO_TIME = Long.MIN_VALUE;
+
+  String name() {
+    return new String(path, StandardCharsets.UTF_8);
+  }
+
+  boolean folder() {
+    return kind == Kind.FOLDER;
+  }
+
+  boolean file() {
+    return kind == Kind.FILE;
+  }
+
+  boolean hasTime() {
+    return seconds != NO_TIME;
+  }
+
+  Instant time() {
+    return Instant.ofEpochSecond(seconds, nanos);
+  }
+
+  ArchiveEntry named(byte[] other) {
+    return new ArchiveEntry(kind, other, size, offset, holes, link, mode, seconds, nanos, owner);
+  }
+
+  /** The bytes that the archive holds: without the holes. */
+  long stored() {
+    return holes == null ? size : holes.stored();
+  }
+}
 
 /** One backup of one component: its archive or marker, and the time that its name gives. */
 record Backup(Path file, String name, LocalDateTime taken) {
@@ -1914,7 +1912,7 @@ final class CassandraRestore implements Database {
   private CassandraPlan makePlan(JsonNode unfinished) throws InterruptedException {
     var opened = CompletableFuture.supplyAsync(() -> CassandraCluster.open(settings, script));
     TableStreaming.initialise(options.throttle(), work());
-    archive = new Archive(backup.file(), archivePassword);
+    archive = Archive.open(backup.file(), archivePassword);
     var proof = CompletableFuture.supplyAsync(() -> CassandraBackup.prove(archive, settings.keyspace()));
     cluster = opened.join();
     requireNodes();
@@ -2386,6 +2384,61 @@ record CommonSettings(Optional<String> archivePassword, Optional<Path> statePath
   }
 }
 
+/** The ways in which a tar may be compressed. The first bytes tell, as they do to tar; not the name. */
+enum Compression {
+  NONE, GZIP, BZIP2, XZ, ZSTD;
+
+  static final int HEAD = 6;
+
+  static Compression of(byte[] head) {
+    return starts(head, 0x1f, 0x8b) ? GZIP
+        : starts(head, 'B', 'Z', 'h') ? BZIP2
+        : starts(head, 0xfd, '7', 'z', 'X', 'Z', 0) ? XZ
+        : starts(head, 0x28, 0xb5, 0x2f, 0xfd) || isSkippedByZstd(head) ? ZSTD : NONE;
+  }
+
+  /** What pzstd writes first: a frame that other programs pass over. */
+  private static boolean isSkippedByZstd(byte[] head) {
+    return head.length > 3 && (head[0] & 0xf0) == 0x50 && head[1] == 0x2a && head[2] == 0x4d && head[3] == 0x18;
+  }
+
+  static boolean starts(byte[] head, int... bytes) {
+    for (int i = 0; i < bytes.length; i++) {
+      if (i >= head.length || head[i] != (byte) bytes[i]) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  static byte[] head(Path file) throws IOException {
+    try (var in = Files.newInputStream(file)) {
+      return Arrays.copyOf(in.readNBytes(HEAD), HEAD);
+    }
+  }
+
+  /** The tar in the file. Several streams in a row are one, as parallel programs such as pigz and pbzip2 write them. */
+  InputStream open(Path file) throws IOException {
+    var in = new BufferedInputStream(Files.newInputStream(file), 1 << 16);
+    try {
+      return switch (this) {
+        case NONE -> in;
+        case GZIP -> buffered(GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get());
+        case BZIP2 -> buffered(new BZip2CompressorInputStream(in, true));
+        case XZ -> buffered(XZCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get());
+        case ZSTD -> buffered(new ZstdCompressorInputStream(in));
+      };
+    } catch (IOException | RuntimeException e) {
+      in.close();
+      throw e;
+    }
+  }
+
+  private static InputStream buffered(InputStream in) {
+    return new BufferedInputStream(in, 1 << 16);
+  }
+}
+
 /** What the administrator sees: steps and progress on stderr. Results go to stdout, which is not this class's. */
 class Console {
   private static final int WIDTH_OF_LOGS = 100;
@@ -2804,6 +2857,78 @@ record ElasticsearchSettings(List<String> urls, Optional<String> authorization, 
   @Override
   public String toString() {
     return "Elasticsearch at " + String.join(", ", urls);
+  }
+}
+
+/** Names of entries as an archive has them, and as they can be used: UTF-8, and never out of the folder. */
+final class EntryName {
+  private EntryName() {}
+
+  /** The name without {@code ./}, doubled and closing slashes; the same array where it has none. */
+  static byte[] normal(byte[] raw) throws IOException {
+    requireUtf8(raw, raw);
+    var normal = new byte[raw.length];
+    var length = 0;
+    for (int from = 0, to; from <= raw.length; from = to + 1) {
+      to = from;
+      while (to < raw.length && raw[to] != '/') {
+        if (raw[to++] == 0) {
+          throw unsafe(raw);
+        }
+      }
+      var dots = to - from <= 2 && isDots(raw, from, to);
+      if (dots && to - from == 2 || to == 0 && raw.length > 0) {
+        throw unsafe(raw);
+      }
+      if (dots || from == to) {
+        continue;
+      }
+      if (length > 0) {
+        normal[length++] = '/';
+      }
+      System.arraycopy(raw, from, normal, length, to - from);
+      length += to - from;
+    }
+    return length == raw.length ? raw : Arrays.copyOf(normal, length);
+  }
+
+  private static boolean isDots(byte[] name, int from, int to) {
+    for (int i = from; i < to; i++) {
+      if (name[i] != '.') {
+        return false;
+      }
+    }
+    return from < to;
+  }
+
+  private static IOException unsafe(byte[] raw) {
+    return new IOException("its entry '%s' leads out of the backup's folder".formatted(shown(new String(raw, StandardCharsets.UTF_8))));
+  }
+
+  /** The text of a link; it belongs to the entry of the given name. */
+  static String link(byte[] raw, byte[] name) throws IOException {
+    requireUtf8(raw, name);
+    return new String(raw, StandardCharsets.UTF_8);
+  }
+
+  private static void requireUtf8(byte[] raw, byte[] name) throws IOException {
+    for (var b : raw) {
+      if (b < 0) {
+        try {
+          StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(raw));
+          return;
+        } catch (CharacterCodingException e) {
+          throw new IOException("its entry '%s' has a %s that is not UTF-8".formatted(shown(new String(name, StandardCharsets.UTF_8)),
+              raw == name ? "name" : "link"), e);
+        }
+      }
+    }
+  }
+
+  /** The name for a message: a control character in it must not reach the terminal. */
+  static String shown(String name) {
+    return name.codePoints().map(c -> Character.isISOControl(c) ? '?' : c)
+        .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append).toString();
   }
 }
 
@@ -3238,6 +3363,17 @@ final class KeyspaceStreaming {
   }
 }
 
+/** The kinds of entries of an archive. */
+enum Kind {
+  FOLDER, FILE,
+  /** A symbolic link. */
+  LINK,
+  /** Another name for a file or a symbolic link that stands before it in the archive. */
+  HARD_LINK,
+  /** A device, a named pipe, or something that only one program knows. */
+  OTHER
+}
+
 /**
  * Builds sessions that tell the server the name of their client, which {@code system_views.clients} shows: so a restore
  * sees another one. The driver has no option for it.
@@ -3391,6 +3527,113 @@ final class OldSettings {
       return secret;
     }
     return Optional.ofNullable(System.console().readPassword("%s: ", question)).map(String::new);
+  }
+}
+
+/** The owner of an entry; empty and -1 where the archive does not tell. */
+record Owner(String user, long uid, String group, long gid) {
+  static final Owner UNKNOWN = new Owner("", -1, "", -1);
+}
+
+/** The records {@code length key=value} that a pax header adds to the header behind it. */
+final class PaxRecords {
+  private static final Pattern TIME = Pattern.compile("-?\\d{1,16}(\\.\\d{0,99})?");
+  private final Map<String, byte[]> values;
+  /** Offsets and lengths in the order of the records: sparse files of version 0.0 have them as repeated records. */
+  private final List<Long> pieces = new ArrayList<>();
+
+  PaxRecords() {
+    this(Map.of());
+  }
+
+  private PaxRecords(Map<String, byte[]> values) {
+    this.values = new HashMap<>(values);
+  }
+
+  /** These records with those of a header over them; an empty value takes one away. */
+  PaxRecords with(byte[] header) throws IOException {
+    var all = new PaxRecords(values);
+    for (int from = 0, end; from < header.length && header[from] != 0; from = end) {
+      var space = index(header, ' ', from);
+      var equals = index(header, '=', space);
+      end = (int) Math.min(header.length, from + number(Arrays.copyOfRange(header, from, space)));
+      if (end <= equals || header[end - 1] != '\n') {
+        throw damaged();
+      }
+      all.put(new String(header, space + 1, equals - space - 1, StandardCharsets.UTF_8), Arrays.copyOfRange(header, equals + 1, end - 1));
+    }
+    return all;
+  }
+
+  private void put(String key, byte[] value) throws IOException {
+    if (key.equals("GNU.sparse.offset") || key.equals("GNU.sparse.numbytes")) {
+      pieces.add(number(value));
+    } else if (value.length == 0) {
+      values.remove(key);
+    } else {
+      values.put(key, value);
+    }
+  }
+
+  private static int index(byte[] bytes, char wanted, int from) throws IOException {
+    for (int i = from; i < bytes.length; i++) {
+      if (bytes[i] == wanted) {
+        return i;
+      }
+    }
+    throw damaged();
+  }
+
+  private static IOException damaged() {
+    return new IOException("one of its extended headers is damaged");
+  }
+
+  boolean has(String key) {
+    return values.containsKey(key);
+  }
+
+  byte[] bytes(String key, byte[] fallback) {
+    return values.getOrDefault(key, fallback);
+  }
+
+  String text(String key, String fallback) {
+    return has(key) ? new String(values.get(key), StandardCharsets.UTF_8) : fallback;
+  }
+
+  long number(String key, long fallback) throws IOException {
+    return has(key) ? number(values.get(key)) : fallback;
+  }
+
+  private static long number(byte[] digits) throws IOException {
+    try {
+      return Long.parseLong(new String(digits, StandardCharsets.ISO_8859_1).strip());
+    } catch (NumberFormatException e) {
+      throw damaged();
+    }
+  }
+
+  /** A time in seconds with any number of decimals; null where there is none. */
+  BigDecimal time(String key) throws IOException {
+    if (!has(key)) {
+      return null;
+    }
+    var text = text(key, "");
+    if (!TIME.matcher(text).matches()) {
+      throw damaged();
+    }
+    return new BigDecimal(text).setScale(9, RoundingMode.FLOOR);
+  }
+
+  /** The map of a sparse file of version 0.0 or 0.1; empty where this is none. */
+  List<Long> sparse() throws IOException {
+    if (!has("GNU.sparse.map")) {
+      return pieces;
+    }
+    var numbers = new ArrayList<Long>();
+    for (var number : text("GNU.sparse.map", "").split(",")) {
+      numbers.add(number(number.getBytes(StandardCharsets.ISO_8859_1)));
+    }
+    return numbers;
   }
 }
 
@@ -4150,6 +4393,96 @@ final class SnapshotVersion {
   }
 }
 
+/** The pieces of a sparse file that are not holes: where each lies in the file, and how long it is. */
+final class SparseMap {
+  private final long[] offsets;
+  private final long[] lengths;
+  private final long stored;
+
+  /** @param numbers offset and length of each piece in turn, as every form of sparse tar has them */
+  SparseMap(List<Long> numbers, long size) throws IOException {
+    if (numbers.size() % 2 != 0) {
+      throw new IOException("the map of a sparse file is damaged");
+    }
+    offsets = new long[numbers.size() / 2];
+    lengths = new long[offsets.length];
+    var end = 0L;
+    var all = 0L;
+    for (int i = 0; i < offsets.length; i++) {
+      offsets[i] = numbers.get(2 * i);
+      lengths[i] = numbers.get(2 * i + 1);
+      if (offsets[i] < end || lengths[i] < 0 || lengths[i] > size - offsets[i]) {
+        throw new IOException("the map of a sparse file is damaged");
+      }
+      end = offsets[i] + lengths[i];
+      all += lengths[i];
+    }
+    stored = all;
+  }
+
+  /** The bytes in the archive. */
+  long stored() {
+    return stored;
+  }
+
+  int pieces() {
+    return offsets.length;
+  }
+
+  long offset(int piece) {
+    return offsets[piece];
+  }
+
+  long length(int piece) {
+    return lengths[piece];
+  }
+
+  /** The whole file with zeros for its holes, from its stored bytes. */
+  InputStream expand(InputStream bytes, long size) {
+    return new InputStream() {
+      private long position;
+      private int piece;
+
+      @Override
+      public int read() throws IOException {
+        var one = new byte[1];
+        return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
+      }
+
+      @Override
+      public int read(byte[] buffer, int from, int length) throws IOException {
+        if (length == 0) {
+          return 0;
+        }
+        while (piece < offsets.length && position >= offsets[piece] + lengths[piece]) {
+          piece++;
+        }
+        var inPiece = piece < offsets.length && position >= offsets[piece];
+        var end = inPiece ? offsets[piece] + lengths[piece] : piece < offsets.length ? offsets[piece] : size;
+        var count = (int) Math.min(length, end - position);
+        if (count == 0) {
+          return -1;
+        }
+        if (inPiece) {
+          count = bytes.read(buffer, from, count);
+          if (count < 0) {
+            throw new EOFException("a sparse file is cut short");
+          }
+        } else {
+          Arrays.fill(buffer, from, from + count, (byte) 0);
+        }
+        position += count;
+        return count;
+      }
+
+      @Override
+      public void close() throws IOException {
+        bytes.close();
+      }
+    };
+  }
+}
+
 /** The ports on which Cassandra's nodes talk to each other: streams go there. */
 record StoragePorts(CassandraCluster cluster, Optional<Pem> pem) {
   /** The TLS that the nodes want of each other; empty where they want none. */
@@ -4376,6 +4709,607 @@ final class TableStreaming {
 
     @Override
     public void onFailure(Throwable thrown) {}
+  }
+}
+
+/** A .tar, plain or compressed. */
+final class TarArchive extends Archive {
+  /** Headers stand close together where files are small, and far apart where they are large: a page or two a read. */
+  private static final int BUFFER = 8 << 10;
+  private final Path file;
+  private final Compression compression;
+  private final FileChannel channel;
+
+  /** @param file where the bytes are: the archive itself, or what was unpacked from it and is removed with this */
+  TarArchive(Path path, Path file, Compression compression) throws IOException {
+    super(path);
+    this.file = file;
+    this.compression = compression;
+    this.channel = FileChannel.open(file);
+  }
+
+  private TarReader reader() throws IOException {
+    return new TarReader(compression == Compression.NONE
+        ? BufferedFileChannelInputStream.builder().setPath(file).setBufferSize(BUFFER).get() : compression.open(file));
+  }
+
+  @Override
+  void index(Consumer<ArchiveEntry> visitor) {
+    try (var reader = reader()) {
+      var last = (ArchiveEntry) null;
+      for (var entry = reader.next(); entry != null; entry = reader.next()) {
+        visitor.accept(entry);
+        last = entry;
+      }
+      requireEnd(reader, last);
+    } catch (IOException e) {
+      throw broken(Failure.of(e).getMessage(), e);
+    }
+  }
+
+  private void requireEnd(TarReader reader, ArchiveEntry last) throws IOException {
+    if (last == null) {
+      throw broken("it holds nothing", null);
+    }
+    if (compression != Compression.NONE) {
+      reader.requireZeros();
+      return;
+    }
+    if (channel.size() - reader.end() > TarReader.MOST_ZEROS) {
+      throw TarReader.unfinished(reader.end(), channel.size());
+    }
+    if (!isPadding(reader.end(), reader.requireZeros(), endsInZeros(last))) {
+      throw TarReader.unfinished(reader.end(), channel.size());
+    }
+  }
+
+  /**
+   * True if zeros behind the last entry are the rest of a record, not what was left unwritten of a file of the full size.
+   * Records are 10 KiB, or what the option -b says, mostly a power of two; the archive is a whole number of them.
+   *
+   * @param endsInZeros the last file's bytes end in zeros, too: a sign that they were not written, either
+   */
+  static boolean isPadding(long end, long total, boolean endsInZeros) {
+    var rest = total - end;
+    if (rest <= TarReader.USUAL_ZEROS) {
+      return true;
+    }
+    for (long record = TarHeader.BLOCK; record < TarReader.MOST_ZEROS; record += TarHeader.BLOCK) {
+      if (total % record == 0 && rest <= record + TarHeader.BLOCK && (!endsInZeros || Long.bitCount(record) == 1)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private boolean endsInZeros(ArchiveEntry last) throws IOException {
+    if (!last.file() || last.stored() < TarHeader.BLOCK) {
+      return false;
+    }
+    var block = ByteBuffer.allocate(TarHeader.BLOCK);
+    channel.read(block, last.offset() + last.stored() - TarHeader.BLOCK);
+    return Arrays.equals(block.array(), new byte[TarHeader.BLOCK]);
+  }
+
+  @Override
+  void each(Visitor visitor) throws Exception {
+    try (var reader = reader()) {
+      for (var entry = reader.next(); entry != null; entry = reader.next()) {
+        visitor.accept(entry, new OnePass(entry, reader));
+      }
+    }
+  }
+
+  @Override
+  boolean isSeekable() {
+    return compression == Compression.NONE;
+  }
+
+  @Override
+  Content content(ArchiveEntry entry) {
+    if (!isSeekable()) {
+      throw new IllegalStateException(path + " can be read in one pass only");
+    }
+    return new Range(entry);
+  }
+
+  @Override
+  Archive seekable(Path folder) throws IOException {
+    if (isSeekable()) {
+      return this;
+    }
+    var plain = Files.createTempFile(folder, "unpacked-", ".tar");
+    try (var in = compression.open(file)) {
+      Files.copy(in, plain, StandardCopyOption.REPLACE_EXISTING);
+      close();
+      return new TarArchive(path, plain, Compression.NONE);
+    } catch (IOException | RuntimeException e) {
+      Files.deleteIfExists(plain);
+      throw e;
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    channel.close();
+    if (!file.equals(path)) {
+      Files.deleteIfExists(file);
+    }
+  }
+
+  private interface Copy {
+    void accept(long length, FileChannel out) throws IOException;
+  }
+
+  /** Writes the pieces of a file, one after another, each at its place. */
+  private static void write(ArchiveEntry entry, Path target, Copy copy) throws IOException {
+    try (var out = FileChannel.open(target, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+      if (entry.holes() == null) {
+        copy.accept(entry.size(), out);
+        return;
+      }
+      for (int i = 0; i < entry.holes().pieces(); i++) {
+        out.position(entry.holes().offset(i));
+        copy.accept(entry.holes().length(i), out);
+      }
+      if (out.size() < entry.size()) {
+        out.write(ByteBuffer.allocate(1), entry.size() - 1);
+      }
+    }
+  }
+
+  private EOFException ended(ArchiveEntry entry) {
+    return new EOFException("%s ended inside '%s'".formatted(path, EntryName.shown(entry.name())));
+  }
+
+  /** The bytes of an entry in a plain tar; the kernel copies them. */
+  private final class Range implements Content {
+    private final ArchiveEntry entry;
+
+    Range(ArchiveEntry entry) {
+      this.entry = entry;
+    }
+
+    @Override
+    public InputStream open() throws IOException {
+      var in = Channels.newInputStream(FileChannel.open(file).position(entry.offset()));
+      var stored = BoundedInputStream.builder().setInputStream(in).setMaxCount(entry.stored()).get();
+      return entry.holes() == null ? stored : entry.holes().expand(stored, entry.size());
+    }
+
+    @Override
+    public void copyTo(Path target) throws IOException {
+      var from = new long[] {entry.offset()};
+      write(entry, target, (length, out) -> {
+        for (var end = from[0] + length; from[0] < end; ) {
+          var copied = channel.transferTo(from[0], end - from[0], out);
+          if (copied <= 0) {
+            throw ended(entry);
+          }
+          from[0] += copied;
+        }
+      });
+    }
+  }
+
+  /** The bytes of the entry at which a reader stands. */
+  private final class OnePass implements Content {
+    private final ArchiveEntry entry;
+    private final TarReader reader;
+
+    OnePass(ArchiveEntry entry, TarReader reader) {
+      this.entry = entry;
+      this.reader = reader;
+    }
+
+    @Override
+    public InputStream open() {
+      return reader.content();
+    }
+
+    @Override
+    public void copyTo(Path target) throws IOException {
+      var in = reader.stored();
+      var buffer = new byte[(int) Math.min(1 << 16, Math.max(1, entry.stored()))];
+      write(entry, target, (length, out) -> {
+        for (var left = length; left > 0; ) {
+          var count = in.read(buffer, 0, (int) Math.min(buffer.length, left));
+          if (count <= 0) {
+            throw ended(entry);
+          }
+          out.write(ByteBuffer.wrap(buffer, 0, count));
+          left -= count;
+        }
+      });
+    }
+  }
+}
+
+/** A header of a tar: a block of 512 bytes with fields at fixed places, in each of the formats v7, ustar, pax, oldgnu and gnu. */
+final class TarHeader {
+  static final int BLOCK = 512;
+  private final byte[] block;
+
+  TarHeader(byte[] block) {
+    this.block = block;
+  }
+
+  boolean isZero() {
+    for (var b : block) {
+      if (b != 0) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** True if the header matches its checksum; some programs of old took bytes for signed numbers. */
+  boolean isIntact() {
+    var unsigned = 0L;
+    var signed = 0L;
+    for (int i = 0; i < BLOCK; i++) {
+      var b = i >= 148 && i < 156 ? ' ' : block[i];
+      unsigned += b & 0xff;
+      signed += b;
+    }
+    var sum = number(148, 8);
+    return sum == unsigned || sum == signed;
+  }
+
+  char type() {
+    return (char) (block[156] & 0xff);
+  }
+
+  /** The name, with its first part where the format keeps one apart. */
+  byte[] name() {
+    var name = bytes(0, 100);
+    if (!hasPrefix() || block[345] == 0) {
+      return name;
+    }
+    var prefix = bytes(345, 155);
+    var all = Arrays.copyOf(prefix, prefix.length + 1 + name.length);
+    all[prefix.length] = '/';
+    System.arraycopy(name, 0, all, prefix.length + 1, name.length);
+    return all;
+  }
+
+  /** GNU's own formats, "ustar" and two spaces, have times and the map of a sparse file where ustar has the prefix. */
+  private boolean hasPrefix() {
+    return isUstar() && block[262] == 0;
+  }
+
+  private boolean isUstar() {
+    return Arrays.equals(block, 257, 262, new byte[] {'u', 's', 't', 'a', 'r'}, 0, 5);
+  }
+
+  byte[] link() {
+    return bytes(157, 100);
+  }
+
+  int mode() {
+    return (int) number(100, 8) & 07777;
+  }
+
+  long size() {
+    return number(124, 12);
+  }
+
+  long seconds() {
+    return number(136, 12);
+  }
+
+  Owner owner() {
+    return new Owner(text(265, 32), number(108, 8), text(297, 32), number(116, 8));
+  }
+
+  private String text(int from, int length) {
+    return isUstar() ? new String(bytes(from, length), StandardCharsets.UTF_8) : "";
+  }
+
+  /** A field up to its first zero. */
+  private byte[] bytes(int from, int length) {
+    var end = from;
+    while (end < from + length && block[end] != 0) {
+      end++;
+    }
+    return Arrays.copyOfRange(block, from, end);
+  }
+
+  /** Octal digits, or where those do not suffice the number itself, marked by the first bit. -1 where it is neither. */
+  long number(int from, int length) {
+    var number = 0L;
+    if (block[from] < 0) {
+      number = (block[from] & 0x40) != 0 ? -1 : 0; // the sign
+      number = number << 6 | block[from] & 0x3f;
+      for (int i = from + 1; i < from + length; i++) {
+        number = number << 8 | block[i] & 0xff;
+      }
+      return number;
+    }
+    var at = from;
+    while (at < from + length && block[at] == ' ') {
+      at++;
+    }
+    for (; at < from + length && block[at] != 0 && block[at] != ' '; at++) {
+      if (block[at] < '0' || block[at] > '7') {
+        return -1;
+      }
+      number = number << 3 | block[at] - '0';
+    }
+    return number;
+  }
+
+  byte at(int index) {
+    return block[index];
+  }
+}
+
+/**
+ * Reads the entries of a tar in order, in every format that GNU tar, bsdtar and Python write. It counts what it takes from
+ * the stream by itself: where an entry's bytes begin is the same for a file that can be read at any place and for one that
+ * is unpacked on the way.
+ */
+final class TarReader implements Closeable {
+  /** A tar ends with zeros up to a whole record, which has at most 1 MiB; the first block of them may need a record more. */
+  static final int MOST_ZEROS = (1 << 20) + TarHeader.BLOCK;
+  /** The longest padding of a tar made without the option -b. */
+  static final int USUAL_ZEROS = 20 * TarHeader.BLOCK + TarHeader.BLOCK;
+  private static final int LONGEST_EXTENSION = 16 << 20;
+
+  /** The extensions that stand before a header: pax records, and the long names of GNU's format. */
+  private record Extensions(PaxRecords pax, byte[] name, byte[] link) {}
+
+  private final InputStream in;
+  private final Map<Owner, Owner> owners = new HashMap<>();
+  private PaxRecords global = new PaxRecords();
+  private ArchiveEntry current;
+  private long position;
+  private long left;
+  private long padding;
+  private long end;
+
+  /** @param in skips without reading where the file allows it */
+  TarReader(InputStream in) {
+    this.in = in;
+  }
+
+  /** The next entry, null behind the last. What was not read of the one before is skipped. */
+  ArchiveEntry next() throws IOException {
+    var extensions = new Extensions(global, null, null);
+    while (true) {
+      skip(left + padding);
+      left = 0;
+      padding = 0;
+      end = position;
+      var header = new TarHeader(block());
+      if (header.isZero()) {
+        return null;
+      }
+      if (!header.isIntact() || header.size() < 0) {
+        throw new IOException("the header of its entry '%s' is damaged".formatted(EntryName.shown(new String(header.name(), "UTF-8"))));
+      }
+      switch (header.type()) {
+        case 'x', 'X' -> extensions = new Extensions(extensions.pax.with(extension(header)), extensions.name, extensions.link);
+        case 'g' -> {
+          global = global.with(extension(header));
+          extensions = new Extensions(global, extensions.name, extensions.link);
+        }
+        case 'L' -> extensions = new Extensions(extensions.pax, text(extension(header)), extensions.link);
+        case 'K' -> extensions = new Extensions(extensions.pax, extensions.name, text(extension(header)));
+        case 'V' -> data(header.size()); // the label of the whole
+        case 'M' -> throw new IOException("it is not the first volume of several");
+        default -> {
+          current = entry(header, extensions);
+          return current;
+        }
+      }
+    }
+  }
+
+  private ArchiveEntry entry(TarHeader header, Extensions extensions) throws IOException {
+    var pax = extensions.pax;
+    var rawName = pax.bytes("GNU.sparse.name", pax.bytes("path", extensions.name != null ? extensions.name : header.name()));
+    var rawLink = pax.bytes("linkpath", extensions.link != null ? extensions.link : header.link());
+    var kind = kind(header.type(), rawName);
+    data("123456".indexOf(header.type()) >= 0 ? 0 : pax.number("size", header.size()));
+    var size = kind == Kind.FILE ? left : 0;
+    SparseMap holes = null;
+    if (kind == Kind.FILE && (header.type() == 'S' || pax.has("GNU.sparse.size") || pax.has("GNU.sparse.realsize"))) {
+      size = header.type() == 'S' ? header.number(483, 12) : pax.number("GNU.sparse.realsize", pax.number("GNU.sparse.size", 0));
+      holes = new SparseMap(pieces(header, pax), size);
+      if (holes.stored() != left) {
+        throw new IOException("the map of its sparse file '%s' is damaged".formatted(EntryName.shown(new String(rawName, "UTF-8"))));
+      }
+    }
+    var path = EntryName.normal(rawName);
+    var link = kind == Kind.LINK || kind == Kind.HARD_LINK ? EntryName.link(rawLink, rawName) : null;
+    var time = pax.time("mtime");
+    var seconds = time == null ? header.seconds() : time.setScale(0, RoundingMode.FLOOR).longValue();
+    var nanos = time == null ? 0 : time.subtract(BigDecimal.valueOf(seconds)).movePointRight(9).intValue();
+    return new ArchiveEntry(kind, path, size, position, holes, link, header.mode(), seconds, nanos, owner(header, pax));
+  }
+
+  private static Kind kind(char type, byte[] name) {
+    return switch (type) {
+      case '0', '\0', '7', 'S' -> name.length > 0 && name[name.length - 1] == '/' ? Kind.FOLDER : Kind.FILE;
+      case '5', 'D' -> Kind.FOLDER;
+      case '1' -> Kind.HARD_LINK;
+      case '2' -> Kind.LINK;
+      default -> Kind.OTHER;
+    };
+  }
+
+  private Owner owner(TarHeader header, PaxRecords pax) throws IOException {
+    var plain = header.owner();
+    var owner = new Owner(pax.text("uname", plain.user()), pax.number("uid", plain.uid()), pax.text("gname", plain.group()),
+        pax.number("gid", plain.gid()));
+    return owners.computeIfAbsent(owner, known -> known);
+  }
+
+  /** Offsets and lengths in turn; where they stand before the file's own bytes they are read here. */
+  private List<Long> pieces(TarHeader header, PaxRecords pax) throws IOException {
+    if (header.type() == 'S') {
+      return oldGnuPieces(header);
+    }
+    return pax.number("GNU.sparse.major", 0) == 0 ? pax.sparse() : piecesBeforeData();
+  }
+
+  private List<Long> oldGnuPieces(TarHeader header) throws IOException {
+    var pieces = new ArrayList<Long>();
+    addPieces(header, 386, 4, pieces);
+    for (var more = header.at(482) != 0; more; ) {
+      var extension = new TarHeader(block());
+      addPieces(extension, 0, 21, pieces);
+      more = extension.at(504) != 0;
+    }
+    return pieces;
+  }
+
+  private static void addPieces(TarHeader header, int from, int most, List<Long> pieces) {
+    for (int at = from; at < from + most * 24 && header.at(at + 12) != 0; at += 24) {
+      pieces.add(header.number(at, 12));
+      pieces.add(header.number(at + 12, 12));
+    }
+  }
+
+  /** Version 1.0: decimal numbers, one a line, first how many pieces there are, in whole blocks before the bytes. */
+  private List<Long> piecesBeforeData() throws IOException {
+    var pieces = new ArrayList<Long>();
+    var wanted = -1L;
+    var number = 0L;
+    while (true) {
+      if (left < TarHeader.BLOCK) {
+        throw new IOException("the map of a sparse file is damaged");
+      }
+      left -= TarHeader.BLOCK;
+      for (var b : block()) {
+        if (b == '\n') {
+          if (wanted >= 0) {
+            pieces.add(number);
+          } else {
+            wanted = 2 * number;
+          }
+          number = 0;
+          if (pieces.size() == wanted) {
+            return pieces;
+          }
+        } else if (b >= '0' && b <= '9') {
+          number = number * 10 + b - '0';
+        } else {
+          throw new IOException("the map of a sparse file is damaged");
+        }
+      }
+    }
+  }
+
+  /** The bytes of the current entry, holes as zeros; to be read before the next entry is asked for. */
+  InputStream content() {
+    return current.holes() == null ? stored() : current.holes().expand(stored(), current.size());
+  }
+
+  /** The bytes of the current entry as they are in the archive: without the holes. */
+  InputStream stored() {
+    return new InputStream() {
+      @Override
+      public int read() throws IOException {
+        var one = new byte[1];
+        return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
+      }
+
+      @Override
+      public int read(byte[] buffer, int from, int length) throws IOException {
+        if (left == 0) {
+          return length == 0 ? 0 : -1;
+        }
+        var count = in.read(buffer, from, (int) Math.min(length, left));
+        if (count < 0) {
+          throw new EOFException("it is cut short");
+        }
+        left -= count;
+        position += count;
+        return count;
+      }
+    };
+  }
+
+  private void data(long size) throws IOException {
+    if (size < 0) {
+      throw new IOException("the header of one of its entries is damaged");
+    }
+    left = size;
+    padding = -size & TarHeader.BLOCK - 1;
+  }
+
+  private byte[] extension(TarHeader header) throws IOException {
+    if (header.size() > LONGEST_EXTENSION) {
+      throw new IOException("one of its extended headers is damaged");
+    }
+    data(header.size());
+    var bytes = new byte[(int) left];
+    read(bytes);
+    left = 0;
+    return bytes;
+  }
+
+  private static byte[] text(byte[] bytes) {
+    var length = 0;
+    while (length < bytes.length && bytes[length] != 0) {
+      length++;
+    }
+    return Arrays.copyOf(bytes, length);
+  }
+
+  private byte[] block() throws IOException {
+    var block = new byte[TarHeader.BLOCK];
+    read(block);
+    return block;
+  }
+
+  private void read(byte[] bytes) throws IOException {
+    if (in.readNBytes(bytes, 0, bytes.length) < bytes.length) {
+      throw new EOFException("it is cut short");
+    }
+    position += bytes.length;
+  }
+
+  private void skip(long bytes) throws IOException {
+    try {
+      in.skipNBytes(bytes);
+    } catch (EOFException e) {
+      throw new EOFException("it is cut short");
+    }
+    position += bytes;
+  }
+
+  /** The place behind the last entry and its padding, once there is no next. */
+  long end() {
+    return end;
+  }
+
+  /**
+   * Reads what is behind the last entry and returns where the archive ends. A tar that is cut between two entries lists
+   * without an error: only the zeros prove its end. More of them than fill a record are what became of entries.
+   */
+  long requireZeros() throws IOException {
+    var buffer = new byte[1 << 16];
+    var zeros = true;
+    for (int count = in.read(buffer); count >= 0; count = in.read(buffer)) {
+      zeros &= Arrays.equals(buffer, 0, count, new byte[count], 0, count);
+      position += count;
+    }
+    if (!zeros || position - end > MOST_ZEROS) {
+      throw unfinished(end, position);
+    }
+    return position;
+  }
+
+  static IOException unfinished(long end, long total) {
+    return new IOException("its entries end after %d of %d bytes: the rest is damaged or was never written".formatted(end, total));
+  }
+
+  @Override
+  public void close() throws IOException {
+    in.close();
   }
 }
 
@@ -4740,5 +5674,140 @@ record Variable(String name, String fallback, boolean secret) {
 
   static Variable secret(String name) {
     return new Variable(name, "", true);
+  }
+}
+
+/** A .zip, also one that is encrypted. Names, times and links are what unzip makes of them. */
+final class ZipArchive extends Archive {
+  private static final int UNIX = 3;
+  private static final int EXTENDED_TIME = 0x5455;
+  private static final int WINDOWS_TIME = 0x000a;
+  private static final int UNICODE_NAME = 0x7075;
+  private static final long SECONDS_FROM_1601 = 11_644_473_600L;
+  private static final int LONGEST_LINK = 4096;
+  private final ZipFile zip;
+  private final List<FileHeader> headers;
+
+  ZipArchive(Path path, Optional<String> password) throws IOException {
+    super(path);
+    zip = new ZipFile(path.toFile(), password.map(String::toCharArray).orElse(null));
+    zip.setCharset(StandardCharsets.ISO_8859_1); // the bytes themselves: what they mean is not the same for each entry
+    headers = zip.getFileHeaders();
+    if (zip.isEncrypted() && password.isEmpty()) {
+      throw new Failure(Exit.AUTHENTICATION, path + " is encrypted", "set BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
+    }
+  }
+
+  @Override
+  void index(Consumer<ArchiveEntry> visitor) {
+    try {
+      if (headers.isEmpty()) {
+        throw broken("it holds nothing", null);
+      }
+      for (int i = 0; i < headers.size(); i++) {
+        visitor.accept(entry(i));
+      }
+    } catch (IOException e) {
+      throw broken(Failure.of(e).getMessage(), e);
+    }
+  }
+
+  private ArchiveEntry entry(int i) throws IOException {
+    var header = headers.get(i);
+    var path = EntryName.normal(name(header));
+    var attributes = header.getExternalFileAttributes();
+    var mode = (attributes[3] & 0xff) << 8 | attributes[2] & 0xff;
+    var kind = switch (mode & 0170000) {
+      case 0 -> header.isDirectory() ? Kind.FOLDER : Kind.FILE;
+      case 0040000 -> Kind.FOLDER;
+      case 0100000 -> header.isDirectory() ? Kind.FOLDER : Kind.FILE;
+      case 0120000 -> Kind.LINK;
+      default -> Kind.OTHER;
+    };
+    var link = kind == Kind.LINK ? EntryName.link(link(header), path) : null;
+    var size = kind == Kind.FILE ? header.getUncompressedSize() : 0;
+    var time = time(header);
+    return new ArchiveEntry(kind, path, size, i, null, link, mode == 0 ? -1 : mode & 07777, Math.floorDiv(time, 1_000_000_000L),
+        (int) Math.floorMod(time, 1_000_000_000L), Owner.UNKNOWN);
+  }
+
+  private byte[] link(FileHeader header) throws IOException {
+    try (var in = stream(header)) {
+      return in.readNBytes(LONGEST_LINK);
+    }
+  }
+
+  /** UTF-8 where the entry says so; otherwise the bytes as they are on Unix, and of the old code page of DOS from elsewhere. */
+  private static byte[] name(FileHeader header) {
+    var raw = header.getFileName().getBytes(StandardCharsets.ISO_8859_1);
+    if (header.isFileNameUTF8Encoded()) {
+      return raw;
+    }
+    var unicode = extra(header, UNICODE_NAME);
+    if (unicode != null && unicode.remaining() > 5) {
+      var crc = new CRC32();
+      crc.update(raw);
+      if (unicode.getInt(1) == (int) crc.getValue()) {
+        return Arrays.copyOfRange(unicode.array(), 5, unicode.capacity());
+      }
+    }
+    var host = header.getVersionMadeBy() >> 8;
+    return host == UNIX || !Charset.isSupported("IBM437") ? raw : new String(raw, Charset.forName("IBM437")).getBytes(StandardCharsets.UTF_8);
+  }
+
+  /** In nanoseconds since 1970: exact where an extension has it; DOS knows even seconds of an unknown time zone. */
+  private static long time(FileHeader header) {
+    var unix = extra(header, EXTENDED_TIME);
+    if (unix != null && unix.remaining() >= 5 && (unix.get(0) & 1) != 0) {
+      return unix.getInt(1) * 1_000_000_000L;
+    }
+    var windows = extra(header, WINDOWS_TIME);
+    if (windows != null && windows.remaining() >= 16 && windows.getShort(4) == 1) {
+      var ticks = windows.getLong(8); // of 100 nanoseconds
+      return (ticks / 10_000_000 - SECONDS_FROM_1601) * 1_000_000_000L + ticks % 10_000_000 * 100;
+    }
+    return header.getLastModifiedTimeEpoch() * 1_000_000L;
+  }
+
+  private static ByteBuffer extra(FileHeader header, int id) {
+    var records = header.getExtraDataRecords();
+    return records == null ? null : records.stream().filter(record -> record.getHeader() == id && record.getData() != null)
+        .map(ExtraDataRecord::getData).map(data -> ByteBuffer.wrap(data).order(ByteOrder.LITTLE_ENDIAN)).findFirst().orElse(null);
+  }
+
+  @Override
+  void each(Visitor visitor) throws Exception {
+    for (int i = 0; i < headers.size(); i++) {
+      var entry = entry(i);
+      visitor.accept(entry, content(entry));
+    }
+  }
+
+  @Override
+  boolean isSeekable() {
+    return true;
+  }
+
+  @Override
+  Content content(ArchiveEntry entry) {
+    return () -> stream(headers.get((int) entry.offset()));
+  }
+
+  private InputStream stream(FileHeader header) throws IOException {
+    synchronized (zip) {
+      try {
+        return zip.getInputStream(header);
+      } catch (ZipException e) {
+        if (e.getType() == ZipException.Type.WRONG_PASSWORD) {
+          throw new Failure(Exit.AUTHENTICATION, "wrong password for " + path, "check BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
+        }
+        throw e;
+      }
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    zip.close();
   }
 }

@@ -10,6 +10,7 @@
 //DEPS info.picocli:picocli:4.7.7
 //DEPS net.lingala.zip4j:zip4j:2.11.6
 //DEPS org.apache.commons:commons-compress:1.28.0
+//DEPS org.tukaani:xz:1.12 // for .tar.xz
 //COMPILE_OPTIONS -encoding UTF-8
 //JAVA_OPTIONS -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1
 //JAVA_OPTIONS -XX:+IgnoreUnrecognizedVMOptions --enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow
@@ -26,20 +27,26 @@ import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigResolveOptions;
 import com.typesafe.config.ConfigValueType;
 import java.io.BufferedInputStream;
+import java.io.ByteArrayInputStream;
 import java.io.Closeable;
 import java.io.EOFException;
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.math.BigDecimal;
+import java.math.RoundingMode;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.charset.CharacterCodingException;
+import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.AccessMode;
@@ -55,6 +62,7 @@ import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributeView;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.GroupPrincipal;
@@ -110,6 +118,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import java.util.zip.CRC32;
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLException;
@@ -118,15 +127,15 @@ import javax.net.ssl.TrustManagerFactory;
 import javax.net.ssl.X509TrustManager;
 import net.lingala.zip4j.ZipFile;
 import net.lingala.zip4j.exception.ZipException;
+import net.lingala.zip4j.model.ExtraDataRecord;
 import net.lingala.zip4j.model.FileHeader;
-import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
-import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
-import org.apache.commons.compress.archivers.tar.TarConstants;
+import org.apache.commons.compress.compressors.bzip2.BZip2CompressorInputStream;
 import org.apache.commons.compress.compressors.gzip.GzipCompressorInputStream;
+import org.apache.commons.compress.compressors.xz.XZCompressorInputStream;
 import org.apache.commons.compress.compressors.zstandard.ZstdCompressorInputStream;
 import org.apache.commons.io.IOUtils;
 import org.apache.commons.io.input.BoundedInputStream;
-import org.apache.commons.io.input.CloseShieldInputStream;
+import org.apache.commons.io.input.BufferedFileChannelInputStream;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -206,7 +215,7 @@ class RestoreFilesNfs implements Callable<Integer> {
     console.step("Restoring attachments from %s, taken %s", backup.file(), backup.age());
     try (var report = new RestoreRun(CommonSettings.of(Settings.fromEnvironment()).stateFolder(Path.of(options.archives)), SCRIPT, console.dryRun);
         var lanes = new Workers(workers);
-        var members = new Members(backup.file(), OldSettings.secret("BACKUP_PASSWORD"))) {
+        var members = new AttachmentArchive(backup.file(), OldSettings.secret("BACKUP_PASSWORD"))) {
       var target = Target.check(options.folder, backup.file(), anyFolder, console);
       var tree = new Tree(members, target, attributes, lanes, console);
       var swap = Swap.of(tree, keepPrevious);
@@ -241,7 +250,7 @@ class RestoreFilesNfs implements Callable<Integer> {
 
   private Plan plan(Tree tree) throws IOException {
     if (tree.members.leftover) {
-      console.warn("the backup holds what an interrupted restore had left (%s...): passed over", Members.LEFTOVER);
+      console.warn("the backup holds what an interrupted restore had left (%s...): passed over", AttachmentArchive.LEFTOVER);
     }
     tree.attributes.readLive(tree.folder());
     tree.attributes.warnOfOtherOwner(tree.members, console);
@@ -416,7 +425,7 @@ class RestoreFilesNfs implements Callable<Integer> {
    * @param device the file system's number
    */
   record Target(Path folder, boolean inside, Path work, boolean missing, Object device) {
-    private static final String OWN = Members.LEFTOVER;
+    private static final String OWN = AttachmentArchive.LEFTOVER;
     /** What the file system or the storage keeps at the top of an export or mount, and lets nobody rename or remove. */
     static final Set<String> OF_STORAGE = Set.of("lost+found", ".snapshot", ".snapshots", ".zfs", "#snapshot", "#recycle", "@eaDir");
     private static final Pattern HASH_NAME = Pattern.compile("(?i)[0-9a-f]{32,}([._-].*)?|[0-9a-f]{8}-[0-9a-f-]{27}.*");
@@ -518,7 +527,7 @@ class RestoreFilesNfs implements Callable<Integer> {
     }
 
     /** A typo in the folder's name must not cost another folder: something in it has to look like attachments. */
-    void requireAttachments(Members members) throws IOException {
+    void requireAttachments(AttachmentArchive members) throws IOException {
       if (!there(folder)) {
         return;
       }
@@ -531,9 +540,6 @@ class RestoreFilesNfs implements Callable<Integer> {
               "check ATTACHMENT_FOLDER against storage.localfs.location; --any-folder goes on, and removes what is there");
         }
       }
-      if (members.files == 0) {
-        throw new Failure(Exit.BAD_BACKUP, "the backup holds no file at all", "choose another with --backup; --any-folder empties " + folder);
-      }
     }
 
     /** Not what this script keeps there itself, nor what belongs to the storage. */
@@ -542,7 +548,7 @@ class RestoreFilesNfs implements Callable<Integer> {
       return !name.equals(OWN) && !(inside && OF_STORAGE.contains(name));
     }
 
-    void requireRoom(Members members) throws IOException {
+    void requireRoom(AttachmentArchive members) throws IOException {
       var place = there(folder) ? folder : folder.getParent();
       var room = Files.getFileStore(place).getUsableSpace();
       var needed = members.all.stream().mapToLong(member -> (member.size() + 4095) / 4096 * 4096 + 256).sum();
@@ -643,23 +649,23 @@ class RestoreFilesNfs implements Callable<Integer> {
     }
 
     /** The documented backup copies as root and without owners: root in it tells nothing where the folder is another's. */
-    private boolean isUntold(Member member) {
+    private boolean isUntold(ArchiveEntry member) {
       return member.owner().uid() == 0 && liveUid != 0;
     }
 
-    private Principals owner(Member member) {
+    private Principals owner(ArchiveEntry member) {
       return known.computeIfAbsent(member.owner(), owner -> always.or(isUntold(member) ? live : Principals.of(owner)).or(live));
     }
 
     /** Set-user-ID and set-group-ID on a file would hand rights out of an archive: they are dropped. */
-    private int mode(Member member) {
+    private int mode(ArchiveEntry member) {
       var folder = member.kind() == Kind.FOLDER;
       var told = member.mode() >= 0 && !(member.path().length == 0 && isUntold(member)); // of the folder itself: the backup's umask
       var mode = told ? member.mode() : folder ? liveMode : liveMode & 0666;
       return mode & (folder ? 07777 : 0777);
     }
 
-    void set(Path path, Member member) throws IOException {
+    void set(Path path, ArchiveEntry member) throws IOException {
       var view = Files.getFileAttributeView(path, PosixFileAttributeView.class, LinkOption.NOFOLLOW_LINKS);
       var has = Principals.of(path);
       var owner = owner(member);
@@ -672,9 +678,8 @@ class RestoreFilesNfs implements Callable<Integer> {
       if (member.kind() == Kind.LINK) {
         return;
       }
-      if (member.time() != Member.NO_TIME) {
-        var time = FileTime.from(member.time(), TimeUnit.NANOSECONDS);
-        attempt("time", () -> view.setTimes(time, time, null));
+      if (member.hasTime()) {
+        attempt("time", () -> UnixFiles.setTime(path, member.time()));
       }
       attempt("mode", () -> Files.setAttribute(path, "unix:mode", mode(member)));
     }
@@ -694,16 +699,10 @@ class RestoreFilesNfs implements Callable<Integer> {
       }
     }
 
-    boolean same(Path path, PosixFileAttributes live, Member member) throws IOException {
+    boolean same(Path path, PosixFileAttributes live, ArchiveEntry member) throws IOException {
       var owner = owner(member);
       return (owner.user() == null || owner.user().equals(live.owner())) && (owner.group() == null || owner.group().equals(live.group()))
-          && modeOf(path) == mode(member) && sameTime(member.time(), live.lastModifiedTime().to(TimeUnit.NANOSECONDS));
-    }
-
-    /** To the second where the archive knows no more, otherwise to the microsecond, which every JDK can set. */
-    private static boolean sameTime(long backup, long live) {
-      var grain = backup % 1_000_000_000 == 0 ? 1_000_000_000 : 1000;
-      return backup == Member.NO_TIME || Math.floorDiv(backup, grain) == Math.floorDiv(live, grain);
+          && modeOf(path) == mode(member) && Ownership.timeAgrees(member, live.lastModifiedTime());
     }
 
     void warnOfUnset(RestoreConsole console) {
@@ -712,7 +711,7 @@ class RestoreFilesNfs implements Callable<Integer> {
     }
 
     /** Who will own what, for the plan. */
-    String owners(Members members) {
+    String owners(AttachmentArchive members) {
       if (always.user() != null || always.group() != null) {
         return "give all of it to " + always;
       }
@@ -723,7 +722,7 @@ class RestoreFilesNfs implements Callable<Integer> {
       return "set owners as in the backup" + (root ? ", the folder's is root there: --owner thehive:thehive if TheHive runs as thehive" : "");
     }
 
-    void warnOfOtherOwner(Members members, RestoreConsole console) {
+    void warnOfOtherOwner(AttachmentArchive members, RestoreConsole console) {
       var user = owner(members.all.get(members.find(""))).user();
       if (live.user() != null && user != null && !user.equals(live.user())) {
         console.warn("the folder belongs to %s, in the backup to %s: --owner %s keeps it", live.user(), user, live.user());
@@ -732,14 +731,14 @@ class RestoreFilesNfs implements Callable<Integer> {
   }
 
   /** The live folder beside the backup's members. */
-  record Tree(Members members, Target target, Attributes attributes, Workers workers, RestoreConsole console) {
+  record Tree(AttachmentArchive members, Target target, Attributes attributes, Workers workers, RestoreConsole console) {
     Path folder() {
       return target.folder();
     }
 
     /** Folders, the attachment folder first, each before what is in it. */
-    List<Member> folders() {
-      return members.all.stream().filter(member -> member.kind() == Kind.FOLDER).sorted(Comparator.comparing(Member::name)).toList();
+    List<ArchiveEntry> folders() {
+      return members.all.stream().filter(member -> member.kind() == Kind.FOLDER).sorted(Comparator.comparing(ArchiveEntry::name)).toList();
     }
 
     /** Numbers of the symbolic links. */
@@ -748,14 +747,14 @@ class RestoreFilesNfs implements Callable<Integer> {
     }
 
     /** Gives every wanted file to the reader, and shows how far it is. */
-    void each(String task, IntPredicate wanted, Members.Reader reader) throws IOException {
+    void each(String task, IntPredicate wanted, AttachmentArchive.Reader reader) throws IOException {
       var sizes = IntStream.range(0, members.all.size()).filter(i -> members.all.get(i).kind() != Kind.FOLDER && wanted.test(i))
           .mapToLong(i -> members.all.get(i).size()).summaryStatistics();
       var bytesDone = new AtomicLong();
       var filesDone = new AtomicInteger();
       try (var progress = console.progress(task, sizes.getSum(), bytesDone::get, () -> filesDone.get() + " of " + sizes.getCount() + " files")) {
-        members.read(workers, wanted, (lane, i, bytes) -> {
-          reader.read(lane, i, bytes);
+        members.read(workers, wanted, (lane, i, content) -> {
+          reader.read(lane, i, content);
           bytesDone.addAndGet(members.all.get(i).size());
           filesDone.incrementAndGet();
         });
@@ -783,9 +782,9 @@ class RestoreFilesNfs implements Callable<Integer> {
       IntStream.range(0, members.all.size()).filter(i -> members.all.get(i).kind() != Kind.FOLDER).forEach(write::set);
       var touch = new BitSet();
       var unreal = unrealFolders();
-      each("Comparing", i -> true, (lane, i, bytes) -> {
+      each("Comparing", i -> true, (lane, i, content) -> {
         var live = live(i, unreal);
-        if (live.isPresent() && sameContent(bytes, live.get(), members.all.get(i))) {
+        if (live.isPresent() && sameContent(content, live.get(), members.all.get(i))) {
           var same = attributes.same(live.get(), Files.readAttributes(live.get(), PosixFileAttributes.class), members.all.get(i));
           synchronized (write) {
             write.clear(i);
@@ -796,7 +795,7 @@ class RestoreFilesNfs implements Callable<Integer> {
       for (var i : links()) {
         var live = live(i, unreal);
         write.set(i, live.isEmpty() || !Files.isSymbolicLink(live.get())
-            || !Files.readSymbolicLink(live.get()).toString().equals(members.all.get(i).more()));
+            || !Files.readSymbolicLink(live.get()).toString().equals(members.all.get(i).link()));
       }
       var same = members.files - write.cardinality() - touch.cardinality();
       return new Differences(names.fresh, names.there, names.extra, Optional.of(same), write, touch);
@@ -819,11 +818,11 @@ class RestoreFilesNfs implements Callable<Integer> {
       return unreal.contains(path.getParent()) || !there(path) ? Optional.empty() : Optional.of(path);
     }
 
-    private static boolean sameContent(Members.Bytes bytes, Path live, Member member) throws IOException {
+    private static boolean sameContent(Archive.Content content, Path live, ArchiveEntry member) throws IOException {
       if (!Files.isRegularFile(live, LinkOption.NOFOLLOW_LINKS) || Files.size(live) != member.size()) {
         return false;
       }
-      try (var backup = bytes.open(); var file = Files.newInputStream(live)) {
+      try (var backup = content.open(); var file = Files.newInputStream(live)) {
         return IOUtils.contentEquals(backup, file);
       }
     }
@@ -901,28 +900,24 @@ class RestoreFilesNfs implements Callable<Integer> {
     }
 
     /** Writes a new file, with all that it has, beside its place: to be renamed there. */
-    void write(int i, Members.Bytes bytes, Path temporary) throws IOException {
+    void write(int i, Archive.Content content, Path temporary) throws IOException {
       var member = members.all.get(i);
       try {
-        if (members.isDirect(i)) {
-          members.archive.copy(members.entry(i), temporary);
-        } else {
-          Files.copy(bytes.open(), temporary);
-        }
+        content.copyTo(temporary);
       } catch (FileSystemException | Failure e) {
         throw e;
       } catch (IOException e) {
         throw new FileSystemException(folder().resolve(member.name()).toString(), null, e.getMessage()); // the kernel's word on a copy has no name
       }
       if (Files.size(temporary) != member.size()) {
-        throw members.archive.broken("its entry '%s' has not the size it names".formatted(Members.shown(member.name())), null);
+        throw members.archive.broken("its entry '%s' has not the size it names".formatted(EntryName.shown(member.name())), null);
       }
       attributes.set(temporary, member);
     }
 
     void writeLink(int i, Path temporary) throws IOException {
       Files.deleteIfExists(temporary);
-      Files.createSymbolicLink(temporary, Path.of((String) members.all.get(i).more()));
+      UnixFiles.createLink(temporary, members.all.get(i).link());
       attributes.set(temporary, members.all.get(i));
     }
 
@@ -1008,9 +1003,9 @@ class RestoreFilesNfs implements Callable<Integer> {
       var whole = staging.resolve("tree");
       try {
         makeStaging(whole);
-        tree.each("Staging", i -> true, (lane, i, bytes) -> {
+        tree.each("Staging", i -> true, (lane, i, content) -> {
           var temporary = staging.resolve("lane" + lane).resolve("" + i);
-          tree.write(i, bytes, temporary);
+          tree.write(i, content, temporary);
           Tree.rename(temporary, whole.resolve(tree.members.all.get(i).name()));
         });
         for (var i : tree.links()) {
@@ -1157,10 +1152,10 @@ class RestoreFilesNfs implements Callable<Integer> {
   record InPlace(Tree tree, Differences differences) {
     void restore() throws IOException {
       makeFolders();
-      tree.each("Writing", differences.write::get, (lane, i, bytes) -> {
+      tree.each("Writing", differences.write::get, (lane, i, content) -> {
         var temporary = path(i).resolveSibling(Target.OWN + "." + i);
         Files.deleteIfExists(temporary);
-        tree.write(i, bytes, temporary);
+        tree.write(i, content, temporary);
         put(temporary, path(i));
       });
       for (var i : tree.links()) {
@@ -1316,144 +1311,377 @@ record Application(HttpRequest status, HttpClient client) {
   }
 }
 
-/** Reads .tar and .zip (also AES-encrypted) alike, without unpacking them to disk. */
-final class Archive implements Closeable {
-  static final int LONGEST_END = 20 << 10;
+/**
+ * A backup's archive: .tar, plain or compressed with gzip, bzip2, xz or zstd, and .zip, also AES-encrypted. Its content
+ * tells which it is. In a plain tar and in a zip every entry can be read at any time; a compressed tar is read in one pass
+ * ({@link #each}), or unpacked to a plain one first ({@link #seekable}).
+ */
+abstract class Archive implements Closeable {
+  /** The file as it was named. */
   final Path path;
-  private final FileChannel channel;
-  final ZipFile zip;
 
-  Archive(Path path, Optional<String> password) {
+  Archive(Path path) {
     this.path = path;
+  }
+
+  static Archive open(Path path, Optional<String> password) {
     try {
-      this.channel = FileChannel.open(path);
-      this.zip = path.toString().endsWith(".zip")
-          ? new ZipFile(path.toFile(), password.map(String::toCharArray).orElse(null)) : null;
-      if (zip != null && zip.isEncrypted() && password.isEmpty()) {
-        throw new Failure(Exit.AUTHENTICATION, path + " is encrypted", "set BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
+      var head = Compression.head(path);
+      if (Files.size(path) == 0) {
+        throw broken(path, "it is empty", null);
       }
+      return Compression.starts(head, 'P', 'K', 3, 4) || Compression.starts(head, 'P', 'K', 5, 6) || Compression.starts(head, 'P', 'K', 7, 8)
+          ? new ZipArchive(path, password) : new TarArchive(path, path, Compression.of(head));
     } catch (IOException e) {
-      throw broken(e.getMessage(), e);
+      throw broken(path, Failure.of(e).getMessage(), e);
     }
   }
 
-  /** All members in file order; proves that the archive is complete and that no name leads out of its folder. */
-  void index(Consumer<ArchiveEntry> visitor) {
-    try {
-      if (zip != null) {
-        indexZip(visitor);
-      } else {
-        indexTar(visitor);
+  interface Visitor {
+    void accept(ArchiveEntry entry, Content content) throws Exception;
+  }
+
+  /** The bytes of one file. */
+  interface Content {
+    InputStream open() throws IOException;
+
+    /** Writes them to a new file, with the holes that the archive tells of. */
+    default void copyTo(Path target) throws IOException {
+      try (var in = open()) {
+        Files.copy(in, target);
       }
-    } catch (IOException e) {
-      throw broken(e.getMessage(), e);
     }
   }
 
-  private void indexTar(Consumer<ArchiveEntry> visitor) throws IOException {
-    var end = 0L;
-    for (var header = header(end); header != null; header = header(end)) {
-      if (!header.isCheckSumOK()) {
-        throw broken("the header of its entry '%s' is damaged".formatted(header.getName()), null);
-      }
-      var plain = header.isFile() && !header.isSparse();
-      var offset = channel.position();
-      visitor.accept(new ArchiveEntry(safe(header.getName()), header.isDirectory(), plain, header.getSize(), offset, header));
-      end = offset + (header.isFile() ? (header.getSize() + 511) / 512 * 512 : 0);
-    }
-    requireEnd(end);
+  /** Gives all entries in the archive's order; proves that the archive is complete and that no name leads out of its folder. */
+  abstract void index(Consumer<ArchiveEntry> visitor);
+
+  /** Gives all entries with their bytes in one pass; a content is to be read before the visitor returns, and once. */
+  abstract void each(Visitor visitor) throws Exception;
+
+  /** True if {@link #content}, {@link #open} and {@link #copy} can be used, in any order and by several threads. */
+  abstract boolean isSeekable();
+
+  /** The bytes of one file of a seekable archive. */
+  abstract Content content(ArchiveEntry entry);
+
+  InputStream open(ArchiveEntry entry) throws IOException {
+    return content(entry).open();
+  }
+
+  void copy(ArchiveEntry entry, Path target) throws IOException {
+    content(entry).copyTo(target);
   }
 
   /**
-   * A tar cut between two members still lists without an error: only the closing zeros prove its end. They fill the last
-   * record, of 10 KiB mostly; more of them, or anything else among them, is what became of members.
+   * This archive if it is seekable; otherwise the same, unpacked to a plain tar in the folder. That file is removed when
+   * the archive is closed; this one is closed at once. Messages name the file of the backup.
    */
-  private void requireEnd(long end) throws IOException {
-    var rest = channel.size() - end;
-    if (end == 0 || rest < 512) {
-      throw broken("it is cut short", null);
-    }
-    var zeros = ByteBuffer.allocate((int) Math.min(rest, LONGEST_END));
-    IOUtils.read(channel.position(end), zeros);
-    if (rest > LONGEST_END || IntStream.range(0, zeros.position()).anyMatch(i -> zeros.get(i) != 0)) {
-      throw broken("its members end after %d of %d bytes: the rest is damaged or was never written".formatted(end, channel.size()), null);
-    }
-  }
-
-  /** The member's header, with the channel behind it: read on, the stream would read all that it skips, holes too. */
-  private TarArchiveEntry header(long offset) throws IOException {
-    channel.position(offset);
-    return new TarArchiveInputStream(Channels.newInputStream(channel), "UTF-8").getNextEntry();
-  }
-
-  private void indexZip(Consumer<ArchiveEntry> visitor) throws IOException {
-    for (var header : zip.getFileHeaders()) {
-      visitor.accept(new ArchiveEntry(safe(header.getFileName()), header.isDirectory(), !header.isDirectory(),
-          header.getUncompressedSize(), -1, header));
-    }
-  }
-
-  /** The bytes of one member; several may be read side by side, each by one thread. */
-  InputStream open(ArchiveEntry entry) throws IOException {
-    if (zip == null) {
-      var member = Channels.newInputStream(FileChannel.open(path).position(entry.offset()));
-      return BoundedInputStream.builder().setInputStream(member).setMaxCount(entry.size()).get();
-    }
-    synchronized (zip) {
-      try {
-        return zip.getInputStream((FileHeader) entry.header());
-      } catch (ZipException e) {
-        if (e.getType() == ZipException.Type.WRONG_PASSWORD) {
-          throw new Failure(Exit.AUTHENTICATION, "wrong password for " + path, "check BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
-        }
-        throw e;
-      }
-    }
-  }
-
-  /** Writes one member to a file; in a plain tar the kernel copies. */
-  void copy(ArchiveEntry entry, Path target) throws IOException {
-    if (zip != null) {
-      try (var in = open(entry)) {
-        Files.copy(in, target);
-      }
-      return;
-    }
-    try (var out = FileChannel.open(target, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-      for (var done = 0L; done < entry.size(); ) {
-        var copied = channel.transferTo(entry.offset() + done, entry.size() - done, out);
-        if (copied <= 0) {
-          throw new EOFException(path + " ended inside " + entry.name());
-        }
-        done += copied;
-      }
-    }
-  }
-
-  String safe(String name) {
-    var path = name.endsWith("/") ? name.substring(0, name.length() - 1) : name;
-    var parts = List.of(path.replaceFirst("^\\./", "").split("/", -1));
-    if (name.startsWith("/") || name.indexOf('\0') >= 0 || parts.contains("..") || parts.contains("") && parts.size() > 1) {
-      throw broken("its entry '%s' leads out of the backup's folder".formatted(name), null);
-    }
-    return path.replaceFirst("^\\./", "");
+  Archive seekable(Path folder) throws IOException {
+    return this;
   }
 
   Failure broken(String why, Throwable cause) {
-    return new Failure(Exit.BAD_BACKUP, "%s is no usable backup: %s".formatted(path, why), "nothing was changed; choose another with --backup", cause);
+    return broken(path, why, cause);
+  }
+
+  private static Failure broken(Path path, String why, Throwable cause) {
+    return new Failure(Exit.BAD_BACKUP, "%s cannot be used as a backup: %s".formatted(path, why),
+        "nothing was changed; choose another with --backup", cause);
+  }
+
+  @Override
+  public abstract void close() throws IOException;
+}
+
+/**
+ * A file, folder or link of an archive. A backup may have a million: no more here than is needed.
+ *
+ * @param path the name as UTF-8, without {@code ./} before and {@code /} behind it
+ * @param size the bytes of a file, holes included; 0 for others
+ * @param offset where the bytes begin in the tar; in a zip the entry's number
+ * @param holes where a sparse file has its bytes, null for others
+ * @param link the text of a symbolic link, the name that a hard link leads to, null for others
+ * @param mode the last twelve bits, -1 where the archive does not tell
+ * @param seconds the time of the last change since 1970, NO_TIME where the archive does not tell
+ */
+record ArchiveEntry(Kind kind, byte[] path, long size, long offset, SparseMap holes, String link, int mode, long seconds, int nanos,
+    Owner owner) {
+  static final long NO_TIME = Long.MIN_VALUE;
+
+  String name() {
+    return new String(path, StandardCharsets.UTF_8);
+  }
+
+  boolean folder() {
+    return kind == Kind.FOLDER;
+  }
+
+  boolean file() {
+    return kind == Kind.FILE;
+  }
+
+  boolean hasTime() {
+    return seconds != NO_TIME;
+  }
+
+  Instant time() {
+    return Instant.ofEpochSecond(seconds, nanos);
+  }
+
+  ArchiveEntry named(byte[] other) {
+    return new ArchiveEntry(kind, other, size, offset, holes, link, mode, seconds, nanos, owner);
+  }
+
+  /** The bytes that the archive holds: without the holes. */
+  long stored() {
+    return holes == null ? size : holes.stored();
+  }
+}
+
+/**
+ * A backup of attachments: its files, folders and symbolic links by number, in the archive's order, and by name below the
+ * backup's own folder, which has the empty name. Hard links are files of their own here. Making it reads the whole archive
+ * and proves it complete.
+ */
+final class AttachmentArchive implements Closeable {
+  /** The beginning of the names that restore-files-nfs.java uses in the folder: a backup may have caught them. */
+  static final String LEFTOVER = ".restore-files-nfs";
+  private static final Pattern ROOT = Pattern.compile("(files|minio|seaweedfs)_\\d{8}_\\d\\dh\\d\\dm\\d\\ds");
+  /** The longest file that is held in memory where several names of a compressed archive have its bytes. */
+  private static final long LONGEST_HELD = 8 << 20;
+  final Archive archive;
+  final List<ArchiveEntry> all = new ArrayList<>();
+  int files;
+  long bytes;
+  boolean leftover;
+  /** The numbers of the hard links by the place of their bytes, in a compressed archive. */
+  private final Map<Long, List<Integer>> shared = new HashMap<>();
+  private int[] slots = new int[1 << 12];
+  private byte[] root;
+
+  interface Reader {
+    void read(int worker, int i, Archive.Content content) throws Exception;
+  }
+
+  AttachmentArchive(Path file, Optional<String> password) {
+    archive = Archive.open(file, password);
+    archive.index(this::add);
+    addFolders();
+    if (files == 0) {
+      throw archive.broken("the backup holds no file at all", null);
+    }
+    if (archive instanceof ZipArchive) {
+      proveContents();
+    }
+  }
+
+  private void add(ArchiveEntry entry) {
+    var path = relative(entry.path());
+    if (path == null) {
+      return;
+    }
+    if (startsWith(path, LEFTOVER)) {
+      leftover = true;
+      return;
+    }
+    switch (entry.kind()) {
+      case FOLDER, FILE -> put(entry.named(path));
+      case LINK -> {
+        requireInside(entry.named(path));
+        put(entry.named(path));
+      }
+      case HARD_LINK -> put(linked(entry.named(path)));
+      default -> throw refused(entry.named(path).name(), "is a device or something else that is neither file, folder nor link");
+    }
+  }
+
+  /** The name below the backup's own folder; null for what lies above it. */
+  private byte[] relative(byte[] path) {
+    if (path.length == 0) {
+      return null;
+    }
+    if (root == null) {
+      var top = new String(path, StandardCharsets.UTF_8).split("/", 2)[0];
+      root = ROOT.matcher(top).matches() ? top.getBytes(StandardCharsets.UTF_8) : new byte[0];
+    }
+    var below = path.length > root.length;
+    if (root.length == 0 || path.length < root.length || below && path[root.length] != '/'
+        || !Arrays.equals(path, 0, root.length, root, 0, root.length)) {
+      throw broken(new String(path, StandardCharsets.UTF_8), "is not in a folder <component>_<timestamp>");
+    }
+    return below ? Arrays.copyOfRange(path, root.length + 1, path.length) : new byte[0];
+  }
+
+  private static boolean startsWith(byte[] path, String text) {
+    return path.length >= text.length() && Arrays.equals(path, 0, text.length(), text.getBytes(StandardCharsets.UTF_8), 0, text.length());
+  }
+
+  /** The file or symbolic link that a hard link leads to, under the link's own name. */
+  private ArchiveEntry linked(ArchiveEntry entry) {
+    var target = -1;
+    try {
+      var path = EntryName.normal(entry.link().getBytes(StandardCharsets.UTF_8));
+      target = path.length > root.length && startsWith(path, new String(root, StandardCharsets.UTF_8) + "/") ? find(relative(path)) : -1;
+    } catch (IOException e) {
+      // a name that leads out of the folder is that of no file in it
+    }
+    if (target < 0 || all.get(target).folder()) {
+      throw refused(entry.name(), "is a hard link to '%s', which is no file before it".formatted(EntryName.shown(entry.link())));
+    }
+    var first = all.get(target);
+    if (first.file() && !archive.isSeekable()) {
+      shared.computeIfAbsent(first.offset(), offset -> new ArrayList<>()).add(all.size());
+    }
+    return first.named(entry.path());
+  }
+
+  private void put(ArchiveEntry entry) {
+    var path = entry.path();
+    if (path.length == 0 && !entry.folder()) {
+      throw refused("", "is not a folder");
+    }
+    if (slots[slot(path)] != 0) {
+      throw refused(entry.name(), "is there twice");
+    }
+    all.add(entry);
+    files += entry.folder() ? 0 : 1;
+    bytes += entry.size();
+    if (all.size() * 2 > slots.length) {
+      slots = new int[slots.length * 2];
+      for (int i = 0; i < all.size() - 1; i++) {
+        slots[slot(all.get(i).path())] = i + 1;
+      }
+    }
+    slots[slot(path)] = all.size();
+  }
+
+  /** A link is followed from the folder it lies in, which is a real one: so only leading ".." can be counted. */
+  private void requireInside(ArchiveEntry entry) {
+    var name = entry.name();
+    var link = entry.link();
+    var parts = List.of(link.split("/"));
+    var ups = Collections.frequency(parts, "..");
+    if (link.isEmpty() || link.startsWith("/") || link.indexOf('\0') >= 0 || parts.lastIndexOf("..") != ups - 1 || ups > name.split("/").length - 1) {
+      throw refused(name, "is a link that leaves the folder, to '%s'".formatted(EntryName.shown(link)));
+    }
+  }
+
+  /** Adds folders that no entry names; refuses what would have to lie in something that is no folder. */
+  private void addFolders() {
+    for (int i = 0; i < all.size(); i++) {
+      var path = all.get(i).path();
+      var length = path.length;
+      do {
+        length--;
+      } while (length > 0 && path[length] != '/');
+      var parent = Arrays.copyOf(path, Math.max(0, length));
+      var at = find(parent);
+      if (at < 0) {
+        put(new ArchiveEntry(Kind.FOLDER, parent, 0, -1, null, null, -1, ArchiveEntry.NO_TIME, 0, Owner.UNKNOWN));
+      } else if (!all.get(at).folder()) {
+        throw refused(all.get(i).name(), "lies in something that is no folder");
+      }
+    }
+  }
+
+  /** A zip has checksums: a damaged entry, or another password, is known before the first change. */
+  private void proveContents() {
+    IntStream.range(0, all.size()).parallel().filter(i -> all.get(i).file()).forEach(i -> {
+      try (var in = archive.open(all.get(i))) {
+        if (in.transferTo(OutputStream.nullOutputStream()) != all.get(i).size()) {
+          throw new EOFException("it does not have the size that it names");
+        }
+      } catch (IOException e) {
+        throw refused(all.get(i).name(), "is damaged: " + e.getMessage());
+      }
+    });
+  }
+
+  Failure refused(String name, String why) {
+    return broken(new String(root, StandardCharsets.UTF_8) + "/" + name, why);
+  }
+
+  private Failure broken(String entry, String why) {
+    return archive.broken("its entry '%s' %s".formatted(EntryName.shown(entry), why), null);
+  }
+
+  /** The entry's number, or -1. */
+  int find(String name) {
+    return find(name.getBytes(StandardCharsets.UTF_8));
+  }
+
+  private int find(byte[] path) {
+    return slots[slot(path)] - 1;
+  }
+
+  private int slot(byte[] path) {
+    var hash = Arrays.hashCode(path) * 0x9E3779B9;
+    for (var slot = (hash ^ hash >>> 15) & slots.length - 1; ; slot = slot + 1 & slots.length - 1) {
+      if (slots[slot] == 0 || Arrays.equals(all.get(slots[slot] - 1).path(), path)) {
+        return slot;
+      }
+    }
+  }
+
+  /** Gives every wanted file to the reader: by all workers where the archive allows it, otherwise in one pass by one. */
+  void read(Workers workers, IntPredicate wanted, Reader reader) throws IOException {
+    IntPredicate read = i -> all.get(i).file() && wanted.test(i);
+    if (archive.isSeekable()) {
+      workers.run(all.size(), (worker, i) -> {
+        if (read.test(i)) {
+          reader.read(worker, i, archive.content(all.get(i)));
+        }
+      });
+      return;
+    }
+    var left = IntStream.range(0, all.size()).filter(read).collect(BitSet::new, BitSet::set, BitSet::or);
+    workers.run(1, (worker, once) -> {
+      while (!left.isEmpty()) {
+        var before = left.cardinality();
+        archive.each((entry, content) -> readShared(entry, content, left, worker, reader));
+        if (left.cardinality() == before) {
+          throw archive.broken("it has changed since it was first read", null);
+        }
+      }
+    });
+  }
+
+  /** Reads an entry for each of its names; where they are several and it is long, for one of them in this pass. */
+  private void readShared(ArchiveEntry entry, Archive.Content content, BitSet left, int worker, Reader reader) throws Exception {
+    if (!entry.file()) {
+      return;
+    }
+    var names = numbers(entry).stream().filter(left::get).toList();
+    if (names.size() > 1 && entry.size() <= LONGEST_HELD) {
+      byte[] held;
+      try (var in = content.open()) {
+        held = in.readAllBytes();
+      }
+      content = () -> new ByteArrayInputStream(held);
+    } else {
+      names = names.subList(0, Math.min(1, names.size()));
+    }
+    for (var i : names) {
+      reader.read(worker, i, content);
+      left.clear(i);
+    }
+  }
+
+  /** The numbers of an entry of the archive: its own and those of its hard links. */
+  private List<Integer> numbers(ArchiveEntry entry) {
+    var path = relative(entry.path());
+    var i = path == null ? -1 : find(path);
+    var own = i >= 0 && all.get(i).offset() == entry.offset() ? List.of(i) : List.<Integer>of();
+    var links = shared.get(entry.offset());
+    return links == null ? own : Stream.concat(own.stream(), links.stream()).toList();
   }
 
   @Override
   public void close() throws IOException {
-    channel.close();
-    if (zip != null) {
-      zip.close();
-    }
+    archive.close();
   }
 }
-
-/** One member of an archive; {@code offset} is that of its bytes in a plain tar, -1 where they are not in one piece. */
-record ArchiveEntry(String name, boolean folder, boolean file, long size, long offset, Object header) {}
 
 /** One backup of one component: its archive or marker, and the time that its name gives. */
 record Backup(Path file, String name, LocalDateTime taken) {
@@ -1573,6 +1801,61 @@ record CommonSettings(Optional<String> archivePassword, Optional<Path> statePath
   }
 }
 
+/** The ways in which a tar may be compressed. The first bytes tell, as they do to tar; not the name. */
+enum Compression {
+  NONE, GZIP, BZIP2, XZ, ZSTD;
+
+  static final int HEAD = 6;
+
+  static Compression of(byte[] head) {
+    return starts(head, 0x1f, 0x8b) ? GZIP
+        : starts(head, 'B', 'Z', 'h') ? BZIP2
+        : starts(head, 0xfd, '7', 'z', 'X', 'Z', 0) ? XZ
+        : starts(head, 0x28, 0xb5, 0x2f, 0xfd) || isSkippedByZstd(head) ? ZSTD : NONE;
+  }
+
+  /** What pzstd writes first: a frame that other programs pass over. */
+  private static boolean isSkippedByZstd(byte[] head) {
+    return head.length > 3 && (head[0] & 0xf0) == 0x50 && head[1] == 0x2a && head[2] == 0x4d && head[3] == 0x18;
+  }
+
+  static boolean starts(byte[] head, int... bytes) {
+    for (int i = 0; i < bytes.length; i++) {
+      if (i >= head.length || head[i] != (byte) bytes[i]) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  static byte[] head(Path file) throws IOException {
+    try (var in = Files.newInputStream(file)) {
+      return Arrays.copyOf(in.readNBytes(HEAD), HEAD);
+    }
+  }
+
+  /** The tar in the file. Several streams in a row are one, as parallel programs such as pigz and pbzip2 write them. */
+  InputStream open(Path file) throws IOException {
+    var in = new BufferedInputStream(Files.newInputStream(file), 1 << 16);
+    try {
+      return switch (this) {
+        case NONE -> in;
+        case GZIP -> buffered(GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get());
+        case BZIP2 -> buffered(new BZip2CompressorInputStream(in, true));
+        case XZ -> buffered(XZCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get());
+        case ZSTD -> buffered(new ZstdCompressorInputStream(in));
+      };
+    } catch (IOException | RuntimeException e) {
+      in.close();
+      throw e;
+    }
+  }
+
+  private static InputStream buffered(InputStream in) {
+    return new BufferedInputStream(in, 1 << 16);
+  }
+}
+
 /** What the administrator sees: steps and progress on stderr. Results go to stdout, which is not this class's. */
 class Console {
   private static final int WIDTH_OF_LOGS = 100;
@@ -1684,6 +1967,78 @@ class Console {
 
   static String size(long bytes) {
     return ProgressLine.size(bytes);
+  }
+}
+
+/** Names of entries as an archive has them, and as they can be used: UTF-8, and never out of the folder. */
+final class EntryName {
+  private EntryName() {}
+
+  /** The name without {@code ./}, doubled and closing slashes; the same array where it has none. */
+  static byte[] normal(byte[] raw) throws IOException {
+    requireUtf8(raw, raw);
+    var normal = new byte[raw.length];
+    var length = 0;
+    for (int from = 0, to; from <= raw.length; from = to + 1) {
+      to = from;
+      while (to < raw.length && raw[to] != '/') {
+        if (raw[to++] == 0) {
+          throw unsafe(raw);
+        }
+      }
+      var dots = to - from <= 2 && isDots(raw, from, to);
+      if (dots && to - from == 2 || to == 0 && raw.length > 0) {
+        throw unsafe(raw);
+      }
+      if (dots || from == to) {
+        continue;
+      }
+      if (length > 0) {
+        normal[length++] = '/';
+      }
+      System.arraycopy(raw, from, normal, length, to - from);
+      length += to - from;
+    }
+    return length == raw.length ? raw : Arrays.copyOf(normal, length);
+  }
+
+  private static boolean isDots(byte[] name, int from, int to) {
+    for (int i = from; i < to; i++) {
+      if (name[i] != '.') {
+        return false;
+      }
+    }
+    return from < to;
+  }
+
+  private static IOException unsafe(byte[] raw) {
+    return new IOException("its entry '%s' leads out of the backup's folder".formatted(shown(new String(raw, StandardCharsets.UTF_8))));
+  }
+
+  /** The text of a link; it belongs to the entry of the given name. */
+  static String link(byte[] raw, byte[] name) throws IOException {
+    requireUtf8(raw, name);
+    return new String(raw, StandardCharsets.UTF_8);
+  }
+
+  private static void requireUtf8(byte[] raw, byte[] name) throws IOException {
+    for (var b : raw) {
+      if (b < 0) {
+        try {
+          StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(raw));
+          return;
+        } catch (CharacterCodingException e) {
+          throw new IOException("its entry '%s' has a %s that is not UTF-8".formatted(shown(new String(name, StandardCharsets.UTF_8)),
+              raw == name ? "name" : "link"), e);
+        }
+      }
+    }
+  }
+
+  /** The name for a message: a control character in it must not reach the terminal. */
+  static String shown(String name) {
+    return name.codePoints().map(c -> Character.isISOControl(c) ? '?' : c)
+        .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append).toString();
   }
 }
 
@@ -1880,293 +2235,15 @@ final class Json {
   }
 }
 
+/** The kinds of entries of an archive. */
 enum Kind {
-  FOLDER, FILE, SPARSE, LINK
-}
-
-/**
- * A file, folder or symbolic link of a backup of attachments. There may be a million: no more here than is needed.
- *
- * @param path the name below the backup's own folder, which has the empty name, as UTF-8
- * @param offset where the bytes begin in a plain tar
- * @param mode -1 where the archive does not tell
- * @param time of the last change in nanoseconds, NO_TIME where the archive does not tell
- * @param more the header in a zip, where a symbolic link leads, else null
- */
-record Member(Kind kind, byte[] path, long size, long offset, int mode, long time, Owner owner, Object more) {
-  static final long NO_TIME = Long.MIN_VALUE;
-
-  String name() {
-    return new String(path, StandardCharsets.UTF_8);
-  }
-}
-
-/** The members of a backup of attachments by number, in the archive's order, and by name. Reading them proves it complete. */
-final class Members implements Closeable {
-  /** With this begins what restore-files-nfs.java makes in the folder: a backup may have caught it. */
-  static final String LEFTOVER = ".restore-files-nfs";
-  private static final Pattern ROOT = Pattern.compile("(files|minio|seaweedfs)_\\d{8}_\\d\\dh\\d\\dm\\d\\ds");
-  final Archive archive;
-  final List<Member> all = new ArrayList<>();
-  int files;
-  long bytes;
-  boolean leftover;
-  private final boolean compressed;
-  private final Map<Owner, Owner> owners = new HashMap<>();
-  private int[] slots = new int[1 << 12];
-  private boolean questionable;
-  private String root;
-
-  interface Bytes {
-    InputStream open() throws IOException;
-  }
-
-  interface Reader {
-    void read(int lane, int i, Bytes bytes) throws Exception;
-  }
-
-  Members(Path file, Optional<String> password) {
-    archive = new Archive(file, password);
-    compressed = file.toString().matches(".*\\.(gz|zst)");
-    try {
-      if (compressed) {
-        indexCompressed();
-      } else {
-        archive.index(this::add);
-      }
-      addFolders();
-      requireUtf8();
-      proveZip();
-    } catch (IOException e) {
-      throw archive.broken(e.getMessage(), e);
-    }
-  }
-
-  private void indexCompressed() throws IOException {
-    try (var stream = BoundedInputStream.builder().setInputStream(stream()).get(); var tar = new TarArchiveInputStream(stream, "UTF-8")) {
-      var end = 0L;
-      for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
-        if (!header.isCheckSumOK()) {
-          throw broken(header.getName(), "has a damaged header");
-        }
-        add(new ArchiveEntry(archive.safe(header.getName()), header.isDirectory(), header.isFile(), header.getSize(), -1, header));
-        end = stream.getCount() + (header.isSparse() ? 0 : (header.getSize() + 511) / 512 * 512);
-      }
-      IOUtils.consume(stream);
-      if (end == 0 || stream.getCount() < end + 512) {
-        throw archive.broken("it is cut short", null);
-      }
-      if (stream.getCount() > end + Archive.LONGEST_END) {
-        throw archive.broken("its members end after %d of %d bytes: the rest was never written".formatted(end, stream.getCount()), null);
-      }
-    }
-  }
-
-  private InputStream stream() throws IOException {
-    var in = new BufferedInputStream(Files.newInputStream(archive.path), 1 << 16);
-    return !compressed ? in : archive.path.toString().endsWith(".gz")
-        ? GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get() : new ZstdCompressorInputStream(in);
-  }
-
-  private void add(ArchiveEntry entry) {
-    var name = relative(entry.name());
-    if (name.startsWith(LEFTOVER)) {
-      leftover = true;
-      return;
-    }
-    add(entry.header() instanceof TarArchiveEntry header ? member(name, header, entry.offset()) : member(name, entry, (FileHeader) entry.header()));
-  }
-
-  private String relative(String entry) {
-    var name = entry.replaceFirst("^([^/]+)/\\.(?=/|$)", "$1");
-    var top = name.split("/", 2)[0];
-    if (root == null && ROOT.matcher(top).matches()) {
-      root = top;
-    }
-    if (!top.equals(root)) {
-      throw broken(entry, "is not in a folder <component>_<timestamp>");
-    }
-    if (List.of(name.split("/")).contains(".")) {
-      throw broken(entry, "has a name that no file can have");
-    }
-    return name.length() == top.length() ? "" : name.substring(top.length() + 1);
-  }
-
-  private Member member(String name, TarArchiveEntry header, long offset) {
-    var kind = header.isDirectory() ? Kind.FOLDER : header.isSparse() ? Kind.SPARSE : switch (header.getLinkFlag()) {
-      case TarConstants.LF_NORMAL, TarConstants.LF_OLDNORM, TarConstants.LF_CONTIG, TarConstants.LF_LINK -> Kind.FILE;
-      case TarConstants.LF_SYMLINK -> Kind.LINK;
-      default -> throw refused(name, "is a device or something else that is neither file, folder nor link");
-    };
-    var link = header.getLinkName();
-    if (kind == Kind.LINK) {
-      requireInside(name, link);
-    }
-    var size = header.isSparse() ? header.getRealSize() : header.isFile() ? header.getSize() : 0;
-    if (header.isLink()) {
-      var first = find(link.replaceFirst("^(\\./)?" + root + "/(\\./)?", ""));
-      if (first < 0 || !isDirect(first)) {
-        throw refused(name, "is a hard link to '%s', which %s".formatted(shown(link), first < 0 ? "is no file before it" : "cannot be read again"));
-      }
-      size = all.get(first).size();
-      offset = all.get(first).offset();
-    }
-    var owner = new Owner(header.getUserName(), header.getLongUserId(), header.getGroupName(), header.getLongGroupId());
-    return new Member(kind, name.getBytes(StandardCharsets.UTF_8), size, offset, header.getMode(),
-        header.getLastModifiedTime().to(TimeUnit.NANOSECONDS), owners.computeIfAbsent(owner, same -> same), kind == Kind.LINK ? link : null);
-  }
-
-  private Member member(String name, ArchiveEntry entry, FileHeader header) {
-    var mode = (header.getExternalFileAttributes()[3] & 0xff) << 8 | header.getExternalFileAttributes()[2] & 0xff;
-    var type = mode & 0170000;
-    if (type != 0 && type != (entry.folder() ? 0040000 : 0100000)) {
-      throw refused(name, "is a link or a device, which a zip should not hold");
-    }
-    return new Member(entry.folder() ? Kind.FOLDER : Kind.FILE, name.getBytes(StandardCharsets.UTF_8), entry.folder() ? 0 : entry.size(), -1,
-        type == 0 ? -1 : mode & 07777, TimeUnit.MILLISECONDS.toNanos(header.getLastModifiedTimeEpoch()), Owner.UNKNOWN, header);
-  }
-
-  private void add(Member member) {
-    var name = member.name();
-    if (name.isEmpty() && member.kind() != Kind.FOLDER) {
-      throw refused(name, "is no folder");
-    }
-    if (slots[slot(member.path())] != 0) {
-      throw refused(name, "is there twice");
-    }
-    all.add(member);
-    files += member.kind() == Kind.FOLDER ? 0 : 1;
-    bytes += member.size();
-    questionable |= name.indexOf('?') >= 0;
-    if (all.size() * 2 > slots.length) {
-      slots = new int[slots.length * 2];
-      for (int i = 0; i < all.size() - 1; i++) {
-        slots[slot(all.get(i).path())] = i + 1;
-      }
-    }
-    slots[slot(member.path())] = all.size();
-  }
-
-  /** A link is followed from the folder it lies in, which is a real one: so only leading ".." can be counted. */
-  private void requireInside(String name, String link) {
-    var parts = List.of(link.split("/"));
-    var ups = Collections.frequency(parts, "..");
-    if (link.isEmpty() || link.startsWith("/") || link.indexOf('\0') >= 0 || parts.lastIndexOf("..") != ups - 1 || ups > name.split("/").length - 1) {
-      throw refused(name, "is a link that leaves the folder, to '%s'".formatted(shown(link)));
-    }
-  }
-
-  /** Adds folders that no entry names; refuses what would have to lie in something that is no folder. */
-  private void addFolders() {
-    for (int i = 0; i < all.size(); i++) {
-      var name = all.get(i).name();
-      var parent = name.substring(0, Math.max(0, name.lastIndexOf('/')));
-      var at = find(parent);
-      if (at < 0) {
-        add(new Member(Kind.FOLDER, parent.getBytes(StandardCharsets.UTF_8), 0, -1, -1, Member.NO_TIME, Owner.UNKNOWN, null));
-      } else if (all.get(at).kind() != Kind.FOLDER) {
-        throw refused(name, "lies in something that is no folder");
-      }
-    }
-  }
-
-  /** A byte that is not UTF-8 was read as a question mark: where there is one, the bytes themselves are looked at. */
-  private void requireUtf8() throws IOException {
-    if (!questionable || archive.zip != null) {
-      return;
-    }
-    try (var tar = new TarArchiveInputStream(stream(), "ISO-8859-1")) {
-      for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
-        try {
-          StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(header.getName().getBytes(StandardCharsets.ISO_8859_1)));
-        } catch (CharacterCodingException e) {
-          // Names in PAX headers are UTF-8 whatever the encoding: those were found right the first time.
-          if (find(relative(archive.safe(header.getName()))) < 0) {
-            throw broken(header.getName(), "has a name that is not UTF-8");
-          }
-        }
-      }
-    }
-  }
-
-  /** A zip has checksums: a damaged entry, or another password, is known before the first change. */
-  private void proveZip() {
-    if (archive.zip == null) {
-      return;
-    }
-    IntStream.range(0, all.size()).parallel().filter(i -> all.get(i).kind() == Kind.FILE).forEach(i -> {
-      try (var in = archive.open(entry(i))) {
-        if (IOUtils.consume(in) != all.get(i).size()) {
-          throw new EOFException("it has not the size that it names");
-        }
-      } catch (IOException e) {
-        throw refused(all.get(i).name(), "is damaged: " + e.getMessage());
-      }
-    });
-  }
-
-  Failure refused(String name, String why) {
-    return broken(root + "/" + name, why);
-  }
-
-  private Failure broken(String entry, String why) {
-    return archive.broken("its entry '%s' %s".formatted(shown(entry), why), null);
-  }
-
-  static String shown(String name) {
-    return name.replaceAll("\\p{Cntrl}", "?");
-  }
-
-  /** The member's number, or -1. */
-  int find(String name) {
-    return slots[slot(name.getBytes(StandardCharsets.UTF_8))] - 1;
-  }
-
-  private int slot(byte[] path) {
-    var hash = Arrays.hashCode(path) * 0x9E3779B9;
-    for (var slot = (hash ^ hash >>> 15) & slots.length - 1; ; slot = slot + 1 & slots.length - 1) {
-      if (slots[slot] == 0 || Arrays.equals(all.get(slots[slot] - 1).path(), path)) {
-        return slot;
-      }
-    }
-  }
-
-  /** Whether its bytes can be read at any time, in any order. */
-  boolean isDirect(int i) {
-    return !compressed && all.get(i).kind() == Kind.FILE;
-  }
-
-  ArchiveEntry entry(int i) {
-    var member = all.get(i);
-    return new ArchiveEntry(member.name(), false, true, member.size(), member.offset(), member.more());
-  }
-
-  /** Gives every wanted file to the reader: in the archive's order by all workers, where that cannot be in one pass by one. */
-  void read(Workers workers, IntPredicate wanted, Reader reader) throws IOException {
-    workers.run(all.size(), (lane, i) -> {
-      if (isDirect(i) && wanted.test(i)) {
-        reader.read(lane, i, () -> archive.open(entry(i)));
-      }
-    });
-    IntPredicate streamed = i -> all.get(i).kind() == Kind.SPARSE || compressed && all.get(i).kind() == Kind.FILE;
-    if (IntStream.range(0, all.size()).anyMatch(i -> streamed.test(i) && wanted.test(i))) {
-      workers.run(1, (lane, once) -> {
-        try (var tar = new TarArchiveInputStream(stream(), "UTF-8")) {
-          for (var header = tar.getNextEntry(); header != null; header = tar.getNextEntry()) {
-            var i = find(relative(archive.safe(header.getName())));
-            if (i >= 0 && streamed.test(i) && wanted.test(i)) {
-              reader.read(lane, i, () -> CloseShieldInputStream.wrap(tar));
-            }
-          }
-        }
-      });
-    }
-  }
-
-  @Override
-  public void close() throws IOException {
-    archive.close();
-  }
+  FOLDER, FILE,
+  /** A symbolic link. */
+  LINK,
+  /** Another name for a file or a symbolic link that stands before it in the archive. */
+  HARD_LINK,
+  /** A device, a named pipe, or something that only one program knows. */
+  OTHER
 }
 
 /** Settings are the environment variables of the documented procedure; an option overrides its variable. */
@@ -2219,9 +2296,227 @@ final class OldSettings {
   }
 }
 
-/** Who owns a member; empty and -1 where the archive does not tell. */
+/** The owner of an entry; empty and -1 where the archive does not tell. */
 record Owner(String user, long uid, String group, long gid) {
   static final Owner UNKNOWN = new Owner("", -1, "", -1);
+}
+
+/**
+ * Says whose a restored file or folder is, and which mode and time it has. Before and after a restore the answers are the
+ * same: what the backup does not record comes from the attachment folder as the restore leaves it.
+ */
+final class Ownership {
+  /** The user "nobody" of a server that squashes users: a backup made through it records no owners. */
+  private static final Set<Long> NOBODY = Set.of(65534L, 0xfffffffeL);
+  /** Seconds at which file systems end: of 32 bits, ext4 and XFS. A time beyond is set to the end. */
+  private static final Set<Long> LAST_TIMES = Set.of(0x7fffffffL, 0xffffffffL, 0x37fffffffL, 16_299_260_424L);
+  private static final Set<Long> FIRST_TIMES = Set.of(0L, -0x80000000L);
+  private final Principals given;
+  private final Principals folder;
+  private final int folderMode;
+  private final Map<Owner, Principals> known = new ConcurrentHashMap<>();
+
+  /**
+   * The folder as it is now.
+   *
+   * @param owner none where the folder is missing
+   * @param mode the permission bits
+   */
+  record Live(Principals owner, int mode) {
+    private static final int DEFAULT_MODE = 0750;
+
+    static Live of(Path folder) throws IOException {
+      if (!Files.exists(folder, LinkOption.NOFOLLOW_LINKS)) {
+        return new Live(Principals.of(Path.of("/proc/self")), DEFAULT_MODE);
+      }
+      return new Live(Principals.of(folder), modeOf(folder));
+    }
+  }
+
+  /**
+   * @param given gets all files, where it is set
+   * @param top the backup's own folder, which becomes the attachment folder
+   */
+  Ownership(Principals given, Live live, ArchiveEntry top) {
+    this.given = given;
+    // A backup made as root and without owners, as documented, says nothing where the folder is somebody else's.
+    var silent = isNobody(top.owner()) || top.owner().uid() == 0 && !given.or(live.owner()).isRoot();
+    this.folder = given.or(silent ? Principals.NONE : recorded(top.owner())).or(live.owner());
+    this.folderMode = silent || top.mode() < 0 ? live.mode() : top.mode() & 07777;
+  }
+
+  static Ownership of(Optional<String> given, Path folder, AttachmentArchive members) throws IOException {
+    return new Ownership(Principals.parse(given), Live.of(folder), members.all.get(members.find("")));
+  }
+
+  private static boolean isNobody(Owner owner) {
+    return NOBODY.contains(owner.uid());
+  }
+
+  private static Principals recorded(Owner owner) {
+    return Principals.of(NOBODY.contains(owner.gid()) ? new Owner(owner.user(), owner.uid(), "", -1) : owner);
+  }
+
+  /** True if the owner that the backup records tells nothing: root or nobody, where the folder belongs to another user. */
+  boolean isNotRecorded(ArchiveEntry member) {
+    return isNobody(member.owner()) || member.owner().uid() == 0 && !folder.isRoot();
+  }
+
+  Principals owner(ArchiveEntry member) {
+    return known.computeIfAbsent(member.owner(), owner -> given.or(isNotRecorded(member) ? folder : recorded(owner)).or(folder));
+  }
+
+  /** The owner of the attachment folder itself. */
+  Principals folderOwner() {
+    return folder;
+  }
+
+  /** Set-user-ID and set-group-ID on a file would hand out rights from an archive: they are dropped. */
+  int mode(ArchiveEntry member) {
+    if (member.path().length == 0) {
+      return folderMode;
+    }
+    var isFolder = member.kind() == Kind.FOLDER;
+    var mode = member.mode() >= 0 ? member.mode() : isFolder ? folderMode : folderMode & 0666;
+    return mode & (isFolder ? 07777 : 0777);
+  }
+
+  /** True if owner, mode and time are those that a restore sets. */
+  boolean agrees(Path path, PosixFileAttributes live, ArchiveEntry member) throws IOException {
+    return difference(path, live, member).isEmpty() && timeAgrees(member, live.lastModifiedTime());
+  }
+
+  /** Tells which of owner and mode is not what a restore sets; a link has no mode of its own. */
+  Optional<String> difference(Path path, PosixFileAttributes live, ArchiveEntry member) throws IOException {
+    var owner = owner(member);
+    if (!owner.agreeWith(Principals.of(live))) {
+      return Optional.of("%s instead of %s".formatted(Principals.of(live), owner));
+    }
+    return member.kind() == Kind.LINK || modeOf(path) == mode(member) ? Optional.empty()
+        : Optional.of("mode %o instead of %o".formatted(modeOf(path), mode(member)));
+  }
+
+  /**
+   * True if a file has the time of its last change that a restore sets: to the second where the archive knows no more,
+   * otherwise to the microsecond, which every JDK can set. A restore does not set the time of a link.
+   */
+  static boolean timeAgrees(ArchiveEntry member, FileTime live) {
+    if (!member.hasTime() || member.kind() == Kind.LINK) {
+      return true;
+    }
+    var has = live.toInstant();
+    if (has.getEpochSecond() == member.seconds()) {
+      return member.nanos() == 0 || has.getNano() / 1000 == member.nanos() / 1000;
+    }
+    return LAST_TIMES.contains(has.getEpochSecond()) && member.seconds() > has.getEpochSecond()
+        || FIRST_TIMES.contains(has.getEpochSecond()) && member.seconds() < has.getEpochSecond();
+  }
+
+  static int modeOf(Path path) throws IOException {
+    return (int) Files.getAttribute(path, "unix:mode", LinkOption.NOFOLLOW_LINKS) & 07777;
+  }
+}
+
+/** The records {@code length key=value} that a pax header adds to the header behind it. */
+final class PaxRecords {
+  private static final Pattern TIME = Pattern.compile("-?\\d{1,16}(\\.\\d{0,99})?");
+  private final Map<String, byte[]> values;
+  /** Offsets and lengths in the order of the records: sparse files of version 0.0 have them as repeated records. */
+  private final List<Long> pieces = new ArrayList<>();
+
+  PaxRecords() {
+    this(Map.of());
+  }
+
+  private PaxRecords(Map<String, byte[]> values) {
+    this.values = new HashMap<>(values);
+  }
+
+  /** These records with those of a header over them; an empty value takes one away. */
+  PaxRecords with(byte[] header) throws IOException {
+    var all = new PaxRecords(values);
+    for (int from = 0, end; from < header.length && header[from] != 0; from = end) {
+      var space = index(header, ' ', from);
+      var equals = index(header, '=', space);
+      end = (int) Math.min(header.length, from + number(Arrays.copyOfRange(header, from, space)));
+      if (end <= equals || header[end - 1] != '\n') {
+        throw damaged();
+      }
+      all.put(new String(header, space + 1, equals - space - 1, StandardCharsets.UTF_8), Arrays.copyOfRange(header, equals + 1, end - 1));
+    }
+    return all;
+  }
+
+  private void put(String key, byte[] value) throws IOException {
+    if (key.equals("GNU.sparse.offset") || key.equals("GNU.sparse.numbytes")) {
+      pieces.add(number(value));
+    } else if (value.length == 0) {
+      values.remove(key);
+    } else {
+      values.put(key, value);
+    }
+  }
+
+  private static int index(byte[] bytes, char wanted, int from) throws IOException {
+    for (int i = from; i < bytes.length; i++) {
+      if (bytes[i] == wanted) {
+        return i;
+      }
+    }
+    throw damaged();
+  }
+
+  private static IOException damaged() {
+    return new IOException("one of its extended headers is damaged");
+  }
+
+  boolean has(String key) {
+    return values.containsKey(key);
+  }
+
+  byte[] bytes(String key, byte[] fallback) {
+    return values.getOrDefault(key, fallback);
+  }
+
+  String text(String key, String fallback) {
+    return has(key) ? new String(values.get(key), StandardCharsets.UTF_8) : fallback;
+  }
+
+  long number(String key, long fallback) throws IOException {
+    return has(key) ? number(values.get(key)) : fallback;
+  }
+
+  private static long number(byte[] digits) throws IOException {
+    try {
+      return Long.parseLong(new String(digits, StandardCharsets.ISO_8859_1).strip());
+    } catch (NumberFormatException e) {
+      throw damaged();
+    }
+  }
+
+  /** A time in seconds with any number of decimals; null where there is none. */
+  BigDecimal time(String key) throws IOException {
+    if (!has(key)) {
+      return null;
+    }
+    var text = text(key, "");
+    if (!TIME.matcher(text).matches()) {
+      throw damaged();
+    }
+    return new BigDecimal(text).setScale(9, RoundingMode.FLOOR);
+  }
+
+  /** The map of a sparse file of version 0.0 or 0.1; empty where this is none. */
+  List<Long> sparse() throws IOException {
+    if (!has("GNU.sparse.map")) {
+      return pieces;
+    }
+    var numbers = new ArrayList<Long>();
+    for (var number : text("GNU.sparse.map", "").split(",")) {
+      numbers.add(number(number.getBytes(StandardCharsets.ISO_8859_1)));
+    }
+    return numbers;
+  }
 }
 
 /** A user and a group of this host; null where there is none. */
@@ -2703,6 +2998,697 @@ final class Settings {
   }
 }
 
+/** The pieces of a sparse file that are not holes: where each lies in the file, and how long it is. */
+final class SparseMap {
+  private final long[] offsets;
+  private final long[] lengths;
+  private final long stored;
+
+  /** @param numbers offset and length of each piece in turn, as every form of sparse tar has them */
+  SparseMap(List<Long> numbers, long size) throws IOException {
+    if (numbers.size() % 2 != 0) {
+      throw new IOException("the map of a sparse file is damaged");
+    }
+    offsets = new long[numbers.size() / 2];
+    lengths = new long[offsets.length];
+    var end = 0L;
+    var all = 0L;
+    for (int i = 0; i < offsets.length; i++) {
+      offsets[i] = numbers.get(2 * i);
+      lengths[i] = numbers.get(2 * i + 1);
+      if (offsets[i] < end || lengths[i] < 0 || lengths[i] > size - offsets[i]) {
+        throw new IOException("the map of a sparse file is damaged");
+      }
+      end = offsets[i] + lengths[i];
+      all += lengths[i];
+    }
+    stored = all;
+  }
+
+  /** The bytes in the archive. */
+  long stored() {
+    return stored;
+  }
+
+  int pieces() {
+    return offsets.length;
+  }
+
+  long offset(int piece) {
+    return offsets[piece];
+  }
+
+  long length(int piece) {
+    return lengths[piece];
+  }
+
+  /** The whole file with zeros for its holes, from its stored bytes. */
+  InputStream expand(InputStream bytes, long size) {
+    return new InputStream() {
+      private long position;
+      private int piece;
+
+      @Override
+      public int read() throws IOException {
+        var one = new byte[1];
+        return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
+      }
+
+      @Override
+      public int read(byte[] buffer, int from, int length) throws IOException {
+        if (length == 0) {
+          return 0;
+        }
+        while (piece < offsets.length && position >= offsets[piece] + lengths[piece]) {
+          piece++;
+        }
+        var inPiece = piece < offsets.length && position >= offsets[piece];
+        var end = inPiece ? offsets[piece] + lengths[piece] : piece < offsets.length ? offsets[piece] : size;
+        var count = (int) Math.min(length, end - position);
+        if (count == 0) {
+          return -1;
+        }
+        if (inPiece) {
+          count = bytes.read(buffer, from, count);
+          if (count < 0) {
+            throw new EOFException("a sparse file is cut short");
+          }
+        } else {
+          Arrays.fill(buffer, from, from + count, (byte) 0);
+        }
+        position += count;
+        return count;
+      }
+
+      @Override
+      public void close() throws IOException {
+        bytes.close();
+      }
+    };
+  }
+}
+
+/** A .tar, plain or compressed. */
+final class TarArchive extends Archive {
+  /** Headers stand close together where files are small, and far apart where they are large: a page or two a read. */
+  private static final int BUFFER = 8 << 10;
+  private final Path file;
+  private final Compression compression;
+  private final FileChannel channel;
+
+  /** @param file where the bytes are: the archive itself, or what was unpacked from it and is removed with this */
+  TarArchive(Path path, Path file, Compression compression) throws IOException {
+    super(path);
+    this.file = file;
+    this.compression = compression;
+    this.channel = FileChannel.open(file);
+  }
+
+  private TarReader reader() throws IOException {
+    return new TarReader(compression == Compression.NONE
+        ? BufferedFileChannelInputStream.builder().setPath(file).setBufferSize(BUFFER).get() : compression.open(file));
+  }
+
+  @Override
+  void index(Consumer<ArchiveEntry> visitor) {
+    try (var reader = reader()) {
+      var last = (ArchiveEntry) null;
+      for (var entry = reader.next(); entry != null; entry = reader.next()) {
+        visitor.accept(entry);
+        last = entry;
+      }
+      requireEnd(reader, last);
+    } catch (IOException e) {
+      throw broken(Failure.of(e).getMessage(), e);
+    }
+  }
+
+  private void requireEnd(TarReader reader, ArchiveEntry last) throws IOException {
+    if (last == null) {
+      throw broken("it holds nothing", null);
+    }
+    if (compression != Compression.NONE) {
+      reader.requireZeros();
+      return;
+    }
+    if (channel.size() - reader.end() > TarReader.MOST_ZEROS) {
+      throw TarReader.unfinished(reader.end(), channel.size());
+    }
+    if (!isPadding(reader.end(), reader.requireZeros(), endsInZeros(last))) {
+      throw TarReader.unfinished(reader.end(), channel.size());
+    }
+  }
+
+  /**
+   * True if zeros behind the last entry are the rest of a record, not what was left unwritten of a file of the full size.
+   * Records are 10 KiB, or what the option -b says, mostly a power of two; the archive is a whole number of them.
+   *
+   * @param endsInZeros the last file's bytes end in zeros, too: a sign that they were not written, either
+   */
+  static boolean isPadding(long end, long total, boolean endsInZeros) {
+    var rest = total - end;
+    if (rest <= TarReader.USUAL_ZEROS) {
+      return true;
+    }
+    for (long record = TarHeader.BLOCK; record < TarReader.MOST_ZEROS; record += TarHeader.BLOCK) {
+      if (total % record == 0 && rest <= record + TarHeader.BLOCK && (!endsInZeros || Long.bitCount(record) == 1)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private boolean endsInZeros(ArchiveEntry last) throws IOException {
+    if (!last.file() || last.stored() < TarHeader.BLOCK) {
+      return false;
+    }
+    var block = ByteBuffer.allocate(TarHeader.BLOCK);
+    channel.read(block, last.offset() + last.stored() - TarHeader.BLOCK);
+    return Arrays.equals(block.array(), new byte[TarHeader.BLOCK]);
+  }
+
+  @Override
+  void each(Visitor visitor) throws Exception {
+    try (var reader = reader()) {
+      for (var entry = reader.next(); entry != null; entry = reader.next()) {
+        visitor.accept(entry, new OnePass(entry, reader));
+      }
+    }
+  }
+
+  @Override
+  boolean isSeekable() {
+    return compression == Compression.NONE;
+  }
+
+  @Override
+  Content content(ArchiveEntry entry) {
+    if (!isSeekable()) {
+      throw new IllegalStateException(path + " can be read in one pass only");
+    }
+    return new Range(entry);
+  }
+
+  @Override
+  Archive seekable(Path folder) throws IOException {
+    if (isSeekable()) {
+      return this;
+    }
+    var plain = Files.createTempFile(folder, "unpacked-", ".tar");
+    try (var in = compression.open(file)) {
+      Files.copy(in, plain, StandardCopyOption.REPLACE_EXISTING);
+      close();
+      return new TarArchive(path, plain, Compression.NONE);
+    } catch (IOException | RuntimeException e) {
+      Files.deleteIfExists(plain);
+      throw e;
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    channel.close();
+    if (!file.equals(path)) {
+      Files.deleteIfExists(file);
+    }
+  }
+
+  private interface Copy {
+    void accept(long length, FileChannel out) throws IOException;
+  }
+
+  /** Writes the pieces of a file, one after another, each at its place. */
+  private static void write(ArchiveEntry entry, Path target, Copy copy) throws IOException {
+    try (var out = FileChannel.open(target, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+      if (entry.holes() == null) {
+        copy.accept(entry.size(), out);
+        return;
+      }
+      for (int i = 0; i < entry.holes().pieces(); i++) {
+        out.position(entry.holes().offset(i));
+        copy.accept(entry.holes().length(i), out);
+      }
+      if (out.size() < entry.size()) {
+        out.write(ByteBuffer.allocate(1), entry.size() - 1);
+      }
+    }
+  }
+
+  private EOFException ended(ArchiveEntry entry) {
+    return new EOFException("%s ended inside '%s'".formatted(path, EntryName.shown(entry.name())));
+  }
+
+  /** The bytes of an entry in a plain tar; the kernel copies them. */
+  private final class Range implements Content {
+    private final ArchiveEntry entry;
+
+    Range(ArchiveEntry entry) {
+      this.entry = entry;
+    }
+
+    @Override
+    public InputStream open() throws IOException {
+      var in = Channels.newInputStream(FileChannel.open(file).position(entry.offset()));
+      var stored = BoundedInputStream.builder().setInputStream(in).setMaxCount(entry.stored()).get();
+      return entry.holes() == null ? stored : entry.holes().expand(stored, entry.size());
+    }
+
+    @Override
+    public void copyTo(Path target) throws IOException {
+      var from = new long[] {entry.offset()};
+      write(entry, target, (length, out) -> {
+        for (var end = from[0] + length; from[0] < end; ) {
+          var copied = channel.transferTo(from[0], end - from[0], out);
+          if (copied <= 0) {
+            throw ended(entry);
+          }
+          from[0] += copied;
+        }
+      });
+    }
+  }
+
+  /** The bytes of the entry at which a reader stands. */
+  private final class OnePass implements Content {
+    private final ArchiveEntry entry;
+    private final TarReader reader;
+
+    OnePass(ArchiveEntry entry, TarReader reader) {
+      this.entry = entry;
+      this.reader = reader;
+    }
+
+    @Override
+    public InputStream open() {
+      return reader.content();
+    }
+
+    @Override
+    public void copyTo(Path target) throws IOException {
+      var in = reader.stored();
+      var buffer = new byte[(int) Math.min(1 << 16, Math.max(1, entry.stored()))];
+      write(entry, target, (length, out) -> {
+        for (var left = length; left > 0; ) {
+          var count = in.read(buffer, 0, (int) Math.min(buffer.length, left));
+          if (count <= 0) {
+            throw ended(entry);
+          }
+          out.write(ByteBuffer.wrap(buffer, 0, count));
+          left -= count;
+        }
+      });
+    }
+  }
+}
+
+/** A header of a tar: a block of 512 bytes with fields at fixed places, in each of the formats v7, ustar, pax, oldgnu and gnu. */
+final class TarHeader {
+  static final int BLOCK = 512;
+  private final byte[] block;
+
+  TarHeader(byte[] block) {
+    this.block = block;
+  }
+
+  boolean isZero() {
+    for (var b : block) {
+      if (b != 0) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** True if the header matches its checksum; some programs of old took bytes for signed numbers. */
+  boolean isIntact() {
+    var unsigned = 0L;
+    var signed = 0L;
+    for (int i = 0; i < BLOCK; i++) {
+      var b = i >= 148 && i < 156 ? ' ' : block[i];
+      unsigned += b & 0xff;
+      signed += b;
+    }
+    var sum = number(148, 8);
+    return sum == unsigned || sum == signed;
+  }
+
+  char type() {
+    return (char) (block[156] & 0xff);
+  }
+
+  /** The name, with its first part where the format keeps one apart. */
+  byte[] name() {
+    var name = bytes(0, 100);
+    if (!hasPrefix() || block[345] == 0) {
+      return name;
+    }
+    var prefix = bytes(345, 155);
+    var all = Arrays.copyOf(prefix, prefix.length + 1 + name.length);
+    all[prefix.length] = '/';
+    System.arraycopy(name, 0, all, prefix.length + 1, name.length);
+    return all;
+  }
+
+  /** GNU's own formats, "ustar" and two spaces, have times and the map of a sparse file where ustar has the prefix. */
+  private boolean hasPrefix() {
+    return isUstar() && block[262] == 0;
+  }
+
+  private boolean isUstar() {
+    return Arrays.equals(block, 257, 262, new byte[] {'u', 's', 't', 'a', 'r'}, 0, 5);
+  }
+
+  byte[] link() {
+    return bytes(157, 100);
+  }
+
+  int mode() {
+    return (int) number(100, 8) & 07777;
+  }
+
+  long size() {
+    return number(124, 12);
+  }
+
+  long seconds() {
+    return number(136, 12);
+  }
+
+  Owner owner() {
+    return new Owner(text(265, 32), number(108, 8), text(297, 32), number(116, 8));
+  }
+
+  private String text(int from, int length) {
+    return isUstar() ? new String(bytes(from, length), StandardCharsets.UTF_8) : "";
+  }
+
+  /** A field up to its first zero. */
+  private byte[] bytes(int from, int length) {
+    var end = from;
+    while (end < from + length && block[end] != 0) {
+      end++;
+    }
+    return Arrays.copyOfRange(block, from, end);
+  }
+
+  /** Octal digits, or where those do not suffice the number itself, marked by the first bit. -1 where it is neither. */
+  long number(int from, int length) {
+    var number = 0L;
+    if (block[from] < 0) {
+      number = (block[from] & 0x40) != 0 ? -1 : 0; // the sign
+      number = number << 6 | block[from] & 0x3f;
+      for (int i = from + 1; i < from + length; i++) {
+        number = number << 8 | block[i] & 0xff;
+      }
+      return number;
+    }
+    var at = from;
+    while (at < from + length && block[at] == ' ') {
+      at++;
+    }
+    for (; at < from + length && block[at] != 0 && block[at] != ' '; at++) {
+      if (block[at] < '0' || block[at] > '7') {
+        return -1;
+      }
+      number = number << 3 | block[at] - '0';
+    }
+    return number;
+  }
+
+  byte at(int index) {
+    return block[index];
+  }
+}
+
+/**
+ * Reads the entries of a tar in order, in every format that GNU tar, bsdtar and Python write. It counts what it takes from
+ * the stream by itself: where an entry's bytes begin is the same for a file that can be read at any place and for one that
+ * is unpacked on the way.
+ */
+final class TarReader implements Closeable {
+  /** A tar ends with zeros up to a whole record, which has at most 1 MiB; the first block of them may need a record more. */
+  static final int MOST_ZEROS = (1 << 20) + TarHeader.BLOCK;
+  /** The longest padding of a tar made without the option -b. */
+  static final int USUAL_ZEROS = 20 * TarHeader.BLOCK + TarHeader.BLOCK;
+  private static final int LONGEST_EXTENSION = 16 << 20;
+
+  /** The extensions that stand before a header: pax records, and the long names of GNU's format. */
+  private record Extensions(PaxRecords pax, byte[] name, byte[] link) {}
+
+  private final InputStream in;
+  private final Map<Owner, Owner> owners = new HashMap<>();
+  private PaxRecords global = new PaxRecords();
+  private ArchiveEntry current;
+  private long position;
+  private long left;
+  private long padding;
+  private long end;
+
+  /** @param in skips without reading where the file allows it */
+  TarReader(InputStream in) {
+    this.in = in;
+  }
+
+  /** The next entry, null behind the last. What was not read of the one before is skipped. */
+  ArchiveEntry next() throws IOException {
+    var extensions = new Extensions(global, null, null);
+    while (true) {
+      skip(left + padding);
+      left = 0;
+      padding = 0;
+      end = position;
+      var header = new TarHeader(block());
+      if (header.isZero()) {
+        return null;
+      }
+      if (!header.isIntact() || header.size() < 0) {
+        throw new IOException("the header of its entry '%s' is damaged".formatted(EntryName.shown(new String(header.name(), "UTF-8"))));
+      }
+      switch (header.type()) {
+        case 'x', 'X' -> extensions = new Extensions(extensions.pax.with(extension(header)), extensions.name, extensions.link);
+        case 'g' -> {
+          global = global.with(extension(header));
+          extensions = new Extensions(global, extensions.name, extensions.link);
+        }
+        case 'L' -> extensions = new Extensions(extensions.pax, text(extension(header)), extensions.link);
+        case 'K' -> extensions = new Extensions(extensions.pax, extensions.name, text(extension(header)));
+        case 'V' -> data(header.size()); // the label of the whole
+        case 'M' -> throw new IOException("it is not the first volume of several");
+        default -> {
+          current = entry(header, extensions);
+          return current;
+        }
+      }
+    }
+  }
+
+  private ArchiveEntry entry(TarHeader header, Extensions extensions) throws IOException {
+    var pax = extensions.pax;
+    var rawName = pax.bytes("GNU.sparse.name", pax.bytes("path", extensions.name != null ? extensions.name : header.name()));
+    var rawLink = pax.bytes("linkpath", extensions.link != null ? extensions.link : header.link());
+    var kind = kind(header.type(), rawName);
+    data("123456".indexOf(header.type()) >= 0 ? 0 : pax.number("size", header.size()));
+    var size = kind == Kind.FILE ? left : 0;
+    SparseMap holes = null;
+    if (kind == Kind.FILE && (header.type() == 'S' || pax.has("GNU.sparse.size") || pax.has("GNU.sparse.realsize"))) {
+      size = header.type() == 'S' ? header.number(483, 12) : pax.number("GNU.sparse.realsize", pax.number("GNU.sparse.size", 0));
+      holes = new SparseMap(pieces(header, pax), size);
+      if (holes.stored() != left) {
+        throw new IOException("the map of its sparse file '%s' is damaged".formatted(EntryName.shown(new String(rawName, "UTF-8"))));
+      }
+    }
+    var path = EntryName.normal(rawName);
+    var link = kind == Kind.LINK || kind == Kind.HARD_LINK ? EntryName.link(rawLink, rawName) : null;
+    var time = pax.time("mtime");
+    var seconds = time == null ? header.seconds() : time.setScale(0, RoundingMode.FLOOR).longValue();
+    var nanos = time == null ? 0 : time.subtract(BigDecimal.valueOf(seconds)).movePointRight(9).intValue();
+    return new ArchiveEntry(kind, path, size, position, holes, link, header.mode(), seconds, nanos, owner(header, pax));
+  }
+
+  private static Kind kind(char type, byte[] name) {
+    return switch (type) {
+      case '0', '\0', '7', 'S' -> name.length > 0 && name[name.length - 1] == '/' ? Kind.FOLDER : Kind.FILE;
+      case '5', 'D' -> Kind.FOLDER;
+      case '1' -> Kind.HARD_LINK;
+      case '2' -> Kind.LINK;
+      default -> Kind.OTHER;
+    };
+  }
+
+  private Owner owner(TarHeader header, PaxRecords pax) throws IOException {
+    var plain = header.owner();
+    var owner = new Owner(pax.text("uname", plain.user()), pax.number("uid", plain.uid()), pax.text("gname", plain.group()),
+        pax.number("gid", plain.gid()));
+    return owners.computeIfAbsent(owner, known -> known);
+  }
+
+  /** Offsets and lengths in turn; where they stand before the file's own bytes they are read here. */
+  private List<Long> pieces(TarHeader header, PaxRecords pax) throws IOException {
+    if (header.type() == 'S') {
+      return oldGnuPieces(header);
+    }
+    return pax.number("GNU.sparse.major", 0) == 0 ? pax.sparse() : piecesBeforeData();
+  }
+
+  private List<Long> oldGnuPieces(TarHeader header) throws IOException {
+    var pieces = new ArrayList<Long>();
+    addPieces(header, 386, 4, pieces);
+    for (var more = header.at(482) != 0; more; ) {
+      var extension = new TarHeader(block());
+      addPieces(extension, 0, 21, pieces);
+      more = extension.at(504) != 0;
+    }
+    return pieces;
+  }
+
+  private static void addPieces(TarHeader header, int from, int most, List<Long> pieces) {
+    for (int at = from; at < from + most * 24 && header.at(at + 12) != 0; at += 24) {
+      pieces.add(header.number(at, 12));
+      pieces.add(header.number(at + 12, 12));
+    }
+  }
+
+  /** Version 1.0: decimal numbers, one a line, first how many pieces there are, in whole blocks before the bytes. */
+  private List<Long> piecesBeforeData() throws IOException {
+    var pieces = new ArrayList<Long>();
+    var wanted = -1L;
+    var number = 0L;
+    while (true) {
+      if (left < TarHeader.BLOCK) {
+        throw new IOException("the map of a sparse file is damaged");
+      }
+      left -= TarHeader.BLOCK;
+      for (var b : block()) {
+        if (b == '\n') {
+          if (wanted >= 0) {
+            pieces.add(number);
+          } else {
+            wanted = 2 * number;
+          }
+          number = 0;
+          if (pieces.size() == wanted) {
+            return pieces;
+          }
+        } else if (b >= '0' && b <= '9') {
+          number = number * 10 + b - '0';
+        } else {
+          throw new IOException("the map of a sparse file is damaged");
+        }
+      }
+    }
+  }
+
+  /** The bytes of the current entry, holes as zeros; to be read before the next entry is asked for. */
+  InputStream content() {
+    return current.holes() == null ? stored() : current.holes().expand(stored(), current.size());
+  }
+
+  /** The bytes of the current entry as they are in the archive: without the holes. */
+  InputStream stored() {
+    return new InputStream() {
+      @Override
+      public int read() throws IOException {
+        var one = new byte[1];
+        return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
+      }
+
+      @Override
+      public int read(byte[] buffer, int from, int length) throws IOException {
+        if (left == 0) {
+          return length == 0 ? 0 : -1;
+        }
+        var count = in.read(buffer, from, (int) Math.min(length, left));
+        if (count < 0) {
+          throw new EOFException("it is cut short");
+        }
+        left -= count;
+        position += count;
+        return count;
+      }
+    };
+  }
+
+  private void data(long size) throws IOException {
+    if (size < 0) {
+      throw new IOException("the header of one of its entries is damaged");
+    }
+    left = size;
+    padding = -size & TarHeader.BLOCK - 1;
+  }
+
+  private byte[] extension(TarHeader header) throws IOException {
+    if (header.size() > LONGEST_EXTENSION) {
+      throw new IOException("one of its extended headers is damaged");
+    }
+    data(header.size());
+    var bytes = new byte[(int) left];
+    read(bytes);
+    left = 0;
+    return bytes;
+  }
+
+  private static byte[] text(byte[] bytes) {
+    var length = 0;
+    while (length < bytes.length && bytes[length] != 0) {
+      length++;
+    }
+    return Arrays.copyOf(bytes, length);
+  }
+
+  private byte[] block() throws IOException {
+    var block = new byte[TarHeader.BLOCK];
+    read(block);
+    return block;
+  }
+
+  private void read(byte[] bytes) throws IOException {
+    if (in.readNBytes(bytes, 0, bytes.length) < bytes.length) {
+      throw new EOFException("it is cut short");
+    }
+    position += bytes.length;
+  }
+
+  private void skip(long bytes) throws IOException {
+    try {
+      in.skipNBytes(bytes);
+    } catch (EOFException e) {
+      throw new EOFException("it is cut short");
+    }
+    position += bytes;
+  }
+
+  /** The place behind the last entry and its padding, once there is no next. */
+  long end() {
+    return end;
+  }
+
+  /**
+   * Reads what is behind the last entry and returns where the archive ends. A tar that is cut between two entries lists
+   * without an error: only the zeros prove its end. More of them than fill a record are what became of entries.
+   */
+  long requireZeros() throws IOException {
+    var buffer = new byte[1 << 16];
+    var zeros = true;
+    for (int count = in.read(buffer); count >= 0; count = in.read(buffer)) {
+      zeros &= Arrays.equals(buffer, 0, count, new byte[count], 0, count);
+      position += count;
+    }
+    if (!zeros || position - end > MOST_ZEROS) {
+      throw unfinished(end, position);
+    }
+    return position;
+  }
+
+  static IOException unfinished(long end, long total) {
+    return new IOException("its entries end after %d of %d bytes: the rest is damaged or was never written".formatted(end, total));
+  }
+
+  @Override
+  public void close() throws IOException {
+    in.close();
+  }
+}
+
 /**
  * TheHive's own configuration file as a source of settings: what it says of database, index and attachments, by the names
  * of the variables. Keys of TheHive 5.0 and 4 are read, too, where they differ.
@@ -2983,6 +3969,49 @@ final class Tls {
   }
 }
 
+/** Sets what Java cannot set of files: texts of symbolic links that are not paths in their shortest form, times far away. */
+final class UnixFiles {
+  /** The last second whose nanoseconds Java can count. */
+  private static final long LAST = Long.MAX_VALUE / 1_000_000_000 - 1;
+
+  private UnixFiles() {}
+
+  /** Makes a symbolic link with exactly this text: Java would write {@code dir} for {@code dir/}. */
+  static void createLink(Path link, String text) throws IOException {
+    if (Path.of(text).toString().equals(text)) {
+      Files.createSymbolicLink(link, Path.of(text));
+    } else {
+      run(link, List.of("ln", "-s", "-T", "--", text, link.toString()));
+    }
+  }
+
+  /** Sets the times of the last change and access; not of symbolic links. */
+  static void setTime(Path path, Instant time) throws IOException {
+    if (time.getEpochSecond() >= 0 && time.getEpochSecond() < LAST) {
+      var both = FileTime.from(time);
+      Files.getFileAttributeView(path, BasicFileAttributeView.class, LinkOption.NOFOLLOW_LINKS).setTimes(both, both, null);
+    } else {
+      // Java loses fractions of seconds before 1970, and takes what is after 2262 for the year 2262.
+      var seconds = BigDecimal.valueOf(time.getEpochSecond()).add(BigDecimal.valueOf(time.getNano(), 9));
+      run(path, List.of("touch", "-h", "-c", "-d", "@" + seconds.toPlainString(), "--", path.toString()));
+    }
+  }
+
+  private static void run(Path path, List<String> command) throws IOException {
+    try {
+      var process = new ProcessBuilder(command).redirectErrorStream(true).start();
+      process.getOutputStream().close();
+      var said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
+      if (process.waitFor() != 0) {
+        throw new FileSystemException(path.toString(), null, said.replaceFirst(".*: ", ""));
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new FileSystemException(path.toString(), null, "interrupted");
+    }
+  }
+}
+
 /**
  * An environment variable that the scripts read.
  *
@@ -3042,5 +4071,140 @@ final class Workers implements Closeable {
   @Override
   public void close() {
     pool.shutdownNow();
+  }
+}
+
+/** A .zip, also one that is encrypted. Names, times and links are what unzip makes of them. */
+final class ZipArchive extends Archive {
+  private static final int UNIX = 3;
+  private static final int EXTENDED_TIME = 0x5455;
+  private static final int WINDOWS_TIME = 0x000a;
+  private static final int UNICODE_NAME = 0x7075;
+  private static final long SECONDS_FROM_1601 = 11_644_473_600L;
+  private static final int LONGEST_LINK = 4096;
+  private final ZipFile zip;
+  private final List<FileHeader> headers;
+
+  ZipArchive(Path path, Optional<String> password) throws IOException {
+    super(path);
+    zip = new ZipFile(path.toFile(), password.map(String::toCharArray).orElse(null));
+    zip.setCharset(StandardCharsets.ISO_8859_1); // the bytes themselves: what they mean is not the same for each entry
+    headers = zip.getFileHeaders();
+    if (zip.isEncrypted() && password.isEmpty()) {
+      throw new Failure(Exit.AUTHENTICATION, path + " is encrypted", "set BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
+    }
+  }
+
+  @Override
+  void index(Consumer<ArchiveEntry> visitor) {
+    try {
+      if (headers.isEmpty()) {
+        throw broken("it holds nothing", null);
+      }
+      for (int i = 0; i < headers.size(); i++) {
+        visitor.accept(entry(i));
+      }
+    } catch (IOException e) {
+      throw broken(Failure.of(e).getMessage(), e);
+    }
+  }
+
+  private ArchiveEntry entry(int i) throws IOException {
+    var header = headers.get(i);
+    var path = EntryName.normal(name(header));
+    var attributes = header.getExternalFileAttributes();
+    var mode = (attributes[3] & 0xff) << 8 | attributes[2] & 0xff;
+    var kind = switch (mode & 0170000) {
+      case 0 -> header.isDirectory() ? Kind.FOLDER : Kind.FILE;
+      case 0040000 -> Kind.FOLDER;
+      case 0100000 -> header.isDirectory() ? Kind.FOLDER : Kind.FILE;
+      case 0120000 -> Kind.LINK;
+      default -> Kind.OTHER;
+    };
+    var link = kind == Kind.LINK ? EntryName.link(link(header), path) : null;
+    var size = kind == Kind.FILE ? header.getUncompressedSize() : 0;
+    var time = time(header);
+    return new ArchiveEntry(kind, path, size, i, null, link, mode == 0 ? -1 : mode & 07777, Math.floorDiv(time, 1_000_000_000L),
+        (int) Math.floorMod(time, 1_000_000_000L), Owner.UNKNOWN);
+  }
+
+  private byte[] link(FileHeader header) throws IOException {
+    try (var in = stream(header)) {
+      return in.readNBytes(LONGEST_LINK);
+    }
+  }
+
+  /** UTF-8 where the entry says so; otherwise the bytes as they are on Unix, and of the old code page of DOS from elsewhere. */
+  private static byte[] name(FileHeader header) {
+    var raw = header.getFileName().getBytes(StandardCharsets.ISO_8859_1);
+    if (header.isFileNameUTF8Encoded()) {
+      return raw;
+    }
+    var unicode = extra(header, UNICODE_NAME);
+    if (unicode != null && unicode.remaining() > 5) {
+      var crc = new CRC32();
+      crc.update(raw);
+      if (unicode.getInt(1) == (int) crc.getValue()) {
+        return Arrays.copyOfRange(unicode.array(), 5, unicode.capacity());
+      }
+    }
+    var host = header.getVersionMadeBy() >> 8;
+    return host == UNIX || !Charset.isSupported("IBM437") ? raw : new String(raw, Charset.forName("IBM437")).getBytes(StandardCharsets.UTF_8);
+  }
+
+  /** In nanoseconds since 1970: exact where an extension has it; DOS knows even seconds of an unknown time zone. */
+  private static long time(FileHeader header) {
+    var unix = extra(header, EXTENDED_TIME);
+    if (unix != null && unix.remaining() >= 5 && (unix.get(0) & 1) != 0) {
+      return unix.getInt(1) * 1_000_000_000L;
+    }
+    var windows = extra(header, WINDOWS_TIME);
+    if (windows != null && windows.remaining() >= 16 && windows.getShort(4) == 1) {
+      var ticks = windows.getLong(8); // of 100 nanoseconds
+      return (ticks / 10_000_000 - SECONDS_FROM_1601) * 1_000_000_000L + ticks % 10_000_000 * 100;
+    }
+    return header.getLastModifiedTimeEpoch() * 1_000_000L;
+  }
+
+  private static ByteBuffer extra(FileHeader header, int id) {
+    var records = header.getExtraDataRecords();
+    return records == null ? null : records.stream().filter(record -> record.getHeader() == id && record.getData() != null)
+        .map(ExtraDataRecord::getData).map(data -> ByteBuffer.wrap(data).order(ByteOrder.LITTLE_ENDIAN)).findFirst().orElse(null);
+  }
+
+  @Override
+  void each(Visitor visitor) throws Exception {
+    for (int i = 0; i < headers.size(); i++) {
+      var entry = entry(i);
+      visitor.accept(entry, content(entry));
+    }
+  }
+
+  @Override
+  boolean isSeekable() {
+    return true;
+  }
+
+  @Override
+  Content content(ArchiveEntry entry) {
+    return () -> stream(headers.get((int) entry.offset()));
+  }
+
+  private InputStream stream(FileHeader header) throws IOException {
+    synchronized (zip) {
+      try {
+        return zip.getInputStream(header);
+      } catch (ZipException e) {
+        if (e.getType() == ZipException.Type.WRONG_PASSWORD) {
+          throw new Failure(Exit.AUTHENTICATION, "wrong password for " + path, "check BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
+        }
+        throw e;
+      }
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    zip.close();
   }
 }

@@ -17,7 +17,7 @@ import org.apache.commons.codec.digest.DigestUtils;
  *
  * @param progress takes the bytes that are done
  */
-record AttachmentComparison(Backup backup, Members members, LongConsumer progress) {
+record AttachmentComparison(Backup backup, AttachmentArchive members, LongConsumer progress) {
   private static final int READS_AT_ONCE = 8;
 
   /**
@@ -29,9 +29,9 @@ record AttachmentComparison(Backup backup, Members members, LongConsumer progres
   void compare(AttachmentStore store, Instant since, Optional<Integer> sample, Findings findings) throws Exception {
     var tally = new Tally();
     store.list(members, (name, written) ->
-        tally.add(written.isAfter(since) ? "newer" : "extra", Members.shown(name)), tally);
+        tally.add(written.isAfter(since) ? "newer" : "extra", EntryName.shown(name)), tally);
     var read = sampled(sample);
-    each((worker, i, bytes) -> store.compare(i, members.all.get(i), read.test(i) ? bytes : null, tally));
+    each((worker, i, content) -> store.compare(i, members.all.get(i), read.test(i) ? content : null, tally));
     if (store.hasFolders()) {
       for (var folder : members.all.stream().filter(member -> member.kind() == Kind.FOLDER).toList()) {
         store.compare(members.find(folder.name()), folder, null, tally);
@@ -64,10 +64,10 @@ record AttachmentComparison(Backup backup, Members members, LongConsumer progres
   }
 
   /** Gives every file to the reader, links too, side by side where the archive allows it. */
-  private void each(Members.Reader reader) throws IOException {
+  private void each(AttachmentArchive.Reader reader) throws IOException {
     try (var workers = new Workers(READS_AT_ONCE)) {
-      members.read(workers, i -> true, (worker, i, bytes) -> {
-        reader.read(worker, i, bytes);
+      members.read(workers, i -> true, (worker, i, content) -> {
+        reader.read(worker, i, content);
         progress.accept(members.all.get(i).size());
       });
       workers.run(members.all.size(), (worker, i) -> {
@@ -81,16 +81,16 @@ record AttachmentComparison(Backup backup, Members members, LongConsumer progres
   /** Reads every byte; where names are SHA-256 sums, as TheHive's are, contents must match them. */
   void prove(Findings findings) throws IOException {
     var tally = new Tally();
-    each((worker, i, bytes) -> {
+    each((worker, i, content) -> {
       var name = members.all.get(i).name();
-      try (var in = bytes.open()) {
+      try (var in = content.open()) {
         if (name.endsWith(DigestUtils.sha256Hex(in))) {
           tally.add("matching", 1);
         } else if (AttachmentNames.HASH.matcher(name).matches() && members.all.get(i).kind() != Kind.LINK) {
-          tally.add("different", Members.shown(name));
+          tally.add("different", EntryName.shown(name));
         }
       } catch (IOException e) {
-        throw members.archive.broken("'%s' cannot be read: %s".formatted(Members.shown(name), e.getMessage()), e);
+        throw members.archive.broken("'%s' cannot be read: %s".formatted(EntryName.shown(name), e.getMessage()), e);
       }
     });
     var matching = tally.count("matching");

@@ -22,7 +22,7 @@ final class BucketCheck implements AttachmentStore {
   }
 
   @Override
-  public void list(Members backup, BiConsumer<String, Instant> extra, Tally tally) {
+  public void list(AttachmentArchive backup, BiConsumer<String, Instant> extra, Tally tally) {
     objects = new StoredObject[backup.all.size()];
     bucket.list(page -> page.forEach(object -> {
       var i = backup.find(object.key());
@@ -36,16 +36,16 @@ final class BucketCheck implements AttachmentStore {
 
   /** An object that cannot be read is one finding among others; what holds for all objects ends it all. */
   @Override
-  public void compare(int i, Member member, Members.Bytes bytes, Tally tally) throws IOException {
-    var name = Members.shown(member.name());
+  public void compare(int i, ArchiveEntry member, Archive.Content content, Tally tally) throws IOException {
+    var name = EntryName.shown(member.name());
     var object = objects[i];
     if (object == null) {
       tally.add("missing", name);
     } else if (object.size() != member.size()) {
       tally.add("changed", "%s: %d bytes instead of %d".formatted(name, object.size(), member.size()));
-    } else if (bytes != null) {
+    } else if (content != null) {
       try {
-        if (!bucket.holds(object.key(), object.etag(), object.size(), bytes::open)) {
+        if (!bucket.holds(object.key(), object.etag(), object.size(), content::open)) {
           tally.add("changed", name + ": another content");
         }
       } catch (Failure e) {

@@ -38,7 +38,7 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
   /** Proves the archive alone: every byte of it is read. */
   void prove(Backup backup, Findings findings) throws IOException {
     CassandraTools.initialise(settings.workFolder(), config -> {});
-    try (var archive = new Archive(backup.file(), password)) {
+    try (var archive = Archive.open(backup.file(), password)) {
       var contents = CassandraBackup.prove(archive, settings.keyspace());
       findings.ok("archive", "%s, taken %s: %d tables, %s in %d SSTables, complete and matching their digests",
           backup.file(), backup.age(), contents.tables().size(), Console.size(contents.bytes()), contents.sstables());
@@ -48,7 +48,7 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
 
   void compare(Backup backup, Findings findings) throws Exception {
     CassandraTools.initialise(settings.workFolder(), config -> {});
-    try (var cluster = CassandraCluster.open(settings, client); var archive = new Archive(backup.file(), password)) {
+    try (var cluster = CassandraCluster.open(settings, client); var archive = Archive.open(backup.file(), password)) {
       var nodes = checkNodes(cluster, findings);
       var live = cluster.session().getMetadata().getKeyspace(CqlIdentifier.fromInternal(settings.keyspace()))
           .orElseThrow(() -> new Failure(Exit.VERIFICATION, "there is no keyspace " + settings.keyspace(), null));

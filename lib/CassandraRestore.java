@@ -77,7 +77,7 @@ final class CassandraRestore implements Database {
   private CassandraPlan makePlan(JsonNode unfinished) throws InterruptedException {
     var opened = CompletableFuture.supplyAsync(() -> CassandraCluster.open(settings, script));
     TableStreaming.initialise(options.throttle(), work());
-    archive = new Archive(backup.file(), archivePassword);
+    archive = Archive.open(backup.file(), archivePassword);
     var proof = CompletableFuture.supplyAsync(() -> CassandraBackup.prove(archive, settings.keyspace()));
     cluster = opened.join();
     requireNodes();

@@ -19,7 +19,7 @@ import org.apache.commons.io.input.TaggedInputStream;
 /** Attachments in a folder, with owner and mode. */
 record FolderCheck(Path folder, Ownership ownership) implements AttachmentStore {
   /** With links followed, as the restore's report names the folder. */
-  static FolderCheck of(FolderSettings settings, Members backup) throws IOException {
+  static FolderCheck of(FolderSettings settings, AttachmentArchive backup) throws IOException {
     if (!Files.isDirectory(settings.folder())) {
       throw new Failure(Exit.VERIFICATION, "there is no folder " + settings.folder(), null);
     }
@@ -33,7 +33,7 @@ record FolderCheck(Path folder, Ownership ownership) implements AttachmentStore 
   }
 
   @Override
-  public void list(Members backup, BiConsumer<String, Instant> extra, Tally tally) throws IOException {
+  public void list(AttachmentArchive backup, BiConsumer<String, Instant> extra, Tally tally) throws IOException {
     Files.walkFileTree(folder, new SimpleFileVisitor<>() {
       @Override
       public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes is) {
@@ -61,16 +61,16 @@ record FolderCheck(Path folder, Ownership ownership) implements AttachmentStore 
   }
 
   private static String unreadable(String name, IOException e) {
-    return "%s: cannot be read: %s".formatted(Members.shown(name), Failure.of(e).getMessage());
+    return "%s: cannot be read: %s".formatted(EntryName.shown(name), Failure.of(e).getMessage());
   }
 
   /** What cannot be read in the folder is one finding among others; what cannot be read in the archive ends it all. */
   @Override
-  public void compare(int i, Member member, Members.Bytes bytes, Tally tally) throws IOException {
+  public void compare(int i, ArchiveEntry member, Archive.Content content, Tally tally) throws IOException {
     var live = folder.resolve(member.name());
-    var name = member.path().length == 0 ? "" + folder : Members.shown(member.name());
+    var name = member.path().length == 0 ? "" + folder : EntryName.shown(member.name());
     try {
-      compare(member, live, name, bytes, tally);
+      compare(member, live, name, content, tally);
     } catch (NoSuchFileException e) {
       tally.add("missing", name);
     } catch (TaggedIOException | FileSystemException e) {
@@ -78,11 +78,11 @@ record FolderCheck(Path folder, Ownership ownership) implements AttachmentStore 
     }
   }
 
-  private void compare(Member member, Path live, String name, Members.Bytes bytes, Tally tally) throws IOException {
+  private void compare(ArchiveEntry member, Path live, String name, Archive.Content content, Tally tally) throws IOException {
     var is = Files.readAttributes(live, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
     if (member.kind() == Kind.LINK) {
-      if (!is.isSymbolicLink() || !Files.readSymbolicLink(live).toString().equals(member.more())) {
-        tally.add("changed", name + ": is not a link to " + Members.shown((String) member.more()));
+      if (!is.isSymbolicLink() || !Files.readSymbolicLink(live).toString().equals(member.link())) {
+        tally.add("changed", name + ": is not a link to " + EntryName.shown(member.link()));
       }
     } else if (member.kind() == Kind.FOLDER && !is.isDirectory()) {
       tally.add("changed", name + ": is not a folder");
@@ -90,8 +90,8 @@ record FolderCheck(Path folder, Ownership ownership) implements AttachmentStore 
       tally.add("changed", name + ": is not a file");
     } else if (is.isRegularFile() && is.size() != member.size()) {
       tally.add("changed", "%s: %d bytes instead of %d".formatted(name, is.size(), member.size()));
-    } else if (bytes != null) {
-      try (var in = new TaggedInputStream(Files.newInputStream(live)); var stored = bytes.open()) {
+    } else if (content != null) {
+      try (var in = new TaggedInputStream(Files.newInputStream(live)); var stored = content.open()) {
         if (!IOUtils.contentEquals(stored, in)) {
           tally.add("changed", name + ": another content");
         }

@@ -8,7 +8,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.TimeUnit;
 
 /**
  * Says whose a restored file or folder is, and which mode and time it has. Before and after a restore the answers are the
@@ -46,7 +45,7 @@ final class Ownership {
    * @param given gets all files, where it is set
    * @param top the backup's own folder, which becomes the attachment folder
    */
-  Ownership(Principals given, Live live, Member top) {
+  Ownership(Principals given, Live live, ArchiveEntry top) {
     this.given = given;
     // A backup made as root and without owners, as documented, says nothing where the folder is somebody else's.
     var silent = isNobody(top.owner()) || top.owner().uid() == 0 && !given.or(live.owner()).isRoot();
@@ -54,7 +53,7 @@ final class Ownership {
     this.folderMode = silent || top.mode() < 0 ? live.mode() : top.mode() & 07777;
   }
 
-  static Ownership of(Optional<String> given, Path folder, Members members) throws IOException {
+  static Ownership of(Optional<String> given, Path folder, AttachmentArchive members) throws IOException {
     return new Ownership(Principals.parse(given), Live.of(folder), members.all.get(members.find("")));
   }
 
@@ -67,11 +66,11 @@ final class Ownership {
   }
 
   /** True if the owner that the backup records tells nothing: root or nobody, where the folder belongs to another user. */
-  boolean isNotRecorded(Member member) {
+  boolean isNotRecorded(ArchiveEntry member) {
     return isNobody(member.owner()) || member.owner().uid() == 0 && !folder.isRoot();
   }
 
-  Principals owner(Member member) {
+  Principals owner(ArchiveEntry member) {
     return known.computeIfAbsent(member.owner(), owner -> given.or(isNotRecorded(member) ? folder : recorded(owner)).or(folder));
   }
 
@@ -81,7 +80,7 @@ final class Ownership {
   }
 
   /** Set-user-ID and set-group-ID on a file would hand out rights from an archive: they are dropped. */
-  int mode(Member member) {
+  int mode(ArchiveEntry member) {
     if (member.path().length == 0) {
       return folderMode;
     }
@@ -91,12 +90,12 @@ final class Ownership {
   }
 
   /** True if owner, mode and time are those that a restore sets. */
-  boolean agrees(Path path, PosixFileAttributes live, Member member) throws IOException {
+  boolean agrees(Path path, PosixFileAttributes live, ArchiveEntry member) throws IOException {
     return difference(path, live, member).isEmpty() && timeAgrees(member, live.lastModifiedTime());
   }
 
   /** Tells which of owner and mode is not what a restore sets; a link has no mode of its own. */
-  Optional<String> difference(Path path, PosixFileAttributes live, Member member) throws IOException {
+  Optional<String> difference(Path path, PosixFileAttributes live, ArchiveEntry member) throws IOException {
     var owner = owner(member);
     if (!owner.agreeWith(Principals.of(live))) {
       return Optional.of("%s instead of %s".formatted(Principals.of(live), owner));
@@ -105,24 +104,20 @@ final class Ownership {
         : Optional.of("mode %o instead of %o".formatted(modeOf(path), mode(member)));
   }
 
-  static FileTime time(Member member) {
-    return FileTime.from(member.time(), TimeUnit.NANOSECONDS);
-  }
-
   /**
    * True if a file has the time of its last change that a restore sets: to the second where the archive knows no more,
    * otherwise to the microsecond, which every JDK can set. A restore does not set the time of a link.
    */
-  static boolean timeAgrees(Member member, FileTime live) {
-    var backup = member.time();
-    if (backup == Member.NO_TIME || member.kind() == Kind.LINK) {
+  static boolean timeAgrees(ArchiveEntry member, FileTime live) {
+    if (!member.hasTime() || member.kind() == Kind.LINK) {
       return true;
     }
-    var grain = backup % 1_000_000_000 == 0 ? 1_000_000_000 : 1000;
-    var seconds = Math.floorDiv(backup, 1_000_000_000L);
-    var has = live.to(TimeUnit.SECONDS);
-    return Math.floorDiv(backup, grain) == Math.floorDiv(live.to(TimeUnit.NANOSECONDS), grain)
-        || LAST_TIMES.contains(has) && seconds > has || FIRST_TIMES.contains(has) && seconds < has;
+    var has = live.toInstant();
+    if (has.getEpochSecond() == member.seconds()) {
+      return member.nanos() == 0 || has.getNano() / 1000 == member.nanos() / 1000;
+    }
+    return LAST_TIMES.contains(has.getEpochSecond()) && member.seconds() > has.getEpochSecond()
+        || FIRST_TIMES.contains(has.getEpochSecond()) && member.seconds() < has.getEpochSecond();
   }
 
   static int modeOf(Path path) throws IOException {

@@ -500,7 +500,7 @@ class RestoreCassandraEsTest {
     try (var file = new RandomAccessFile(archive.toFile(), "rw")) {
       file.setLength(file.length() * 2 / 3);
     }
-    assertThat(refused(restoreFromHere("--yes"), 10).err()).contains(archive + " is no usable backup");
+    assertThat(refused(restoreFromHere("--yes"), 10).err()).contains(archive + " cannot be used as a backup");
   }
 
   @Test

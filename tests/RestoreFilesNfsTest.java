@@ -602,7 +602,7 @@ class RestoreFilesNfsTest {
 
       assertRefused(result, 10, said);
       assertThat(result.err()).as("an archive that was found, and read").contains(
-          what.equals("nothing at all") ? "Restoring attachments from " + archive : "error: " + archive + " is no usable backup: its entry '");
+          what.equals("nothing at all") ? "Restoring attachments from " + archive : "error: " + archive + " cannot be used as a backup: its entry '");
       assertThat(tree(live, true)).as(what).isEqualTo(before);
     }
     assertThat(home.resolve("evil")).doesNotExist();

@@ -581,7 +581,7 @@ class VerifyTest {
         Files.createDirectories(temp.resolve("minio")).resolve("minio_20200101_00h00m00s.tar"));
     var wrong = wrong(verify("archives").env("CASSANDRA_GENERAL_ARCHIVE_PATH", temp.toString())
         .env("GENERAL_ARCHIVE_PATH", flipped.getParent().toString()).env("MINIO_ARCHIVE_PATH", stale.getParent().toString()).run());
-    assertThat(wrong.get(0)).startsWith("✗ cassandra     backup ").contains(cut + " is no usable backup");
+    assertThat(wrong.get(0)).startsWith("✗ cassandra     backup ").contains(cut + " cannot be used as a backup");
     assertThat(wrong.get(1)).startsWith("✗ files         archive ").contains("1 with a content that is not what their names say");
     assertThat(wrong.get(2)).hasSize(64);
     assertThat(wrong.get(3)).startsWith("✗ together      times ").contains("more than 15 minutes");

@@ -4,15 +4,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.attribute.FileTime;
 import java.time.Instant;
 import java.util.Optional;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class OwnershipTest {
-  private static Member member(String name, Kind kind, long id, int mode) {
+  private static ArchiveEntry member(String name, Kind kind, long id, int mode) {
     var owner = id < 0 ? Owner.UNKNOWN : new Owner("", id, "", id);
-    return new Member(kind, name.getBytes(StandardCharsets.UTF_8), 1, 0, mode, Member.NO_TIME, owner, null);
+    return new ArchiveEntry(kind, name.getBytes(StandardCharsets.UTF_8), 1, 0, null, null, mode, ArchiveEntry.NO_TIME, 0, owner);
   }
 
   private static Principals ids(long id) {
@@ -84,7 +83,7 @@ class OwnershipTest {
       "2030-01-01T00:00:00Z,2038-01-19T03:14:07Z,false",
   })
   void aTimeAgreesAsFarAsTheFileSystemHoldsIt(Instant backup, Instant live, boolean agrees) {
-    var member = new Member(Kind.FILE, new byte[] {'a'}, 1, 0, 0640, FileTime.from(backup).to(TimeUnit.NANOSECONDS), Owner.UNKNOWN, null);
+    var member = new ArchiveEntry(Kind.FILE, new byte[] {'a'}, 1, 0, null, null, 0640, backup.getEpochSecond(), backup.getNano(), Owner.UNKNOWN);
 
     assertThat(Ownership.timeAgrees(member, FileTime.from(live))).isEqualTo(agrees);
   }

@@ -1,0 +1,263 @@
+import java.io.ByteArrayInputStream;
+import java.io.Closeable;
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.BitSet;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.IntPredicate;
+import java.util.regex.Pattern;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+
+/**
+ * A backup of attachments: its files, folders and symbolic links by number, in the archive's order, and by name below the
+ * backup's own folder, which has the empty name. Hard links are files of their own here. Making it reads the whole archive
+ * and proves it complete.
+ */
+final class AttachmentArchive implements Closeable {
+  /** The beginning of the names that restore-files-nfs.java uses in the folder: a backup may have caught them. */
+  static final String LEFTOVER = ".restore-files-nfs";
+  private static final Pattern ROOT = Pattern.compile("(files|minio|seaweedfs)_\\d{8}_\\d\\dh\\d\\dm\\d\\ds");
+  /** The longest file that is held in memory where several names of a compressed archive have its bytes. */
+  private static final long LONGEST_HELD = 8 << 20;
+  final Archive archive;
+  final List<ArchiveEntry> all = new ArrayList<>();
+  int files;
+  long bytes;
+  boolean leftover;
+  /** The numbers of the hard links by the place of their bytes, in a compressed archive. */
+  private final Map<Long, List<Integer>> shared = new HashMap<>();
+  private int[] slots = new int[1 << 12];
+  private byte[] root;
+
+  interface Reader {
+    void read(int worker, int i, Archive.Content content) throws Exception;
+  }
+
+  AttachmentArchive(Path file, Optional<String> password) {
+    archive = Archive.open(file, password);
+    archive.index(this::add);
+    addFolders();
+    if (files == 0) {
+      throw archive.broken("the backup holds no file at all", null);
+    }
+    if (archive instanceof ZipArchive) {
+      proveContents();
+    }
+  }
+
+  private void add(ArchiveEntry entry) {
+    var path = relative(entry.path());
+    if (path == null) {
+      return;
+    }
+    if (startsWith(path, LEFTOVER)) {
+      leftover = true;
+      return;
+    }
+    switch (entry.kind()) {
+      case FOLDER, FILE -> put(entry.named(path));
+      case LINK -> {
+        requireInside(entry.named(path));
+        put(entry.named(path));
+      }
+      case HARD_LINK -> put(linked(entry.named(path)));
+      default -> throw refused(entry.named(path).name(), "is a device or something else that is neither file, folder nor link");
+    }
+  }
+
+  /** The name below the backup's own folder; null for what lies above it. */
+  private byte[] relative(byte[] path) {
+    if (path.length == 0) {
+      return null;
+    }
+    if (root == null) {
+      var top = new String(path, StandardCharsets.UTF_8).split("/", 2)[0];
+      root = ROOT.matcher(top).matches() ? top.getBytes(StandardCharsets.UTF_8) : new byte[0];
+    }
+    var below = path.length > root.length;
+    if (root.length == 0 || path.length < root.length || below && path[root.length] != '/'
+        || !Arrays.equals(path, 0, root.length, root, 0, root.length)) {
+      throw broken(new String(path, StandardCharsets.UTF_8), "is not in a folder <component>_<timestamp>");
+    }
+    return below ? Arrays.copyOfRange(path, root.length + 1, path.length) : new byte[0];
+  }
+
+  private static boolean startsWith(byte[] path, String text) {
+    return path.length >= text.length() && Arrays.equals(path, 0, text.length(), text.getBytes(StandardCharsets.UTF_8), 0, text.length());
+  }
+
+  /** The file or symbolic link that a hard link leads to, under the link's own name. */
+  private ArchiveEntry linked(ArchiveEntry entry) {
+    var target = -1;
+    try {
+      var path = EntryName.normal(entry.link().getBytes(StandardCharsets.UTF_8));
+      target = path.length > root.length && startsWith(path, new String(root, StandardCharsets.UTF_8) + "/") ? find(relative(path)) : -1;
+    } catch (IOException e) {
+      // a name that leads out of the folder is that of no file in it
+    }
+    if (target < 0 || all.get(target).folder()) {
+      throw refused(entry.name(), "is a hard link to '%s', which is no file before it".formatted(EntryName.shown(entry.link())));
+    }
+    var first = all.get(target);
+    if (first.file() && !archive.isSeekable()) {
+      shared.computeIfAbsent(first.offset(), offset -> new ArrayList<>()).add(all.size());
+    }
+    return first.named(entry.path());
+  }
+
+  private void put(ArchiveEntry entry) {
+    var path = entry.path();
+    if (path.length == 0 && !entry.folder()) {
+      throw refused("", "is not a folder");
+    }
+    if (slots[slot(path)] != 0) {
+      throw refused(entry.name(), "is there twice");
+    }
+    all.add(entry);
+    files += entry.folder() ? 0 : 1;
+    bytes += entry.size();
+    if (all.size() * 2 > slots.length) {
+      slots = new int[slots.length * 2];
+      for (int i = 0; i < all.size() - 1; i++) {
+        slots[slot(all.get(i).path())] = i + 1;
+      }
+    }
+    slots[slot(path)] = all.size();
+  }
+
+  /** A link is followed from the folder it lies in, which is a real one: so only leading ".." can be counted. */
+  private void requireInside(ArchiveEntry entry) {
+    var name = entry.name();
+    var link = entry.link();
+    var parts = List.of(link.split("/"));
+    var ups = Collections.frequency(parts, "..");
+    if (link.isEmpty() || link.startsWith("/") || link.indexOf('\0') >= 0 || parts.lastIndexOf("..") != ups - 1 || ups > name.split("/").length - 1) {
+      throw refused(name, "is a link that leaves the folder, to '%s'".formatted(EntryName.shown(link)));
+    }
+  }
+
+  /** Adds folders that no entry names; refuses what would have to lie in something that is no folder. */
+  private void addFolders() {
+    for (int i = 0; i < all.size(); i++) {
+      var path = all.get(i).path();
+      var length = path.length;
+      do {
+        length--;
+      } while (length > 0 && path[length] != '/');
+      var parent = Arrays.copyOf(path, Math.max(0, length));
+      var at = find(parent);
+      if (at < 0) {
+        put(new ArchiveEntry(Kind.FOLDER, parent, 0, -1, null, null, -1, ArchiveEntry.NO_TIME, 0, Owner.UNKNOWN));
+      } else if (!all.get(at).folder()) {
+        throw refused(all.get(i).name(), "lies in something that is no folder");
+      }
+    }
+  }
+
+  /** A zip has checksums: a damaged entry, or another password, is known before the first change. */
+  private void proveContents() {
+    IntStream.range(0, all.size()).parallel().filter(i -> all.get(i).file()).forEach(i -> {
+      try (var in = archive.open(all.get(i))) {
+        if (in.transferTo(OutputStream.nullOutputStream()) != all.get(i).size()) {
+          throw new EOFException("it does not have the size that it names");
+        }
+      } catch (IOException e) {
+        throw refused(all.get(i).name(), "is damaged: " + e.getMessage());
+      }
+    });
+  }
+
+  Failure refused(String name, String why) {
+    return broken(new String(root, StandardCharsets.UTF_8) + "/" + name, why);
+  }
+
+  private Failure broken(String entry, String why) {
+    return archive.broken("its entry '%s' %s".formatted(EntryName.shown(entry), why), null);
+  }
+
+  /** The entry's number, or -1. */
+  int find(String name) {
+    return find(name.getBytes(StandardCharsets.UTF_8));
+  }
+
+  private int find(byte[] path) {
+    return slots[slot(path)] - 1;
+  }
+
+  private int slot(byte[] path) {
+    var hash = Arrays.hashCode(path) * 0x9E3779B9;
+    for (var slot = (hash ^ hash >>> 15) & slots.length - 1; ; slot = slot + 1 & slots.length - 1) {
+      if (slots[slot] == 0 || Arrays.equals(all.get(slots[slot] - 1).path(), path)) {
+        return slot;
+      }
+    }
+  }
+
+  /** Gives every wanted file to the reader: by all workers where the archive allows it, otherwise in one pass by one. */
+  void read(Workers workers, IntPredicate wanted, Reader reader) throws IOException {
+    IntPredicate read = i -> all.get(i).file() && wanted.test(i);
+    if (archive.isSeekable()) {
+      workers.run(all.size(), (worker, i) -> {
+        if (read.test(i)) {
+          reader.read(worker, i, archive.content(all.get(i)));
+        }
+      });
+      return;
+    }
+    var left = IntStream.range(0, all.size()).filter(read).collect(BitSet::new, BitSet::set, BitSet::or);
+    workers.run(1, (worker, once) -> {
+      while (!left.isEmpty()) {
+        var before = left.cardinality();
+        archive.each((entry, content) -> readShared(entry, content, left, worker, reader));
+        if (left.cardinality() == before) {
+          throw archive.broken("it has changed since it was first read", null);
+        }
+      }
+    });
+  }
+
+  /** Reads an entry for each of its names; where they are several and it is long, for one of them in this pass. */
+  private void readShared(ArchiveEntry entry, Archive.Content content, BitSet left, int worker, Reader reader) throws Exception {
+    if (!entry.file()) {
+      return;
+    }
+    var names = numbers(entry).stream().filter(left::get).toList();
+    if (names.size() > 1 && entry.size() <= LONGEST_HELD) {
+      byte[] held;
+      try (var in = content.open()) {
+        held = in.readAllBytes();
+      }
+      content = () -> new ByteArrayInputStream(held);
+    } else {
+      names = names.subList(0, Math.min(1, names.size()));
+    }
+    for (var i : names) {
+      reader.read(worker, i, content);
+      left.clear(i);
+    }
+  }
+
+  /** The numbers of an entry of the archive: its own and those of its hard links. */
+  private List<Integer> numbers(ArchiveEntry entry) {
+    var path = relative(entry.path());
+    var i = path == null ? -1 : find(path);
+    var own = i >= 0 && all.get(i).offset() == entry.offset() ? List.of(i) : List.<Integer>of();
+    var links = shared.get(entry.offset());
+    return links == null ? own : Stream.concat(own.stream(), links.stream()).toList();
+  }
+
+  @Override
+  public void close() throws IOException {
+    archive.close();
+  }
+}
