@@ -400,6 +400,7 @@ class Verify implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     CassandraTools.quietLibraries(console.verbose);
+    requireOptions();
     var settings = readSettings(Settings.fromEnvironment());
     var run = new Run(settings, chooseBackups(settings), new AttachmentNames(), new ConcurrentSkipListMap<>(), new AtomicLong());
     var findings = new EnumMap<Part, Findings>(Part.class);
@@ -409,7 +410,16 @@ class Verify implements Callable<Integer> {
     if (isChosen(Part.TOGETHER)) {
       checkTogether(run, findings.get(Part.TOGETHER));
     }
-    return report(findings);
+    return report(findings, settings);
+  }
+
+  private void requireOptions() {
+    if (sample.orElse(0) < 0) {
+      throw new Failure(Exit.USAGE, "--sample %d is less than 0".formatted(sample.get()), "give it a number of attachments");
+    }
+    if (maxGap.isNegative()) {
+      throw new Failure(Exit.USAGE, "--max-gap %s is less than 0".formatted(maxGap), "give it a duration such as PT15M");
+    }
   }
 
   private boolean isChosen(Part part) {
@@ -443,8 +453,12 @@ class Verify implements Callable<Integer> {
       }
       unnamed.put(Part.S3, e.getMessage());
     }
+    var folder = FolderSettings.of(settings);
+    if (isChosen(Part.FILES)) {
+      Principals.parse(folder.owner()); // as the restore: an owner that this host does not know is a mistake
+    }
     return new PartSettings(CommonSettings.of(settings), TheHiveSettings.of(settings), cassandra, ElasticsearchSettings.of(settings),
-        FolderSettings.of(settings), s3, unnamed, named);
+        folder, s3, unnamed, named);
   }
 
   /**
@@ -652,14 +666,22 @@ class Verify implements Callable<Integer> {
     }
   }
 
-  private int report(Map<Part, Findings> findings) throws IOException {
+  private int report(Map<Part, Findings> findings, PartSettings settings) throws IOException {
     var all = findings.values().stream().flatMap(list -> list.list().stream()).toList();
     var verdict = Verdict.of(SCRIPT, mode == null ? "As in the backup" : "Complete", all);
     System.out.print(json ? Json.MAPPER.writeValueAsString(verdict) + "\n" : verdict.table());
     if (verdict.exit() == Exit.USAGE) {
-      throw new Failure(Exit.USAGE, "nothing was checked", "the table says what is missing for each part");
+      throw new Failure(Exit.USAGE, "nothing was checked; looked for backups in " + looked(settings),
+          "is restore.env loaded? set -a; . ./restore.env; set +a");
     }
     return verdict.exit();
+  }
+
+  private static String looked(PartSettings settings) {
+    return Stream.of("%s (%s)".formatted(settings.cassandra().archives().get(0), CassandraSettings.ARCHIVES.name()),
+        "%s (%s)".formatted(settings.elasticsearch().archives(), ElasticsearchSettings.ARCHIVES.name()),
+        "%s (%s)".formatted(settings.folder().archives(), FolderSettings.ARCHIVES.name()),
+        "%s (%s)".formatted(settings.s3().archives(), S3Settings.ARCHIVES.name())).collect(Collectors.joining(", "));
   }
 }
 
@@ -1631,26 +1653,41 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
     return settings.workFolder().resolve(".%s.%d.unpacked".formatted(client, ProcessHandle.current().pid()));
   }
 
+  /** A table that cannot be read is named, and the others are compared. */
   private void compareRows(CassandraCluster cluster, CassandraBackup contents, List<CassandraBackup.Table> tables, List<Node> nodes,
-      Findings findings) throws Exception {
-    var opened = new ArrayList<SSTableRows>();
+      Findings findings) throws IOException {
+    var opened = new LinkedHashMap<CassandraBackup.Table, SSTableRows>();
     try (var unpacked = new UnpackedTables(unpackFolder(), settings.keyspace());
-        Closeable readers = () -> opened.forEach(SSTableRows::close)) {
+        Closeable readers = () -> opened.values().forEach(SSTableRows::close)) {
       for (var table : tables) {
-        var definition = contents.definition().tables().get(table.name());
-        var metadata = KeyspaceDefinition.table(definition, settings.keyspace(), UUID.randomUUID());
-        opened.add(new SSTableRows(metadata, unpacked.unpack(table)));
+        try {
+          var definition = contents.definition().tables().get(table.name());
+          var metadata = KeyspaceDefinition.table(definition, settings.keyspace(), UUID.randomUUID());
+          opened.put(table, new SSTableRows(metadata, unpacked.unpack(table)));
+        } catch (RuntimeException e) {
+          findings.failed(table.name(), new Failure(Exit.BAD_BACKUP, "the backup's SSTables cannot be read: " + Failure.of(e).getMessage(), null, e));
+        }
       }
-      var newest = exact ? Long.MAX_VALUE : opened.stream().mapToLong(SSTableRows::newest).max().orElse(Long.MAX_VALUE);
-      for (var i = 0; i < tables.size(); i++) {
-        var table = tables.get(i);
-        var comparison = new RowComparison(cluster.session(), opened.get(i), newest, countOnly, row -> names.take(table.name(), row));
+      var newest = exact ? Long.MAX_VALUE : opened.values().stream().mapToLong(SSTableRows::newest).max().orElse(Long.MAX_VALUE);
+      for (var table : opened.keySet()) {
+        var comparison = new RowComparison(cluster.session(), opened.get(table), newest, countOnly, row -> names.take(table.name(), row));
         var results = new LinkedHashMap<String, Tally>();
         for (var node : nodes) {
-          results.put(CassandraCluster.host(node), comparison.compare(node, done -> progress.accept((long) (done * table.bytes() / nodes.size()))));
+          results.put(CassandraCluster.host(node), compare(comparison, node, done -> progress.accept((long) (done * table.bytes() / nodes.size()))));
         }
         report(table.name(), results, findings);
       }
+    }
+  }
+
+  /** What one node has; its kind {@code unread} is why it could not be read. */
+  private static Tally compare(RowComparison comparison, Node node, DoubleConsumer progress) {
+    try {
+      return comparison.compare(node, progress);
+    } catch (IOException | RuntimeException e) {
+      var failed = new Tally();
+      failed.add("unread", Failure.of(e).getMessage());
+      return failed;
     }
   }
 
@@ -1661,7 +1698,9 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
     var details = new TreeMap<String, List<String>>();
     results.forEach((node, result) -> {
       var kinds = Stream.of("missing", "extra", "changed").filter(kind -> result.count(kind) > 0).toList();
-      if (!kinds.isEmpty()) {
+      if (result.count("unread") > 0) {
+        differing.add(node + ": cannot be read: " + String.join("; ", result.names("unread")));
+      } else if (!kinds.isEmpty()) {
         differing.add(node + ": " + kinds.stream().map(kind -> result.count(kind) + " " + kind).collect(Collectors.joining(", ")));
       }
       kinds.forEach(kind -> result.names(kind).forEach(name ->

@@ -19,6 +19,7 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.UUID;
+import java.util.function.DoubleConsumer;
 import java.util.function.LongConsumer;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -135,26 +136,41 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
     return settings.workFolder().resolve(".%s.%d.unpacked".formatted(client, ProcessHandle.current().pid()));
   }
 
+  /** A table that cannot be read is named, and the others are compared. */
   private void compareRows(CassandraCluster cluster, CassandraBackup contents, List<CassandraBackup.Table> tables, List<Node> nodes,
-      Findings findings) throws Exception {
-    var opened = new ArrayList<SSTableRows>();
+      Findings findings) throws IOException {
+    var opened = new LinkedHashMap<CassandraBackup.Table, SSTableRows>();
     try (var unpacked = new UnpackedTables(unpackFolder(), settings.keyspace());
-        Closeable readers = () -> opened.forEach(SSTableRows::close)) {
+        Closeable readers = () -> opened.values().forEach(SSTableRows::close)) {
       for (var table : tables) {
-        var definition = contents.definition().tables().get(table.name());
-        var metadata = KeyspaceDefinition.table(definition, settings.keyspace(), UUID.randomUUID());
-        opened.add(new SSTableRows(metadata, unpacked.unpack(table)));
+        try {
+          var definition = contents.definition().tables().get(table.name());
+          var metadata = KeyspaceDefinition.table(definition, settings.keyspace(), UUID.randomUUID());
+          opened.put(table, new SSTableRows(metadata, unpacked.unpack(table)));
+        } catch (RuntimeException e) {
+          findings.failed(table.name(), new Failure(Exit.BAD_BACKUP, "the backup's SSTables cannot be read: " + Failure.of(e).getMessage(), null, e));
+        }
       }
-      var newest = exact ? Long.MAX_VALUE : opened.stream().mapToLong(SSTableRows::newest).max().orElse(Long.MAX_VALUE);
-      for (var i = 0; i < tables.size(); i++) {
-        var table = tables.get(i);
-        var comparison = new RowComparison(cluster.session(), opened.get(i), newest, countOnly, row -> names.take(table.name(), row));
+      var newest = exact ? Long.MAX_VALUE : opened.values().stream().mapToLong(SSTableRows::newest).max().orElse(Long.MAX_VALUE);
+      for (var table : opened.keySet()) {
+        var comparison = new RowComparison(cluster.session(), opened.get(table), newest, countOnly, row -> names.take(table.name(), row));
         var results = new LinkedHashMap<String, Tally>();
         for (var node : nodes) {
-          results.put(CassandraCluster.host(node), comparison.compare(node, done -> progress.accept((long) (done * table.bytes() / nodes.size()))));
+          results.put(CassandraCluster.host(node), compare(comparison, node, done -> progress.accept((long) (done * table.bytes() / nodes.size()))));
         }
         report(table.name(), results, findings);
       }
+    }
+  }
+
+  /** What one node has; its kind {@code unread} is why it could not be read. */
+  private static Tally compare(RowComparison comparison, Node node, DoubleConsumer progress) {
+    try {
+      return comparison.compare(node, progress);
+    } catch (IOException | RuntimeException e) {
+      var failed = new Tally();
+      failed.add("unread", Failure.of(e).getMessage());
+      return failed;
     }
   }
 
@@ -165,7 +181,9 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
     var details = new TreeMap<String, List<String>>();
     results.forEach((node, result) -> {
       var kinds = Stream.of("missing", "extra", "changed").filter(kind -> result.count(kind) > 0).toList();
-      if (!kinds.isEmpty()) {
+      if (result.count("unread") > 0) {
+        differing.add(node + ": cannot be read: " + String.join("; ", result.names("unread")));
+      } else if (!kinds.isEmpty()) {
         differing.add(node + ": " + kinds.stream().map(kind -> result.count(kind) + " " + kind).collect(Collectors.joining(", ")));
       }
       kinds.forEach(kind -> result.names(kind).forEach(name ->
