@@ -2013,10 +2013,23 @@ final class CassandraRestore implements Database {
   }
 
   @Override
+  public void prepare() throws InterruptedException {
+    requireStillSafe();
+  }
+
+  /** Proof, question and the other database may have taken long: what was true of nodes and clients then must be true now. */
+  private void requireStillSafe() throws InterruptedException {
+    try {
+      requireNodes();
+      requireNoOtherClients();
+    } catch (DriverException e) {
+      throw CassandraCluster.failure(e);
+    }
+  }
+
+  @Override
   public void restore(RestoreRun run) throws Exception {
-    // Proof and question may have taken long: what was true of nodes and clients then must be true now.
-    requireNodes();
-    requireNoOtherClients();
+    requireStillSafe();
     run.remember("grants", plan.grants());
     streaming = new KeyspaceStreaming(cluster, plan.target(), plan.encryption(), options.connections(), console);
     var workers = Executors.newFixedThreadPool(plan.contents().tables().size() + 1, Console::daemon);
