@@ -144,8 +144,7 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
         Closeable readers = () -> opened.values().forEach(SSTableRows::close)) {
       for (var table : tables) {
         try {
-          var definition = contents.definition().tables().get(table.name());
-          var metadata = KeyspaceDefinition.table(definition, settings.keyspace(), UUID.randomUUID());
+          var metadata = contents.definition().table(table.name(), UUID.randomUUID());
           opened.put(table, new SSTableRows(metadata, unpacked.unpack(table)));
         } catch (RuntimeException e) {
           findings.failed(table.name(), new Failure(Exit.BAD_BACKUP, "the backup's SSTables cannot be read: " + Failure.of(e).getMessage(), null, e));

@@ -217,7 +217,7 @@ final class CassandraCluster implements Closeable {
       return Optional.empty();
     }
     var text = new StringBuilder();
-    session.execute("DESCRIBE KEYSPACE " + quoted(keyspace)).forEach(row -> text.append(row.getString("create_statement")).append('\n'));
+    session.execute("DESCRIBE KEYSPACE " + quoted(keyspace) + " WITH INTERNALS").forEach(row -> text.append(row.getString("create_statement")).append('\n'));
     return Optional.of(KeyspaceDefinition.parse(text.toString(), keyspace));
   }
 

@@ -124,8 +124,8 @@ final class CassandraRestore implements Database {
   }
 
   private KeyspaceDefinition target(KeyspaceDefinition backup) {
-    return options.replication() == null ? backup : new KeyspaceDefinition(backup.keyspace(),
-        KeyspaceDefinition.replication(options.replication()), backup.durable(), backup.tables(), backup.others());
+    return options.replication() == null ? backup
+        : backup.withReplication(KeyspaceDefinition.replication(options.replication()));
   }
 
   /** Dropping a keyspace drops the grants on it: those there are now, those an interrupted run noted, and TheHive's. */

@@ -9,48 +9,61 @@ import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.SortedMap;
+import java.util.SortedSet;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.UUID;
-import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
-import org.apache.cassandra.cql3.statements.schema.CreateTableStatement;
+import org.apache.cassandra.cql3.CQLFragmentParser;
+import org.apache.cassandra.cql3.ColumnIdentifier;
+import org.apache.cassandra.cql3.CqlParser;
 import org.apache.cassandra.cql3.statements.schema.TableAttributes;
 import org.apache.cassandra.schema.TableId;
+import org.apache.cassandra.schema.TableMetadata;
+import org.apache.cassandra.schema.Types;
 
-/** A keyspace's definition, as DESCRIBE KEYSPACE writes it. */
-record KeyspaceDefinition(
-    String keyspace, Map<String, String> replication, boolean durable, SortedMap<String, String> tables, List<String> others) {
-  private static final Pattern TOKEN =
-      Pattern.compile("(?s)'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\\$\\$.*?\\$\\$|--[^\n]*|//[^\n]*|/\\*.*?\\*/|;|.");
+/**
+ * A keyspace's definition, as DESCRIBE KEYSPACE writes it.
+ *
+ * @param tables the CREATE TABLE of each table
+ * @param alterations of tables some of whose columns were dropped: ALTER TABLE … DROP and ADD, as DESCRIBE … WITH INTERNALS
+ *     and the {@code schema.cql} of a snapshot write them; the CREATE TABLE then has the dropped columns, too
+ * @param others statements that create types, indexes, views, functions and aggregates
+ */
+record KeyspaceDefinition(String keyspace, Map<String, String> replication, boolean durable, SortedMap<String, String> tables,
+    SortedMap<String, List<String>> alterations, List<String> others) {
   private static final Pattern KEYSPACE = Pattern.compile(
       "(?is)CREATE KEYSPACE (IF NOT EXISTS )?\"?(?<name>\\w+)\"? WITH replication = (?<map>\\{[^}]*})(?<rest>.*)");
-  private static final Pattern TABLE = Pattern.compile("(?is)CREATE TABLE (IF NOT EXISTS )?(\"?(?<keyspace>\\w+)\"?\\.)\"?(?<name>\\w+)\"? .*");
-  private static final Pattern OPTION = Pattern.compile(
-      "(?is)(WITH|AND) ((?<name>\\w+) = ('(?:[^']|'')*'|\\{[^}]*}|[\\w.+-]+)|CLUSTERING ORDER BY \\([^)]*\\)|COMPACT STORAGE)");
+  private static final Pattern TABLE = Pattern.compile("(?is)(?<verb>CREATE|ALTER) TABLE (IF NOT EXISTS )?"
+      + "(\"?(?<keyspace>\\w+)\"?\\.)\"?(?<name>\\w+)\"? (?<rest>.*)");
+  private static final Pattern OTHER = Pattern.compile(
+      "(?is)CREATE (TYPE|(CUSTOM )?INDEX|MATERIALIZED VIEW|(OR REPLACE )?(FUNCTION|AGGREGATE)) .*");
+  private static final Pattern TYPE = Pattern.compile("(?is)CREATE TYPE .*");
+  private static final Pattern VIEW =
+      Pattern.compile("(?is)CREATE MATERIALIZED VIEW (IF NOT EXISTS )?(\"?\\w+\"?\\.)?\"?(?<name>\\w+)\"? AS .*");
+  private static final Pattern DROP =
+      Pattern.compile("(?is)DROP (?<column>\\w+|\"(?:[^\"]|\"\")*\") USING TIMESTAMP (?<micros>-?\\d+)");
+  private static final Pattern ADD = Pattern.compile("(?is)ADD (?<column>\\w+|\"(?:[^\"]|\"\")*\") .*");
   private static final ObjectMapper MAP = JsonMapper.builder().enable(JsonReadFeature.ALLOW_SINGLE_QUOTES).build();
 
   static KeyspaceDefinition parse(String cql, String keyspace) {
     Map<String, String> replication = null;
     var durable = true;
-    var tables = new TreeMap<String, String>();
-    var others = new ArrayList<String>();
-    for (var statement : split(cql)) {
+    var definition = new KeyspaceDefinition(keyspace, Map.of(), true, new TreeMap<>(), new TreeMap<>(), new ArrayList<>());
+    for (var statement : CqlStatements.split(cql)) {
       var create = KEYSPACE.matcher(statement);
-      var table = TABLE.matcher(statement);
       if (create.matches() && create.group("name").equals(keyspace)) {
         replication = replication(create.group("map"));
         durable = !create.group("rest").replace(" ", "").toLowerCase(Locale.ROOT).contains("durable_writes=false");
-      } else if (table.matches() && table.group("keyspace").equals(keyspace)) {
-        tables.put(table.group("name"), statement);
-      } else if (statement.matches("(?is)CREATE (TYPE|(CUSTOM )?INDEX|MATERIALIZED VIEW|(OR REPLACE )?(FUNCTION|AGGREGATE)) .*")) {
-        others.add(statement);
-      } else {
+      } else if (OTHER.matcher(statement).matches()) {
+        definition.others.add(statement);
+      } else if (!definition.add(statement)) {
         // A definition creates; anything else in it is a mistake or an attack.
         throw new Failure(Exit.BAD_BACKUP, "the definition of keyspace %s has a statement that does not belong there: %s".formatted(
             keyspace, statement.substring(0, Math.min(80, statement.length()))), "look at its create_keyspace_%s.cql".formatted(keyspace));
@@ -60,26 +73,57 @@ record KeyspaceDefinition(
       throw new Failure(Exit.BAD_BACKUP, "the definition of keyspace %s has no CREATE KEYSPACE".formatted(keyspace),
           "look at its create_keyspace_%s.cql".formatted(keyspace));
     }
-    return new KeyspaceDefinition(keyspace, replication, durable, tables, others);
+    return new KeyspaceDefinition(keyspace, replication, durable, definition.tables, definition.alterations, definition.others);
   }
 
-  /** Statements with single spaces, without comments and without the warnings that cqlsh prints among them. */
-  static List<String> split(String cql) {
-    var statements = new ArrayList<String>();
-    var current = new StringBuilder();
-    var text = cql.lines().filter(line -> !line.regionMatches(true, 0, "warning", 0, 7)).collect(Collectors.joining("\n"));
-    for (var token : (Iterable<String>) TOKEN.matcher(text).results().map(MatchResult::group)::iterator) {
-      if (token.equals(";")) {
-        statements.add(current.toString().strip());
-        current.setLength(0);
-      } else if (token.startsWith("--") || token.startsWith("//") || token.startsWith("/*") || token.isBlank()) {
-        current.append(current.isEmpty() || current.charAt(current.length() - 1) == ' ' ? "" : " ");
-      } else {
-        current.append(token);
-      }
+  /** Takes the statement if it creates a table of this keyspace, or drops or adds a column of one. */
+  private boolean add(String statement) {
+    var table = TABLE.matcher(statement);
+    if (!table.matches() || !table.group("keyspace").equals(keyspace)) {
+      return false;
     }
-    statements.add(current.toString().strip());
-    return statements.stream().filter(statement -> !statement.isEmpty()).toList();
+    var rest = table.group("rest");
+    if (table.group("verb").equalsIgnoreCase("CREATE")) {
+      tables.put(table.group("name"), withoutId("CREATE TABLE \"%s\".\"%s\" %s".formatted(keyspace, table.group("name"), rest)));
+      return true;
+    }
+    alterations.computeIfAbsent(table.group("name"), name -> new ArrayList<>()).add(statement);
+    return DROP.matcher(rest).matches() || ADD.matcher(rest).matches();
+  }
+
+  /** Two tables cannot have one ID; the server gives a new one. */
+  private static String withoutId(String table) {
+    var options = new HashSet<>(CqlStatements.options(table));
+    return options.remove("id") ? CqlStatements.withOptions(table, options) : table;
+  }
+
+  /** The same with the columns that the table's schema.cql, as a snapshot has it, says were dropped. */
+  KeyspaceDefinition withDroppedColumns(String table, String schema) {
+    var other = new KeyspaceDefinition(keyspace, Map.of(), true, new TreeMap<>(), new TreeMap<>(), List.of());
+    CqlStatements.split(schema).forEach(other::add);
+    return !other.alterations.containsKey(table) || !other.tables.containsKey(table) ? this
+        : with(table, other.tables.get(table), other.alterations.get(table));
+  }
+
+  /** The same with a column that is taken as dropped now, because SSTables have it and the definition does not. */
+  KeyspaceDefinition withDroppedColumn(String table, String column, String type, boolean isStatic, long micros) {
+    var alter = "ALTER TABLE \"%s\".\"%s\" ".formatted(keyspace, table);
+    var statements = new ArrayList<>(alterations.getOrDefault(table, List.of()));
+    statements.add("%sADD %s %s%s".formatted(alter, column, type, isStatic ? " static" : ""));
+    statements.add("%sDROP %s USING TIMESTAMP %d".formatted(alter, column, micros));
+    return with(table, tables.get(table), statements);
+  }
+
+  private KeyspaceDefinition with(String table, String create, List<String> statements) {
+    var created = new TreeMap<>(tables);
+    var altered = new TreeMap<>(alterations);
+    created.put(table, create);
+    altered.put(table, statements);
+    return new KeyspaceDefinition(keyspace, replication, durable, created, altered, others);
+  }
+
+  KeyspaceDefinition withReplication(Map<String, String> other) {
+    return new KeyspaceDefinition(keyspace, other, durable, tables, alterations, others);
   }
 
   /** A CQL map of text, which is JSON but for its quotes; the strategy's class by its short name. */
@@ -96,33 +140,92 @@ record KeyspaceDefinition(
     throw new Failure(Exit.USAGE, "%s is not a replication".formatted(map), "such as \"{'class': 'NetworkTopologyStrategy', 'datacenter1': 3}\"");
   }
 
-  /** A table as Cassandra's own parser reads it. */
-  static org.apache.cassandra.schema.TableMetadata table(String statement, String keyspace, UUID id) {
-    return CreateTableStatement.parse(known(statement, TableAttributes.allKeywords()), keyspace)
-        .id(TableId.fromUUID(id)).build();
+  /** The names of materialized views, whose rows Cassandra makes from those of their tables. */
+  SortedSet<String> views() {
+    var views = new TreeSet<String>();
+    others.stream().map(VIEW::matcher).filter(view -> view.matches()).forEach(view -> views.add(view.group("name")));
+    return views;
   }
 
-  /** Without the options that the parser or server at hand does not know (a newer server writes more of them). */
-  static String known(String table, Set<String> options) {
-    var first = Pattern.compile("(?i) WITH ").matcher(table);
-    if (!first.find()) {
-      return table;
-    }
-    var all = OPTION.matcher(table.substring(first.start() + 1)).results().toList();
-    var kept = all.stream().filter(option -> option.group(3) == null || options.contains(option.group(3).toLowerCase(Locale.ROOT)))
-        .map(option -> option.group(2)).toList();
-    if (kept.size() == all.size()) {
-      return table;
-    }
-    return table.substring(0, first.start()) + (kept.isEmpty() ? "" : " WITH " + String.join(" AND ", kept));
+  /**
+   * Statements that create the keyspace, in an order in which each finds what it needs.
+   *
+   * @param options the options of tables that the server has: an older one would refuse a newer one's
+   */
+  List<String> statements(Set<String> options) {
+    var all = new ArrayList<String>();
+    all.add("CREATE KEYSPACE \"%s\" WITH replication = %s AND durable_writes = %s".formatted(keyspace, Replication.text(replication), durable));
+    others.stream().filter(other -> TYPE.matcher(other).matches()).forEach(all::add);
+    tables.forEach((name, table) -> {
+      all.add(CqlStatements.withOptions(table, options));
+      all.addAll(alterations.getOrDefault(name, List.of()));
+    });
+    others.stream().filter(other -> !TYPE.matcher(other).matches()).forEach(all::add);
+    return all;
   }
 
-  /** True if Cassandra's own parser reads both alike: the order of options and written-out defaults do not count. */
+  /** A table as Cassandra's own parser reads it, with the keyspace's types and the columns that were dropped. */
+  TableMetadata table(String name, UUID id) {
+    try {
+      var created = CQLFragmentParser.parseAny(CqlParser::createTableStatement,
+          CqlStatements.withOptions(tables.get(name), TableAttributes.allKeywords()), "CREATE TABLE")
+          .keyspace(keyspace).prepare(null).builder(types()).id(TableId.fromUUID(id)).build();
+      return alterations.containsKey(name) ? altered(created, alterations.get(name)) : created;
+    } catch (RuntimeException | LinkageError e) {
+      throw Compressors.missingLibrary(e).orElseGet(() -> new Failure(Exit.BAD_BACKUP,
+          "the definition of table %s.%s cannot be used: %s".formatted(keyspace, name, e.getMessage()),
+          "look at its create_keyspace_%s.cql".formatted(keyspace), e));
+    }
+  }
+
+  private Types types() {
+    var types = Types.rawBuilder(keyspace);
+    others.stream().filter(other -> TYPE.matcher(other).matches())
+        .forEach(type -> CQLFragmentParser.parseAny(CqlParser::createTypeStatement, type, "CREATE TYPE").addToRawBuilder(types));
+    return types.build();
+  }
+
+  private static TableMetadata altered(TableMetadata created, List<String> statements) {
+    var table = created;
+    for (var statement : statements) {
+      var words = TABLE.matcher(statement);
+      var drop = DROP.matcher(words.matches() ? words.group("rest") : "");
+      if (drop.matches()) {
+        var column = table.getColumn(identifier(drop.group("column")));
+        table = table.unbuild().removeRegularOrStaticColumn(column.name)
+            .recordColumnDrop(column, Long.parseLong(drop.group("micros"))).build();
+      } else {
+        table = added(table, created, statement);
+      }
+    }
+    return table;
+  }
+
+  /** The column is one that the table had when it was created, or is parsed in a table that is made for it. */
+  private static TableMetadata added(TableMetadata table, TableMetadata created, String statement) {
+    var words = TABLE.matcher(statement);
+    var add = ADD.matcher(words.matches() ? words.group("rest") : "");
+    if (!add.matches()) {
+      throw new IllegalArgumentException(statement);
+    }
+    var name = identifier(add.group("column"));
+    var column = created.getColumn(name);
+    if (column == null) {
+      var text = "CREATE TABLE t (k int, c int, %s, PRIMARY KEY (k, c))".formatted(add.group().substring("ADD ".length()));
+      column = CQLFragmentParser.parseAny(CqlParser::createTableStatement, text, "CREATE TABLE").keyspace(table.keyspace)
+          .prepare(null).builder(Types.none()).build().getColumn(name);
+      column = new org.apache.cassandra.schema.ColumnMetadata(table.keyspace, table.name, name, column.type, column.position(), column.kind);
+    }
+    return table.unbuild().addColumn(column).build();
+  }
+
+  private static ColumnIdentifier identifier(String column) {
+    return column.startsWith("\"") ? ColumnIdentifier.getInterned(column.substring(1, column.length() - 1).replace("\"\"", "\""), true)
+        : ColumnIdentifier.getInterned(column, false);
+  }
+
+  /** True if a restore can keep the other's tables: Cassandra's own parser reads both alike. */
   boolean isEquivalentTo(KeyspaceDefinition other) {
-    var id = new UUID(0, 0);
-    return replication.equals(other.replication) && durable == other.durable
-        && tables.keySet().equals(other.tables.keySet()) && Set.copyOf(others).equals(Set.copyOf(other.others))
-        && tables.keySet().stream().allMatch(name -> table(tables.get(name), keyspace, id)
-            .equals(table(other.tables.get(name), other.keyspace, id)));
+    return new DefinitionComparison(this, other).isSame();
   }
 }

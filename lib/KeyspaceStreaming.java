@@ -64,7 +64,7 @@ final class KeyspaceStreaming {
     var streams = new LinkedHashMap<String, Future<?>>();
     for (var table : tables) {
       var id = keyspace.getTable(CqlIdentifier.fromInternal(table.name())).flatMap(live -> live.getId()).orElseThrow();
-      var metadata = KeyspaceDefinition.table(definition.tables().get(table.name()), definition.keyspace(), id);
+      var metadata = definition.table(table.name(), id);
       streams.put(table.name(), workers.submit(() -> {
         var folder = folders.get(table).get();
         TableStreaming.stream(folder, metadata, table.sstables().size(), ring, encryption, connections, streamed, console);
