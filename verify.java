@@ -176,6 +176,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
+import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.UUID;
@@ -232,7 +233,9 @@ import okhttp3.Protocol;
 import org.apache.cassandra.config.Config;
 import org.apache.cassandra.config.DatabaseDescriptor;
 import org.apache.cassandra.config.DurationSpec;
-import org.apache.cassandra.cql3.statements.schema.CreateTableStatement;
+import org.apache.cassandra.cql3.CQLFragmentParser;
+import org.apache.cassandra.cql3.ColumnIdentifier;
+import org.apache.cassandra.cql3.CqlParser;
 import org.apache.cassandra.cql3.statements.schema.TableAttributes;
 import org.apache.cassandra.db.Clustering;
 import org.apache.cassandra.db.DecoratedKey;
@@ -254,6 +257,8 @@ import org.apache.cassandra.db.rows.Row;
 import org.apache.cassandra.dht.Murmur3Partitioner;
 import org.apache.cassandra.dht.Range;
 import org.apache.cassandra.dht.Token;
+import org.apache.cassandra.exceptions.ConfigurationException;
+import org.apache.cassandra.io.compress.ICompressor;
 import org.apache.cassandra.io.sstable.Descriptor;
 import org.apache.cassandra.io.sstable.format.SSTableFormat;
 import org.apache.cassandra.io.sstable.format.SSTableReader;
@@ -263,9 +268,12 @@ import org.apache.cassandra.io.sstable.metadata.MetadataType;
 import org.apache.cassandra.io.util.DataInputPlus;
 import org.apache.cassandra.io.util.FileSegmentInputStream;
 import org.apache.cassandra.schema.ColumnMetadata;
+import org.apache.cassandra.schema.CompressionParams;
+import org.apache.cassandra.schema.DroppedColumn;
 import org.apache.cassandra.schema.TableId;
 import org.apache.cassandra.schema.TableMetadata;
 import org.apache.cassandra.schema.TableMetadataRef;
+import org.apache.cassandra.schema.Types;
 import org.apache.cassandra.security.PEMReader;
 import org.apache.cassandra.transport.ProtocolVersion;
 import org.apache.cassandra.utils.BloomFilterSerializer;
@@ -1661,8 +1669,7 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
         Closeable readers = () -> opened.values().forEach(SSTableRows::close)) {
       for (var table : tables) {
         try {
-          var definition = contents.definition().tables().get(table.name());
-          var metadata = KeyspaceDefinition.table(definition, settings.keyspace(), UUID.randomUUID());
+          var metadata = contents.definition().table(table.name(), UUID.randomUUID());
           opened.put(table, new SSTableRows(metadata, unpacked.unpack(table)));
         } catch (RuntimeException e) {
           findings.failed(table.name(), new Failure(Exit.BAD_BACKUP, "the backup's SSTables cannot be read: " + Failure.of(e).getMessage(), null, e));
@@ -1923,7 +1930,7 @@ final class CassandraCluster implements Closeable {
       return Optional.empty();
     }
     var text = new StringBuilder();
-    session.execute("DESCRIBE KEYSPACE " + quoted(keyspace)).forEach(row -> text.append(row.getString("create_statement")).append('\n'));
+    session.execute("DESCRIBE KEYSPACE " + quoted(keyspace) + " WITH INTERNALS").forEach(row -> text.append(row.getString("create_statement")).append('\n'));
     return Optional.of(KeyspaceDefinition.parse(text.toString(), keyspace));
   }
 
@@ -2393,6 +2400,34 @@ enum Compression {
   }
 }
 
+/** Makes Cassandra's compressors, some of which need a native library that is unpacked into Java's temporary folder. */
+final class Compressors {
+  private Compressors() {}
+
+  /** @throws ConfigurationException if there is no such compressor or it does not take these options */
+  static ICompressor make(String name, Map<String, String> options, int chunkLength, int maxCompressedLength) {
+    try {
+      return new CompressionParams(name, chunkLength, maxCompressedLength, options).getSstableCompressor();
+    } catch (ConfigurationException e) {
+      throw missingLibrary(e).orElse(e);
+    } catch (LinkageError e) {
+      throw missingLibrary(e).orElseThrow();
+    }
+  }
+
+  /** A failure that names the remedy, if what was thrown is for want of a native library. */
+  static Optional<RuntimeException> missingLibrary(Throwable thrown) {
+    for (var cause = thrown; cause != null; cause = cause.getCause()) {
+      if (cause instanceof LinkageError || cause.getClass().getName().contains("SnappyError")) {
+        return Optional.of(new Failure(Exit.UNSAFE, "a library that compressed tables need cannot be loaded: " + cause.getMessage(),
+            "is %s mounted noexec? Name another folder: export JAVA_TOOL_OPTIONS=-Djava.io.tmpdir=<folder>".formatted(
+                System.getProperty("java.io.tmpdir")), thrown));
+      }
+    }
+    return Optional.empty();
+  }
+}
+
 /** What the administrator sees: steps and progress on stderr. Results go to stdout, which is not this class's. */
 class Console {
   private static final int WIDTH_OF_LOGS = 100;
@@ -2507,6 +2542,70 @@ class Console {
   }
 }
 
+/** Takes CQL text apart without understanding more of it than quotes, comments, statements and options of tables. */
+final class CqlStatements {
+  private static final Pattern TOKEN =
+      Pattern.compile("(?s)'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\\$\\$.*?\\$\\$|--[^\n]*|//[^\n]*|/\\*.*?\\*/|;|.");
+  private static final Pattern QUOTED = Pattern.compile("(?s)'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\\$\\$.*?\\$\\$");
+  private static final Pattern OPTIONS = Pattern.compile("(?i) WITH ");
+  private static final Pattern OPTION = Pattern.compile(
+      "(?is)(WITH|AND) ((?<name>\\w+) ?= ?('[^']*'|\\{[^}]*}|[\\w.+-]+)|CLUSTERING ORDER BY \\([^)]*\\)|COMPACT STORAGE)");
+
+  private CqlStatements() {}
+
+  /** Statements with single spaces, without comments and without the warnings that cqlsh prints among them. */
+  static List<String> split(String cql) {
+    var statements = new ArrayList<String>();
+    var current = new StringBuilder();
+    var text = cql.lines().filter(line -> !line.regionMatches(true, 0, "warning", 0, 7)).collect(Collectors.joining("\n"));
+    for (var token : (Iterable<String>) TOKEN.matcher(text).results().map(MatchResult::group)::iterator) {
+      if (token.equals(";")) {
+        statements.add(current.toString().strip());
+        current.setLength(0);
+      } else if (token.startsWith("--") || token.startsWith("//") || token.startsWith("/*") || token.isBlank()) {
+        current.append(current.isEmpty() || current.charAt(current.length() - 1) == ' ' ? "" : " ");
+      } else {
+        current.append(token);
+      }
+    }
+    statements.add(current.toString().strip());
+    return statements.stream().filter(statement -> !statement.isEmpty()).toList();
+  }
+
+  /** A CREATE TABLE with only these options (a newer server writes more of them than an older one accepts). */
+  static String withOptions(String table, Set<String> options) {
+    var masked = masked(table);
+    var first = OPTIONS.matcher(masked);
+    if (!first.find()) {
+      return table;
+    }
+    var from = first.start() + 1;
+    var all = OPTION.matcher(masked.substring(from)).results().toList();
+    var kept = all.stream().filter(option -> option.group(3) == null || options.contains(option.group(3).toLowerCase(Locale.ROOT)))
+        .map(option -> table.substring(from + option.start(2), from + option.end(2))).toList();
+    if (kept.size() == all.size()) {
+      return table;
+    }
+    return table.substring(0, first.start()) + (kept.isEmpty() ? "" : " WITH " + String.join(" AND ", kept));
+  }
+
+  /** The options that a CREATE TABLE names. */
+  static Set<String> options(String table) {
+    var masked = masked(table);
+    var first = OPTIONS.matcher(masked);
+    return !first.find() ? Set.of() : OPTION.matcher(masked.substring(first.start() + 1)).results()
+        .filter(option -> option.group(3) != null).map(option -> option.group(3).toLowerCase(Locale.ROOT)).collect(Collectors.toSet());
+  }
+
+  /** The text with every quoted character replaced, so that patterns do not match inside quotes; of the same length. */
+  private static String masked(String text) {
+    return QUOTED.matcher(text).replaceAll(match -> {
+      var quoted = match.group();
+      return Matcher.quoteReplacement(quoted.charAt(0) + "_".repeat(quoted.length() - 2) + quoted.charAt(quoted.length() - 1));
+    });
+  }
+}
+
 /** Who logs in to Elasticsearch, as a value of the header Authorization. */
 record Credentials(Optional<String> header) {
   static Credentials fromEnvironment() {
@@ -2525,6 +2624,121 @@ record Credentials(Optional<String> header) {
   @Override
   public String toString() {
     return "Credentials";
+  }
+}
+
+/** Compares the definition that a backup has of a keyspace with that of the live one. */
+record DefinitionComparison(KeyspaceDefinition backup, KeyspaceDefinition live) {
+  private static final UUID ID = new UUID(0, 0);
+  private static final Pattern OPTION =
+      Pattern.compile("(?m)^(?:\\) WITH|    AND) (?:(\\w+) = (.*?)|CLUSTERING ORDER BY .*?);?$");
+
+  /** The order of options, written-out defaults and columns that only the live keyspace had for a while do not count. */
+  boolean isSame() {
+    return backup.replication().equals(live.replication()) && backup.durable() == live.durable()
+        && backup.tables().keySet().equals(live.tables().keySet())
+        && new TreeSet<>(backup.others()).equals(new TreeSet<>(live.others()))
+        && backup.tables().keySet().stream().allMatch(this::isSame);
+  }
+
+  private boolean isSame(String table) {
+    var wanted = backup.table(table, ID);
+    var present = live.table(table, ID);
+    return wanted.equals(present.unbuild().droppedColumns(relevant(present, wanted)).build());
+  }
+
+  /** A dropped column hides only cells of its name that are older than the drop. */
+  private static Map<ByteBuffer, DroppedColumn> relevant(
+      org.apache.cassandra.schema.TableMetadata live, org.apache.cassandra.schema.TableMetadata backup) {
+    var dropped = new HashMap<>(live.droppedColumns);
+    dropped.keySet().removeIf(name -> backup.getColumn(name) == null && !backup.droppedColumns.containsKey(name));
+    return dropped;
+  }
+
+  /** What a restore changes of the live definition, one line each; empty if both are the same. */
+  List<String> lines() {
+    var lines = new ArrayList<String>();
+    if (!backup.replication().equals(live.replication())) {
+      lines.add("replication: now %s, then %s".formatted(
+          Replication.text(live.replication()), Replication.text(backup.replication())));
+    }
+    if (backup.durable() != live.durable()) {
+      lines.add("durable_writes: now %s, then %s".formatted(live.durable(), backup.durable()));
+    }
+    missing(live.tables().keySet(), backup.tables().keySet())
+        .forEach(table -> lines.add("table %s is not in the backup: it goes, with all its rows".formatted(table)));
+    missing(backup.tables().keySet(), live.tables().keySet())
+        .forEach(table -> lines.add("table %s is only in the backup".formatted(table)));
+    backup.tables().keySet().stream().filter(live.tables()::containsKey).filter(table -> !isSame(table))
+        .forEach(table -> describe(table, lines));
+    missing(live.others(), backup.others()).forEach(other -> lines.add("not in the backup, goes: " + beginning(other)));
+    missing(backup.others(), live.others()).forEach(other -> lines.add("only in the backup: " + beginning(other)));
+    return lines;
+  }
+
+  private static <T> List<T> missing(Iterable<T> all, Collection<T> present) {
+    var missing = new ArrayList<T>();
+    all.forEach(one -> {
+      if (!present.contains(one)) {
+        missing.add(one);
+      }
+    });
+    return missing;
+  }
+
+  private static String beginning(String statement) {
+    return statement.length() <= 100 ? statement : statement.substring(0, 100) + "…";
+  }
+
+  private void describe(String table, List<String> lines) {
+    var now = live.table(table, ID);
+    var then = backup.table(table, ID);
+    var before = lines.size();
+    differences("column", columns(now), columns(then), table, lines);
+    differences("option", options(now), options(then), table, lines);
+    if (!now.primaryKeyColumns().toString().equals(then.primaryKeyColumns().toString())) {
+      lines.add("table %s: another primary key".formatted(table));
+    }
+    if (lines.size() == before) {
+      lines.add("table %s: columns that were dropped, or when, differ".formatted(table));
+    }
+  }
+
+
+  private static void differences(
+      String kind, Map<String, String> now, Map<String, String> then, String table, List<String> lines) {
+    var names = new TreeSet<>(now.keySet());
+    names.addAll(then.keySet());
+    for (var name : names) {
+      var live = now.get(name);
+      var backup = then.get(name);
+      if (live == null || backup == null) {
+        lines.add("table %s: %s %s is %s".formatted(
+            table, kind, name, live == null ? "only in the backup" : "not in the backup"));
+      } else if (!live.equals(backup)) {
+        lines.add("table %s: %s %s: now %s, then %s".formatted(table, kind, name, live, backup));
+      }
+    }
+  }
+
+  private static Map<String, String> columns(org.apache.cassandra.schema.TableMetadata table) {
+    var columns = new TreeMap<String, String>();
+    for (var column : table.columns()) {
+      columns.put(column.name.toCQLString(), column.type.asCQL3Type() + (column.isStatic() ? " static" : "") + place(column));
+    }
+    return columns;
+  }
+
+  private static String place(ColumnMetadata column) {
+    return column.isPrimaryKeyColumn() ? " (key)" : "";
+  }
+
+  /** As Cassandra itself writes them, with all defaults. */
+  private static Map<String, String> options(org.apache.cassandra.schema.TableMetadata table) {
+    var options = new TreeMap<String, String>();
+    OPTION.matcher(table.toCqlString(false, false, false)).results().filter(option -> option.group(1) != null)
+        .forEach(option -> options.put(option.group(1), option.group(2)));
+    return options;
   }
 }
 
@@ -3237,63 +3451,109 @@ final class Json {
   }
 }
 
-/** A keyspace's definition, as DESCRIBE KEYSPACE writes it. */
-record KeyspaceDefinition(
-    String keyspace, Map<String, String> replication, boolean durable, SortedMap<String, String> tables, List<String> others) {
-  private static final Pattern TOKEN =
-      Pattern.compile("(?s)'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\\$\\$.*?\\$\\$|--[^\n]*|//[^\n]*|/\\*.*?\\*/|;|.");
+/**
+ * A keyspace's definition, as DESCRIBE KEYSPACE writes it.
+ *
+ * @param tables the CREATE TABLE of each table
+ * @param alterations of tables some of whose columns were dropped: ALTER TABLE … DROP and ADD, as DESCRIBE … WITH
+ *     INTERNALS and the {@code schema.cql} of a snapshot write them; the CREATE TABLE then has the dropped columns, too
+ * @param others statements that create types, indexes, views, functions and aggregates
+ */
+record KeyspaceDefinition(String keyspace, Map<String, String> replication, boolean durable,
+    SortedMap<String, String> tables, SortedMap<String, List<String>> alterations, List<String> others) {
   private static final Pattern KEYSPACE = Pattern.compile(
       "(?is)CREATE KEYSPACE (IF NOT EXISTS )?\"?(?<name>\\w+)\"? WITH replication = (?<map>\\{[^}]*})(?<rest>.*)");
-  private static final Pattern TABLE = Pattern.compile("(?is)CREATE TABLE (IF NOT EXISTS )?(\"?(?<keyspace>\\w+)\"?\\.)\"?(?<name>\\w+)\"? .*");
-  private static final Pattern OPTION = Pattern.compile(
-      "(?is)(WITH|AND) ((?<name>\\w+) = ('(?:[^']|'')*'|\\{[^}]*}|[\\w.+-]+)|CLUSTERING ORDER BY \\([^)]*\\)|COMPACT STORAGE)");
+  private static final Pattern TABLE = Pattern.compile("(?is)(?<verb>CREATE|ALTER) TABLE (IF NOT EXISTS )?"
+      + "(\"?(?<keyspace>\\w+)\"?\\.)\"?(?<name>\\w+)\"? (?<rest>.*)");
+  private static final Pattern OTHER = Pattern.compile(
+      "(?is)CREATE (TYPE|(CUSTOM )?INDEX|MATERIALIZED VIEW|(OR REPLACE )?(FUNCTION|AGGREGATE)) .*");
+  private static final Pattern TYPE = Pattern.compile("(?is)CREATE TYPE .*");
+  private static final Pattern VIEW =
+      Pattern.compile("(?is)CREATE MATERIALIZED VIEW (IF NOT EXISTS )?(\"?\\w+\"?\\.)?\"?(?<name>\\w+)\"? AS .*");
+  private static final Pattern DROP =
+      Pattern.compile("(?is)DROP (?<column>\\w+|\"(?:[^\"]|\"\")*\") USING TIMESTAMP (?<micros>-?\\d+)");
+  private static final Pattern ADD = Pattern.compile("(?is)ADD (?<column>\\w+|\"(?:[^\"]|\"\")*\") .*");
   private static final ObjectMapper MAP = JsonMapper.builder().enable(JsonReadFeature.ALLOW_SINGLE_QUOTES).build();
 
   static KeyspaceDefinition parse(String cql, String keyspace) {
     Map<String, String> replication = null;
     var durable = true;
-    var tables = new TreeMap<String, String>();
-    var others = new ArrayList<String>();
-    for (var statement : split(cql)) {
+    var definition =
+        new KeyspaceDefinition(keyspace, Map.of(), true, new TreeMap<>(), new TreeMap<>(), new ArrayList<>());
+    for (var statement : CqlStatements.split(cql)) {
       var create = KEYSPACE.matcher(statement);
-      var table = TABLE.matcher(statement);
       if (create.matches() && create.group("name").equals(keyspace)) {
         replication = replication(create.group("map"));
         durable = !create.group("rest").replace(" ", "").toLowerCase(Locale.ROOT).contains("durable_writes=false");
-      } else if (table.matches() && table.group("keyspace").equals(keyspace)) {
-        tables.put(table.group("name"), statement);
-      } else if (statement.matches("(?is)CREATE (TYPE|(CUSTOM )?INDEX|MATERIALIZED VIEW|(OR REPLACE )?(FUNCTION|AGGREGATE)) .*")) {
-        others.add(statement);
-      } else {
+      } else if (OTHER.matcher(statement).matches()) {
+        definition.others.add(statement);
+      } else if (!definition.add(statement)) {
         // A definition creates; anything else in it is a mistake or an attack.
-        throw new Failure(Exit.BAD_BACKUP, "the definition of keyspace %s has a statement that does not belong there: %s".formatted(
-            keyspace, statement.substring(0, Math.min(80, statement.length()))), "look at its create_keyspace_%s.cql".formatted(keyspace));
+        throw new Failure(Exit.BAD_BACKUP, "the definition of keyspace %s has a statement that does not belong there: %s"
+            .formatted(keyspace, statement.substring(0, Math.min(80, statement.length()))), lookAt(keyspace));
       }
     }
     if (replication == null) {
       throw new Failure(Exit.BAD_BACKUP, "the definition of keyspace %s has no CREATE KEYSPACE".formatted(keyspace),
-          "look at its create_keyspace_%s.cql".formatted(keyspace));
+          lookAt(keyspace));
     }
-    return new KeyspaceDefinition(keyspace, replication, durable, tables, others);
+    return new KeyspaceDefinition(
+        keyspace, replication, durable, definition.tables, definition.alterations, definition.others);
   }
 
-  /** Statements with single spaces, without comments and without the warnings that cqlsh prints among them. */
-  static List<String> split(String cql) {
-    var statements = new ArrayList<String>();
-    var current = new StringBuilder();
-    var text = cql.lines().filter(line -> !line.regionMatches(true, 0, "warning", 0, 7)).collect(Collectors.joining("\n"));
-    for (var token : (Iterable<String>) TOKEN.matcher(text).results().map(MatchResult::group)::iterator) {
-      if (token.equals(";")) {
-        statements.add(current.toString().strip());
-        current.setLength(0);
-      } else if (token.startsWith("--") || token.startsWith("//") || token.startsWith("/*") || token.isBlank()) {
-        current.append(current.isEmpty() || current.charAt(current.length() - 1) == ' ' ? "" : " ");
-      } else {
-        current.append(token);
-      }
+  private static String lookAt(String keyspace) {
+    return "look at its create_keyspace_%s.cql".formatted(keyspace);
+  }
+
+  /** Takes the statement if it creates a table of this keyspace, or drops or adds a column of one. */
+  private boolean add(String statement) {
+    var table = TABLE.matcher(statement);
+    if (!table.matches() || !table.group("keyspace").equals(keyspace)) {
+      return false;
     }
-    statements.add(current.toString().strip());
-    return statements.stream().filter(statement -> !statement.isEmpty()).toList();
+    var rest = table.group("rest");
+    if (table.group("verb").equalsIgnoreCase("CREATE")) {
+      var name = table.group("name");
+      tables.put(name, withoutId("CREATE TABLE \"%s\".\"%s\" %s".formatted(keyspace, name, rest)));
+      return true;
+    }
+    alterations.computeIfAbsent(table.group("name"), key -> new ArrayList<>()).add(statement);
+    return DROP.matcher(rest).matches() || ADD.matcher(rest).matches();
+  }
+
+  /** Two tables cannot have one ID; the server gives a new one. */
+  private static String withoutId(String table) {
+    var options = new HashSet<>(CqlStatements.options(table));
+    return options.remove("id") ? CqlStatements.withOptions(table, options) : table;
+  }
+
+  /** The same with the columns that the table's schema.cql, as a snapshot has it, says were dropped. */
+  KeyspaceDefinition withDroppedColumns(String table, String schema) {
+    var other = new KeyspaceDefinition(keyspace, Map.of(), true, new TreeMap<>(), new TreeMap<>(), List.of());
+    CqlStatements.split(schema).forEach(other::add);
+    return !other.alterations.containsKey(table) || !other.tables.containsKey(table) ? this
+        : with(table, other.tables.get(table), other.alterations.get(table));
+  }
+
+  /** The same with a column that is taken as dropped now, because SSTables have it and the definition does not. */
+  KeyspaceDefinition withDroppedColumn(String table, String column, String type, boolean isStatic, long micros) {
+    var alter = "ALTER TABLE \"%s\".\"%s\" ".formatted(keyspace, table);
+    var statements = new ArrayList<>(alterations.getOrDefault(table, List.of()));
+    statements.add("%sADD %s %s%s".formatted(alter, column, type, isStatic ? " static" : ""));
+    statements.add("%sDROP %s USING TIMESTAMP %d".formatted(alter, column, micros));
+    return with(table, tables.get(table), statements);
+  }
+
+  private KeyspaceDefinition with(String table, String create, List<String> statements) {
+    var created = new TreeMap<>(tables);
+    var altered = new TreeMap<>(alterations);
+    created.put(table, create);
+    altered.put(table, statements);
+    return new KeyspaceDefinition(keyspace, replication, durable, created, altered, others);
+  }
+
+  KeyspaceDefinition withReplication(Map<String, String> other) {
+    return new KeyspaceDefinition(keyspace, other, durable, tables, alterations, others);
   }
 
   /** A CQL map of text, which is JSON but for its quotes; the strategy's class by its short name. */
@@ -3307,37 +3567,100 @@ record KeyspaceDefinition(
     } catch (JsonProcessingException e) {
       // falls through to the message, which names what was given
     }
-    throw new Failure(Exit.USAGE, "%s is not a replication".formatted(map), "such as \"{'class': 'NetworkTopologyStrategy', 'datacenter1': 3}\"");
+    throw new Failure(Exit.USAGE, "%s is not a replication".formatted(map),
+        "such as \"{'class': 'NetworkTopologyStrategy', 'datacenter1': 3}\"");
   }
 
-  /** A table as Cassandra's own parser reads it. */
-  static org.apache.cassandra.schema.TableMetadata table(String statement, String keyspace, UUID id) {
-    return CreateTableStatement.parse(known(statement, TableAttributes.allKeywords()), keyspace)
-        .id(TableId.fromUUID(id)).build();
+  /** The names of materialized views, whose rows Cassandra makes from those of their tables. */
+  SortedSet<String> views() {
+    var views = new TreeSet<String>();
+    others.stream().map(VIEW::matcher).filter(view -> view.matches()).forEach(view -> views.add(view.group("name")));
+    return views;
   }
 
-  /** Without the options that the parser or server at hand does not know (a newer server writes more of them). */
-  static String known(String table, Set<String> options) {
-    var first = Pattern.compile("(?i) WITH ").matcher(table);
-    if (!first.find()) {
-      return table;
+  /**
+   * Statements that create the keyspace, in an order in which each finds what it needs.
+   *
+   * @param options the options of tables that the server has: an older one would refuse a newer one's
+   */
+  List<String> statements(Set<String> options) {
+    var all = new ArrayList<String>();
+    all.add("CREATE KEYSPACE \"%s\" WITH replication = %s AND durable_writes = %s".formatted(
+        keyspace, Replication.text(replication), durable));
+    others.stream().filter(other -> TYPE.matcher(other).matches()).forEach(all::add);
+    tables.forEach((name, table) -> {
+      all.add(CqlStatements.withOptions(table, options));
+      all.addAll(alterations.getOrDefault(name, List.of()));
+    });
+    others.stream().filter(other -> !TYPE.matcher(other).matches()).forEach(all::add);
+    return all;
+  }
+
+  /** A table as Cassandra's own parser reads it, with the keyspace's types and the columns that were dropped. */
+  org.apache.cassandra.schema.TableMetadata table(String name, UUID id) {
+    try {
+      var created = CQLFragmentParser.parseAny(CqlParser::createTableStatement,
+          CqlStatements.withOptions(tables.get(name), TableAttributes.allKeywords()), "CREATE TABLE")
+          .keyspace(keyspace).prepare(null).builder(types()).id(TableId.fromUUID(id)).build();
+      return alterations.containsKey(name) ? altered(created, alterations.get(name)) : created;
+    } catch (RuntimeException | LinkageError e) {
+      throw Compressors.missingLibrary(e).orElseGet(() -> new Failure(Exit.BAD_BACKUP,
+          "the definition of table %s.%s cannot be used: %s".formatted(keyspace, name, e.getMessage()),
+          lookAt(keyspace), e));
     }
-    var all = OPTION.matcher(table.substring(first.start() + 1)).results().toList();
-    var kept = all.stream().filter(option -> option.group(3) == null || options.contains(option.group(3).toLowerCase(Locale.ROOT)))
-        .map(option -> option.group(2)).toList();
-    if (kept.size() == all.size()) {
-      return table;
-    }
-    return table.substring(0, first.start()) + (kept.isEmpty() ? "" : " WITH " + String.join(" AND ", kept));
   }
 
-  /** True if Cassandra's own parser reads both alike: the order of options and written-out defaults do not count. */
+  private Types types() {
+    var types = Types.rawBuilder(keyspace);
+    others.stream().filter(other -> TYPE.matcher(other).matches()).forEach(type ->
+        CQLFragmentParser.parseAny(CqlParser::createTypeStatement, type, "CREATE TYPE").addToRawBuilder(types));
+    return types.build();
+  }
+
+  private static org.apache.cassandra.schema.TableMetadata altered(
+      org.apache.cassandra.schema.TableMetadata created, List<String> statements) {
+    var table = created;
+    for (var statement : statements) {
+      var words = TABLE.matcher(statement);
+      var drop = DROP.matcher(words.matches() ? words.group("rest") : "");
+      if (drop.matches()) {
+        var column = table.getColumn(identifier(drop.group("column")));
+        table = table.unbuild().removeRegularOrStaticColumn(column.name)
+            .recordColumnDrop(column, Long.parseLong(drop.group("micros"))).build();
+      } else {
+        table = added(table, created, statement);
+      }
+    }
+    return table;
+  }
+
+  /** The column is one that the table had when it was created, or is parsed in a table that is made for it. */
+  private static org.apache.cassandra.schema.TableMetadata added(org.apache.cassandra.schema.TableMetadata table,
+      org.apache.cassandra.schema.TableMetadata created, String statement) {
+    var words = TABLE.matcher(statement);
+    var add = ADD.matcher(words.matches() ? words.group("rest") : "");
+    if (!add.matches()) {
+      throw new IllegalArgumentException(statement);
+    }
+    var name = identifier(add.group("column"));
+    var column = created.getColumn(name);
+    if (column == null) {
+      var text = "CREATE TABLE t (k int, c int, %s, PRIMARY KEY (k, c))".formatted(add.group().substring("ADD ".length()));
+      var parsed = CQLFragmentParser.parseAny(CqlParser::createTableStatement, text, "CREATE TABLE")
+          .keyspace(table.keyspace).prepare(null).builder(Types.none()).build().getColumn(name);
+      column = new ColumnMetadata(table.keyspace, table.name, name, parsed.type, parsed.position(), parsed.kind);
+    }
+    return table.unbuild().addColumn(column).build();
+  }
+
+  private static ColumnIdentifier identifier(String column) {
+    return !column.startsWith("\"") ? ColumnIdentifier.getInterned(column, false)
+        : ColumnIdentifier.getInterned(column.substring(1, column.length() - 1).replace("\"\"", "\""), true);
+  }
+
+  /** True if a restore can keep the other's tables: Cassandra's own parser reads both alike. */
   boolean isEquivalentTo(KeyspaceDefinition other) {
-    var id = new UUID(0, 0);
-    return replication.equals(other.replication) && durable == other.durable
-        && tables.keySet().equals(other.tables.keySet()) && Set.copyOf(others).equals(Set.copyOf(other.others))
-        && tables.keySet().stream().allMatch(name -> table(tables.get(name), keyspace, id)
-            .equals(table(other.tables.get(name), other.keyspace, id)));
+    return new DefinitionComparison(this, other).isSame();
   }
 }
 

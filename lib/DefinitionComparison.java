@@ -12,12 +12,12 @@ import java.util.UUID;
 import java.util.regex.Pattern;
 import org.apache.cassandra.schema.ColumnMetadata;
 import org.apache.cassandra.schema.DroppedColumn;
-import org.apache.cassandra.schema.TableMetadata;
 
 /** Compares the definition that a backup has of a keyspace with that of the live one. */
 record DefinitionComparison(KeyspaceDefinition backup, KeyspaceDefinition live) {
   private static final UUID ID = new UUID(0, 0);
-  private static final Pattern OPTION = Pattern.compile("(?m)^(?:\\) WITH|    AND) (?:(\\w+) = (.*?)|CLUSTERING ORDER BY .*?);?$");
+  private static final Pattern OPTION =
+      Pattern.compile("(?m)^(?:\\) WITH|    AND) (?:(\\w+) = (.*?)|CLUSTERING ORDER BY .*?);?$");
 
   /** The order of options, written-out defaults and columns that only the live keyspace had for a while do not count. */
   boolean isSame() {
@@ -34,7 +34,8 @@ record DefinitionComparison(KeyspaceDefinition backup, KeyspaceDefinition live) 
   }
 
   /** A dropped column hides only cells of its name that are older than the drop. */
-  private static Map<ByteBuffer, DroppedColumn> relevant(TableMetadata live, TableMetadata backup) {
+  private static Map<ByteBuffer, DroppedColumn> relevant(
+      org.apache.cassandra.schema.TableMetadata live, org.apache.cassandra.schema.TableMetadata backup) {
     var dropped = new HashMap<>(live.droppedColumns);
     dropped.keySet().removeIf(name -> backup.getColumn(name) == null && !backup.droppedColumns.containsKey(name));
     return dropped;
@@ -44,14 +45,16 @@ record DefinitionComparison(KeyspaceDefinition backup, KeyspaceDefinition live) 
   List<String> lines() {
     var lines = new ArrayList<String>();
     if (!backup.replication().equals(live.replication())) {
-      lines.add("replication: now %s, then %s".formatted(Replication.text(live.replication()), Replication.text(backup.replication())));
+      lines.add("replication: now %s, then %s".formatted(
+          Replication.text(live.replication()), Replication.text(backup.replication())));
     }
     if (backup.durable() != live.durable()) {
       lines.add("durable_writes: now %s, then %s".formatted(live.durable(), backup.durable()));
     }
     missing(live.tables().keySet(), backup.tables().keySet())
         .forEach(table -> lines.add("table %s is not in the backup: it goes, with all its rows".formatted(table)));
-    missing(backup.tables().keySet(), live.tables().keySet()).forEach(table -> lines.add("table %s is only in the backup".formatted(table)));
+    missing(backup.tables().keySet(), live.tables().keySet())
+        .forEach(table -> lines.add("table %s is only in the backup".formatted(table)));
     backup.tables().keySet().stream().filter(live.tables()::containsKey).filter(table -> !isSame(table))
         .forEach(table -> describe(table, lines));
     missing(live.others(), backup.others()).forEach(other -> lines.add("not in the backup, goes: " + beginning(other)));
@@ -88,21 +91,23 @@ record DefinitionComparison(KeyspaceDefinition backup, KeyspaceDefinition live) 
   }
 
 
-  private static void differences(String kind, Map<String, String> now, Map<String, String> then, String table, List<String> lines) {
+  private static void differences(
+      String kind, Map<String, String> now, Map<String, String> then, String table, List<String> lines) {
     var names = new TreeSet<>(now.keySet());
     names.addAll(then.keySet());
     for (var name : names) {
       var live = now.get(name);
       var backup = then.get(name);
       if (live == null || backup == null) {
-        lines.add("table %s: %s %s is %s".formatted(table, kind, name, live == null ? "only in the backup" : "not in the backup"));
+        lines.add("table %s: %s %s is %s".formatted(
+            table, kind, name, live == null ? "only in the backup" : "not in the backup"));
       } else if (!live.equals(backup)) {
         lines.add("table %s: %s %s: now %s, then %s".formatted(table, kind, name, live, backup));
       }
     }
   }
 
-  private static Map<String, String> columns(TableMetadata table) {
+  private static Map<String, String> columns(org.apache.cassandra.schema.TableMetadata table) {
     var columns = new TreeMap<String, String>();
     for (var column : table.columns()) {
       columns.put(column.name.toCQLString(), column.type.asCQL3Type() + (column.isStatic() ? " static" : "") + place(column));
@@ -115,7 +120,7 @@ record DefinitionComparison(KeyspaceDefinition backup, KeyspaceDefinition live) 
   }
 
   /** As Cassandra itself writes them, with all defaults. */
-  private static Map<String, String> options(TableMetadata table) {
+  private static Map<String, String> options(org.apache.cassandra.schema.TableMetadata table) {
     var options = new TreeMap<String, String>();
     OPTION.matcher(table.toCqlString(false, false, false)).results().filter(option -> option.group(1) != null)
         .forEach(option -> options.put(option.group(1), option.group(2)));

@@ -24,20 +24,20 @@ import org.apache.cassandra.cql3.CQLFragmentParser;
 import org.apache.cassandra.cql3.ColumnIdentifier;
 import org.apache.cassandra.cql3.CqlParser;
 import org.apache.cassandra.cql3.statements.schema.TableAttributes;
+import org.apache.cassandra.schema.ColumnMetadata;
 import org.apache.cassandra.schema.TableId;
-import org.apache.cassandra.schema.TableMetadata;
 import org.apache.cassandra.schema.Types;
 
 /**
  * A keyspace's definition, as DESCRIBE KEYSPACE writes it.
  *
  * @param tables the CREATE TABLE of each table
- * @param alterations of tables some of whose columns were dropped: ALTER TABLE … DROP and ADD, as DESCRIBE … WITH INTERNALS
- *     and the {@code schema.cql} of a snapshot write them; the CREATE TABLE then has the dropped columns, too
+ * @param alterations of tables some of whose columns were dropped: ALTER TABLE … DROP and ADD, as DESCRIBE … WITH
+ *     INTERNALS and the {@code schema.cql} of a snapshot write them; the CREATE TABLE then has the dropped columns, too
  * @param others statements that create types, indexes, views, functions and aggregates
  */
-record KeyspaceDefinition(String keyspace, Map<String, String> replication, boolean durable, SortedMap<String, String> tables,
-    SortedMap<String, List<String>> alterations, List<String> others) {
+record KeyspaceDefinition(String keyspace, Map<String, String> replication, boolean durable,
+    SortedMap<String, String> tables, SortedMap<String, List<String>> alterations, List<String> others) {
   private static final Pattern KEYSPACE = Pattern.compile(
       "(?is)CREATE KEYSPACE (IF NOT EXISTS )?\"?(?<name>\\w+)\"? WITH replication = (?<map>\\{[^}]*})(?<rest>.*)");
   private static final Pattern TABLE = Pattern.compile("(?is)(?<verb>CREATE|ALTER) TABLE (IF NOT EXISTS )?"
@@ -55,7 +55,8 @@ record KeyspaceDefinition(String keyspace, Map<String, String> replication, bool
   static KeyspaceDefinition parse(String cql, String keyspace) {
     Map<String, String> replication = null;
     var durable = true;
-    var definition = new KeyspaceDefinition(keyspace, Map.of(), true, new TreeMap<>(), new TreeMap<>(), new ArrayList<>());
+    var definition =
+        new KeyspaceDefinition(keyspace, Map.of(), true, new TreeMap<>(), new TreeMap<>(), new ArrayList<>());
     for (var statement : CqlStatements.split(cql)) {
       var create = KEYSPACE.matcher(statement);
       if (create.matches() && create.group("name").equals(keyspace)) {
@@ -65,15 +66,20 @@ record KeyspaceDefinition(String keyspace, Map<String, String> replication, bool
         definition.others.add(statement);
       } else if (!definition.add(statement)) {
         // A definition creates; anything else in it is a mistake or an attack.
-        throw new Failure(Exit.BAD_BACKUP, "the definition of keyspace %s has a statement that does not belong there: %s".formatted(
-            keyspace, statement.substring(0, Math.min(80, statement.length()))), "look at its create_keyspace_%s.cql".formatted(keyspace));
+        throw new Failure(Exit.BAD_BACKUP, "the definition of keyspace %s has a statement that does not belong there: %s"
+            .formatted(keyspace, statement.substring(0, Math.min(80, statement.length()))), lookAt(keyspace));
       }
     }
     if (replication == null) {
       throw new Failure(Exit.BAD_BACKUP, "the definition of keyspace %s has no CREATE KEYSPACE".formatted(keyspace),
-          "look at its create_keyspace_%s.cql".formatted(keyspace));
+          lookAt(keyspace));
     }
-    return new KeyspaceDefinition(keyspace, replication, durable, definition.tables, definition.alterations, definition.others);
+    return new KeyspaceDefinition(
+        keyspace, replication, durable, definition.tables, definition.alterations, definition.others);
+  }
+
+  private static String lookAt(String keyspace) {
+    return "look at its create_keyspace_%s.cql".formatted(keyspace);
   }
 
   /** Takes the statement if it creates a table of this keyspace, or drops or adds a column of one. */
@@ -84,10 +90,11 @@ record KeyspaceDefinition(String keyspace, Map<String, String> replication, bool
     }
     var rest = table.group("rest");
     if (table.group("verb").equalsIgnoreCase("CREATE")) {
-      tables.put(table.group("name"), withoutId("CREATE TABLE \"%s\".\"%s\" %s".formatted(keyspace, table.group("name"), rest)));
+      var name = table.group("name");
+      tables.put(name, withoutId("CREATE TABLE \"%s\".\"%s\" %s".formatted(keyspace, name, rest)));
       return true;
     }
-    alterations.computeIfAbsent(table.group("name"), name -> new ArrayList<>()).add(statement);
+    alterations.computeIfAbsent(table.group("name"), key -> new ArrayList<>()).add(statement);
     return DROP.matcher(rest).matches() || ADD.matcher(rest).matches();
   }
 
@@ -137,7 +144,8 @@ record KeyspaceDefinition(String keyspace, Map<String, String> replication, bool
     } catch (JsonProcessingException e) {
       // falls through to the message, which names what was given
     }
-    throw new Failure(Exit.USAGE, "%s is not a replication".formatted(map), "such as \"{'class': 'NetworkTopologyStrategy', 'datacenter1': 3}\"");
+    throw new Failure(Exit.USAGE, "%s is not a replication".formatted(map),
+        "such as \"{'class': 'NetworkTopologyStrategy', 'datacenter1': 3}\"");
   }
 
   /** The names of materialized views, whose rows Cassandra makes from those of their tables. */
@@ -154,7 +162,8 @@ record KeyspaceDefinition(String keyspace, Map<String, String> replication, bool
    */
   List<String> statements(Set<String> options) {
     var all = new ArrayList<String>();
-    all.add("CREATE KEYSPACE \"%s\" WITH replication = %s AND durable_writes = %s".formatted(keyspace, Replication.text(replication), durable));
+    all.add("CREATE KEYSPACE \"%s\" WITH replication = %s AND durable_writes = %s".formatted(
+        keyspace, Replication.text(replication), durable));
     others.stream().filter(other -> TYPE.matcher(other).matches()).forEach(all::add);
     tables.forEach((name, table) -> {
       all.add(CqlStatements.withOptions(table, options));
@@ -165,7 +174,7 @@ record KeyspaceDefinition(String keyspace, Map<String, String> replication, bool
   }
 
   /** A table as Cassandra's own parser reads it, with the keyspace's types and the columns that were dropped. */
-  TableMetadata table(String name, UUID id) {
+  org.apache.cassandra.schema.TableMetadata table(String name, UUID id) {
     try {
       var created = CQLFragmentParser.parseAny(CqlParser::createTableStatement,
           CqlStatements.withOptions(tables.get(name), TableAttributes.allKeywords()), "CREATE TABLE")
@@ -174,18 +183,19 @@ record KeyspaceDefinition(String keyspace, Map<String, String> replication, bool
     } catch (RuntimeException | LinkageError e) {
       throw Compressors.missingLibrary(e).orElseGet(() -> new Failure(Exit.BAD_BACKUP,
           "the definition of table %s.%s cannot be used: %s".formatted(keyspace, name, e.getMessage()),
-          "look at its create_keyspace_%s.cql".formatted(keyspace), e));
+          lookAt(keyspace), e));
     }
   }
 
   private Types types() {
     var types = Types.rawBuilder(keyspace);
-    others.stream().filter(other -> TYPE.matcher(other).matches())
-        .forEach(type -> CQLFragmentParser.parseAny(CqlParser::createTypeStatement, type, "CREATE TYPE").addToRawBuilder(types));
+    others.stream().filter(other -> TYPE.matcher(other).matches()).forEach(type ->
+        CQLFragmentParser.parseAny(CqlParser::createTypeStatement, type, "CREATE TYPE").addToRawBuilder(types));
     return types.build();
   }
 
-  private static TableMetadata altered(TableMetadata created, List<String> statements) {
+  private static org.apache.cassandra.schema.TableMetadata altered(
+      org.apache.cassandra.schema.TableMetadata created, List<String> statements) {
     var table = created;
     for (var statement : statements) {
       var words = TABLE.matcher(statement);
@@ -202,7 +212,8 @@ record KeyspaceDefinition(String keyspace, Map<String, String> replication, bool
   }
 
   /** The column is one that the table had when it was created, or is parsed in a table that is made for it. */
-  private static TableMetadata added(TableMetadata table, TableMetadata created, String statement) {
+  private static org.apache.cassandra.schema.TableMetadata added(org.apache.cassandra.schema.TableMetadata table,
+      org.apache.cassandra.schema.TableMetadata created, String statement) {
     var words = TABLE.matcher(statement);
     var add = ADD.matcher(words.matches() ? words.group("rest") : "");
     if (!add.matches()) {
@@ -212,16 +223,16 @@ record KeyspaceDefinition(String keyspace, Map<String, String> replication, bool
     var column = created.getColumn(name);
     if (column == null) {
       var text = "CREATE TABLE t (k int, c int, %s, PRIMARY KEY (k, c))".formatted(add.group().substring("ADD ".length()));
-      column = CQLFragmentParser.parseAny(CqlParser::createTableStatement, text, "CREATE TABLE").keyspace(table.keyspace)
-          .prepare(null).builder(Types.none()).build().getColumn(name);
-      column = new org.apache.cassandra.schema.ColumnMetadata(table.keyspace, table.name, name, column.type, column.position(), column.kind);
+      var parsed = CQLFragmentParser.parseAny(CqlParser::createTableStatement, text, "CREATE TABLE")
+          .keyspace(table.keyspace).prepare(null).builder(Types.none()).build().getColumn(name);
+      column = new ColumnMetadata(table.keyspace, table.name, name, parsed.type, parsed.position(), parsed.kind);
     }
     return table.unbuild().addColumn(column).build();
   }
 
   private static ColumnIdentifier identifier(String column) {
-    return column.startsWith("\"") ? ColumnIdentifier.getInterned(column.substring(1, column.length() - 1).replace("\"\"", "\""), true)
-        : ColumnIdentifier.getInterned(column, false);
+    return !column.startsWith("\"") ? ColumnIdentifier.getInterned(column, false)
+        : ColumnIdentifier.getInterned(column.substring(1, column.length() - 1).replace("\"\"", "\""), true);
   }
 
   /** True if a restore can keep the other's tables: Cassandra's own parser reads both alike. */
