@@ -1343,8 +1343,6 @@ record ArchiveEntry(Kind kind, byte[] path, long size, long offset, SparseMap ho
  * and proves it complete.
  */
 final class AttachmentArchive implements Closeable {
-  /** The beginning of the names that restore-files-nfs.java uses in the folder: a backup may have caught them. */
-  static final String LEFTOVER = ".restore-files-nfs";
   private static final Pattern ROOT = Pattern.compile("(files|minio|seaweedfs)_\\d{8}_\\d\\dh\\d\\dm\\d\\ds");
   /** The longest file that is held in memory where several names of a compressed archive have its bytes. */
   private static final long LONGEST_HELD = 8 << 20;
@@ -1352,7 +1350,8 @@ final class AttachmentArchive implements Closeable {
   final List<ArchiveEntry> all = new ArrayList<>();
   int files;
   long bytes;
-  boolean leftover;
+  /** What a backup of a folder holds at its top that is not content: passed over. */
+  final Set<String> passedOver = new TreeSet<>();
   /** The numbers of the hard links by the place of their bytes, in a compressed archive. */
   private final Map<Long, List<Integer>> shared = new HashMap<>();
   private int[] slots = new int[1 << 12];
@@ -1379,8 +1378,10 @@ final class AttachmentArchive implements Closeable {
     if (path == null) {
       return;
     }
-    if (startsWith(path, LEFTOVER)) {
-      leftover = true;
+    var name = new String(path, StandardCharsets.UTF_8);
+    if (startsWith(root, "files") && !FolderContents.isContent(name)) {
+      var top = name.split("/", 2)[0];
+      passedOver.add(FolderContents.isContent(top) ? name : top);
       return;
     }
     switch (entry.kind()) {
@@ -2036,6 +2037,51 @@ final class Failure extends RuntimeException {
       message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : words);
     }
     return new Failure(Exit.UNEXPECTED, message, "run again with --verbose for the trace", cause);
+  }
+}
+
+/**
+ * Tells the content of an attachment folder from what else is kept in it: by the storage at the top of a mount or an
+ * export, and by an unfinished restore. Neither is restored, removed or compared, in the folder or in a backup.
+ */
+final class FolderContents {
+  /** Everything that restore-files-nfs.java makes in or beside the folder has a name that begins so. */
+  static final String OF_RESTORE = ".restore-files-nfs";
+
+  /** Names in lower case: file systems, NetApp, ZFS, Ceph, Synology, QNAP, quotas, Windows, macOS, GlusterFS, JuiceFS. */
+  private static final Set<String> OF_STORAGE = Set.of("lost+found", ".snapshot", "~snapshot", ".snapshots", ".zfs", ".snap",
+      "#snapshot", "#recycle", "@eadir", "@tmp", "@recycle", "@recently-snapshot", ".@__thumb", "aquota.user", "aquota.group",
+      "quota.user", "quota.group", "system volume information", "$recycle.bin", "recycler", ".trash", ".trashes",
+      ".spotlight-v100", ".fseventsd", ".temporaryitems", ".documentrevisions-v100", ".trashcan", ".glusterfs");
+  private static final Pattern TRASH_OF_USER = Pattern.compile("\\.trash-\\d+");
+  /** An NFS client keeps a removed file under such a name, in its folder, while a program has it open. */
+  private static final Pattern REMOVED_BUT_OPEN = Pattern.compile("\\.nfs[0-9a-f]{16,}");
+
+  private FolderContents() {}
+
+  /** True if a path below the folder is content: to be restored, removed and compared. */
+  static boolean isContent(Path below) {
+    return isContent(below.toString());
+  }
+
+  /** The same for a path with slashes; the folder itself, which has the empty name, is content. */
+  static boolean isContent(String below) {
+    var slash = below.indexOf('/');
+    var top = slash < 0 ? below : below.substring(0, slash);
+    return !isOfRestore(top) && !isOfStorage(top) && !isRemoved(below.substring(below.lastIndexOf('/') + 1));
+  }
+
+  private static boolean isRemoved(String name) {
+    return name.startsWith(".nfs") && REMOVED_BUT_OPEN.matcher(name).matches();
+  }
+
+  static boolean isOfRestore(String top) {
+    return top.startsWith(OF_RESTORE);
+  }
+
+  static boolean isOfStorage(String top) {
+    var name = top.toLowerCase(Locale.ROOT);
+    return OF_STORAGE.contains(name) || name.startsWith(".trash-") && TRASH_OF_USER.matcher(name).matches();
   }
 }
 

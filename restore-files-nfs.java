@@ -112,6 +112,7 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.IntPredicate;
 import java.util.function.LongSupplier;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -136,13 +137,11 @@ import org.apache.commons.compress.compressors.zstandard.ZstdCompressorInputStre
 import org.apache.commons.io.IOUtils;
 import org.apache.commons.io.input.BoundedInputStream;
 import org.apache.commons.io.input.BufferedFileChannelInputStream;
-import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
-import picocli.CommandLine.Spec;
 import picocli.CommandLine;
 
 /**
@@ -157,18 +156,18 @@ import picocli.CommandLine;
     version = "1.0.0",
     mixinStandardHelpOptions = true,
     sortOptions = false,
-    abbreviateSynopsis = true,
-    usageHelpAutoWidth = true)
+    abbreviateSynopsis = true)
 class RestoreFilesNfs implements Callable<Integer> {
   static final String SCRIPT = "restore-files-nfs";
   static final Set<String> TYPES = new TreeSet<>(Set.of("tar", "zip", "tar.gz", "tar.zst"));
+  static final List<Variable> VARIABLES = Stream.of(FolderSettings.VARIABLES, CommonSettings.VARIABLES, TheHiveSettings.VARIABLES)
+      .flatMap(List::stream).toList();
 
-  @Option(names = "--backup", paramLabel = "POINT",
-      description = "timestamp, backup's name or path (the newest)")
+  @Option(names = "--backup", paramLabel = "POINT", description = "timestamp, name or path of the backup (the newest)")
   String wanted;
 
   @Option(names = "--max-gap", paramLabel = "DURATION", defaultValue = "PT15M",
-      description = "longest time between the backups (${DEFAULT-VALUE})")
+      description = "longest time between the parts of one backup (${DEFAULT-VALUE})")
   Duration maxGap;
 
   @Option(names = "--in-place", description = "write only what differs, into the live folder: needs no room for a second tree")
@@ -178,132 +177,201 @@ class RestoreFilesNfs implements Callable<Integer> {
   boolean keepPrevious;
 
   @Option(names = "--max-delete", paramLabel = "PERCENT", defaultValue = "50",
-      description = "ask again before removing more than this part of what is there (${DEFAULT-VALUE})")
+      description = "ask again before removing more than this part of the folder's files (${DEFAULT-VALUE})")
   int maxDelete;
 
-  @Option(names = "--any-folder", description = "go on although the folder is missing, not mounted or unlike attachments, or the backup empty")
-  boolean anyFolder;
+  @Mixin FolderAnswers answers = new FolderAnswers();
 
   @Option(names = "--workers", paramLabel = "N", defaultValue = "8", description = "files side by side (${DEFAULT-VALUE})")
-  int workers;
+  int workerCount;
 
   @Option(names = "--json", description = "print the result as JSON")
   boolean json;
 
   @Mixin RestoreConsole console = new RestoreConsole();
 
-  @ArgGroup(validate = false, heading = "Attachments in a folder:%n")
-  FolderOptions options = new FolderOptions();
-
-  @Spec CommandSpec command;
-
   public static void main(String[] args) {
-    System.exit(commandLine(new RestoreFilesNfs()).execute(args));
-  }
-
-  static CommandLine commandLine(RestoreFilesNfs script) {
-    return new CommandLine(script).setUsageHelpLongOptionsMaxWidth(24)
-        .setExecutionExceptionHandler((thrown, line, parsed) -> script.failed(Failure.of(thrown)));
+    var script = new RestoreFilesNfs();
+    script.json = List.of(args).contains("--json"); // also where the arguments are wrong
+    System.exit(Commands.run(script, script.console, VARIABLES, script::failed, args));
   }
 
   @Override
   public Integer call() throws IOException {
-    checkOptions();
-    var attributes = new Attributes(Principals.parse(Optional.ofNullable(options.owner)));
-    console.requireTheHiveStopped(TheHiveSettings.of(Settings.fromEnvironment()));
-    var backup = BackupSet.choose(Path.of(options.archives), Set.of("files"), TYPES, wanted, maxGap);
+    requireOptions();
+    var settings = Settings.fromEnvironment();
+    var files = FolderSettings.of(settings);
+    var common = CommonSettings.of(settings);
+    var theHive = TheHiveSettings.of(settings);
+    console.requireTheHiveStopped(theHive);
+    var backup = BackupSet.choose(files.archives(), Set.of("files"), TYPES, wanted, maxGap);
     console.step("Restoring attachments from %s, taken %s", backup.file(), backup.age());
-    try (var report = new RestoreRun(CommonSettings.of(Settings.fromEnvironment()).stateFolder(Path.of(options.archives)), SCRIPT, console.dryRun);
-        var lanes = new Workers(workers);
-        var members = new AttachmentArchive(backup.file(), OldSettings.secret("BACKUP_PASSWORD"))) {
-      var target = Target.check(options.folder, backup.file(), anyFolder, console);
-      var tree = new Tree(members, target, attributes, lanes, console);
-      var swap = Swap.of(tree, keepPrevious);
-      swap.recover();
-      if (!anyFolder) {
-        target.requireAttachments(members);
-      }
-      var plan = plan(tree);
-      console.confirm(plan.lines(console.dryRun ? "Would" : "Will"), target.folder().toString());
-      if (console.dryRun) {
-        console.step("Dry run: every check passed, nothing was changed.");
-        return finish(Json.MAPPER.valueToTree(plan.summary()), "Would restore " + plan.counted());
-      }
-      confirmRemoval(plan.differences);
-      target.requireMounted(Exit.UNSAFE); // the answer may have come late
-      return finish(carryOut(plan, swap, report), "Restored " + plan.counted());
+    try (var run = new RestoreRun(common.stateFolder(files.archives()), SCRIPT, console.dryRun);
+        var workers = new Workers(workerCount);
+        var archive = new AttachmentArchive(backup.file(), common.archivePassword())) {
+      var target = AttachmentFolder.check(files.folder(), backup.file(), answers, console);
+      var plan = plan(job(files, target, archive, workers));
+      console.confirm(plan.lines(console.dryRun ? "Would" : "Will", theHive), target.folder().toString());
+      return console.dryRun ? endDryRun(plan) : restore(plan, run);
     }
   }
 
-  private void checkOptions() {
-    OldSettings.refuseBlank(command);
+  private void requireOptions() {
     if (inPlace && keepPrevious) {
       throw new Failure(Exit.USAGE, "--in-place keeps no previous tree", "leave out --keep-previous");
     }
-    if (workers < 1 || workers > 256) {
-      throw new Failure(Exit.USAGE, "--workers %d is not between 1 and 256".formatted(workers), null);
+    if (workerCount < 1 || workerCount > 256) {
+      throw new Failure(Exit.USAGE, "--workers %d is not between 1 and 256".formatted(workerCount), null);
     }
     if (maxDelete < 0 || maxDelete > 100) {
-      throw new Failure(Exit.USAGE, "--max-delete " + maxDelete + " is not within 0 to 100", null);
+      throw new Failure(Exit.USAGE, "--max-delete %d is not between 0 and 100".formatted(maxDelete), null);
     }
   }
 
-  private Plan plan(Tree tree) throws IOException {
-    if (tree.members.leftover) {
-      console.warn("the backup holds what an interrupted restore had left (%s...): passed over", AttachmentArchive.LEFTOVER);
+  private RestoreJob job(FolderSettings files, AttachmentFolder target, AttachmentArchive archive, Workers workers) throws IOException {
+    if (!archive.passedOver.isEmpty()) {
+      console.warn("the backup holds what belongs to the storage or to an interrupted restore, not to TheHive; passed over: %s",
+          EntryName.shown(String.join(", ", archive.passedOver)));
     }
-    tree.attributes.readLive(tree.folder());
-    tree.attributes.warnOfOtherOwner(tree.members, console);
+    var job = new RestoreJob(archive, target, Ownership.of(files.owner(), target.folder(), archive), workers, console);
+    warnOfOtherOwner(job);
+    return job;
+  }
+
+  private void warnOfOtherOwner(RestoreJob job) throws IOException {
+    var owner = job.ownership().folderOwner();
+    if (AttachmentFolder.exists(job.folder()) && !owner.agreeWith(Principals.of(job.folder()))) {
+      console.warn("the folder belongs to %1$s and will belong to %2$s: ATTACHMENT_OWNER=%1$s keeps it", Principals.of(job.folder()), owner);
+    }
+  }
+
+  /** Makes the checks that need the backup and the folder as it is now, and counts what differs. */
+  private Plan plan(RestoreJob job) throws IOException {
+    var writer = new AttachmentWriter(job);
+    var swap = new StagedSwap(job, writer, keepPrevious);
+    if (!answers.allowOtherContent && AttachmentFolder.exists(job.folder())) {
+      AttachmentLayout.require(job.folder(), job.backup());
+    }
+    if (AttachmentFolder.exists(job.folder())) {
+      ImmutableFiles.require(job.target());
+    }
     if (!inPlace) {
-      tree.target.requireRoom(tree.members);
+      job.target().requireSwappable();
     }
-    return new Plan(tree, inPlace, keepPrevious, inPlace || console.dryRun ? tree.compare() : tree.compareNames());
+    if (!inPlace && !swap.isInterrupted()) {
+      job.target().requireRoom(job.backup());
+    }
+    var comparison = FolderComparison.of(job);
+    return new Plan(job, writer, swap, inPlace, keepPrevious, inPlace || console.dryRun ? comparison.contents() : comparison.names());
   }
 
-  /** The classic way to lose a folder is to name the wrong one. */
-  private void confirmRemoval(Differences differences) {
-    var all = differences.there + differences.extra;
-    if (keepPrevious || differences.extra * 100L <= (long) maxDelete * all) {
+  private int endDryRun(Plan plan) throws IOException {
+    if (!keepPrevious && plan.differences.removesMoreThan(maxDelete)) {
+      console.refuseUnlessForced(tooMuchToRemove(plan.differences));
+    }
+    var code = console.endDryRun();
+    print(Json.MAPPER.valueToTree(plan.summary()), "Would restore " + plan.counted());
+    return code;
+  }
+
+  private int restore(Plan plan, RestoreRun run) throws IOException {
+    var current = recovered(plan);
+    confirmRemoval(current.differences);
+    current.job.target().requireMounted(Exit.UNSAFE); // the answer may have come late
+    print(carryOut(current, run), "Restored " + current.counted());
+    return Exit.DONE;
+  }
+
+  /** The plan after an interrupted restore was put right. */
+  private Plan recovered(Plan plan) throws IOException {
+    if (!plan.swap.isInterrupted()) {
+      return plan;
+    }
+    plan.swap.recover();
+    console.onInterrupt("The folder is as it was before. Run the same command again.");
+    return plan(plan.job);
+  }
+
+  /** Asks before much is removed: the classic way to lose a folder is to name the wrong one. */
+  private void confirmRemoval(FolderDifferences differences) {
+    if (keepPrevious || !differences.removesMoreThan(maxDelete)) {
       return;
     }
-    var what = "%d of the folder's %d files are not in the backup and would be removed".formatted(differences.extra, all);
-    var hint = "is it the right folder and backup? %s--max-delete 100 removes them".formatted(inPlace ? "" : "--keep-previous keeps them, ");
+    var failure = tooMuchToRemove(differences);
     if (!console.terminal) {
-      throw new Failure(Exit.DECLINED, what + ", nothing was changed", hint);
+      throw failure;
     }
-    if (!("" + differences.extra).equals(System.console().readLine("%n%s.%nType their number to remove them: ", what))) {
-      throw new Failure(Exit.DECLINED, "not confirmed, nothing was changed", hint);
+    var answer = System.console().readLine("%n%d files are not in the backup and will be removed.%nType their number to remove them: ", differences.extra());
+    if (!("" + differences.extra()).equals(answer)) {
+      throw new Failure(Exit.DECLINED, "not confirmed, nothing was changed", failure.hint);
     }
   }
 
-  private JsonNode carryOut(Plan plan, Swap swap, RestoreRun report) throws IOException {
-    plan.tree.tellOldErrors();
-    var before = report.unfinished().has("unfinished");
+  private Failure tooMuchToRemove(FolderDifferences differences) {
+    return new Failure(Exit.DECLINED, "%d of the folder's %d files are not in the backup and would be removed, nothing was changed"
+        .formatted(differences.extra(), differences.present() + differences.extra()),
+        "is it the right folder and backup? %s--max-delete 100 removes them".formatted(inPlace ? "" : "--keep-previous keeps them, "));
+  }
+
+  private JsonNode carryOut(Plan plan, RestoreRun run) throws IOException {
+    plan.job.tellOldErrors();
+    var before = run.unfinished().has("unfinished");
     try {
       if (inPlace) {
-        report.begin(Set.of("files"));
-        new InPlace(plan.tree, plan.differences).restore();
+        run.begin(Set.of("files"));
+        new InPlaceRestore(plan.job, plan.writer, plan.differences).restore();
       } else {
-        swap.stage();
-        report.begin(Set.of("files"));
-        swap.exchange();
-        swap.finish();
+        plan.swap.stage();
+        begin(plan, run);
+        plan.swap.exchange();
+        plan.swap.finish();
       }
     } catch (IOException | RuntimeException e) {
-      var failure = explained(e, plan.tree.target);
-      var untouched = failure.code != Exit.PARTIAL && !before;
-      report.end(failure.code, untouched ? Set.of("files") : Set.of(), Map.of("error", failure.getMessage()));
+      var failure = explained(e, plan.job.target());
+      end(run, failure, failure.code != Exit.PARTIAL && !before);
       throw failure;
     }
-    plan.tree.attributes.warnOfUnset(console);
-    var file = report.end(Exit.DONE, Set.of("files"), plan.summary());
+    requireAllSet(plan, run);
+    var file = run.end(Exit.DONE, Set.of("files"), plan.summary());
     console.step("Report: %s", file);
-    console.step("Next: when Cassandra and Elasticsearch are restored too: ./jbang verify.java --exact --skip services,logs, then ./jbang service-control.java start");
+    console.step("Next: when Cassandra and Elasticsearch are restored too: ./jbang verify.java --exact --skip services,logs, "
+        + "then ./jbang service-control.java start");
     return Json.MAPPER.readTree(file.toFile());
   }
 
-  /** What the file system said, with the file's name, and in which state that leaves the folder. */
-  private Failure explained(Exception thrown, Target target) {
+  private static void begin(Plan plan, RestoreRun run) throws IOException {
+    try {
+      run.begin(Set.of("files"));
+    } catch (IOException | RuntimeException e) {
+      plan.swap.abandon();
+      throw e;
+    }
+  }
+
+  /** Writes the report of a failure; if that fails, too, the first failure is the one to tell. */
+  private void end(RestoreRun run, Failure failure, boolean untouched) {
+    try {
+      run.end(failure.code, untouched ? Set.of("files") : Set.of(), Map.of("error", failure.getMessage()));
+    } catch (IOException | RuntimeException e) {
+      console.warn("the report could not be written: %s", Failure.of(e).getMessage());
+    }
+  }
+
+  /** All files are in place, but TheHive may be unable to read them. */
+  private void requireAllSet(Plan plan, RestoreRun run) throws IOException {
+    plan.writer.unset.forEach((what, times) -> console.warn("the %s of %d files and folders could not be set: %s", what, times,
+        what.equals("owner") || what.equals("group") ? "run as root (on NFS: without root squash), or change it on the server" : "not supported there"));
+    if (!plan.writer.unset.isEmpty()) {
+      var what = String.join(", ", plan.writer.unset.keySet());
+      var summary = new LinkedHashMap<>(plan.summary());
+      summary.put("error", "all files are restored, but not all have their " + what);
+      run.end(Exit.PARTIAL, Set.of("files"), summary);
+      throw new Failure(Exit.PARTIAL, "" + summary.get("error"), "if they shall belong to the user who restores them, set ATTACHMENT_OWNER to it");
+    }
+  }
+
+  /** The error of the file system, with the file's name, and in which state that leaves the folder. */
+  private Failure explained(Exception thrown, AttachmentFolder target) {
     var failure = Failure.of(thrown);
     if (failure.code == Exit.PARTIAL) {
       return failure;
@@ -322,929 +390,82 @@ class RestoreFilesNfs implements Callable<Integer> {
     return new Failure(known ? failure.code : Exit.UNSAFE, message, hint, thrown);
   }
 
-  private int finish(JsonNode report, String line) throws IOException {
+  private void print(JsonNode report, String line) throws IOException {
     System.out.println(json ? Json.MAPPER.writeValueAsString(report) : line);
-    return Exit.DONE;
+    if (System.out.checkError()) {
+      throw new Failure(Exit.UNEXPECTED, "the result could not be written to standard output", "it was: " + line);
+    }
   }
 
   private int failed(Failure thrown) {
     // A handle that is stale, a server that does not answer a soft mount.
-    var failure = thrown.code == Exit.UNEXPECTED && thrown.getCause() instanceof FileSystemException
+    var failure = thrown.code == Exit.UNEXPECTED && thrown.getCause() instanceof FileSystemException && !(thrown.getCause() instanceof AccessDeniedException)
         ? new Failure(Exit.UNSAFE, thrown.getMessage(), "is its file system mounted, and does it answer? unmount it and mount it again", thrown) : thrown;
-    if (json) {
-      System.out.println(Json.MAPPER.createObjectNode().put("script", SCRIPT).put("exit", failure.code)
-          .put("error", failure.getMessage()).put("hint", failure.hint).toPrettyString());
-    }
-    return console.error("", failure);
+    var code = console.error("", failure);
+    System.out.println(!json ? "=== ✗ ERROR - attachments: exit %d ===".formatted(code)
+        : Json.MAPPER.createObjectNode().put("script", SCRIPT).put("exit", code).put("error", failure.getMessage()).put("hint", failure.hint).toPrettyString());
+    return code;
   }
 
   /** What will be done; the dry run shows the very one that a real run carries out. */
-  record Plan(Tree tree, boolean inPlace, boolean keepPrevious, Differences differences) {
-    List<String> lines(String verb) {
-      var lines = new ArrayList<>(List.of("", tree.folder() + ":", "  " + verb + " restore " + counted()));
+  record Plan(RestoreJob job, AttachmentWriter writer, StagedSwap swap, boolean inPlace, boolean keepPrevious, FolderDifferences differences) {
+    List<String> lines(String verb, TheHiveSettings theHive) throws IOException {
+      var target = job.target();
+      var host = Files.readString(Path.of("/proc/sys/kernel/hostname")).strip();
+      var lines = new ArrayList<>(List.of("", "%s on host %s:".formatted(target.folder(), host), "  file system: " + target.mount()));
+      if (swap.isInterrupted()) {
+        lines.add("  %s first put right what an interrupted restore left in %s".formatted(verb, target.work()));
+      }
+      lines.add("  " + verb + " restore " + counted());
       if (inPlace) {
         lines.add("  " + verb + " write into the live folder, which is mixed until the end");
       } else {
-        lines.add("  %s stage all of it in %s, then swap%s".formatted(verb, tree.target.work(),
-            tree.target.inside() ? ", entry by entry, because the folder itself stays" : ""));
+        lines.add("  %s stage all of it in %s, then swap%s".formatted(verb, target.work(),
+            target.isStagedInside() ? ", entry by entry, because the folder itself stays" : ""));
         lines.add("  " + verb + (keepPrevious ? " keep the old tree" : " remove the old tree"));
       }
-      lines.add("  " + verb + " " + tree.attributes.owners(tree.members));
-      if (OldSettings.variable("THEHIVE_NODES").isEmpty()) {
+      lines.add("  " + verb + " " + owners());
+      if (!theHive.named()) {
         lines.add("  whether TheHive is stopped was asked of this host only: THEHIVE_NODES names no other");
       }
       lines.add("");
       return lines;
     }
 
+    /** Whose the files will be. */
+    private String owners() {
+      var ownership = job.ownership();
+      if (!ownership.given().equals(Principals.NONE)) {
+        return "give all of it to " + ownership.given() + " (ATTACHMENT_OWNER)";
+      }
+      var top = job.folders().get(0);
+      if (job.backup().all.stream().anyMatch(ownership::isNotRecorded)) {
+        return "set owners as in the backup, but %s where it says root or nobody (ATTACHMENT_OWNER=root:root sets root)".formatted(ownership.folderOwner());
+      }
+      return "set owners as in the backup" + (top.owner().uid() != 0 ? ""
+          : "; the folder belongs to root there: ATTACHMENT_OWNER=thehive:thehive if TheHive runs as thehive");
+    }
+
     String counted() {
-      return "%d files, %s: %s".formatted(tree.members.files, Console.size(tree.members.bytes),
-          inPlace ? differences.written() : differences.replaced());
+      return "%d files, %s: %s".formatted(job.backup().files, Console.size(job.backup().bytes), inPlace ? differences.written() : differences.replaced());
     }
 
     Map<String, Object> summary() {
       var all = new LinkedHashMap<String, Object>();
-      all.put("backup", tree.members.archive.path.toString());
-      all.put("folder", tree.folder().toString());
+      all.put("backup", job.backup().archive.path.toString());
+      all.put("folder", job.folder().toString());
       all.put("mode", inPlace ? "in-place" : "staged");
-      all.put("files", tree.members.files);
-      all.put("bytes", tree.members.bytes);
-      all.put("new", differences.fresh);
-      all.put("there", differences.there);
-      differences.same.ifPresent(same -> {
-        all.put("changed", differences.there - same);
-        all.put("unchanged", same);
+      all.put("files", job.backup().files);
+      all.put("bytes", job.backup().bytes);
+      all.put("new", differences.added());
+      all.put("there", differences.present());
+      differences.unchanged().ifPresent(unchanged -> {
+        all.put("changed", differences.present() - unchanged);
+        all.put("unchanged", unchanged);
       });
-      all.put("removed", differences.extra);
-      all.put("notSet", tree.attributes.unset);
+      all.put("removed", differences.extra());
+      all.put("notSet", writer.unset);
       return all;
-    }
-  }
-
-  /**
-   * What differs between the backup and the live folder: files that are not there, are there, are too many.
-   *
-   * @param same how many of those there are the same, where that was looked at
-   * @param write members whose content is to be written
-   * @param touch those of which only owner, mode or time differ
-   */
-  record Differences(int fresh, int there, int extra, Optional<Integer> same, BitSet write, BitSet touch) {
-    String written() {
-      return "%d new, %d changed, %d unchanged, %d removed".formatted(fresh, there - same.get(), same.get(), extra);
-    }
-
-    /** Of a staged restore, which replaces what is the same, too; only a dry run takes the time to look. */
-    String replaced() {
-      return "%d new, %d replaced%s, %d removed".formatted(fresh, there,
-          same.map(same -> " (%d changed, %d unchanged)".formatted(there - same, same)).orElse(""), extra);
-    }
-  }
-
-  // ------------------------------------------------------------------------------------------------------------ folder
-
-  static final class FolderOptions {
-    @Option(names = "--folder", paramLabel = "DIR", defaultValue = "${env:ATTACHMENT_FOLDER:-/opt/thp/thehive/files}",
-        description = "(ATTACHMENT_FOLDER, ${DEFAULT-VALUE})")
-    String folder;
-
-    @Option(names = "--archives", paramLabel = "DIR", defaultValue = "${env:GENERAL_ARCHIVE_PATH:-/mnt/backup/storage}",
-        description = "(GENERAL_ARCHIVE_PATH, ${DEFAULT-VALUE})")
-    String archives;
-
-    @Option(names = "--owner", paramLabel = "USER[:GROUP]", defaultValue = "${env:ATTACHMENT_OWNER}",
-        description = "instead of the backup's (ATTACHMENT_OWNER)")
-    String owner;
-  }
-
-  /**
-   * The folder to be restored.
-   *
-   * @param inside whether a second tree is staged inside it, not beside, and what is in it swapped: it is a mount point,
-   *     its parent is not writable, or other hosts know it by more than its name
-   * @param work where a second tree is staged, on the same file system
-   * @param device the file system's number
-   */
-  record Target(Path folder, boolean inside, Path work, boolean missing, Object device) {
-    private static final String OWN = AttachmentArchive.LEFTOVER;
-    /** What the file system or the storage keeps at the top of an export or mount, and lets nobody rename or remove. */
-    static final Set<String> OF_STORAGE = Set.of("lost+found", ".snapshot", ".snapshots", ".zfs", "#snapshot", "#recycle", "@eaDir");
-    private static final Pattern HASH_NAME = Pattern.compile("(?i)[0-9a-f]{32,}([._-].*)?|[0-9a-f]{8}-[0-9a-f-]{27}.*");
-
-    /** Every check that can be made without the backup; nothing is changed by it. */
-    static Target check(String name, Path backup, boolean any, RestoreConsole console) throws IOException {
-      var named = Path.of(name).toAbsolutePath().normalize();
-      var missing = !Files.exists(named); // also mounts what is mounted on access
-      var given = missing ? followed(named) : named;
-      if (given.getParent() == null) {
-        throw new Failure(Exit.USAGE, "ATTACHMENT_FOLDER is /", "name TheHive's storage.localfs.location");
-      }
-      Mounts.requireMounted(given, any, console);
-      if (!Files.isDirectory(given.getParent())) {
-        throw new Failure(Exit.UNSAFE, "there is no folder " + given, "check ATTACHMENT_FOLDER; is its file system mounted?");
-      }
-      var folder = missing ? given.getParent().toRealPath().resolve(given.getFileName()) : given.toRealPath();
-      Mounts.requireMounted(folder, any, console);
-      if (!missing && !Files.isDirectory(folder)) {
-        throw new Failure(Exit.UNSAFE, given + " is no folder", "check ATTACHMENT_FOLDER");
-      }
-      var parent = folder.getParent();
-      if (parent == null || backup.toRealPath().startsWith(folder)) {
-        throw new Failure(Exit.USAGE, "the backups lie in the folder that is to be restored, " + folder, "check ATTACHMENT_FOLDER and GENERAL_ARCHIVE_PATH");
-      }
-      var beside = parent.resolve("." + folder.getFileName() + OWN);
-      if (missing && !there(beside) && !any) {
-        throw new Failure(Exit.UNSAFE, "there is no folder " + folder, "create or mount it; --any-folder creates it");
-      }
-      requireWritable(missing ? parent : folder);
-      var device = Files.getAttribute(missing ? parent : folder, "unix:dev");
-      var inside = !missing && (Mounts.points().contains(folder) || !Files.isWritable(parent)
-          || !device.equals(Files.getAttribute(parent, "unix:dev")) || Mounts.isShared(folder));
-      var target = new Target(folder, inside, inside ? folder.resolve(OWN) : beside, missing, device);
-      for (var point : Mounts.points()) {
-        if (point.startsWith(folder) && !point.equals(folder) && target.isContent(folder.resolve(folder.relativize(point).getName(0)))) {
-          throw otherFileSystem(point);
-        }
-      }
-      var other = inside ? beside : folder.resolve(OWN);
-      if (there(other)) {
-        throw new Failure(Exit.UNSAFE, "%s holds trees of a restore of another kind, from another host or as another user".formatted(other),
-            "run it there again if it is unfinished; trees that were kept move or remove");
-      }
-      return target;
-    }
-
-    /** Where links lead, though what they lead to is missing: a swap may have been killed between its two renames. */
-    private static Path followed(Path path) throws IOException {
-      for (int links = 0; links < 40 && Files.isSymbolicLink(path); links++) {
-        path = path.getParent().toRealPath().resolve(Files.readSymbolicLink(path)).normalize();
-      }
-      return path;
-    }
-
-    private static void requireWritable(Path folder) throws IOException {
-      try {
-        folder.getFileSystem().provider().checkAccess(folder, AccessMode.WRITE);
-      } catch (AccessDeniedException e) {
-        throw notWritable(folder, e);
-      } catch (FileSystemException e) {
-        throw new Failure(Exit.UNSAFE, "cannot write to %s: %s".formatted(folder, e.getReason()), "is it mounted read-write?", e);
-      }
-    }
-
-    static Failure notWritable(Path folder, AccessDeniedException cause) {
-      return new Failure(Exit.UNSAFE, "cannot write to " + folder, "run as root, or where root is squashed as the folder's owner", cause);
-    }
-
-    /** A network mount that broke may be gone altogether, and the empty mount point be what is seen in its place. */
-    boolean isGone() {
-      try {
-        return !device.equals(Files.getAttribute(inside ? folder : folder.getParent(), "unix:dev"));
-      } catch (IOException e) {
-        return true;
-      }
-    }
-
-    /** What is mounted inside is not to be emptied along with the folder. */
-    void requireSameFileSystem(Path path) throws IOException {
-      if (!device.equals(Files.getAttribute(path, "unix:dev", LinkOption.NOFOLLOW_LINKS))) {
-        throw otherFileSystem(path);
-      }
-    }
-
-    private static Failure otherFileSystem(Path path) {
-      return new Failure(Exit.UNSAFE, "something else is mounted inside the folder, at " + path, "unmount it");
-    }
-
-    void requireMounted(int code) {
-      if (isGone()) {
-        throw gone(code);
-      }
-    }
-
-    Failure gone(int code) {
-      var first = code == Exit.PARTIAL ? "keep TheHive stopped, remove what was written below the mount point, " : "";
-      return new Failure(code, folder + " is no longer mounted or does not answer", first + "mount it again and run the same command again");
-    }
-
-    /** A typo in the folder's name must not cost another folder: something in it has to look like attachments. */
-    void requireAttachments(AttachmentArchive members) throws IOException {
-      if (!there(folder)) {
-        return;
-      }
-      try (var children = Files.list(folder)) {
-        var names = children.filter(this::isContent).limit(1000).map(child -> child.getFileName().toString()).toList();
-        var alike = names.stream().filter(name -> HASH_NAME.matcher(name).matches()
-            || members.find(name) >= 0 && members.all.get(members.find(name)).kind() == Kind.FILE).count();
-        if (alike * 10 < names.size()) {
-          throw new Failure(Exit.UNSAFE, folder + " does not look like TheHive's attachments",
-              "check ATTACHMENT_FOLDER against storage.localfs.location; --any-folder goes on, and removes what is there");
-        }
-      }
-    }
-
-    /** Not what this script keeps there itself, nor what belongs to the storage. */
-    boolean isContent(Path child) {
-      var name = child.getFileName().toString();
-      return !name.equals(OWN) && !(inside && OF_STORAGE.contains(name));
-    }
-
-    void requireRoom(AttachmentArchive members) throws IOException {
-      var place = there(folder) ? folder : folder.getParent();
-      var room = Files.getFileStore(place).getUsableSpace();
-      var needed = members.all.stream().mapToLong(member -> (member.size() + 4095) / 4096 * 4096 + 256).sum();
-      if (room < needed) {
-        throw new Failure(Exit.UNSAFE, "%s has room for %s, a second tree needs %s".formatted(place, Console.size(room), Console.size(needed)),
-            "free some, or restore with --in-place");
-      }
-      var inodes = Tool.output("stat", "-f", "-c", "%d %c", place.toString()).split(" ");
-      if (!inodes[1].equals("0") && Long.parseLong(inodes[0]) < members.all.size() + 16L) {
-        throw new Failure(Exit.UNSAFE, "%s has %s inodes left, a second tree needs %d".formatted(place, inodes[0], members.all.size()),
-            "free some, or restore with --in-place");
-      }
-    }
-  }
-
-  /** Not Files.exists, which takes a file system that does not answer for a file that is not there. */
-  static boolean there(Path path) throws IOException {
-    try {
-      Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
-      return true;
-    } catch (NoSuchFileException e) {
-      return false;
-    }
-  }
-
-  /** What is mounted, and what should be. */
-  static final class Mounts {
-    private Mounts() {}
-
-    static Set<Path> points() throws IOException {
-      return lines("/proc/self/mountinfo").filter(line -> !line.contains(" - autofs "))
-          .map(line -> path(line.split(" ")[4])).collect(Collectors.toSet());
-    }
-
-    /** Writing under a mount point on which nothing is mounted is lost from sight when it is mounted again. */
-    static void requireMounted(Path folder, boolean any, Console console) throws IOException {
-      var mounted = points();
-      for (var line : lines("/etc/fstab").map(String::strip).filter(line -> !line.startsWith("#")).toList()) {
-        var fields = line.split("\\s+");
-        if (fields.length < 3 || !fields[1].startsWith("/")) {
-          continue;
-        }
-        var point = path(fields[1]).normalize();
-        if (folder.startsWith(point) && point.getParent() != null && !mounted.contains(Files.exists(point) ? point.toRealPath() : point)) {
-          if (!any) {
-            throw new Failure(Exit.UNSAFE, "nothing is mounted at %s, where /etc/fstab wants %s".formatted(point, fields[0]),
-                "mount %s; --any-folder restores to what is below it".formatted(point));
-          }
-          console.warn("nothing is mounted at %s, where /etc/fstab wants %s", point, fields[0]);
-        }
-      }
-    }
-
-    /** Another folder renamed to its place would not be seen where this one is mounted or exported: hosts know it by its inode. */
-    static boolean isShared(Path folder) throws IOException {
-      return Files.getFileStore(folder).type().matches("(nfs|fuse|smb|gfs).*|afs|ceph|cifs|lustre|ocfs2|9p|virtiofs")
-          || Stream.concat(lines("/etc/exports"), lines("/var/lib/nfs/etab"))
-              .map(line -> line.strip().replaceFirst("^\"([^\"]*)\".*|\\s.*", "$1"))
-              .anyMatch(export -> export.startsWith("/") && folder.startsWith(path(export)));
-    }
-
-    private static Stream<String> lines(String file) throws IOException {
-      return Files.exists(Path.of(file)) ? Files.readAllLines(Path.of(file)).stream() : Stream.of();
-    }
-
-    private static Path path(String escaped) {
-      return Path.of(Pattern.compile("\\\\([0-7]{3})").matcher(escaped)
-          .replaceAll(m -> Matcher.quoteReplacement("" + (char) Integer.parseInt(m.group(1), 8))));
-    }
-  }
-
-  /** Owner, group, mode and times; counts what this user may not set. */
-  static final class Attributes {
-    /** Of a server that squashes root, a file system without owners, a container where the number does not exist. */
-    private static final Set<String> NOT_ALLOWED = Set.of("Operation not permitted", "Operation not supported", "Function not implemented", "Invalid argument");
-    final Map<String, Integer> unset = new ConcurrentSkipListMap<>();
-    private final Principals always;
-    private final Map<Owner, Principals> known = new ConcurrentHashMap<>();
-    private Principals live = new Principals(null, null);
-    private int liveUid;
-    private int liveMode = 0750;
-
-    Attributes(Principals always) {
-      this.always = always;
-    }
-
-    /** What the live folder has stands in for what the backup does not say. */
-    void readLive(Path folder) throws IOException {
-      if (there(folder)) {
-        live = Principals.of(folder);
-        liveUid = (int) Files.getAttribute(folder, "unix:uid");
-        liveMode = modeOf(folder);
-      }
-    }
-
-    private static int modeOf(Path path) throws IOException {
-      return (int) Files.getAttribute(path, "unix:mode") & 07777;
-    }
-
-    /** The documented backup copies as root and without owners: root in it tells nothing where the folder is another's. */
-    private boolean isUntold(ArchiveEntry member) {
-      return member.owner().uid() == 0 && liveUid != 0;
-    }
-
-    private Principals owner(ArchiveEntry member) {
-      return known.computeIfAbsent(member.owner(), owner -> always.or(isUntold(member) ? live : Principals.of(owner)).or(live));
-    }
-
-    /** Set-user-ID and set-group-ID on a file would hand rights out of an archive: they are dropped. */
-    private int mode(ArchiveEntry member) {
-      var folder = member.kind() == Kind.FOLDER;
-      var told = member.mode() >= 0 && !(member.path().length == 0 && isUntold(member)); // of the folder itself: the backup's umask
-      var mode = told ? member.mode() : folder ? liveMode : liveMode & 0666;
-      return mode & (folder ? 07777 : 0777);
-    }
-
-    void set(Path path, ArchiveEntry member) throws IOException {
-      var view = Files.getFileAttributeView(path, PosixFileAttributeView.class, LinkOption.NOFOLLOW_LINKS);
-      var has = Principals.of(path);
-      var owner = owner(member);
-      if (owner.user() != null && !owner.user().equals(has.user())) {
-        attempt("owner", () -> view.setOwner(owner.user()));
-      }
-      if (owner.group() != null && !owner.group().equals(has.group())) {
-        attempt("group", () -> view.setGroup(owner.group()));
-      }
-      if (member.kind() == Kind.LINK) {
-        return;
-      }
-      if (member.hasTime()) {
-        attempt("time", () -> UnixFiles.setTime(path, member.time()));
-      }
-      attempt("mode", () -> Files.setAttribute(path, "unix:mode", mode(member)));
-    }
-
-    private interface Setting {
-      void apply() throws IOException;
-    }
-
-    private void attempt(String what, Setting setting) throws IOException {
-      try {
-        setting.apply();
-      } catch (FileSystemException e) {
-        if (!(e instanceof AccessDeniedException) && !NOT_ALLOWED.contains(Objects.toString(e.getReason()))) {
-          throw e;
-        }
-        unset.merge(what, 1, Integer::sum);
-      }
-    }
-
-    boolean same(Path path, PosixFileAttributes live, ArchiveEntry member) throws IOException {
-      var owner = owner(member);
-      return (owner.user() == null || owner.user().equals(live.owner())) && (owner.group() == null || owner.group().equals(live.group()))
-          && modeOf(path) == mode(member) && Ownership.timeAgrees(member, live.lastModifiedTime());
-    }
-
-    void warnOfUnset(RestoreConsole console) {
-      unset.forEach((what, times) -> console.warn("the %s of %d files and folders could not be set: %s", what, times,
-          what.equals("owner") || what.equals("group") ? "run as root (on NFS: without root squash), or change it on the server" : "not supported there"));
-    }
-
-    /** Who will own what, for the plan. */
-    String owners(AttachmentArchive members) {
-      if (always.user() != null || always.group() != null) {
-        return "give all of it to " + always;
-      }
-      if (members.all.stream().anyMatch(this::isUntold)) {
-        return "set owners as in the backup, but those of the folder, %s, where it says root (--owner root:root sets root)".formatted(live);
-      }
-      var root = members.all.get(members.find("")).owner().uid() == 0;
-      return "set owners as in the backup" + (root ? ", the folder's is root there: --owner thehive:thehive if TheHive runs as thehive" : "");
-    }
-
-    void warnOfOtherOwner(AttachmentArchive members, RestoreConsole console) {
-      var user = owner(members.all.get(members.find(""))).user();
-      if (live.user() != null && user != null && !user.equals(live.user())) {
-        console.warn("the folder belongs to %s, in the backup to %s: --owner %s keeps it", live.user(), user, live.user());
-      }
-    }
-  }
-
-  /** The live folder beside the backup's members. */
-  record Tree(AttachmentArchive members, Target target, Attributes attributes, Workers workers, RestoreConsole console) {
-    Path folder() {
-      return target.folder();
-    }
-
-    /** Folders, the attachment folder first, each before what is in it. */
-    List<ArchiveEntry> folders() {
-      return members.all.stream().filter(member -> member.kind() == Kind.FOLDER).sorted(Comparator.comparing(ArchiveEntry::name)).toList();
-    }
-
-    /** Numbers of the symbolic links. */
-    List<Integer> links() {
-      return IntStream.range(0, members.all.size()).filter(i -> members.all.get(i).kind() == Kind.LINK).boxed().toList();
-    }
-
-    /** Gives every wanted file to the reader, and shows how far it is. */
-    void each(String task, IntPredicate wanted, AttachmentArchive.Reader reader) throws IOException {
-      var sizes = IntStream.range(0, members.all.size()).filter(i -> members.all.get(i).kind() != Kind.FOLDER && wanted.test(i))
-          .mapToLong(i -> members.all.get(i).size()).summaryStatistics();
-      var bytesDone = new AtomicLong();
-      var filesDone = new AtomicInteger();
-      try (var progress = console.progress(task, sizes.getSum(), bytesDone::get, () -> filesDone.get() + " of " + sizes.getCount() + " files")) {
-        members.read(workers, wanted, (lane, i, content) -> {
-          reader.read(lane, i, content);
-          bytesDone.addAndGet(members.all.get(i).size());
-          filesDone.incrementAndGet();
-        });
-      }
-    }
-
-    /** Which names are there, which are not, which are too many. */
-    Differences compareNames() throws IOException {
-      var there = new BitSet();
-      var extra = new int[1];
-      walk((path, isFolder, i) -> {
-        if (i < 0 && !isFolder) {
-          extra[0]++;
-        } else if (i >= 0 && members.all.get(i).kind() != Kind.FOLDER) {
-          there.set(i);
-        }
-      });
-      return new Differences(members.files - there.cardinality(), there.cardinality(), extra[0], Optional.empty(), null, null);
-    }
-
-    /** Byte for byte, owner, mode and time too. */
-    Differences compare() throws IOException {
-      var names = compareNames();
-      var write = new BitSet();
-      IntStream.range(0, members.all.size()).filter(i -> members.all.get(i).kind() != Kind.FOLDER).forEach(write::set);
-      var touch = new BitSet();
-      var unreal = unrealFolders();
-      each("Comparing", i -> true, (lane, i, content) -> {
-        var live = live(i, unreal);
-        if (live.isPresent() && sameContent(content, live.get(), members.all.get(i))) {
-          var same = attributes.same(live.get(), Files.readAttributes(live.get(), PosixFileAttributes.class), members.all.get(i));
-          synchronized (write) {
-            write.clear(i);
-            touch.set(i, !same);
-          }
-        }
-      });
-      for (var i : links()) {
-        var live = live(i, unreal);
-        write.set(i, live.isEmpty() || !Files.isSymbolicLink(live.get())
-            || !Files.readSymbolicLink(live.get()).toString().equals(members.all.get(i).link()));
-      }
-      var same = members.files - write.cardinality() - touch.cardinality();
-      return new Differences(names.fresh, names.there, names.extra, Optional.of(same), write, touch);
-    }
-
-    /** Folders of the backup that are none here, such as a link to elsewhere: nothing is to be looked for through them. */
-    private Set<Path> unrealFolders() {
-      var unreal = new HashSet<Path>();
-      for (var member : folders()) {
-        var path = folder().resolve(member.name());
-        if (unreal.contains(path.getParent()) || !Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
-          unreal.add(path);
-        }
-      }
-      return unreal;
-    }
-
-    private Optional<Path> live(int i, Set<Path> unreal) throws IOException {
-      var path = folder().resolve(members.all.get(i).name());
-      return unreal.contains(path.getParent()) || !there(path) ? Optional.empty() : Optional.of(path);
-    }
-
-    private static boolean sameContent(Archive.Content content, Path live, ArchiveEntry member) throws IOException {
-      if (!Files.isRegularFile(live, LinkOption.NOFOLLOW_LINKS) || Files.size(live) != member.size()) {
-        return false;
-      }
-      try (var backup = content.open(); var file = Files.newInputStream(live)) {
-        return IOUtils.contentEquals(backup, file);
-      }
-    }
-
-    interface Visit {
-      void accept(Path path, boolean isFolder, int i) throws IOException;
-    }
-
-    /** All that is in the folder, folders after what they hold; the number is -1 for what the backup does not have. */
-    void walk(Visit visit) throws IOException {
-      if (!there(folder())) {
-        return;
-      }
-      Files.walkFileTree(folder(), new SimpleFileVisitor<>() {
-        @Override
-        public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes is) throws IOException {
-          if (path.getParent().equals(folder()) && !target.isContent(path)) {
-            return FileVisitResult.SKIP_SUBTREE;
-          }
-          target.requireSameFileSystem(path);
-          return FileVisitResult.CONTINUE;
-        }
-
-        @Override
-        public FileVisitResult visitFile(Path path, BasicFileAttributes is) throws IOException {
-          visit.accept(path, false, members.find(folder().relativize(path).toString()));
-          return FileVisitResult.CONTINUE;
-        }
-
-        @Override
-        public FileVisitResult postVisitDirectory(Path path, IOException failed) throws IOException {
-          if (failed != null) {
-            throw failed;
-          }
-          if (!path.equals(folder())) {
-            visit.accept(path, true, members.find(folder().relativize(path).toString()));
-          }
-          return FileVisitResult.CONTINUE;
-        }
-      });
-    }
-
-    /** Everything in it and itself; links are not followed. */
-    void delete(Path tree) throws IOException {
-      if (!there(tree)) {
-        return;
-      }
-      var batch = new ArrayList<Path>();
-      Files.walkFileTree(tree, new SimpleFileVisitor<>() {
-        @Override
-        public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes is) throws IOException {
-          target.requireSameFileSystem(path);
-          return FileVisitResult.CONTINUE;
-        }
-
-        @Override
-        public FileVisitResult visitFile(Path path, BasicFileAttributes is) throws IOException {
-          batch.add(path);
-          return batch.size() < 10_000 ? FileVisitResult.CONTINUE : deleteBatch();
-        }
-
-        @Override
-        public FileVisitResult postVisitDirectory(Path path, IOException failed) throws IOException {
-          deleteBatch();
-          Files.delete(path);
-          return FileVisitResult.CONTINUE;
-        }
-
-        private FileVisitResult deleteBatch() throws IOException {
-          workers.run(batch.size(), (lane, i) -> Files.deleteIfExists(batch.get(i)));
-          batch.clear();
-          return FileVisitResult.CONTINUE;
-        }
-      });
-    }
-
-    /** Writes a new file, with all that it has, beside its place: to be renamed there. */
-    void write(int i, Archive.Content content, Path temporary) throws IOException {
-      var member = members.all.get(i);
-      try {
-        content.copyTo(temporary);
-      } catch (FileSystemException | Failure e) {
-        throw e;
-      } catch (IOException e) {
-        throw new FileSystemException(folder().resolve(member.name()).toString(), null, e.getMessage()); // the kernel's word on a copy has no name
-      }
-      if (Files.size(temporary) != member.size()) {
-        throw members.archive.broken("its entry '%s' has not the size it names".formatted(EntryName.shown(member.name())), null);
-      }
-      attributes.set(temporary, member);
-    }
-
-    void writeLink(int i, Path temporary) throws IOException {
-      Files.deleteIfExists(temporary);
-      UnixFiles.createLink(temporary, members.all.get(i).link());
-      attributes.set(temporary, members.all.get(i));
-    }
-
-    static void rename(Path from, Path to) throws IOException {
-      Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
-    }
-
-    /** Of all folders below, the last first: what is written into a folder changes its time. */
-    void setFolders(Path below) throws IOException {
-      var folders = folders();
-      for (int i = folders.size() - 1; i >= 0; i--) {
-        attributes.set(below.resolve(folders.get(i).name()), folders.get(i));
-      }
-    }
-
-    /** What a file system could not write earlier it tells at the next flush: which must not be ours. */
-    void tellOldErrors() {
-      try {
-        Tool.output("sync", "-f", target.inside() ? folder().toString() : folder().getParent().toString());
-      } catch (IOException e) {
-        console.warn("something that was written before was lost: %s", e.getMessage());
-      }
-    }
-
-    /** Of everything written so far: one call for a whole file system, where fsync of each file would take hours. */
-    void flush(Path folder) throws IOException {
-      console.step("Flushing to disk");
-      Tool.output("sync", "-f", folder.toString());
-    }
-  }
-
-  // ------------------------------------------------------------------------------------------------------------- ways
-
-  /**
-   * Stages a second tree on the folder's own file system, then swaps. The names in the work folder say how far a run
-   * came: {@code staging} is incomplete; {@code new} is complete and safe on disk; {@code old} gets what is moved out
-   * of a folder that cannot be renamed; {@code previous} is the whole old tree.
-   */
-  record Swap(Tree tree, boolean keepPrevious, Path folder, Path work, Path staging, Path fresh, Path old, Path previous) {
-    static Swap of(Tree tree, boolean keepPrevious) {
-      var work = tree.target.work();
-      return new Swap(tree, keepPrevious, tree.folder(), work, work.resolve("staging"), work.resolve("new"), work.resolve("old"),
-          work.resolve("previous"));
-    }
-
-    /** Undoes a swap that was interrupted, or finishes one whose new tree is in place; says so in a dry run. */
-    void recover() throws IOException {
-      if (!there(staging) && !there(fresh) && !there(old) && !there(previous)) {
-        return;
-      }
-      if (tree.console.dryRun) {
-        tree.console.warn("an interrupted restore left %s: a real run puts that right first", work);
-        return;
-      }
-      tree.console.step("Putting right what an interrupted restore left in %s", work);
-      undo();
-      dropPrevious();
-      if (there(previous)) {
-        throw new Failure(Exit.UNSAFE, previous + " is in the way",
-            "it is an old tree, the restored one is in place: end what has files of it open, or move it away");
-      }
-    }
-
-    private void undo() throws IOException {
-      if (there(fresh) && there(previous)) {
-        if (tree.target.inside()) {
-          drain(folder, fresh);
-          Tree.rename(previous, old);
-        } else {
-          Tree.rename(previous, folder);
-        }
-      }
-      if (there(old)) {
-        drain(old, folder);
-        Files.delete(old);
-      }
-      tree.delete(staging);
-      tree.delete(fresh);
-    }
-
-    /** Writes into a few folders side by side and renames into place: one folder for all is slower by far. */
-    void stage() throws IOException {
-      var whole = staging.resolve("tree");
-      try {
-        makeStaging(whole);
-        tree.each("Staging", i -> true, (lane, i, content) -> {
-          var temporary = staging.resolve("lane" + lane).resolve("" + i);
-          tree.write(i, content, temporary);
-          Tree.rename(temporary, whole.resolve(tree.members.all.get(i).name()));
-        });
-        for (var i : tree.links()) {
-          tree.writeLink(i, staging.resolve("link"));
-          Tree.rename(staging.resolve("link"), whole.resolve(tree.members.all.get(i).name()));
-        }
-        tree.setFolders(whole);
-        tree.flush(staging);
-        Tree.rename(whole, fresh);
-        tree.delete(staging);
-        tree.target.requireMounted(Exit.UNSAFE);
-      } catch (IOException | RuntimeException e) {
-        try {
-          tree.delete(staging);
-          tree.delete(fresh);
-          removeWork();
-        } catch (IOException | RuntimeException left) {
-          tree.console.warn("%s could not be removed, the next run will: %s", work, Failure.of(left).getMessage());
-        }
-        throw e;
-      }
-    }
-
-    private void makeStaging(Path whole) throws IOException {
-      var secret = PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
-      Files.createDirectories(folder);
-      try {
-        Files.createDirectories(work, secret);
-        Files.createDirectory(staging, secret);
-      } catch (AccessDeniedException e) {
-        throw Target.notWritable(work.getParent(), e);
-      }
-      for (int lane = 0; lane < tree.workers.count; lane++) {
-        Files.createDirectory(staging.resolve("lane" + lane), secret);
-      }
-      for (var member : tree.folders()) {
-        Files.createDirectory(whole.resolve(member.name()), secret);
-      }
-    }
-
-    /** The live tree is the old one before, the new one after; a failure in between is taken back. */
-    void exchange() throws IOException {
-      tree.console.step("Swapping");
-      try {
-        if (tree.target.inside()) {
-          for (var name : Target.OF_STORAGE) { // stays as it is, whatever the backup caught of it
-            if (there(folder.resolve(name))) {
-              tree.delete(fresh.resolve(name));
-            }
-          }
-          Files.createDirectory(old);
-          drain(folder, old);
-          Tree.rename(old, previous);
-          drain(fresh, folder);
-          Files.delete(fresh);
-        } else {
-          Tree.rename(folder, previous);
-          Tree.rename(fresh, folder);
-        }
-      } catch (IOException | RuntimeException e) {
-        takeBack(e);
-        throw e;
-      }
-    }
-
-    /** Or says that it could not, so that nobody starts TheHive on half a tree. */
-    private void takeBack(Exception cause) {
-      try {
-        tree.target.requireMounted(Exit.PARTIAL);
-        undo();
-        if (there(old) || there(previous)) {
-          throw new IOException("the old tree is still in " + work);
-        }
-        removeWork();
-        tree.target.requireMounted(Exit.PARTIAL);
-      } catch (IOException | RuntimeException e) {
-        throw new Failure(Exit.PARTIAL, "%s, and the swap could not be taken back: %s".formatted(Failure.of(cause).getMessage(), Failure.of(e).getMessage()),
-            "keep TheHive stopped; nothing is lost, the trees are in %s: run the same command again when the cause is gone".formatted(work), e);
-      }
-    }
-
-    private void drain(Path from, Path to) throws IOException {
-      for (var batch = batch(from); !batch.isEmpty(); batch = batch(from)) {
-        var some = batch;
-        tree.workers.run(some.size(), (lane, i) -> Tree.rename(some.get(i), to.resolve(some.get(i).getFileName())));
-      }
-    }
-
-    private List<Path> batch(Path from) throws IOException {
-      try (var children = Files.list(from)) {
-        return children.filter(child -> !from.equals(folder) || tree.target.isContent(child)).limit(10_000).toList();
-      }
-    }
-
-    /** The new tree is live by now: what fails here is to be done again, not to be taken back. */
-    void finish() {
-      try {
-        tree.flush(folder);
-        tree.target.requireMounted(Exit.PARTIAL);
-        dropPrevious();
-        finishFolder();
-        tree.target.requireMounted(Exit.PARTIAL);
-      } catch (IOException | RuntimeException e) {
-        throw new Failure(Exit.PARTIAL, "the restored tree is in place, but " + Failure.of(e).getMessage(),
-            "keep TheHive stopped, and run the same command again when the cause is gone", e);
-      }
-    }
-
-    /** Removes or keeps the old tree: failing here is no failed restore. */
-    private void dropPrevious() throws IOException {
-      try {
-        if (keepPrevious && there(previous)) {
-          var stamp = BackupSet.STAMP.format(LocalDateTime.now());
-          var kept = tree.target.inside() ? work.resolve("previous_" + stamp) : folder.resolveSibling(folder.getFileName() + ".previous_" + stamp);
-          Tree.rename(previous, kept);
-          tree.console.step("The old tree is kept in %s", kept);
-        }
-        tree.delete(previous);
-        removeWork();
-      } catch (IOException e) {
-        // On NFS a file that is removed while a program has it open stays, under another name.
-        tree.console.warn("the old tree in %s could not be removed, the next run will: %s", work,
-            e instanceof DirectoryNotEmptyException ? "a program has a file of it open" : Failure.of(e).getMessage());
-      }
-    }
-
-    private void removeWork() throws IOException {
-      try {
-        Files.deleteIfExists(work);
-      } catch (DirectoryNotEmptyException e) {
-        // an old tree was kept in it
-      }
-    }
-
-    /** A folder that could not be renamed got what is in it, not yet its own owner, mode and time. */
-    private void finishFolder() throws IOException {
-      if (tree.target.inside()) {
-        tree.attributes.set(folder, tree.folders().get(0));
-      }
-    }
-  }
-
-  /** Writes what differs into the live folder, each file beside its place and then over it; removes the rest last. */
-  record InPlace(Tree tree, Differences differences) {
-    void restore() throws IOException {
-      makeFolders();
-      tree.each("Writing", differences.write::get, (lane, i, content) -> {
-        var temporary = path(i).resolveSibling(Target.OWN + "." + i);
-        Files.deleteIfExists(temporary);
-        tree.write(i, content, temporary);
-        put(temporary, path(i));
-      });
-      for (var i : tree.links()) {
-        var temporary = path(i).resolveSibling(Target.OWN + ".link");
-        tree.writeLink(i, temporary);
-        put(temporary, path(i));
-      }
-      tree.console.step("Removing what is not in the backup");
-      while (removeExtra() > 0) {
-        // again: an NFS client may pass over some of a folder that is changed while it is read
-      }
-      for (var i : differences.touch.stream().toArray()) {
-        tree.attributes.set(path(i), tree.members.all.get(i));
-      }
-      tree.target.requireMounted(Exit.PARTIAL);
-      tree.setFolders(tree.folder());
-      tree.flush(tree.folder());
-      tree.target.requireMounted(Exit.PARTIAL);
-    }
-
-    /** Folders after what they hold; how many there were. */
-    private int removeExtra() throws IOException {
-      var count = new int[1];
-      var batch = new ArrayList<Path>();
-      tree.walk((path, isFolder, i) -> {
-        if (i < 0) {
-          if (isFolder || batch.size() == 10_000) {
-            remove(batch);
-          }
-          batch.add(path);
-          count[0]++;
-        }
-      });
-      remove(batch);
-      return count[0];
-    }
-
-    private void remove(List<Path> batch) throws IOException {
-      tree.workers.run(batch.size(), (lane, i) -> {
-        tree.target.requireMounted(Exit.PARTIAL);
-        Files.deleteIfExists(batch.get(i));
-      });
-      batch.clear();
-    }
-
-    /** What was written before a look that finds the folder mounted was written there, and not below the mount point. */
-    private void put(Path temporary, Path place) throws IOException {
-      tree.target.requireMounted(Exit.PARTIAL);
-      Tree.rename(temporary, place);
-    }
-
-    private Path path(int i) {
-      return tree.folder().resolve(tree.members.all.get(i).name());
-    }
-
-    /** Makes room for folders where something else is, and for files where folders are. */
-    private void makeFolders() throws IOException {
-      for (var member : tree.folders()) {
-        tree.target.requireMounted(Exit.PARTIAL);
-        var path = tree.folder().resolve(member.name());
-        if (!member.name().isEmpty() && !Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
-          Files.deleteIfExists(path);
-        }
-        Files.createDirectories(path);
-      }
-      for (var i : differences.write.stream().toArray()) {
-        if (Files.isDirectory(path(i), LinkOption.NOFOLLOW_LINKS)) {
-          tree.delete(path(i));
-        }
-      }
-    }
-  }
-
-  /** The system's own tools, for what Java cannot do. */
-  static final class Tool {
-    private Tool() {}
-
-    static String output(String... command) throws IOException {
-      var process = new ProcessBuilder(command).redirectErrorStream(true).start();
-      var output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
-      try {
-        if (process.waitFor() != 0) {
-          throw new IOException("%s failed: %s".formatted(String.join(" ", command), output));
-        }
-        return output;
-      } catch (InterruptedException e) {
-        process.destroy();
-        throw new IOException("interrupted", e);
-      }
     }
   }
 }
@@ -1445,8 +666,6 @@ record ArchiveEntry(Kind kind, byte[] path, long size, long offset, SparseMap ho
  * and proves it complete.
  */
 final class AttachmentArchive implements Closeable {
-  /** The beginning of the names that restore-files-nfs.java uses in the folder: a backup may have caught them. */
-  static final String LEFTOVER = ".restore-files-nfs";
   private static final Pattern ROOT = Pattern.compile("(files|minio|seaweedfs)_\\d{8}_\\d\\dh\\d\\dm\\d\\ds");
   /** The longest file that is held in memory where several names of a compressed archive have its bytes. */
   private static final long LONGEST_HELD = 8 << 20;
@@ -1454,7 +673,8 @@ final class AttachmentArchive implements Closeable {
   final List<ArchiveEntry> all = new ArrayList<>();
   int files;
   long bytes;
-  boolean leftover;
+  /** What a backup of a folder holds at its top that is not content: passed over. */
+  final Set<String> passedOver = new TreeSet<>();
   /** The numbers of the hard links by the place of their bytes, in a compressed archive. */
   private final Map<Long, List<Integer>> shared = new HashMap<>();
   private int[] slots = new int[1 << 12];
@@ -1481,8 +701,10 @@ final class AttachmentArchive implements Closeable {
     if (path == null) {
       return;
     }
-    if (startsWith(path, LEFTOVER)) {
-      leftover = true;
+    var name = new String(path, StandardCharsets.UTF_8);
+    if (startsWith(root, "files") && !FolderContents.isContent(name)) {
+      var top = name.split("/", 2)[0];
+      passedOver.add(FolderContents.isContent(top) ? name : top);
       return;
     }
     switch (entry.kind()) {
@@ -1683,6 +905,378 @@ final class AttachmentArchive implements Closeable {
   }
 }
 
+/**
+ * The folder to be restored, with symbolic links followed.
+ *
+ * @param isStagedInside true if a second tree is staged inside it, not beside, and its entries are swapped: the folder
+ *     itself must stay
+ * @param work where a second tree is staged, on the same file system
+ * @param device the file system's number
+ */
+record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean isMissing, Object device, Mounts mounts) {
+  /** Makes every check that can be made without the backup; changes nothing. */
+  static AttachmentFolder check(Path named, Path backup, FolderAnswers answers, Console console) throws IOException {
+    var absolute = named.toAbsolutePath().normalize();
+    var missing = !Files.exists(absolute); // also mounts what is mounted on access
+    var given = missing ? followed(absolute) : absolute;
+    if (given.getParent() == null) {
+      throw new Failure(Exit.USAGE, "ATTACHMENT_FOLDER is /", "name TheHive's storage.localfs.location");
+    }
+    var mounts = Mounts.read();
+    requireMounted(mounts, given, answers, console);
+    if (!Files.isDirectory(given.getParent())) {
+      throw new Failure(Exit.UNSAFE, "there is no folder " + given, "check ATTACHMENT_FOLDER; is its file system mounted?");
+    }
+    var folder = missing ? given.getParent().toRealPath().resolve(given.getFileName()) : given.toRealPath();
+    requireMounted(mounts, folder, answers, console);
+    if (!missing && !Files.isDirectory(folder)) {
+      throw new Failure(Exit.UNSAFE, given + " is not a folder", "check ATTACHMENT_FOLDER");
+    }
+    if (folder.getParent() == null || backup.toRealPath().startsWith(folder)) {
+      throw new Failure(Exit.USAGE, "the backups are in the folder that is to be restored, " + folder, "check ATTACHMENT_FOLDER and GENERAL_ARCHIVE_PATH");
+    }
+    return check(folder, missing, mounts, answers);
+  }
+
+  private static AttachmentFolder check(Path folder, boolean missing, Mounts mounts, FolderAnswers answers) throws IOException {
+    var beside = folder.resolveSibling("." + folder.getFileName() + FolderContents.OF_RESTORE);
+    if (missing && !exists(beside) && !answers.createFolder) {
+      throw new Failure(Exit.UNSAFE, "there is no folder " + folder, "create or mount it; --create-folder creates it");
+    }
+    requireWritable(missing ? folder.getParent() : folder);
+    var device = device(missing ? folder.getParent() : folder);
+    var inside = !missing && mustStay(folder, device, mounts);
+    var target = new AttachmentFolder(folder, inside, inside ? folder.resolve(FolderContents.OF_RESTORE) : beside, missing, device, mounts);
+    for (var point : mounts.below(folder)) {
+      if (FolderContents.isContent(folder.relativize(point))) {
+        throw otherFileSystem(point);
+      }
+    }
+    var other = inside ? beside : folder.resolve(FolderContents.OF_RESTORE);
+    if (exists(other)) {
+      throw new Failure(Exit.UNSAFE, "%s holds trees of a restore of another kind, from another host or as another user".formatted(other),
+          "run it there again if it is unfinished; move or remove trees that were kept");
+    }
+    return target;
+  }
+
+  /** True if the folder cannot be replaced by another one of its name, or would lose something of its own with it. */
+  private static boolean mustStay(Path folder, Object device, Mounts mounts) throws IOException {
+    return mounts.isMountPoint(folder) || !Files.isWritable(folder.getParent()) || !device.equals(device(folder.getParent()))
+        || mounts.isShared(folder) || holdsOtherThanContent(folder) || hasAccessList(folder);
+  }
+
+  private static boolean holdsOtherThanContent(Path folder) throws IOException {
+    try (var children = Files.list(folder)) {
+      return children.anyMatch(child -> FolderContents.isOfStorage(child.getFileName().toString()));
+    }
+  }
+
+  /** True if the folder has an ACL, which new files in it inherit; ls shows it behind the mode. */
+  private static boolean hasAccessList(Path folder) throws IOException {
+    return SystemCommand.output("ls", "-ld", folder.toString()).split(" ")[0].endsWith("+");
+  }
+
+  private static void requireMounted(Mounts mounts, Path folder, FolderAnswers answers, Console console) throws IOException {
+    var missing = mounts.missing(folder);
+    if (missing.isEmpty()) {
+      return;
+    }
+    var message = "nothing is mounted at %s, where /etc/fstab wants %s".formatted(missing.get().point(), missing.get().source());
+    if (!answers.allowUnmounted) {
+      throw new Failure(Exit.UNSAFE, message, "mount %s; --allow-unmounted restores to the disk below it".formatted(missing.get().point()));
+    }
+    console.warn("%s", message);
+  }
+
+  /** Follows links although what they lead to is missing: a swap may have been killed between its two renames. */
+  private static Path followed(Path path) throws IOException {
+    for (int links = 0; links < 40 && Files.isSymbolicLink(path); links++) {
+      path = path.getParent().toRealPath().resolve(Files.readSymbolicLink(path)).normalize();
+    }
+    return path;
+  }
+
+  /** A folder of our own without write permission will be made writable. */
+  private static void requireWritable(Path folder) throws IOException {
+    try {
+      folder.getFileSystem().provider().checkAccess(folder, AccessMode.WRITE);
+    } catch (AccessDeniedException e) {
+      if (!Files.getAttribute(folder, "unix:uid").equals(Files.getAttribute(Path.of("/proc/self"), "unix:uid"))) {
+        throw notWritable(folder, e);
+      }
+    } catch (FileSystemException e) {
+      throw new Failure(Exit.UNSAFE, "cannot write to %s: %s".formatted(folder, e.getReason()), "is it mounted read-write?", e);
+    }
+  }
+
+  static Failure notWritable(Path folder, AccessDeniedException cause) {
+    return new Failure(Exit.UNSAFE, "cannot write to " + folder, "run as root, or where root is squashed as the folder's owner", cause);
+  }
+
+  /** Differs from Files.exists, which takes a file system that does not answer for a file that is not there. */
+  static boolean exists(Path path) throws IOException {
+    try {
+      Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+      return true;
+    } catch (NoSuchFileException e) {
+      return false;
+    }
+  }
+
+  private static Object device(Path path) throws IOException {
+    return Files.getAttribute(path, "unix:dev", LinkOption.NOFOLLOW_LINKS);
+  }
+
+  /** The mount that the folder is on. */
+  Mounts.Mount mount() {
+    return mounts.of(isMissing ? folder.getParent() : folder);
+  }
+
+  /** The folder, or the one above it as long as it is missing. */
+  Path existing() throws IOException {
+    return exists(folder) ? folder : folder.getParent();
+  }
+
+  /** True if a network mount broke and is gone altogether, so that the empty mount point is seen in its place. */
+  boolean isGone() {
+    try {
+      return !device.equals(Files.getAttribute(isStagedInside ? folder : folder.getParent(), "unix:dev"));
+    } catch (IOException e) {
+      return true;
+    }
+  }
+
+  void requireMounted(int code) {
+    if (isGone()) {
+      throw gone(code);
+    }
+  }
+
+  Failure gone(int code) {
+    var first = code == Exit.PARTIAL ? "keep TheHive stopped, remove what was written below the mount point, " : "";
+    return new Failure(code, folder + " is no longer mounted or does not answer", first + "mount it again and run the same command again");
+  }
+
+  /** Refuses another file system inside the folder, which would be emptied along with it. */
+  void requireSameFileSystem(Path path) throws IOException {
+    if (!device.equals(device(path))) {
+      throw otherFileSystem(path);
+    }
+  }
+
+  private static Failure otherFileSystem(Path path) {
+    return new Failure(Exit.UNSAFE, "something else is mounted inside the folder, at " + path, "unmount it");
+  }
+
+  /** A swap gives the folders in it new inodes, which a mount or an export of one of them does not follow. */
+  void requireSwappable() {
+    mounts.sharedBelow(folder).ifPresent(shared -> {
+      throw new Failure(Exit.UNSAFE, shared + ": it would go on showing the old files", "restore with --in-place, or unmount or unexport it");
+    });
+  }
+
+  void requireRoom(AttachmentArchive backup) throws IOException {
+    var place = existing();
+    var room = Files.getFileStore(place).getUsableSpace();
+    var needed = backup.all.stream().mapToLong(entry -> (entry.stored() + 4095) / 4096 * 4096 + 256).sum();
+    if (room < needed) {
+      throw new Failure(Exit.UNSAFE, "%s has room for %s, a second tree needs %s".formatted(place, Console.size(room), Console.size(needed)),
+          "free some, or restore with --in-place");
+    }
+    var inodes = SystemCommand.output("stat", "-f", "-c", "%d %c", place.toString()).split(" ");
+    if (!inodes[1].equals("0") && Long.parseLong(inodes[0]) < backup.all.size() + 16L) {
+      throw new Failure(Exit.UNSAFE, "%s has %s inodes left, a second tree needs %d".formatted(place, inodes[0], backup.all.size()),
+          "free some, or restore with --in-place");
+    }
+  }
+}
+
+/**
+ * Tells if a folder holds TheHive's attachments, {@code <folder>/attachment/<SHA-256>}, as the backup does: a typo in its
+ * name must not cost another folder.
+ *
+ * @param hashFolders the folders of the backup that hold files named by hashes; the empty name is the backup's own
+ * @param isFile true for the name of a file of the backup
+ * @param isFolder true for the name of a folder of the backup
+ */
+record AttachmentLayout(Set<String> hashFolders, Predicate<String> isFile, Predicate<String> isFolder) {
+  private static final Pattern HASH_NAME = Pattern.compile("(?i)[0-9a-f]{32,}([._-].*)?|[0-9a-f]{8}-[0-9a-f-]{27}.*");
+  private static final int SAMPLE = 1000;
+  private static final int FOLDERS = 20;
+
+  /**
+   * Some of what is in a live folder.
+   *
+   * @param files names of files in it and in the folders in it
+   * @param folders names of the folders in it
+   */
+  record Sample(List<String> files, List<String> folders) {
+    static Sample of(Path folder) throws IOException {
+      var sample = new Sample(new ArrayList<>(), new ArrayList<>());
+      sample.add(folder, "");
+      for (var name : sample.folders.stream().sorted((one, other) -> one.equals("attachment") ? -1 : 0).limit(FOLDERS).toList()) {
+        sample.add(folder.resolve(name), name + "/");
+      }
+      return sample;
+    }
+
+    private void add(Path folder, String prefix) throws IOException {
+      try (var children = Files.list(folder)) {
+        children.filter(child -> FolderContents.isContent(prefix + child.getFileName())).limit(SAMPLE).forEach(child -> {
+          if (!Files.isDirectory(child, LinkOption.NOFOLLOW_LINKS)) {
+            files.add(prefix + child.getFileName());
+          } else if (prefix.isEmpty()) {
+            folders.add("" + child.getFileName());
+          }
+        });
+      }
+    }
+  }
+
+  static AttachmentLayout of(AttachmentArchive backup) {
+    var folders = new HashSet<String>();
+    backup.all.stream().filter(entry -> !entry.folder()).map(ArchiveEntry::name).filter(AttachmentLayout::isHash)
+        .forEach(name -> folders.add(parent(name)));
+    return new AttachmentLayout(folders, name -> backup.find(name) >= 0 && !backup.all.get(backup.find(name)).folder(),
+        name -> backup.find(name) >= 0 && backup.all.get(backup.find(name)).folder());
+  }
+
+  static void require(Path folder, AttachmentArchive backup) throws IOException {
+    var layout = of(backup);
+    var sample = Sample.of(folder);
+    if (layout.isAlike(sample)) {
+      return;
+    }
+    var tooDeep = layout.hashFolders.contains("attachment") && folder.endsWith("attachment")
+        && sample.files.stream().anyMatch(name -> parent(name).isEmpty() && isHash(name));
+    throw new Failure(Exit.UNSAFE, folder + " does not look like TheHive's attachments",
+        (tooDeep ? "the backup has them in attachment/: is ATTACHMENT_FOLDER the folder above, %s? ".formatted(folder.getParent())
+            : "check ATTACHMENT_FOLDER against storage.localfs.location; ") + "--allow-other-content goes on, and removes what is there");
+  }
+
+  /** True if in one of its folders, or in all, a tenth of the files could be those of the backup; an empty folder may be any. */
+  boolean isAlike(Sample live) {
+    if (live.files.isEmpty()) {
+      return live.folders.stream().allMatch(isFolder);
+    }
+    var byFolder = new HashMap<String, List<String>>();
+    live.files.forEach(name -> byFolder.computeIfAbsent(parent(name), any -> new ArrayList<>()).add(name));
+    return isMostlyAlike(live.files) || byFolder.entrySet().stream().filter(folder -> hashFolders.contains(folder.getKey()))
+        .map(Map.Entry::getValue).anyMatch(this::isMostlyAlike);
+  }
+
+  private boolean isMostlyAlike(List<String> names) {
+    return names.stream().filter(name -> isFile.test(name) || hashFolders.contains(parent(name)) && isHash(name)).count() * 10 >= names.size();
+  }
+
+  private static boolean isHash(String name) {
+    return HASH_NAME.matcher(name.substring(name.lastIndexOf('/') + 1)).matches();
+  }
+
+  private static String parent(String name) {
+    return name.substring(0, Math.max(0, name.lastIndexOf('/')));
+  }
+}
+
+/** Writes files, links and folders of a backup with owner, mode and time; counts what this user may not set. */
+final class AttachmentWriter {
+  /** Reasons of a server that squashes root, of a file system without owners, of a container where the number does not exist. */
+  private static final Set<String> NOT_ALLOWED = Set.of("Operation not permitted", "Operation not supported", "Function not implemented", "Invalid argument");
+  private static final int OWNER_ALL = 0700;
+  private final RestoreJob job;
+  /** How many files and folders have not the owner, group, mode or time that they should have. */
+  final Map<String, Integer> unset = new ConcurrentSkipListMap<>();
+
+  private interface Setting {
+    void apply() throws IOException;
+  }
+
+  AttachmentWriter(RestoreJob job) {
+    this.job = job;
+  }
+
+  /** Writes a new file beside its place: to be renamed there. */
+  void write(int i, Archive.Content content, Path temporary) throws IOException {
+    var entry = job.entry(i);
+    try {
+      content.copyTo(temporary);
+    } catch (FileSystemException | Failure e) {
+      throw e;
+    } catch (IOException e) {
+      throw new FileSystemException(job.path(i).toString(), null, e.getMessage()); // the kernel's error of a copy has no name
+    }
+    if (Files.size(temporary) != entry.size()) {
+      throw job.backup().refused(entry.name(), "does not have the size that it names");
+    }
+    set(temporary, entry);
+  }
+
+  void writeLink(int i, Path temporary) throws IOException {
+    Files.deleteIfExists(temporary);
+    UnixFiles.createLink(temporary, job.entry(i).link());
+    set(temporary, job.entry(i));
+  }
+
+  void set(Path path, ArchiveEntry entry) throws IOException {
+    setOwner(path, entry);
+    if (entry.kind() == Kind.LINK) {
+      return;
+    }
+    if (entry.hasTime()) {
+      attempt("time", () -> UnixFiles.setTime(path, entry.time()));
+    }
+    attempt("mode", () -> Files.setAttribute(path, "unix:mode", job.ownership().mode(entry)));
+  }
+
+  private void setOwner(Path path, ArchiveEntry entry) throws IOException {
+    var view = Files.getFileAttributeView(path, PosixFileAttributeView.class, LinkOption.NOFOLLOW_LINKS);
+    var has = Principals.of(path);
+    var owner = job.ownership().owner(entry);
+    if (owner.user() != null && !owner.user().equals(has.user())) {
+      attempt("owner", () -> view.setOwner(owner.user()));
+    }
+    if (owner.group() != null && !owner.group().equals(has.group())) {
+      attempt("group", () -> view.setGroup(owner.group()));
+    }
+  }
+
+  private void attempt(String what, Setting setting) throws IOException {
+    try {
+      setting.apply();
+    } catch (FileSystemException e) {
+      if (!(e instanceof AccessDeniedException) && !NOT_ALLOWED.contains(Objects.toString(e.getReason()))) {
+        throw e;
+      }
+      unset.merge(what, 1, Integer::sum);
+    }
+  }
+
+  /** Sets all folders, the last first: what is written into a folder changes its time. */
+  void setFolders() throws IOException {
+    var folders = job.folders();
+    for (int i = folders.size() - 1; i >= 0; i--) {
+      set(job.folder().resolve(folders.get(i).name()), folders.get(i));
+    }
+  }
+
+  /** Sets the folders of a second tree as they will be, except that they can still be moved. */
+  void setStagedFolders(Path staged) throws IOException {
+    var counted = Map.copyOf(unset);
+    var folders = job.folders();
+    for (int i = folders.size() - 1; i >= 0; i--) {
+      var folder = staged.resolve(folders.get(i).name());
+      set(folder, folders.get(i));
+      var mode = Ownership.modeOf(folder);
+      if ((mode & OWNER_ALL) != OWNER_ALL) {
+        Files.setAttribute(folder, "unix:mode", mode | OWNER_ALL);
+      }
+    }
+    unset.clear();
+    unset.putAll(counted); // they are set, and counted, again at their place
+  }
+}
+
 /** One backup of one component: its archive or marker, and the time that its name gives. */
 record Backup(Path file, String name, LocalDateTime taken) {
   String age() {
@@ -1775,6 +1369,67 @@ final class BackupSet {
     } catch (DateTimeParseException e) {
       throw new Failure(Exit.USAGE, "'%s' is not a restore point".formatted(wanted),
           "name one like 20261122_12h00m56s, cassandra_20261122_12h00m56s or the path of an archive");
+    }
+  }
+}
+
+/** Runs a script's command the same way in all scripts: errors as {@code error:} and {@code hint:}, and the exit code. */
+final class Commands {
+  private Commands() {}
+
+  /**
+   * Parses the arguments and calls the command; when it has ended, Ctrl-C says nothing more.
+   *
+   * @param variables what the help lists below the options, with the present values
+   * @param failed shows a failure and returns the exit code
+   */
+  static int run(Object command, Console console, List<Variable> variables, Function<Failure, Integer> failed, String... args) {
+    console.onInterrupt("Nothing was changed.");
+    try {
+      return run(command, variables, failed, args);
+    } finally {
+      console.onInterrupt(null);
+    }
+  }
+
+  static int run(Object command, List<Variable> variables, Function<Failure, Integer> failed, String... args) {
+    var line = new CommandLine(command).setCaseInsensitiveEnumValuesAllowed(true).setUsageHelpLongOptionsMaxWidth(24)
+        .setUsageHelpAutoWidth(true)
+        .setParameterExceptionHandler((thrown, given) -> failed.apply(wrongUsage(thrown)))
+        .setExecutionStrategy(parsed -> {
+          if (CommandLine.executeHelpRequest(parsed) != null) {
+            return Exit.DONE;
+          }
+          try {
+            Settings.fromEnvironment().warnings(variables).forEach(warning -> System.err.println("warning: " + warning));
+          } catch (Failure e) {
+            return failed.apply(e);
+          }
+          return new CommandLine.RunLast().execute(parsed);
+        })
+        .setExecutionExceptionHandler((thrown, given, parsed) -> failed.apply(Failure.of(thrown)));
+    addFooter(line, variables);
+    return line.execute(args);
+  }
+
+  private static Failure wrongUsage(ParameterException thrown) {
+    var message = thrown.getMessage().lines().findFirst().orElse("wrong usage");
+    var text = message.isEmpty() ? message : message.substring(0, 1).toLowerCase(Locale.ROOT) + message.substring(1);
+    return new Failure(Exit.USAGE, text, "see ./jbang " + thrown.getCommandLine().getCommandSpec().root().name() + " --help", thrown);
+  }
+
+  private static void addFooter(CommandLine line, List<Variable> variables) {
+    var own = line.getCommandSpec().usageMessage().footer();
+    var lines = values(variables).stream().map(text -> text.replace("%", "%%").replace("@|", "@ |"));
+    line.getCommandSpec().usageMessage().footer(Stream.of(Stream.of("%nVariables, with their values now:"), lines, Stream.of(own))
+        .flatMap(text -> text).toArray(String[]::new));
+  }
+
+  private static List<String> values(List<Variable> variables) {
+    try {
+      return Settings.fromEnvironment().describe(variables);
+    } catch (Failure e) {
+      return List.of("  " + e.getMessage());
     }
   }
 }
@@ -2093,6 +1748,190 @@ final class Failure extends RuntimeException {
   }
 }
 
+/** The administrator's answers to the reasons not to restore into a folder: one for each reason. */
+final class FolderAnswers {
+  @Option(names = "--allow-unmounted", description = "restore although the file system that /etc/fstab wants there is not mounted")
+  boolean allowUnmounted;
+
+  @Option(names = "--create-folder", description = "create the folder if it is missing")
+  boolean createFolder;
+
+  @Option(names = "--allow-other-content", description = "overwrite what does not look like TheHive's attachments")
+  boolean allowOtherContent;
+}
+
+/** Compares the backup with the live folder. */
+record FolderComparison(RestoreJob job, LiveTree tree) {
+  static FolderComparison of(RestoreJob job) {
+    return new FolderComparison(job, new LiveTree(job.target(), job.workers()));
+  }
+
+  /** The number of the backup's entry for a path in the folder, or -1. */
+  int find(Path path) {
+    return job.backup().find(job.folder().relativize(path).toString());
+  }
+
+  /** Compares names only. */
+  FolderDifferences names() throws IOException {
+    var present = new BitSet();
+    var extra = new int[1];
+    tree.walk((path, isFolder) -> {
+      var i = find(path);
+      if (i < 0 && !isFolder) {
+        extra[0]++;
+      } else if (i >= 0 && !job.entry(i).folder()) {
+        present.set(i);
+      }
+    });
+    return new FolderDifferences(job.backup().files - present.cardinality(), present.cardinality(), extra[0], Optional.empty(), null, null);
+  }
+
+  /** Compares byte for byte, and owner, mode and time. */
+  FolderDifferences contents() throws IOException {
+    var names = names();
+    var write = new BitSet();
+    IntStream.range(0, job.backup().all.size()).filter(i -> !job.entry(i).folder()).forEach(write::set);
+    var touch = new BitSet();
+    var missing = missingFolders();
+    job.each("Comparing", i -> true, (worker, i, content) -> {
+      var live = live(i, missing);
+      if (live.isPresent() && hasContent(content, live.get(), job.entry(i))) {
+        var agrees = job.ownership().agrees(live.get(), Files.readAttributes(live.get(), PosixFileAttributes.class), job.entry(i));
+        synchronized (write) {
+          write.clear(i);
+          touch.set(i, !agrees);
+        }
+      }
+    });
+    for (var i : job.links()) {
+      var live = live(i, missing);
+      write.set(i, live.isEmpty() || !isLink(live.get(), job.entry(i)));
+    }
+    var unchanged = job.backup().files - write.cardinality() - touch.cardinality();
+    return new FolderDifferences(names.added(), names.present(), names.extra(), Optional.of(unchanged), write, touch);
+  }
+
+  private boolean isLink(Path live, ArchiveEntry entry) throws IOException {
+    return Files.isSymbolicLink(live) && Files.readSymbolicLink(live).toString().equals(entry.link())
+        && job.ownership().agrees(live, Files.readAttributes(live, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS), entry);
+  }
+
+  /** Folders of the backup that are not folders here, such as a link to elsewhere: nothing is to be looked for through them. */
+  private Set<Path> missingFolders() {
+    var missing = new HashSet<Path>();
+    for (var entry : job.folders()) {
+      var path = job.folder().resolve(entry.name());
+      if (missing.contains(path.getParent()) || !Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
+        missing.add(path);
+      }
+    }
+    return missing;
+  }
+
+  private Optional<Path> live(int i, Set<Path> missing) throws IOException {
+    var path = job.path(i);
+    return missing.contains(path.getParent()) || !AttachmentFolder.exists(path) ? Optional.empty() : Optional.of(path);
+  }
+
+  private static boolean hasContent(Archive.Content content, Path live, ArchiveEntry entry) throws IOException {
+    if (!Files.isRegularFile(live, LinkOption.NOFOLLOW_LINKS) || Files.size(live) != entry.size()) {
+      return false;
+    }
+    try (var backup = content.open(); var file = Files.newInputStream(live)) {
+      return IOUtils.contentEquals(backup, file);
+    }
+  }
+}
+
+/**
+ * Tells the content of an attachment folder from what else is kept in it: by the storage at the top of a mount or an
+ * export, and by an unfinished restore. Neither is restored, removed or compared, in the folder or in a backup.
+ */
+final class FolderContents {
+  /** Everything that restore-files-nfs.java makes in or beside the folder has a name that begins so. */
+  static final String OF_RESTORE = ".restore-files-nfs";
+
+  /** Names in lower case: file systems, NetApp, ZFS, Ceph, Synology, QNAP, quotas, Windows, macOS, GlusterFS, JuiceFS. */
+  private static final Set<String> OF_STORAGE = Set.of("lost+found", ".snapshot", "~snapshot", ".snapshots", ".zfs", ".snap",
+      "#snapshot", "#recycle", "@eadir", "@tmp", "@recycle", "@recently-snapshot", ".@__thumb", "aquota.user", "aquota.group",
+      "quota.user", "quota.group", "system volume information", "$recycle.bin", "recycler", ".trash", ".trashes",
+      ".spotlight-v100", ".fseventsd", ".temporaryitems", ".documentrevisions-v100", ".trashcan", ".glusterfs");
+  private static final Pattern TRASH_OF_USER = Pattern.compile("\\.trash-\\d+");
+  /** An NFS client keeps a removed file under such a name, in its folder, while a program has it open. */
+  private static final Pattern REMOVED_BUT_OPEN = Pattern.compile("\\.nfs[0-9a-f]{16,}");
+
+  private FolderContents() {}
+
+  /** True if a path below the folder is content: to be restored, removed and compared. */
+  static boolean isContent(Path below) {
+    return isContent(below.toString());
+  }
+
+  /** The same for a path with slashes; the folder itself, which has the empty name, is content. */
+  static boolean isContent(String below) {
+    var slash = below.indexOf('/');
+    var top = slash < 0 ? below : below.substring(0, slash);
+    return !isOfRestore(top) && !isOfStorage(top) && !isRemoved(below.substring(below.lastIndexOf('/') + 1));
+  }
+
+  private static boolean isRemoved(String name) {
+    return name.startsWith(".nfs") && REMOVED_BUT_OPEN.matcher(name).matches();
+  }
+
+  static boolean isOfRestore(String top) {
+    return top.startsWith(OF_RESTORE);
+  }
+
+  static boolean isOfStorage(String top) {
+    var name = top.toLowerCase(Locale.ROOT);
+    return OF_STORAGE.contains(name) || name.startsWith(".trash-") && TRASH_OF_USER.matcher(name).matches();
+  }
+}
+
+/**
+ * What differs between a backup and the live folder.
+ *
+ * @param added files of the backup that the folder does not have
+ * @param present files of the backup that it has
+ * @param extra its files that the backup does not have
+ * @param unchanged how many of those present are equal, where that was compared
+ * @param write numbers of the files whose content is to be written
+ * @param touch numbers of those of which only owner, mode or time differ
+ */
+record FolderDifferences(int added, int present, int extra, Optional<Integer> unchanged, BitSet write, BitSet touch) {
+  /** In words, for a restore that writes only what differs. */
+  String written() {
+    return "%d new, %d changed, %d unchanged, %d removed".formatted(added, present - unchanged.orElse(0), unchanged.orElse(0), extra);
+  }
+
+  /** In words, for a staged restore, which replaces what is equal, too: only a dry run takes the time to compare. */
+  String replaced() {
+    return "%d new, %d replaced%s, %d removed".formatted(added, present,
+        unchanged.map(equal -> " (%d changed, %d unchanged)".formatted(present - equal, equal)).orElse(""), extra);
+  }
+
+  /** True if more than this part of the folder's files would be removed. */
+  boolean removesMoreThan(int percent) {
+    return extra * 100L > (long) percent * (present + extra);
+  }
+}
+
+/**
+ * The folder of the attachments, and where its backups are.
+ *
+ * @param owner {@code user}, {@code user:group} or {@code :group} to give all files to; empty for those of the backup
+ */
+record FolderSettings(Path folder, Path archives, Optional<String> owner) {
+  static final Variable FOLDER = Variable.withDefault("ATTACHMENT_FOLDER", "/opt/thp/thehive/files");
+  static final Variable ARCHIVES = Variable.withDefault("GENERAL_ARCHIVE_PATH", "/mnt/backup/storage");
+  static final Variable OWNER = Variable.optional("ATTACHMENT_OWNER");
+  static final List<Variable> VARIABLES = List.of(FOLDER, ARCHIVES, OWNER);
+
+  static FolderSettings of(Settings settings) {
+    return new FolderSettings(settings.path(FOLDER), settings.path(ARCHIVES), settings.optional(OWNER));
+  }
+}
+
 /** A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration. */
 record Host(String name, String destination, String port) {
   private static final Pattern NAMED = Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[0-9a-fA-F:]+]))(:(?<port>\\d+))?");
@@ -2221,6 +2060,166 @@ record Host(String name, String destination, String port) {
   }
 }
 
+/** Finds what nobody can change or remove, root neither: files with the attributes "immutable" or "append only" of chattr. */
+final class ImmutableFiles {
+  private static final Pattern LINE = Pattern.compile("(\\S*[ia]\\S*)\\s+(/.*)");
+  private static final int NAMED = 5;
+
+  private ImmutableFiles() {}
+
+  /** Refuses a folder that holds such content, or that is such a folder itself. */
+  static void require(AttachmentFolder target) throws IOException {
+    var found = find(target.folder());
+    if (found.isEmpty() && !target.isStagedInside()) {
+      found = find(List.of("lsattr", "-d", target.folder().getParent().toString()), target.folder().getParent());
+    }
+    if (!found.isEmpty()) {
+      throw new Failure(Exit.UNSAFE, "cannot be changed or removed, because chattr protects it (+i or +a): " + found.get(0)
+          + (found.size() > 1 ? " and others" : ""), "chattr -R -i -a %s".formatted(found.get(0)));
+    }
+  }
+
+  private static List<Path> find(Path folder) throws IOException {
+    var itself = find(List.of("lsattr", "-d", folder.toString()), folder);
+    return itself.isEmpty() ? find(List.of("lsattr", "-Ra", folder.toString()), folder) : itself;
+  }
+
+  /** Nothing where the file system knows no attributes, or the host has no lsattr. */
+  private static List<Path> find(List<String> command, Path folder) throws IOException {
+    try {
+      return SystemCommand.lines(lines -> lines.map(LINE::matcher).filter(line -> line.matches()).map(line -> Path.of(line.group(2)).normalize())
+          .filter(path -> !path.startsWith(folder) || FolderContents.isContent(folder.relativize(path))).limit(NAMED).toList(),
+          command.toArray(String[]::new));
+    } catch (IOException e) {
+      return List.of();
+    }
+  }
+}
+
+/** Writes what differs into the live folder, each file in the work folder and then over its place; removes the rest last. */
+final class InPlaceRestore {
+  private static final int BATCH = 10_000;
+  private final RestoreJob job;
+  private final AttachmentWriter writer;
+  private final FolderDifferences differences;
+  private final FolderComparison comparison;
+  private final LiveTree tree;
+  private final Path staging;
+
+  InPlaceRestore(RestoreJob job, AttachmentWriter writer, FolderDifferences differences) {
+    this.job = job;
+    this.writer = writer;
+    this.differences = differences;
+    this.comparison = FolderComparison.of(job);
+    this.tree = new LiveTree(job.target(), job.workers());
+    this.staging = job.target().work().resolve("staging");
+  }
+
+  void restore() throws IOException {
+    job.console().onInterrupt(job.folder() + " is mixed now. Keep TheHive stopped and run the same command again.");
+    makeFolders();
+    job.each("Writing", differences.write()::get, (worker, i, content) -> {
+      var temporary = staging.resolve("" + i);
+      Files.deleteIfExists(temporary);
+      writer.write(i, content, temporary);
+      put(temporary, job.path(i));
+    });
+    for (var i : job.links()) {
+      if (differences.write().get(i)) {
+        writer.writeLink(i, staging.resolve("link"));
+        put(staging.resolve("link"), job.path(i));
+      }
+    }
+    removeExtras();
+    for (var i : differences.touch().stream().toArray()) {
+      writer.set(job.path(i), job.entry(i));
+    }
+    removeWork();
+    job.target().requireMounted(Exit.PARTIAL);
+    writer.setFolders();
+    job.flush(job.folder());
+    job.target().requireMounted(Exit.PARTIAL);
+  }
+
+  /** Makes room for folders where something else is, and for files where folders are. */
+  private void makeFolders() throws IOException {
+    var secret = PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
+    for (var entry : job.folders()) {
+      job.target().requireMounted(Exit.PARTIAL);
+      var path = job.folder().resolve(entry.name());
+      if (!entry.name().isEmpty() && !Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
+        Files.deleteIfExists(path);
+      }
+      Files.createDirectories(path);
+      LiveTree.makeWritable(path);
+    }
+    try {
+      Files.createDirectories(job.target().work(), secret);
+      Files.createDirectory(staging, secret);
+    } catch (AccessDeniedException e) {
+      throw AttachmentFolder.notWritable(job.target().work().getParent(), e);
+    }
+    for (var i : differences.write().stream().toArray()) {
+      if (Files.isDirectory(job.path(i), LinkOption.NOFOLLOW_LINKS)) {
+        tree.delete(job.path(i));
+      }
+    }
+  }
+
+  private void removeExtras() throws IOException {
+    job.console().step("Removing what is not in the backup");
+    job.console().onInterrupt("All of the backup is in %s, and some more. Keep TheHive stopped and run the same command again.".formatted(job.folder()));
+    while (removeExtrasOnce() > 0) {
+      // again: an NFS client may pass over some of a folder that is changed while it is read
+    }
+  }
+
+  /** Removes folders after what they hold; returns how many files and folders there were. */
+  private int removeExtrasOnce() throws IOException {
+    var count = new int[1];
+    var batch = new ArrayList<Path>();
+    tree.walk((path, isFolder) -> {
+      if (comparison.find(path) < 0) {
+        if (isFolder || batch.size() == BATCH) {
+          remove(batch);
+        }
+        batch.add(path);
+        count[0]++;
+      }
+    });
+    remove(batch);
+    return count[0];
+  }
+
+  private void remove(List<Path> batch) throws IOException {
+    job.workers().run(batch.size(), (worker, i) -> {
+      job.target().requireMounted(Exit.PARTIAL);
+      try {
+        Files.deleteIfExists(batch.get(i));
+      } catch (AccessDeniedException e) {
+        LiveTree.makeWritable(batch.get(i).getParent());
+        Files.deleteIfExists(batch.get(i));
+      }
+    });
+    batch.clear();
+  }
+
+  /** Renames after a look that finds the folder mounted: so the file was not written below the mount point. */
+  private void put(Path temporary, Path place) throws IOException {
+    job.target().requireMounted(Exit.PARTIAL);
+    LiveTree.rename(temporary, place);
+  }
+
+  private void removeWork() throws IOException {
+    tree.delete(staging);
+    try {
+      Files.deleteIfExists(job.target().work());
+    } catch (DirectoryNotEmptyException e) {
+      // an old tree was kept in it
+    }
+  }
+}
+
 /** JSON, as reports, markers, results and the Elasticsearch API use it. */
 final class Json {
   static final ObjectMapper MAPPER = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT)
@@ -2246,53 +2245,290 @@ enum Kind {
   OTHER
 }
 
-/** Settings are the environment variables of the documented procedure; an option overrides its variable. */
-final class OldSettings {
-  private OldSettings() {}
+/** The files below the attachment folder and beside it; links are not followed, and no other file system is entered. */
+record LiveTree(AttachmentFolder target, Workers workers) {
+  private static final int BATCH = 10_000;
+  private static final int OWNER_ALL = 0700;
 
-  /** A variable that is set but blank is a mistake, never a value; each option's description names its variable. */
-  static void refuseBlank(CommandSpec command) {
-    for (var option : command.options()) {
-      Pattern.compile("\\(([A-Z_]{4,})").matcher(String.join(" ", option.description())).results()
-          .forEach(name -> variable(name.group(1)));
-      if (String.valueOf((Object) option.getValue()).isBlank()) {
-        throw new Failure(Exit.USAGE, option.longestName() + " is blank", "give it a value, or leave it out");
+  interface Visitor {
+    void accept(Path path, boolean isFolder) throws IOException;
+  }
+
+  /** Gives the content of the folder, folders after what they hold. */
+  void walk(Visitor visitor) throws IOException {
+    var folder = target.folder();
+    if (!AttachmentFolder.exists(folder)) {
+      return;
+    }
+    Files.walkFileTree(folder, new SimpleFileVisitor<>() {
+      @Override
+      public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes is) throws IOException {
+        if (!FolderContents.isContent(folder.relativize(path))) {
+          return FileVisitResult.SKIP_SUBTREE;
+        }
+        target.requireSameFileSystem(path);
+        return FileVisitResult.CONTINUE;
       }
-    }
+
+      @Override
+      public FileVisitResult visitFile(Path path, BasicFileAttributes is) throws IOException {
+        if (FolderContents.isContent(folder.relativize(path))) {
+          visitor.accept(path, false);
+        }
+        return FileVisitResult.CONTINUE;
+      }
+
+      @Override
+      public FileVisitResult postVisitDirectory(Path path, IOException failed) throws IOException {
+        if (failed != null) {
+          throw failed;
+        }
+        if (!path.equals(folder)) {
+          visitor.accept(path, true);
+        }
+        return FileVisitResult.CONTINUE;
+      }
+    });
   }
 
-  static Optional<String> variable(String name) {
-    var value = Optional.ofNullable(System.getenv(name));
-    if (value.filter(String::isBlank).isPresent()) {
-      throw new Failure(Exit.USAGE, name + " is set but blank", "give it a value, or unset it");
+  /** Removes a tree, also one whose folders their owner may not write to. */
+  void delete(Path tree) throws IOException {
+    if (!AttachmentFolder.exists(tree)) {
+      return;
     }
-    return value;
+    var batch = new ArrayList<Path>();
+    Files.walkFileTree(tree, new SimpleFileVisitor<>() {
+      @Override
+      public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes is) throws IOException {
+        target.requireSameFileSystem(path);
+        makeWritable(path);
+        return FileVisitResult.CONTINUE;
+      }
+
+      @Override
+      public FileVisitResult visitFile(Path path, BasicFileAttributes is) throws IOException {
+        batch.add(path);
+        return batch.size() < BATCH ? FileVisitResult.CONTINUE : deleteBatch();
+      }
+
+      @Override
+      public FileVisitResult visitFileFailed(Path path, IOException failed) throws IOException {
+        if (!(failed instanceof AccessDeniedException) || !makeWritable(path)) {
+          throw failed;
+        }
+        delete(path);
+        return FileVisitResult.CONTINUE;
+      }
+
+      @Override
+      public FileVisitResult postVisitDirectory(Path path, IOException failed) throws IOException {
+        deleteBatch();
+        Files.delete(path);
+        return FileVisitResult.CONTINUE;
+      }
+
+      private FileVisitResult deleteBatch() throws IOException {
+        workers.run(batch.size(), (worker, i) -> Files.deleteIfExists(batch.get(i)));
+        batch.clear();
+        return FileVisitResult.CONTINUE;
+      }
+    });
   }
 
-  /** A secret from the variable NAME, or from the file that NAME_FILE names (its last line break is not part of it). */
-  static Optional<String> secret(String name) {
-    var value = variable(name);
-    var file = variable(name + "_FILE");
-    if (value.isPresent() && file.isPresent()) {
-      throw new Failure(Exit.USAGE, name + " and " + name + "_FILE are both set", "unset one of them");
-    }
-    if (file.isEmpty()) {
-      return value;
+  /** Gives the owner all rights to a folder; true if that changed something. Where it is not ours, the next step fails. */
+  static boolean makeWritable(Path folder) throws IOException {
+    if (Files.isWritable(folder) && Files.isExecutable(folder) && Files.isReadable(folder)) {
+      return false;
     }
     try {
-      return Optional.of(Files.readString(Path.of(file.get())).replaceFirst("\\R\\z", ""));
-    } catch (IOException | InvalidPathException e) {
-      throw new Failure(Exit.USAGE, "cannot read " + name + "_FILE " + file.get() + ": " + e.getMessage(), "check path and mode");
+      Files.setAttribute(folder, "unix:mode", Ownership.modeOf(folder) | OWNER_ALL, LinkOption.NOFOLLOW_LINKS);
+      return true;
+    } catch (IOException e) {
+      return false;
     }
   }
 
-  /** A secret as above, else asked for on a terminal, else none. */
-  static Optional<String> secretOrPrompt(String name, String question) {
-    var secret = secret(name);
-    if (secret.isPresent() || System.console() == null) {
-      return secret;
+  static void rename(Path from, Path to) throws IOException {
+    Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
+  }
+
+  /** Moves everything in a folder into another one; what is not content stays in the attachment folder. */
+  void drain(Path from, Path to) throws IOException {
+    for (var batch = batch(from); !batch.isEmpty(); batch = batch(from)) {
+      var some = batch;
+      workers.run(some.size(), (worker, i) -> move(some.get(i), to.resolve(some.get(i).getFileName())));
     }
-    return Optional.ofNullable(System.console().readPassword("%s: ", question)).map(String::new);
+  }
+
+  private List<Path> batch(Path from) throws IOException {
+    try (var children = Files.list(from)) {
+      return children.filter(child -> !from.equals(target.folder()) || FolderContents.isContent(child.getFileName())).limit(BATCH).toList();
+    }
+  }
+
+  /** Moves a file or a folder; moving a folder needs the right to write to it, which it has only while it is moved. */
+  private static void move(Path from, Path to) throws IOException {
+    try {
+      rename(from, to);
+    } catch (AccessDeniedException e) {
+      var mode = Files.isDirectory(from, LinkOption.NOFOLLOW_LINKS) ? Ownership.modeOf(from) : -1;
+      if (mode < 0 || !makeWritable(from)) {
+        throw e;
+      }
+      rename(from, to);
+      Files.setAttribute(to, "unix:mode", mode);
+    }
+  }
+}
+
+/**
+ * What is mounted on this host, what should be, and what it exports.
+ *
+ * @param here the mounts that this process sees
+ * @param elsewhere those of processes with mounts of their own, such as containers
+ * @param wanted what /etc/fstab wants mounted
+ * @param exports folders that this host exports over NFS
+ */
+record Mounts(List<Mount> here, List<Mount> elsewhere, List<Wanted> wanted, List<Path> exports) {
+  private static final Pattern NETWORK = Pattern.compile("(nfs|fuse|smb|gfs).*|afs|ceph|cifs|lustre|ocfs2|9p|virtiofs");
+  private static final String AUTOFS = "autofs";
+
+  /**
+   * A mount as {@code /proc/self/mountinfo} tells it.
+   *
+   * @param device the file system's number
+   * @param root the folder of the file system that is mounted
+   * @param point where it is mounted
+   */
+  record Mount(String device, Path root, Path point, String type, String source) {
+    @Override
+    public String toString() {
+      return "%s at %s (%s)".formatted(source, point, type);
+    }
+
+    /** True if other hosts may know what is in it, by more than its name. */
+    boolean isNetwork() {
+      return NETWORK.matcher(type).matches();
+    }
+  }
+
+  /** A line of /etc/fstab. */
+  record Wanted(Path point, String source) {}
+
+  static Mounts read() throws IOException {
+    return new Mounts(parse(lines(Path.of("/proc/self/mountinfo"))), ofOtherProcesses(), parseFstab(lines(Path.of("/etc/fstab"))),
+        Stream.of("/etc/exports", "/var/lib/nfs/etab").flatMap(file -> parseExports(lines(Path.of(file))).stream()).toList());
+  }
+
+  /** Only root can read those of all processes; the others are passed over. */
+  private static List<Mount> ofOtherProcesses() throws IOException {
+    var seen = new HashSet<String>();
+    var all = new ArrayList<Mount>();
+    seen.add(Files.readSymbolicLink(Path.of("/proc/self/ns/mnt")).toString());
+    try (var processes = Files.newDirectoryStream(Path.of("/proc"), "[0-9]*")) {
+      for (var process : processes) {
+        try {
+          if (seen.add(Files.readSymbolicLink(process.resolve("ns/mnt")).toString())) {
+            all.addAll(parse(Files.readAllLines(process.resolve("mountinfo"))));
+          }
+        } catch (IOException e) {
+          // another user's, or it has ended
+        }
+      }
+    }
+    return all;
+  }
+
+  static List<Mount> parse(List<String> mountinfo) {
+    var mounts = new ArrayList<Mount>();
+    for (var line : mountinfo) {
+      var halves = line.split(" - ", 2);
+      var fields = halves[0].split(" ");
+      var source = halves[1].split(" ");
+      mounts.add(new Mount(fields[2], path(fields[3]), path(fields[4]), source[0], unescaped(source[1])));
+    }
+    return mounts;
+  }
+
+  static List<Wanted> parseFstab(List<String> fstab) {
+    return fstab.stream().map(String::strip).filter(line -> !line.startsWith("#")).map(line -> line.split("\\s+"))
+        .filter(fields -> fields.length >= 3 && fields[1].startsWith("/"))
+        .map(fields -> new Wanted(path(fields[1]).normalize(), unescaped(fields[0]))).toList();
+  }
+
+  static List<Path> parseExports(List<String> exports) {
+    return exports.stream().map(line -> line.strip().replaceFirst("^\"([^\"]*)\".*|\\s.*", "$1"))
+        .filter(export -> export.startsWith("/")).map(Mounts::path).toList();
+  }
+
+  private static List<String> lines(Path file) {
+    try {
+      return Files.exists(file) ? Files.readAllLines(file) : List.of();
+    } catch (IOException e) {
+      throw new Failure(Exit.UNSAFE, "cannot read %s: %s".formatted(file, Failure.of(e).getMessage()), "run as root", e);
+    }
+  }
+
+  private static Path path(String escaped) {
+    return Path.of(unescaped(escaped));
+  }
+
+  private static String unescaped(String text) {
+    return Pattern.compile("\\\\([0-7]{3})").matcher(text)
+        .replaceAll(m -> Matcher.quoteReplacement("" + (char) Integer.parseInt(m.group(1), 8)));
+  }
+
+  boolean isMountPoint(Path folder) {
+    return here.stream().anyMatch(mount -> mount.point.equals(folder) && !mount.type.equals(AUTOFS));
+  }
+
+  /** The mount that shows the folder: of those at the longest path, the last, which hides the others. */
+  Mount of(Path folder) {
+    return here.stream().filter(mount -> folder.startsWith(mount.point))
+        .reduce((one, other) -> other.point.getNameCount() >= one.point.getNameCount() ? other : one).orElseThrow();
+  }
+
+  /** Where something is mounted below the folder. */
+  List<Path> below(Path folder) {
+    return here.stream().filter(mount -> mount.point.startsWith(folder) && !mount.point.equals(folder) && !mount.type.equals(AUTOFS))
+        .map(Mount::point).toList();
+  }
+
+  /** The line of /etc/fstab that wants a file system mounted where the folder is, and it is not. */
+  Optional<Wanted> missing(Path folder) throws IOException {
+    for (var line : wanted) {
+      var point = Files.exists(line.point) ? line.point.toRealPath() : line.point;
+      if (folder.startsWith(line.point) && line.point.getParent() != null && !isMountPoint(point)) {
+        return Optional.of(line);
+      }
+    }
+    return Optional.empty();
+  }
+
+  /** True if the folder is known by its inode, so it must stay: on a network mount, exported, or shown at another place, too. */
+  boolean isShared(Path folder) {
+    return of(folder).isNetwork() || exports.stream().anyMatch(folder::startsWith)
+        || shown(folder).anyMatch(mount -> mount.root.equals(inFileSystem(folder)));
+  }
+
+  /** Names a folder below that is exported or shown elsewhere: there, another folder under its name would not be seen. */
+  Optional<String> sharedBelow(Path folder) {
+    return Stream.concat(exports.stream().filter(export -> export.startsWith(folder) && !export.equals(folder)).map(export -> export + " is exported"),
+        shown(folder).filter(mount -> !mount.root.equals(inFileSystem(folder)))
+            .map(mount -> "%s is mounted at %s, too".formatted(folder.resolve(inFileSystem(folder).relativize(mount.root)), mount.point))).findFirst();
+  }
+
+  /** Other mounts of the folder, or of a folder in it. */
+  private Stream<Mount> shown(Path folder) {
+    var own = of(folder);
+    var inside = inFileSystem(folder);
+    return Stream.concat(here.stream(), elsewhere.stream()).filter(mount -> mount.device.equals(own.device) && mount.root.startsWith(inside)
+        && !mount.point.startsWith(folder) && !(mount.root.equals(own.root) && mount.point.equals(own.point)));
+  }
+
+  private Path inFileSystem(Path folder) {
+    var mount = of(folder);
+    return mount.root.resolve(mount.point.relativize(folder).toString()).normalize();
   }
 }
 
@@ -2364,6 +2600,11 @@ final class Ownership {
 
   Principals owner(ArchiveEntry member) {
     return known.computeIfAbsent(member.owner(), owner -> given.or(isNotRecorded(member) ? folder : recorded(owner)).or(folder));
+  }
+
+  /** The owner that ATTACHMENT_OWNER sets. */
+  Principals given() {
+    return given;
   }
 
   /** The owner of the attachment folder itself. */
@@ -2700,6 +2941,61 @@ final class RestoreConsole extends Console {
       step("hint: %s", first.hint);
     }
     return first.code;
+  }
+}
+
+/** One restore of attachments into a folder: the backup, the folder, and who works on it. */
+record RestoreJob(AttachmentArchive backup, AttachmentFolder target, Ownership ownership, Workers workers, Console console) {
+  Path folder() {
+    return target.folder();
+  }
+
+  ArchiveEntry entry(int i) {
+    return backup.all.get(i);
+  }
+
+  /** The place of an entry in the live folder. */
+  Path path(int i) {
+    return folder().resolve(entry(i).name());
+  }
+
+  /** The backup's folders, each before what is in it: first the one that becomes the attachment folder. */
+  List<ArchiveEntry> folders() {
+    return backup.all.stream().filter(ArchiveEntry::folder).sorted(Comparator.comparing(ArchiveEntry::name)).toList();
+  }
+
+  /** The numbers of the symbolic links. */
+  List<Integer> links() {
+    return IntStream.range(0, backup.all.size()).filter(i -> entry(i).kind() == Kind.LINK).boxed().toList();
+  }
+
+  /** Gives every wanted file to the reader, and shows how far it is. */
+  void each(String task, IntPredicate wanted, AttachmentArchive.Reader reader) throws IOException {
+    var sizes = IntStream.range(0, backup.all.size()).filter(i -> !entry(i).folder() && wanted.test(i)).mapToLong(i -> entry(i).size()).summaryStatistics();
+    var bytesDone = new AtomicLong();
+    var filesDone = new AtomicInteger();
+    try (var progress = console.progress(task, sizes.getSum(), bytesDone::get, () -> filesDone.get() + " of " + sizes.getCount() + " files")) {
+      backup.read(workers, wanted, (worker, i, content) -> {
+        reader.read(worker, i, content);
+        bytesDone.addAndGet(entry(i).size());
+        filesDone.incrementAndGet();
+      });
+    }
+  }
+
+  /** Asks for errors that a file system could not tell before: it tells them at the next flush, which must not be ours. */
+  void tellOldErrors() {
+    try {
+      SystemCommand.output("sync", "-f", (target.isStagedInside() ? folder() : folder().getParent()).toString());
+    } catch (IOException e) {
+      console.warn("something that was written before was lost: %s", e.getMessage());
+    }
+  }
+
+  /** Flushes everything written so far: one call for a whole file system, where fsync of each file would take hours. */
+  void flush(Path folder) throws IOException {
+    console.step("Flushing to disk");
+    SystemCommand.output("sync", "-f", folder.toString());
   }
 }
 
@@ -3085,6 +3381,265 @@ final class SparseMap {
         bytes.close();
       }
     };
+  }
+}
+
+/**
+ * Stages a second tree on the folder's own file system, then swaps. The names in the work folder say how far a run came:
+ * {@code staging} is incomplete; {@code new} is complete and safe on disk; {@code old} receives the entries of a folder
+ * that must stay; {@code previous} is the whole old tree.
+ */
+final class StagedSwap {
+  private final RestoreJob job;
+  private final AttachmentWriter writer;
+  private final LiveTree tree;
+  private final boolean keepPrevious;
+  private final Path folder;
+  private final Path work;
+  private final Path staging;
+  private final Path fresh;
+  private final Path old;
+  private final Path previous;
+
+  StagedSwap(RestoreJob job, AttachmentWriter writer, boolean keepPrevious) {
+    this.job = job;
+    this.writer = writer;
+    this.tree = new LiveTree(job.target(), job.workers());
+    this.keepPrevious = keepPrevious;
+    this.folder = job.folder();
+    this.work = job.target().work();
+    this.staging = work.resolve("staging");
+    this.fresh = work.resolve("new");
+    this.old = work.resolve("old");
+    this.previous = work.resolve("previous");
+  }
+
+  /** True if a restore before this one was interrupted. */
+  boolean isInterrupted() throws IOException {
+    return exists(staging) || exists(fresh) || exists(old) || exists(previous);
+  }
+
+  private static boolean exists(Path path) throws IOException {
+    return AttachmentFolder.exists(path);
+  }
+
+  /** Undoes a swap that was interrupted, or finishes one whose new tree is in place. */
+  void recover() throws IOException {
+    job.console().step("Putting right what an interrupted restore left in %s", work);
+    job.console().onInterrupt("Nothing is lost, the trees are in %s. Keep TheHive stopped and run the same command again.".formatted(work));
+    LiveTree.makeWritable(folder);
+    undo();
+    dropPrevious();
+    if (exists(previous)) {
+      throw new Failure(Exit.UNSAFE, previous + " is in the way",
+          "it is an old tree, the restored one is in place: end what has files of it open, or move it away");
+    }
+  }
+
+  private void undo() throws IOException {
+    if (exists(fresh) && exists(previous)) {
+      if (job.target().isStagedInside()) {
+        tree.drain(folder, fresh);
+        LiveTree.rename(previous, old);
+      } else {
+        LiveTree.rename(previous, folder);
+      }
+    }
+    if (exists(old)) {
+      tree.drain(old, folder);
+      Files.delete(old);
+    }
+    tree.delete(staging);
+    tree.delete(fresh);
+  }
+
+  /** Writes into a few folders side by side and renames into place: one folder for all is slower by far. */
+  void stage() throws IOException {
+    job.console().onInterrupt(folder + " is as it was before. Run the same command again.");
+    var whole = staging.resolve("tree");
+    try {
+      makeStaging(whole);
+      job.each("Staging", i -> true, (worker, i, content) -> {
+        var temporary = staging.resolve("worker" + worker).resolve("" + i);
+        writer.write(i, content, temporary);
+        LiveTree.rename(temporary, whole.resolve(job.entry(i).name()));
+      });
+      for (var i : job.links()) {
+        writer.writeLink(i, staging.resolve("link"));
+        LiveTree.rename(staging.resolve("link"), whole.resolve(job.entry(i).name()));
+      }
+      writer.setStagedFolders(whole);
+      job.flush(staging);
+      LiveTree.rename(whole, fresh);
+      tree.delete(staging);
+      job.target().requireMounted(Exit.UNSAFE);
+    } catch (IOException | RuntimeException e) {
+      abandon();
+      throw e;
+    }
+  }
+
+  private void makeStaging(Path whole) throws IOException {
+    var secret = PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
+    Files.createDirectories(folder);
+    LiveTree.makeWritable(folder);
+    try {
+      Files.createDirectories(work, secret);
+      Files.createDirectory(staging, secret);
+    } catch (AccessDeniedException e) {
+      throw AttachmentFolder.notWritable(work.getParent(), e);
+    }
+    for (int worker = 0; worker < job.workers().count; worker++) {
+      Files.createDirectory(staging.resolve("worker" + worker), secret);
+    }
+    for (var entry : job.folders()) {
+      Files.createDirectory(whole.resolve(entry.name()), secret);
+    }
+  }
+
+  /** Removes what was staged before anything live was changed. */
+  void abandon() {
+    try {
+      tree.delete(staging);
+      tree.delete(fresh);
+      removeWork();
+    } catch (IOException | RuntimeException e) {
+      job.console().warn("%s could not be removed, the next run will: %s", work, Failure.of(e).getMessage());
+    }
+  }
+
+  /** Puts the new tree in place of the old one; a failure in between is taken back. */
+  void exchange() throws IOException {
+    job.console().step("Swapping");
+    job.console().onInterrupt("The swap has begun; nothing is lost, the trees are in %s. Keep TheHive stopped and run the same command again."
+        .formatted(work));
+    try {
+      if (job.target().isStagedInside()) {
+        Files.createDirectory(old);
+        tree.drain(folder, old);
+        LiveTree.rename(old, previous);
+        tree.drain(fresh, folder);
+        Files.delete(fresh);
+      } else {
+        LiveTree.rename(folder, previous);
+        LiveTree.rename(fresh, folder);
+      }
+    } catch (IOException | RuntimeException e) {
+      takeBack(e);
+      throw e;
+    }
+  }
+
+  /** Takes the swap back, or says that it could not, so that nobody starts TheHive on half a tree. */
+  private void takeBack(Exception cause) {
+    try {
+      job.target().requireMounted(Exit.PARTIAL);
+      undo();
+      if (exists(old) || exists(previous)) {
+        throw new IOException("the old tree is still in " + work);
+      }
+      removeWork();
+      job.target().requireMounted(Exit.PARTIAL);
+    } catch (IOException | RuntimeException e) {
+      throw new Failure(Exit.PARTIAL, "%s, and the swap could not be taken back: %s".formatted(Failure.of(cause).getMessage(), Failure.of(e).getMessage()),
+          "keep TheHive stopped; nothing is lost, the trees are in %s: run the same command again when the cause is gone".formatted(work), e);
+    }
+  }
+
+  /** Finishes when the new tree is live: a failure now is to be done again, not to be taken back. */
+  void finish() {
+    job.console().onInterrupt("The restored tree is in place, the old one not yet removed. Keep TheHive stopped and run the same command again.");
+    try {
+      writer.setFolders();
+      job.flush(folder);
+      job.target().requireMounted(Exit.PARTIAL);
+      dropPrevious();
+      if (job.target().isStagedInside()) {
+        writer.set(folder, job.folders().get(0)); // the work folder was removed from it
+      }
+      job.target().requireMounted(Exit.PARTIAL);
+    } catch (IOException | RuntimeException e) {
+      throw new Failure(Exit.PARTIAL, "the restored tree is in place, but " + Failure.of(e).getMessage(),
+          "keep TheHive stopped, and run the same command again when the cause is gone", e);
+    }
+  }
+
+  /** Removes or keeps the old tree: a failure here does not fail the restore. */
+  private void dropPrevious() throws IOException {
+    try {
+      if (keepPrevious && exists(previous)) {
+        var stamp = BackupSet.STAMP.format(LocalDateTime.now());
+        var kept = job.target().isStagedInside() ? work.resolve("previous_" + stamp)
+            : folder.resolveSibling(folder.getFileName() + ".previous_" + stamp);
+        LiveTree.rename(previous, kept);
+        job.console().step("The old tree is kept in %s", kept);
+      }
+      if (exists(previous)) {
+        job.console().step("Removing the old tree");
+      }
+      tree.delete(previous);
+      removeWork();
+    } catch (IOException e) {
+      // On NFS a file that is removed while a program has it open stays, under another name.
+      job.console().warn("the old tree in %s could not be removed, the next run will: %s", work,
+          e instanceof DirectoryNotEmptyException ? "a program has a file of it open" : Failure.of(e).getMessage());
+    }
+  }
+
+  private void removeWork() throws IOException {
+    try {
+      Files.deleteIfExists(work);
+    } catch (DirectoryNotEmptyException e) {
+      // an old tree was kept in it
+    }
+  }
+}
+
+/** Runs the system's own commands, for what Java cannot do. */
+final class SystemCommand {
+  private SystemCommand() {}
+
+  /** Returns what the command wrote; one that fails, or that this host does not have, is an error. */
+  static String output(String... command) throws IOException {
+    var process = start(command).redirectErrorStream(true).start();
+    process.getOutputStream().close();
+    var output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
+    if (end(process) != 0) {
+      throw new IOException("%s failed: %s".formatted(String.join(" ", command), output));
+    }
+    return output;
+  }
+
+  interface Lines<T> {
+    T from(Stream<String> lines);
+  }
+
+  /** Hands the lines of the output on as they come; errors of the command are passed over. */
+  static <T> T lines(Lines<T> reader, String... command) throws IOException {
+    var process = start(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
+    process.getOutputStream().close();
+    try (var lines = process.inputReader(StandardCharsets.UTF_8)) {
+      return reader.from(lines.lines());
+    } finally {
+      process.destroy();
+      end(process);
+    }
+  }
+
+  private static ProcessBuilder start(String... command) {
+    var builder = new ProcessBuilder(List.of(command));
+    builder.environment().put("LC_ALL", "C");
+    return builder;
+  }
+
+  private static int end(Process process) throws IOException {
+    try {
+      return process.waitFor();
+    } catch (InterruptedException e) {
+      process.destroy();
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted", e);
+    }
   }
 }
 

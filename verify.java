@@ -889,8 +889,6 @@ record ArchiveEntry(Kind kind, byte[] path, long size, long offset, SparseMap ho
  * and proves it complete.
  */
 final class AttachmentArchive implements Closeable {
-  /** The beginning of the names that restore-files-nfs.java uses in the folder: a backup may have caught them. */
-  static final String LEFTOVER = ".restore-files-nfs";
   private static final Pattern ROOT = Pattern.compile("(files|minio|seaweedfs)_\\d{8}_\\d\\dh\\d\\dm\\d\\ds");
   /** The longest file that is held in memory where several names of a compressed archive have its bytes. */
   private static final long LONGEST_HELD = 8 << 20;
@@ -898,7 +896,8 @@ final class AttachmentArchive implements Closeable {
   final List<ArchiveEntry> all = new ArrayList<>();
   int files;
   long bytes;
-  boolean leftover;
+  /** What a backup of a folder holds at its top that is not content: passed over. */
+  final Set<String> passedOver = new TreeSet<>();
   /** The numbers of the hard links by the place of their bytes, in a compressed archive. */
   private final Map<Long, List<Integer>> shared = new HashMap<>();
   private int[] slots = new int[1 << 12];
@@ -925,8 +924,10 @@ final class AttachmentArchive implements Closeable {
     if (path == null) {
       return;
     }
-    if (startsWith(path, LEFTOVER)) {
-      leftover = true;
+    var name = new String(path, StandardCharsets.UTF_8);
+    if (startsWith(root, "files") && !FolderContents.isContent(name)) {
+      var top = name.split("/", 2)[0];
+      passedOver.add(FolderContents.isContent(top) ? name : top);
       return;
     }
     switch (entry.kind()) {
@@ -3225,7 +3226,11 @@ final class FolderContents {
   static boolean isContent(String below) {
     var slash = below.indexOf('/');
     var top = slash < 0 ? below : below.substring(0, slash);
-    return !isOfRestore(top) && !isOfStorage(top) && !REMOVED_BUT_OPEN.matcher(below.substring(below.lastIndexOf('/') + 1)).matches();
+    return !isOfRestore(top) && !isOfStorage(top) && !isRemoved(below.substring(below.lastIndexOf('/') + 1));
+  }
+
+  private static boolean isRemoved(String name) {
+    return name.startsWith(".nfs") && REMOVED_BUT_OPEN.matcher(name).matches();
   }
 
   static boolean isOfRestore(String top) {
@@ -3234,7 +3239,7 @@ final class FolderContents {
 
   static boolean isOfStorage(String top) {
     var name = top.toLowerCase(Locale.ROOT);
-    return OF_STORAGE.contains(name) || TRASH_OF_USER.matcher(name).matches();
+    return OF_STORAGE.contains(name) || name.startsWith(".trash-") && TRASH_OF_USER.matcher(name).matches();
   }
 }
 
@@ -3828,6 +3833,11 @@ final class Ownership {
 
   Principals owner(ArchiveEntry member) {
     return known.computeIfAbsent(member.owner(), owner -> given.or(isNotRecorded(member) ? folder : recorded(owner)).or(folder));
+  }
+
+  /** The owner that ATTACHMENT_OWNER sets. */
+  Principals given() {
+    return given;
   }
 
   /** The owner of the attachment folder itself. */

@@ -13,6 +13,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.IntPredicate;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
@@ -24,8 +26,6 @@ import java.util.stream.Stream;
  * and proves it complete.
  */
 final class AttachmentArchive implements Closeable {
-  /** The beginning of the names that restore-files-nfs.java uses in the folder: a backup may have caught them. */
-  static final String LEFTOVER = ".restore-files-nfs";
   private static final Pattern ROOT = Pattern.compile("(files|minio|seaweedfs)_\\d{8}_\\d\\dh\\d\\dm\\d\\ds");
   /** The longest file that is held in memory where several names of a compressed archive have its bytes. */
   private static final long LONGEST_HELD = 8 << 20;
@@ -33,7 +33,8 @@ final class AttachmentArchive implements Closeable {
   final List<ArchiveEntry> all = new ArrayList<>();
   int files;
   long bytes;
-  boolean leftover;
+  /** What a backup of a folder holds at its top that is not content: passed over. */
+  final Set<String> passedOver = new TreeSet<>();
   /** The numbers of the hard links by the place of their bytes, in a compressed archive. */
   private final Map<Long, List<Integer>> shared = new HashMap<>();
   private int[] slots = new int[1 << 12];
@@ -60,8 +61,10 @@ final class AttachmentArchive implements Closeable {
     if (path == null) {
       return;
     }
-    if (startsWith(path, LEFTOVER)) {
-      leftover = true;
+    var name = new String(path, StandardCharsets.UTF_8);
+    if (startsWith(root, "files") && !FolderContents.isContent(name)) {
+      var top = name.split("/", 2)[0];
+      passedOver.add(FolderContents.isContent(top) ? name : top);
       return;
     }
     switch (entry.kind()) {

@@ -31,7 +31,11 @@ final class FolderContents {
   static boolean isContent(String below) {
     var slash = below.indexOf('/');
     var top = slash < 0 ? below : below.substring(0, slash);
-    return !isOfRestore(top) && !isOfStorage(top) && !REMOVED_BUT_OPEN.matcher(below.substring(below.lastIndexOf('/') + 1)).matches();
+    return !isOfRestore(top) && !isOfStorage(top) && !isRemoved(below.substring(below.lastIndexOf('/') + 1));
+  }
+
+  private static boolean isRemoved(String name) {
+    return name.startsWith(".nfs") && REMOVED_BUT_OPEN.matcher(name).matches();
   }
 
   static boolean isOfRestore(String top) {
@@ -40,6 +44,6 @@ final class FolderContents {
 
   static boolean isOfStorage(String top) {
     var name = top.toLowerCase(Locale.ROOT);
-    return OF_STORAGE.contains(name) || TRASH_OF_USER.matcher(name).matches();
+    return OF_STORAGE.contains(name) || name.startsWith(".trash-") && TRASH_OF_USER.matcher(name).matches();
   }
 }

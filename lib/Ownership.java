@@ -74,6 +74,11 @@ final class Ownership {
     return known.computeIfAbsent(member.owner(), owner -> given.or(isNotRecorded(member) ? folder : recorded(owner)).or(folder));
   }
 
+  /** The owner that ATTACHMENT_OWNER sets. */
+  Principals given() {
+    return given;
+  }
+
   /** The owner of the attachment folder itself. */
   Principals folderOwner() {
     return folder;

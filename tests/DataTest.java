@@ -155,8 +155,8 @@ class DataTest {
     Attachments.writeAll(folder.resolve("files"), 3);
     Files.writeString(Files.createDirectory(folder.resolve("files/.hidden")).resolve("x"), "hidden");
     assertThat(tarList(HotBackup.files(folder.resolve("files"), folder, TIMESTAMP)))
-        .contains("files_" + TIMESTAMP + "/" + Attachments.id(2), "files_" + TIMESTAMP + "/.hidden/x")
-        .hasSize(6);
+        .contains("files_" + TIMESTAMP + "/" + Attachments.name(2), "files_" + TIMESTAMP + "/.hidden/x")
+        .hasSize(7);
   }
 
   private static long tombstones(String table) {

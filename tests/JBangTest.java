@@ -269,7 +269,7 @@ class JBangTest {
     var live = Files.createDirectories(temp.resolve("files"));
     Attachments.writeAll(live, 3);
     HotBackup.files(live, temp, "20261122_12h00m56s");
-    Files.delete(live.resolve(Attachments.id(1)));
+    Files.delete(live.resolve(Attachments.name(1)));
     Script.of("restore-files-nfs.java").args("--help").run(); // gets and compiles it
 
     var jbang = Script.ROOT.resolve("jbang").toString();
@@ -277,7 +277,7 @@ class JBangTest {
         .env("ATTACHMENT_FOLDER", live.toString()).env("GENERAL_ARCHIVE_PATH", temp.resolve("storage").toString()).run();
 
     assertThat(result.code()).as(result.err()).isZero();
-    assertThat(live.resolve(Attachments.id(1))).exists();
+    assertThat(live.resolve(Attachments.name(1))).exists();
   }
 
   @Test

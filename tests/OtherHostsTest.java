@@ -28,7 +28,7 @@ class OtherHostsTest {
     var live = Files.createDirectories(temp.resolve("files"));
     Attachments.writeAll(live, 3);
     HotBackup.files(live, temp, "20261122_12h00m56s");
-    Files.delete(live.resolve(Attachments.id(1)));
+    Files.delete(live.resolve(Attachments.name(1)));
 
     for (var script : ProjectTest.scripts()) {
       var name = script.getFileName().toString().replace(".java", "");
@@ -39,7 +39,7 @@ class OtherHostsTest {
     var restored = jar(offline, "restore-files-nfs", "--yes").env("ATTACHMENT_FOLDER", live.toString())
         .env("GENERAL_ARCHIVE_PATH", temp.resolve("storage").toString()).run();
     assertThat(restored.code()).as(restored.err()).isZero();
-    assertThat(live.resolve(Attachments.id(1))).exists();
+    assertThat(live.resolve(Attachments.name(1))).exists();
   }
 
   /** The README's line on a host that has nothing but Java. */

@@ -33,7 +33,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Tag("servers")
 class VerifyTest {
   private static final int ATTACHMENTS = 60;
-  private static final String OLD_FILE = Attachments.id(3);
+  private static final String OLD_FILE = Attachments.name(3);
 
   @TempDir static Path home;
   private static Original original;
@@ -312,8 +312,8 @@ class VerifyTest {
 
   @Test
   void namesTheFilesThatDiffer() throws IOException {
-    var missing = folder.resolve(Attachments.id(0));
-    var changed = folder.resolve(Attachments.id(1));
+    var missing = folder.resolve(Attachments.name(0));
+    var changed = folder.resolve(Attachments.name(1));
     var content = Files.readAllBytes(changed);
     var written = Files.getLastModifiedTime(changed);
     Files.delete(missing);
@@ -334,7 +334,7 @@ class VerifyTest {
     Files.setAttribute(mode, "unix:mode", 0644);
     Files.setAttribute(folder.resolve("sub"), "unix:mode", 0755);
     var wrong = wrong(result);
-    assertThat(wrong).hasSize(9).contains(missing.getFileName().toString(), changed.getFileName() + ": another content",
+    assertThat(wrong).hasSize(9).contains(Attachments.name(0), Attachments.name(1) + ": another content",
         OLD_FILE + ": mode 600 instead of 644", "sub: mode 700 instead of 755", "old");
     assertThat(result.out()).contains("1 of 60 files", "1 differ", "1 are not in the backup")
         .containsPattern("- together +attachments +needs the rows of cassandra, and files or s3");
@@ -380,15 +380,15 @@ class VerifyTest {
   void namesTheObjectsThatDiffer() throws IOException {
     var changed = Attachments.content(1);
     changed[changed.length / 2] ^= 1;
-    bucket.put(Attachments.id(1), changed);
-    bucket.remove(Attachments.id(0));
+    bucket.put(Attachments.name(1), changed);
+    bucket.remove(Attachments.name(0));
     bucket.put("later", new byte[] {1});
     var result = verify("--only", "s3").run();
     var exact = verify("--only", "s3", "--exact").run();
-    bucket.put(Attachments.id(1), Attachments.content(1));
-    bucket.put(Attachments.id(0), Attachments.content(0));
+    bucket.put(Attachments.name(1), Attachments.content(1));
+    bucket.put(Attachments.name(0), Attachments.content(0));
     bucket.remove("later");
-    assertThat(wrong(result)).hasSize(4).contains(Attachments.id(0), Attachments.id(1) + ": another content");
+    assertThat(wrong(result)).hasSize(4).contains(Attachments.name(0), Attachments.name(1) + ": another content");
     assertThat(result.out()).contains("none; 1 newer");
     assertThat(wrong(exact)).hasSize(6).contains("later");
     assertAllGreen(verify("--only", "s3").run());
@@ -435,12 +435,12 @@ class VerifyTest {
     assertAllGreen(proven);
     assertThat(proven.err()).contains(type + ", taken ");
     assertAllGreen(verify.run());
-    var changed = folder.resolve(Attachments.id(1));
+    var changed = folder.resolve(Attachments.name(1));
     var content = Files.readAllBytes(changed);
     flip(changed, content.length / 2);
     var result = verify.run();
     Files.write(changed, content);
-    assertThat(wrong(result)).hasSize(2).contains(changed.getFileName() + ": another content");
+    assertThat(wrong(result)).hasSize(2).contains(Attachments.name(1) + ": another content");
   }
 
   /** TheHive has only plain tables; of others, whose values have no write time of their own, rows are counted. */

@@ -189,23 +189,23 @@ class Sandbox implements Callable<Integer> {
   private void damage() throws IOException {
     data.damage();
     for (var i = 0; i < attachmentCount(); i += 2) {
-      Files.delete(attachments.resolve(Attachments.id(i)));
-      bucket.remove(Attachments.id(i));
+      Files.delete(attachments.resolve(Attachments.name(i)));
+      bucket.remove(Attachments.name(i));
     }
-    Files.writeString(attachments.resolve(Attachments.id(1)), "spoilt");
-    Files.writeString(attachments.resolve("newer"), "newer");
-    bucket.put("newer", new byte[1]);
+    Files.writeString(attachments.resolve(Attachments.name(1)), "spoilt");
+    Files.writeString(attachments.resolve(Attachments.FOLDER).resolve("newer"), "newer");
+    bucket.put(Attachments.FOLDER + "/newer", new byte[1]);
   }
 
   /** What the graph answers, and how many attachments are as they were written, how many are anything else. */
   private String ask() throws IOException {
     var whole = 0;
     for (var i = 0; i < attachmentCount(); i++) {
-      var file = attachments.resolve(Attachments.id(i));
+      var file = attachments.resolve(Attachments.name(i));
       whole += Files.exists(file) && Attachments.id(Files.readAllBytes(file)).equals(Attachments.id(i)) ? 1 : 0;
     }
     var answer = (ObjectNode) new ObjectMapper().readTree(data.ask());
-    try (var files = Files.list(attachments)) {
+    try (var files = Files.list(attachments.resolve(Attachments.FOLDER))) {
       answer.putObject("attachments here").put("files intact", whole).put("files in all", files.count())
           .put("objects intact", bucket.intact(attachmentCount())).put("objects in all", bucket.names().size());
     }

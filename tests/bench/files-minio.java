@@ -143,10 +143,11 @@ class FilesMinio implements Callable<Integer> {
     if (large == 0) {
       Attachments.writeAll(tree, files, size);
     }
+    var attachments = Files.createDirectories(tree.resolve(Attachments.FOLDER));
     var content = new byte[largeSize * 1_000_000];
     for (var i = 0; i < large; i++) {
       new Random(i).nextBytes(content);
-      Files.write(tree.resolve("large" + i), content);
+      Files.write(attachments.resolve("large" + i), content);
     }
     run("tar", "cf", work.resolve(ROOT + ".tar").toString(), "-C", tree.getParent().toString(), ROOT);
   }

@@ -11,6 +11,8 @@ import java.util.Random;
  * another process writes. Sizes are log-normal, median 15 KB, mean about 37 KB.
  */
 class Attachments {
+  /** TheHive keeps them in a folder of this name, in the folder or bucket that is configured. */
+  static final String FOLDER = "attachment";
   private static final int MEDIAN = 15_000;
   private static final double SIGMA = 1.35;
   private static final int LARGEST = 20_000_000;
@@ -31,6 +33,11 @@ class Attachments {
     return id(content(i));
   }
 
+  /** The name of attachment i in TheHive's folder or bucket. */
+  static String name(int i) {
+    return FOLDER + "/" + id(i);
+  }
+
   static String id(byte[] content) {
     try {
       return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(content));
@@ -39,20 +46,20 @@ class Attachments {
     }
   }
 
-  /** Writes attachments 0 to n-1 into a folder, as TheHive keeps them on a file system. */
+  /** Writes attachments 0 to n-1 as TheHive keeps them: as {@code <folder>/attachment/<SHA-256>}. */
   static void writeAll(Path folder, int n) throws IOException {
     writeAll(folder, n, null);
   }
 
   /** The same, all of one size. */
   static void writeAll(Path folder, int n, Integer size) throws IOException {
-    Files.createDirectories(folder);
+    var attachment = Files.createDirectories(folder.resolve(FOLDER));
     for (int i = 0; i < n; i++) {
       var content = size == null ? content(i) : new byte[size];
       if (size != null) {
         new Random(i).nextBytes(content);
       }
-      Files.write(folder.resolve(size == null ? id(content) : "%064x".formatted(i)), content);
+      Files.write(attachment.resolve(size == null ? id(content) : "%064x".formatted(i)), content);
     }
   }
 }

@@ -102,10 +102,10 @@ final class Bucket {
     var intact = 0;
     var names = names();
     for (var i = 0; i < n; i++) {
-      var id = Attachments.id(i);
-      if (names.contains(id)) {
-        try (var object = client.getObject(GetObjectArgs.builder().bucket(NAME).object(id).build())) {
-          intact += Attachments.id(object.readAllBytes()).equals(id) ? 1 : 0;
+      var name = Attachments.name(i);
+      if (names.contains(name)) {
+        try (var object = client.getObject(GetObjectArgs.builder().bucket(NAME).object(name).build())) {
+          intact += Attachments.id(object.readAllBytes()).equals(Attachments.id(i)) ? 1 : 0;
         } catch (Exception e) {
           throw new IOException(e);
         }

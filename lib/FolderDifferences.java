@@ -1,0 +1,30 @@
+import java.util.BitSet;
+import java.util.Optional;
+
+/**
+ * What differs between a backup and the live folder.
+ *
+ * @param added files of the backup that the folder does not have
+ * @param present files of the backup that it has
+ * @param extra its files that the backup does not have
+ * @param unchanged how many of those present are equal, where that was compared
+ * @param write numbers of the files whose content is to be written
+ * @param touch numbers of those of which only owner, mode or time differ
+ */
+record FolderDifferences(int added, int present, int extra, Optional<Integer> unchanged, BitSet write, BitSet touch) {
+  /** In words, for a restore that writes only what differs. */
+  String written() {
+    return "%d new, %d changed, %d unchanged, %d removed".formatted(added, present - unchanged.orElse(0), unchanged.orElse(0), extra);
+  }
+
+  /** In words, for a staged restore, which replaces what is equal, too: only a dry run takes the time to compare. */
+  String replaced() {
+    return "%d new, %d replaced%s, %d removed".formatted(added, present,
+        unchanged.map(equal -> " (%d changed, %d unchanged)".formatted(present - equal, equal)).orElse(""), extra);
+  }
+
+  /** True if more than this part of the folder's files would be removed. */
+  boolean removesMoreThan(int percent) {
+    return extra * 100L > (long) percent * (present + extra);
+  }
+}

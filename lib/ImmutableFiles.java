@@ -1,0 +1,40 @@
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.regex.Pattern;
+
+/** Finds what nobody can change or remove, root neither: files with the attributes "immutable" or "append only" of chattr. */
+final class ImmutableFiles {
+  private static final Pattern LINE = Pattern.compile("(\\S*[ia]\\S*)\\s+(/.*)");
+  private static final int NAMED = 5;
+
+  private ImmutableFiles() {}
+
+  /** Refuses a folder that holds such content, or that is such a folder itself. */
+  static void require(AttachmentFolder target) throws IOException {
+    var found = find(target.folder());
+    if (found.isEmpty() && !target.isStagedInside()) {
+      found = find(List.of("lsattr", "-d", target.folder().getParent().toString()), target.folder().getParent());
+    }
+    if (!found.isEmpty()) {
+      throw new Failure(Exit.UNSAFE, "cannot be changed or removed, because chattr protects it (+i or +a): " + found.get(0)
+          + (found.size() > 1 ? " and others" : ""), "chattr -R -i -a %s".formatted(found.get(0)));
+    }
+  }
+
+  private static List<Path> find(Path folder) throws IOException {
+    var itself = find(List.of("lsattr", "-d", folder.toString()), folder);
+    return itself.isEmpty() ? find(List.of("lsattr", "-Ra", folder.toString()), folder) : itself;
+  }
+
+  /** Nothing where the file system knows no attributes, or the host has no lsattr. */
+  private static List<Path> find(List<String> command, Path folder) throws IOException {
+    try {
+      return SystemCommand.lines(lines -> lines.map(LINE::matcher).filter(line -> line.matches()).map(line -> Path.of(line.group(2)).normalize())
+          .filter(path -> !path.startsWith(folder) || FolderContents.isContent(folder.relativize(path))).limit(NAMED).toList(),
+          command.toArray(String[]::new));
+    } catch (IOException e) {
+      return List.of();
+    }
+  }
+}

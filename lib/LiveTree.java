@@ -1,0 +1,147 @@
+import java.io.IOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The files below the attachment folder and beside it; links are not followed, and no other file system is entered. */
+record LiveTree(AttachmentFolder target, Workers workers) {
+  private static final int BATCH = 10_000;
+  private static final int OWNER_ALL = 0700;
+
+  interface Visitor {
+    void accept(Path path, boolean isFolder) throws IOException;
+  }
+
+  /** Gives the content of the folder, folders after what they hold. */
+  void walk(Visitor visitor) throws IOException {
+    var folder = target.folder();
+    if (!AttachmentFolder.exists(folder)) {
+      return;
+    }
+    Files.walkFileTree(folder, new SimpleFileVisitor<>() {
+      @Override
+      public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes is) throws IOException {
+        if (!FolderContents.isContent(folder.relativize(path))) {
+          return FileVisitResult.SKIP_SUBTREE;
+        }
+        target.requireSameFileSystem(path);
+        return FileVisitResult.CONTINUE;
+      }
+
+      @Override
+      public FileVisitResult visitFile(Path path, BasicFileAttributes is) throws IOException {
+        if (FolderContents.isContent(folder.relativize(path))) {
+          visitor.accept(path, false);
+        }
+        return FileVisitResult.CONTINUE;
+      }
+
+      @Override
+      public FileVisitResult postVisitDirectory(Path path, IOException failed) throws IOException {
+        if (failed != null) {
+          throw failed;
+        }
+        if (!path.equals(folder)) {
+          visitor.accept(path, true);
+        }
+        return FileVisitResult.CONTINUE;
+      }
+    });
+  }
+
+  /** Removes a tree, also one whose folders their owner may not write to. */
+  void delete(Path tree) throws IOException {
+    if (!AttachmentFolder.exists(tree)) {
+      return;
+    }
+    var batch = new ArrayList<Path>();
+    Files.walkFileTree(tree, new SimpleFileVisitor<>() {
+      @Override
+      public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes is) throws IOException {
+        target.requireSameFileSystem(path);
+        makeWritable(path);
+        return FileVisitResult.CONTINUE;
+      }
+
+      @Override
+      public FileVisitResult visitFile(Path path, BasicFileAttributes is) throws IOException {
+        batch.add(path);
+        return batch.size() < BATCH ? FileVisitResult.CONTINUE : deleteBatch();
+      }
+
+      @Override
+      public FileVisitResult visitFileFailed(Path path, IOException failed) throws IOException {
+        if (!(failed instanceof AccessDeniedException) || !makeWritable(path)) {
+          throw failed;
+        }
+        delete(path);
+        return FileVisitResult.CONTINUE;
+      }
+
+      @Override
+      public FileVisitResult postVisitDirectory(Path path, IOException failed) throws IOException {
+        deleteBatch();
+        Files.delete(path);
+        return FileVisitResult.CONTINUE;
+      }
+
+      private FileVisitResult deleteBatch() throws IOException {
+        workers.run(batch.size(), (worker, i) -> Files.deleteIfExists(batch.get(i)));
+        batch.clear();
+        return FileVisitResult.CONTINUE;
+      }
+    });
+  }
+
+  /** Gives the owner all rights to a folder; true if that changed something. Where it is not ours, the next step fails. */
+  static boolean makeWritable(Path folder) throws IOException {
+    if (Files.isWritable(folder) && Files.isExecutable(folder) && Files.isReadable(folder)) {
+      return false;
+    }
+    try {
+      Files.setAttribute(folder, "unix:mode", Ownership.modeOf(folder) | OWNER_ALL, LinkOption.NOFOLLOW_LINKS);
+      return true;
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  static void rename(Path from, Path to) throws IOException {
+    Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
+  }
+
+  /** Moves everything in a folder into another one; what is not content stays in the attachment folder. */
+  void drain(Path from, Path to) throws IOException {
+    for (var batch = batch(from); !batch.isEmpty(); batch = batch(from)) {
+      var some = batch;
+      workers.run(some.size(), (worker, i) -> move(some.get(i), to.resolve(some.get(i).getFileName())));
+    }
+  }
+
+  private List<Path> batch(Path from) throws IOException {
+    try (var children = Files.list(from)) {
+      return children.filter(child -> !from.equals(target.folder()) || FolderContents.isContent(child.getFileName())).limit(BATCH).toList();
+    }
+  }
+
+  /** Moves a file or a folder; moving a folder needs the right to write to it, which it has only while it is moved. */
+  private static void move(Path from, Path to) throws IOException {
+    try {
+      rename(from, to);
+    } catch (AccessDeniedException e) {
+      var mode = Files.isDirectory(from, LinkOption.NOFOLLOW_LINKS) ? Ownership.modeOf(from) : -1;
+      if (mode < 0 || !makeWritable(from)) {
+        throw e;
+      }
+      rename(from, to);
+      Files.setAttribute(to, "unix:mode", mode);
+    }
+  }
+}
