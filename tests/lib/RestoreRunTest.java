@@ -101,9 +101,10 @@ class RestoreRunTest {
     report("restore_20260101_10h00m00s.json", "{\"exit\": 0, \"n\": 1}");
     report("restore_20260102_10h00m00s.json", "{\"exit\": 0, \"n\": 2}");
     report("restore_20260103_10h00m00s.json", "{\"exit\": 14, \"n\": 3}");
+    report("restore_20260105_10h00m00s.json", "{\"exit\": 0, ");
     report("other_20260104_10h00m00s.json", "{\"exit\": 0, \"n\": 4}");
     assertThat(RunReports.newest(folder, "restore", report -> report.path("exit").asInt() == 0)).get()
-        .extracting(report -> report.path("n").asInt()).isEqualTo(2);
+        .extracting(report -> report.content().path("n").asInt()).isEqualTo(2);
     assertThat(RunReports.newest(folder, "restore", report -> false)).isEmpty();
     assertThat(RunReports.newest(folder.resolve("none"), "restore", report -> true)).isEmpty();
   }

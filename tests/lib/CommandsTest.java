@@ -1,0 +1,55 @@
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.junit.jupiter.api.Test;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** How each script's command is run: what it returns, throws, or was given wrongly. */
+class CommandsTest {
+  private final List<Failure> failures = new ArrayList<>();
+
+  @Command(name = "restore.java")
+  private static final class Example implements Callable<Integer> {
+    @Option(names = "--fail") private boolean fail;
+    @Option(names = "--count") private int count;
+
+    @Override
+    public Integer call() {
+      if (fail) {
+        throw new IllegalStateException("no room");
+      }
+      return count;
+    }
+  }
+
+  private int run(String... args) {
+    return Commands.run(new Example(), List.of(), failure -> {
+      failures.add(failure);
+      return failure.code;
+    }, args);
+  }
+
+  @Test
+  void theCommandsOwnCodeIsTheExitCode() {
+    assertThat(run("--count", "14")).isEqualTo(14);
+    assertThat(failures).isEmpty();
+  }
+
+  @Test
+  void whatIsThrownIsAFailure() {
+    assertThat(run("--fail")).isEqualTo(1);
+    assertThat(failures).singleElement().satisfies(failure -> assertThat(failure).hasMessage("no room"));
+  }
+
+  @Test
+  void wrongUsageIsAFailureThatNamesTheHelp() {
+    assertThat(run("--cuont")).isEqualTo(2);
+    assertThat(run("--count", "one")).isEqualTo(2);
+    assertThat(failures).extracting(Throwable::getMessage).map(message -> message.substring(0, 15))
+        .containsExactly("unknown option:", "invalid value f");
+    assertThat(failures).extracting(failure -> failure.hint).containsOnly("see ./jbang restore.java --help");
+  }
+}
