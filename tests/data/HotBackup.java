@@ -1,6 +1,7 @@
 import com.datastax.oss.driver.api.core.CqlSession;
 import com.datastax.oss.driver.api.core.config.DefaultDriverOption;
 import com.datastax.oss.driver.api.core.config.DriverConfigLoader;
+import com.datastax.oss.driver.internal.core.loadbalancing.BasicLoadBalancingPolicy;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.URI;
@@ -162,11 +163,11 @@ class HotBackup {
             .withDuration(DefaultDriverOption.REQUEST_TIMEOUT, Duration.ofSeconds(30))
             .withInt(DefaultDriverOption.NETTY_IO_SHUTDOWN_QUIET_PERIOD, 0)
             .withInt(DefaultDriverOption.NETTY_ADMIN_SHUTDOWN_QUIET_PERIOD, 0)
+            .withClass(DefaultDriverOption.LOAD_BALANCING_POLICY_CLASS, BasicLoadBalancingPolicy.class) // whatever the data centre is called
             .build();
     var builder =
         CqlSession.builder()
             .addContactPoint(new InetSocketAddress(node.host(), node.port()))
-            .withLocalDatacenter("datacenter1")
             .withConfigLoader(limits);
     node.login().ifPresent(login -> builder.withAuthCredentials(login.user(), login.password()));
     var text = new StringBuilder();

@@ -157,7 +157,7 @@ final class Containers implements Servers {
       server.variables.put("CASSANDRA_SEEDS", other); // itself
     });
     server.variables.put("CASSANDRA_ENDPOINT_SNITCH", "GossipingPropertyFileSnitch");
-    server.variables.put("CASSANDRA_DC", "datacenter1");
+    server.variables.put("CASSANDRA_DC", options.dataCentre(address));
     server.variables.put("CASSANDRA_RACK", "rack1");
     server.variables.put("MAX_HEAP_SIZE", "512m");
     server.variables.put("HEAP_NEWSIZE", "128m");

@@ -82,7 +82,7 @@ final class Processes implements Servers {
     var server = new Local("cassandra", address, 9042, login, "", null);
     server.tool = words -> run(server.data().resolve("nodetool"), words);
     server.javaOptions = "-Dcassandra=" + options.version();
-    server.arguments.addAll(List.of("--cluster", String.join(",", cluster)));
+    server.arguments.addAll(List.of("--cluster", String.join(",", cluster), "--dc", options.dataCentre(address)));
     if (options.auth()) {
       server.arguments.add("--auth");
     }

@@ -22,32 +22,44 @@ final class Stack {
 
   /** One cluster; log-in is {@code cassandra}/{@code cassandra}, the TLS files are in {@link #certificates}. */
   record CassandraOptions(
-      String version, List<String> addresses, boolean auth, boolean tls, boolean tlsClientAuth, Map<String, String> yaml) {
+      String version, List<String> addresses, boolean auth, boolean tls, boolean tlsClientAuth, Map<String, String> yaml,
+      Map<String, String> dataCentres) {
     static CassandraOptions on(String... addresses) {
-      return new CassandraOptions("4.1.10", List.of(addresses), false, false, false, Map.of());
+      return new CassandraOptions("4.1.10", List.of(addresses), false, false, false, Map.of(), Map.of());
     }
 
     CassandraOptions ofVersion(String other) {
-      return new CassandraOptions(other, addresses, auth, tls, tlsClientAuth, yaml);
+      return new CassandraOptions(other, addresses, auth, tls, tlsClientAuth, yaml, dataCentres);
     }
 
     CassandraOptions withAuth() {
-      return new CassandraOptions(version, addresses, true, tls, tlsClientAuth, yaml);
+      return new CassandraOptions(version, addresses, true, tls, tlsClientAuth, yaml, dataCentres);
     }
 
     CassandraOptions withTls() {
-      return new CassandraOptions(version, addresses, auth, true, tlsClientAuth, yaml);
+      return new CassandraOptions(version, addresses, auth, true, tlsClientAuth, yaml, dataCentres);
     }
 
     /** TLS where clients and other nodes must show a certificate. */
     CassandraOptions withTlsClientAuth() {
-      return new CassandraOptions(version, addresses, auth, true, true, yaml);
+      return new CassandraOptions(version, addresses, auth, true, true, yaml, dataCentres);
+    }
+
+    /** Puts the node with this address into a data centre other than datacenter1. */
+    CassandraOptions withDataCentre(String address, String name) {
+      var more = new HashMap<>(dataCentres);
+      more.put(address, name);
+      return new CassandraOptions(version, addresses, auth, tls, tlsClientAuth, yaml, more);
+    }
+
+    String dataCentre(String address) {
+      return dataCentres.getOrDefault(address, "datacenter1");
     }
 
     CassandraOptions withYaml(String key, String value) {
       var more = new HashMap<>(yaml);
       more.put(key, value);
-      return new CassandraOptions(version, addresses, auth, tls, tlsClientAuth, more);
+      return new CassandraOptions(version, addresses, auth, tls, tlsClientAuth, more, dataCentres);
     }
   }
 
