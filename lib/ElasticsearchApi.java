@@ -5,13 +5,17 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.Closeable;
 import java.io.IOException;
-import java.nio.file.Path;
-import java.util.List;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.apache.http.ConnectionClosedException;
 import org.apache.http.Header;
 import org.apache.http.HttpHost;
+import org.apache.http.ProtocolException;
+import org.apache.http.client.ClientProtocolException;
 import org.apache.http.message.BasicHeader;
 import org.apache.http.util.EntityUtils;
 import org.elasticsearch.client.Request;
@@ -20,32 +24,27 @@ import org.elasticsearch.client.RestClient;
 
 /** Elasticsearch's REST API (OpenSearch's too), answers as JSON, errors as failures. */
 final class ElasticsearchApi implements Closeable {
-  /** There is no such thing, or the distribution lacks that part of the API. */
+  /** The answer where a thing does not exist, or where the distribution lacks that part of the API. */
   static final Set<Integer> ABSENT = Set.of(400, 404, 405);
   private final RestClient client;
-  private final String named;
+  private final ElasticsearchAddress address;
 
-  ElasticsearchApi(List<String> urls, Path ca, Credentials credentials) {
-    var hosts = urls.stream().map(ElasticsearchApi::host).toArray(HttpHost[]::new);
-    named = String.join(", ", Stream.of(hosts).map(HttpHost::toURI).toList());
-    var builder = RestClient.builder(hosts);
-    credentials.header().ifPresent(value -> builder.setDefaultHeaders(new Header[] {new BasicHeader("Authorization", value)}));
-    if (ca != null) {
-      builder.setHttpClientConfigCallback(http -> http.setSSLContext(Tls.context(Tls.trust(ca))));
+  ElasticsearchApi(ElasticsearchSettings settings) {
+    address = ElasticsearchAddress.of(settings.urls());
+    var builder = RestClient.builder(address.hosts().toArray(HttpHost[]::new));
+    if (!address.path().isEmpty()) {
+      builder.setPathPrefix(address.path());
     }
+    settings.authorization().ifPresent(value -> builder.setDefaultHeaders(new Header[] {new BasicHeader("Authorization", value)}));
+    settings.ca().ifPresent(ca -> builder.setHttpClientConfigCallback(http -> http.setSSLContext(Tls.context(Tls.trust(ca)))));
     builder.setRequestConfigCallback(config -> config.setConnectTimeout(5_000).setSocketTimeout(60_000));
     client = builder.build();
   }
 
-  private static HttpHost host(String url) {
-    try {
-      if (url.contains("@")) {
-        throw new Failure(Exit.USAGE, "ELASTICSEARCH_API_URL holds a log-in", "set ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD instead");
-      }
-      return HttpHost.create(url.strip().replaceFirst("/+$", ""));
-    } catch (IllegalArgumentException e) {
-      throw new Failure(Exit.USAGE, "ELASTICSEARCH_API_URL '%s' is no URL".formatted(url), "such as http://127.0.0.1:9200");
-    }
+  /** A path of these names, each encoded. */
+  static String path(String... names) {
+    return Stream.of(names).map(name -> URLEncoder.encode(name, StandardCharsets.UTF_8).replace("+", "%20").replace("%2C", ","))
+        .collect(Collectors.joining("/", "/", ""));
   }
 
   JsonNode get(String path) throws IOException {
@@ -76,6 +75,11 @@ final class ElasticsearchApi implements Closeable {
     }
   }
 
+  /** An index that does not exist counts as deleted; any other answer is a failure. */
+  void delete(String index) throws IOException {
+    tryTo("DELETE", path(index), null, Set.of(404));
+  }
+
   private JsonNode request(String method, String path, Object body) throws IOException {
     var request = new Request(method, path);
     if (body != null) {
@@ -85,28 +89,31 @@ final class ElasticsearchApi implements Closeable {
       return Json.MAPPER.readTree(client.performRequest(request).getEntity().getContent());
     } catch (ResponseException e) {
       throw e;
+    } catch (JsonProcessingException e) {
+      throw new Failure(Exit.USAGE, "%s does not answer as Elasticsearch does".formatted(address), "is ELASTICSEARCH_API_URL right?", e);
+    } catch (ClientProtocolException | ConnectionClosedException e) {
+      throw notHttp(e);
     } catch (IOException e) {
-      throw new Failure(Exit.UNREACHABLE, "cannot reach Elasticsearch at %s: %s".formatted(named, e.getMessage()),
-          "is it started, is ELASTICSEARCH_API_URL right?", e);
+      throw e.getCause() instanceof ProtocolException ? notHttp(e)
+          : new Failure(Exit.UNREACHABLE, "cannot reach Elasticsearch at %s: %s".formatted(address, e.getMessage()),
+              "is it started, is ELASTICSEARCH_API_URL right?", e);
     }
   }
 
+  private Failure notHttp(Exception cause) {
+    return new Failure(Exit.USAGE, "%s is not a port for HTTP".formatted(address),
+        "ELASTICSEARCH_API_URL is the address of the REST API, by default port 9200; 9300 is the nodes' own", cause);
+  }
+
   private Failure failure(String method, String path, ResponseException thrown) throws IOException {
-    var status = thrown.getResponse().getStatusLine().getStatusCode();
-    var body = thrown.getResponse().getEntity() == null ? "" : EntityUtils.toString(thrown.getResponse().getEntity());
-    var reason = body;
-    try {
-      reason = Json.MAPPER.readTree(body).path("error").path("reason").asText(body);
-    } catch (JsonProcessingException e) {
-      // a proxy's answer: shown as it is
-    }
-    if (status == 401 || status == 403) {
-      return new Failure(Exit.AUTHENTICATION, "Elasticsearch at %s refuses %s %s: HTTP %d %s".formatted(named, method, path, status, reason),
-          "check ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_API_KEY, and what it may do", thrown);
-    }
-    // Busy, starting or electing a master: as good as not reached.
-    var code = Set.of(429, 502, 503, 504).contains(status) ? Exit.UNREACHABLE : status >= 500 ? Exit.UNSAFE : Exit.UNEXPECTED;
-    return new Failure(code, "Elasticsearch answers %s %s with HTTP %d: %s".formatted(method, path, status, reason), null, thrown);
+    var entity = thrown.getResponse().getEntity();
+    return new ElasticsearchError(address.toString(), method + " " + path, thrown.getResponse().getStatusLine().getStatusCode(),
+        entity == null ? "" : EntityUtils.toString(entity)).failure(thrown);
+  }
+
+  @Override
+  public String toString() {
+    return address.toString();
   }
 
   @Override

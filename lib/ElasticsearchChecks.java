@@ -1,0 +1,135 @@
+//DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
+//DEPS org.elasticsearch.client:elasticsearch-rest-client:9.5.6
+
+import com.fasterxml.jackson.databind.node.MissingNode;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/** What is asked before a restore of Elasticsearch, and the plan; nothing is changed. */
+final class ElasticsearchChecks {
+  private static final String DISK = "cluster.routing.allocation.disk.";
+  private final ElasticsearchApi api;
+  private final SnapshotSource source;
+  private final ElasticsearchOptions options;
+
+  ElasticsearchChecks(ElasticsearchApi api, SnapshotSource source, ElasticsearchOptions options) {
+    this.api = api;
+    this.source = source;
+    this.options = options;
+  }
+
+  ElasticsearchPlan plan(String stamp, IndexReplacement replacement) throws IOException {
+    var cluster = ElasticsearchCluster.ask(api);
+    source.requireRepository(cluster);
+    var all = source.requireWhole(cluster);
+    var wanted = requireWanted(all, options.indices);
+    var names = wanted.stream().map(SnapshotIndex::name).collect(Collectors.toCollection(LinkedHashSet::new));
+    source.requireNoneRunning(names);
+    requireRights(names);
+    cluster.requireChangeable();
+    source.requireRestorable(wanted, cluster);
+    var live = LiveIndices.ask(api, names);
+    live.requireReplaceable(api, names);
+    cluster.requireDeletable(names);
+    requireNoOtherRestore(names, live);
+    var leftovers = live.leftovers(names);
+    var complete = new HashSet<String>();
+    for (var index : wanted) {
+      if (!options.inPlace && leftovers.contains(index.copy(stamp)) && replacement.isComplete(index)) {
+        complete.add(index.copy(stamp));
+      }
+    }
+    var plan = new ElasticsearchPlan(api.toString(), cluster, source.name(), stamp, wanted,
+        all.stream().map(SnapshotIndex::name).filter(name -> !name.startsWith(".") && !names.contains(name)).toList(),
+        all.stream().map(SnapshotIndex::name).filter(name -> name.startsWith(".")).toList(),
+        live, complete, leftovers, cluster.setting(RecoveryRate.SETTING).orElse("40mb"));
+    requireRoom(plan);
+    return plan;
+  }
+
+  /** The snapshot's indices, or those of them that are named. */
+  static List<SnapshotIndex> requireWanted(List<SnapshotIndex> all, List<String> named) {
+    var own = all.stream().filter(index -> !index.name().startsWith(".")).toList();
+    var names = own.stream().map(SnapshotIndex::name).toList();
+    var unknown = named.stream().filter(name -> !names.contains(name)).toList();
+    if (!unknown.isEmpty()) {
+      throw new Failure(Exit.USAGE, "the snapshot does not contain %s but %s".formatted(String.join(", ", unknown), String.join(", ", names)),
+          "check --index");
+    }
+    if (own.isEmpty()) {
+      throw new Failure(Exit.BAD_BACKUP, "the snapshot contains no index of TheHive, only " + all.stream().map(SnapshotIndex::name).toList(),
+          "choose another with --backup");
+    }
+    return named.isEmpty() ? own : own.stream().filter(index -> named.contains(index.name())).toList();
+  }
+
+  private void requireRights(Set<String> names) throws IOException {
+    var cluster = new ArrayList<>(List.of("monitor", "cluster:admin/snapshot/get", "cluster:admin/snapshot/status",
+        "cluster:admin/snapshot/restore", "cluster:admin/repository/get", "cluster:admin/repository/verify"));
+    if (options.recoveryRate != null) {
+      cluster.add("cluster:admin/settings/update");
+    }
+    var patterns = names.stream().flatMap(name -> Stream.of(name, name + "_restoring_*")).toList();
+    var wanted = Map.of("cluster", cluster, "index", List.of(Map.of("names", patterns, "privileges", List.of("manage", "read"))));
+    var answer = api.tryTo("POST", "/_security/user/_has_privileges", wanted, ElasticsearchApi.ABSENT).orElse(MissingNode.getInstance());
+    if (!answer.path("has_all_requested").asBoolean(true)) {
+      var lacking = Stream.concat(Stream.of(answer.path("cluster")), answer.path("index").valueStream()).flatMap(rights -> rights.propertyStream())
+          .filter(right -> !right.getValue().asBoolean()).map(Map.Entry::getKey).distinct().collect(Collectors.joining(", "));
+      throw new Failure(Exit.AUTHENTICATION, "Elasticsearch's user %s lacks these rights for cluster and indices %s: %s".formatted(
+          answer.path("username").asText(), String.join(", ", names), lacking), "log in as one that has them");
+    }
+  }
+
+  /** Another tool's restore, such as the documented script's, that is still at work on the same indices. */
+  private void requireNoOtherRestore(Set<String> names, LiveIndices live) throws IOException {
+    var existing = names.stream().filter(name -> live.get(name).isPresent()).toList();
+    if (existing.isEmpty()) {
+      return;
+    }
+    for (var names1 : ShardWatch.groups(existing)) {
+      for (var index : api.get(ElasticsearchApi.path(names1, "_recovery") + "?active_only=true").properties()) {
+        if (index.getValue().path("shards").valueStream().anyMatch(shard -> shard.path("type").asText().equals("SNAPSHOT"))) {
+          throw new Failure(Exit.UNSAFE, "%s is being restored from a snapshot right now".formatted(index.getKey()), "wait for the end of that restore");
+        }
+      }
+    }
+  }
+
+  /** Leaves every node the part of its disk without which Elasticsearch gives it no more shards. */
+  private void requireRoom(ElasticsearchPlan plan) throws IOException {
+    var cluster = plan.cluster();
+    var watched = cluster.setting(DISK + "threshold_enabled").map(Boolean::parseBoolean).orElse(true);
+    var disks = DiskRoom.of(api.get("/_cat/allocation?format=json&bytes=b"),
+        watched ? cluster.setting(DISK + "watermark.low").orElse("85%") : "100%", cluster.setting(DISK + "watermark.low.max_headroom"));
+    var missing = plan.indices().stream().filter(index -> !plan.complete().contains(index.copy(plan.stamp()))).toList();
+    var bytes = missing.stream().mapToLong(SnapshotIndex::bytes).sum();
+    var freed = freed(plan);
+    if (disks.total() + freed < bytes) {
+      throw new Failure(Exit.UNSAFE, "Elasticsearch has room for %s, a second copy of %s needs %s".formatted(
+          Console.size(disks.total() + freed), String.join(", ", plan.names()), Console.size(bytes)),
+          "free some%s".formatted(options.inPlace ? "" : ", or restore with --in-place (deletes the live indices first)"));
+    }
+    var homeless = freed > 0 ? disks.withoutRoom(List.of()) : disks.withoutRoom(missing.stream().map(SnapshotIndex::largestShard).toList());
+    if (homeless.isPresent()) {
+      throw new Failure(Exit.UNSAFE, "no Elasticsearch node has room for a shard of %s below its disk watermark".formatted(Console.size(homeless.get())),
+          "free some on one node, or restore with --in-place (deletes the live indices first)");
+    }
+  }
+
+  /** Bytes of what is removed first: an interrupted run's copies, where they cannot be the only ones, and with --in-place the live indices. */
+  private long freed(ElasticsearchPlan plan) {
+    var live = plan.indices().stream().allMatch(plan::isLive);
+    var first = new ArrayList<String>(live ? plan.useless() : List.of());
+    if (options.inPlace) {
+      first.addAll(plan.names());
+    }
+    return first.stream().flatMap(name -> plan.live().get(name).stream()).mapToLong(LiveIndices.Index::bytes).sum();
+  }
+}

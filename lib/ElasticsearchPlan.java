@@ -1,0 +1,90 @@
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.SortedSet;
+import java.util.stream.Collectors;
+
+/**
+ * What the checks found and the restore does.
+ *
+ * @param indices of the snapshot, to be restored
+ * @param leftOut indices of the snapshot that {@code --index} does not name
+ * @param system the snapshot's indices that are Elasticsearch's own
+ * @param complete those whose copy an interrupted run restored completely
+ * @param leftovers copies of interrupted runs
+ * @param rate the recovery limit now
+ */
+record ElasticsearchPlan(String address, ElasticsearchCluster cluster, String snapshot, String stamp, List<SnapshotIndex> indices,
+    List<String> leftOut, List<String> system, LiveIndices live, Set<String> complete, SortedSet<String> leftovers, String rate) {
+  Set<String> names() {
+    return indices.stream().map(SnapshotIndex::name).collect(Collectors.toCollection(LinkedHashSet::new));
+  }
+
+  /** The copies that are restored, complete ones too. */
+  List<String> copies() {
+    return indices.stream().map(index -> index.copy(stamp)).toList();
+  }
+
+  long bytes() {
+    return indices.stream().mapToLong(SnapshotIndex::bytes).sum();
+  }
+
+  boolean isLive(SnapshotIndex index) {
+    return live.get(index.name()).isPresent();
+  }
+
+  /** Leftovers that this run has no use for. */
+  List<String> useless() {
+    return leftovers.stream().filter(index -> !complete.contains(index)).toList();
+  }
+
+  List<String> lines(boolean inPlace, String wantedRate) {
+    var lines = new ArrayList<String>();
+    lines.add("cluster %s at %s, version %s, %d data nodes".formatted(cluster.name(), address, String.join(" and ", cluster.versions()), cluster.dataNodes()));
+    lines.add("snapshot proven: %s, %d indices, %d shards, %s".formatted(snapshot, indices.size(),
+        indices.stream().mapToInt(SnapshotIndex::shards).sum(), Console.size(bytes())));
+    for (var index : indices) {
+      lines.add("index %s: %s now; %d shards, %s in the snapshot".formatted(index.name(), now(index), index.shards(), Console.size(index.bytes())));
+      if (inPlace) {
+        lines.add("→ delete %s, then restore it in its place: until that is done there is no index".formatted(index.name()));
+      } else {
+        lines.add((complete.contains(index.copy(stamp)) ? "→ use %s, which an interrupted run restored completely" : "→ restore as %s, beside the live index")
+            .formatted(index.copy(stamp)));
+        lines.add("→ replace %s by it when %s complete".formatted(index.name(), indices.size() == 1 ? "it is" : "all copies are"));
+      }
+    }
+    addNotRestored(lines);
+    if (!useless().isEmpty()) {
+      lines.add("→ remove what an interrupted run left: " + String.join(", ", useless()));
+    }
+    lines.add(wantedRate == null ? "recovery is limited to %s a second and node (raise it with --recovery-rate)".formatted(rate)
+        : "→ raise the recovery limit from %s to %s until the end".formatted(rate, wantedRate));
+    return lines;
+  }
+
+  private String now(SnapshotIndex index) {
+    return live.get(index.name()).map(now -> !now.open() ? "closed (it will be open)"
+        : now.documents() < 0 ? "an unknown number of documents (it is red)" : "%,d documents".formatted(now.documents())).orElse("does not exist");
+  }
+
+  private void addNotRestored(List<String> lines) {
+    if (!leftOut.isEmpty()) {
+      lines.add("NOT restored, because --index does not name them: " + String.join(", ", leftOut));
+    }
+    if (!system.isEmpty()) {
+      lines.add("not restored, because they are Elasticsearch's own: " + String.join(", ", system));
+    }
+    for (var index : stays()) {
+      lines.add("index %s stays as it is: the snapshot does not have it (%s)".formatted(index.name(),
+          index.documents() < 0 ? "documents not known" : "%,d documents".formatted(index.documents())));
+    }
+  }
+
+  /** TheHive's live indices that the snapshot does not have. */
+  List<LiveIndices.Index> stays() {
+    var inSnapshot = new LinkedHashSet<>(names());
+    inSnapshot.addAll(leftOut);
+    return live.others(inSnapshot);
+  }
+}

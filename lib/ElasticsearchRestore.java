@@ -1,0 +1,258 @@
+//DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
+//DEPS org.elasticsearch.client:elasticsearch-rest-client:9.5.6
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * TheHive's indices, restored from a snapshot: each beside the live one under a temporary name; they replace the live
+ * indices when all of them are complete. With {@code --in-place} each live index is deleted first.
+ */
+final class ElasticsearchRestore implements Database {
+  private static final long DAY = Duration.ofDays(1).toMillis();
+  private final ElasticsearchSettings settings;
+  private final ElasticsearchOptions options;
+  private final RestoreConsole console;
+  private final List<String> notAsInTheSnapshot = new ArrayList<>();
+  private final Map<String, IndexDefinition> definitions = new HashMap<>();
+  private final Map<String, Long> documents = new LinkedHashMap<>();
+  private Backup backup;
+  private ElasticsearchApi api;
+  private ShardWatch watch;
+  private IndexReplacement replacement;
+  private RecoveryRate rate;
+  private ElasticsearchPlan plan;
+  private volatile String stage = "waiting";
+
+  ElasticsearchRestore(ElasticsearchSettings settings, ElasticsearchOptions options, RestoreConsole console) {
+    this.settings = settings;
+    this.options = options;
+    this.console = console;
+  }
+
+  @Override
+  public Name name() {
+    return Name.ELASTICSEARCH;
+  }
+
+  @Override
+  public String cluster() {
+    return plan.cluster().name();
+  }
+
+  @Override
+  public List<Backup> choose(String point, Duration gap) {
+    backup = BackupSet.choose(settings.archives(), Set.of("elasticsearch"), Set.of("info"), point, gap);
+    return List.of(backup);
+  }
+
+  @Override
+  public void check(JsonNode unfinished) throws IOException {
+    if (options.recoveryRate != null) {
+      RecoveryRate.requireValid(options.recoveryRate);
+    }
+    api = new ElasticsearchApi(settings);
+    watch = new ShardWatch(api);
+    rate = new RecoveryRate(api, options.recoveryRate, unfinished.has("rateBefore"), unfinished.path("rateBefore").asText(null));
+    var source = new SnapshotSource(api, settings.repository(), backup);
+    var stamp = backup.name().replaceFirst("^[a-z]+_", "");
+    replacement = new IndexReplacement(api, source, watch, console, stamp);
+    plan = new ElasticsearchChecks(api, source, options).plan(stamp, replacement);
+  }
+
+  @Override
+  public List<String> plan() {
+    return plan.lines(options.inPlace, options.recoveryRate);
+  }
+
+  @Override
+  public void prepare() throws Exception {
+    var interrupted = new Thread(this::withdrawQuietly);
+    Runtime.getRuntime().addShutdownHook(interrupted);
+    stage = "preparing";
+    if (plan.indices().stream().allMatch(plan::isLive)) {
+      replacement.remove(plan.useless());
+    }
+    var begun = new ArrayList<String>();
+    for (var index : plan.indices()) {
+      definitions.put(index.name(), replacement.definition(index));
+      if (!plan.complete().contains(index.copy(plan.stamp()))) {
+        replacement.remove(List.of(index.copy(plan.stamp())));
+        console.step("Restoring %s of snapshot %s as %s", index.name(), plan.snapshot(), index.copy(plan.stamp()));
+        replacement.beginCopy(index);
+        begun.add(index.copy(plan.stamp()));
+      }
+    }
+    for (var index : plan.indices()) {
+      notAsInTheSnapshot(index, replacement.probe(index, definitions.get(index.name())));
+      warnOfPolicy(index, definitions.get(index.name()));
+    }
+    replacement.requireReceiving(begun, options.inPlace);
+    if (options.inPlace) {
+      replacement.remove(begun); // they have shown that they can be restored; there may be no room for both
+    }
+    Runtime.getRuntime().removeShutdownHook(interrupted);
+  }
+
+  private void withdrawQuietly() {
+    try {
+      withdraw();
+    } catch (IOException | Failure e) {
+      console.warn("could not remove the copies that were begun: %s; the next run does", e.getMessage());
+    }
+  }
+
+  @Override
+  public void withdraw() throws IOException {
+    if (replacement != null) {
+      replacement.withdraw();
+    }
+  }
+
+  private void notAsInTheSnapshot(SnapshotIndex index, List<String> refused) {
+    for (var reason : refused) {
+      var text = "%s does not get the snapshot's setting %s".formatted(index.name(), reason);
+      if (!notAsInTheSnapshot.contains(text)) {
+        notAsInTheSnapshot.add(text);
+        console.warn("%s", text);
+      }
+    }
+  }
+
+  /** A policy begins to act again when its index is restored. */
+  private void warnOfPolicy(SnapshotIndex index, IndexDefinition definition) throws IOException {
+    if (definition.policy().isEmpty()) {
+      return;
+    }
+    var name = definition.policy().get();
+    var policy = api.tryGet(ElasticsearchApi.path("_ilm", "policy", name));
+    if (policy.isEmpty()) {
+      console.warn("%s has lifecycle policy %s, which this cluster does not have", index.name(), name);
+      return;
+    }
+    var now = System.currentTimeMillis();
+    var created = options.inPlace ? definition.settings().get("index.creation_date").asLong(now) : now;
+    var age = now - definition.ageFrom(created);
+    IndexDefinition.deletesAt(policy.get().path(name)).filter(at -> at.toMillis() - age <= DAY).ifPresent(at ->
+        console.warn("lifecycle policy %s deletes %s within a day of the restore: its delete phase begins at an age of %s hours, the index is %d hours old",
+            name, index.name(), at.toHours(), Duration.ofMillis(age).toHours()));
+  }
+
+  @Override
+  public void restore(RestoreRun run) throws Exception {
+    var putBack = new Thread(this::putBackRate);
+    Runtime.getRuntime().addShutdownHook(putBack);
+    try {
+      raiseRate(run);
+      if (options.inPlace) {
+        restoreInPlace();
+      } else {
+        restoreBeside();
+      }
+      for (var index : plan.indices()) {
+        notAsInTheSnapshot(index, replacement.complete(index, definitions.get(index.name()), plan.live(), plan.names()));
+      }
+      stage = "waiting for replicas";
+      for (var index : plan.indices()) {
+        replacement.awaitHealth(index.name(), plan.cluster().dataNodes());
+      }
+    } finally {
+      putBackRate();
+      Runtime.getRuntime().removeShutdownHook(putBack);
+    }
+    replacement.remove(plan.leftovers());
+    replacement.remove(plan.copies());
+    stage = "done";
+  }
+
+  private void restoreBeside() throws Exception {
+    stage = "restoring";
+    replacement.awaitCopies(plan.copies());
+    stage = "trying to clone";
+    for (var index : plan.indices()) {
+      replacement.proveCloning(index);
+    }
+    stage = "replacing";
+    for (var index : plan.indices()) {
+      documents.put(index.name(), replacement.replaceLive(index));
+    }
+  }
+
+  private void restoreInPlace() throws Exception {
+    stage = "restoring";
+    for (var index : plan.indices()) {
+      documents.put(index.name(), replacement.restoreInPlace(index));
+    }
+  }
+
+  /** A rate that cannot be raised only makes the restore slower. */
+  private void raiseRate(RestoreRun run) throws IOException {
+    if (options.recoveryRate == null) {
+      return;
+    }
+    run.remember("rateBefore", rate.before().orElse(null));
+    try {
+      rate.raise();
+    } catch (Failure e) {
+      console.warn("could not raise %s: %s", RecoveryRate.SETTING, e.getMessage());
+    }
+  }
+
+  private void putBackRate() {
+    try {
+      rate.putBack();
+    } catch (IOException | Failure e) {
+      console.warn("could not put back %s: %s", RecoveryRate.SETTING, e.getMessage());
+    }
+  }
+
+  @Override
+  public String state() {
+    return "Elasticsearch " + stage;
+  }
+
+  @Override
+  public long done() {
+    return stage.equals("done") ? total() : Math.min(watch.recovered(), total());
+  }
+
+  @Override
+  public long total() {
+    return plan.bytes();
+  }
+
+  @Override
+  public Map<String, Object> summary() {
+    var summary = new LinkedHashMap<String, Object>();
+    summary.put("backup", backup.name());
+    summary.put("repository", settings.repository());
+    summary.put("cluster", plan.cluster().name());
+    summary.put("url", plan.address());
+    summary.put("index", LiveIndices.main(List.copyOf(plan.names())));
+    summary.put("indices", List.copyOf(plan.names()));
+    summary.put("leftOut", plan.leftOut());
+    summary.put("system", plan.system());
+    summary.put("stays", plan.stays().stream().map(LiveIndices.Index::name).toList());
+    summary.put("notAsInTheSnapshot", notAsInTheSnapshot);
+    summary.put("bytes", plan.bytes());
+    if (stage.equals("done")) { // verify.java takes it for what the live index began with
+      summary.put("documents", documents.get(LiveIndices.main(List.copyOf(plan.names()))));
+      summary.put("documentsOf", documents);
+    }
+    return summary;
+  }
+
+  @Override
+  public void close() throws IOException {
+    if (api != null) {
+      api.close();
+    }
+  }
+}
