@@ -64,6 +64,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.cfg.EnumFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.IntNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.typesafe.config.ConfigException;
@@ -87,6 +88,7 @@ import java.net.NetworkInterface;
 import java.net.Socket;
 import java.net.SocketException;
 import java.net.URI;
+import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -152,6 +154,7 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.function.ToIntFunction;
 import java.util.regex.MatchResult;
@@ -226,15 +229,17 @@ import org.apache.commons.io.FileUtils;
 import org.apache.commons.io.IOUtils;
 import org.apache.commons.io.input.BoundedInputStream;
 import org.apache.commons.io.input.BufferedFileChannelInputStream;
+import org.apache.http.ConnectionClosedException;
 import org.apache.http.Header;
 import org.apache.http.HttpHost;
+import org.apache.http.ProtocolException;
+import org.apache.http.client.ClientProtocolException;
 import org.apache.http.message.BasicHeader;
 import org.apache.http.util.EntityUtils;
 import org.elasticsearch.client.Request;
 import org.elasticsearch.client.ResponseException;
 import org.elasticsearch.client.RestClient;
 import org.slf4j.LoggerFactory;
-import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -261,7 +266,6 @@ class RestoreCassandraEs implements Callable<Integer> {
   static final String SCRIPT = "restore-cassandra-es";
   static final List<Variable> VARIABLES = Stream.of(CassandraSettings.VARIABLES, ElasticsearchSettings.VARIABLES, TheHiveSettings.VARIABLES,
       CommonSettings.VARIABLES).flatMap(List::stream).toList();
-  static final String INDEX = "thehive_global";
 
   @Option(names = "--backup", paramLabel = "POINT",
       description = "timestamp, backup's name or path (the newest)")
@@ -289,8 +293,15 @@ class RestoreCassandraEs implements Callable<Integer> {
       description = "streams for each table and Cassandra node (${DEFAULT-VALUE})")
   int connections;
 
-  @ArgGroup(validate = false, heading = "Elasticsearch (ELASTICSEARCH_USER, _PASSWORD, or ELASTICSEARCH_API_KEY):%n")
-  ElasticsearchOptions elasticsearch = new ElasticsearchOptions();
+  @Option(names = "--index", paramLabel = "NAME,...", hideParamSyntax = true, split = ",",
+      description = "only these indices of the snapshot (all but Elasticsearch's own)")
+  List<String> indices = List.of();
+
+  @Option(names = "--recovery-rate", paramLabel = "RATE", description = "for the restore of the indices: 200mb instead of 40mb, say")
+  String recoveryRate;
+
+  @Option(names = "--in-place", description = "delete the live indices first: needs no room for two copies")
+  boolean inPlace;
 
   public static void main(String[] args) {
     var script = new RestoreCassandraEs();
@@ -333,7 +344,8 @@ class RestoreCassandraEs implements Callable<Integer> {
           password, console));
     }
     if (only != Database.Name.CASSANDRA) {
-      list.add(new Elasticsearch(elasticsearch, Credentials.fromEnvironment(), console));
+      list.add(new ElasticsearchRestore(ElasticsearchSettings.of(settings), new ElasticsearchRestore.Options(indices, recoveryRate, inPlace),
+          console));
     }
     return new Databases(list);
   }
@@ -408,605 +420,44 @@ class RestoreCassandraEs implements Callable<Integer> {
     System.out.println("=== ✗ ERROR - ES: %s, Cassandra: %s ===".formatted(
         words.apply(Database.Name.ELASTICSEARCH), words.apply(Database.Name.CASSANDRA)));
   }
-
-  // ------------------------------------------------------------------------------------------------------ Elasticsearch
-
-  static final class ElasticsearchOptions {
-    @Option(names = "--elasticsearch", paramLabel = "URL,...", hideParamSyntax = true, split = ",",
-        defaultValue = "${env:ELASTICSEARCH_API_URL:-http://127.0.0.1:9200}",
-        description = "(ELASTICSEARCH_API_URL, ${DEFAULT-VALUE})")
-    List<String> urls;
-
-    @Option(names = "--repository", paramLabel = "NAME", defaultValue = "${env:ELASTICSEARCH_SNAPSHOT_REPOSITORY:-thehive_repository}",
-        description = "snapshot repository (ELASTICSEARCH_SNAPSHOT_REPOSITORY, ${DEFAULT-VALUE})")
-    String repository;
-
-    @Option(names = "--elasticsearch-archives", paramLabel = "DIR",
-        defaultValue = "${env:ELASTICSEARCH_GENERAL_ARCHIVE_PATH:-/mnt/backup/elasticsearch}",
-        description = "markers (ELASTICSEARCH_GENERAL_ARCHIVE_PATH, ${DEFAULT-VALUE})")
-    Path archives;
-
-    @Option(names = "--elasticsearch-ca", paramLabel = "PEM", defaultValue = "${env:ELASTICSEARCH_CA}",
-        description = "trust this CA for https (ELASTICSEARCH_CA)")
-    Path ca;
-
-    @Option(names = "--recovery-rate", paramLabel = "RATE",
-        description = "for the restore: 200mb instead of 40mb, say")
-    String recoveryRate;
-
-    @Option(names = "--in-place", description = "delete the live index first: needs no room for two copies")
-    boolean inPlace;
-  }
-
-  /** All that the plan says and the restore needs to know; made by the checks, before the first change. */
-  record ElasticsearchPlan(
-      String version, int dataNodes, long bytes, int shards, String rate, boolean live, boolean complete, String temporary,
-      Set<String> leftovers) {}
-
-  static final class Elasticsearch implements Database {
-    private static final String RATE = "indices.recovery.max_bytes_per_sec";
-    private static final Duration STALLED = Duration.ofMinutes(5);
-    private static final Duration UNREACHABLE_FOR = Duration.ofMinutes(1);
-
-    private final ElasticsearchOptions options;
-    private final Credentials credentials;
-    private final RestoreConsole console;
-    private Backup backup;
-    private ElasticsearchApi api;
-    private ElasticsearchPlan plan;
-    private String rateBefore;
-    private boolean rateRaised;
-    private String replicas;
-    private volatile long recovered;
-    private volatile String stage = "waiting";
-    private long documents = -1;
-
-    Elasticsearch(ElasticsearchOptions options, Credentials credentials, RestoreConsole console) {
-      this.options = options;
-      this.credentials = credentials;
-      this.console = console;
-    }
-
-    @Override
-    public Name name() {
-      return Name.ELASTICSEARCH;
-    }
-
-    @Override
-    public String cluster() {
-      return INDEX;
-    }
-
-    @Override
-    public List<Backup> choose(String wanted, Duration gap) {
-      backup = BackupSet.choose(options.archives, Set.of("elasticsearch"), Set.of("info"), wanted, gap);
-      return List.of(backup);
-    }
-
-    @Override
-    public void check(JsonNode unfinished) throws IOException {
-      api = new ElasticsearchApi(options.urls, options.ca, credentials);
-      var nodes = api.get("/_nodes/_all/settings");
-      var versions = new TreeSet<String>();
-      var dataNodes = 0;
-      var repositoryNodes = 0;
-      for (var node : nodes.path("nodes")) {
-        var roles = Json.MAPPER.convertValue(node.path("roles"), new TypeReference<Set<String>>() {});
-        var data = roles.stream().anyMatch(role -> role.startsWith("data"));
-        versions.add(node.path("version").asText());
-        dataNodes += data ? 1 : 0;
-        repositoryNodes += data || roles.contains("master") || roles.contains("cluster_manager") ? 1 : 0;
-      }
-      checkRepository(repositoryNodes);
-      var snapshot = checkSnapshot(versions.first());
-      checkNoSnapshotRuns();
-      checkRights();
-      checkRestorable(versions.first());
-      var live = checkLive();
-      var bytes = snapshotBytes();
-      var temporary = INDEX + "_restoring_" + backup.name().replaceFirst("^[a-z]+_", "");
-      var indices = Json.MAPPER.convertValue(api.get("/%s_restoring_*?expand_wildcards=all".formatted(INDEX)),
-          new TypeReference<TreeMap<String, Object>>() {}).keySet();
-      replicas = unfinished.path("replicas").path(temporary).asText(null);
-      var complete = indices.contains(temporary) && replicas != null && restoredFrom(temporary, backup.name());
-      if (!complete && !options.inPlace) {
-        checkDisk(bytes, live);
-      }
-      rateRaised = unfinished.has("rateBefore");
-      rateBefore = unfinished.path("rateBefore").asText(null);
-      plan = new ElasticsearchPlan(String.join(" and ", versions), dataNodes, bytes, snapshot.path("shards").path("total").asInt(),
-          recoveryRate(), live, complete, temporary, Set.copyOf(indices));
-    }
-
-    private void checkRepository(int nodes) throws IOException {
-      if (api.tryGet("/_snapshot/" + options.repository).isEmpty()) {
-        throw new Failure(Exit.BAD_BACKUP, "Elasticsearch has no snapshot repository " + options.repository,
-            "register it as before the backup, or set ELASTICSEARCH_SNAPSHOT_REPOSITORY");
-      }
-      var verified = verifyRepository().path("nodes").size();
-      if (verified < nodes) {
-        throw new Failure(Exit.UNSAFE, "repository %s is verified on %d of %d nodes".formatted(options.repository, verified, nodes),
-            "mount it on every node at the same path");
-      }
-    }
-
-    private JsonNode verifyRepository() throws IOException {
-      try {
-        return api.call("POST", "/_snapshot/%s/_verify".formatted(options.repository), null);
-      } catch (Failure e) {
-        throw new Failure(e.code, "cannot verify repository %s: %s".formatted(options.repository, e.getMessage()),
-            "every node must have it mounted at the same path, readable and writable", e);
-      }
-    }
-
-    private JsonNode checkSnapshot(String clusterVersion) throws IOException {
-      var path = "/_snapshot/%s/%s".formatted(options.repository, backup.name());
-      var snapshot = readSnapshot(path, clusterVersion).orElseThrow(() -> new Failure(Exit.BAD_BACKUP,
-          "repository %s has no snapshot %s, though its marker %s exists".formatted(options.repository, backup.name(), backup.file()),
-          "the backup failed after its marker was written: choose another with --backup"));
-      var state = snapshot.path("state").asText();
-      var failed = snapshot.path("shards").path("failed").asInt();
-      if (!state.equals("SUCCESS") || failed > 0) {
-        throw new Failure(Exit.BAD_BACKUP, "snapshot %s is %s, %d of its shards failed".formatted(backup.name(), state, failed),
-            state.equals("IN_PROGRESS") ? "it is still being taken: wait for its end" : "choose another with --backup");
-      }
-      var indices = Json.MAPPER.convertValue(snapshot.path("indices"), new TypeReference<Set<String>>() {});
-      if (!indices.contains(INDEX)) {
-        throw new Failure(Exit.BAD_BACKUP, "snapshot %s does not contain %s but %s".formatted(backup.name(), INDEX, indices),
-            "choose another with --backup");
-      }
-      var version = snapshot.path("version").asText();
-      // A version that is not told is one that this one does not know: it says so itself when it is asked.
-      if (!version.isEmpty() && !SnapshotVersion.isRestorable(version, clusterVersion, isOpenSearch())) {
-        throw new Failure(Exit.BAD_BACKUP, "snapshot %s was taken by version %s, which version %s cannot restore".formatted(
-            backup.name(), version, clusterVersion), "restore it with the same major version or the next");
-      }
-      return snapshot;
-    }
-
-    private boolean isOpenSearch() throws IOException {
-      return api.tryGet("/").map(answer -> answer.path("version").path("distribution").asText().equals("opensearch")).orElse(false);
-    }
-
-    private Optional<JsonNode> readSnapshot(String path, String clusterVersion) throws IOException {
-      try {
-        return api.tryGet(path).map(answer -> answer.path("snapshots").path(0));
-      } catch (Failure e) {
-        throw e.code != Exit.UNSAFE ? e : new Failure(Exit.UNSAFE, e.getMessage(),
-            "version %s cannot read this repository: did another one write it, or is it damaged?".formatted(clusterVersion), e);
-      }
-    }
-
-    /**
-     * The server's own word, without a restore: asked for under a name that no index can have, it refuses just that name.
-     * Only the server sees in which version the index was made, which may be older than the one that took the snapshot.
-     */
-    private void checkRestorable(String clusterVersion) throws IOException {
-      var impossible = INDEX.toUpperCase(Locale.ROOT);
-      try {
-        api.call("POST", restorePath(), Map.of("indices", INDEX, "include_global_state", false, "rename_pattern", "^.+$",
-            "rename_replacement", impossible));
-      } catch (Failure e) {
-        if (Set.of(Exit.AUTHENTICATION, Exit.UNREACHABLE).contains(e.code)) {
-          throw e;
-        }
-        if (!e.getMessage().contains("[%s]".formatted(impossible))) {
-          throw new Failure(Exit.BAD_BACKUP, "version %s cannot restore snapshot %s: %s".formatted(clusterVersion, backup.name(), e.getMessage()),
-              "restore it with the same major version or the next; an index made before that must have been reindexed", e);
-        }
-      }
-    }
-
-    /** No index that a snapshot is being taken of can be deleted: the nightly backup may be at work. */
-    private void checkNoSnapshotRuns() throws IOException {
-      for (var running : api.get("/_snapshot/_status").path("snapshots")) {
-        if (running.path("indices").has(INDEX)) {
-          throw new Failure(Exit.UNSAFE, "snapshot %s of %s is being taken right now".formatted(running.path("snapshot").asText(), INDEX),
-              "wait for its end, and see that no other backup starts");
-        }
-      }
-    }
-
-    private void checkRights() throws IOException {
-      var cluster = new ArrayList<>(List.of("monitor", "cluster:admin/snapshot/get", "cluster:admin/snapshot/status",
-          "cluster:admin/snapshot/restore", "cluster:admin/repository/get", "cluster:admin/repository/verify"));
-      if (options.recoveryRate != null) {
-        cluster.add("cluster:admin/settings/update");
-      }
-      var wanted = Map.of("cluster", cluster, "index", List.of(Map.of("names", List.of(INDEX, INDEX + "_restoring_*"),
-          "privileges", List.of("manage", "read"))));
-      var answer = api.tryTo("POST", "/_security/user/_has_privileges", wanted, ElasticsearchApi.ABSENT).orElse(MissingNode.getInstance());
-      if (!answer.path("has_all_requested").asBoolean(true)) {
-        var lacking = Stream.concat(Stream.of(answer.path("cluster")), answer.path("index").valueStream()).flatMap(rights -> rights.propertyStream())
-            .filter(right -> !right.getValue().asBoolean()).map(Map.Entry::getKey).distinct().collect(Collectors.joining(", "));
-        throw new Failure(Exit.AUTHENTICATION, "Elasticsearch's user %s lacks these rights for cluster and index %s: %s".formatted(
-            answer.path("username").asText(), INDEX, lacking), "log in as one that has them");
-      }
-    }
-
-    private boolean checkLive() throws IOException {
-      var live = api.tryGet("/" + INDEX);
-      if (live.isPresent() && !live.get().has(INDEX)) {
-        throw new Failure(Exit.UNSAFE, "%s is an alias of %s, not an index".formatted(INDEX, live.get().fieldNames().next()),
-            "TheHive's hot backup names an index: remove the alias first");
-      }
-      return live.isPresent();
-    }
-
-    private long snapshotBytes() throws IOException {
-      var status = api.get("/_snapshot/%s/%s/_status".formatted(options.repository, backup.name()));
-      return status.path("snapshots").path(0).path("indices").path(INDEX).path("stats").path("total").path("size_in_bytes").asLong();
-    }
-
-    /** An index that is not there is deleted already; any other answer, as while a snapshot of it is being taken, is a failure. */
-    private void delete(String index) throws IOException {
-      api.tryTo("DELETE", "/" + index, null, Set.of(404));
-    }
-
-    /** Leaves every node the part of its disk (15 %, at most 200 GB) without which Elasticsearch gives it no more shards. */
-    private void checkDisk(long bytes, boolean live) throws IOException {
-      var room = 0L;
-      for (var node : api.get("/_cat/allocation?format=json&bytes=b")) {
-        var reserve = Math.min(node.path("disk.total").asLong() / 100 * 15, 200_000_000_000L);
-        room += Math.max(0, node.path("disk.avail").asLong() - reserve);
-      }
-      // What an interrupted run left is removed first, where it cannot be the only copy.
-      for (var left : live ? api.get("/_cat/indices/%s_restoring_*?format=json&bytes=b&h=store.size&expand_wildcards=all".formatted(INDEX))
-          : MissingNode.getInstance()) {
-        room += left.path("store.size").asLong();
-      }
-      if (room < bytes) {
-        throw new Failure(Exit.UNSAFE, "Elasticsearch has room for %s, a second copy of %s needs %s".formatted(
-            Console.size(room), INDEX, Console.size(bytes)), "free some, or restore with --in-place (deletes the live index first)");
-      }
-    }
-
-    private String recoveryRate() throws IOException {
-      var settings = api.get("/_cluster/settings?include_defaults=true&flat_settings=true");
-      return Stream.of("transient", "persistent", "defaults").map(scope -> settings.path(scope).path(RATE).asText(""))
-          .filter(rate -> !rate.isEmpty()).findFirst().orElse("40mb");
-    }
-
-    @Override
-    public List<String> plan() {
-      var lines = new ArrayList<String>();
-      lines.add("snapshot proven: %s, %d shards, %s".formatted(backup.name(), plan.shards(), Console.size(plan.bytes())));
-      lines.add("target: index %s%s, version %s, %d data nodes".formatted(
-          INDEX, plan.live() ? "" : " (does not exist)", plan.version(), plan.dataNodes()));
-      if (options.inPlace) {
-        lines.add("→ delete %s, then restore it in its place: until that is done there is no index".formatted(INDEX));
-      } else {
-        lines.add(plan.complete() ? "→ use %s, which an interrupted run restored completely".formatted(plan.temporary())
-            : "→ restore as %s, beside the live index".formatted(plan.temporary()));
-        lines.add("→ replace %s by it when it is complete".formatted(INDEX));
-      }
-      var others = plan.leftovers().stream().filter(index -> !index.equals(plan.temporary())).toList();
-      if (!others.isEmpty()) {
-        lines.add("→ remove what an interrupted run left: " + String.join(", ", others));
-      }
-      lines.add(options.recoveryRate == null ? "recovery is limited to %s a second and node (raise it with --recovery-rate)".formatted(plan.rate())
-          : "→ raise the recovery limit from %s to %s until the end".formatted(plan.rate(), options.recoveryRate));
-      return lines;
-    }
-
-    @Override
-    public void restore(RestoreRun report) throws Exception {
-      var putBack = new Thread(this::putBackRate);
-      Runtime.getRuntime().addShutdownHook(putBack);
-      try {
-        raiseRate(report);
-        if (plan.live()) {
-          removeLeftovers();
-        }
-        if (options.inPlace) {
-          restoreInPlace();
-        } else {
-          restoreBeside(report);
-          proveCloning();
-          replaceLive();
-        }
-        awaitHealth();
-      } finally {
-        putBackRate();
-        Runtime.getRuntime().removeShutdownHook(putBack);
-      }
-      removeLeftovers();
-      delete(plan.temporary());
-      stage = "done";
-    }
-
-    private void raiseRate(RestoreRun report) throws IOException {
-      if (options.recoveryRate == null) {
-        return;
-      }
-      if (!rateRaised) {
-        var before = api.get("/_cluster/settings?flat_settings=true").path("transient").path(RATE);
-        rateBefore = before.isMissingNode() ? null : before.asText();
-      }
-      report.remember("rateBefore", rateBefore);
-      rateRaised = true;
-      setRate(options.recoveryRate);
-    }
-
-    private synchronized void putBackRate() {
-      if (!rateRaised) {
-        return;
-      }
-      try {
-        setRate(rateBefore);
-        rateRaised = false;
-      } catch (IOException | Failure e) {
-        console.warn("could not put back %s to %s: %s", RATE, rateBefore, e.getMessage());
-      }
-    }
-
-    private void setRate(String rate) throws IOException {
-      var settings = new HashMap<String, Object>();
-      settings.put(RATE, rate);
-      api.call("PUT", "/_cluster/settings", Map.of("transient", settings));
-    }
-
-    private void restoreBeside(RestoreRun report) throws Exception {
-      if (plan.complete()) {
-        recovered = plan.bytes();
-        return;
-      }
-      if (plan.leftovers().contains(plan.temporary())) {
-        api.call("DELETE", "/" + plan.temporary(), null);
-      }
-      console.step("Restoring snapshot %s as %s", backup.name(), plan.temporary());
-      // Blocked for writing from its first moment: nothing but the snapshot is in it, and _clone asks for it.
-      stage = "restoring";
-      start(plan.temporary(), "POST", restorePath(), Map.of("indices", INDEX, "include_global_state", false, "rename_pattern", "^.+$",
-          "rename_replacement", plan.temporary(), "index_settings", Map.of("index.blocks.write", true)));
-      // Replicas of what is deleted again in a moment would only take room and time.
-      replicas = setting(plan.temporary(), "index.number_of_replicas");
-      report.remember("replicas", Map.of(plan.temporary(), replicas));
-      api.call("PUT", "/%s/_settings".formatted(plan.temporary()), Map.of("index.number_of_replicas", 0));
-      follow(plan.temporary());
-    }
-
-    /** Elasticsearch may refuse to clone, for want of disk say: found out while the live index is still there. */
-    private void proveCloning() throws Exception {
-      if (!plan.live()) {
-        return;
-      }
-      var probe = plan.temporary() + "_probe";
-      stage = "trying to clone";
-      try {
-        start(probe, "PUT", "/%s/_clone/%s?wait_for_active_shards=0".formatted(plan.temporary(), probe),
-            Map.of("settings", Map.of("index.number_of_replicas", 0)));
-        if (!await(() -> primariesStarted(probe), () -> recoveredBytes(probe), Duration.ofSeconds(30))) {
-          throw new Failure(Exit.UNSAFE, "Elasticsearch gives a copy of %s no place: %s".formatted(INDEX,
-              explanation(probe, 0).path("node_allocation_decisions").findValuesAsText("explanation").stream().distinct().collect(Collectors.joining("; "))),
-              "the live index was not touched; free some room, or restore with --in-place");
-        }
-      } finally {
-        delete(probe);
-      }
-    }
-
-    /** Only now is the live index removed: a complete copy is in the cluster, and cloning it links its files. */
-    private void replaceLive() throws Exception {
-      var aliases = api.get("/%s/_alias".formatted(plan.temporary())).path(plan.temporary()).path("aliases");
-      documents = count(plan.temporary());
-      console.step("Replacing %s by the restored index (%d documents)", INDEX, documents);
-      stage = "replacing";
-      delete(INDEX);
-      var clone = new HashMap<String, Object>();
-      clone.put("index.blocks.write", null);
-      clone.put("index.number_of_replicas", replicas);
-      start(INDEX, "PUT", "/%s/_clone/%s".formatted(plan.temporary(), INDEX), Map.of("settings", clone, "aliases", aliases));
-      follow(INDEX);
-      if (!cloned(INDEX) || count(INDEX) != documents) {
-        throw new Failure(Exit.PARTIAL, "%s is no copy of the restored index: something else made it meanwhile".formatted(INDEX),
-            "is TheHive stopped? Then run the same command again");
-      }
-    }
-
-    private void restoreInPlace() throws Exception {
-      console.step("Deleting %s and restoring it from snapshot %s", INDEX, backup.name());
-      delete(INDEX);
-      stage = "restoring";
-      start(INDEX, "POST", restorePath(), Map.of("indices", INDEX, "include_global_state", false));
-      follow(INDEX);
-      requireRestored();
-      documents = count(INDEX);
-    }
-
-    /** A restored index keeps the date of its creation: one that a client made meanwhile is younger than the snapshot. */
-    private void requireRestored() throws IOException {
-      var snapshot = api.get("/_snapshot/%s/%s".formatted(options.repository, backup.name())).path("snapshots").path(0);
-      if (Long.parseLong(setting(INDEX, "index.creation_date")) > snapshot.path("end_time_in_millis").asLong()) {
-        throw new Failure(Exit.PARTIAL, "%s did not come from snapshot %s: something else made it meanwhile".formatted(INDEX, backup.name()),
-            "is TheHive stopped? Then run the same command again");
-      }
-    }
-
-    private String setting(String index, String name) throws IOException {
-      return api.get("/%s/_settings?flat_settings=true".formatted(index)).path(index).path("settings").path(name).asText();
-    }
-
-    private String restorePath() {
-      return "/_snapshot/%s/%s/_restore".formatted(options.repository, backup.name());
-    }
-
-    /**
-     * A time-out of ours is not the end of it: the server goes on, and the index, which was not there before, tells. With
-     * several hosts the client asks the next one, which answers that the index exists.
-     */
-    private void start(String index, String method, String path, Map<String, ?> what) throws IOException {
-      try {
-        api.call(method, path, what);
-      } catch (Failure e) {
-        if (api.tryGet("/" + index).isEmpty()) {
-          throw e;
-        }
-        console.warn("%s; but %s is there: following it", e.getMessage(), index);
-      }
-    }
-
-    private boolean cloned(String index) throws IOException {
-      return api.get("/%s/_recovery".formatted(index)).path(index).path("shards").valueStream().filter(shard -> shard.path("primary").asBoolean())
-          .allMatch(shard -> shard.path("type").asText().equals("LOCAL_SHARDS"));
-    }
-
-    /** Waits until every primary of the index is started; a shard that failed, or no progress for long, is an error. */
-    private void follow(String index) throws Exception {
-      if (!await(() -> primariesStarted(index), () -> recoveredBytes(index), STALLED)) {
-        throw new Failure(Exit.PARTIAL, "%s makes no progress: %s".formatted(index,
-            explanation(index, 0).path("allocate_explanation").asText("no explanation")), "see GET /_cluster/allocation/explain");
-      }
-    }
-
-    private interface Question<T> {
-      T ask() throws IOException;
-    }
-
-    /** Asks until the answer is yes; false when the figure stood still for too long. A node that restarts is asked again. */
-    private boolean await(Question<Boolean> done, Question<Long> figure, Duration limit) throws Exception {
-      var before = -1L;
-      for (var moved = Instant.now(); Instant.now().isBefore(moved.plus(limit)); Thread.sleep(200)) {
-        try {
-          if (done.ask()) {
-            return true;
-          }
-          var now = figure.ask();
-          moved = now == before ? moved : Instant.now();
-          before = now;
-        } catch (Failure e) {
-          if (e.code != Exit.UNREACHABLE || Instant.now().isAfter(moved.plus(UNREACHABLE_FOR))) {
-            throw e;
-          }
-        }
-      }
-      return false;
-    }
-
-    private boolean primariesStarted(String index) throws IOException {
-      var started = true;
-      for (var shard : api.get("/_cat/shards/%s?format=json&h=shard,prirep,state,unassigned.reason,unassigned.details".formatted(index))) {
-        if (shard.path("prirep").asText().equals("p")) {
-          started &= shard.path("state").asText().matches("STARTED|RELOCATING");
-          refuseFailed(index, shard);
-        }
-      }
-      return started;
-    }
-
-    /** Elasticsearch tries a failed shard some times more; a restore does not go on after a restart of the cluster. */
-    private void refuseFailed(String index, JsonNode shard) throws IOException {
-      var number = shard.path("shard").asInt();
-      var reason = shard.path("unassigned.reason").asText();
-      if (!shard.path("state").asText().equals("UNASSIGNED") || !Set.of("CLUSTER_RECOVERED", "ALLOCATION_FAILED").contains(reason)
-          || !explanation(index, number).path("can_allocate").asText().matches("no|no_valid_shard_copy")) {
-        return;
-      }
-      var untouched = !options.inPlace && !index.equals(INDEX) ? "the live index was not touched: " : "";
-      throw new Failure(Exit.PARTIAL, "shard %d of %s failed: %s".formatted(number, index,
-          reason.equals("CLUSTER_RECOVERED") ? "Elasticsearch was started again meanwhile" : shard.path("unassigned.details").asText()),
-          untouched + "run the same command again");
-    }
-
-    private long recoveredBytes(String index) throws IOException {
-      var bytes = 0L;
-      for (var shard : api.get("/%s/_recovery".formatted(index)).path(index).path("shards")) {
-        bytes += shard.path("index").path("size").path("recovered_in_bytes").asLong();
-      }
-      recovered = Math.max(recovered, bytes);
-      return bytes;
-    }
-
-    private JsonNode explanation(String index, int shard) throws IOException {
-      var explained = api.tryTo("POST", "/_cluster/allocation/explain",
-          Map.of("index", index, "shard", shard, "primary", true), ElasticsearchApi.ABSENT);
-      return explained.orElse(MissingNode.getInstance());
-    }
-
-    /** Whether every primary of an index is there and came whole from a snapshot. */
-    private boolean restoredFrom(String index, String snapshot) throws IOException {
-      var health = api.get("/_cluster/health/%s?level=indices".formatted(index)).path("indices").path(index);
-      var primaries = health.path("number_of_shards").asInt(-1);
-      var restored = 0;
-      for (var shard : api.get("/%s/_recovery".formatted(index)).path(index).path("shards")) {
-        if (shard.path("primary").asBoolean() && shard.path("type").asText().equals("SNAPSHOT")
-            && shard.path("stage").asText().equals("DONE") && shard.path("source").path("snapshot").asText().equals(snapshot)) {
-          restored++;
-        }
-      }
-      return primaries > 0 && health.path("active_primary_shards").asInt() == primaries && restored == primaries;
-    }
-
-    /** Green where there are nodes enough for all replicas, yellow otherwise. */
-    private void awaitHealth() throws Exception {
-      stage = "waiting for replicas";
-      var wanted = Integer.parseInt(setting(INDEX, "index.number_of_replicas")) < plan.dataNodes() ? "green" : "yellow";
-      var healthy = await(() -> List.of("green", wanted).contains(status()),
-          () -> recoveredBytes(INDEX) + api.get("/_cluster/health/" + INDEX).path("active_shards").asInt(), Duration.ofMinutes(1));
-      if (!healthy && status().equals("red")) {
-        throw new Failure(Exit.PARTIAL, "%s is red: %s".formatted(INDEX, explanation(INDEX, 0)), "see GET /_cluster/allocation/explain");
-      }
-      if (!healthy) {
-        console.warn("%s is complete but stays %s: not all replicas are allocated", INDEX, status());
-      }
-    }
-
-    private String status() throws IOException {
-      return api.get("/_cluster/health/" + INDEX).path("status").asText();
-    }
-
-    /** All but the copy in use; not before there is an index of the final name: until then one may be the only copy. */
-    private void removeLeftovers() throws IOException {
-      for (var index : plan.leftovers()) {
-        if (!index.equals(plan.temporary())) {
-          delete(index);
-        }
-      }
-    }
-
-    private long count(String index) throws IOException {
-      api.call("POST", "/%s/_refresh".formatted(index), null);
-      return api.get("/%s/_count".formatted(index)).path("count").asLong(-1);
-    }
-
-    @Override
-    public String state() {
-      return "Elasticsearch " + stage;
-    }
-
-    @Override
-    public long done() {
-      return Math.min(recovered, total());
-    }
-
-    @Override
-    public long total() {
-      return plan.bytes();
-    }
-
-    @Override
-    public Map<String, Object> summary() {
-      var summary = new LinkedHashMap<String, Object>();
-      summary.put("backup", backup.name());
-      summary.put("repository", options.repository);
-      summary.put("index", INDEX);
-      summary.put("bytes", plan.bytes());
-      if (stage.equals("done")) { // verify.java takes it for what the live index began with
-        summary.put("documents", documents);
-      }
-      return summary;
-    }
-
-    @Override
-    public void close() throws IOException {
-      if (api != null) {
-        api.close();
-      }
-    }
-  }
 }
 
 // ---- Below: copies of lib/*.java, written by ./jbang lib/embed.java. Change those files, not these lines. ----
+
+/** The answer of {@code _cluster/allocation/explain}: whether a shard gets a node, and if not, why not. */
+record AllocationExplanation(JsonNode answer) {
+  /** Deciders that only repeat that another one refused. */
+  private static final Set<String> ECHOES = Set.of("restore_in_progress", "max_retry");
+
+  boolean isRefused() {
+    return answer.path("can_allocate").asText().matches("no|no_valid_shard_copy");
+  }
+
+  /** True if free disk space is the only reason. */
+  boolean isOnlyDisk() {
+    return isRefused() && refusals().findAny().isPresent() && refusals().allMatch(decider -> decider.path("decider").asText().equals("disk_threshold"));
+  }
+
+  boolean mustLeaveItsNode() {
+    return answer.path("can_remain_on_current_node").asText().equals("no") && !answer.path("can_move_to_other_node").asText().equals("yes");
+  }
+
+  /** The deciders' own sentences. */
+  String reason() {
+    var sentences = refusals().map(decider -> decider.path("explanation").asText()).filter(text -> !text.isEmpty()).distinct()
+        .collect(Collectors.joining("; "));
+    var details = answer.path("unassigned_info").path("details").asText();
+    return !sentences.isEmpty() ? sentences : !details.isEmpty() ? details
+        : Stream.of("allocate_explanation", "explanation").map(name -> answer.path(name).asText()).filter(text -> !text.isEmpty())
+            .findFirst().orElse("Elasticsearch gives no reason");
+  }
+
+  private Stream<JsonNode> refusals() {
+    var nodes = answer.path("node_allocation_decisions").valueStream().flatMap(node -> node.path("deciders").valueStream());
+    return Stream.concat(nodes, answer.path("can_remain_decisions").valueStream())
+        .filter(decider -> decider.path("decision").asText().equals("NO") && !ECHOES.contains(decider.path("decider").asText()));
+  }
+}
 
 /** TheHive's own answer on a node. */
 record Application(HttpRequest status, HttpClient client) {
@@ -2944,34 +2395,132 @@ record DefinitionComparison(KeyspaceDefinition backup, KeyspaceDefinition live) 
   }
 }
 
+/** Whether the nodes' disks have room for more shards, each whole on one node. */
+record DiskRoom(List<Node> nodes) {
+  /**
+   * A data node.
+   *
+   * @param room bytes that may be filled until Elasticsearch gives it no more shards
+   */
+  record Node(String name, long room) {}
+
+  /** From the answer of {@code _cat/allocation?bytes=b} and the low watermark: 85%, 0.85 or the bytes to keep free. */
+  static DiskRoom of(JsonNode allocation, String watermark, Optional<String> headroom) {
+    var nodes = new ArrayList<Node>();
+    for (var node : allocation) {
+      if (!node.path("node").asText().equals("UNASSIGNED")) {
+        var reserve = reserve(node.path("disk.total").asLong(), watermark, headroom);
+        nodes.add(new Node(node.path("node").asText(), Math.max(0, node.path("disk.avail").asLong() - reserve)));
+      }
+    }
+    return new DiskRoom(nodes);
+  }
+
+  private static long reserve(long total, String watermark, Optional<String> headroom) {
+    if (watermark.endsWith("b")) {
+      return bytes(watermark);
+    }
+    var used = watermark.endsWith("%") ? Double.parseDouble(watermark.replace("%", "")) / 100 : Double.parseDouble(watermark);
+    var share = Math.round(total * (1 - used));
+    return headroom.filter(text -> text.endsWith("b")).map(text -> Math.min(share, bytes(text))).orElse(share);
+  }
+
+  private static long bytes(String text) {
+    var unit = "b kb mb gb tb pb".indexOf(text.replaceFirst("^[\\d.]+", ""));
+    return Math.round(Double.parseDouble(text.replaceFirst("[a-z]+$", "")) * Math.pow(1024, unit <= 0 ? 0 : (unit + 1) / 3));
+  }
+
+  long total() {
+    return nodes.stream().mapToLong(Node::room).sum();
+  }
+
+  /** The size of a shard that no node has room for, when the largest go first, each to the node with most room. */
+  Optional<Long> withoutRoom(Collection<Long> shards) {
+    var rooms = new ArrayList<>(nodes.stream().map(Node::room).toList());
+    for (var shard : shards.stream().sorted(Comparator.reverseOrder()).toList()) {
+      var most = rooms.stream().max(Comparator.naturalOrder()).orElse(0L);
+      if (shard > most) {
+        return Optional.of(shard);
+      }
+      rooms.set(rooms.indexOf(most), most - shard);
+    }
+    return Optional.empty();
+  }
+}
+
+/**
+ * The addresses of ELASTICSEARCH_API_URL.
+ *
+ * @param path what stands before the API's own paths, such as {@code /es} behind a proxy; empty where there is nothing
+ */
+record ElasticsearchAddress(List<HttpHost> hosts, String path) {
+  private static final Pattern URL =
+      Pattern.compile("(?:(?<scheme>https?)://)?(?<host>\\[[0-9A-Fa-f:.%]+]|[^/:@?#\\s\\[\\]]+)(?::(?<port>\\d+))?(?<path>/[^?#\\s]*)?");
+
+  static ElasticsearchAddress of(List<String> urls) {
+    var all = urls.stream().map(ElasticsearchAddress::one).toList();
+    if (all.stream().map(ElasticsearchAddress::path).distinct().count() > 1) {
+      throw new Failure(Exit.USAGE, "the addresses in ELASTICSEARCH_API_URL have different paths: " + String.join(", ", urls),
+          "give all of them the same path");
+    }
+    return new ElasticsearchAddress(all.stream().flatMap(address -> address.hosts.stream()).toList(), all.get(0).path);
+  }
+
+  private static ElasticsearchAddress one(String url) {
+    if (url.contains("@")) {
+      throw new Failure(Exit.USAGE, "ELASTICSEARCH_API_URL contains a user name", "set ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD instead");
+    }
+    var match = URL.matcher(url.strip());
+    if (!match.matches()) {
+      throw wrong("'%s' is not a URL".formatted(url));
+    }
+    var digits = match.group("port");
+    var port = digits == null ? -1 : digits.length() > 5 ? Integer.MAX_VALUE : Integer.parseInt(digits);
+    if (port == 0 || port > 65_535) {
+      throw wrong("'%s' has port %s; ports are from 1 to 65535".formatted(url, digits));
+    }
+    var scheme = match.group("scheme") == null ? "http" : match.group("scheme");
+    var path = match.group("path") == null ? "" : match.group("path").replaceFirst("/+$", "");
+    return new ElasticsearchAddress(List.of(new HttpHost(match.group("host"), port, scheme)), path);
+  }
+
+  private static Failure wrong(String message) {
+    return new Failure(Exit.USAGE, "ELASTICSEARCH_API_URL " + message, "such as http://127.0.0.1:9200");
+  }
+
+  @Override
+  public String toString() {
+    return hosts.stream().map(host -> host.toURI() + path).collect(Collectors.joining(", "));
+  }
+}
+
 /** Elasticsearch's REST API (OpenSearch's too), answers as JSON, errors as failures. */
 final class ElasticsearchApi implements Closeable {
-  /** There is no such thing, or the distribution lacks that part of the API. */
+  /** The answer where a thing does not exist, or where the distribution lacks that part of the API. */
   static final Set<Integer> ABSENT = Set.of(400, 404, 405);
   private final RestClient client;
-  private final String named;
+  private final ElasticsearchAddress address;
 
-  ElasticsearchApi(List<String> urls, Path ca, Credentials credentials) {
-    var hosts = urls.stream().map(ElasticsearchApi::host).toArray(HttpHost[]::new);
-    named = String.join(", ", Stream.of(hosts).map(HttpHost::toURI).toList());
-    var builder = RestClient.builder(hosts);
-    credentials.header().ifPresent(value -> builder.setDefaultHeaders(new Header[] {new BasicHeader("Authorization", value)}));
-    if (ca != null) {
-      builder.setHttpClientConfigCallback(http -> http.setSSLContext(Tls.context(Tls.trust(ca))));
+  ElasticsearchApi(ElasticsearchSettings settings) {
+    address = ElasticsearchAddress.of(settings.urls());
+    var builder = RestClient.builder(address.hosts().toArray(HttpHost[]::new));
+    if (!address.path().isEmpty()) {
+      builder.setPathPrefix(address.path());
     }
+    settings.authorization().ifPresent(value -> builder.setDefaultHeaders(new Header[] {new BasicHeader("Authorization", value)}));
+    settings.ca().ifPresent(ca -> builder.setHttpClientConfigCallback(http -> http.setSSLContext(Tls.context(Tls.trust(ca)))));
     builder.setRequestConfigCallback(config -> config.setConnectTimeout(5_000).setSocketTimeout(60_000));
     client = builder.build();
   }
 
-  private static HttpHost host(String url) {
-    try {
-      if (url.contains("@")) {
-        throw new Failure(Exit.USAGE, "ELASTICSEARCH_API_URL holds a log-in", "set ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD instead");
-      }
-      return HttpHost.create(url.strip().replaceFirst("/+$", ""));
-    } catch (IllegalArgumentException e) {
-      throw new Failure(Exit.USAGE, "ELASTICSEARCH_API_URL '%s' is no URL".formatted(url), "such as http://127.0.0.1:9200");
-    }
+  ElasticsearchApi(List<String> urls, Path ca, Credentials credentials) {
+    this(new ElasticsearchSettings(urls, credentials.header(), Optional.ofNullable(ca), "", Path.of("")));
+  }
+
+  /** A path of these names, each encoded. */
+  static String path(String... names) {
+    return Stream.of(names).map(name -> URLEncoder.encode(name, StandardCharsets.UTF_8).replace("+", "%20").replace("%2C", ","))
+        .collect(Collectors.joining("/", "/", ""));
   }
 
   JsonNode get(String path) throws IOException {
@@ -3002,6 +2551,11 @@ final class ElasticsearchApi implements Closeable {
     }
   }
 
+  /** An index that does not exist counts as deleted; any other answer is a failure. */
+  void delete(String index) throws IOException {
+    tryTo("DELETE", path(index), null, Set.of(404));
+  }
+
   private JsonNode request(String method, String path, Object body) throws IOException {
     var request = new Request(method, path);
     if (body != null) {
@@ -3011,33 +2565,640 @@ final class ElasticsearchApi implements Closeable {
       return Json.MAPPER.readTree(client.performRequest(request).getEntity().getContent());
     } catch (ResponseException e) {
       throw e;
+    } catch (JsonProcessingException e) {
+      throw new Failure(Exit.USAGE, "%s does not answer as Elasticsearch does".formatted(address), "is ELASTICSEARCH_API_URL right?", e);
+    } catch (ClientProtocolException | ConnectionClosedException e) {
+      throw notHttp(e);
     } catch (IOException e) {
-      throw new Failure(Exit.UNREACHABLE, "cannot reach Elasticsearch at %s: %s".formatted(named, e.getMessage()),
-          "is it started, is ELASTICSEARCH_API_URL right?", e);
+      throw e.getCause() instanceof ProtocolException ? notHttp(e)
+          : new Failure(Exit.UNREACHABLE, "cannot reach Elasticsearch at %s: %s".formatted(address, e.getMessage()),
+              "is it started, is ELASTICSEARCH_API_URL right?", e);
     }
   }
 
+  private Failure notHttp(Exception cause) {
+    return new Failure(Exit.USAGE, "%s is not a port for HTTP".formatted(address),
+        "ELASTICSEARCH_API_URL is the address of the REST API, by default port 9200; 9300 is the nodes' own", cause);
+  }
+
   private Failure failure(String method, String path, ResponseException thrown) throws IOException {
-    var status = thrown.getResponse().getStatusLine().getStatusCode();
-    var body = thrown.getResponse().getEntity() == null ? "" : EntityUtils.toString(thrown.getResponse().getEntity());
-    var reason = body;
-    try {
-      reason = Json.MAPPER.readTree(body).path("error").path("reason").asText(body);
-    } catch (JsonProcessingException e) {
-      // a proxy's answer: shown as it is
-    }
-    if (status == 401 || status == 403) {
-      return new Failure(Exit.AUTHENTICATION, "Elasticsearch at %s refuses %s %s: HTTP %d %s".formatted(named, method, path, status, reason),
-          "check ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_API_KEY, and what it may do", thrown);
-    }
-    // Busy, starting or electing a master: as good as not reached.
-    var code = Set.of(429, 502, 503, 504).contains(status) ? Exit.UNREACHABLE : status >= 500 ? Exit.UNSAFE : Exit.UNEXPECTED;
-    return new Failure(code, "Elasticsearch answers %s %s with HTTP %d: %s".formatted(method, path, status, reason), null, thrown);
+    var entity = thrown.getResponse().getEntity();
+    return new ElasticsearchError(address.toString(), method + " " + path, thrown.getResponse().getStatusLine().getStatusCode(),
+        entity == null ? "" : EntityUtils.toString(entity)).failure(thrown);
+  }
+
+  @Override
+  public String toString() {
+    return address.toString();
   }
 
   @Override
   public void close() throws IOException {
     client.close();
+  }
+}
+
+/** What is asked before a restore of Elasticsearch, and the plan; nothing is changed. */
+final class ElasticsearchChecks {
+  private static final String DISK = "cluster.routing.allocation.disk.";
+  private final ElasticsearchApi api;
+  private final SnapshotSource source;
+  private final ElasticsearchRestore.Options options;
+
+  ElasticsearchChecks(ElasticsearchApi api, SnapshotSource source, ElasticsearchRestore.Options options) {
+    this.api = api;
+    this.source = source;
+    this.options = options;
+  }
+
+  ElasticsearchPlan plan(String stamp, IndexReplacement replacement) throws IOException {
+    var cluster = ElasticsearchCluster.ask(api);
+    source.requireRepository(cluster);
+    var all = source.requireWhole(cluster);
+    var wanted = requireWanted(all, options.indices());
+    var names = wanted.stream().map(SnapshotIndex::name).collect(Collectors.toCollection(LinkedHashSet::new));
+    source.requireNoneRunning(names);
+    requireRights(names);
+    cluster.requireChangeable();
+    source.requireRestorable(wanted, cluster);
+    var live = LiveIndices.ask(api, names);
+    live.requireReplaceable(api, names);
+    cluster.requireDeletable(names);
+    requireNoOtherRestore(names, live);
+    var leftovers = live.leftovers(names);
+    var complete = new HashSet<String>();
+    for (var index : wanted) {
+      if (!options.inPlace() && leftovers.contains(index.copy(stamp)) && replacement.isComplete(index)) {
+        complete.add(index.copy(stamp));
+      }
+    }
+    var plan = new ElasticsearchPlan(api.toString(), cluster, source.name(), stamp, wanted,
+        all.stream().map(SnapshotIndex::name).filter(name -> !name.startsWith(".") && !names.contains(name)).toList(),
+        all.stream().map(SnapshotIndex::name).filter(name -> name.startsWith(".")).toList(),
+        live, complete, leftovers, cluster.setting(RecoveryRate.SETTING).orElse("40mb"));
+    requireRoom(plan);
+    return plan;
+  }
+
+  /** The snapshot's indices, or those of them that are named. */
+  static List<SnapshotIndex> requireWanted(List<SnapshotIndex> all, List<String> named) {
+    var own = all.stream().filter(index -> !index.name().startsWith(".")).toList();
+    var names = own.stream().map(SnapshotIndex::name).toList();
+    var unknown = named.stream().filter(name -> !names.contains(name)).toList();
+    if (!unknown.isEmpty()) {
+      throw new Failure(Exit.USAGE, "the snapshot does not contain %s but %s".formatted(String.join(", ", unknown), String.join(", ", names)),
+          "check --index");
+    }
+    if (own.isEmpty()) {
+      throw new Failure(Exit.BAD_BACKUP, "the snapshot contains no index of TheHive, only " + all.stream().map(SnapshotIndex::name).toList(),
+          "choose another with --backup");
+    }
+    return named.isEmpty() ? own : own.stream().filter(index -> named.contains(index.name())).toList();
+  }
+
+  private void requireRights(Set<String> names) throws IOException {
+    var cluster = new ArrayList<>(List.of("monitor", "cluster:admin/snapshot/get", "cluster:admin/snapshot/status",
+        "cluster:admin/snapshot/restore", "cluster:admin/repository/get", "cluster:admin/repository/verify"));
+    if (options.recoveryRate() != null) {
+      cluster.add("cluster:admin/settings/update");
+    }
+    var patterns = names.stream().flatMap(name -> Stream.of(name, name + "_restoring_*")).toList();
+    var wanted = Map.of("cluster", cluster, "index", List.of(Map.of("names", patterns, "privileges", List.of("manage", "read"))));
+    var answer = api.tryTo("POST", "/_security/user/_has_privileges", wanted, ElasticsearchApi.ABSENT).orElse(MissingNode.getInstance());
+    if (!answer.path("has_all_requested").asBoolean(true)) {
+      var lacking = Stream.concat(Stream.of(answer.path("cluster")), answer.path("index").valueStream()).flatMap(rights -> rights.propertyStream())
+          .filter(right -> !right.getValue().asBoolean()).map(Map.Entry::getKey).distinct().collect(Collectors.joining(", "));
+      throw new Failure(Exit.AUTHENTICATION, "Elasticsearch's user %s lacks these rights for cluster and indices %s: %s".formatted(
+          answer.path("username").asText(), String.join(", ", names), lacking), "log in as one that has them");
+    }
+  }
+
+  /** Another tool's restore, such as the documented script's, that is still at work on the same indices. */
+  private void requireNoOtherRestore(Set<String> names, LiveIndices live) throws IOException {
+    var existing = names.stream().filter(name -> live.get(name).isPresent()).toList();
+    if (existing.isEmpty()) {
+      return;
+    }
+    for (var names1 : ShardWatch.groups(existing)) {
+      for (var index : api.get(ElasticsearchApi.path(names1, "_recovery") + "?active_only=true").properties()) {
+        if (index.getValue().path("shards").valueStream().anyMatch(shard -> shard.path("type").asText().equals("SNAPSHOT"))) {
+          throw new Failure(Exit.UNSAFE, "%s is being restored from a snapshot right now".formatted(index.getKey()), "wait for the end of that restore");
+        }
+      }
+    }
+  }
+
+  /** Leaves every node the part of its disk without which Elasticsearch gives it no more shards. */
+  private void requireRoom(ElasticsearchPlan plan) throws IOException {
+    var cluster = plan.cluster();
+    var watched = cluster.setting(DISK + "threshold_enabled").map(Boolean::parseBoolean).orElse(true);
+    var disks = DiskRoom.of(api.get("/_cat/allocation?format=json&bytes=b"),
+        watched ? cluster.setting(DISK + "watermark.low").orElse("85%") : "100%", cluster.setting(DISK + "watermark.low.max_headroom"));
+    var missing = plan.indices().stream().filter(index -> !plan.complete().contains(index.copy(plan.stamp()))).toList();
+    var bytes = missing.stream().mapToLong(SnapshotIndex::bytes).sum();
+    var freed = freed(plan);
+    if (disks.total() + freed < bytes) {
+      throw new Failure(Exit.UNSAFE, "Elasticsearch has room for %s, a second copy of %s needs %s".formatted(
+          Console.size(disks.total() + freed), String.join(", ", plan.names()), Console.size(bytes)),
+          "free some%s".formatted(options.inPlace() ? "" : ", or restore with --in-place (deletes the live indices first)"));
+    }
+    var homeless = freed > 0 ? disks.withoutRoom(List.of()) : disks.withoutRoom(missing.stream().map(SnapshotIndex::largestShard).toList());
+    if (homeless.isPresent()) {
+      throw new Failure(Exit.UNSAFE, "no Elasticsearch node has room for a shard of %s below its disk watermark".formatted(Console.size(homeless.get())),
+          "free some on one node, or restore with --in-place (deletes the live indices first)");
+    }
+  }
+
+  /** Bytes of what is removed first: an interrupted run's copies, where they cannot be the only ones, and with --in-place the live indices. */
+  private long freed(ElasticsearchPlan plan) {
+    var live = plan.indices().stream().allMatch(plan::isLive);
+    var first = new ArrayList<String>(live ? plan.useless() : List.of());
+    if (options.inPlace()) {
+      first.addAll(plan.names());
+    }
+    return first.stream().flatMap(name -> plan.live().get(name).stream()).mapToLong(LiveIndices.Index::bytes).sum();
+  }
+}
+
+/**
+ * What an Elasticsearch cluster says of itself before a restore.
+ *
+ * @param repositoryNodes nodes that must have the repository mounted
+ * @param settings the cluster's, defaults included, as {@code scope: {name: value}}
+ * @param blocks what refuses changes, of the cluster ({@code global}) and of its indices ({@code indices})
+ */
+record ElasticsearchCluster(String name, SortedSet<String> versions, boolean openSearch, int dataNodes, int repositoryNodes,
+    JsonNode settings, JsonNode blocks) {
+  private static final String ENABLE = "cluster.routing.allocation.enable";
+  private static final String READ_ONLY_ALLOW_DELETE = "12";
+
+  static ElasticsearchCluster ask(ElasticsearchApi api) throws IOException {
+    var nodes = api.get("/_nodes/_all/settings");
+    var versions = new TreeSet<String>();
+    var dataNodes = 0;
+    var repositoryNodes = 0;
+    for (var node : nodes.path("nodes")) {
+      var roles = node.path("roles").valueStream().map(JsonNode::asText).collect(Collectors.toSet());
+      var data = roles.stream().anyMatch(role -> role.startsWith("data"));
+      versions.add(node.path("version").asText());
+      dataNodes += data ? 1 : 0;
+      repositoryNodes += data || roles.contains("master") || roles.contains("cluster_manager") ? 1 : 0;
+    }
+    var openSearch = api.tryGet("/").map(root -> root.path("version").path("distribution").asText().equals("opensearch")).orElse(false);
+    return new ElasticsearchCluster(nodes.path("cluster_name").asText(), versions, openSearch, dataNodes, repositoryNodes,
+        api.get("/_cluster/settings?include_defaults=true&flat_settings=true"), api.get("/_cluster/state/blocks").path("blocks"));
+  }
+
+  /** The oldest of its nodes' versions. */
+  String version() {
+    return versions.first();
+  }
+
+  Optional<String> setting(String name) {
+    return Stream.of("transient", "persistent", "defaults").map(scope -> settings.path(scope).path(name).asText(""))
+        .filter(value -> !value.isEmpty()).findFirst();
+  }
+
+  /** Refuses a cluster that takes no new index. */
+  void requireChangeable() {
+    for (var block : blocks.path("global").properties()) {
+      if (levels(block.getValue()).contains("metadata_write")) {
+        throw blocked("the cluster refuses every change", block);
+      }
+    }
+    if (setting(ENABLE).filter("none"::equals).isPresent()) {
+      throw new Failure(Exit.UNSAFE, "the cluster gives no shard a node: %s is none".formatted(ENABLE),
+          "allow it: PUT /_cluster/settings {\"persistent\": {\"%1$s\": null}, \"transient\": {\"%1$s\": null}}".formatted(ENABLE));
+    }
+  }
+
+  /** Refuses live indices that could not be deleted. */
+  void requireDeletable(Collection<String> indices) {
+    for (var index : indices) {
+      for (var block : blocks.path("indices").path(index).properties()) {
+        if (levels(block.getValue()).contains("metadata_write") && !block.getKey().equals(READ_ONLY_ALLOW_DELETE)) {
+          throw blocked("the live index %s can neither be changed nor replaced".formatted(index), block);
+        }
+      }
+    }
+  }
+
+  private static Failure blocked(String what, Map.Entry<String, JsonNode> block) {
+    var setting = ElasticsearchError.blockSetting(block.getKey());
+    return new Failure(Exit.UNSAFE, "%s: %s".formatted(what, setting.map(name -> name + " is set").orElse(block.getValue().path("description").asText())),
+        setting.map(ElasticsearchError::removeBlock).orElse("wait until Elasticsearch has removed this block"));
+  }
+
+  private static Set<String> levels(JsonNode block) {
+    return block.path("levels").valueStream().map(JsonNode::asText).collect(Collectors.toSet());
+  }
+}
+
+/**
+ * An error that Elasticsearch answered, as a failure that says its reason and which setting is the cause.
+ *
+ * @param request the method and path that it answers
+ * @param body JSON, or a proxy's own words
+ */
+record ElasticsearchError(String address, String request, int status, String body) {
+  private static final Pattern BLOCK = Pattern.compile("\\[[A-Z_]+/(\\d+)/");
+  private static final Map<String, String> BLOCKS = Map.of("5", "index.blocks.read_only", "6", "cluster.blocks.read_only",
+      "7", "index.blocks.read", "8", "index.blocks.write", "9", "index.blocks.metadata", "12", "index.blocks.read_only_allow_delete",
+      "13", "cluster.blocks.read_only_allow_delete");
+
+  /** The setting behind a block, by the number that Elasticsearch gives it. */
+  static Optional<String> blockSetting(String number) {
+    return Optional.ofNullable(BLOCKS.get(number));
+  }
+
+  Failure failure(Throwable cause) {
+    var error = error();
+    var type = error.path("type").asText();
+    var reason = reason(error);
+    if (type.equals("cluster_block_exception") && status != 503) {
+      return new Failure(Exit.UNSAFE, "Elasticsearch at %s refuses %s: %s".formatted(address, request, reason), blockHint(reason), cause);
+    }
+    if (status == 401 || status == 403) {
+      return new Failure(Exit.AUTHENTICATION, "Elasticsearch at %s refuses %s: HTTP %d %s".formatted(address, request, status, reason),
+          "check ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_API_KEY, and what it may do", cause);
+    }
+    // A server that is busy, starting or electing a master counts as not reached.
+    var busy = Set.of(429, 502, 503, 504).contains(status) && !type.equals("concurrent_snapshot_execution_exception");
+    return new Failure(busy ? Exit.UNREACHABLE : Exit.UNSAFE,
+        "Elasticsearch answers %s with HTTP %d: %s".formatted(request, status, reason), hint(reason), cause);
+  }
+
+  private JsonNode error() {
+    try {
+      return Json.MAPPER.readTree(body).path("error");
+    } catch (JsonProcessingException e) {
+      return MissingNode.getInstance(); // a proxy's answer
+    }
+  }
+
+  /** Its reason, and below it the one that caused it. */
+  private String reason(JsonNode error) {
+    var reason = error.path("reason").asText(error.isTextual() ? error.asText() : body);
+    var cause = error.path("caused_by");
+    while (cause.path("caused_by").has("reason")) {
+      cause = cause.path("caused_by");
+    }
+    var deepest = cause.path("reason").asText();
+    return deepest.isEmpty() || reason.contains(deepest) ? reason : reason + ": " + deepest;
+  }
+
+  private static String blockHint(String reason) {
+    var number = BLOCK.matcher(reason);
+    return number.find() ? blockSetting(number.group(1)).map(ElasticsearchError::removeBlock).orElse(null) : null;
+  }
+
+  /** How an administrator takes a block away. */
+  static String removeBlock(String setting) {
+    return setting.startsWith("cluster.") ? "remove it: PUT /_cluster/settings {\"persistent\": {\"%1$s\": null}, \"transient\": {\"%1$s\": null}}".formatted(setting)
+        : "remove it: PUT /<index>/_settings {\"%s\": null}".formatted(setting);
+  }
+
+  private static String hint(String reason) {
+    if (reason.matches("(?s).*maximum( normal| frozen)? shards open.*")) {
+      return "raise cluster.max_shards_per_node, or delete indices that nobody needs";
+    }
+    return reason.contains("more than one write index") ? "set is_write_index to false on one of the two" : null;
+  }
+}
+
+/**
+ * What the checks found and the restore does.
+ *
+ * @param indices of the snapshot, to be restored
+ * @param leftOut indices of the snapshot that {@code --index} does not name
+ * @param system the snapshot's indices that are Elasticsearch's own
+ * @param complete those whose copy an interrupted run restored completely
+ * @param leftovers copies of interrupted runs
+ * @param rate the recovery limit now
+ */
+record ElasticsearchPlan(String address, ElasticsearchCluster cluster, String snapshot, String stamp, List<SnapshotIndex> indices,
+    List<String> leftOut, List<String> system, LiveIndices live, Set<String> complete, SortedSet<String> leftovers, String rate) {
+  Set<String> names() {
+    return indices.stream().map(SnapshotIndex::name).collect(Collectors.toCollection(LinkedHashSet::new));
+  }
+
+  /** The copies that are restored, complete ones too. */
+  List<String> copies() {
+    return indices.stream().map(index -> index.copy(stamp)).toList();
+  }
+
+  long bytes() {
+    return indices.stream().mapToLong(SnapshotIndex::bytes).sum();
+  }
+
+  boolean isLive(SnapshotIndex index) {
+    return live.get(index.name()).isPresent();
+  }
+
+  /** Leftovers that this run has no use for. */
+  List<String> useless() {
+    return leftovers.stream().filter(index -> !complete.contains(index)).toList();
+  }
+
+  List<String> lines(boolean inPlace, String wantedRate) {
+    var lines = new ArrayList<String>();
+    lines.add("cluster %s at %s, version %s, %d data nodes".formatted(cluster.name(), address, String.join(" and ", cluster.versions()), cluster.dataNodes()));
+    lines.add("snapshot proven: %s, %d indices, %d shards, %s".formatted(snapshot, indices.size(),
+        indices.stream().mapToInt(SnapshotIndex::shards).sum(), Console.size(bytes())));
+    for (var index : indices) {
+      lines.add("index %s: %s now; %d shards, %s in the snapshot".formatted(index.name(), now(index), index.shards(), Console.size(index.bytes())));
+      if (inPlace) {
+        lines.add("→ delete %s, then restore it in its place: until that is done there is no index".formatted(index.name()));
+      } else {
+        lines.add((complete.contains(index.copy(stamp)) ? "→ use %s, which an interrupted run restored completely" : "→ restore as %s, beside the live index")
+            .formatted(index.copy(stamp)));
+        lines.add("→ replace %s by it when %s complete".formatted(index.name(), indices.size() == 1 ? "it is" : "all copies are"));
+      }
+    }
+    addNotRestored(lines);
+    if (!useless().isEmpty()) {
+      lines.add("→ remove what an interrupted run left: " + String.join(", ", useless()));
+    }
+    lines.add(wantedRate == null ? "recovery is limited to %s a second and node (raise it with --recovery-rate)".formatted(rate)
+        : "→ raise the recovery limit from %s to %s until the end".formatted(rate, wantedRate));
+    return lines;
+  }
+
+  private String now(SnapshotIndex index) {
+    return live.get(index.name()).map(now -> !now.open() ? "closed (it will be open)"
+        : now.documents() < 0 ? "an unknown number of documents (it is red)" : "%,d documents".formatted(now.documents())).orElse("does not exist");
+  }
+
+  private void addNotRestored(List<String> lines) {
+    if (!leftOut.isEmpty()) {
+      lines.add("NOT restored, because --index does not name them: " + String.join(", ", leftOut));
+    }
+    if (!system.isEmpty()) {
+      lines.add("not restored, because they are Elasticsearch's own: " + String.join(", ", system));
+    }
+    for (var index : stays()) {
+      lines.add("index %s stays as it is: the snapshot does not have it (%s)".formatted(index.name(),
+          index.documents() < 0 ? "documents not known" : "%,d documents".formatted(index.documents())));
+    }
+  }
+
+  /** TheHive's live indices that the snapshot does not have. */
+  List<LiveIndices.Index> stays() {
+    var inSnapshot = new LinkedHashSet<>(names());
+    inSnapshot.addAll(leftOut);
+    return live.others(inSnapshot);
+  }
+}
+
+/**
+ * TheHive's indices, restored from a snapshot: each beside the live one under a temporary name; they replace the live
+ * indices when all of them are complete. With {@code --in-place} each live index is deleted first.
+ */
+final class ElasticsearchRestore implements Database {
+  /**
+   * The options of one run.
+   *
+   * @param indices the only ones to restore; empty for all
+   * @param recoveryRate limit of each node's recovery for the time of the restore; null for the cluster's
+   * @param inPlace true if the live indices are deleted first
+   */
+  record Options(List<String> indices, String recoveryRate, boolean inPlace) {}
+
+  private static final long DAY = Duration.ofDays(1).toMillis();
+  private final ElasticsearchSettings settings;
+  private final Options options;
+  private final RestoreConsole console;
+  private final List<String> notAsInTheSnapshot = new ArrayList<>();
+  private final Map<String, IndexDefinition> definitions = new HashMap<>();
+  private final Map<String, Long> documents = new LinkedHashMap<>();
+  private Backup backup;
+  private ElasticsearchApi api;
+  private ShardWatch watch;
+  private IndexReplacement replacement;
+  private RecoveryRate rate;
+  private ElasticsearchPlan plan;
+  private volatile String stage = "waiting";
+
+  ElasticsearchRestore(ElasticsearchSettings settings, Options options, RestoreConsole console) {
+    this.settings = settings;
+    this.options = options;
+    this.console = console;
+  }
+
+  @Override
+  public Name name() {
+    return Name.ELASTICSEARCH;
+  }
+
+  @Override
+  public String cluster() {
+    return plan.cluster().name();
+  }
+
+  @Override
+  public List<Backup> choose(String point, Duration gap) {
+    backup = BackupSet.choose(settings.archives(), Set.of("elasticsearch"), Set.of("info"), point, gap);
+    return List.of(backup);
+  }
+
+  @Override
+  public void check(JsonNode unfinished) throws IOException {
+    if (options.recoveryRate() != null) {
+      RecoveryRate.requireValid(options.recoveryRate());
+    }
+    api = new ElasticsearchApi(settings);
+    watch = new ShardWatch(api);
+    rate = new RecoveryRate(api, options.recoveryRate());
+    var source = new SnapshotSource(api, settings.repository(), backup);
+    var stamp = backup.name().replaceFirst("^[a-z]+_", "");
+    replacement = new IndexReplacement(api, source, watch, console, stamp);
+    plan = new ElasticsearchChecks(api, source, options).plan(stamp, replacement);
+  }
+
+  @Override
+  public List<String> plan() {
+    return plan.lines(options.inPlace(), options.recoveryRate());
+  }
+
+  @Override
+  public void prepare() throws Exception {
+    var interrupted = new Thread(this::withdrawQuietly);
+    Runtime.getRuntime().addShutdownHook(interrupted);
+    stage = "preparing";
+    raiseRate();
+    if (plan.indices().stream().allMatch(plan::isLive)) {
+      replacement.remove(plan.useless());
+    }
+    var begun = new ArrayList<String>();
+    for (var index : plan.indices()) {
+      definitions.put(index.name(), replacement.definition(index));
+      if (!plan.complete().contains(index.copy(plan.stamp()))) {
+        replacement.remove(List.of(index.copy(plan.stamp())));
+        console.step("Restoring snapshot %s: %s as %s", plan.snapshot(), index.name(), index.copy(plan.stamp()));
+        replacement.beginCopy(index);
+        begun.add(index.copy(plan.stamp()));
+      }
+    }
+    for (var index : plan.indices()) {
+      notAsInTheSnapshot(index, replacement.probe(index, definitions.get(index.name())));
+      warnOfPolicy(index, definitions.get(index.name()));
+    }
+    replacement.requireReceiving(begun, options.inPlace());
+    if (options.inPlace()) {
+      replacement.remove(begun); // they have shown that they can be restored; there may be no room for both
+    }
+    Runtime.getRuntime().removeShutdownHook(interrupted);
+  }
+
+  private void withdrawQuietly() {
+    try {
+      withdraw();
+    } catch (IOException | Failure e) {
+      console.warn("could not remove the copies that were begun: %s; the next run does", e.getMessage());
+    }
+  }
+
+  @Override
+  public void withdraw() throws IOException {
+    if (plan != null) {
+      putBackRate();
+      replacement.withdraw();
+    }
+  }
+
+  private void notAsInTheSnapshot(SnapshotIndex index, List<String> refused) {
+    for (var reason : refused) {
+      var text = "%s does not get the snapshot's setting %s".formatted(index.name(), reason);
+      if (!notAsInTheSnapshot.contains(text)) {
+        notAsInTheSnapshot.add(text);
+        console.warn("%s", text);
+      }
+    }
+  }
+
+  /** A policy begins to act again when its index is restored. */
+  private void warnOfPolicy(SnapshotIndex index, IndexDefinition definition) throws IOException {
+    if (definition.policy().isEmpty()) {
+      return;
+    }
+    var name = definition.policy().get();
+    var policy = api.tryGet(ElasticsearchApi.path("_ilm", "policy", name));
+    if (policy.isEmpty()) {
+      console.warn("%s has lifecycle policy %s, which this cluster does not have", index.name(), name);
+      return;
+    }
+    var now = System.currentTimeMillis();
+    var created = options.inPlace() ? definition.settings().get("index.creation_date").asLong(now) : now;
+    var age = now - definition.ageFrom(created);
+    IndexDefinition.deletesAt(policy.get().path(name)).filter(at -> at.toMillis() - age <= DAY).ifPresent(at ->
+        console.warn("lifecycle policy %s deletes %s within a day of the restore: its delete phase begins at an age of %s hours, the index is %d hours old",
+            name, index.name(), at.toHours(), Duration.ofMillis(age).toHours()));
+  }
+
+  @Override
+  public void restore(RestoreRun run) throws Exception {
+    var putBack = new Thread(this::putBackRate);
+    Runtime.getRuntime().addShutdownHook(putBack);
+    try {
+      if (options.inPlace()) {
+        restoreInPlace();
+      } else {
+        restoreBeside();
+      }
+      for (var index : plan.indices()) {
+        notAsInTheSnapshot(index, replacement.complete(index, definitions.get(index.name()), plan.live(), plan.names()));
+      }
+      stage = "waiting for replicas";
+      for (var index : plan.indices()) {
+        replacement.awaitHealth(index.name(), plan.cluster().dataNodes());
+      }
+    } finally {
+      putBackRate();
+      Runtime.getRuntime().removeShutdownHook(putBack);
+    }
+    replacement.remove(plan.leftovers());
+    replacement.remove(plan.copies());
+    stage = "done";
+  }
+
+  private void restoreBeside() throws Exception {
+    stage = "restoring";
+    replacement.awaitCopies(plan.copies());
+    stage = "trying to clone";
+    for (var index : plan.indices()) {
+      replacement.proveCloning(index);
+    }
+    stage = "replacing";
+    for (var index : plan.indices()) {
+      documents.put(index.name(), replacement.replaceLive(index));
+    }
+  }
+
+  private void restoreInPlace() throws Exception {
+    stage = "restoring";
+    for (var index : plan.indices()) {
+      documents.put(index.name(), replacement.restoreInPlace(index));
+    }
+  }
+
+  /** A rate that cannot be raised only makes the restore slower. */
+  private void raiseRate() throws IOException {
+    try {
+      rate.raise();
+    } catch (Failure e) {
+      console.warn("could not raise %s: %s", RecoveryRate.SETTING, e.getMessage());
+    }
+  }
+
+  private void putBackRate() {
+    try {
+      rate.putBack();
+    } catch (IOException | Failure e) {
+      console.warn("could not put back %s: %s", RecoveryRate.SETTING, e.getMessage());
+    }
+  }
+
+  @Override
+  public String state() {
+    return "Elasticsearch " + stage;
+  }
+
+  @Override
+  public long done() {
+    return stage.equals("done") ? total() : Math.min(watch.recovered(), total());
+  }
+
+  @Override
+  public long total() {
+    return plan.bytes();
+  }
+
+  @Override
+  public Map<String, Object> summary() {
+    var summary = new LinkedHashMap<String, Object>();
+    summary.put("backup", backup.name());
+    summary.put("repository", settings.repository());
+    summary.put("cluster", plan.cluster().name());
+    summary.put("url", plan.address());
+    summary.put("index", LiveIndices.main(List.copyOf(plan.names())));
+    summary.put("indices", List.copyOf(plan.names()));
+    summary.put("leftOut", plan.leftOut());
+    summary.put("system", plan.system());
+    summary.put("stays", plan.stays().stream().map(LiveIndices.Index::name).toList());
+    summary.put("notAsInTheSnapshot", notAsInTheSnapshot);
+    summary.put("bytes", plan.bytes());
+    if (stage.equals("done")) { // verify.java takes it for what the live index began with
+      summary.put("documents", documents.get(LiveIndices.main(List.copyOf(plan.names()))));
+      summary.put("documentsOf", documents);
+    }
+    return summary;
+  }
+
+  @Override
+  public void close() throws IOException {
+    if (api != null) {
+      api.close();
+    }
   }
 }
 
@@ -3337,6 +3498,569 @@ record Host(String name, String destination, String port) {
     return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""), is.getOrDefault("SubState", ""),
         Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("StateChangeTimestamp", ""),
         is.getOrDefault("InvocationID", ""), lines.get(0).equals("0"));
+  }
+}
+
+/**
+ * Settings and aliases of an index as the snapshot has them.
+ *
+ * @param aliases by name; empty where they cannot be read before the live index is gone
+ */
+record IndexDefinition(SortedMap<String, JsonNode> settings, Optional<JsonNode> aliases) {
+  static final String REPLICAS = "index.number_of_replicas";
+  static final String EXPAND = "index.auto_expand_replicas";
+  static final String POLICY = "index.lifecycle.name";
+  private static final String WRITE = "index.blocks.write";
+  /** Settings of the old cluster, or that would act on a copy: a copy has none of them, the index gets them at the end. */
+  static final List<String> NOT_ON_A_COPY = List.of("index.blocks.*", "index.routing.allocation.*", "index.lifecycle.*",
+      "index.plugins.index_state_management.*", "index.opendistro.index_state_management.*");
+  /** Settings that Elasticsearch itself gives an index, or that need its mapping or its shards. */
+  private static final Pattern NOT_AT_CREATION = Pattern.compile("index\\.(uuid|creation_date.*|provided_name|version\\..*|history\\..*|resize\\..*"
+      + "|number_of_.*|routing_partition_size|sort\\..*|soft_deletes\\..*|verified_before_close|frozen|search\\.throttled|store\\.snapshot\\..*)");
+  private static final Pattern AGE = Pattern.compile("(\\d+)(d|h|m|s|ms|micros|nanos)?");
+
+  /** A copy is blocked for writing from its first moment: nothing but the snapshot is in it, and cloning asks for it. */
+  static Map<String, Object> ofCopy() {
+    return Map.of(REPLICAS, 0, EXPAND, "false", WRITE, true);
+  }
+
+  /** The index that replaces the live one, until all its shards are started. */
+  static Map<String, Object> ofClone() {
+    var settings = new HashMap<String, Object>(Map.of(REPLICAS, 0));
+    settings.put(EXPAND, null);
+    settings.put(WRITE, null);
+    return settings;
+  }
+
+  /** A small empty index that shows whether such an index can be made. */
+  Map<String, Object> ofProbe() {
+    var probe = new HashMap<String, Object>(withPrefix(name -> !NOT_AT_CREATION.matcher(name).matches() && !isLeftOut(name)));
+    probe.putAll(ofCopy());
+    probe.put("index.number_of_shards", 1);
+    return probe;
+  }
+
+  private static boolean isLeftOut(String name) {
+    return NOT_ON_A_COPY.stream().anyMatch(pattern -> name.startsWith(pattern.replace("*", "")));
+  }
+
+  /** Settings of the snapshot that begin with this. */
+  Map<String, JsonNode> with(String prefix) {
+    return withPrefix(name -> name.startsWith(prefix));
+  }
+
+  /** The lifecycle policy's settings. */
+  Map<String, JsonNode> lifecycle() {
+    return withPrefix(name -> isLeftOut(name) && !name.startsWith("index.blocks.") && !name.startsWith("index.routing."));
+  }
+
+  private Map<String, JsonNode> withPrefix(Predicate<String> wanted) {
+    var chosen = new LinkedHashMap<String, JsonNode>();
+    settings.forEach((name, value) -> {
+      if (wanted.test(name) && name.startsWith("index.")) {
+        chosen.put(name, value);
+      }
+    });
+    return chosen;
+  }
+
+  int replicas() {
+    return settings.containsKey(REPLICAS) ? settings.get(REPLICAS).asInt() : 1;
+  }
+
+  /** The range of replicas that follows the number of nodes, such as 0-1. */
+  Optional<JsonNode> expand() {
+    return Optional.ofNullable(settings.get(EXPAND)).filter(value -> !value.asText().equals("false"));
+  }
+
+  Optional<String> policy() {
+    return Optional.ofNullable(settings.get(POLICY)).map(JsonNode::asText).filter(name -> !name.isEmpty());
+  }
+
+  /** The moment from which the policy counts the index's age. */
+  long ageFrom(long otherwise) {
+    return settings.containsKey("index.lifecycle.origination_date") ? settings.get("index.lifecycle.origination_date").asLong() : otherwise;
+  }
+
+  /** With a number of replicas that was learned in another way. */
+  IndexDefinition withReplicas(JsonNode replicas) {
+    var changed = new TreeMap<>(settings);
+    changed.put(REPLICAS, replicas);
+    return new IndexDefinition(changed, aliases);
+  }
+
+  /** The age at which a lifecycle policy ({@code GET _ilm/policy}) deletes an index; empty where it never does. */
+  static Optional<Duration> deletesAt(JsonNode policy) {
+    var delete = policy.path("policy").path("phases").path("delete");
+    return delete.isMissingNode() ? Optional.empty() : Optional.of(age(delete.path("min_age").asText("0")));
+  }
+
+  private static Duration age(String text) {
+    var match = AGE.matcher(text);
+    if (!match.matches()) {
+      return Duration.ZERO;
+    }
+    var number = Long.parseLong(match.group(1));
+    return switch (match.group(2) == null ? "ms" : match.group(2)) {
+      case "d" -> Duration.ofDays(number);
+      case "h" -> Duration.ofHours(number);
+      case "m" -> Duration.ofMinutes(number);
+      case "s" -> Duration.ofSeconds(number);
+      case "ms" -> Duration.ofMillis(number);
+      default -> Duration.ZERO;
+    };
+  }
+}
+
+/**
+ * Reads what settings and aliases an index of the snapshot has, and gives them to the restored index. Elasticsearch tells
+ * them only of an index that exists: it is restored for a moment under a temporary name, on a node that does not exist.
+ */
+final class IndexDefinitions {
+  private static final String NOWHERE = "index.routing.allocation.include._id";
+  private static final Pattern SHARDS_TO_ADD = Pattern.compile("would add \\[(\\d+)] (?:total )?shards");
+  private static final Pattern WRITE_CONFLICT = Pattern.compile("alias \\[([^]]*)] has more than one write index");
+  private final ElasticsearchApi api;
+  private final SnapshotSource source;
+  private final ShardWatch watch;
+
+  IndexDefinitions(ElasticsearchApi api, SnapshotSource source, ShardWatch watch) {
+    this.api = api;
+    this.source = source;
+    this.watch = watch;
+  }
+
+  IndexDefinition read(SnapshotIndex index, String temporary) throws IOException {
+    try {
+      return new IndexDefinition(settings(index, temporary, Map.of()), aliases(index, temporary));
+    } catch (Failure e) {
+      // With its replicas there are more shards than the cluster allows: their number is in the refusal.
+      var shards = SHARDS_TO_ADD.matcher(e.getMessage());
+      if (!shards.find()) {
+        throw e;
+      }
+      var replicas = Math.max(0, Integer.parseInt(shards.group(1)) / Math.max(1, index.shards()) - 1);
+      return new IndexDefinition(settings(index, temporary, Map.of(IndexDefinition.REPLICAS, 0)), aliases(index, temporary))
+          .withReplicas(IntNode.valueOf(replicas));
+    }
+  }
+
+  private TreeMap<String, JsonNode> settings(SnapshotIndex index, String temporary, Map<String, Object> changes) throws IOException {
+    var settings = new HashMap<>(changes);
+    settings.put(NOWHERE, "none");
+    try {
+      source.restore(index.name(), temporary, false, settings, List.of());
+      var all = new TreeMap<String, JsonNode>();
+      api.get(ElasticsearchApi.path(temporary, "_settings") + "?flat_settings=true").path(temporary).path("settings").forEachEntry(all::put);
+      all.remove(NOWHERE);
+      return all;
+    } finally {
+      remove(temporary);
+    }
+  }
+
+  /** Empty while a live index takes what is written through one of these aliases: there cannot be two. */
+  Optional<JsonNode> aliases(SnapshotIndex index, String temporary) throws IOException {
+    try {
+      return Optional.of(readAliases(index, temporary));
+    } catch (Failure e) {
+      if (WRITE_CONFLICT.matcher(e.getMessage()).find()) {
+        return Optional.empty();
+      }
+      throw e;
+    }
+  }
+
+  /** The aliases, once the live index is gone; an index that stays gives up to be written through one of them. */
+  JsonNode aliasesOfWriteIndex(SnapshotIndex index, String temporary, LiveIndices live, Set<String> replaced) throws IOException {
+    var given = new HashSet<String>();
+    while (true) {
+      try {
+        return readAliases(index, temporary);
+      } catch (Failure e) {
+        var conflict = WRITE_CONFLICT.matcher(e.getMessage());
+        if (!conflict.find() || !given.add(conflict.group(1))) {
+          throw e;
+        }
+        act(giveUpWriting(conflict.group(1), live, replaced));
+      }
+    }
+  }
+
+  private JsonNode readAliases(SnapshotIndex index, String temporary) throws IOException {
+    var settings = new HashMap<String, Object>(IndexDefinition.ofCopy());
+    settings.put(NOWHERE, "none");
+    try {
+      source.restore(index.name(), temporary, true, settings, IndexDefinition.NOT_ON_A_COPY);
+      return api.get(ElasticsearchApi.path(temporary, "_alias")).path(temporary).path("aliases");
+    } finally {
+      remove(temporary);
+    }
+  }
+
+  /** Deletes a temporary index, whatever block is on it. */
+  void remove(String index) throws IOException {
+    try {
+      api.delete(index);
+    } catch (Failure e) {
+      if (e.code != Exit.UNSAFE) {
+        throw e;
+      }
+      var blocks = new HashMap<String, Object>();
+      List.of("read_only", "read_only_allow_delete", "metadata").forEach(block -> blocks.put("index.blocks." + block, null));
+      put(index, blocks);
+      api.delete(index);
+    }
+  }
+
+  private void put(String index, Map<String, ?> settings) throws IOException {
+    api.call("PUT", ElasticsearchApi.path(index, "_settings"), settings);
+  }
+
+  /** Gives an index the settings that a copy has not, but for policy and blocks; says which it cannot have here, and why. */
+  List<String> applyPlacement(String index, int shards, IndexDefinition definition) throws IOException {
+    var refused = new ArrayList<String>();
+    if (definition.expand().isPresent()) {
+      apply(index, Map.of(IndexDefinition.EXPAND, definition.expand().get()), refused);
+    } else {
+      applyReplicas(index, definition.replicas(), refused);
+    }
+    var routing = definition.with("index.routing.allocation.");
+    if (!routing.isEmpty() && apply(index, routing, refused)) {
+      requirePlace(index, shards, routing, refused);
+    }
+    return refused;
+  }
+
+  /** The policy and the blocks, after which nothing about the index can be changed. */
+  List<String> applyPolicyAndBlocks(String index, IndexDefinition definition) throws IOException {
+    var refused = new ArrayList<String>();
+    apply(index, definition.lifecycle(), refused);
+    apply(index, definition.with("index.blocks."), refused);
+    return refused;
+  }
+
+  private boolean apply(String index, Map<String, ?> settings, List<String> refused) throws IOException {
+    var before = refused.size();
+    if (settings.isEmpty()) {
+      return true;
+    }
+    try {
+      put(index, settings);
+    } catch (Failure all) {
+      requireRefusal(all);
+      for (var setting : settings.entrySet()) {
+        try {
+          put(index, Map.of(setting.getKey(), setting.getValue()));
+        } catch (Failure e) {
+          requireRefusal(e);
+          refused.add("%s (%s): %s".formatted(setting.getKey(), setting.getValue(), e.getMessage()));
+        }
+      }
+    }
+    return refused.size() == before;
+  }
+
+  private static void requireRefusal(Failure failure) {
+    if (failure.code != Exit.UNSAFE) {
+      throw failure;
+    }
+  }
+
+  /** As many as the cluster takes. */
+  private void applyReplicas(String index, int wanted, List<String> refused) throws IOException {
+    Failure reason = null;
+    for (var replicas = wanted; replicas >= 0; replicas--) {
+      try {
+        put(index, Map.of(IndexDefinition.REPLICAS, replicas));
+        if (reason != null) {
+          refused.add("%s is %d instead of %d: %s".formatted(IndexDefinition.REPLICAS, replicas, wanted, reason.getMessage()));
+        }
+        return;
+      } catch (Failure e) {
+        requireRefusal(e);
+        reason = reason == null ? e : reason;
+      }
+    }
+    refused.add("%s (%d): %s".formatted(IndexDefinition.REPLICAS, wanted, reason == null ? "" : reason.getMessage()));
+  }
+
+  /** Takes filters back that no node here satisfies: after its next start the cluster would not find a place for the shards. */
+  private void requirePlace(String index, int shards, Map<String, JsonNode> routing, List<String> refused) throws IOException {
+    for (var shard = 0; shard < shards; shard++) {
+      var explanation = watch.explain(index, shard);
+      if (explanation.mustLeaveItsNode()) {
+        var none = new HashMap<String, Object>();
+        routing.keySet().forEach(name -> none.put(name, null));
+        put(index, none);
+        refused.add("%s: %s".formatted(routing, explanation.reason()));
+        return;
+      }
+    }
+  }
+
+  /** Adds the aliases; an index that stays no longer takes what is written through one of them, where this one does. */
+  void applyAliases(String index, JsonNode aliases, LiveIndices live, Set<String> replaced) throws IOException {
+    var actions = new ArrayList<Map<String, Object>>();
+    for (var alias : aliases.properties()) {
+      if (alias.getValue().path("is_write_index").asBoolean()) {
+        actions.addAll(giveUpWriting(alias.getKey(), live, replaced));
+      }
+      actions.add(add(index, alias.getKey(), alias.getValue(), Map.of()));
+    }
+    act(actions);
+  }
+
+  private static List<Map<String, Object>> giveUpWriting(String alias, LiveIndices live, Set<String> replaced) {
+    return live.writeIndices(alias, replaced).stream()
+        .map(other -> add(other, alias, live.aliases().get(other).path(alias), Map.of("is_write_index", false))).toList();
+  }
+
+  private void act(List<Map<String, Object>> actions) throws IOException {
+    if (!actions.isEmpty()) {
+      api.call("POST", "/_aliases", Map.of("actions", actions));
+    }
+  }
+
+  private static Map<String, Object> add(String index, String alias, JsonNode definition, Map<String, Object> changes) {
+    var body = new HashMap<String, Object>();
+    definition.forEachEntry(body::put);
+    body.putAll(changes);
+    body.put("index", index);
+    body.put("alias", alias);
+    return Map.of("add", body);
+  }
+}
+
+/** Restores indices of a snapshot under temporary names, and puts each in the place of the live one. */
+final class IndexReplacement {
+  private static final String UNTOUCHED = "the live indices were not touched: run the same command again";
+  private final ElasticsearchApi api;
+  private final SnapshotSource source;
+  private final ShardWatch watch;
+  private final IndexDefinitions definitions;
+  private final Console console;
+  private final String stamp;
+  private final Set<String> begun = new HashSet<>();
+
+  /** A request that makes an index. */
+  private interface Creation {
+    void run() throws IOException;
+  }
+
+  /** @param stamp the backup's time, which the temporary names end in */
+  IndexReplacement(ElasticsearchApi api, SnapshotSource source, ShardWatch watch, Console console, String stamp) {
+    this.api = api;
+    this.source = source;
+    this.watch = watch;
+    this.definitions = new IndexDefinitions(api, source, watch);
+    this.console = console;
+    this.stamp = stamp;
+  }
+
+  IndexDefinition definition(SnapshotIndex index) throws IOException {
+    var temporary = index.copy(stamp) + "_settings";
+    begun.add(temporary);
+    return definitions.read(index, temporary);
+  }
+
+  /** True if an earlier run restored the copy completely. */
+  boolean isComplete(SnapshotIndex index) throws IOException {
+    return "true".equals(setting(index.copy(stamp), "index.blocks.write"))
+        && watch.isRestoredFrom(index.copy(stamp), source.repository(), source.name());
+  }
+
+  void beginCopy(SnapshotIndex index) throws IOException {
+    var copy = index.copy(stamp);
+    begun.add(copy);
+    create(copy, () -> source.restore(index.name(), copy, false, IndexDefinition.ofCopy(), IndexDefinition.NOT_ON_A_COPY));
+  }
+
+  /**
+   * Waits until every shard of every copy has a node and receives its data.
+   *
+   * @param inPlace the live indices go first: free disk space is then no reason to refuse
+   */
+  void requireReceiving(Collection<String> copies, boolean inPlace) throws Exception {
+    var refusal = copies.isEmpty() ? null : watch.awaitReceiving(copies);
+    if (refusal != null && !(inPlace && refusal.explanation().isOnlyDisk())) {
+      throw new Failure(Exit.UNSAFE, "no node takes shard %d of %s: %s".formatted(refusal.shard(), refusal.index(), refusal.explanation().reason()),
+          "the live indices were not touched; see GET /_cluster/allocation/explain");
+    }
+  }
+
+  /** Makes a small index of the same settings, clones it, gives the clone settings and aliases, and deletes both. */
+  List<String> probe(SnapshotIndex index, IndexDefinition definition) throws Exception {
+    var probe = index.copy(stamp) + "_probe";
+    var clone = probe + "_clone";
+    begun.addAll(List.of(probe, clone));
+    try {
+      createProbe(probe, definition);
+      requireStarted(probe);
+      cloneIndex(probe, clone);
+      requireStarted(clone);
+      var refused = definitions.applyPlacement(clone, 1, definition);
+      if (definition.aliases().isPresent()) {
+        definitions.applyAliases(clone, renamed(definition.aliases().get(), clone), new LiveIndices(new TreeMap<>(), Map.of()), Set.of());
+      }
+      return refused;
+    } finally {
+      definitions.remove(clone);
+      definitions.remove(probe);
+    }
+  }
+
+  private static JsonNode renamed(JsonNode aliases, String clone) {
+    var renamed = Json.MAPPER.createObjectNode();
+    aliases.forEachEntry((name, alias) -> renamed.set(clone + "_" + renamed.size(), alias));
+    return renamed;
+  }
+
+  private void createProbe(String probe, IndexDefinition definition) throws IOException {
+    definitions.remove(probe);
+    try {
+      create(probe, () -> put(probe, definition.ofProbe()));
+    } catch (Failure e) {
+      if (e.code != Exit.UNSAFE) {
+        throw e;
+      }
+      // A setting that an old index may keep, but no new one may have.
+      var plain = new HashMap<String, Object>(IndexDefinition.ofCopy());
+      plain.put("index.number_of_shards", 1);
+      create(probe, () -> put(probe, plain));
+    }
+  }
+
+  private void put(String index, Map<String, Object> settings) throws IOException {
+    api.call("PUT", ElasticsearchApi.path(index) + "?wait_for_active_shards=0", Map.of("settings", settings));
+  }
+
+  private void requireStarted(String index) throws Exception {
+    if (!watch.await(() -> watch.isStarted(Set.of(index)), () -> watch.recoveredBytes(Set.of(index)), Duration.ofSeconds(30))) {
+      throw new Failure(Exit.UNSAFE, "Elasticsearch gives a copy of an index no place (%s): %s".formatted(index, watch.explain(index, 0).reason()),
+          "the live indices were not touched; free some room, or restore with --in-place");
+    }
+  }
+
+  private void cloneIndex(String from, String to) throws IOException {
+    create(to, () -> api.call("PUT", ElasticsearchApi.path(from, "_clone", to) + "?wait_for_active_shards=0",
+        Map.of("settings", IndexDefinition.ofClone())));
+  }
+
+  void awaitCopies(Collection<String> copies) throws Exception {
+    watch.awaitStarted(copies, UNTOUCHED);
+  }
+
+  /** Elasticsearch may refuse to clone, for want of disk say: found out while the live index is still there. */
+  void proveCloning(SnapshotIndex index) throws Exception {
+    var probe = index.copy(stamp) + "_probe";
+    try {
+      definitions.remove(probe);
+      cloneIndex(index.copy(stamp), probe);
+      requireStarted(probe);
+    } finally {
+      definitions.remove(probe);
+    }
+  }
+
+  /** Only now is the live index removed: a complete copy is in the cluster, and cloning it links its files. */
+  long replaceLive(SnapshotIndex index) throws Exception {
+    var documents = count(index.copy(stamp));
+    console.step("Replacing %s by the restored index (%d documents)", index.name(), documents);
+    api.delete(index.name());
+    cloneIndex(index.copy(stamp), index.name());
+    watch.awaitStarted(Set.of(index.name()), "the restored copy is complete: run the same command again");
+    var cloned = watch.recoveries(Set.of(index.name())).stream().filter(shard -> shard.path("primary").asBoolean())
+        .allMatch(shard -> shard.path("type").asText().equals("LOCAL_SHARDS"));
+    if (!cloned || count(index.name()) != documents) {
+      throw madeMeanwhile("%s is no copy of the restored index", index.name());
+    }
+    return documents;
+  }
+
+  long restoreInPlace(SnapshotIndex index) throws Exception {
+    console.step("Deleting %s and restoring it from snapshot %s", index.name(), source.name());
+    api.delete(index.name());
+    create(index.name(), () -> source.restore(index.name(), index.name(), false, IndexDefinition.ofCopy(), IndexDefinition.NOT_ON_A_COPY));
+    watch.awaitStarted(Set.of(index.name()), "run the same command again");
+    if (!source.isOlder(Long.parseLong(setting(index.name(), "index.creation_date")))) {
+      throw madeMeanwhile("%s did not come from the snapshot", index.name());
+    }
+    api.call("PUT", ElasticsearchApi.path(index.name(), "_settings"), IndexDefinition.ofClone());
+    return count(index.name());
+  }
+
+  private static Failure madeMeanwhile(String what, String index) {
+    return new Failure(Exit.PARTIAL, what.formatted(index) + ": something else made it meanwhile", "is TheHive stopped? Then run the same command again");
+  }
+
+  /** Gives the index that is now live what the snapshot's has; says what it cannot have in this cluster. */
+  List<String> complete(SnapshotIndex index, IndexDefinition definition, LiveIndices live, Set<String> replaced) throws IOException {
+    var refused = new ArrayList<>(definitions.applyPlacement(index.name(), index.shards(), definition));
+    var aliases = definition.aliases().isPresent() ? definition.aliases().get()
+        : definitions.aliasesOfWriteIndex(index, index.copy(stamp) + "_settings", live, replaced);
+    definitions.applyAliases(index.name(), aliases, live, replaced);
+    refused.addAll(definitions.applyPolicyAndBlocks(index.name(), definition));
+    return refused;
+  }
+
+  /** Removes what this run began. */
+  void withdraw() throws IOException {
+    remove(Set.copyOf(begun));
+  }
+
+  void remove(Collection<String> indices) throws IOException {
+    for (var index : indices) {
+      definitions.remove(index);
+      begun.remove(index);
+    }
+  }
+
+  private String setting(String index, String name) throws IOException {
+    return api.tryGet(ElasticsearchApi.path(index, "_settings") + "?flat_settings=true")
+        .map(answer -> answer.path(index).path("settings").path(name).asText()).orElse("");
+  }
+
+  /**
+   * A time-out of ours is not the end of it: the server goes on, and the index, which was not there before, tells. With
+   * several hosts the client asks the next one, which answers that the index exists.
+   */
+  private void create(String index, Creation creation) throws IOException {
+    try {
+      creation.run();
+    } catch (Failure e) {
+      if (api.tryGet(ElasticsearchApi.path(index, "_alias")).isEmpty()) {
+        throw e;
+      }
+      console.warn("%s; but %s is there: following it", e.getMessage(), index);
+    }
+  }
+
+  private long count(String index) throws IOException {
+    api.call("POST", ElasticsearchApi.path(index, "_refresh"), null);
+    return api.get(ElasticsearchApi.path(index, "_count")).path("count").asLong(-1);
+  }
+
+  /** Green where there are nodes enough for all replicas, yellow otherwise; a warning where that takes long. */
+  void awaitHealth(String index, int dataNodes) throws Exception {
+    var replicas = setting(index, IndexDefinition.REPLICAS);
+    var wanted = replicas.isEmpty() || Integer.parseInt(replicas) < dataNodes ? "green" : "yellow";
+    var healthy = watch.await(() -> List.of("green", wanted).contains(status(index)),
+        () -> watch.recoveredBytes(Set.of(index)) + health(index).path("active_shards").asInt(), Duration.ofMinutes(1));
+    if (!healthy && status(index).equals("red")) {
+      throw new Failure(Exit.PARTIAL, "%s is red: %s".formatted(index, watch.explain(index, 0).reason()), "see GET /_cluster/allocation/explain");
+    }
+    if (!healthy) {
+      console.warn("%s is complete but stays %s: not all replicas are allocated", index, status(index));
+    }
+  }
+
+  private JsonNode health(String index) throws IOException {
+    return api.get("/_cluster/health" + ElasticsearchApi.path(index));
+  }
+
+  private String status(String index) throws IOException {
+    return health(index).path("status").asText();
   }
 }
 
@@ -3701,6 +4425,117 @@ enum Kind {
 }
 
 /**
+ * TheHive's indices that are there now.
+ *
+ * @param indices by name; copies of an interrupted restore are among them
+ * @param aliases of each index: name and definition
+ */
+record LiveIndices(SortedMap<String, Index> indices, Map<String, JsonNode> aliases) {
+  private static final Pattern MAIN = Pattern.compile("(.+)_global(_\\d+)?");
+  private static final Pattern COPY = Pattern.compile("(?<index>.+)_restoring_\\d{8}_\\d\\dh\\d\\dm\\d\\ds(_\\w+)?");
+
+  /**
+   * A live index.
+   *
+   * @param documents -1 where it is not known: the index is closed or red
+   */
+  record Index(String name, boolean open, long documents, long bytes) {}
+
+  /** Asks for the indices of these names and all others of TheHive. */
+  static LiveIndices ask(ElasticsearchApi api, Collection<String> names) throws IOException {
+    var patterns = patterns(names);
+    var indices = new TreeMap<String, Index>();
+    for (var pattern : patterns) {
+      for (var index : api.get("/_cat/indices" + ElasticsearchApi.path(pattern)
+          + "?format=json&bytes=b&h=index,status,docs.count,store.size&expand_wildcards=all")) {
+        var name = index.path("index").asText();
+        indices.put(name, new Index(name, index.path("status").asText().equals("open"), index.path("docs.count").asLong(-1),
+            index.path("store.size").asLong()));
+      }
+    }
+    var aliases = new HashMap<String, JsonNode>();
+    for (var pattern : patterns) {
+      api.get(ElasticsearchApi.path(pattern, "_alias") + "?expand_wildcards=all")
+          .forEachEntry((index, node) -> aliases.put(index, node.path("aliases")));
+    }
+    return new LiveIndices(indices, aliases);
+  }
+
+  /** What TheHive's indices are called: {@code thehive_global} makes {@code thehive_*} and {@code thehive-*}. */
+  static SortedSet<String> patterns(Collection<String> names) {
+    var patterns = new TreeSet<String>();
+    for (var name : names) {
+      var main = MAIN.matcher(name);
+      var prefix = main.matches() ? main.group(1) : name.replaceFirst("(?<=[^_-])[_-].*$", "");
+      patterns.add(prefix + "_*");
+      patterns.add(prefix + "-*");
+      if (!name.matches(Pattern.quote(prefix) + "[_-].*")) {
+        patterns.add(name + "*");
+      }
+    }
+    return patterns;
+  }
+
+  /** The name of TheHive's main index among these; the first where none is called so. */
+  static String main(List<String> names) {
+    return names.stream().filter(name -> MAIN.matcher(name).matches()).findFirst().orElse(names.get(0));
+  }
+
+  Optional<Index> get(String name) {
+    return Optional.ofNullable(indices.get(name));
+  }
+
+  /** What interrupted restores left of these indices. */
+  SortedSet<String> leftovers(Set<String> names) {
+    return indices.keySet().stream().filter(name -> isCopy(name, names)).collect(Collectors.toCollection(TreeSet::new));
+  }
+
+  private static boolean isCopy(String name, Set<String> names) {
+    var copy = COPY.matcher(name);
+    return copy.matches() && names.contains(copy.group("index"));
+  }
+
+  /** TheHive's indices that a restore of these leaves as they are. */
+  List<Index> others(Set<String> names) {
+    return indices.values().stream().filter(index -> !names.contains(index.name()) && !COPY.matcher(index.name()).matches()).toList();
+  }
+
+  /** The indices that stay and take what is written through an alias. */
+  SortedSet<String> writeIndices(String alias, Set<String> replaced) {
+    return aliases.entrySet().stream()
+        .filter(index -> !replaced.contains(index.getKey()) && index.getValue().path(alias).path("is_write_index").asBoolean())
+        .map(Map.Entry::getKey).collect(Collectors.toCollection(TreeSet::new));
+  }
+
+  /** Refuses names that cannot be replaced by an index: an alias, or part of a data stream. */
+  void requireReplaceable(ElasticsearchApi api, Collection<String> names) throws IOException {
+    for (var name : names) {
+      var live = api.tryGet(ElasticsearchApi.path(name, "_alias"));
+      if (live.isPresent() && !live.get().isEmpty() && !live.get().has(name)) {
+        throw new Failure(Exit.UNSAFE, "%s is an alias of %s, not an index".formatted(name, live.get().fieldNames().next()),
+            "TheHive's hot backup names an index: remove the alias first");
+      }
+    }
+    for (var pattern : patterns(names)) {
+      var streams = api.tryGet("/_data_stream" + ElasticsearchApi.path(pattern) + "?expand_wildcards=all").orElse(MissingNode.getInstance());
+      for (var stream : streams.path("data_streams")) {
+        requireNotIn(stream, names);
+      }
+    }
+  }
+
+  private static void requireNotIn(JsonNode stream, Collection<String> names) {
+    var name = stream.path("name").asText();
+    var backing = stream.path("indices").valueStream().map(index -> index.path("index_name").asText()).filter(names::contains).findFirst();
+    if (names.contains(name) || backing.isPresent()) {
+      throw new Failure(Exit.UNSAFE, names.contains(name) ? "%s is a data stream, not an index".formatted(name)
+          : "%s belongs to data stream %s".formatted(backing.get(), name),
+          "an index of the snapshot cannot take its place: restore without it (--index), or delete the data stream first");
+    }
+  }
+}
+
+/**
  * Builds sessions that tell the server the name of their client, which {@code system_views.clients} shows: so a restore
  * sees another one. The driver has no option for it.
  */
@@ -4038,6 +4873,53 @@ final class ProgressLine {
   static String size(long bytes) {
     return bytes < 1_000_000 ? (bytes + 999) / 1000 + " kB"
         : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB" : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
+  }
+}
+
+/**
+ * The limit of each node's recovery, raised for the time of a restore. What it was before is kept in the cluster itself,
+ * in a setting that Elasticsearch leaves to its users: a run after a killed one puts it back.
+ */
+final class RecoveryRate {
+  static final String SETTING = "indices.recovery.max_bytes_per_sec";
+  private static final String BEFORE = "cluster.metadata.thehive_restore_recovery_rate_before";
+  private static final String NONE = "none";
+  private final ElasticsearchApi api;
+  private final String wanted;
+
+  /** @param wanted null where the cluster's limit is left as it is */
+  RecoveryRate(ElasticsearchApi api, String wanted) {
+    this.api = api;
+    this.wanted = wanted;
+  }
+
+  /** Elasticsearch's own form of a size: 200mb, or -1 for no limit. */
+  static void requireValid(String rate) {
+    if (!rate.matches("(?i)-1|0|\\d+(\\.\\d+)?([kmgtp]?b|[kmgtp])")) {
+      throw new Failure(Exit.USAGE, "--recovery-rate '%s' is not a size".formatted(rate), "such as 200mb; -1 is no limit");
+    }
+  }
+
+  synchronized void raise() throws IOException {
+    if (wanted != null) {
+      var now = api.get("/_cluster/settings?flat_settings=true").path("transient");
+      set(wanted, now.path(BEFORE).asText(now.path(SETTING).asText(NONE)));
+    }
+  }
+
+  /** Puts it back where this or an interrupted run raised it. */
+  synchronized void putBack() throws IOException {
+    var before = api.get("/_cluster/settings?flat_settings=true").path("transient").path(BEFORE);
+    if (!before.isMissingNode()) {
+      set(before.asText().equals(NONE) ? null : before.asText(), null);
+    }
+  }
+
+  private void set(String rate, String before) throws IOException {
+    var settings = new HashMap<String, Object>();
+    settings.put(SETTING, rate);
+    settings.put(BEFORE, before);
+    api.call("PUT", "/_cluster/settings", Map.of("transient", settings));
   }
 }
 
@@ -4697,6 +5579,358 @@ final class Settings {
           || one.length() > 1 && one.charAt(0) == other.charAt(1) && one.charAt(1) == other.charAt(0) && one.substring(2).equals(other.substring(2));
     }
     return one.length() > other.length() ? one.substring(1).equals(other) : other.substring(1).equals(one);
+  }
+}
+
+/** Waits for the shards of indices that are restored or cloned, and says why where they make no progress. */
+final class ShardWatch {
+  private static final Duration STALLED = Duration.ofMinutes(5);
+  private static final Duration UNREACHABLE_FOR = Duration.ofMinutes(1);
+  /** Reasons for which an unassigned shard stays so once no node may take it. */
+  private static final Set<String> FINAL = Set.of("NEW_INDEX_RESTORED", "EXISTING_INDEX_RESTORED", "CLUSTER_RECOVERED", "ALLOCATION_FAILED");
+  private static final int NAMES_LENGTH = 2_500; // a request's first line holds 4 KB
+  private final ElasticsearchApi api;
+  private volatile long recovered;
+
+  /** A question to the server. */
+  interface Question<T> {
+    T ask() throws IOException;
+  }
+
+  /** A shard that has no node, and why. */
+  record Refusal(String index, int shard, AllocationExplanation explanation) {}
+
+  ShardWatch(ElasticsearchApi api) {
+    this.api = api;
+  }
+
+  /** The bytes of the indices that were watched. */
+  long recovered() {
+    return recovered;
+  }
+
+  /** Asks until the answer is yes; false when the figure stood still for too long. A node that restarts is asked again. */
+  boolean await(Question<Boolean> done, Question<Long> figure, Duration limit) throws Exception {
+    var before = -1L;
+    for (var moved = Instant.now(); Instant.now().isBefore(moved.plus(limit)); Thread.sleep(200)) {
+      try {
+        if (done.ask()) {
+          return true;
+        }
+        var now = figure.ask();
+        moved = now == before ? moved : Instant.now();
+        before = now;
+      } catch (Failure e) {
+        if (e.code != Exit.UNREACHABLE || Instant.now().isAfter(moved.plus(UNREACHABLE_FOR))) {
+          throw e;
+        }
+      }
+    }
+    return false;
+  }
+
+  /** Waits until every primary of the indices is started; a shard that failed, or no progress for long, is an error. */
+  void awaitStarted(Collection<String> indices, String hint) throws Exception {
+    if (!await(() -> primariesStarted(indices, hint), () -> recoveredBytes(indices), STALLED)) {
+      var waiting = notStarted(indices).get(0);
+      throw new Failure(Exit.PARTIAL, "%s makes no progress: %s".formatted(waiting.path("index").asText(),
+          explain(waiting).reason()), "see GET /_cluster/allocation/explain");
+    }
+  }
+
+  /** Waits until every primary has a node and data arrives there; returns the first shard that no node takes, or null. */
+  Refusal awaitReceiving(Collection<String> indices) throws Exception {
+    var refused = new ArrayList<Refusal>();
+    var began = await(() -> {
+      refused.clear();
+      refused.addAll(refusals(indices));
+      return !refused.isEmpty() || allReceive(indices);
+    }, () -> recoveredBytes(indices) - notStarted(indices).size(), STALLED);
+    if (!began) {
+      var waiting = notStarted(indices).get(0);
+      return new Refusal(waiting.path("index").asText(), waiting.path("shard").asInt(), explain(waiting));
+    }
+    return refused.isEmpty() ? null : refused.get(0);
+  }
+
+  private List<Refusal> refusals(Collection<String> indices) throws IOException {
+    var refusals = new ArrayList<Refusal>();
+    for (var shard : notStarted(indices)) {
+      if (shard.path("state").asText().equals("UNASSIGNED")) {
+        var explanation = explain(shard);
+        if (explanation.isRefused()) {
+          refusals.add(new Refusal(shard.path("index").asText(), shard.path("shard").asInt(), explanation));
+        }
+      }
+    }
+    return refusals;
+  }
+
+  private boolean allReceive(Collection<String> indices) throws IOException {
+    for (var shard : notStarted(indices)) {
+      if (!shard.path("state").asText().equals("INITIALIZING")) {
+        return false;
+      }
+    }
+    return recoveries(indices).stream().filter(shard -> shard.path("primary").asBoolean()).allMatch(ShardWatch::receives);
+  }
+
+  private static boolean receives(JsonNode recovery) {
+    var size = recovery.path("index").path("size");
+    var stage = recovery.path("stage").asText();
+    return !stage.equals("INIT") && (!stage.equals("INDEX") || size.path("recovered_in_bytes").asLong() > 0 || size.path("total_in_bytes").asLong(1) == 0);
+  }
+
+  boolean isStarted(Collection<String> indices) throws IOException {
+    return notStarted(indices).isEmpty();
+  }
+
+  private boolean primariesStarted(Collection<String> indices, String hint) throws IOException {
+    var open = notStarted(indices);
+    for (var shard : open) {
+      requireNotFailed(shard, hint);
+    }
+    return open.isEmpty();
+  }
+
+  /** Elasticsearch tries a failed shard some times more; a restore does not go on after a restart of the cluster. */
+  private void requireNotFailed(JsonNode shard, String hint) throws IOException {
+    var reason = shard.path("unassigned.reason").asText();
+    if (!shard.path("state").asText().equals("UNASSIGNED") || !FINAL.contains(reason)) {
+      return;
+    }
+    var explanation = explain(shard);
+    if (!explanation.isRefused()) {
+      return;
+    }
+    throw new Failure(Exit.PARTIAL, "shard %d of %s failed: %s".formatted(shard.path("shard").asInt(), shard.path("index").asText(),
+        reason.equals("CLUSTER_RECOVERED") ? "Elasticsearch was started again meanwhile"
+            : reason.equals("ALLOCATION_FAILED") ? shard.path("unassigned.details").asText() : explanation.reason()), hint);
+  }
+
+  /** The primaries that are not started. */
+  private List<JsonNode> notStarted(Collection<String> indices) throws IOException {
+    var open = new ArrayList<JsonNode>();
+    for (var names : groups(indices)) {
+      for (var shard : api.get("/_cat/shards" + ElasticsearchApi.path(names)
+          + "?format=json&h=index,shard,prirep,state,unassigned.reason,unassigned.details")) {
+        if (shard.path("prirep").asText().equals("p") && !shard.path("state").asText().matches("STARTED|RELOCATING")) {
+          open.add(shard);
+        }
+      }
+    }
+    return open;
+  }
+
+  private AllocationExplanation explain(JsonNode shard) throws IOException {
+    return explain(shard.path("index").asText(), shard.path("shard").asInt());
+  }
+
+  AllocationExplanation explain(String index, int shard) throws IOException {
+    return new AllocationExplanation(api.tryTo("POST", "/_cluster/allocation/explain",
+        Map.of("index", index, "shard", shard, "primary", true), ElasticsearchApi.ABSENT).orElse(MissingNode.getInstance()));
+  }
+
+  long recoveredBytes(Collection<String> indices) throws IOException {
+    var bytes = 0L;
+    for (var shard : recoveries(indices)) {
+      bytes += shard.path("index").path("size").path("recovered_in_bytes").asLong();
+    }
+    recovered = Math.max(recovered, bytes);
+    return bytes;
+  }
+
+  /** What is told of each shard that was or is being filled. */
+  List<JsonNode> recoveries(Collection<String> indices) throws IOException {
+    var shards = new ArrayList<JsonNode>();
+    for (var names : groups(indices)) {
+      api.get(ElasticsearchApi.path(names, "_recovery")).forEach(index -> index.path("shards").forEach(shards::add));
+    }
+    return shards;
+  }
+
+  /** Names for one request each. */
+  static List<String> groups(Collection<String> indices) {
+    var groups = new ArrayList<String>();
+    var group = new StringBuilder();
+    for (var index : indices) {
+      if (group.length() + index.length() > NAMES_LENGTH) {
+        groups.add(group.toString());
+        group.setLength(0);
+      }
+      group.append(group.isEmpty() ? "" : ",").append(index);
+    }
+    groups.add(group.toString());
+    return groups;
+  }
+
+  /** True if every primary of an index is started and came whole from the snapshot. */
+  boolean isRestoredFrom(String index, String repository, String snapshot) throws IOException {
+    var health = api.get("/_cluster/health" + ElasticsearchApi.path(index) + "?level=indices").path("indices").path(index);
+    var primaries = health.path("number_of_shards").asInt(-1);
+    var restored = recoveries(Set.of(index)).stream().filter(shard -> shard.path("primary").asBoolean()
+        && shard.path("type").asText().equals("SNAPSHOT") && shard.path("stage").asText().equals("DONE")
+        && shard.path("source").path("snapshot").asText().equals(snapshot)
+        && shard.path("source").path("repository").asText().equals(repository)).count();
+    return primaries > 0 && health.path("active_primary_shards").asInt() == primaries && restored == primaries;
+  }
+}
+
+/**
+ * An index of a snapshot.
+ *
+ * @param largestShard bytes of its largest shard, which one node must have room for
+ */
+record SnapshotIndex(String name, int shards, long bytes, long largestShard) {
+  /** The name under which the copy is restored beside the live index. */
+  String copy(String stamp) {
+    return name + "_restoring_" + stamp;
+  }
+}
+
+/** The snapshot to restore, in its repository: whether it is whole, what it holds, whether this cluster may restore it. */
+final class SnapshotSource {
+  private static final String IMPOSSIBLE = "RESTORING_";
+  private final ElasticsearchApi api;
+  private final String repository;
+  private final Backup backup;
+  private long ended;
+
+  SnapshotSource(ElasticsearchApi api, String repository, Backup backup) {
+    if (!repository.matches("[^\\s\\p{Cntrl}\\\\/*?\"<>|,#]+")) {
+      throw new Failure(Exit.USAGE, "ELASTICSEARCH_SNAPSHOT_REPOSITORY '%s' is not a repository's name".formatted(
+          repository.replaceAll("\\p{Cntrl}", "?")), "it has no blanks, no line breaks and none of \\ / * ? \" < > | , #");
+    }
+    this.api = api;
+    this.repository = repository;
+    this.backup = backup;
+  }
+
+  String repository() {
+    return repository;
+  }
+
+  String name() {
+    return backup.name();
+  }
+
+  private String path(String... more) {
+    var names = new ArrayList<>(List.of("_snapshot", repository));
+    names.addAll(List.of(more));
+    return ElasticsearchApi.path(names.toArray(String[]::new));
+  }
+
+  void requireRepository(ElasticsearchCluster cluster) throws IOException {
+    if (api.tryGet(path()).isEmpty()) {
+      throw new Failure(Exit.BAD_BACKUP, "Elasticsearch has no snapshot repository " + repository,
+          "register it as before the backup, or set ELASTICSEARCH_SNAPSHOT_REPOSITORY");
+    }
+    var verified = verify().path("nodes").size();
+    if (verified < cluster.repositoryNodes()) {
+      throw new Failure(Exit.UNSAFE, "repository %s is verified on %d of %d nodes".formatted(repository, verified, cluster.repositoryNodes()),
+          "mount it on every node at the same path");
+    }
+  }
+
+  private JsonNode verify() throws IOException {
+    try {
+      return api.call("POST", path("_verify"), null);
+    } catch (Failure e) {
+      throw new Failure(e.code, "cannot verify repository %s: %s".formatted(repository, e.getMessage()),
+          "every node must have it mounted at the same path, readable and writable", e);
+    }
+  }
+
+  /** The snapshot's indices, the largest first. */
+  List<SnapshotIndex> requireWhole(ElasticsearchCluster cluster) throws IOException {
+    var snapshot = read(cluster).orElseThrow(() -> new Failure(Exit.BAD_BACKUP,
+        "repository %s has no snapshot %s, though its marker %s exists".formatted(repository, backup.name(), backup.file()),
+        "the backup failed after its marker was written: choose another with --backup"));
+    var state = snapshot.path("state").asText();
+    var failed = snapshot.path("shards").path("failed").asInt();
+    if (!state.equals("SUCCESS") || failed > 0) {
+      throw new Failure(Exit.BAD_BACKUP, "snapshot %s is %s, %d of its shards failed".formatted(backup.name(), state, failed),
+          state.equals("IN_PROGRESS") ? "it is still being taken: wait for its end" : "choose another with --backup");
+    }
+    var version = snapshot.path("version").asText();
+    // Only a version that this one does not know is not told; checkRestorable asks the server itself.
+    if (!version.isEmpty() && !SnapshotVersion.isRestorable(version, cluster.version(), cluster.openSearch())) {
+      throw new Failure(Exit.BAD_BACKUP, "snapshot %s was taken by version %s, which version %s cannot restore".formatted(
+          backup.name(), version, cluster.version()), "restore it with the same major version or the next");
+    }
+    ended = snapshot.path("end_time_in_millis").asLong();
+    return indices(snapshot);
+  }
+
+  private Optional<JsonNode> read(ElasticsearchCluster cluster) throws IOException {
+    try {
+      return api.tryGet(path(backup.name())).map(answer -> answer.path("snapshots").path(0));
+    } catch (Failure e) {
+      throw e.code != Exit.UNSAFE ? e : new Failure(Exit.UNSAFE, e.getMessage(),
+          "version %s cannot read this repository: did another one write it, or is it damaged?".formatted(cluster.version()), e);
+    }
+  }
+
+  private List<SnapshotIndex> indices(JsonNode snapshot) throws IOException {
+    var sizes = api.get(path(backup.name(), "_status")).path("snapshots").path(0).path("indices");
+    var names = new TreeSet<String>();
+    snapshot.path("indices").forEach(name -> names.add(name.asText()));
+    return names.stream().map(name -> index(name, sizes.path(name)))
+        .sorted((one, other) -> Long.compare(other.bytes(), one.bytes())).toList();
+  }
+
+  private static SnapshotIndex index(String name, JsonNode status) {
+    var size = status.path("stats").path("total").path("size_in_bytes").asLong();
+    var largest = status.path("shards").valueStream().mapToLong(shard -> shard.path("stats").path("total").path("size_in_bytes").asLong()).max();
+    return new SnapshotIndex(name, status.path("shards_stats").path("total").asInt(), size, largest.orElse(size));
+  }
+
+  /**
+   * Asks the server itself, without a restore: under a name that no index can have, it refuses just that name. Only the
+   * server sees in which version an index was made, which may be older than the one that took the snapshot.
+   */
+  void requireRestorable(Collection<SnapshotIndex> indices, ElasticsearchCluster cluster) throws IOException {
+    for (var index : indices) {
+      try {
+        restore(index.name(), IMPOSSIBLE + index.name(), false, Map.of(), List.of());
+      } catch (Failure e) {
+        if (Set.of(Exit.AUTHENTICATION, Exit.UNREACHABLE).contains(e.code)) {
+          throw e;
+        }
+        if (!e.getMessage().contains("[" + IMPOSSIBLE)) {
+          throw new Failure(Exit.BAD_BACKUP, "version %s cannot restore %s of snapshot %s: %s".formatted(cluster.version(), index.name(),
+              backup.name(), e.getMessage()), "restore it with the same major version or the next; an index made before that must have been reindexed", e);
+        }
+      }
+    }
+  }
+
+  /** No index that a snapshot is being taken of can be deleted: the nightly backup may be at work. */
+  void requireNoneRunning(Set<String> indices) throws IOException {
+    for (var running : api.get("/_snapshot/_status").path("snapshots")) {
+      for (var index : running.path("indices").propertyStream().map(Map.Entry::getKey).filter(indices::contains).toList()) {
+        throw new Failure(Exit.UNSAFE, "snapshot %s of %s is being taken right now".formatted(running.path("snapshot").asText(), index),
+            "wait for its end, and see that no other backup starts");
+      }
+    }
+  }
+
+  /** Begins to restore an index under a name. */
+  void restore(String index, String name, boolean aliases, Map<String, ?> settings, List<String> ignoredSettings) throws IOException {
+    var body = new HashMap<String, Object>(Map.of("indices", index, "include_global_state", false, "include_aliases", aliases));
+    if (!name.equals(index)) {
+      body.putAll(Map.of("rename_pattern", "^.+$", "rename_replacement", name.replace("\\", "\\\\").replace("$", "\\$")));
+    }
+    if (!settings.isEmpty()) {
+      body.put("index_settings", settings);
+      body.put("ignore_index_settings", ignoredSettings);
+    }
+    api.call("POST", path(backup.name(), "_restore"), body);
+  }
+
+  /** A restored index keeps the date of its creation: one that a client made meanwhile is younger than the snapshot. */
+  boolean isOlder(long created) {
+    return created <= ended;
   }
 }
 

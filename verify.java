@@ -68,6 +68,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.cfg.EnumFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import com.google.common.collect.HashMultimap;
 import com.google.common.collect.Iterators;
 import com.google.common.collect.Lists;
@@ -114,6 +115,7 @@ import java.net.InetSocketAddress;
 import java.net.NoRouteToHostException;
 import java.net.SocketTimeoutException;
 import java.net.URI;
+import java.net.URLEncoder;
 import java.net.UnknownHostException;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -290,8 +292,11 @@ import org.apache.commons.io.function.IOSupplier;
 import org.apache.commons.io.input.BoundedInputStream;
 import org.apache.commons.io.input.BufferedFileChannelInputStream;
 import org.apache.commons.io.input.TaggedInputStream;
+import org.apache.http.ConnectionClosedException;
 import org.apache.http.Header;
 import org.apache.http.HttpHost;
+import org.apache.http.ProtocolException;
+import org.apache.http.client.ClientProtocolException;
 import org.apache.http.message.BasicHeader;
 import org.apache.http.util.EntityUtils;
 import org.elasticsearch.client.Request;
@@ -2791,34 +2796,79 @@ record ETag(long high, long low, int parts) {
   }
 }
 
+/**
+ * The addresses of ELASTICSEARCH_API_URL.
+ *
+ * @param path what stands before the API's own paths, such as {@code /es} behind a proxy; empty where there is nothing
+ */
+record ElasticsearchAddress(List<HttpHost> hosts, String path) {
+  private static final Pattern URL =
+      Pattern.compile("(?:(?<scheme>https?)://)?(?<host>\\[[0-9A-Fa-f:.%]+]|[^/:@?#\\s\\[\\]]+)(?::(?<port>\\d+))?(?<path>/[^?#\\s]*)?");
+
+  static ElasticsearchAddress of(List<String> urls) {
+    var all = urls.stream().map(ElasticsearchAddress::one).toList();
+    if (all.stream().map(ElasticsearchAddress::path).distinct().count() > 1) {
+      throw new Failure(Exit.USAGE, "the addresses in ELASTICSEARCH_API_URL have different paths: " + String.join(", ", urls),
+          "give all of them the same path");
+    }
+    return new ElasticsearchAddress(all.stream().flatMap(address -> address.hosts.stream()).toList(), all.get(0).path);
+  }
+
+  private static ElasticsearchAddress one(String url) {
+    if (url.contains("@")) {
+      throw new Failure(Exit.USAGE, "ELASTICSEARCH_API_URL contains a user name", "set ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD instead");
+    }
+    var match = URL.matcher(url.strip());
+    if (!match.matches()) {
+      throw wrong("'%s' is not a URL".formatted(url));
+    }
+    var digits = match.group("port");
+    var port = digits == null ? -1 : digits.length() > 5 ? Integer.MAX_VALUE : Integer.parseInt(digits);
+    if (port == 0 || port > 65_535) {
+      throw wrong("'%s' has port %s; ports are from 1 to 65535".formatted(url, digits));
+    }
+    var scheme = match.group("scheme") == null ? "http" : match.group("scheme");
+    var path = match.group("path") == null ? "" : match.group("path").replaceFirst("/+$", "");
+    return new ElasticsearchAddress(List.of(new HttpHost(match.group("host"), port, scheme)), path);
+  }
+
+  private static Failure wrong(String message) {
+    return new Failure(Exit.USAGE, "ELASTICSEARCH_API_URL " + message, "such as http://127.0.0.1:9200");
+  }
+
+  @Override
+  public String toString() {
+    return hosts.stream().map(host -> host.toURI() + path).collect(Collectors.joining(", "));
+  }
+}
+
 /** Elasticsearch's REST API (OpenSearch's too), answers as JSON, errors as failures. */
 final class ElasticsearchApi implements Closeable {
-  /** There is no such thing, or the distribution lacks that part of the API. */
+  /** The answer where a thing does not exist, or where the distribution lacks that part of the API. */
   static final Set<Integer> ABSENT = Set.of(400, 404, 405);
   private final RestClient client;
-  private final String named;
+  private final ElasticsearchAddress address;
 
-  ElasticsearchApi(List<String> urls, Path ca, Credentials credentials) {
-    var hosts = urls.stream().map(ElasticsearchApi::host).toArray(HttpHost[]::new);
-    named = String.join(", ", Stream.of(hosts).map(HttpHost::toURI).toList());
-    var builder = RestClient.builder(hosts);
-    credentials.header().ifPresent(value -> builder.setDefaultHeaders(new Header[] {new BasicHeader("Authorization", value)}));
-    if (ca != null) {
-      builder.setHttpClientConfigCallback(http -> http.setSSLContext(Tls.context(Tls.trust(ca))));
+  ElasticsearchApi(ElasticsearchSettings settings) {
+    address = ElasticsearchAddress.of(settings.urls());
+    var builder = RestClient.builder(address.hosts().toArray(HttpHost[]::new));
+    if (!address.path().isEmpty()) {
+      builder.setPathPrefix(address.path());
     }
+    settings.authorization().ifPresent(value -> builder.setDefaultHeaders(new Header[] {new BasicHeader("Authorization", value)}));
+    settings.ca().ifPresent(ca -> builder.setHttpClientConfigCallback(http -> http.setSSLContext(Tls.context(Tls.trust(ca)))));
     builder.setRequestConfigCallback(config -> config.setConnectTimeout(5_000).setSocketTimeout(60_000));
     client = builder.build();
   }
 
-  private static HttpHost host(String url) {
-    try {
-      if (url.contains("@")) {
-        throw new Failure(Exit.USAGE, "ELASTICSEARCH_API_URL holds a log-in", "set ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD instead");
-      }
-      return HttpHost.create(url.strip().replaceFirst("/+$", ""));
-    } catch (IllegalArgumentException e) {
-      throw new Failure(Exit.USAGE, "ELASTICSEARCH_API_URL '%s' is no URL".formatted(url), "such as http://127.0.0.1:9200");
-    }
+  ElasticsearchApi(List<String> urls, Path ca, Credentials credentials) {
+    this(new ElasticsearchSettings(urls, credentials.header(), Optional.ofNullable(ca), "", Path.of("")));
+  }
+
+  /** A path of these names, each encoded. */
+  static String path(String... names) {
+    return Stream.of(names).map(name -> URLEncoder.encode(name, StandardCharsets.UTF_8).replace("+", "%20").replace("%2C", ","))
+        .collect(Collectors.joining("/", "/", ""));
   }
 
   JsonNode get(String path) throws IOException {
@@ -2849,6 +2899,11 @@ final class ElasticsearchApi implements Closeable {
     }
   }
 
+  /** An index that does not exist counts as deleted; any other answer is a failure. */
+  void delete(String index) throws IOException {
+    tryTo("DELETE", path(index), null, Set.of(404));
+  }
+
   private JsonNode request(String method, String path, Object body) throws IOException {
     var request = new Request(method, path);
     if (body != null) {
@@ -2858,33 +2913,108 @@ final class ElasticsearchApi implements Closeable {
       return Json.MAPPER.readTree(client.performRequest(request).getEntity().getContent());
     } catch (ResponseException e) {
       throw e;
+    } catch (JsonProcessingException e) {
+      throw new Failure(Exit.USAGE, "%s does not answer as Elasticsearch does".formatted(address), "is ELASTICSEARCH_API_URL right?", e);
+    } catch (ClientProtocolException | ConnectionClosedException e) {
+      throw notHttp(e);
     } catch (IOException e) {
-      throw new Failure(Exit.UNREACHABLE, "cannot reach Elasticsearch at %s: %s".formatted(named, e.getMessage()),
-          "is it started, is ELASTICSEARCH_API_URL right?", e);
+      throw e.getCause() instanceof ProtocolException ? notHttp(e)
+          : new Failure(Exit.UNREACHABLE, "cannot reach Elasticsearch at %s: %s".formatted(address, e.getMessage()),
+              "is it started, is ELASTICSEARCH_API_URL right?", e);
     }
   }
 
+  private Failure notHttp(Exception cause) {
+    return new Failure(Exit.USAGE, "%s is not a port for HTTP".formatted(address),
+        "ELASTICSEARCH_API_URL is the address of the REST API, by default port 9200; 9300 is the nodes' own", cause);
+  }
+
   private Failure failure(String method, String path, ResponseException thrown) throws IOException {
-    var status = thrown.getResponse().getStatusLine().getStatusCode();
-    var body = thrown.getResponse().getEntity() == null ? "" : EntityUtils.toString(thrown.getResponse().getEntity());
-    var reason = body;
-    try {
-      reason = Json.MAPPER.readTree(body).path("error").path("reason").asText(body);
-    } catch (JsonProcessingException e) {
-      // a proxy's answer: shown as it is
-    }
-    if (status == 401 || status == 403) {
-      return new Failure(Exit.AUTHENTICATION, "Elasticsearch at %s refuses %s %s: HTTP %d %s".formatted(named, method, path, status, reason),
-          "check ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_API_KEY, and what it may do", thrown);
-    }
-    // Busy, starting or electing a master: as good as not reached.
-    var code = Set.of(429, 502, 503, 504).contains(status) ? Exit.UNREACHABLE : status >= 500 ? Exit.UNSAFE : Exit.UNEXPECTED;
-    return new Failure(code, "Elasticsearch answers %s %s with HTTP %d: %s".formatted(method, path, status, reason), null, thrown);
+    var entity = thrown.getResponse().getEntity();
+    return new ElasticsearchError(address.toString(), method + " " + path, thrown.getResponse().getStatusLine().getStatusCode(),
+        entity == null ? "" : EntityUtils.toString(entity)).failure(thrown);
+  }
+
+  @Override
+  public String toString() {
+    return address.toString();
   }
 
   @Override
   public void close() throws IOException {
     client.close();
+  }
+}
+
+/**
+ * An error that Elasticsearch answered, as a failure that says its reason and which setting is the cause.
+ *
+ * @param request the method and path that it answers
+ * @param body JSON, or a proxy's own words
+ */
+record ElasticsearchError(String address, String request, int status, String body) {
+  private static final Pattern BLOCK = Pattern.compile("\\[[A-Z_]+/(\\d+)/");
+  private static final Map<String, String> BLOCKS = Map.of("5", "index.blocks.read_only", "6", "cluster.blocks.read_only",
+      "7", "index.blocks.read", "8", "index.blocks.write", "9", "index.blocks.metadata", "12", "index.blocks.read_only_allow_delete",
+      "13", "cluster.blocks.read_only_allow_delete");
+
+  /** The setting behind a block, by the number that Elasticsearch gives it. */
+  static Optional<String> blockSetting(String number) {
+    return Optional.ofNullable(BLOCKS.get(number));
+  }
+
+  Failure failure(Throwable cause) {
+    var error = error();
+    var type = error.path("type").asText();
+    var reason = reason(error);
+    if (type.equals("cluster_block_exception") && status != 503) {
+      return new Failure(Exit.UNSAFE, "Elasticsearch at %s refuses %s: %s".formatted(address, request, reason), blockHint(reason), cause);
+    }
+    if (status == 401 || status == 403) {
+      return new Failure(Exit.AUTHENTICATION, "Elasticsearch at %s refuses %s: HTTP %d %s".formatted(address, request, status, reason),
+          "check ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_API_KEY, and what it may do", cause);
+    }
+    // A server that is busy, starting or electing a master counts as not reached.
+    var busy = Set.of(429, 502, 503, 504).contains(status) && !type.equals("concurrent_snapshot_execution_exception");
+    return new Failure(busy ? Exit.UNREACHABLE : Exit.UNSAFE,
+        "Elasticsearch answers %s with HTTP %d: %s".formatted(request, status, reason), hint(reason), cause);
+  }
+
+  private JsonNode error() {
+    try {
+      return Json.MAPPER.readTree(body).path("error");
+    } catch (JsonProcessingException e) {
+      return MissingNode.getInstance(); // a proxy's answer
+    }
+  }
+
+  /** Its reason, and below it the one that caused it. */
+  private String reason(JsonNode error) {
+    var reason = error.path("reason").asText(error.isTextual() ? error.asText() : body);
+    var cause = error.path("caused_by");
+    while (cause.path("caused_by").has("reason")) {
+      cause = cause.path("caused_by");
+    }
+    var deepest = cause.path("reason").asText();
+    return deepest.isEmpty() || reason.contains(deepest) ? reason : reason + ": " + deepest;
+  }
+
+  private static String blockHint(String reason) {
+    var number = BLOCK.matcher(reason);
+    return number.find() ? blockSetting(number.group(1)).map(ElasticsearchError::removeBlock).orElse(null) : null;
+  }
+
+  /** How an administrator takes a block away. */
+  static String removeBlock(String setting) {
+    return setting.startsWith("cluster.") ? "remove it: PUT /_cluster/settings {\"persistent\": {\"%1$s\": null}, \"transient\": {\"%1$s\": null}}".formatted(setting)
+        : "remove it: PUT /<index>/_settings {\"%s\": null}".formatted(setting);
+  }
+
+  private static String hint(String reason) {
+    if (reason.matches("(?s).*maximum( normal| frozen)? shards open.*")) {
+      return "raise cluster.max_shards_per_node, or delete indices that nobody needs";
+    }
+    return reason.contains("more than one write index") ? "set is_write_index to false on one of the two" : null;
   }
 }
 

@@ -17,9 +17,9 @@ final class ElasticsearchChecks {
   private static final String DISK = "cluster.routing.allocation.disk.";
   private final ElasticsearchApi api;
   private final SnapshotSource source;
-  private final ElasticsearchOptions options;
+  private final ElasticsearchRestore.Options options;
 
-  ElasticsearchChecks(ElasticsearchApi api, SnapshotSource source, ElasticsearchOptions options) {
+  ElasticsearchChecks(ElasticsearchApi api, SnapshotSource source, ElasticsearchRestore.Options options) {
     this.api = api;
     this.source = source;
     this.options = options;
@@ -29,7 +29,7 @@ final class ElasticsearchChecks {
     var cluster = ElasticsearchCluster.ask(api);
     source.requireRepository(cluster);
     var all = source.requireWhole(cluster);
-    var wanted = requireWanted(all, options.indices);
+    var wanted = requireWanted(all, options.indices());
     var names = wanted.stream().map(SnapshotIndex::name).collect(Collectors.toCollection(LinkedHashSet::new));
     source.requireNoneRunning(names);
     requireRights(names);
@@ -42,7 +42,7 @@ final class ElasticsearchChecks {
     var leftovers = live.leftovers(names);
     var complete = new HashSet<String>();
     for (var index : wanted) {
-      if (!options.inPlace && leftovers.contains(index.copy(stamp)) && replacement.isComplete(index)) {
+      if (!options.inPlace() && leftovers.contains(index.copy(stamp)) && replacement.isComplete(index)) {
         complete.add(index.copy(stamp));
       }
     }
@@ -73,7 +73,7 @@ final class ElasticsearchChecks {
   private void requireRights(Set<String> names) throws IOException {
     var cluster = new ArrayList<>(List.of("monitor", "cluster:admin/snapshot/get", "cluster:admin/snapshot/status",
         "cluster:admin/snapshot/restore", "cluster:admin/repository/get", "cluster:admin/repository/verify"));
-    if (options.recoveryRate != null) {
+    if (options.recoveryRate() != null) {
       cluster.add("cluster:admin/settings/update");
     }
     var patterns = names.stream().flatMap(name -> Stream.of(name, name + "_restoring_*")).toList();
@@ -114,7 +114,7 @@ final class ElasticsearchChecks {
     if (disks.total() + freed < bytes) {
       throw new Failure(Exit.UNSAFE, "Elasticsearch has room for %s, a second copy of %s needs %s".formatted(
           Console.size(disks.total() + freed), String.join(", ", plan.names()), Console.size(bytes)),
-          "free some%s".formatted(options.inPlace ? "" : ", or restore with --in-place (deletes the live indices first)"));
+          "free some%s".formatted(options.inPlace() ? "" : ", or restore with --in-place (deletes the live indices first)"));
     }
     var homeless = freed > 0 ? disks.withoutRoom(List.of()) : disks.withoutRoom(missing.stream().map(SnapshotIndex::largestShard).toList());
     if (homeless.isPresent()) {
@@ -127,7 +127,7 @@ final class ElasticsearchChecks {
   private long freed(ElasticsearchPlan plan) {
     var live = plan.indices().stream().allMatch(plan::isLive);
     var first = new ArrayList<String>(live ? plan.useless() : List.of());
-    if (options.inPlace) {
+    if (options.inPlace()) {
       first.addAll(plan.names());
     }
     return first.stream().flatMap(name -> plan.live().get(name).stream()).mapToLong(LiveIndices.Index::bytes).sum();

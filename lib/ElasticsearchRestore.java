@@ -16,9 +16,18 @@ import java.util.Set;
  * indices when all of them are complete. With {@code --in-place} each live index is deleted first.
  */
 final class ElasticsearchRestore implements Database {
+  /**
+   * The options of one run.
+   *
+   * @param indices the only ones to restore; empty for all
+   * @param recoveryRate limit of each node's recovery for the time of the restore; null for the cluster's
+   * @param inPlace true if the live indices are deleted first
+   */
+  record Options(List<String> indices, String recoveryRate, boolean inPlace) {}
+
   private static final long DAY = Duration.ofDays(1).toMillis();
   private final ElasticsearchSettings settings;
-  private final ElasticsearchOptions options;
+  private final Options options;
   private final RestoreConsole console;
   private final List<String> notAsInTheSnapshot = new ArrayList<>();
   private final Map<String, IndexDefinition> definitions = new HashMap<>();
@@ -31,7 +40,7 @@ final class ElasticsearchRestore implements Database {
   private ElasticsearchPlan plan;
   private volatile String stage = "waiting";
 
-  ElasticsearchRestore(ElasticsearchSettings settings, ElasticsearchOptions options, RestoreConsole console) {
+  ElasticsearchRestore(ElasticsearchSettings settings, Options options, RestoreConsole console) {
     this.settings = settings;
     this.options = options;
     this.console = console;
@@ -55,12 +64,12 @@ final class ElasticsearchRestore implements Database {
 
   @Override
   public void check(JsonNode unfinished) throws IOException {
-    if (options.recoveryRate != null) {
-      RecoveryRate.requireValid(options.recoveryRate);
+    if (options.recoveryRate() != null) {
+      RecoveryRate.requireValid(options.recoveryRate());
     }
     api = new ElasticsearchApi(settings);
     watch = new ShardWatch(api);
-    rate = new RecoveryRate(api, options.recoveryRate, unfinished.has("rateBefore"), unfinished.path("rateBefore").asText(null));
+    rate = new RecoveryRate(api, options.recoveryRate());
     var source = new SnapshotSource(api, settings.repository(), backup);
     var stamp = backup.name().replaceFirst("^[a-z]+_", "");
     replacement = new IndexReplacement(api, source, watch, console, stamp);
@@ -69,7 +78,7 @@ final class ElasticsearchRestore implements Database {
 
   @Override
   public List<String> plan() {
-    return plan.lines(options.inPlace, options.recoveryRate);
+    return plan.lines(options.inPlace(), options.recoveryRate());
   }
 
   @Override
@@ -77,6 +86,7 @@ final class ElasticsearchRestore implements Database {
     var interrupted = new Thread(this::withdrawQuietly);
     Runtime.getRuntime().addShutdownHook(interrupted);
     stage = "preparing";
+    raiseRate();
     if (plan.indices().stream().allMatch(plan::isLive)) {
       replacement.remove(plan.useless());
     }
@@ -85,7 +95,7 @@ final class ElasticsearchRestore implements Database {
       definitions.put(index.name(), replacement.definition(index));
       if (!plan.complete().contains(index.copy(plan.stamp()))) {
         replacement.remove(List.of(index.copy(plan.stamp())));
-        console.step("Restoring %s of snapshot %s as %s", index.name(), plan.snapshot(), index.copy(plan.stamp()));
+        console.step("Restoring snapshot %s: %s as %s", plan.snapshot(), index.name(), index.copy(plan.stamp()));
         replacement.beginCopy(index);
         begun.add(index.copy(plan.stamp()));
       }
@@ -94,8 +104,8 @@ final class ElasticsearchRestore implements Database {
       notAsInTheSnapshot(index, replacement.probe(index, definitions.get(index.name())));
       warnOfPolicy(index, definitions.get(index.name()));
     }
-    replacement.requireReceiving(begun, options.inPlace);
-    if (options.inPlace) {
+    replacement.requireReceiving(begun, options.inPlace());
+    if (options.inPlace()) {
       replacement.remove(begun); // they have shown that they can be restored; there may be no room for both
     }
     Runtime.getRuntime().removeShutdownHook(interrupted);
@@ -111,7 +121,8 @@ final class ElasticsearchRestore implements Database {
 
   @Override
   public void withdraw() throws IOException {
-    if (replacement != null) {
+    if (plan != null) {
+      putBackRate();
       replacement.withdraw();
     }
   }
@@ -138,7 +149,7 @@ final class ElasticsearchRestore implements Database {
       return;
     }
     var now = System.currentTimeMillis();
-    var created = options.inPlace ? definition.settings().get("index.creation_date").asLong(now) : now;
+    var created = options.inPlace() ? definition.settings().get("index.creation_date").asLong(now) : now;
     var age = now - definition.ageFrom(created);
     IndexDefinition.deletesAt(policy.get().path(name)).filter(at -> at.toMillis() - age <= DAY).ifPresent(at ->
         console.warn("lifecycle policy %s deletes %s within a day of the restore: its delete phase begins at an age of %s hours, the index is %d hours old",
@@ -150,8 +161,7 @@ final class ElasticsearchRestore implements Database {
     var putBack = new Thread(this::putBackRate);
     Runtime.getRuntime().addShutdownHook(putBack);
     try {
-      raiseRate(run);
-      if (options.inPlace) {
+      if (options.inPlace()) {
         restoreInPlace();
       } else {
         restoreBeside();
@@ -193,11 +203,7 @@ final class ElasticsearchRestore implements Database {
   }
 
   /** A rate that cannot be raised only makes the restore slower. */
-  private void raiseRate(RestoreRun run) throws IOException {
-    if (options.recoveryRate == null) {
-      return;
-    }
-    run.remember("rateBefore", rate.before().orElse(null));
+  private void raiseRate() throws IOException {
     try {
       rate.raise();
     } catch (Failure e) {

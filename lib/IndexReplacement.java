@@ -226,7 +226,7 @@ final class IndexReplacement {
   void awaitHealth(String index, int dataNodes) throws Exception {
     var replicas = setting(index, IndexDefinition.REPLICAS);
     var wanted = replicas.isEmpty() || Integer.parseInt(replicas) < dataNodes ? "green" : "yellow";
-    var healthy = watch.await(() -> Set.of("green", wanted).contains(status(index)),
+    var healthy = watch.await(() -> List.of("green", wanted).contains(status(index)),
         () -> watch.recoveredBytes(Set.of(index)) + health(index).path("active_shards").asInt(), Duration.ofMinutes(1));
     if (!healthy && status(index).equals("red")) {
       throw new Failure(Exit.PARTIAL, "%s is red: %s".formatted(index, watch.explain(index, 0).reason()), "see GET /_cluster/allocation/explain");

@@ -1,29 +1,24 @@
-//DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
 //DEPS org.elasticsearch.client:elasticsearch-rest-client:9.5.6
 
 import java.io.IOException;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.Optional;
 
-/** The limit of each node's recovery, raised for the time of a restore. */
+/**
+ * The limit of each node's recovery, raised for the time of a restore. What it was before is kept in the cluster itself,
+ * in a setting that Elasticsearch leaves to its users: a run after a killed one puts it back.
+ */
 final class RecoveryRate {
   static final String SETTING = "indices.recovery.max_bytes_per_sec";
+  private static final String BEFORE = "cluster.metadata.thehive_restore_recovery_rate_before";
+  private static final String NONE = "none";
   private final ElasticsearchApi api;
   private final String wanted;
-  private String before;
-  private boolean raised;
 
-  /**
-   * Takes over what an interrupted run remembered.
-   *
-   * @param before the limit that it found; null where there was none
-   */
-  RecoveryRate(ElasticsearchApi api, String wanted, boolean raised, String before) {
+  /** @param wanted null where the cluster's limit is left as it is */
+  RecoveryRate(ElasticsearchApi api, String wanted) {
     this.api = api;
     this.wanted = wanted;
-    this.raised = raised;
-    this.before = before;
   }
 
   /** Elasticsearch's own form of a size: 200mb, or -1 for no limit. */
@@ -33,30 +28,25 @@ final class RecoveryRate {
     }
   }
 
-  /** The limit without a restore, to be remembered before it is raised; null where none is set. */
-  Optional<String> before() throws IOException {
-    if (!raised) {
-      var now = api.get("/_cluster/settings?flat_settings=true").path("transient").path(SETTING);
-      before = now.isMissingNode() ? null : now.asText();
-    }
-    return Optional.ofNullable(before);
-  }
-
   synchronized void raise() throws IOException {
-    raised = true;
-    set(wanted);
-  }
-
-  synchronized void putBack() throws IOException {
-    if (raised) {
-      set(before);
-      raised = false;
+    if (wanted != null) {
+      var now = api.get("/_cluster/settings?flat_settings=true").path("transient");
+      set(wanted, now.path(BEFORE).asText(now.path(SETTING).asText(NONE)));
     }
   }
 
-  private void set(String rate) throws IOException {
+  /** Puts it back where this or an interrupted run raised it. */
+  synchronized void putBack() throws IOException {
+    var before = api.get("/_cluster/settings?flat_settings=true").path("transient").path(BEFORE);
+    if (!before.isMissingNode()) {
+      set(before.asText().equals(NONE) ? null : before.asText(), null);
+    }
+  }
+
+  private void set(String rate, String before) throws IOException {
     var settings = new HashMap<String, Object>();
     settings.put(SETTING, rate);
+    settings.put(BEFORE, before);
     api.call("PUT", "/_cluster/settings", Map.of("transient", settings));
   }
 }
