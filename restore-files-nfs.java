@@ -209,6 +209,7 @@ class RestoreFilesNfs implements Callable<Integer> {
     try (var run = new RestoreRun(common.stateFolder(files.archives()), SCRIPT, console.dryRun);
         var workers = new Workers(workerCount);
         var archive = new AttachmentArchive(backup.file(), common.archivePassword())) {
+      run.problem().ifPresent(console::refuseUnlessForced);
       var target = AttachmentFolder.check(files.folder(), backup.file(), answers, console);
       var plan = plan(job(files, target, archive, workers));
       console.confirm(plan.lines(console.dryRun ? "Would" : "Will", theHive), target.folder().toString());
@@ -1409,7 +1410,11 @@ final class Commands {
         })
         .setExecutionExceptionHandler((thrown, given, parsed) -> failed.apply(Failure.of(thrown)));
     addFooter(line, variables);
-    return line.execute(args);
+    try {
+      return line.execute(args);
+    } catch (Error e) { // picocli hands on exceptions only
+      return failed.apply(Failure.of(e));
+    }
   }
 
   private static Failure wrongUsage(ParameterException thrown) {
@@ -1744,7 +1749,19 @@ final class Failure extends RuntimeException {
       var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ").toLowerCase(Locale.ROOT);
       message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : words);
     }
-    return new Failure(Exit.UNEXPECTED, message, "run again with --verbose for the trace", cause);
+    return cause instanceof Error error ? of(error, message.lines().findFirst().orElse(message))
+        : new Failure(Exit.UNEXPECTED, message, "run again with --verbose for the trace", cause);
+  }
+
+  /** Errors of the virtual machine, with what helps: libraries that are not Java are unpacked where it may be forbidden to run them. */
+  private static Failure of(Error error, String message) {
+    if (error instanceof LinkageError) {
+      return new Failure(Exit.UNEXPECTED, "a library could not be loaded: " + message,
+          "is %s on a file system that is mounted noexec? _JAVA_OPTIONS=-Djava.io.tmpdir=<another folder> names another"
+              .formatted(System.getProperty("java.io.tmpdir")), error);
+    }
+    var hint = error instanceof OutOfMemoryError ? "_JAVA_OPTIONS=-Xmx1g gives it more" : "run again with --verbose for the trace";
+    return new Failure(Exit.UNEXPECTED, error instanceof OutOfMemoryError ? "out of memory: " + message : message, hint, error);
   }
 }
 
@@ -3025,9 +3042,18 @@ final class RestoreRun implements Closeable {
       }
       return lock;
     } catch (IOException e) {
-      throw new Failure(Exit.UNSAFE, "cannot write to %s: %s".formatted(file.getParent(), Failure.of(e).getMessage()),
-          "lock, marker and report are kept there: make it writable, or name another folder with RESTORE_STATE_PATH");
+      throw notWritable(file.getParent(), Failure.of(e).getMessage(), e);
     }
+  }
+
+  private static Failure notWritable(Path folder, String reason, Throwable cause) {
+    return new Failure(Exit.UNSAFE, "cannot write to %s: %s".formatted(folder, reason),
+        "lock, marker and report are kept there: make it writable, make room, or name another folder with RESTORE_STATE_PATH", cause);
+  }
+
+  /** Tells in a dry run, which writes nothing there, why a real run could not begin. */
+  Optional<Failure> problem() {
+    return lock != null ? Optional.empty() : Optional.of(notWritable(folder, Files.isDirectory(folder) ? "access denied" : "no such folder", null));
   }
 
   /** What an interrupted run left for this one; empty when there was none. */
@@ -3071,6 +3097,18 @@ final class RestoreRun implements Closeable {
 
   private static void write(Path file, Object what) throws IOException {
     var temporary = file.resolveSibling(file.getFileName() + ".tmp");
+    try {
+      write(file, temporary, what);
+    } catch (FileSystemException e) {
+      throw notWritable(file.getParent(), Failure.of(e).getMessage(), e);
+    } catch (IOException e) {
+      throw notWritable(file.getParent(), e.getMessage(), e); // the kernel's error of a write has no name
+    } finally {
+      Files.deleteIfExists(temporary);
+    }
+  }
+
+  private static void write(Path file, Path temporary, Object what) throws IOException {
     try (var out = FileChannel.open(temporary, StandardOpenOption.CREATE, StandardOpenOption.WRITE,
         StandardOpenOption.TRUNCATE_EXISTING)) {
       out.write(ByteBuffer.wrap(Json.MAPPER.writeValueAsBytes(what)));

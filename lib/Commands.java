@@ -43,7 +43,11 @@ final class Commands {
         })
         .setExecutionExceptionHandler((thrown, given, parsed) -> failed.apply(Failure.of(thrown)));
     addFooter(line, variables);
-    return line.execute(args);
+    try {
+      return line.execute(args);
+    } catch (Error e) { // picocli hands on exceptions only
+      return failed.apply(Failure.of(e));
+    }
   }
 
   private static Failure wrongUsage(ParameterException thrown) {

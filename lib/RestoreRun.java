@@ -6,6 +6,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -14,6 +15,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDateTime;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 
@@ -43,9 +45,18 @@ final class RestoreRun implements Closeable {
       }
       return lock;
     } catch (IOException e) {
-      throw new Failure(Exit.UNSAFE, "cannot write to %s: %s".formatted(file.getParent(), Failure.of(e).getMessage()),
-          "lock, marker and report are kept there: make it writable, or name another folder with RESTORE_STATE_PATH");
+      throw notWritable(file.getParent(), Failure.of(e).getMessage(), e);
     }
+  }
+
+  private static Failure notWritable(Path folder, String reason, Throwable cause) {
+    return new Failure(Exit.UNSAFE, "cannot write to %s: %s".formatted(folder, reason),
+        "lock, marker and report are kept there: make it writable, make room, or name another folder with RESTORE_STATE_PATH", cause);
+  }
+
+  /** Tells in a dry run, which writes nothing there, why a real run could not begin. */
+  Optional<Failure> problem() {
+    return lock != null ? Optional.empty() : Optional.of(notWritable(folder, Files.isDirectory(folder) ? "access denied" : "no such folder", null));
   }
 
   /** What an interrupted run left for this one; empty when there was none. */
@@ -89,6 +100,18 @@ final class RestoreRun implements Closeable {
 
   private static void write(Path file, Object what) throws IOException {
     var temporary = file.resolveSibling(file.getFileName() + ".tmp");
+    try {
+      write(file, temporary, what);
+    } catch (FileSystemException e) {
+      throw notWritable(file.getParent(), Failure.of(e).getMessage(), e);
+    } catch (IOException e) {
+      throw notWritable(file.getParent(), e.getMessage(), e); // the kernel's error of a write has no name
+    } finally {
+      Files.deleteIfExists(temporary);
+    }
+  }
+
+  private static void write(Path file, Path temporary, Object what) throws IOException {
     try (var out = FileChannel.open(temporary, StandardOpenOption.CREATE, StandardOpenOption.WRITE,
         StandardOpenOption.TRUNCATE_EXISTING)) {
       out.write(ByteBuffer.wrap(Json.MAPPER.writeValueAsBytes(what)));

@@ -47,4 +47,15 @@ class FailureTest {
     assertThat(Failure.of(new IllegalStateException("worse", new Failure(13, "a node is down", null)))).hasMessage("worse")
         .extracting(failure -> failure.code).isEqualTo(1);
   }
+
+  @Test
+  void errorsOfTheVirtualMachineAreToldWithWhatHelps() {
+    var noexec = Failure.of(new UnsatisfiedLinkError("/tmp/libzstd.so: failed to map segment\nmore"));
+    assertThat(noexec).hasMessage("a library could not be loaded: /tmp/libzstd.so: failed to map segment");
+    assertThat(noexec.hint).contains("noexec", "_JAVA_OPTIONS=-Djava.io.tmpdir=");
+    var memory = Failure.of(new OutOfMemoryError("Java heap space"));
+    assertThat(memory).hasMessage("out of memory: Java heap space");
+    assertThat(memory.hint).contains("_JAVA_OPTIONS=-Xmx1g");
+    assertThat(memory.code).isEqualTo(1);
+  }
 }
