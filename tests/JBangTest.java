@@ -108,7 +108,7 @@ class JBangTest {
 
   @Test
   void withoutALocaleTextStaysText() throws IOException {
-    for (var locale : new String[] {"C", "POSIX", null}) {
+    for (var locale : new String[] {"C", "POSIX", null, "de_XX.UTF-8", "UTF-8"}) {
       var script = Files.writeString(temp.resolve("mark" + locale + ".java"), """
           //JAVA 17+
           class mark {
