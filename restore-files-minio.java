@@ -47,6 +47,7 @@ import io.minio.MinioAsyncClient;
 import io.minio.PutObjectAPIArgs;
 import io.minio.RemoveObjectArgs;
 import io.minio.StatObjectArgs;
+import io.minio.StatObjectResponse;
 import io.minio.UploadPartArgs;
 import io.minio.credentials.StaticProvider;
 import io.minio.errors.ErrorResponseException;
@@ -102,6 +103,7 @@ import java.time.Instant;
 import java.time.LocalDateTime;
 import java.time.format.DateTimeFormatter;
 import java.time.format.DateTimeParseException;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
@@ -119,7 +121,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import java.util.UUID;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
@@ -134,9 +135,11 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.IntPredicate;
+import java.util.function.LongConsumer;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import java.util.regex.Pattern;
@@ -167,17 +170,14 @@ import org.apache.commons.compress.compressors.bzip2.BZip2CompressorInputStream;
 import org.apache.commons.compress.compressors.gzip.GzipCompressorInputStream;
 import org.apache.commons.compress.compressors.xz.XZCompressorInputStream;
 import org.apache.commons.compress.compressors.zstandard.ZstdCompressorInputStream;
-import org.apache.commons.io.IOUtils;
 import org.apache.commons.io.function.IOSupplier;
 import org.apache.commons.io.input.BoundedInputStream;
 import org.apache.commons.io.input.BufferedFileChannelInputStream;
-import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
-import picocli.CommandLine.Spec;
 import picocli.CommandLine;
 
 /**
@@ -192,17 +192,13 @@ import picocli.CommandLine;
     version = "1.0.0",
     mixinStandardHelpOptions = true,
     sortOptions = false,
-    abbreviateSynopsis = true,
-    usageHelpAutoWidth = true)
+    abbreviateSynopsis = true)
 class RestoreFilesMinio implements Callable<Integer> {
   static final String SCRIPT = "restore-files-minio";
+  static final Set<String> COMPONENTS = new TreeSet<>(Set.of("minio", "seaweedfs"));
   static final Set<String> TYPES = new TreeSet<>(Set.of("tar", "zip", "tar.gz", "tar.zst"));
-  static final String PROBE = ".thehive-restore-probe-";
-  /** Of a request's body: a part of a large object, or a tar of small ones. AWS's own tools cut parts alike. */
-  static final int BODY = 8 << 20;
-  static final long LARGEST = 10_000L * BODY;
-  static final int SMALL = 1 << 20;
-  static final int NAMED = 20;
+  static final List<Variable> VARIABLES = Stream.of(S3Settings.VARIABLES, TheHiveSettings.VARIABLES, CommonSettings.VARIABLES)
+      .flatMap(List::stream).toList();
 
   @Option(names = "--backup", paramLabel = "POINT",
       description = "timestamp, backup's name or path (the newest)")
@@ -219,6 +215,9 @@ class RestoreFilesMinio implements Callable<Integer> {
       description = "ask again before removing more than this part of what is there (${DEFAULT-VALUE})")
   int maxDelete;
 
+  @Option(names = "--create-bucket", description = "create the bucket if it is not there")
+  boolean createBucket;
+
   @Option(names = "--transfers", paramLabel = "N", description = "requests side by side, 1 to 12 (by the cores: ${DEFAULT-VALUE})")
   int transfers = Math.max(4, Math.min(8, 2 * Runtime.getRuntime().availableProcessors()));
 
@@ -230,920 +229,167 @@ class RestoreFilesMinio implements Callable<Integer> {
 
   @Mixin RestoreConsole console = new RestoreConsole();
 
-  @ArgGroup(validate = false, heading = "Attachments in an S3 bucket (MINIO_ACCESS_KEY, MINIO_SECRET_KEY):%n")
-  BucketOptions options = new BucketOptions();
-
-  @Spec CommandSpec command;
+  /** Wrong usage is told as JSON too, and is found before the options have their values. */
+  private boolean jsonNamed;
 
   public static void main(String[] args) {
-    System.exit(commandLine(new RestoreFilesMinio()).execute(args));
-  }
-
-  static CommandLine commandLine(RestoreFilesMinio script) {
-    return new CommandLine(script).setUsageHelpLongOptionsMaxWidth(24)
-        .setExecutionExceptionHandler((thrown, line, parsed) -> script.failed(Failure.of(thrown)));
+    var script = new RestoreFilesMinio();
+    script.jsonNamed = List.of(args).contains("--json");
+    System.exit(Commands.run(script, VARIABLES, script::refused, args));
   }
 
   @Override
   public Integer call() throws Exception {
-    refuseUsage();
-    var login = OldLogin.of(options.endpoint, options.alias);
-    console.requireTheHiveStopped(TheHiveSettings.of(Settings.fromEnvironment()));
-    var backup = BackupSet.choose(options.archives, new TreeSet<>(Set.of("minio", "seaweedfs")), TYPES, wanted, maxGap);
+    requireOptions();
+    var settings = Settings.fromEnvironment();
+    var s3 = S3Settings.of(settings, System.getenv());
+    var common = CommonSettings.of(settings);
+    console.requireTheHiveStopped(TheHiveSettings.of(settings));
+    var backup = BackupSet.choose(s3.archives(), COMPONENTS, TYPES, wanted, maxGap);
     console.step("Restoring attachments from %s, taken %s", backup.file(), backup.age());
-    try (var report = new RestoreRun(CommonSettings.of(Settings.fromEnvironment()).stateFolder(options.archives), SCRIPT, console.dryRun);
-        var members = new AttachmentArchive(backup.file(), OldSettings.secret("BACKUP_PASSWORD"));
-        var bucket = new Bucket(options, login, transfers)) {
-      var contents = new Contents(members);
-      bucket.check();
-      var plan = compare(contents, bucket);
-      console.confirm(planLines(plan, bucket, report), bucket.name);
-      if (console.dryRun) {
-        console.step("Dry run: nothing was changed; whether this key may put and delete is tried before the first change.");
-        return print(Json.MAPPER.writeValueAsString(plan.summary(bucket)), summaryLine(plan, "Would restore"));
-      }
-      confirmRemoval(plan);
-      if (!bucket.exists) {
-        bucket.create();
-      }
-      var fast = bucket.probe(!oneByOne, console);
-      report.begin(Set.of("files"));
-      // Of large objects that an earlier run did not complete: their parts are in no listing, and take room.
-      report.unfinished().path("uploads").properties().forEach(open -> bucket.abort(open.getValue().asText(), open.getKey()));
-      try {
-        upload(contents, bucket, fast, plan, report);
-        removeExtras(contents, bucket, plan);
-      } catch (Exception e) {
-        return failed(report, plan, bucket, Failure.of(e));
-      }
-      var file = report.end(Exit.DONE, Set.of("files"), plan.summary(bucket));
-      console.step("Report: %s", file);
-      console.step("Next: when Cassandra and Elasticsearch are restored too: ./jbang verify.java --exact --skip services,logs, then ./jbang service-control.java start");
-      return print(Files.readString(file), summaryLine(plan, "Restored"));
+    try (var run = new RestoreRun(common.stateFolder(s3.archives()), SCRIPT, console.dryRun);
+        var archive = new AttachmentArchive(backup.file(), common.archivePassword());
+        var bucket = new S3Bucket(s3, transfers + 2)) {
+      var comparison = new BucketComparison(archive);
+      var plan = compare(comparison, bucket, run, settings);
+      confirm(plan, bucket, settings);
+      return console.dryRun ? endDryRun(plan) : restore(plan, comparison, bucket, run);
     }
   }
 
-  private void refuseUsage() {
-    OldSettings.refuseBlank(command);
+  private void requireOptions() {
     if (transfers < 1 || transfers > 12) {
       throw new Failure(Exit.USAGE, "--transfers " + transfers + " is not within 1 to 12", "each one needs 8 MB of memory");
     }
     if (maxDelete < 0 || maxDelete > 100) {
-      throw new Failure(Exit.USAGE, "--max-delete " + maxDelete + " is not within 0 to 100", null);
+      throw new Failure(Exit.USAGE, "--max-delete " + maxDelete + " is not within 0 to 100", "it is a percentage of the bucket's objects");
     }
   }
 
-  /** What the bucket holds beside what the backup holds; content is read only where size and name are the same. */
-  private Plan compare(Contents contents, Bucket bucket) throws IOException {
-    var listed = new AtomicLong();
-    var extra = new AtomicLong();
-    var probes = new AtomicLong();
-    bucket.list(page -> page.forEach(object -> {
-      if (object.key.startsWith(PROBE)) {
-        probes.incrementAndGet(); // of a killed run
-      } else {
-        listed.incrementAndGet();
-        extra.addAndGet(contents.found(object) ? 0 : 1);
-      }
-    }));
-    var unsure = contents.sum(State.UNSURE);
-    if (unsure.count > 0) {
-      console.step("Comparing %d objects of the same name and size (%s)", unsure.count, Console.size(unsure.bytes));
+  /** Compares the bucket with the backup; content is read only where size and name are the same. */
+  private BucketPlan compare(BucketComparison comparison, S3Bucket bucket, RestoreRun run, Settings settings) throws IOException {
+    var exists = bucket.exists();
+    if (!exists && !createBucket) {
+      throw bucket.missing();
+    }
+    var extras = exists ? comparison.list(bucket) : BucketComparison.Extras.NONE;
+    var unsure = comparison.sum(BucketComparison.State.SAME_SIZE);
+    if (unsure.count() > 0) {
+      console.step("Comparing %d objects of the same name and size (%s)", unsure.count(), Console.size(unsure.bytes()));
     }
     var done = new AtomicLong();
-    try (var progress = console.progress("Comparing", unsure.bytes, done::get, () -> ""); var workers = new Workers(transfers)) {
-      contents.members.read(workers, i -> contents.states[i] == State.UNSURE, (lane, i, content) -> {
-        var member = contents.members.all.get(i);
-        contents.states[i] = bucket.same(member, contents.etag(i), content) ? State.PROVEN : State.DIFFERENT;
-        done.addAndGet(member.size());
-      });
+    try (var progress = console.progress("Comparing", unsure.bytes(), done::get, () -> ""); var workers = new Workers(transfers)) {
+      comparison.compareContents(bucket, workers, done::addAndGet);
     }
-    return new Plan(contents.sum(State.MISSING), contents.sum(State.DIFFERENT), contents.sum(State.PROVEN), extra.get(),
-        listed.get(), probes.get(), new TreeMap<>(), new AtomicLong());
+    var alias = "mc's alias " + settings.text(S3Settings.ALIAS);
+    return new BucketPlan(new BucketPlan.Setting(bucket.endpoint, settings.isSet(S3Settings.ENDPOINT) ? "MINIO_ENDPOINT" : alias),
+        new BucketPlan.Setting(bucket.name, settings.isSet(S3Settings.BUCKET) ? "MINIO_BUCKET" : "the default"),
+        new BucketPlan.State(exists, exists && bucket.isVersioned(), exists && bucket.isLocked(), run.unfinished().has("unfinished")),
+        comparison.sum(BucketComparison.State.MISSING), comparison.sum(BucketComparison.State.DIFFERENT),
+        comparison.sum(BucketComparison.State.PROVEN), extras, keepExtra);
   }
 
-  private List<String> planLines(Plan plan, Bucket bucket, RestoreRun report) {
-    var verb = console.dryRun ? "Would" : "Will";
-    var lines = new ArrayList<>(List.of("", "Bucket %s at %s".formatted(bucket.name, bucket.endpoint)));
-    if (report.unfinished().has("unfinished")) {
-      lines.add("  an earlier restore did not come to its end: this one goes on from there");
-    }
-    if (!bucket.exists) {
-      lines.add("  " + verb + " create it");
-    }
-    lines.add("  %s send %d new objects and %d changed ones (%s)".formatted(verb, plan.created.count, plan.changed.count,
-        Console.size(plan.bytes())));
-    lines.add("  %s leave %d unchanged objects".formatted(verb, plan.same.count));
-    lines.add("  %s %s %d objects that are not in the backup".formatted(verb, keepExtra ? "leave" : "remove", plan.extra));
-    if (bucket.versioned) {
-      lines.add("  it is versioned%s: what is changed or removed stays in it as older versions"
-          .formatted(bucket.locked ? " and object-locked" : ""));
-    }
-    if (OldSettings.variable("THEHIVE_NODES").isEmpty()) {
+  private void confirm(BucketPlan plan, S3Bucket bucket, Settings settings) {
+    var lines = new ArrayList<>(plan.lines(console.dryRun ? "Would" : "Will"));
+    if (!settings.isSet(TheHiveSettings.NODES)) {
       lines.add("  whether TheHive is stopped was asked of this host only: THEHIVE_NODES names no other");
     }
     lines.add("");
-    return lines;
+    console.confirm(lines, bucket.address());
+    if (plan.removesMoreThan(maxDelete)) {
+      confirmRemoval(plan);
+    }
   }
 
   /** The classic way to lose a bucket is to name the wrong one. */
-  private void confirmRemoval(Plan plan) {
-    if (keepExtra || plan.extra * 100 <= maxDelete * plan.listed) {
-      return;
-    }
-    var what = "%d of the bucket's %d objects are not in the backup and would be removed".formatted(plan.extra, plan.listed);
-    var hint = "is it the right bucket and backup? --keep-extra leaves them, --max-delete 100 removes them";
-    if (!console.terminal) {
-      throw new Failure(Exit.DECLINED, what + ", nothing was changed", hint);
-    }
-    if (!("" + plan.extra).equals(System.console().readLine("%n%s.%nType their number to remove them: ", what))) {
-      throw new Failure(Exit.DECLINED, "not confirmed, nothing was changed", hint);
+  private void confirmRemoval(BucketPlan plan) {
+    var question = "%d of the bucket's %d objects are not in the backup and would be removed".formatted(plan.extras().count(), plan.extras().listed());
+    var refusal = new Failure(Exit.DECLINED, question + ", nothing was changed",
+        "is it the right bucket and backup? --keep-extra leaves them, --max-delete 100 removes them");
+    if (console.dryRun) {
+      console.refuseUnlessForced(refusal);
+    } else if (!console.terminal
+        || !("" + plan.extras().count()).equals(System.console().readLine("%n%s.%nType their number to remove them: ", question))) {
+      throw refusal;
     }
   }
 
-  private void upload(Contents contents, Bucket bucket, boolean fast, Plan plan, RestoreRun report) throws Exception {
-    console.step("Sending %d objects, %d requests side by side%s", plan.created.count + plan.changed.count, transfers,
-        fast ? ", small objects as tars" : "");
-    send(contents, bucket, fast, plan, report);
-    var left = prove(contents, bucket);
-    if (left > 0) {
-      console.step("Sending %d objects again, one by one", left);
-      send(contents, bucket, false, plan, report);
-      left = prove(contents, bucket);
-    }
-    // One may be there although its answer was lost.
-    plan.failed.keySet().removeIf(key -> contents.states[contents.find(key)] == State.PROVEN);
-    if (left > 0) {
-      throw new Failure(Exit.PARTIAL, "%d objects are not in the bucket as they are in the backup:%s".formatted(left, contents.unproven(plan.failed)),
-          "nothing was removed; run again: only these are sent");
-    }
+  private int endDryRun(BucketPlan plan) {
+    console.step("A dry run does not try whether these keys may put and delete: a real run does, before the first change.");
+    var code = console.endDryRun();
+    var report = Json.MAPPER.createObjectNode().put("script", SCRIPT).put("exit", code);
+    plan.summary(0, Map.of()).forEach((name, value) -> report.set(name, Json.MAPPER.valueToTree(value)));
+    return print(report.toPrettyString(), code == Exit.DONE ? plan.success("Would restore", plan.bytes()) : lastLine(code), code);
   }
 
-  private void send(Contents contents, Bucket bucket, boolean fast, Plan plan, RestoreRun report) throws Exception {
-    plan.failed.clear();
-    var sender = new Sender(contents, bucket, report, transfers, fast);
-    var total = contents.sum(State.MISSING).bytes + contents.sum(State.DIFFERENT).bytes;
-    try (var progress = console.progress("Sending", total, sender.sent::get, () -> ""); var reader = new Workers(1)) {
-      contents.members.read(reader, i -> contents.states[i] != State.PROVEN && sender.goesOn(), sender::send);
-    } finally {
-      sender.finish();
-      plan.failed.putAll(sender.failures);
-      plan.sent.addAndGet(sender.sent.get());
+  private int restore(BucketPlan plan, BucketComparison comparison, S3Bucket bucket, RestoreRun run) throws Exception {
+    var restore = new BucketRestore(comparison, bucket, run, console, transfers);
+    var batches = prepare(plan, bucket);
+    run.begin(Set.of("files"));
+    console.onInterrupt("The bucket is as before in part, and in part as in the backup. Leave TheHive stopped, and run the same command again.");
+    try {
+      restore.abortOpenUploads();
+      restore.clearTheWay(keepExtra ? List.of() : plan.extras().inTheWay());
+      console.step("Sending %d objects, %d requests side by side%s", comparison.unproven().count(), transfers,
+          batches ? ", small objects as tars" : "");
+      restore.removeExtras(restore.send(batches), keepExtra);
+    } catch (Exception e) {
+      return failed(run, plan, restore, Failure.of(e));
     }
-    if (sender.gone != null) {
-      throw new Failure(sender.gone.code, sender.gone.getMessage() + "; what was sent until then stays",
-          "nothing was removed; run again: only what is missing is sent", sender.gone);
-    }
+    return finished(run, plan, restore);
   }
 
-  /** Holds the bucket's listing against what was sent: only what is listed with its size and ETag counts. How many are not. */
-  private long prove(Contents contents, Bucket bucket) {
-    Arrays.fill(contents.states, State.MISSING);
-    bucket.list(page -> page.forEach(contents::prove));
-    return contents.sum(State.MISSING).count + contents.sum(State.DIFFERENT).count;
+  /** Makes the bucket if need be, and tries out what these keys may do; true if the server unpacks tars. */
+  private boolean prepare(BucketPlan plan, S3Bucket bucket) throws IOException {
+    if (!plan.state().exists()) {
+      bucket.create();
+    }
+    return new BucketProbe(bucket, plan.state().versioned()).run() && !oneByOne;
   }
 
-  private void removeExtras(Contents contents, Bucket bucket, Plan plan) {
-    if (plan.extra == 0 && plan.probes == 0) {
-      return;
-    }
-    console.step("%s %d objects that are not in the backup", keepExtra ? "Leaving" : "Removing", plan.extra);
-    var refused = new ArrayList<String>();
-    bucket.list(page -> refused.addAll(bucket.remove(page.stream().map(Listed::key)
-        .filter(key -> key.startsWith(PROBE) || !keepExtra && contents.find(key) < 0).toList())));
-    if (!refused.isEmpty()) {
-      throw new Failure(Exit.PARTIAL, "%d objects that are not in the backup could not be removed:%s".formatted(refused.size(),
-          refused.stream().limit(NAMED).map("\n  "::concat).collect(Collectors.joining())),
-          "everything in the backup is in the bucket; --keep-extra leaves the others");
-    }
+  private int finished(RestoreRun run, BucketPlan plan, BucketRestore restore) throws IOException {
+    var file = run.end(Exit.DONE, Set.of("files"), plan.summary(restore.sent(), Map.of()));
+    console.onInterrupt(null);
+    console.step("Report: %s", file);
+    console.step("Next: when Cassandra and Elasticsearch are restored too: ./jbang verify.java --exact --skip services,logs, then ./jbang service-control.java start");
+    return print(Files.readString(file), plan.success("Restored", restore.sent()), Exit.DONE);
   }
 
-  private int failed(RestoreRun report, Plan plan, Bucket bucket, Failure failure) throws IOException {
-    var file = report.end(failure.code, Set.of(), plan.summary(bucket));
-    var code = console.error("", failure);
-    console.step("Leave TheHive stopped. Report: %s", file);
-    print(Files.readString(file), "=== ✗ ERROR - attachments: exit %d ===".formatted(code));
-    return code;
+  /** After the first change: the marker stays until a restore comes to its end. */
+  private int failed(RestoreRun run, BucketPlan plan, BucketRestore restore, Failure failure) {
+    console.onInterrupt(null);
+    console.error("", failure);
+    var report = refusalAsJson(failure);
+    try {
+      var file = run.end(failure.code, Set.of(), plan.summary(restore.sent(), restore.failures()));
+      console.step("Leave TheHive stopped. Report: %s", file);
+      report = Files.readString(file);
+    } catch (IOException e) {
+      console.step("Leave TheHive stopped.");
+      console.warn("cannot write the report: %s", Failure.of(e).getMessage());
+    }
+    return print(report, lastLine(failure.code), failure.code);
   }
 
   /** Before the first change. */
-  private int failed(Failure failure) {
-    if (json) {
-      System.out.println(Json.MAPPER.createObjectNode().put("script", SCRIPT).put("exit", failure.code)
-          .put("error", failure.getMessage()).put("hint", failure.hint).toPrettyString());
-    }
-    return console.error("", failure);
+  private int refused(Failure failure) {
+    console.onInterrupt(null);
+    console.error("", failure);
+    return print(refusalAsJson(failure), lastLine(failure.code), failure.code);
   }
 
-  private int print(String report, String line) {
-    System.out.println(json ? report : line);
-    return Exit.DONE;
+  private static String lastLine(int code) {
+    return "=== ✗ ERROR - attachments: exit %d ===".formatted(code);
   }
 
-  private String summaryLine(Plan plan, String verb) {
-    return "=== ✓ %s %d objects: %d new, %d changed, %d unchanged, %d %s, %s sent ===".formatted(verb, plan.objects(),
-        plan.created.count, plan.changed.count, plan.same.count, plan.extra, keepExtra ? "extra left" : "removed",
-        Console.size(console.dryRun ? plan.bytes() : plan.sent.get()));
+  private static String refusalAsJson(Failure failure) {
+    return Json.MAPPER.createObjectNode().put("script", SCRIPT).put("exit", failure.code).put("error", failure.getMessage())
+        .put("hint", failure.hint).toPrettyString();
   }
 
-  /** A number of objects and their bytes. */
-  record Sum(long count, long bytes) {}
-
-  /** What differs between backup and bucket; {@code failed} and {@code sent} are what came of it. */
-  record Plan(Sum created, Sum changed, Sum same, long extra, long listed, long probes, Map<String, Failure> failed, AtomicLong sent) {
-    long objects() {
-      return created.count + changed.count + same.count;
-    }
-
-    long bytes() {
-      return created.bytes + changed.bytes;
-    }
-
-    Map<String, Object> summary(Bucket bucket) {
-      var summary = new LinkedHashMap<String, Object>();
-      summary.put("endpoint", bucket.endpoint);
-      summary.put("bucket", bucket.name);
-      summary.put("objects", objects());
-      summary.put("new", created.count);
-      summary.put("changed", changed.count);
-      summary.put("unchanged", same.count);
-      summary.put("extra", extra);
-      summary.put("bytesSent", sent.get());
-      var failures = new TreeMap<String, String>();
-      failed.forEach((key, failure) -> failures.put(key, failure.getMessage()));
-      summary.put("failed", failures);
-      return summary;
-    }
-  }
-
-  // -------------------------------------------------------------------------------------------------------- the backup
-
-  enum State {
-    MISSING, UNSURE, DIFFERENT, PROVEN
-  }
-
-  /** The objects that the backup holds, by their members' numbers, and how each stands in the bucket. */
-  static final class Contents {
-    final AttachmentArchive members;
-    final State[] states;
-    // An ETag, found or expected, in three numbers: objects would take twice the memory.
-    private final long[] high;
-    private final long[] low;
-    private final int[] parts;
-
-    Contents(AttachmentArchive members) {
-      this.members = members;
-      var count = members.all.size();
-      states = new State[count];
-      Arrays.fill(states, State.MISSING);
-      high = new long[count];
-      low = new long[count];
-      parts = new int[count];
-      for (var member : members.all) {
-        if (member.kind() == Kind.LINK) {
-          throw members.refused(member.name(), "is a symbolic link");
-        }
-        if (member.path().length > 1024) {
-          throw members.refused(member.name(), "has a name that no object can have");
-        }
-        if (member.size() > LARGEST) {
-          throw members.refused(member.name(), "is larger than can be sent (%s)".formatted(Console.size(LARGEST)));
-        }
-      }
-    }
-
-    /** The number of the member that is this object, or -1. */
-    int find(String key) {
-      var i = members.find(key);
-      return i >= 0 && isObject(i) ? i : -1;
-    }
-
-    private boolean isObject(int i) {
-      return members.all.get(i).kind() == Kind.FILE;
-    }
-
-    /** Whether it is one of these. */
-    boolean found(Listed object) {
-      var i = find(object.key);
-      if (i >= 0) {
-        states[i] = object.size == members.all.get(i).size() ? State.UNSURE : State.DIFFERENT;
-        expect(i, object.etag);
-      }
-      return i >= 0;
-    }
-
-    void prove(Listed object) {
-      var i = find(object.key);
-      if (i >= 0) {
-        states[i] = object.size == members.all.get(i).size() && object.etag.equals(etag(i)) ? State.PROVEN : State.DIFFERENT;
-      }
-    }
-
-    void expect(int i, ETag etag) {
-      high[i] = etag.high();
-      low[i] = etag.low();
-      parts[i] = etag.parts();
-    }
-
-    ETag etag(int i) {
-      return new ETag(high[i], low[i], parts[i]);
-    }
-
-    Sum sum(State state) {
-      var sizes = numbers().filter(i -> states[i] == state).mapToLong(i -> members.all.get(i).size()).summaryStatistics();
-      return new Sum(sizes.getCount(), sizes.getSum());
-    }
-
-    /** The first objects that are not as in the backup, each on a line, with the reason where there is one. */
-    String unproven(Map<String, Failure> reasons) {
-      return numbers().filter(i -> states[i] != State.PROVEN).limit(NAMED).mapToObj(i -> members.all.get(i).name())
-          .map(key -> "\n  " + key + (reasons.containsKey(key) ? ": " + reasons.get(key).getMessage() : "")).collect(Collectors.joining());
-    }
-
-    private IntStream numbers() {
-      return IntStream.range(0, states.length).filter(this::isObject);
-    }
-  }
-
-  // -------------------------------------------------------------------------------------------------------- the sender
-
-  /** Bytes of one request, sent again from here when need be. */
-  static final class Body extends ByteArrayOutputStream {
-    /** The objects in a tar, and where each begins. */
-    final Map<Integer, Integer> packed = new LinkedHashMap<>();
-
-    Body() {
-      super(BODY);
-    }
-
-    byte[] bytes() {
-      return buf;
-    }
-
-    void read(InputStream in, long length) throws IOException {
-      var wanted = (int) Math.min(length, BODY);
-      count = in.readNBytes(buf, 0, wanted);
-      if (count < wanted) {
-        throw new EOFException("the archive ended inside an entry");
-      }
-    }
-
-    boolean hasRoom(ArchiveEntry member) {
-      return packed.size() < 1000 && count + member.size() + 4L * member.path().length + 8192 < BODY;
-    }
-
-    /** As the header x-amz-checksum-crc32c has it. */
-    String crc32c(int length) {
-      var crc = new CRC32C();
-      crc.update(buf, 0, length);
-      return Base64.getEncoder().encodeToString(ByteBuffer.allocate(4).putInt((int) crc.getValue()).array());
-    }
-
-    byte[] md5(int from, long length) {
-      var digest = DigestUtils.getMd5Digest();
-      digest.update(buf, from, (int) length);
-      return digest.digest();
-    }
-  }
-
-  /** Reads in one thread and sends in many: memory is that of the bodies, whatever the archive. */
-  static final class Sender {
-    final Map<String, Failure> failures = new ConcurrentHashMap<>();
-    final AtomicLong sent = new AtomicLong();
-    volatile Failure gone;
-    private final Contents contents;
-    private final Bucket bucket;
-    private final RestoreRun report;
-    private final Map<String, String> uploads = new TreeMap<>();
-    private final ExecutorService workers;
-    private final BlockingQueue<Body> free = new LinkedBlockingQueue<>();
-    private volatile boolean fast;
-    private Body batch;
-    private TarArchiveOutputStream tar;
-
-    Sender(Contents contents, Bucket bucket, RestoreRun report, int transfers, boolean fast) {
-      this.contents = contents;
-      this.bucket = bucket;
-      this.report = report;
-      this.fast = fast;
-      this.workers = Executors.newFixedThreadPool(transfers, Console::daemon);
-      Stream.generate(Body::new).limit(transfers + 1).forEach(free::add);
-    }
-
-    boolean goesOn() {
-      return gone == null && failures.size() < NAMED;
-    }
-
-    void send(int lane, int i, Archive.Content content) throws Exception {
-      var member = contents.members.all.get(i);
-      try (var in = content.open()) {
-        if (fast && member.size() <= SMALL && Bucket.contentType(member.name()).equals(Bucket.BINARY)) {
-          pack(i, member, in);
-        } else if (member.size() <= BODY) {
-          sendWhole(i, member, in);
-        } else {
-          sendParts(i, member, in);
-        }
-      }
-    }
-
-    private void pack(int i, ArchiveEntry member, InputStream in) throws Exception {
-      if (batch != null && !batch.hasRoom(member)) {
-        sendBatch();
-      }
-      if (batch == null) {
-        batch = free.take();
-        tar = new TarArchiveOutputStream(batch, "UTF-8");
-        tar.setLongFileMode(TarArchiveOutputStream.LONGFILE_POSIX);
-        tar.setAddPaxHeadersForNonAsciiNames(true);
-      }
-      var content = in.readNBytes((int) member.size());
-      var header = new TarArchiveEntry(member.name());
-      header.setSize(member.size());
-      // The server takes this for the time of the version: an older one would not become the current version.
-      header.setModTime(0);
-      tar.putArchiveEntry(header);
-      batch.packed.put(i, batch.size());
-      tar.write(content);
-      tar.closeArchiveEntry();
-    }
-
-    private void sendBatch() throws IOException {
-      tar.finish();
-      var body = batch;
-      batch = null;
-      work(body, () -> {
-        body.packed.forEach((i, start) -> contents.expect(i, ETag.of(body.md5(start, contents.members.all.get(i).size()), 0)));
-        bucket.putTar(body);
-        return sent.addAndGet(body.packed.keySet().stream().mapToLong(i -> contents.members.all.get(i).size()).sum());
-      }).exceptionally(thrown -> {
-        // What of it arrived shows in the listing; the rest goes by itself.
-        fast = false;
-        notice(Failure.of(thrown));
-        return null;
-      });
-    }
-
-    private void sendWhole(int i, ArchiveEntry member, InputStream in) throws Exception {
-      var body = free.take();
-      body.read(in, member.size());
-      work(body, () -> {
-        contents.expect(i, bucket.put(member.name(), body));
-        return sent.addAndGet(member.size());
-      }).exceptionally(thrown -> fail(member, thrown));
-    }
-
-    /** A large object goes in parts; the last of them to arrive completes it. */
-    private void sendParts(int i, ArchiveEntry member, InputStream in) throws Exception {
-      var begun = tryToBegin(member);
-      if (begun.isEmpty()) {
-        return;
-      }
-      var upload = begun.get();
-      var md5s = new byte[16 * (int) ((member.size() + BODY - 1) / BODY)];
-      var parts = new ArrayList<CompletableFuture<Part>>();
-      for (var left = member.size(); left > 0 && parts.stream().noneMatch(CompletableFuture::isCompletedExceptionally); left -= BODY) {
-        var body = free.take();
-        body.read(in, left);
-        var number = parts.size() + 1;
-        parts.add(work(body, () -> {
-          var md5 = body.md5(0, body.size());
-          System.arraycopy(md5, 0, md5s, 16 * (number - 1), 16);
-          var part = bucket.putPart(member.name(), upload, number, body, md5);
-          sent.addAndGet(body.size());
-          return part;
-        }));
-      }
-      CompletableFuture.allOf(parts.toArray(CompletableFuture[]::new)).thenRun(() -> {
-        contents.expect(i, ETag.of(DigestUtils.md5(md5s), parts.size()));
-        bucket.complete(member.name(), upload, parts.stream().map(CompletableFuture::join).toArray(Part[]::new))
-            .ifPresent(etag -> contents.expect(i, etag));
-        remember(upload, null);
-      }).exceptionally(thrown -> {
-        fail(member, thrown);
-        if (gone == null) {
-          bucket.abort(member.name(), upload);
-          remember(upload, null);
-        }
-        return null;
-      });
-    }
-
-    private Optional<String> tryToBegin(ArchiveEntry member) {
-      try {
-        var upload = bucket.begin(member.name());
-        remember(upload, member.name());
-        return Optional.of(upload);
-      } catch (Failure e) {
-        fail(member, e);
-        return Optional.empty();
-      }
-    }
-
-    /** Keeps the uploads that are open in the marker: a run after this one would not find them otherwise. */
-    private synchronized void remember(String upload, String key) {
-      try {
-        uploads.put(upload, key);
-        uploads.values().removeIf(Objects::isNull);
-        report.remember("uploads", uploads);
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
-      }
-    }
-
-    /** Sends one request's body, which is free for the next one afterwards. */
-    private <T> CompletableFuture<T> work(Body body, Supplier<T> request) {
-      return CompletableFuture.supplyAsync(() -> {
-        if (gone != null) {
-          throw gone;
-        }
-        return request.get();
-      }, workers).whenComplete((done, thrown) -> {
-        body.packed.clear();
-        body.reset();
-        free.add(body);
-      });
-    }
-
-    private <T> T fail(ArchiveEntry member, Throwable thrown) {
-      var failure = Failure.of(thrown);
-      failures.put(member.name(), failure);
-      notice(failure);
-      return null;
-    }
-
-    private void notice(Failure failure) {
-      if (failure.code == Exit.UNREACHABLE) {
-        gone = failure;
-      }
-    }
-
-    /** Sends what is still packed, and waits for all. */
-    void finish() throws Exception {
-      try {
-        if (batch != null) {
-          sendBatch();
-        }
-      } finally {
-        workers.shutdown();
-        workers.awaitTermination(1, TimeUnit.DAYS);
-      }
-    }
-  }
-
-  // -------------------------------------------------------------------------------------------------------- the bucket
-
-  static final class BucketOptions {
-    @Option(names = "--endpoint", paramLabel = "URL", defaultValue = "${env:MINIO_ENDPOINT}",
-        description = "of the S3 server (MINIO_ENDPOINT)")
-    String endpoint;
-
-    @Option(names = "--alias", paramLabel = "NAME", defaultValue = "${env:MINIO_ALIAS:-th_minio}",
-        description = "of mc, without endpoint (MINIO_ALIAS, ${DEFAULT-VALUE})")
-    String alias;
-
-    @Option(names = "--bucket", paramLabel = "NAME", defaultValue = "${env:MINIO_BUCKET:-thehive}",
-        description = "bucket (MINIO_BUCKET, ${DEFAULT-VALUE})")
-    String bucket;
-
-    @Option(names = "--region", paramLabel = "NAME", defaultValue = "${env:MINIO_REGION}",
-        description = "its region (MINIO_REGION, asked of the server)")
-    String region;
-
-    @Option(names = "--virtual-host", defaultValue = "${env:MINIO_VIRTUAL_HOST:-false}", fallbackValue = "true",
-        description = "bucket in the host's name (MINIO_VIRTUAL_HOST)")
-    boolean virtualHost;
-
-    @Option(names = "--ca", paramLabel = "PEM", defaultValue = "${env:MINIO_CA}",
-        description = "trust this CA for https (MINIO_CA)")
-    Path ca;
-
-    @Option(names = "--archives", paramLabel = "DIR", defaultValue = "${env:MINIO_ARCHIVE_PATH:-/mnt/backup/minio/}",
-        description = "(MINIO_ARCHIVE_PATH, ${DEFAULT-VALUE})")
-    Path archives;
-
-    @Option(names = "--no-create", description = "refuse when there is no such bucket")
-    boolean noCreate;
-  }
-
-  record Listed(String key, long size, ETag etag) {}
-
-  interface Request<T> {
-    CompletableFuture<T> send() throws Exception;
-  }
-
-  /** One bucket on one server; every request is tried again when server or network fail. */
-  static final class Bucket implements Closeable {
-    static final String BINARY = "application/octet-stream";
-    private static final String UNSIGNED = "UNSIGNED-PAYLOAD";
-    final String endpoint;
-    final String name;
-    boolean exists = true;
-    boolean versioned;
-    boolean locked;
-    private final MinioAsyncClient client;
-    private final boolean mayCreate;
-    // Before the first change an answer is wanted now; later an outage of some seconds is sat out.
-    private int attempts = 2;
-
-    Bucket(BucketOptions options, OldLogin login, int transfers) {
-      endpoint = login.endpoint();
-      name = options.bucket;
-      mayCreate = !options.noCreate;
-      S3Bucket.requireEndpoint(endpoint);
-      var dispatcher = new Dispatcher(Executors.newCachedThreadPool(Console::daemon));
-      dispatcher.setMaxRequestsPerHost(transfers + 2);
-      var http = new OkHttpClient.Builder().dispatcher(dispatcher).connectTimeout(Duration.ofSeconds(10))
-          .readTimeout(Duration.ofMinutes(2)).writeTimeout(Duration.ofMinutes(2)).protocols(List.of(Protocol.HTTP_1_1))
-          .addNetworkInterceptor(chain -> {
-            // A small object's last packet would otherwise wait some 40 ms for the one before it.
-            chain.connection().socket().setTcpNoDelay(true);
-            return chain.proceed(chain.request());
-          });
-      try {
-        if (options.ca != null) {
-          var trust = Tls.trust(options.ca);
-          http.sslSocketFactory(Tls.context(trust).getSocketFactory(), trust);
-        }
-        client = MinioAsyncClient.builder().endpoint(endpoint).region(options.region).httpClient(http.build())
-            .credentialsProvider(new StaticProvider(login.access(), login.secret(), login.token())).build();
-        if (options.virtualHost) {
-          client.enableVirtualStyleEndpoint();
-        }
-        BucketExistsArgs.builder().bucket(name).build();
-      } catch (IllegalArgumentException e) {
-        throw new Failure(Exit.USAGE, e.getMessage(), "check MINIO_ENDPOINT, MINIO_BUCKET and MINIO_REGION");
-      }
-    }
-
-    /** Reachable, keys accepted, bucket there and listed; what is not is a failure here, before any change. */
-    void check() {
-      try {
-        ask("list", () -> client.listObjectsV2(ListObjectsV2Args.builder().bucket(name).maxKeys(1).build()));
-      } catch (Failure failure) {
-        if (!"NoSuchBucket".equals(codeOf(failure))) {
-          throw failure;
-        }
-        if (!mayCreate) {
-          throw new Failure(Exit.UNREACHABLE, "there is no bucket %s at %s".formatted(name, endpoint), "check MINIO_BUCKET, or leave out --no-create");
-        }
-        exists = false;
-        return;
-      }
-      // Not every server knows versions and locks.
-      versioned = tryTo(() -> client.getBucketVersioning(GetBucketVersioningArgs.builder().bucket(name).build()))
-          .map(found -> found.status() == VersioningConfiguration.Status.ENABLED
-              || found.status() == VersioningConfiguration.Status.SUSPENDED).orElse(false);
-      locked = tryTo(() -> client.getObjectLockConfiguration(GetObjectLockConfigurationArgs.builder().bucket(name).build()))
-          .isPresent();
-    }
-
-    void create() {
-      try {
-        ask("create", () -> client.makeBucket(MakeBucketArgs.builder().bucket(name).build()));
-      } catch (Failure failure) {
-        // The SDK always names a region, which AWS wants left out where it is us-east-1, and others everywhere.
-        throw failure.code != Exit.UNEXPECTED ? failure
-            : new Failure(Exit.UNSAFE, failure.getMessage(), "nothing was changed; create the bucket with the server's own tools, and run again", failure);
-      }
-    }
-
-    /** All objects, a page after the other; a bucket that is not there yet has none. */
-    void list(Consumer<List<Listed>> visitor) {
-      for (String token = null; exists || token != null; ) {
-        var next = token;
-        var result = ask("list", () -> client.listObjectsV2(
-            ListObjectsV2Args.builder().bucket(name).encodingType("url").continuationToken(next).build())).result();
-        visitor.accept(result.contents().stream().map(object -> {
-          object.setEncodingType(result.encodingType());
-          return new Listed(object.objectName(), object.size(), ETag.of(object.etag()));
-        }).toList());
-        token = result.nextContinuationToken();
-        if (!result.isTruncated() || token == null) {
-          return;
-        }
-      }
-    }
-
-    /** Whether an object of this member's name and size has this content. */
-    boolean same(ArchiveEntry member, ETag etag, Archive.Content content) throws IOException {
-      if (etag.parts() == 0 || etag.parts() == (member.size() + BODY - 1) / BODY) {
-        try (var in = content.open()) {
-          if (etagOf(member, etag.parts(), in).equals(etag)) {
-            return true;
-          }
-        }
-      }
-      // Another content, or sent in parts of other sizes, or encrypted: only the bytes themselves tell.
-      try (var in = content.open();
-          var stored = ask("get", () -> client.getObject(GetObjectArgs.builder().bucket(name).object(member.name()).build()))) {
-        return IOUtils.contentEquals(new BufferedInputStream(stored, 1 << 16), new BufferedInputStream(in, 1 << 16));
-      }
-    }
-
-    private static ETag etagOf(ArchiveEntry member, int parts, InputStream in) throws IOException {
-      if (parts == 0) {
-        return ETag.of(DigestUtils.md5(in), 0);
-      }
-      var md5s = new ByteArrayOutputStream();
-      for (var left = member.size(); left > 0; left -= BODY) {
-        md5s.write(DigestUtils.md5(BoundedInputStream.builder().setInputStream(in).setMaxCount(BODY).get()));
-      }
-      return ETag.of(DigestUtils.md5(md5s.toByteArray()), parts);
-    }
-
-    /** Puts and deletes one object of a name of its own; finds out whether the server unpacks tars. */
-    boolean probe(boolean tar, RestoreConsole console) throws IOException {
-      exists = true;
-      var outer = PROBE + UUID.randomUUID();
-      var inner = outer + ".unpacked";
-      try {
-        var body = new Body();
-        try (var out = new TarArchiveOutputStream(body)) {
-          var header = new TarArchiveEntry(inner);
-          header.setSize(1);
-          out.putArchiveEntry(header);
-          out.write(1);
-          out.closeArchiveEntry();
-        }
-        put(outer, body, body.size(), tar);
-        // Where the server encrypts, an ETag is no MD5, and what was unpacked could not be proven.
-        return tar && tryTo(() -> client.statObject(StatObjectArgs.builder().bucket(name).object(inner).build()))
-            .filter(stat -> ETag.of(stat.etag()).equals(ETag.of(DigestUtils.md5(new byte[] {1}), 0))).isPresent();
-      } finally {
-        vanish(outer, console);
-        vanish(inner, console);
-        attempts = 6;
-      }
-    }
-
-    /** In a versioned bucket every version of it; also where the keys may not look at it. */
-    private void vanish(String key, RestoreConsole console) {
-      try {
-        var stat = ask("read", () -> client.statObject(StatObjectArgs.builder().bucket(name).object(key).build()));
-        if (versioned && stat.versionId() != null) {
-          if (tryTo(() -> client.removeObject(RemoveObjectArgs.builder().bucket(name).object(key)
-              .versionId(stat.versionId()).build()).thenApply(nothing -> key)).isPresent()) {
-            return;
-          }
-          console.warn("the bucket does not let go of versions: %s (%d bytes) stays as a removed object's version", key, stat.size());
-        }
-      } catch (Failure failure) {
-        if (failure.code == Exit.UNREACHABLE) {
-          throw failure;
-        }
-        if (failure.code != Exit.AUTHENTICATION) {
-          return; // there is none, and deleting it would leave a delete marker
-        }
-      }
-      ask("delete from", () -> client.removeObject(RemoveObjectArgs.builder().bucket(name).object(key).build()));
-    }
-
-    static String contentType(String key) {
-      var guessed = URLConnection.guessContentTypeFromName(key.substring(key.lastIndexOf('/') + 1));
-      return guessed == null ? BINARY : guessed;
-    }
-
-    ETag put(String key, Body body) {
-      return ETag.of(put(key, body, body.size(), false));
-    }
-
-    /** A tar that the server unpacks; its own name is never stored. */
-    void putTar(Body body) {
-      put(PROBE + "tar", body, body.size(), true);
-    }
-
-    private String put(String key, Body body, long size, boolean tar) {
-      var headers = new Http.Headers();
-      if (tar) {
-        headers.put("X-Amz-Meta-Snowball-Auto-Extract", "true");
-        headers.put(Http.Headers.X_AMZ_CONTENT_SHA256, UNSIGNED);
-        // Each object out of it is proven by its own MD5 in the listing. Without one of ours the SDK makes this checksum, slowly.
-        headers.put(Checksum.Algorithm.CRC32C.header(), body.crc32c((int) size));
-      } else {
-        sign(headers, body.md5(0, size));
-      }
-      return ask("put into", () -> client.putObject(PutObjectAPIArgs.builder().bucket(name).object(key)
-          .data(body.bytes(), (int) size).headers(headers).contentType(contentType(key)).build())).etag();
-    }
-
-    /** The body's MD5 is among the signed headers: hashing the body once more would only cost time. */
-    private static void sign(Http.Headers headers, byte[] md5) {
-      headers.put(Http.Headers.CONTENT_MD5, Base64.getEncoder().encodeToString(md5));
-      headers.put(Http.Headers.X_AMZ_CONTENT_SHA256, UNSIGNED);
-    }
-
-    String begin(String key) {
-      var headers = new Http.Headers(Http.Headers.CONTENT_TYPE, contentType(key));
-      return ask("put into", () -> client.createMultipartUpload(
-          CreateMultipartUploadArgs.builder().bucket(name).object(key).headers(headers).build())).result().uploadId();
-    }
-
-    Part putPart(String key, String upload, int number, Body body, byte[] md5) {
-      var headers = new Http.Headers();
-      sign(headers, md5);
-      return ask("put into", () -> client.uploadPart(UploadPartArgs.builder().bucket(name).object(key).uploadId(upload)
-          .partNumber(number).data(body.bytes(), body.size()).headers(headers).build())).part();
-    }
-
-    Optional<ETag> complete(String key, String upload, Part[] parts) {
-      return Optional.ofNullable(ask("put into", () -> client.completeMultipartUpload(CompleteMultipartUploadArgs.builder()
-          .bucket(name).object(key).uploadId(upload).parts(parts).build())).etag()).map(ETag::of);
-    }
-
-    void abort(String key, String upload) {
-      tryTo(() -> client.abortMultipartUpload(
-          AbortMultipartUploadArgs.builder().bucket(name).object(key).uploadId(upload).build()));
-    }
-
-    /** Removes a page of objects; those that stay, with the reasons. */
-    List<String> remove(List<String> keys) {
-      if (keys.isEmpty()) {
-        return List.of();
-      }
-      var objects = keys.stream().map(DeleteRequest.Object::new).toList();
-      return ask("delete from", () -> client.deleteObjects(DeleteObjectsArgs.builder().bucket(name).objects(objects).quiet(true).build()))
-          .result().errors().stream().map(error -> error.objectName() + ": " + error.message()).toList();
-    }
-
-    private <T> Optional<T> tryTo(Request<T> request) {
-      try {
-        return Optional.of(ask("ask", request));
-      } catch (Failure failure) {
-        if (failure.code == Exit.UNREACHABLE) {
-          throw failure;
-        }
-        return Optional.empty();
-      }
-    }
-
-    private <T> T ask(String what, Request<T> request) {
-      var tries = RetryPolicy.builder().handleIf(Bucket::isPassing).withMaxAttempts(attempts)
-          .withBackoff(Duration.ofMillis(500), Duration.ofSeconds(8)).withJitter(0.5).build();
-      try {
-        return Failsafe.with(tries).get(() -> request.send().join());
-      } catch (Exception thrown) {
-        throw explain(what, thrown);
-      }
-    }
-
-    /** Worth another try: the network, a server that is busy or starting, an answer that was cut. */
-    private static boolean isPassing(Throwable thrown) {
-      if (find(thrown, SSLException.class).filter(e -> e instanceof SSLHandshakeException || e instanceof SSLPeerUnverifiedException).isPresent()) {
-        return false;
-      }
-      var status = status(thrown);
-      return status >= 500 && status != 501 && status != 507 || status == 429 || status == 408
-          || status == 0 && (find(thrown, IOException.class).isPresent() || find(thrown, XmlParserException.class).isPresent());
-    }
-
-    private static int status(Throwable thrown) {
-      var other = find(thrown, InvalidResponseException.class).map(e -> e.getMessage().replaceFirst("(?s).*Response code: (\\d+).*", "$1"));
-      return find(thrown, ErrorResponseException.class).map(e -> e.response().code())
-          .or(() -> find(thrown, ServerException.class).map(ServerException::statusCode))
-          .or(() -> other.map(Integer::valueOf)).orElse(0);
-    }
-
-    private Failure explain(String what, Throwable thrown) {
-      var error = find(thrown, ErrorResponseException.class).map(ErrorResponseException::errorResponse);
-      var code = error.map(ErrorResponse::code).orElse("");
-      var status = status(thrown);
-      if (code.equals("AccessDenied") || code.equals("AllAccessDisabled")) {
-        return new Failure(Exit.AUTHENTICATION, "the access key may not %s bucket %s at %s".formatted(what, name, endpoint),
-            "its policy needs s3:GetBucketLocation (or give --region), s3:ListBucket, s3:GetObject, s3:PutObject, s3:DeleteObject", thrown);
-      }
-      if (status == 507 || code.startsWith("Quota") || code.equals("XMinioStorageFull")) {
-        return new Failure(Exit.UNSAFE, "%s has no room left: %s".formatted(endpoint, error.map(ErrorResponse::message).orElse(code)),
-            "free some room, or raise the bucket's quota; then run again", thrown);
-      }
-      if (status == 403 || status == 401) {
-        return new Failure(Exit.AUTHENTICATION, "%s refuses the keys: %s".formatted(endpoint, error.map(ErrorResponse::message).orElse(code)),
-            "check MINIO_ACCESS_KEY and MINIO_SECRET_KEY (or the alias), and this host's clock", thrown);
-      }
-      if (status == 0 && find(thrown, IOException.class).isPresent()) {
-        return new Failure(Exit.UNREACHABLE, "cannot reach %s: %s".formatted(endpoint, find(thrown, IOException.class).get().getMessage()),
-            find(thrown, SSLException.class).isPresent() ? "name the CA that signed its certificate with --ca or MINIO_CA" : "is it started? check MINIO_ENDPOINT", thrown);
-      }
-      if (find(thrown, InvalidResponseException.class).isPresent() || find(thrown, XmlParserException.class).isPresent()) {
-        return new Failure(Exit.UNREACHABLE, "%s does not answer as an S3 server does%s".formatted(endpoint, status > 0 ? " (status " + status + ")" : ""),
-            "is it the port of the S3 API?", thrown);
-      }
-      var message = error.map(e -> e.code() + ": " + e.message()).orElse(Failure.of(thrown).getMessage());
-      return new Failure(status >= 500 && status != 501 ? Exit.UNREACHABLE : Exit.UNEXPECTED, "cannot %s bucket %s at %s: %s".formatted(what, name, endpoint, message), "see the server's log", thrown);
-    }
-
-    private static String codeOf(Failure failure) {
-      return find(failure, ErrorResponseException.class).map(e -> e.errorResponse().code()).orElse("");
-    }
-
-    private static <T> Optional<T> find(Throwable thrown, Class<T> type) {
-      return Stream.iterate(thrown, Objects::nonNull, Throwable::getCause).filter(type::isInstance).map(type::cast).findFirst();
-    }
-
-    @Override
-    public void close() {
-      client.close();
-    }
+  private int print(String report, String line, int code) {
+    System.out.println(json || jsonNamed ? report : line);
+    return code;
   }
 }
 
@@ -1678,6 +924,528 @@ final class BackupSet {
   }
 }
 
+/** What a bucket holds beside what a backup holds: how each object of the backup stands, and what else there is. */
+final class BucketComparison {
+  /** More keys than these are not kept in memory: what is to be removed is removed in turns. */
+  private static final int MOST_KEYS = 100_000;
+  private static final long LARGEST = 10_000L * ETag.PART;
+  private static final int LONGEST_KEY = 1024;
+  final AttachmentArchive backup;
+  private final State[] states;
+  /** By the entries' numbers: as listed, later as expected of what was sent. */
+  private final ETag[] etags;
+
+  /** How an object of the backup stands in the bucket. */
+  enum State {
+    MISSING,
+    /** It has the same size: the content is still to be compared. */
+    SAME_SIZE,
+    DIFFERENT, PROVEN
+  }
+
+  /** A number of objects and their bytes. */
+  record Sum(long count, long bytes) {}
+
+  /**
+   * What the bucket holds that the backup does not.
+   *
+   * @param listed all objects of the bucket, without probes
+   * @param count of those that are not in the backup
+   * @param keys of those and of probes, at most {@link #MOST_KEYS}
+   * @param probes objects that {@link BucketProbe} left
+   * @param inTheWay of those that some servers must lose first, see {@link #isInTheWay}
+   * @param newest the last change of those that are not in the backup; null where there are none
+   */
+  record Extras(long listed, long count, long probes, List<String> keys, List<String> inTheWay, Instant newest) {
+    static final Extras NONE = new Extras(0, 0, 0, List.of(), List.of(), null);
+
+    /** How many are to go; with {@code keep} only probes. */
+    long removable(boolean keep) {
+      return probes + (keep ? 0 : count);
+    }
+  }
+
+  BucketComparison(AttachmentArchive backup) {
+    requireObjects(backup);
+    this.backup = backup;
+    states = new State[backup.all.size()];
+    etags = new ETag[states.length];
+    Arrays.fill(states, State.MISSING);
+  }
+
+  /** Throws if the backup holds what no bucket can hold. */
+  static void requireObjects(AttachmentArchive backup) {
+    for (var entry : backup.all) {
+      if (entry.kind() == Kind.LINK) {
+        throw backup.refused(entry.name(), "is a symbolic link, which a bucket cannot hold");
+      }
+      if (entry.path().length > LONGEST_KEY) {
+        throw backup.refused(entry.name(), "has a name of more than %d bytes, which no object can have".formatted(LONGEST_KEY));
+      }
+      if (entry.size() > LARGEST) {
+        throw backup.refused(entry.name(), "is larger than an object can be that is sent in parts (%s)".formatted(Console.size(LARGEST)));
+      }
+    }
+  }
+
+  /** Lists a bucket for the first time: which objects are missing, of another size, of the same size. */
+  Extras list(S3Bucket bucket) {
+    return list(bucket, (i, object) -> {
+      etags[i] = object.etag();
+      return object.size() == backup.all.get(i).size() ? State.SAME_SIZE : State.DIFFERENT;
+    });
+  }
+
+  /** Compares the contents of the objects that have the same size. */
+  void compareContents(S3Bucket bucket, Workers workers, LongConsumer done) throws IOException {
+    backup.read(workers, i -> states[i] == State.SAME_SIZE, (worker, i, content) -> {
+      var entry = backup.all.get(i);
+      states[i] = bucket.holds(entry.name(), etags[i], entry.size(), content::open) ? State.PROVEN : State.DIFFERENT;
+      done.accept(entry.size());
+    });
+  }
+
+  void expect(int i, ETag etag) {
+    etags[i] = etag;
+  }
+
+  /** Lists the bucket again: an object counts as restored only if it is listed with its size and the expected ETag. */
+  Extras prove(S3Bucket bucket) {
+    return list(bucket, (i, object) ->
+        object.size() == backup.all.get(i).size() && object.etag().equals(etags[i]) ? State.PROVEN : State.DIFFERENT);
+  }
+
+  private interface Judge {
+    State stateOf(int i, StoredObject object);
+  }
+
+  private Extras list(S3Bucket bucket, Judge judge) {
+    Arrays.fill(states, State.MISSING);
+    var counts = new long[3];
+    var newest = new AtomicReference<Instant>();
+    var keys = new ArrayList<String>();
+    var inTheWay = new ArrayList<String>();
+    bucket.list(page -> page.forEach(object -> {
+      var i = find(object.key());
+      counts[i >= 0 ? 0 : BucketProbe.isProbe(object.key()) ? 2 : 1]++;
+      if (i >= 0) {
+        states[i] = judge.stateOf(i, object);
+        return;
+      }
+      if (object.modified() != null && !BucketProbe.isProbe(object.key())) {
+        newest.accumulateAndGet(object.modified(), (a, b) -> a == null || a.isBefore(b) ? b : a);
+      }
+      if (keys.size() < MOST_KEYS) {
+        keys.add(object.key());
+      }
+      if (inTheWay.size() < MOST_KEYS && isInTheWay(object.key())) {
+        inTheWay.add(object.key());
+      }
+    }));
+    return new Extras(counts[0] + counts[1], counts[1], counts[2], keys, inTheWay, newest.get());
+  }
+
+  /** The number of the file of the backup that is this object, or -1. */
+  private int find(String key) {
+    var i = backup.find(key);
+    return i >= 0 && backup.all.get(i).file() ? i : -1;
+  }
+
+  /**
+   * True if the object is where the backup has a folder, or below what is an object in the backup: servers that keep
+   * objects as files cannot hold {@code x} and {@code x/y} at once.
+   */
+  boolean isInTheWay(String key) {
+    var folder = backup.find(key);
+    if (folder >= 0 && backup.all.get(folder).folder()) {
+      return true;
+    }
+    for (var slash = key.lastIndexOf('/'); slash > 0; slash = key.lastIndexOf('/', slash - 1)) {
+      if (find(key.substring(0, slash)) >= 0) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  boolean isProven(int i) {
+    return states[i] == State.PROVEN;
+  }
+
+  boolean isProven(String key) {
+    var i = find(key);
+    return i >= 0 && isProven(i);
+  }
+
+  Sum sum(State state) {
+    var sizes = files().filter(i -> states[i] == state).mapToLong(i -> backup.all.get(i).size()).summaryStatistics();
+    return new Sum(sizes.getCount(), sizes.getSum());
+  }
+
+  /** How many objects, and of how many bytes, are not proven to be in the bucket as they are in the backup. */
+  Sum unproven() {
+    var sizes = files().filter(i -> !isProven(i)).mapToLong(i -> backup.all.get(i).size()).summaryStatistics();
+    return new Sum(sizes.getCount(), sizes.getSum());
+  }
+
+  /** The first objects that are not proven, each on a line, with the reason where there is one. */
+  String unproven(int most, Map<String, Failure> reasons) {
+    return files().filter(i -> !isProven(i)).limit(most).mapToObj(i -> backup.all.get(i).name())
+        .map(key -> "\n  " + EntryName.shown(key) + (reasons.containsKey(key) ? ": " + reasons.get(key).getMessage() : ""))
+        .collect(Collectors.joining());
+  }
+
+  private IntStream files() {
+    return IntStream.range(0, states.length).filter(i -> backup.all.get(i).file());
+  }
+}
+
+/**
+ * What a restore will do with a bucket: the dry run prints it, the real run carries it out.
+ *
+ * @param endpoint the server, and where the setting comes from
+ * @param bucket its name, and where the setting comes from
+ * @param created objects that the bucket does not hold
+ * @param changed objects that it holds with another content
+ * @param unchanged objects that are as in the backup
+ * @param keepExtra true to leave objects that are not in the backup
+ */
+record BucketPlan(Setting endpoint, Setting bucket, State state, BucketComparison.Sum created, BucketComparison.Sum changed,
+    BucketComparison.Sum unchanged, BucketComparison.Extras extras, boolean keepExtra) {
+
+  /** A value, and where it comes from. */
+  record Setting(String value, String origin) {
+    @Override
+    public String toString() {
+      return "%s (%s)".formatted(value, origin);
+    }
+  }
+
+  /**
+   * The bucket itself.
+   *
+   * @param unfinished true if an earlier restore was broken off
+   */
+  record State(boolean exists, boolean versioned, boolean locked, boolean unfinished) {}
+
+  long objects() {
+    return created.count() + changed.count() + unchanged.count();
+  }
+
+  /** The bytes to send. */
+  long bytes() {
+    return created.bytes() + changed.bytes();
+  }
+
+  /** True if more than this percentage of the bucket's objects would go: the wrong bucket is the classic way to lose one. */
+  boolean removesMoreThan(int percent) {
+    return !keepExtra && extras.count() * 100 > percent * extras.listed();
+  }
+
+  /** The plan, a line each; {@code verb} is Will or Would. */
+  List<String> lines(String verb) {
+    var lines = new ArrayList<>(List.of("", "Bucket " + bucket, "  at " + endpoint));
+    if (state.unfinished) {
+      lines.add("  an earlier restore did not come to its end: this one goes on from there");
+    }
+    if (!state.exists) {
+      lines.add("  %s create it".formatted(verb));
+    }
+    lines.add("  %s send %d new objects and %d changed ones (%s)".formatted(verb, created.count(), changed.count(), Console.size(bytes())));
+    lines.add("  %s leave %d unchanged objects".formatted(verb, unchanged.count()));
+    lines.add("  %s %s %d objects that are not in the backup%s".formatted(verb, keepExtra ? "leave" : "remove", extras.count(),
+        extras.newest() == null ? "" : ", the newest of " + extras.newest().truncatedTo(ChronoUnit.SECONDS)));
+    if (!extras.inTheWay().isEmpty()) {
+      lines.add(keepExtra
+          ? "  %d of them are in the way of objects of the backup: MinIO then refuses those (x and x/y cannot both be there)".formatted(extras.inTheWay().size())
+          : "  %s remove %d of them first: they are in the way of objects of the backup, such as %s".formatted(verb, extras.inTheWay().size(),
+              EntryName.shown(extras.inTheWay().get(0))));
+    }
+    if (state.versioned) {
+      lines.add("  it is versioned%s: what is changed or removed stays in it as older versions"
+          .formatted(state.locked ? " and object-locked" : ""));
+    }
+    return lines;
+  }
+
+  /** The last line after a success. */
+  String success(String verb, long bytes) {
+    return "=== ✓ %s %d objects: %d new, %d changed, %d unchanged, %d %s, %s sent ===".formatted(verb, objects(), created.count(),
+        changed.count(), unchanged.count(), extras.count(), keepExtra ? "extra left" : "removed", Console.size(bytes));
+  }
+
+  /** The plan and what came of it, for report and JSON. */
+  Map<String, Object> summary(long sent, Map<String, Failure> failures) {
+    var summary = new LinkedHashMap<String, Object>();
+    summary.put("endpoint", endpoint.value);
+    summary.put("bucket", bucket.value);
+    summary.put("objects", objects());
+    summary.put("new", created.count());
+    summary.put("changed", changed.count());
+    summary.put("unchanged", unchanged.count());
+    summary.put("extra", extras.count());
+    summary.put("bytesSent", sent);
+    var reasons = new TreeMap<String, String>();
+    failures.forEach((key, failure) -> reasons.put(key, failure.getMessage()));
+    summary.put("failed", reasons);
+    return summary;
+  }
+}
+
+/**
+ * Tries out before the first change whether these keys may put and delete, and whether the server unpacks tars. Its
+ * objects always have the same names: where deleting fails, one stays, and not one more each time.
+ */
+record BucketProbe(S3Bucket bucket, boolean versioned) {
+  static final String NAME = ".thehive-restore-probe";
+  private static final String UNPACKED = NAME + ".unpacked";
+  private static final byte[] CONTENT = {1};
+
+  /** True if the object is a probe, also one of a run that was killed. */
+  static boolean isProbe(String key) {
+    return key.startsWith(NAME);
+  }
+
+  /**
+   * Puts and deletes; fails where the keys may not.
+   *
+   * @return true if the server unpacks tars, and what it unpacked can be proven by its ETag
+   */
+  boolean run() throws IOException {
+    remove(NAME);
+    remove(UNPACKED);
+    var batch = new ObjectBatch(new RequestBody());
+    batch.add(0, UNPACKED, CONTENT.length, new ByteArrayInputStream(CONTENT));
+    batch.finish();
+    try {
+      new S3Uploads(bucket).putTar(NAME, batch.body);
+      // Where the server encrypts, an ETag is no MD5.
+      return stat(UNPACKED).filter(stat -> ETag.of(stat.etag()).equals(ETag.of(DigestUtils.md5(CONTENT), 0))).isPresent();
+    } finally {
+      remove(NAME);
+      remove(UNPACKED);
+    }
+  }
+
+  private Optional<StatObjectResponse> stat(String key) {
+    return bucket.tryTo(client -> client.statObject(StatObjectArgs.builder().bucket(bucket.name).object(key).build()));
+  }
+
+  /** Removes it; in a versioned bucket its version, as deleting what is not there would leave a marker. */
+  private void remove(String key) {
+    if (versioned) {
+      try {
+        var stat = bucket.ask("read from", client -> client.statObject(StatObjectArgs.builder().bucket(bucket.name).object(key).build()));
+        if (stat.versionId() != null && bucket.tryTo(client -> client.removeObject(request(key).versionId(stat.versionId()).build())
+            .thenApply(nothing -> key)).isPresent()) {
+          return;
+        }
+      } catch (Failure failure) {
+        if (failure.code == Exit.UNREACHABLE) {
+          throw failure;
+        }
+        if (failure.code != Exit.AUTHENTICATION) {
+          return; // there is none
+        }
+      }
+    }
+    bucket.ask("delete from", client -> client.removeObject(request(key).build()));
+  }
+
+  private RemoveObjectArgs.Builder request(String key) {
+    return RemoveObjectArgs.builder().bucket(bucket.name).object(key);
+  }
+}
+
+/**
+ * Makes a bucket hold exactly what the backup holds: sends what differs, proves it by the listing, and only then removes
+ * what the backup does not hold. It may be broken off at any moment, and done again.
+ */
+final class BucketRestore {
+  private static final int NAMED = 20;
+  private final BucketComparison comparison;
+  private final S3Bucket bucket;
+  private final RestoreRun run;
+  private final Console console;
+  private final int transfers;
+  private final AtomicLong sent = new AtomicLong();
+  private final Map<String, Failure> failures = new TreeMap<>();
+
+  BucketRestore(BucketComparison comparison, S3Bucket bucket, RestoreRun run, Console console, int transfers) {
+    this.comparison = comparison;
+    this.bucket = bucket;
+    this.run = run;
+    this.console = console;
+    this.transfers = transfers;
+  }
+
+  /** The bytes that were sent until now. */
+  long sent() {
+    return sent.get();
+  }
+
+  /** Why objects could not be sent, by key. */
+  Map<String, Failure> failures() {
+    return failures;
+  }
+
+  /** Removes the parts of large objects that an earlier run did not complete: they are in no listing, and take room. */
+  void abortOpenUploads() {
+    run.unfinished().path("uploads").properties().forEach(open -> new S3Uploads(bucket).abort(open.getValue().asText(), open.getKey()));
+  }
+
+  /** Removes objects that are in the way of those of the backup. */
+  void clearTheWay(List<String> keys) {
+    if (keys.isEmpty()) {
+      return;
+    }
+    console.step("Removing %d objects that are in the way", keys.size());
+    var refused = ObjectRemoval.remove(bucket, keys);
+    if (!refused.isEmpty()) {
+      throw new Failure(Exit.PARTIAL, "%d objects that are in the way could not be removed:%s".formatted(refused.size(), lines(refused)),
+          "nothing was sent; run again when they can be removed");
+    }
+  }
+
+  /** Sends what is not in the bucket as it is in the backup, and proves that it arrived; returns what else is listed. */
+  BucketComparison.Extras send(boolean batches) throws Exception {
+    sendUnproven(batches);
+    var extras = comparison.prove(bucket);
+    if (comparison.unproven().count() > 0) {
+      console.step("Sending %d objects again, one by one", comparison.unproven().count());
+      sendUnproven(false);
+      extras = comparison.prove(bucket);
+    }
+    failures.keySet().removeIf(comparison::isProven); // it may have arrived although its answer was lost
+    requireProven("nothing more was removed; run again: only these are sent");
+    return extras;
+  }
+
+  private void sendUnproven(boolean batches) throws Exception {
+    failures.clear();
+    var sender = new ObjectSender(bucket, run, transfers, batches, comparison::expect);
+    var before = sent.get();
+    try (var progress = console.progress("Sending", comparison.unproven().bytes(), sender.sent::get, () -> ""); var reader = new Workers(1)) {
+      comparison.backup.read(reader, i -> !comparison.isProven(i) && sender.goesOn(), (worker, i, content) -> {
+        var entry = comparison.backup.all.get(i);
+        try (var in = content.open()) {
+          sender.send(i, entry.name(), entry.size(), in);
+        }
+      });
+    } finally {
+      try {
+        sender.finish();
+      } finally {
+        failures.putAll(sender.failures);
+        sent.set(before + sender.sent.get());
+      }
+    }
+  }
+
+  private void requireProven(String hint) {
+    var left = comparison.unproven().count();
+    if (left > 0) {
+      throw new Failure(Exit.PARTIAL, "%d objects are not in the bucket as they are in the backup:%s".formatted(left,
+          comparison.unproven(NAMED, failures)), hint);
+    }
+  }
+
+  /**
+   * Removes what the backup does not hold, in turns. After each the bucket is listed again: only what the listing shows
+   * counts, of what is gone and of what is to stay.
+   *
+   * @param extras what the last listing showed
+   * @param keep true to remove only probes
+   */
+  void removeExtras(BucketComparison.Extras extras, boolean keep) {
+    while (extras.removable(keep) > 0) {
+      if (!keep && extras.count() > 0) {
+        console.step("Removing %d objects that are not in the backup", extras.count());
+      }
+      var keys = keep ? extras.keys().stream().filter(BucketProbe::isProbe).toList() : extras.keys();
+      var refused = ObjectRemoval.remove(bucket, keys);
+      var left = comparison.prove(bucket);
+      requireProven("the bucket lost them while others were removed: does something else write to it? run again");
+      if (left.removable(keep) >= extras.removable(keep)) {
+        left.keys().forEach(key -> refused.putIfAbsent(key, "the server does not say why it is still listed"));
+        throw new Failure(Exit.PARTIAL, "%d objects that are not in the backup could not be removed:%s".formatted(left.removable(keep),
+            lines(refused)), "everything in the backup is in the bucket; --keep-extra leaves the others");
+      }
+      extras = left;
+    }
+  }
+
+  private static String lines(Map<String, String> reasons) {
+    return reasons.entrySet().stream().limit(NAMED).map(reason -> "\n  " + EntryName.shown(reason.getKey()) + ": " + reason.getValue())
+        .collect(Collectors.joining());
+  }
+}
+
+/** Runs a script's command the same way in all scripts: errors as {@code error:} and {@code hint:}, and the exit code. */
+final class Commands {
+  private Commands() {}
+
+  /**
+   * Parses the arguments and calls the command; when it has ended, Ctrl-C says nothing more.
+   *
+   * @param variables what the help lists below the options, with the present values
+   * @param failed shows a failure and returns the exit code
+   */
+  static int run(Object command, Console console, List<Variable> variables, Function<Failure, Integer> failed, String... args) {
+    console.onInterrupt("Nothing was changed.");
+    try {
+      return run(command, variables, failed, args);
+    } finally {
+      console.onInterrupt(null);
+    }
+  }
+
+  static int run(Object command, List<Variable> variables, Function<Failure, Integer> failed, String... args) {
+    var line = new CommandLine(command).setCaseInsensitiveEnumValuesAllowed(true).setUsageHelpLongOptionsMaxWidth(24)
+        .setUsageHelpAutoWidth(true)
+        .setParameterExceptionHandler((thrown, given) -> failed.apply(wrongUsage(thrown)))
+        .setExecutionStrategy(parsed -> {
+          if (CommandLine.executeHelpRequest(parsed) != null) {
+            return Exit.DONE;
+          }
+          try {
+            Settings.fromEnvironment().warnings(variables).forEach(warning -> System.err.println("warning: " + warning));
+          } catch (Failure e) {
+            return failed.apply(e);
+          }
+          return new CommandLine.RunLast().execute(parsed);
+        })
+        .setExecutionExceptionHandler((thrown, given, parsed) -> failed.apply(Failure.of(thrown)));
+    addFooter(line, variables);
+    try {
+      return line.execute(args);
+    } catch (Error e) { // picocli hands on exceptions only
+      return failed.apply(Failure.of(e));
+    }
+  }
+
+  private static Failure wrongUsage(ParameterException thrown) {
+    var message = thrown.getMessage().lines().findFirst().orElse("wrong usage");
+    var text = message.isEmpty() ? message : message.substring(0, 1).toLowerCase(Locale.ROOT) + message.substring(1);
+    return new Failure(Exit.USAGE, text, "see ./jbang " + thrown.getCommandLine().getCommandSpec().root().name() + " --help", thrown);
+  }
+
+  private static void addFooter(CommandLine line, List<Variable> variables) {
+    var own = line.getCommandSpec().usageMessage().footer();
+    var lines = values(variables).stream().map(text -> text.replace("%", "%%").replace("@|", "@ |"));
+    line.getCommandSpec().usageMessage().footer(Stream.of(Stream.of("%nVariables, with their values now:"), lines, Stream.of(own))
+        .flatMap(text -> text).toArray(String[]::new));
+  }
+
+  private static List<String> values(List<Variable> variables) {
+    try {
+      return Settings.fromEnvironment().describe(variables);
+    } catch (Failure e) {
+      return List.of("  " + e.getMessage());
+    }
+  }
+}
+
 /**
  * Settings of every restore.
  *
@@ -1895,21 +1663,21 @@ record ETag(long high, long low, int parts) {
     return new ETag(buffer.getLong(), buffer.getLong(), parts);
   }
 
-  /** True if content of this size can be held against it without asking the server for the object. */
-  boolean canTell(long size) {
-    return parts == 0 || parts == partsOf(size);
+  /** True if the object was sent in the parts that {@link #PART} makes of this size. */
+  boolean isInParts(long size) {
+    return parts > 0 && parts == partsOf(size);
   }
 
-  /** True if the object was made of exactly these bytes, as far as the ETag tells. */
-  boolean isOf(InputStream content, long size) throws IOException {
-    if (parts == 0) {
-      return equals(of(DigestUtils.md5(content), 0));
+  /** The ETag of content that is sent in parts, or as a whole. */
+  static ETag of(InputStream content, long size, boolean inParts) throws IOException {
+    if (!inParts) {
+      return of(DigestUtils.md5(content), 0);
     }
     var md5s = new ByteArrayOutputStream();
     for (var left = size; left > 0; left -= PART) {
       md5s.write(DigestUtils.md5(BoundedInputStream.builder().setInputStream(content).setMaxCount(PART).get()));
     }
-    return equals(of(DigestUtils.md5(md5s.toByteArray()), partsOf(size)));
+    return of(DigestUtils.md5(md5s.toByteArray()), partsOf(size));
   }
 
   static int partsOf(long size) {
@@ -2250,113 +2018,289 @@ enum Kind {
   OTHER
 }
 
-/** Where and as whom: from the variables, else from the alias as mc keeps it. */
-record OldLogin(String endpoint, String access, String secret, String token) {
-  // As mc reads it: the keys stand in it as they are, without an encoding.
-  private static final Pattern WITH_TOKEN = Pattern.compile("(https?://)([^@]*?):([^@]*?):([^@]*)@([^@]*)");
-  private static final Pattern WITH_KEYS = Pattern.compile("(https?://)(.*?):(.*)@([^@]*)");
+/** Small objects in a tar, which MinIO unpacks: one request for up to a thousand of them. */
+final class ObjectBatch {
+  private static final int MOST = 1000;
+  final RequestBody body;
+  private final TarArchiveOutputStream tar;
+  /** By number in the backup: where the object begins in the body, and its size. */
+  private final Map<Integer, int[]> places = new LinkedHashMap<>();
 
-  static OldLogin of(String endpoint, String alias) {
-    if (endpoint == null) {
-      return ofAlias(alias);
-    }
-    var access = OldSettings.secretOrPrompt("MINIO_ACCESS_KEY", "Access key of " + endpoint);
-    var secret = OldSettings.secretOrPrompt("MINIO_SECRET_KEY", "Secret key of " + endpoint);
-    if (access.isEmpty() || secret.isEmpty()) {
-      throw new Failure(Exit.USAGE, "no keys for " + endpoint,
-          "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or MINIO_ACCESS_KEY_FILE and MINIO_SECRET_KEY_FILE");
-    }
-    return new OldLogin(endpoint, access.get(), secret.get(), null);
+  ObjectBatch(RequestBody body) {
+    this.body = body;
+    tar = new TarArchiveOutputStream(body, "UTF-8");
+    tar.setLongFileMode(TarArchiveOutputStream.LONGFILE_POSIX);
+    tar.setAddPaxHeadersForNonAsciiNames(true);
   }
 
-  private static OldLogin ofAlias(String alias) {
-    var variable = System.getenv("MC_HOST_" + alias);
-    var found = variable != null ? ofVariable(alias, variable) : configFiles().flatMap(file -> ofFile(file, alias).stream()).findFirst();
-    return found.orElseThrow(() -> new Failure(Exit.USAGE, "no S3 server is named, and there is no alias %s".formatted(alias),
-        "set MINIO_ENDPOINT, MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or name an alias of mc with MINIO_ALIAS; looked in MC_HOST_%s, %s"
-            .formatted(alias, configFiles().map(Path::toString).collect(Collectors.joining(", ")))));
+  /** True if an object of this name and size fits in with all headers. */
+  boolean hasRoom(String key, long size) {
+    return places.size() < MOST && body.size() + size + 8L * key.length() + 8192 < ETag.PART;
   }
 
-  private static Optional<OldLogin> ofVariable(String alias, String value) {
-    var token = WITH_TOKEN.matcher(value);
-    if (token.matches()) {
-      return Optional.of(new OldLogin(token.group(1) + token.group(5), token.group(2), token.group(3), token.group(4)));
-    }
-    var keys = WITH_KEYS.matcher(value);
-    if (keys.matches()) {
-      return Optional.of(new OldLogin(keys.group(1) + keys.group(4), keys.group(2), keys.group(3), null));
-    }
-    throw new Failure(Exit.USAGE, "MC_HOST_%s is not of the form https://ACCESS:SECRET@HOST:PORT".formatted(alias), null);
+  void add(int i, String key, long size, InputStream content) throws IOException {
+    var header = new TarArchiveEntry(key);
+    header.setSize(size);
+    // The server takes this for the time of the version: an older one would not become the current version.
+    header.setModTime(0);
+    tar.putArchiveEntry(header);
+    places.put(i, new int[] {body.size(), (int) size});
+    tar.write(content.readNBytes((int) size));
+    tar.closeArchiveEntry();
   }
 
-  private static Stream<Path> configFiles() {
-    var folder = System.getenv("MC_CONFIG_DIR");
-    var home = Path.of(Optional.ofNullable(System.getenv("HOME")).orElse(System.getProperty("user.home")));
-    return Stream.concat(Stream.ofNullable(folder).map(Path::of), Stream.of(home.resolve(".mc"), home.resolve(".mcli")))
-        .map(path -> path.resolve("config.json"));
+  void finish() throws IOException {
+    tar.finish();
   }
 
-  private static Optional<OldLogin> ofFile(Path file, String alias) {
-    try {
-      var entry = Json.MAPPER.readTree(file.toFile()).path("aliases").path(alias);
-      return entry.isMissingNode() ? Optional.empty() : Optional.of(new OldLogin(entry.path("url").asText(),
-          entry.path("accessKey").asText(), entry.path("secretKey").asText(), entry.path("sessionToken").asText(null)));
-    } catch (FileNotFoundException e) {
-      return Optional.empty();
-    } catch (IOException e) {
-      // Jackson's message would show the line, and with it a key.
-      throw new Failure(Exit.USAGE, "cannot read mc's " + file, "is it readable, and JSON? or set MINIO_ENDPOINT and the keys");
-    }
+  /** The ETag that each object will have, by number in the backup. */
+  Map<Integer, ETag> etags() {
+    var etags = new LinkedHashMap<Integer, ETag>();
+    places.forEach((i, place) -> etags.put(i, ETag.of(body.md5(place[0], place[1]), 0)));
+    return etags;
+  }
+
+  /** The bytes of all objects, without the headers. */
+  long bytes() {
+    return places.values().stream().mapToLong(place -> place[1]).sum();
   }
 }
 
-/** Settings are the environment variables of the documented procedure; an option overrides its variable. */
-final class OldSettings {
-  private OldSettings() {}
+/** Removes objects from a bucket. What is gone in the end only a listing tells. */
+final class ObjectRemoval {
+  private static final int PAGE = 1000;
 
-  /** A variable that is set but blank is a mistake, never a value; each option's description names its variable. */
-  static void refuseBlank(CommandSpec command) {
-    for (var option : command.options()) {
-      Pattern.compile("\\(([A-Z_]{4,})").matcher(String.join(" ", option.description())).results()
-          .forEach(name -> variable(name.group(1)));
-      if (String.valueOf((Object) option.getValue()).isBlank()) {
-        throw new Failure(Exit.USAGE, option.longestName() + " is blank", "give it a value, or leave it out");
+  private ObjectRemoval() {}
+
+  /** Removes objects; returns the reasons of the server, by key, for those that it refused to remove. */
+  static Map<String, String> remove(S3Bucket bucket, List<String> keys) {
+    var refused = new TreeMap<String, String>();
+    var many = new ArrayList<String>();
+    for (var key : keys) {
+      if (isPlainInXml(key)) {
+        many.add(key);
+      } else {
+        removeOne(bucket, key, refused);
       }
     }
+    for (var from = 0; from < many.size(); from += PAGE) {
+      removePage(bucket, many.subList(from, Math.min(many.size(), from + PAGE)), refused);
+    }
+    return refused;
   }
 
-  static Optional<String> variable(String name) {
-    var value = Optional.ofNullable(System.getenv(name));
-    if (value.filter(String::isBlank).isPresent()) {
-      throw new Failure(Exit.USAGE, name + " is set but blank", "give it a value, or unset it");
-    }
-    return value;
+  /**
+   * True if a key arrives unchanged in the XML that names many at once: a carriage return would arrive as a line feed,
+   * which is another key, other control characters not at all.
+   */
+  static boolean isPlainInXml(String key) {
+    return key.equals(key.strip())
+        && key.codePoints().noneMatch(c -> Character.isISOControl(c) || c == 0x2028 || c == 0x2029 || c >= 0xd800 && c <= 0xdfff || (c & 0xfffe) == 0xfffe);
   }
 
-  /** A secret from the variable NAME, or from the file that NAME_FILE names (its last line break is not part of it). */
-  static Optional<String> secret(String name) {
-    var value = variable(name);
-    var file = variable(name + "_FILE");
-    if (value.isPresent() && file.isPresent()) {
-      throw new Failure(Exit.USAGE, name + " and " + name + "_FILE are both set", "unset one of them");
-    }
-    if (file.isEmpty()) {
-      return value;
-    }
+  private static void removeOne(S3Bucket bucket, String key, Map<String, String> refused) {
     try {
-      return Optional.of(Files.readString(Path.of(file.get())).replaceFirst("\\R\\z", ""));
-    } catch (IOException | InvalidPathException e) {
-      throw new Failure(Exit.USAGE, "cannot read " + name + "_FILE " + file.get() + ": " + e.getMessage(), "check path and mode");
+      bucket.ask("delete from", client -> client.removeObject(RemoveObjectArgs.builder().bucket(bucket.name).object(key).build()));
+    } catch (Failure failure) {
+      if (failure.code == Exit.UNREACHABLE) {
+        throw failure;
+      }
+      refused.put(key, failure.getMessage());
     }
   }
 
-  /** A secret as above, else asked for on a terminal, else none. */
-  static Optional<String> secretOrPrompt(String name, String question) {
-    var secret = secret(name);
-    if (secret.isPresent() || System.console() == null) {
-      return secret;
+  private static void removePage(S3Bucket bucket, List<String> keys, Map<String, String> refused) {
+    var objects = keys.stream().map(DeleteRequest.Object::new).toList();
+    bucket.ask("delete from", client -> client.deleteObjects(DeleteObjectsArgs.builder().bucket(bucket.name).objects(objects).quiet(true).build()))
+        .result().errors().forEach(error -> refused.put(error.objectName(), error.message()));
+  }
+}
+
+/**
+ * Sends objects side by side while one thread reads the archive. Its memory is that of the requests' bodies, whatever the
+ * size of the archive. What it believes to have sent is proven by the bucket's listing afterwards, not here.
+ */
+final class ObjectSender {
+  /** Larger objects are not worth a tar. */
+  private static final int SMALL = 1 << 20;
+  private static final int MOST_FAILURES = 20;
+  /** Keys that were not sent, and why. */
+  final Map<String, Failure> failures = new ConcurrentHashMap<>();
+  /** The bytes that were sent. */
+  final AtomicLong sent = new AtomicLong();
+  private final S3Uploads uploads;
+  private final RestoreRun run;
+  private final BiConsumer<Integer, ETag> expected;
+  /** The uploads in parts that are open, and their keys. */
+  private final Map<String, String> open = new TreeMap<>();
+  private final ExecutorService workers;
+  private final BlockingQueue<RequestBody> free = new LinkedBlockingQueue<>();
+  private volatile Failure unreachable;
+  private volatile boolean batches;
+  private ObjectBatch batch;
+
+  /**
+   * Makes one sender for one pass over the archive.
+   *
+   * @param expected is given the ETag that an object will have, by its number in the backup
+   * @param batches true to send small objects as tars, which the server unpacks
+   */
+  ObjectSender(S3Bucket bucket, RestoreRun run, int transfers, boolean batches, BiConsumer<Integer, ETag> expected) {
+    this.uploads = new S3Uploads(bucket);
+    this.run = run;
+    this.batches = batches;
+    this.expected = expected;
+    this.workers = Executors.newFixedThreadPool(transfers, Console::daemon);
+    Stream.generate(RequestBody::new).limit(transfers + 1).forEach(free::add);
+  }
+
+  /** False after many failures, or once the server cannot be reached: more of the same would follow. */
+  boolean goesOn() {
+    return unreachable == null && failures.size() < MOST_FAILURES;
+  }
+
+  void send(int i, String key, long size, InputStream content) throws Exception {
+    if (batches && size <= SMALL && S3Uploads.contentType(key).equals(S3Uploads.BINARY)) {
+      pack(i, key, size, content);
+    } else if (size <= ETag.PART) {
+      sendWhole(i, key, size, content);
+    } else {
+      sendParts(i, key, size, content);
     }
-    return Optional.ofNullable(System.console().readPassword("%s: ", question)).map(String::new);
+  }
+
+  private void pack(int i, String key, long size, InputStream content) throws Exception {
+    if (batch != null && !batch.hasRoom(key, size)) {
+      sendBatch();
+    }
+    if (batch == null) {
+      batch = new ObjectBatch(free.take());
+    }
+    batch.add(i, key, size, content);
+  }
+
+  private void sendBatch() throws IOException {
+    var full = batch;
+    batch = null;
+    full.finish();
+    work(full.body, () -> {
+      full.etags().forEach(expected);
+      uploads.putTar(BucketProbe.NAME, full.body);
+      return sent.addAndGet(full.bytes());
+    }).exceptionally(thrown -> {
+      // What of it arrived shows in the listing; the rest goes by itself.
+      batches = false;
+      notice(Failure.of(thrown));
+      return null;
+    });
+  }
+
+  private void sendWhole(int i, String key, long size, InputStream content) throws Exception {
+    var body = free.take();
+    body.read(content, size);
+    work(body, () -> {
+      expected.accept(i, uploads.put(key, body));
+      return sent.addAndGet(size);
+    }).exceptionally(thrown -> fail(key, thrown));
+  }
+
+  /** Sends a large object in parts; the last of them to arrive completes it. */
+  private void sendParts(int i, String key, long size, InputStream content) throws Exception {
+    var upload = tryToBegin(key);
+    if (upload == null) {
+      return;
+    }
+    var md5s = new byte[16 * ETag.partsOf(size)];
+    var parts = new ArrayList<CompletableFuture<Part>>();
+    for (var left = size; left > 0 && parts.stream().noneMatch(CompletableFuture::isCompletedExceptionally); left -= ETag.PART) {
+      var body = free.take();
+      body.read(content, left);
+      var number = parts.size() + 1;
+      parts.add(work(body, () -> {
+        var md5 = body.md5();
+        System.arraycopy(md5, 0, md5s, 16 * (number - 1), 16);
+        var part = uploads.putPart(key, upload, number, body, md5);
+        sent.addAndGet(body.size());
+        return part;
+      }));
+    }
+    CompletableFuture.allOf(parts.toArray(CompletableFuture[]::new)).thenRun(() -> {
+      expected.accept(i, ETag.of(DigestUtils.md5(md5s), parts.size()));
+      uploads.complete(key, upload, parts.stream().map(CompletableFuture::join).toArray(Part[]::new))
+          .ifPresent(etag -> expected.accept(i, etag));
+      remember(upload, null);
+    }).exceptionally(thrown -> {
+      fail(key, thrown);
+      if (unreachable == null) {
+        uploads.abort(key, upload);
+        remember(upload, null);
+      }
+      return null;
+    });
+  }
+
+  /** Begins an upload in parts; null, and a failure more, where the server does not let it begin. */
+  private String tryToBegin(String key) {
+    try {
+      var upload = uploads.begin(key);
+      remember(upload, key);
+      return upload;
+    } catch (Failure e) {
+      return fail(key, e);
+    }
+  }
+
+  /** Keeps the open uploads in the marker: no listing shows them to the run after this one, and they take room. */
+  private synchronized void remember(String upload, String key) {
+    try {
+      open.put(upload, key);
+      open.values().removeIf(Objects::isNull);
+      run.remember("uploads", open);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Sends one request; its body is free for the next one afterwards. */
+  private <T> CompletableFuture<T> work(RequestBody body, Supplier<T> request) {
+    return CompletableFuture.supplyAsync(() -> {
+      if (unreachable != null) {
+        throw unreachable;
+      }
+      return request.get();
+    }, workers).whenComplete((done, thrown) -> {
+      body.reset();
+      free.add(body);
+    });
+  }
+
+  private <T> T fail(String key, Throwable thrown) {
+    var failure = Failure.of(thrown);
+    failures.put(key, failure);
+    notice(failure);
+    return null;
+  }
+
+  private void notice(Failure failure) {
+    if (failure.code == Exit.UNREACHABLE) {
+      unreachable = failure;
+    }
+  }
+
+  /** Sends what is still packed, and waits for all; fails where the server was lost. */
+  void finish() throws Exception {
+    try {
+      if (batch != null) {
+        sendBatch();
+      }
+    } finally {
+      workers.shutdown();
+      workers.awaitTermination(1, TimeUnit.DAYS);
+    }
+    if (unreachable != null) {
+      throw new Failure(unreachable.code, unreachable.getMessage() + "; what was sent until then stays",
+          "nothing more was removed; run again: only what is missing is sent", unreachable);
+    }
   }
 }
 
@@ -2514,6 +2458,43 @@ final class ProgressLine {
   static String size(long bytes) {
     return bytes < 1_000_000 ? (bytes + 999) / 1000 + " kB"
         : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB" : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
+  }
+}
+
+/** The bytes of one request, in memory, so that it can be sent again: at most {@link ETag#PART} of them. */
+final class RequestBody extends ByteArrayOutputStream {
+  RequestBody() {
+    super(ETag.PART);
+  }
+
+  byte[] bytes() {
+    return buf;
+  }
+
+  /** Reads the next part of an object of which so many bytes are left. */
+  void read(InputStream in, long left) throws IOException {
+    var wanted = (int) Math.min(left, ETag.PART);
+    count = in.readNBytes(buf, 0, wanted);
+    if (count < wanted) {
+      throw new EOFException("the archive ended inside an entry");
+    }
+  }
+
+  /** The checksum as the header {@code x-amz-checksum-crc32c} has it. */
+  String crc32c() {
+    var crc = new CRC32C();
+    crc.update(buf, 0, count);
+    return Base64.getEncoder().encodeToString(ByteBuffer.allocate(4).putInt((int) crc.getValue()).array());
+  }
+
+  byte[] md5() {
+    return md5(0, count);
+  }
+
+  byte[] md5(int from, long length) {
+    var digest = DigestUtils.getMd5Digest();
+    digest.update(buf, from, (int) length);
+    return digest.digest();
   }
 }
 
@@ -2692,7 +2673,6 @@ final class RestoreRun implements Closeable {
  * fail; a failure says what was asked of which bucket, and what to check.
  */
 final class S3Bucket implements Closeable {
-  private static final int BUFFER = 1 << 16;
   final String endpoint;
   final String name;
   private final S3Failures failures;
@@ -2769,6 +2749,10 @@ final class S3Bucket implements Closeable {
     }
   }
 
+  Failure missing() {
+    return failures.missing(null);
+  }
+
   void create() {
     try {
       ask("create", client -> client.makeBucket(MakeBucketArgs.builder().bucket(name).build()));
@@ -2816,24 +2800,25 @@ final class S3Bucket implements Closeable {
   }
 
   /**
-   * True if an object has this content. The server is asked for the object only where its ETag does not tell: it has
-   * another content, or was sent in parts of other sizes, or is encrypted.
+   * True if an object has this content, which is read once. The server is asked for the object only where its ETag does
+   * not tell: it has another content, or was sent in parts of other sizes, or is encrypted.
    *
    * @param etag the object's, as listed
    * @param size of both
    */
   boolean holds(String key, ETag etag, long size, IOSupplier<InputStream> content) throws IOException {
-    if (etag.canTell(size)) {
-      try (var in = content.get()) {
-        if (etag.isOf(in, size)) {
-          return true;
-        }
-      }
+    ETag wanted;
+    try (var in = content.get()) {
+      wanted = ETag.of(in, size, etag.isInParts(size));
     }
-    try (var in = content.get();
-        var object = ask("read from", client -> client.getObject(GetObjectArgs.builder().bucket(name).object(key).build()))) {
-      return IOUtils.contentEquals(new BufferedInputStream(object, BUFFER), new BufferedInputStream(in, BUFFER));
-    }
+    return wanted.equals(etag) || wanted.equals(ask("read from",
+        client -> client.getObject(GetObjectArgs.builder().bucket(name).object(key).build()).thenApply(object -> {
+          try (object) {
+            return ETag.of(object, size, etag.isInParts(size));
+          } catch (IOException e) {
+            throw new UncheckedIOException(e); // asked again, as other requests are
+          }
+        })));
   }
 
   /** The answer; empty where the server refuses, or does not know what is asked. */
@@ -3105,6 +3090,70 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
       // Jackson's message would show the line, and with it a key.
       throw new Failure(Exit.USAGE, "cannot read mc's " + file, "is it readable, and JSON? or set MINIO_ENDPOINT and the keys");
     }
+  }
+}
+
+/** The requests that put objects into a bucket: whole, in parts, or as a tar that the server unpacks. */
+record S3Uploads(S3Bucket bucket) {
+  static final String BINARY = "application/octet-stream";
+  private static final String VERB = "put into";
+  private static final String UNSIGNED = "UNSIGNED-PAYLOAD";
+
+  static String contentType(String key) {
+    var guessed = URLConnection.guessContentTypeFromName(key.substring(key.lastIndexOf('/') + 1));
+    return guessed == null ? BINARY : guessed;
+  }
+
+  ETag put(String key, RequestBody body) {
+    var headers = new Http.Headers();
+    sign(headers, body.md5());
+    return put(key, body, headers);
+  }
+
+  /** Puts a tar that the server unpacks; the tar itself is stored under the key only where the server does not. */
+  void putTar(String key, RequestBody body) {
+    var headers = new Http.Headers();
+    headers.put("X-Amz-Meta-Snowball-Auto-Extract", "true");
+    headers.put(Http.Headers.X_AMZ_CONTENT_SHA256, UNSIGNED);
+    // Each object out of it is proven by its own MD5 in the listing. Without one of ours the SDK makes this checksum, slowly.
+    headers.put(Checksum.Algorithm.CRC32C.header(), body.crc32c());
+    put(key, body, headers);
+  }
+
+  private ETag put(String key, RequestBody body, Http.Headers headers) {
+    return ETag.of(bucket.ask(VERB, client -> client.putObject(PutObjectAPIArgs.builder().bucket(bucket.name).object(key)
+        .data(body.bytes(), body.size()).headers(headers).contentType(contentType(key)).build())).etag());
+  }
+
+  /** The body's MD5 is among the signed headers: hashing the body once more would only cost time. */
+  private static void sign(Http.Headers headers, byte[] md5) {
+    headers.put(Http.Headers.CONTENT_MD5, Base64.getEncoder().encodeToString(md5));
+    headers.put(Http.Headers.X_AMZ_CONTENT_SHA256, UNSIGNED);
+  }
+
+  /** Begins an upload in parts; returns the server's name of it. */
+  String begin(String key) {
+    var headers = new Http.Headers(Http.Headers.CONTENT_TYPE, contentType(key));
+    return bucket.ask(VERB, client -> client.createMultipartUpload(
+        CreateMultipartUploadArgs.builder().bucket(bucket.name).object(key).headers(headers).build())).result().uploadId();
+  }
+
+  Part putPart(String key, String upload, int number, RequestBody body, byte[] md5) {
+    var headers = new Http.Headers();
+    sign(headers, md5);
+    return bucket.ask(VERB, client -> client.uploadPart(UploadPartArgs.builder().bucket(bucket.name).object(key).uploadId(upload)
+        .partNumber(number).data(body.bytes(), body.size()).headers(headers).build())).part();
+  }
+
+  /** The new object's ETag; empty where the server does not tell. */
+  Optional<ETag> complete(String key, String upload, Part[] parts) {
+    return Optional.ofNullable(bucket.ask(VERB, client -> client.completeMultipartUpload(CompleteMultipartUploadArgs.builder()
+        .bucket(bucket.name).object(key).uploadId(upload).parts(parts).build())).etag()).map(ETag::of);
+  }
+
+  void abort(String key, String upload) {
+    bucket.tryTo(client -> client.abortMultipartUpload(
+        AbortMultipartUploadArgs.builder().bucket(bucket.name).object(key).uploadId(upload).build()));
   }
 }
 

@@ -2778,21 +2778,21 @@ record ETag(long high, long low, int parts) {
     return new ETag(buffer.getLong(), buffer.getLong(), parts);
   }
 
-  /** True if content of this size can be held against it without asking the server for the object. */
-  boolean canTell(long size) {
-    return parts == 0 || parts == partsOf(size);
+  /** True if the object was sent in the parts that {@link #PART} makes of this size. */
+  boolean isInParts(long size) {
+    return parts > 0 && parts == partsOf(size);
   }
 
-  /** True if the object was made of exactly these bytes, as far as the ETag tells. */
-  boolean isOf(InputStream content, long size) throws IOException {
-    if (parts == 0) {
-      return equals(of(DigestUtils.md5(content), 0));
+  /** The ETag of content that is sent in parts, or as a whole. */
+  static ETag of(InputStream content, long size, boolean inParts) throws IOException {
+    if (!inParts) {
+      return of(DigestUtils.md5(content), 0);
     }
     var md5s = new ByteArrayOutputStream();
     for (var left = size; left > 0; left -= PART) {
       md5s.write(DigestUtils.md5(BoundedInputStream.builder().setInputStream(content).setMaxCount(PART).get()));
     }
-    return equals(of(DigestUtils.md5(md5s.toByteArray()), partsOf(size)));
+    return of(DigestUtils.md5(md5s.toByteArray()), partsOf(size));
   }
 
   static int partsOf(long size) {
@@ -4658,7 +4658,6 @@ final class RunReports {
  * fail; a failure says what was asked of which bucket, and what to check.
  */
 final class S3Bucket implements Closeable {
-  private static final int BUFFER = 1 << 16;
   final String endpoint;
   final String name;
   private final S3Failures failures;
@@ -4735,6 +4734,10 @@ final class S3Bucket implements Closeable {
     }
   }
 
+  Failure missing() {
+    return failures.missing(null);
+  }
+
   void create() {
     try {
       ask("create", client -> client.makeBucket(MakeBucketArgs.builder().bucket(name).build()));
@@ -4782,24 +4785,25 @@ final class S3Bucket implements Closeable {
   }
 
   /**
-   * True if an object has this content. The server is asked for the object only where its ETag does not tell: it has
-   * another content, or was sent in parts of other sizes, or is encrypted.
+   * True if an object has this content, which is read once. The server is asked for the object only where its ETag does
+   * not tell: it has another content, or was sent in parts of other sizes, or is encrypted.
    *
    * @param etag the object's, as listed
    * @param size of both
    */
   boolean holds(String key, ETag etag, long size, IOSupplier<InputStream> content) throws IOException {
-    if (etag.canTell(size)) {
-      try (var in = content.get()) {
-        if (etag.isOf(in, size)) {
-          return true;
-        }
-      }
+    ETag wanted;
+    try (var in = content.get()) {
+      wanted = ETag.of(in, size, etag.isInParts(size));
     }
-    try (var in = content.get();
-        var object = ask("read from", client -> client.getObject(GetObjectArgs.builder().bucket(name).object(key).build()))) {
-      return IOUtils.contentEquals(new BufferedInputStream(object, BUFFER), new BufferedInputStream(in, BUFFER));
-    }
+    return wanted.equals(etag) || wanted.equals(ask("read from",
+        client -> client.getObject(GetObjectArgs.builder().bucket(name).object(key).build()).thenApply(object -> {
+          try (object) {
+            return ETag.of(object, size, etag.isInParts(size));
+          } catch (IOException e) {
+            throw new UncheckedIOException(e); // asked again, as other requests are
+          }
+        })));
   }
 
   /** The answer; empty where the server refuses, or does not know what is asked. */

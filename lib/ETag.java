@@ -36,21 +36,21 @@ record ETag(long high, long low, int parts) {
     return new ETag(buffer.getLong(), buffer.getLong(), parts);
   }
 
-  /** True if content of this size can be held against it without asking the server for the object. */
-  boolean canTell(long size) {
-    return parts == 0 || parts == partsOf(size);
+  /** True if the object was sent in the parts that {@link #PART} makes of this size. */
+  boolean isInParts(long size) {
+    return parts > 0 && parts == partsOf(size);
   }
 
-  /** True if the object was made of exactly these bytes, as far as the ETag tells. */
-  boolean isOf(InputStream content, long size) throws IOException {
-    if (parts == 0) {
-      return equals(of(DigestUtils.md5(content), 0));
+  /** The ETag of content that is sent in parts, or as a whole. */
+  static ETag of(InputStream content, long size, boolean inParts) throws IOException {
+    if (!inParts) {
+      return of(DigestUtils.md5(content), 0);
     }
     var md5s = new ByteArrayOutputStream();
     for (var left = size; left > 0; left -= PART) {
       md5s.write(DigestUtils.md5(BoundedInputStream.builder().setInputStream(content).setMaxCount(PART).get()));
     }
-    return equals(of(DigestUtils.md5(md5s.toByteArray()), partsOf(size)));
+    return of(DigestUtils.md5(md5s.toByteArray()), partsOf(size));
   }
 
   static int partsOf(long size) {

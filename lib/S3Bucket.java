@@ -14,10 +14,10 @@ import io.minio.MakeBucketArgs;
 import io.minio.MinioAsyncClient;
 import io.minio.credentials.StaticProvider;
 import io.minio.messages.VersioningConfiguration;
-import java.io.BufferedInputStream;
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -27,7 +27,6 @@ import java.util.function.Consumer;
 import okhttp3.Dispatcher;
 import okhttp3.OkHttpClient;
 import okhttp3.Protocol;
-import org.apache.commons.io.IOUtils;
 import org.apache.commons.io.function.IOSupplier;
 
 /**
@@ -35,7 +34,6 @@ import org.apache.commons.io.function.IOSupplier;
  * fail; a failure says what was asked of which bucket, and what to check.
  */
 final class S3Bucket implements Closeable {
-  private static final int BUFFER = 1 << 16;
   final String endpoint;
   final String name;
   private final S3Failures failures;
@@ -112,6 +110,10 @@ final class S3Bucket implements Closeable {
     }
   }
 
+  Failure missing() {
+    return failures.missing(null);
+  }
+
   void create() {
     try {
       ask("create", client -> client.makeBucket(MakeBucketArgs.builder().bucket(name).build()));
@@ -159,24 +161,25 @@ final class S3Bucket implements Closeable {
   }
 
   /**
-   * True if an object has this content. The server is asked for the object only where its ETag does not tell: it has
-   * another content, or was sent in parts of other sizes, or is encrypted.
+   * True if an object has this content, which is read once. The server is asked for the object only where its ETag does
+   * not tell: it has another content, or was sent in parts of other sizes, or is encrypted.
    *
    * @param etag the object's, as listed
    * @param size of both
    */
   boolean holds(String key, ETag etag, long size, IOSupplier<InputStream> content) throws IOException {
-    if (etag.canTell(size)) {
-      try (var in = content.get()) {
-        if (etag.isOf(in, size)) {
-          return true;
-        }
-      }
+    ETag wanted;
+    try (var in = content.get()) {
+      wanted = ETag.of(in, size, etag.isInParts(size));
     }
-    try (var in = content.get();
-        var object = ask("read from", client -> client.getObject(GetObjectArgs.builder().bucket(name).object(key).build()))) {
-      return IOUtils.contentEquals(new BufferedInputStream(object, BUFFER), new BufferedInputStream(in, BUFFER));
-    }
+    return wanted.equals(etag) || wanted.equals(ask("read from",
+        client -> client.getObject(GetObjectArgs.builder().bucket(name).object(key).build()).thenApply(object -> {
+          try (object) {
+            return ETag.of(object, size, etag.isInParts(size));
+          } catch (IOException e) {
+            throw new UncheckedIOException(e); // asked again, as other requests are
+          }
+        })));
   }
 
   /** The answer; empty where the server refuses, or does not know what is asked. */

@@ -90,6 +90,23 @@ final class Script {
     return new Script(null, List.of(command));
   }
 
+  /** Another script in the same environment, without arguments. */
+  Script other(String script) {
+    var other = Script.of(script).env(environment);
+    other.environment.keySet().retainAll(environment.keySet());
+    return other;
+  }
+
+  boolean hasArgument(String argument) {
+    return command.contains(argument);
+  }
+
+  /** The argument with the one that follows it, such as an option with its value; none where it is not there. */
+  String[] argumentWithValue(String argument) {
+    var at = command.indexOf(argument);
+    return at < 0 ? new String[0] : new String[] {argument, command.get(at + 1)};
+  }
+
   /** Adds arguments. */
   Script args(String... args) {
     command.addAll(List.of(args));

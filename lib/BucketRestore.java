@@ -1,0 +1,129 @@
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Collectors;
+
+/**
+ * Makes a bucket hold exactly what the backup holds: sends what differs, proves it by the listing, and only then removes
+ * what the backup does not hold. It may be broken off at any moment, and done again.
+ */
+final class BucketRestore {
+  private static final int NAMED = 20;
+  private final BucketComparison comparison;
+  private final S3Bucket bucket;
+  private final RestoreRun run;
+  private final Console console;
+  private final int transfers;
+  private final AtomicLong sent = new AtomicLong();
+  private final Map<String, Failure> failures = new TreeMap<>();
+
+  BucketRestore(BucketComparison comparison, S3Bucket bucket, RestoreRun run, Console console, int transfers) {
+    this.comparison = comparison;
+    this.bucket = bucket;
+    this.run = run;
+    this.console = console;
+    this.transfers = transfers;
+  }
+
+  /** The bytes that were sent until now. */
+  long sent() {
+    return sent.get();
+  }
+
+  /** Why objects could not be sent, by key. */
+  Map<String, Failure> failures() {
+    return failures;
+  }
+
+  /** Removes the parts of large objects that an earlier run did not complete: they are in no listing, and take room. */
+  void abortOpenUploads() {
+    run.unfinished().path("uploads").properties().forEach(open -> new S3Uploads(bucket).abort(open.getValue().asText(), open.getKey()));
+  }
+
+  /** Removes objects that are in the way of those of the backup. */
+  void clearTheWay(List<String> keys) {
+    if (keys.isEmpty()) {
+      return;
+    }
+    console.step("Removing %d objects that are in the way", keys.size());
+    var refused = ObjectRemoval.remove(bucket, keys);
+    if (!refused.isEmpty()) {
+      throw new Failure(Exit.PARTIAL, "%d objects that are in the way could not be removed:%s".formatted(refused.size(), lines(refused)),
+          "nothing was sent; run again when they can be removed");
+    }
+  }
+
+  /** Sends what is not in the bucket as it is in the backup, and proves that it arrived; returns what else is listed. */
+  BucketComparison.Extras send(boolean batches) throws Exception {
+    sendUnproven(batches);
+    var extras = comparison.prove(bucket);
+    if (comparison.unproven().count() > 0) {
+      console.step("Sending %d objects again, one by one", comparison.unproven().count());
+      sendUnproven(false);
+      extras = comparison.prove(bucket);
+    }
+    failures.keySet().removeIf(comparison::isProven); // it may have arrived although its answer was lost
+    requireProven("nothing more was removed; run again: only these are sent");
+    return extras;
+  }
+
+  private void sendUnproven(boolean batches) throws Exception {
+    failures.clear();
+    var sender = new ObjectSender(bucket, run, transfers, batches, comparison::expect);
+    var before = sent.get();
+    try (var progress = console.progress("Sending", comparison.unproven().bytes(), sender.sent::get, () -> ""); var reader = new Workers(1)) {
+      comparison.backup.read(reader, i -> !comparison.isProven(i) && sender.goesOn(), (worker, i, content) -> {
+        var entry = comparison.backup.all.get(i);
+        try (var in = content.open()) {
+          sender.send(i, entry.name(), entry.size(), in);
+        }
+      });
+    } finally {
+      try {
+        sender.finish();
+      } finally {
+        failures.putAll(sender.failures);
+        sent.set(before + sender.sent.get());
+      }
+    }
+  }
+
+  private void requireProven(String hint) {
+    var left = comparison.unproven().count();
+    if (left > 0) {
+      throw new Failure(Exit.PARTIAL, "%d objects are not in the bucket as they are in the backup:%s".formatted(left,
+          comparison.unproven(NAMED, failures)), hint);
+    }
+  }
+
+  /**
+   * Removes what the backup does not hold, in turns. After each the bucket is listed again: only what the listing shows
+   * counts, of what is gone and of what is to stay.
+   *
+   * @param extras what the last listing showed
+   * @param keep true to remove only probes
+   */
+  void removeExtras(BucketComparison.Extras extras, boolean keep) {
+    while (extras.removable(keep) > 0) {
+      if (!keep && extras.count() > 0) {
+        console.step("Removing %d objects that are not in the backup", extras.count());
+      }
+      var keys = keep ? extras.keys().stream().filter(BucketProbe::isProbe).toList() : extras.keys();
+      var refused = ObjectRemoval.remove(bucket, keys);
+      var left = comparison.prove(bucket);
+      requireProven("the bucket lost them while others were removed: does something else write to it? run again");
+      if (left.removable(keep) >= extras.removable(keep)) {
+        left.keys().forEach(key -> refused.putIfAbsent(key, "the server does not say why it is still listed"));
+        throw new Failure(Exit.PARTIAL, "%d objects that are not in the backup could not be removed:%s".formatted(left.removable(keep),
+            lines(refused)), "everything in the backup is in the bucket; --keep-extra leaves the others");
+      }
+      extras = left;
+    }
+  }
+
+  private static String lines(Map<String, String> reasons) {
+    return reasons.entrySet().stream().limit(NAMED).map(reason -> "\n  " + EntryName.shown(reason.getKey()) + ": " + reason.getValue())
+        .collect(Collectors.joining());
+  }
+}
