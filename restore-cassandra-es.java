@@ -1551,7 +1551,7 @@ final class CassandraRestore implements Database {
     var tables = plan.contents().tables().stream().map(table -> Map.of("name", table.name(), "sstables",
         table.sstables().size(), "bytes", table.bytes())).toList();
     return Map.of("backup", backup.name(), "archive", backup.file().toString(), "keyspace", settings.keyspace(),
-        "sameDefinition", plan.keepsDefinition(), "tables", tables, "grants", plan.grants());
+        "sameDefinition", plan.keepsDefinition(), "replication", plan.target().replication(), "cluster", plan.cluster(), "tables", tables, "grants", plan.grants());
   }
 
   @Override

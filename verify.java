@@ -613,7 +613,7 @@ class Verify implements Callable<Integer> {
 
   private CassandraCheck cassandra(Run run) {
     return new CassandraCheck(SCRIPT, run.settings().cassandra(), run.settings().common().archivePassword(), exact, quick,
-        run.names(), run.done()::addAndGet);
+        run.backups().restore(Part.CASSANDRA), run.names(), run.done()::addAndGet);
   }
 
   private void compareIndex(Run run, Findings findings) throws IOException {
@@ -1561,11 +1561,12 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, long b
  * @param client the name under which the nodes know the session
  * @param exact true if what was written since the backup is an error
  * @param countOnly true if the rows are only counted
+ * @param restored what the report of the restore says; empty where there is none
  * @param names collects the attachments that the rows name
  * @param progress takes the bytes that are done
  */
 record CassandraCheck(String client, CassandraSettings settings, Optional<String> password, boolean exact, boolean countOnly,
-    AttachmentNames names, LongConsumer progress) {
+    Optional<RestoredBackup> restored, AttachmentNames names, LongConsumer progress) {
 
   /** Proves the archive alone: every byte of it is read. */
   void prove(Backup backup, Findings findings) throws IOException {
@@ -1586,6 +1587,7 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
           .orElseThrow(() -> new Failure(Exit.VERIFICATION, "there is no keyspace " + settings.keyspace(), null));
       checkReplication(live, cluster.dataCentres(), findings);
       var contents = CassandraBackup.prove(archive, settings.keyspace());
+      checkDefinition(contents.definition(), cluster.describe().orElseThrow(), findings);
       var tables = checkTables(contents, live, findings);
       requireSpace(tables);
       compareRows(cluster, contents, tables, nodes, findings);
@@ -1617,6 +1619,18 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
     } catch (Failure e) {
       findings.bad("replication", List.of(), "%s does not fit the nodes %s", Replication.text(replication), nodes);
     }
+  }
+
+  /** A restore may have been told another replication than the backup's. Tables that came later count if exact. */
+  private void checkDefinition(KeyspaceDefinition backup, KeyspaceDefinition live, Findings findings) {
+    var replication = restored.map(report -> report.details().path("replication")).filter(JsonNode::isObject)
+        .map(node -> Json.MAPPER.convertValue(node, new TypeReference<TreeMap<String, String>>() {}));
+    var wanted = replication.map(backup::withReplication).orElse(backup);
+    var differences = new DefinitionComparison(wanted, live).lines().stream()
+        .filter(line -> exact || !line.matches("(table \\S+ is )?not in the backup.*goes.*")).toList();
+    findings.require(differences.isEmpty(), "definition", differences, differences.isEmpty() ? "columns, options, indexes and replication as in the backup%s"
+        : "not that of the backup (now: the live one, then: the backup's)", wanted == backup || backup.replication().equals(wanted.replication()) ? ""
+            : ", but for the replication that the restore was given");
   }
 
   /** The backup's tables that are in the keyspace. */

@@ -443,9 +443,14 @@ class VerifyTest {
     assertThat(wrong(result)).hasSize(2).contains(Attachments.name(1) + ": another content");
   }
 
-  /** TheHive has only plain tables; of others, whose values have no write time of their own, rows are counted. */
+  private static Script verifyKeyspace(String keyspace, Path archives, String... arguments) {
+    return verify(arguments).args("--only", "cassandra").env("CASSANDRA_KEYSPACE", keyspace)
+        .env("CASSANDRA_GENERAL_ARCHIVE_PATH", archives.resolve("cassandra").toString());
+  }
+
+  /** TheHive has only plain tables; what has no write time of its own is compared, too. */
   @Test
-  void comparesTablesOfAnyKindOrCountsTheirRows() {
+  void comparesTablesOfAnyKind() {
     var node = original.cassandra().get(0);
     try (var session = session()) {
       session.execute("CREATE KEYSPACE mixed WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}");
@@ -453,37 +458,84 @@ class VerifyTest {
           + " WITH CLUSTERING ORDER BY (c DESC, d ASC)");
       session.execute("CREATE TABLE mixed.counters (k int PRIMARY KEY, n counter)");
       session.execute("CREATE TABLE mixed.statics (k int, c int, s text static, v int, PRIMARY KEY (k, c))");
-      session.execute("CREATE TABLE mixed.maps (k int PRIMARY KEY, m map<text, int>, v int)");
+      session.execute("CREATE TABLE mixed.maps (k int PRIMARY KEY, m map<text, int>, l list<text>, v int)");
       session.execute("CREATE TABLE mixed.keys (k int, c int, PRIMARY KEY (k, c))");
       for (var i = 0; i < 30; i++) {
         write(session, "INSERT INTO mixed.wide (a, b, c, d, v, w) VALUES (%1$d, 'b', %2$d, 'd%1$d', %1$d, null)".formatted(i / 3, i));
         write(session, "UPDATE mixed.counters SET n = n + 1 WHERE k = " + i);
         write(session, "INSERT INTO mixed.statics (k, s) VALUES (%1$d, 's')".formatted(i));
-        write(session, "INSERT INTO mixed.maps (k, m) VALUES (%1$d, {'a': %1$d})".formatted(i));
+        write(session, "INSERT INTO mixed.maps (k, m, l) VALUES (%1$d, {'a': %1$d, 'b': 2}, ['x', 'y', 'x'])".formatted(i));
         write(session, "INSERT INTO mixed.keys (k, c) VALUES (%1$d, %1$d)".formatted(i));
       }
       write(session, "INSERT INTO mixed.statics (k, c, v) VALUES (1, 1, 1)");
       write(session, "INSERT INTO mixed.statics (k, c, v) VALUES (1, 2, 1)");
       write(session, "DELETE FROM mixed.wide WHERE a = 1 AND b = 'b'");
+      write(session, "DELETE m['b'] FROM mixed.maps WHERE k = 3");
       HotBackup.cassandra(node, "mixed", temp, original.backup().timestamp());
-      var verify = verify("--only", "cassandra").env("CASSANDRA_KEYSPACE", "mixed").env("CASSANDRA_GENERAL_ARCHIVE_PATH", temp.resolve("cassandra").toString());
-      var same = verify.run();
+      var same = verifyKeyspace("mixed", temp, "--exact").run();
       assertAllGreen(same);
-      assertThat(same.out()).containsPattern("wide +27 rows, asked of 3 nodes").containsPattern("counters +30 rows, only counted")
-          .containsPattern("statics +31 rows, only counted").containsPattern("maps +30 rows, only counted").containsPattern("keys +30 rows, only counted");
+      assertThat(same.out()).containsPattern("✓ cassandra +wide +27 rows, asked of 3 nodes").containsPattern("✓ cassandra +counters +30 rows, asked")
+          .containsPattern("✓ cassandra +statics +31 rows, asked").containsPattern("✓ cassandra +maps +30 rows, asked")
+          .containsPattern("✓ cassandra +keys +30 rows, asked");
 
       var first = " WHERE a = 0 AND b = 'b' AND c = 0 AND d = 'd0'";
       var written = session.execute("SELECT writetime(v) FROM mixed.wide" + first).one().getLong(0);
       write(session, "UPDATE mixed.wide USING TIMESTAMP %d SET w = 'other'%s".formatted(written + 1, first));
       write(session, "DELETE FROM mixed.wide WHERE a = 2 AND b = 'b' AND c = 6 AND d = 'd2'");
       write(session, "DELETE FROM mixed.statics WHERE k = 2");
-      var wrong = wrong(verify.run());
-      assertThat(wrong).hasSize(4);
+      var wrong = wrong(verifyKeyspace("mixed", temp).run());
+      assertThat(wrong).hasSize(5);
       assertThat(wrong.get(0)).startsWith("✗ cassandra     statics ").contains(node(2) + ": 1 missing");
-      assertThat(wrong.get(1)).startsWith("✗ cassandra     wide ").contains(node(2) + ": 1 missing, 1 changed");
-      assertThat(wrong.get(2)).startsWith("changed: key 0x").contains(", d d0");
-      assertThat(wrong.get(3)).startsWith("missing: key 0x").contains(", d d2");
+      assertThat(wrong.get(1)).isEqualTo("missing: key 0x00000002");
+      assertThat(wrong.get(2)).startsWith("✗ cassandra     wide ").contains(node(2) + ": 1 missing, 1 changed");
+      assertThat(wrong.get(3)).startsWith("changed: key 0x").contains(", d d0");
+      assertThat(wrong.get(4)).startsWith("missing: key 0x").contains(", d d2");
+
+      write(session, "UPDATE mixed.counters SET n = n + 1 WHERE k = 7");
+      write(session, "UPDATE mixed.maps SET l = l + ['z'] WHERE k = 8");
+      write(session, "UPDATE mixed.statics SET s = 'other' WHERE k = 9");
+      write(session, "DELETE FROM mixed.keys WHERE k = 10 AND c = 10");
+      var exact = wrong(verifyKeyspace("mixed", temp, "--exact").run());
+      assertThat(exact).contains("changed: key 0x00000007", "changed: key 0x00000008", "changed: key 0x00000009", "missing: key 0x0000000a, c 10");
+      var later = verifyKeyspace("mixed", temp).run();
+      assertThat(wrong(later)).noneMatch(line -> line.startsWith("changed: key 0x00000007"));
+      assertThat(later.out()).as("a counter has no write time").containsPattern("- cassandra +counters +30 rows.*; 1 with another value that has no write time")
+          .containsPattern("- cassandra +maps ");
       session.execute("DROP KEYSPACE mixed");
+    }
+  }
+
+  @Test
+  void namesWhatDiffersInTheDefinitionAndComparesTheOtherTables() {
+    try (var session = session()) {
+      session.execute("CREATE KEYSPACE defined WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}");
+      for (var table : List.of("indexed", "wider", "narrower", "compressed", "expiring", "collected", "plain")) {
+        session.execute("CREATE TABLE defined.%s (k int PRIMARY KEY, v int, w int)".formatted(table));
+        write(session, "INSERT INTO defined.%s (k, v, w) VALUES (1, 1, 1)".formatted(table));
+      }
+      session.execute("CREATE INDEX by_v ON defined.indexed (v)");
+      HotBackup.cassandra(original.cassandra().get(0), "defined", temp, original.backup().timestamp());
+      assertAllGreen(verifyKeyspace("defined", temp, "--exact").run());
+
+      session.execute("DROP INDEX defined.by_v");
+      session.execute("ALTER TABLE defined.wider ADD x int");
+      session.execute("ALTER TABLE defined.narrower DROP w");
+      session.execute("ALTER TABLE defined.compressed WITH compression = {'class': 'ZstdCompressor'}");
+      session.execute("ALTER TABLE defined.expiring WITH default_time_to_live = 3600");
+      session.execute("ALTER TABLE defined.collected WITH gc_grace_seconds = 0");
+      session.execute("ALTER KEYSPACE defined WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}");
+      session.execute("CREATE TABLE defined.added (k int PRIMARY KEY)");
+      var result = verifyKeyspace("defined", temp).run();
+      var wrong = wrong(result);
+      assertThat(wrong).first().asString().startsWith("✗ cassandra     definition ");
+      assertThat(wrong).anyMatch(line -> line.matches("replication: now .*'1'.*, then .*'3'.*")).anyMatch(line -> line.startsWith("only in the backup: CREATE INDEX by_v"))
+          .anyMatch(line -> line.startsWith("table wider: column x")).anyMatch(line -> line.startsWith("table compressed: option compression"))
+          .anyMatch(line -> line.startsWith("table narrower: column w")).anyMatch(line -> line.startsWith("table expiring: option default_time_to_live"))
+          .anyMatch(line -> line.startsWith("table collected: option gc_grace_seconds")).noneMatch(line -> line.contains("added"))
+          .anyMatch(line -> line.matches("✗ cassandra +narrower .*cannot be read: .*"));
+      assertThat(result.out()).containsPattern("✓ cassandra +plain +1 rows");
+      assertThat(wrong(verifyKeyspace("defined", temp, "--exact").run())).anyMatch(line -> line.startsWith("table added is not in the backup"));
+      session.execute("DROP KEYSPACE defined");
     }
   }
 
