@@ -97,12 +97,12 @@ record CassandraPlan(CassandraBackup contents, KeyspaceDefinition target, Option
 
   private List<String> differences() {
     var lines = new ArrayList<String>();
-    for (var table : live.orElseThrow().tables().keySet()) {
+    new DefinitionComparison(target, live.orElseThrow()).lines().forEach(line -> lines.add("  " + line));
+    rows.forEach((table, estimate) -> {
       if (!target.tables().containsKey(table)) {
-        lines.add("  table %s goes: the backup does not have it%s".formatted(table,
-            Optional.ofNullable(rows.get(table)).map(estimate -> " (%s)".formatted(estimate)).orElse("")));
+        lines.add("  table %s, which goes, has %s now".formatted(table, estimate));
       }
-    }
+    });
     return lines;
   }
 
