@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -41,7 +42,8 @@ class ProjectTest {
     var library = "[\\w.-]+:[\\w.-]+:";
     var version = "\\d[\\w.-]*";
     // Or a property with such a default: other versions of a server are tried by it.
-    var exact = Pattern.compile("//DEPS (%1$s(%2$s|[$][{]\\w+:%2$s[}])(:[\\w.-]+)?(@pom)?|[$][{]\\w+:%1$s%2$s[}])".formatted(library, version));
+    var exact = Pattern.compile(
+        "//DEPS (%1$s(%2$s|[$][{]\\w+:%2$s[}])(:[\\w.-]+)?(@pom)?|[$][{]\\w+:%1$s%2$s[}])( // .+)?".formatted(library, version));
     for (var script : allSources()) {
       assertThat(Files.readAllLines(script).stream().filter(line -> line.startsWith("//DEPS")).toList())
           .as("%s", script).allSatisfy(line -> assertThat(line.strip()).matches(exact));
@@ -146,9 +148,13 @@ class ProjectTest {
   }
 
   private static List<Path> allSources() throws IOException {
-    try (var files = Files.walk(Script.ROOT.resolve("tests"))) {
-      return Stream.concat(javaFiles(Script.ROOT), files.filter(file -> file.toString().endsWith(".java"))).toList();
+    var sources = new ArrayList<>(scripts());
+    for (var folder : List.of("lib", "tests")) {
+      try (var files = Files.walk(Script.ROOT.resolve(folder))) {
+        files.filter(file -> file.toString().endsWith(".java")).sorted().forEach(sources::add);
+      }
     }
+    return sources;
   }
 
   private static Stream<Path> javaFiles(Path folder) throws IOException {

@@ -318,18 +318,8 @@ class RestoreCassandraEsTest {
   }
 
   @Test
-  void namesTheVariableThatIsMissingOrBlank() {
+  void namesTheVariableThatIsMissing() {
     assertThat(refused(restore("--yes").env("CASSANDRA_CONNECTION", null), 2).err()).contains("CASSANDRA_CONNECTION is not set");
-    assertThat(refused(restore("--yes").env("CASSANDRA_KEYSPACE", " "), 2).err()).contains("CASSANDRA_KEYSPACE is set but blank");
-    assertThat(refused(restore("--yes", "--backup", "yesterday"), 2).err()).contains("'yesterday' is not a restore point");
-  }
-
-  @Test
-  void refusesASecretThatIsSetTwice() {
-    for (var name : List.of("BACKUP_PASSWORD", "CASSANDRA_PASSWORD", "ELASTICSEARCH_API_KEY")) {
-      var twice = restore("--yes").env(name, "t0psecret").env(name + "_FILE", folder.resolve("none").toString());
-      assertThat(refused(twice, 2).err()).contains("error: %1$s and %1$s_FILE are both set".formatted(name)).doesNotContain("t0psecret");
-    }
   }
 
   @Test

@@ -30,9 +30,6 @@ class ServiceControlTest {
   @Test
   void refusesWrongNames() {
     assertRefused(control("stop").env("THEHIVE_NODES", "node1 -oProxyCommand=evil"), 2, "'-oProxyCommand=evil' is not a host name");
-    assertRefused(control("stop").env("THEHIVE_NODES", "node1;reboot"), 2, "'node1;reboot' is not a host name");
-    assertRefused(control("stop").env("THEHIVE_NODES", " "), 2, "THEHIVE_NODES is set but blank");
-    assertRefused(control("stop").env("THEHIVE_SERVICE", "thehive; reboot"), 2, "THEHIVE_SERVICE 'thehive; reboot' is not the name of a unit");
     assertRefused(control("stop", "--timeout", "0"), 2, "--timeout 0 is not a number of seconds");
     assertRefused(control("logs", "--since", "today' ; reboot"), 2, "is not a time");
   }
