@@ -156,6 +156,7 @@ import java.time.LocalDateTime;
 import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
 import java.time.format.DateTimeParseException;
+import java.time.format.ResolverStyle;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
@@ -329,7 +330,7 @@ class Verify implements Callable<Integer> {
   private static final String SCRIPT = "verify";
   private static final String INDEX = "thehive_global";
   private static final int READS_AT_ONCE = 8;
-  private static final Set<String> ATTACHMENT_TYPES = new TreeSet<>(Set.of("tar", "zip", "tar.gz", "tar.zst"));
+  private final Set<String> warned = new HashSet<>();
   private static final List<Variable> VARIABLES = Stream.of(List.of(CommonSettings.ARCHIVE_PASSWORD, CommonSettings.STATE_PATH),
       TheHiveSettings.VARIABLES, CassandraSettings.VARIABLES.subList(0, CassandraSettings.VARIABLES.indexOf(CassandraSettings.INTERNODE_CA)),
       ElasticsearchSettings.VARIABLES, FolderSettings.VARIABLES, S3Settings.VARIABLES).flatMap(List::stream)
@@ -482,10 +483,10 @@ class Verify implements Callable<Integer> {
     var backups = new Backups(new EnumMap<>(Part.class), new EnumMap<>(Part.class),
         mode == null && wanted == null ? restored(settings) : Map.of());
     var sources = new EnumMap<Part, Source>(Part.class);
-    sources.put(Part.CASSANDRA, new Source(settings.cassandra().archives().get(0), CassandraSettings.ARCHIVES, Set.of("cassandra"), Set.of("tar", "zip")));
-    sources.put(Part.ELASTICSEARCH, new Source(settings.elasticsearch().archives(), ElasticsearchSettings.ARCHIVES, Set.of("elasticsearch"), Set.of("info")));
-    sources.put(Part.FILES, new Source(settings.folder().archives(), FolderSettings.ARCHIVES, Set.of("files"), ATTACHMENT_TYPES));
-    sources.put(Part.S3, new Source(settings.s3().archives(), S3Settings.ARCHIVES, new TreeSet<>(Set.of("minio", "seaweedfs")), ATTACHMENT_TYPES));
+    sources.put(Part.CASSANDRA, new Source(settings.cassandra().archives().get(0), CassandraSettings.ARCHIVES, Set.of("cassandra"), BackupName.ARCHIVES));
+    sources.put(Part.ELASTICSEARCH, new Source(settings.elasticsearch().archives(), ElasticsearchSettings.ARCHIVES, Set.of("elasticsearch"), BackupName.MARKERS));
+    sources.put(Part.FILES, new Source(settings.folder().archives(), FolderSettings.ARCHIVES, Set.of("files"), BackupName.ARCHIVES));
+    sources.put(Part.S3, new Source(settings.s3().archives(), S3Settings.ARCHIVES, Set.of("minio", "seaweedfs"), BackupName.ARCHIVES));
     sources.keySet().removeIf(part -> skip.contains(part) || !isChosen(part) && !isChosen(Part.TOGETHER));
     sources.keySet().removeIf(part -> mode == null && settings.unnamed().containsKey(part));
     settings.unnamed().entrySet().stream().filter(unnamed -> mode == null)
@@ -532,7 +533,9 @@ class Verify implements Callable<Integer> {
   }
 
   private Backup choose(Source source, String point) {
-    return BackupSet.choose(source.folder(), source.components(), source.types(), point, maxGap);
+    var chosen = new BackupSet(List.of(source.folder()), source.components(), source.types()).choose(point, maxGap);
+    chosen.warnings().stream().filter(warned::add).forEach(warning -> console.warn("%s", warning));
+    return chosen.backup();
   }
 
   private Backup restored(RestoredBackup restored, Source source) {
@@ -981,7 +984,8 @@ final class AttachmentArchive implements Closeable {
     }
     var first = all.get(target);
     if (first.file() && !archive.isSeekable()) {
-      shared.computeIfAbsent(first.offset(), offset -> new ArrayList<>()).add(all.size());
+      var known = find(entry.path());
+      shared.computeIfAbsent(first.offset(), offset -> new ArrayList<>()).add(known < 0 ? all.size() : known);
     }
     return first.named(entry.path());
   }
@@ -992,7 +996,8 @@ final class AttachmentArchive implements Closeable {
       throw refused("", "is not a folder");
     }
     if (slots[slot(path)] != 0) {
-      throw refused(entry.name(), "is there twice");
+      replace(slots[slot(path)] - 1, entry);
+      return;
     }
     all.add(entry);
     files += entry.folder() ? 0 : 1;
@@ -1004,6 +1009,16 @@ final class AttachmentArchive implements Closeable {
       }
     }
     slots[slot(path)] = all.size();
+  }
+
+  /** What was appended to a tar later counts, as it does for tar. */
+  private void replace(int i, ArchiveEntry entry) {
+    var before = all.get(i);
+    if (before.folder() != entry.folder() || archive instanceof ZipArchive) {
+      throw refused(entry.name(), "is there twice");
+    }
+    all.set(i, entry);
+    bytes += entry.size() - before.size();
   }
 
   /** A link is followed from the folder it lies in, which is a real one: so only leading ".." can be counted. */
@@ -1122,9 +1137,9 @@ final class AttachmentArchive implements Closeable {
   private List<Integer> numbers(ArchiveEntry entry) {
     var path = relative(entry.path());
     var i = path == null ? -1 : find(path);
-    var own = i >= 0 && all.get(i).offset() == entry.offset() ? List.of(i) : List.<Integer>of();
-    var links = shared.get(entry.offset());
-    return links == null ? own : Stream.concat(own.stream(), links.stream()).toList();
+    var own = i >= 0 ? Stream.of(i) : Stream.<Integer>of();
+    return Stream.concat(own, shared.getOrDefault(entry.offset(), List.of()).stream()).distinct()
+        .filter(number -> all.get(number).offset() == entry.offset()).toList();
   }
 
   @Override
@@ -1325,86 +1340,363 @@ record Backup(Path file, String name, LocalDateTime taken) {
   }
 }
 
-/** Chooses backups by the names that the documented backup scripts give them. */
-final class BackupSet {
-  static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("uuuuMMdd_HH'h'mm'm'ss's'");
-  private static final Pattern NAME =
-      Pattern.compile("(?<component>[a-z]+)_(?<stamp>\\d{8}_\\d\\dh\\d\\dm\\d\\ds)(\\.(?<type>[a-z.]+))?");
+/**
+ * The name of a backup's file: component, timestamp and type, such as {@code files_20261122_12h00m56s.tar}. Where several
+ * nodes keep their archives in one folder, the node stands before or behind the timestamp:
+ * {@code cassandra_node1_20261122_12h00m56s.tar}.
+ *
+ * @param node empty where the name has none
+ * @param taken empty where the timestamp is not a date
+ * @param type in small letters, empty where the name has none
+ */
+record BackupName(String component, String node, String stamp, Optional<LocalDateTime> taken, String type) {
+  static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("uuuuMMdd_HH'h'mm'm'ss's'").withResolverStyle(ResolverStyle.STRICT);
+  /** The types that {@link Archive} reads. */
+  static final Set<String> ARCHIVES = Set.of("tar", "tar.gz", "tgz", "tar.bz2", "tbz", "tbz2", "tar.xz", "txz", "tar.zst", "zip");
+  static final Set<String> MARKERS = Set.of("info");
+  static final Set<String> COMPONENTS = Set.of("cassandra", "elasticsearch", "files", "minio", "seaweedfs");
+  private static final String DIGITS = "\\d{8}_\\d\\dh\\d\\dm\\d\\ds";
+  private static final String START = "(?<component>[A-Za-z]+)(?:[_-](?<before>.+?))?_(?<stamp>" + DIGITS + ")(?:[_-](?<behind>.+?))?";
+  private static final Pattern NAME = Pattern.compile(START + "\\.(?<type>(?i:tar|tar\\.gz|tar\\.bz2|tar\\.xz|tar\\.zst|tgz|tbz2?|txz|zip|info))");
+  private static final Pattern OTHER_NAME = Pattern.compile(START + "(?:\\.(?<type>\\w*[A-Za-z]\\w*(?:\\.\\w*[A-Za-z]\\w*)*))?");
+  private static final Pattern POINT = Pattern.compile("(?:[A-Za-z]+(?:[_-].+)?_)?(?<stamp>" + DIGITS + ")(?:[_-][^./]+)?");
+  /** Files that stand beside a backup and hold none. */
+  private static final Pattern BESIDE = Pattern.compile("(.*\\.)?(md5|sha1|sha256|sha512|md5sum|sha256sum|sha1sum|sig|asc|log|txt|json|csv|list|idx|err|out)");
+  private static final Pattern UNFINISHED = Pattern.compile("(.*\\.)?(part|partial|tmp|temp|filepart|crdownload|swp|inprogress|incomplete)");
 
-  private BackupSet() {}
-
-  /**
-   * The newest backup in a folder, or the newest at or before the wanted restore point.
-   *
-   * @param components the accepted first parts of a name, such as {@code cassandra}
-   * @param types the accepted extensions, such as {@code tar}
-   * @param wanted a timestamp, a name or a path; null for the newest
-   * @param gap parts of one backup run are at most this far apart
-   */
-  static Backup choose(Path folder, Set<String> components, Set<String> types, String wanted, Duration gap) {
-    var what = components.iterator().next() + "_<timestamp>." + types.stream().sorted().collect(Collectors.joining("|"));
-    var all = list(folder, what).stream()
-        .flatMap(file -> backup(file, components, types).stream())
-        .sorted(Comparator.comparing(Backup::taken).thenComparing(b -> b.file().toString()))
-        .toList();
-    if (wanted != null && wanted.contains("/") && backup(Path.of(wanted), components, types).isPresent()) {
-      return existing(backup(Path.of(wanted), components, types).get());
+  static Optional<BackupName> of(String fileName) {
+    var match = NAME.matcher(fileName);
+    if (!match.matches() && !match.usePattern(OTHER_NAME).matches()) {
+      return Optional.empty();
     }
-    var until = wanted == null ? LocalDateTime.MAX : time(wanted);
-    var chosen = all.stream().filter(b -> !b.taken().isAfter(until)).reduce((first, last) -> last);
-    var next = all.stream().filter(b -> b.taken().isAfter(until)).findFirst();
-    // Parts of one run differ by seconds: a point named after its first part must not silently select yesterday's rest.
-    if (next.isPresent() && Duration.between(until, next.get().taken()).compareTo(gap) <= 0
-        && chosen.map(b -> Duration.between(b.taken(), until).compareTo(gap) > 0).orElse(true)) {
-      throw new Failure(Exit.BAD_BACKUP,
-          "%s was taken shortly after the restore point %s, and nothing shortly before it".formatted(next.get().name(), wanted),
-          "for that one: --backup " + STAMP.format(next.get().taken()));
-    }
-    return chosen.orElseThrow(() -> new Failure(Exit.BAD_BACKUP,
-        "no backup %s in %s%s".formatted(what, folder, wanted == null ? "" : " at or before " + wanted),
-        "is the backup folder mounted, and is its variable right?"));
+    var node = Optional.ofNullable(match.group("before")).or(() -> Optional.ofNullable(match.group("behind"))).orElse("");
+    var type = match.group("type") == null ? "" : match.group("type").toLowerCase(Locale.ROOT);
+    return Optional.of(new BackupName(match.group("component"), node, match.group("stamp"), time(match.group("stamp")), type));
   }
 
-  private static List<Path> list(Path folder, String what) {
+  /** The time of a restore point: a timestamp, or a backup's name without a type. */
+  static Optional<LocalDateTime> point(String text) {
+    var match = POINT.matcher(text);
+    return match.matches() ? time(match.group("stamp")) : Optional.empty();
+  }
+
+  private static Optional<LocalDateTime> time(String stamp) {
+    try {
+      return Optional.of(LocalDateTime.parse(stamp, STAMP));
+    } catch (DateTimeParseException e) {
+      return Optional.empty();
+    }
+  }
+
+  /** True if the text names a file, not a point in time: it has a slash, or ends in a type of a backup. */
+  static boolean isFile(String text) {
+    var small = text.toLowerCase(Locale.ROOT);
+    return text.contains("/") || List.of(ARCHIVES, MARKERS).stream().flatMap(Set::stream).anyMatch(type -> small.endsWith("." + type))
+        || of(text).filter(name -> !name.type().isEmpty()).isPresent();
+  }
+
+  boolean isBeside() {
+    return BESIDE.matcher(type).matches();
+  }
+
+  boolean isUnfinished() {
+    return UNFINISHED.matcher(type).matches();
+  }
+}
+
+/**
+ * The backups of one component, chosen by the names that the documented backup scripts give them.
+ *
+ * @param components the first parts of a name, such as {@code cassandra}
+ * @param types the types that are read, such as {@code tar}
+ */
+record BackupSet(List<Path> folders, Set<String> components, Set<String> types) {
+  static final DateTimeFormatter STAMP = BackupName.STAMP;
+  /** Backups of one run start on all nodes within this time; what is further apart in one folder is another run. */
+  private static final Duration ONE_RUN = Duration.ofMinutes(1);
+  private static final Duration CLOCKS_DIFFER = Duration.ofMinutes(5);
+  private static final int LISTED = 10;
+  private static final String MOUNTED = "is the backup folder mounted, and is its variable right?";
+
+  /** @param backups the one that gives the restore point first */
+  record Chosen(List<Backup> backups, List<String> warnings) {
+    Backup backup() {
+      return backups.get(0);
+    }
+  }
+
+  /** A file with a backup's name; {@code problem} says why it cannot be used, null if it can. */
+  private record Candidate(Path file, BackupName name, String problem) {
+    LocalDateTime taken() {
+      return name.taken().orElseThrow();
+    }
+
+    Backup backup() {
+      var fileName = file.getFileName().toString();
+      return new Backup(file, fileName.substring(0, fileName.length() - (name.type().isEmpty() ? 0 : name.type().length() + 1)), taken());
+    }
+
+    /** Archives of one source are runs of one node: the node of the name, or of a folder without names of nodes. */
+    String source() {
+      return name.node().isEmpty() ? "folder " + file.getParent() : "node " + name.node();
+    }
+  }
+
+  static BackupSet archives(Path folder, String... components) {
+    return new BackupSet(List.of(folder), Set.of(components), BackupName.ARCHIVES);
+  }
+
+  /** The archives of Cassandra, of one or several nodes. */
+  static BackupSet ofNodes(List<Path> folders) {
+    return new BackupSet(folders, Set.of("cassandra"), BackupName.ARCHIVES);
+  }
+
+  static BackupSet markers(Path folder) {
+    return new BackupSet(List.of(folder), Set.of("elasticsearch"), BackupName.MARKERS);
+  }
+
+  /**
+   * The newest backup, or the newest at or before the wanted restore point. A path, or a name with a type, is that file.
+   *
+   * @param wanted null for the newest
+   * @param gap backups of one restore point are at most this far apart
+   */
+  Chosen choose(String wanted, Duration gap) {
+    return choose(wanted, gap, LocalDateTime.now());
+  }
+
+  Chosen choose(String wanted, Duration gap, LocalDateTime now) {
+    return choose(wanted, gap, now, false);
+  }
+
+  /**
+   * The newest archive with those of the other nodes of the same restore point: within the gap, and in other folders, with
+   * other nodes in their names, or, where neither tells, in the same folder within a minute. Others within the gap are
+   * other runs of the same node and passed over with a warning.
+   */
+  Chosen chooseAll(String wanted, Duration gap) {
+    return chooseAll(wanted, gap, LocalDateTime.now());
+  }
+
+  Chosen chooseAll(String wanted, Duration gap, LocalDateTime now) {
+    return choose(wanted, gap, now, true);
+  }
+
+  private Chosen choose(String wanted, Duration gap, LocalDateTime now, boolean all) {
+    var warnings = new ArrayList<String>();
+    if (wanted != null && BackupName.isFile(wanted) && !isOfOtherComponent(wanted)) {
+      var named = named(wanted);
+      warnOfFuture(named, now, warnings);
+      return new Chosen(List.of(named.backup()), warnings);
+    }
+    var until = wanted == null ? LocalDateTime.MAX : point(wanted);
+    var candidates = candidates(all, warnings);
+    var chosen = newest(candidates, wanted, until, gap);
+    candidates.stream().filter(one -> one.problem() != null && one.taken().isAfter(chosen.taken()) && !one.taken().isAfter(until))
+        .forEach(one -> warnings.add("%s is passed over: %s".formatted(one.file(), one.problem())));
+    warnOfFuture(chosen, now, warnings);
+    var others = all ? ofOtherNodes(chosen, candidates, gap, warnings) : List.<Candidate>of();
+    var backups = new ArrayList<>(List.of(chosen.backup()));
+    others.forEach(other -> backups.add(other.backup()));
+    return new Chosen(List.copyOf(backups), List.copyOf(warnings));
+  }
+
+  private static void warnOfFuture(Candidate chosen, LocalDateTime now, List<String> warnings) {
+    if (chosen.taken().isAfter(now.plus(CLOCKS_DIFFER))) {
+      warnings.add("the name of %s is of the future: check this host's clock and the backup host's".formatted(chosen.file()));
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------------- a named file
+
+  /** A file of another component names only its time here, such as an archive of Cassandra for Elasticsearch's marker. */
+  private boolean isOfOtherComponent(String wanted) {
+    return BackupName.of(wanted.substring(wanted.lastIndexOf('/') + 1))
+        .filter(name -> !components.contains(name.component()) && BackupName.COMPONENTS.contains(name.component())).isPresent();
+  }
+
+  private Candidate named(String wanted) {
+    var file = wanted.contains("/") ? path(wanted)
+        : folders.stream().map(folder -> folder.resolve(wanted)).filter(Files::exists).findFirst().orElse(folders.get(0).resolve(wanted));
+    var name = BackupName.of(file.getFileName().toString());
+    if (Files.isSymbolicLink(file) && !Files.exists(file)) {
+      throw new Failure(Exit.BAD_BACKUP, "%s is a link to %s, which does not exist".formatted(file, target(file)), "check the path given with --backup");
+    }
+    if (!Files.isRegularFile(file)) {
+      throw new Failure(Exit.BAD_BACKUP, (Files.exists(file) ? "not a file: " : "there is no file ") + file, alike(file));
+    }
+    if (name.isEmpty() || name.get().taken().isEmpty() || components.stream().noneMatch(name.get().component()::equalsIgnoreCase)) {
+      throw new Failure(Exit.BAD_BACKUP, "%s does not have a backup's name: %s".formatted(file, pattern()), "rename it, or choose another with --backup");
+    }
+    if (!types.contains(name.get().type())) {
+      throw new Failure(Exit.BAD_BACKUP, "%s is of a type that cannot be read".formatted(file), readable());
+    }
+    return new Candidate(file, name.get(), null);
+  }
+
+  private static Path path(String wanted) {
+    try {
+      return Path.of(wanted).getFileName() == null ? Path.of(wanted).resolve(".") : Path.of(wanted);
+    } catch (InvalidPathException e) {
+      throw new Failure(Exit.USAGE, "'%s' is not a path".formatted(EntryName.shown(wanted)), "check the path given with --backup");
+    }
+  }
+
+  private static String alike(Path file) {
+    var parent = file.toAbsolutePath().getParent();
+    var name = file.getFileName().toString().split("\\.", 2)[0];
+    try (var files = Files.list(parent)) {
+      var alike = files.map(other -> other.getFileName().toString()).filter(other -> other.startsWith(name)).sorted().limit(LISTED).toList();
+      return alike.isEmpty() ? "check the path given with --backup" : "there is %s in %s".formatted(String.join(", ", alike), parent);
+    } catch (IOException e) {
+      return "check the path given with --backup";
+    }
+  }
+
+  private static Path target(Path link) {
+    try {
+      return Files.readSymbolicLink(link);
+    } catch (IOException e) {
+      return link;
+    }
+  }
+
+  // ---------------------------------------------------------------------------------------------------- a restore point
+
+  private static LocalDateTime point(String wanted) {
+    var fileName = wanted.substring(wanted.lastIndexOf('/') + 1);
+    return BackupName.point(wanted).or(() -> BackupName.of(fileName).filter(name -> BackupName.isFile(wanted)).flatMap(BackupName::taken))
+        .orElseThrow(() -> new Failure(Exit.USAGE, "'%s' is not a restore point".formatted(EntryName.shown(wanted)),
+            "name one like 20261122_12h00m56s, cassandra_20261122_12h00m56s or the path of an archive"));
+  }
+
+  /** All files with a backup's name and date, the oldest first. */
+  private List<Candidate> candidates(boolean ofNodes, List<String> warnings) {
+    var all = new ArrayList<Candidate>();
+    for (var folder : folders) {
+      for (var file : list(folder)) {
+        var name = BackupName.of(file.getFileName().toString())
+            .filter(of -> components.contains(of.component()) && (ofNodes || of.node().isEmpty()) && !of.isBeside());
+        if (name.isPresent() && name.get().taken().isEmpty()) {
+          warnings.add("%s is passed over: its name has a date that does not exist".formatted(file));
+        } else {
+          name.ifPresent(of -> all.add(new Candidate(file, of, problem(file, of))));
+        }
+      }
+    }
+    all.sort(Comparator.comparing(Candidate::taken).thenComparing(one -> one.file().toString()));
+    return all;
+  }
+
+  private List<Path> list(Path folder) {
     try (var files = Files.list(folder)) {
       return files.toList();
     } catch (NoSuchFileException e) {
-      throw new Failure(Exit.BAD_BACKUP, "no backup %s: there is no folder %s".formatted(what, folder),
-          "is the backup folder mounted, and is its variable right?");
+      throw new Failure(Exit.BAD_BACKUP, "no backup %s: there is no folder %s".formatted(pattern(), folder), MOUNTED);
     } catch (IOException e) {
-      throw new Failure(Exit.BAD_BACKUP, "cannot list %s: %s".formatted(folder, e.getMessage()), "check its mode and owner");
+      throw new Failure(Exit.BAD_BACKUP, "cannot list %s: %s".formatted(folder, Failure.of(e).getMessage()), "check its mode and owner");
     }
   }
 
-  private static Optional<Backup> backup(Path file, Set<String> components, Set<String> types) {
-    var match = NAME.matcher(file.getFileName().toString());
-    if (!match.matches() || match.group("type") == null
-        || !components.contains(match.group("component")) || !types.contains(match.group("type"))) {
-      return Optional.empty();
+  private String problem(Path file, BackupName name) {
+    if (Files.isRegularFile(file)) {
+      return types.contains(name.type()) ? null : name.isUnfinished() ? "it is unfinished, by its name" : "it is of a type that cannot be read";
     }
-    try {
-      var taken = LocalDateTime.parse(match.group("stamp"), STAMP);
-      return Optional.of(new Backup(file, match.group("component") + "_" + match.group("stamp"), taken));
-    } catch (DateTimeParseException e) {
-      return Optional.empty(); // no date: not a backup's name
+    return Files.isSymbolicLink(file) ? "it is a link to %s, which does not exist".formatted(target(file))
+        : Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS) && name.type().isEmpty() ? "it is a folder, of a backup that runs or was not packed"
+        : "it is not a file";
+  }
+
+  /** What may be passed over with a warning: everything else that is newer and cannot be read is the backup that is meant. */
+  private static boolean isUnfinished(Candidate one) {
+    return one.name().isUnfinished() || one.name().type().isEmpty() && Files.isDirectory(one.file());
+  }
+
+  private Candidate newest(List<Candidate> candidates, String wanted, LocalDateTime until, Duration gap) {
+    var usable = candidates.stream().filter(one -> one.problem() == null).toList();
+    var chosen = usable.stream().filter(one -> !one.taken().isAfter(until)).reduce((first, last) -> last);
+    var newer = candidates.stream().filter(one -> one.problem() != null && !isUnfinished(one) && !one.taken().isAfter(until))
+        .filter(one -> chosen.map(older -> one.taken().isAfter(older.taken())).orElse(true)).reduce((first, last) -> last);
+    if (newer.isPresent()) {
+      throw new Failure(Exit.BAD_BACKUP, "%s is the newest backup%s, and cannot be used: %s".formatted(
+          newer.get().file(), wanted == null ? "" : " at or before " + wanted, newer.get().problem()),
+          readable() + chosen.map(older -> "; for the one before it: --backup " + older.name().stamp()).orElse(""));
+    }
+    requireNoneShortlyAfter(chosen, usable, wanted, until, gap);
+    return chosen.orElseThrow(() -> new Failure(Exit.BAD_BACKUP, "no backup %s in %s%s".formatted(pattern(), shownFolders(),
+        wanted == null ? "" : " at or before " + wanted), usable.isEmpty() ? MOUNTED : "there are: " + listed(usable)));
+  }
+
+  /** Parts of one run differ by seconds: a point named after its first part must not silently select yesterday's rest. */
+  private static void requireNoneShortlyAfter(Optional<Candidate> chosen, List<Candidate> usable, String wanted, LocalDateTime until, Duration gap) {
+    var next = usable.stream().filter(one -> one.taken().isAfter(until)).findFirst();
+    if (next.isPresent() && Duration.between(until, next.get().taken()).compareTo(gap) <= 0
+        && chosen.map(one -> Duration.between(one.taken(), until).compareTo(gap) > 0).orElse(true)) {
+      throw new Failure(Exit.BAD_BACKUP, "%s was taken shortly after the restore point %s, and nothing shortly before it".formatted(
+          next.get().backup().name(), wanted), "for that one: --backup " + next.get().name().stamp());
     }
   }
 
-  private static Backup existing(Backup backup) {
-    if (!Files.isRegularFile(backup.file())) {
-      throw new Failure(Exit.BAD_BACKUP, "there is no file " + backup.file(), "check the path given with --backup");
-    }
-    return backup;
+  private static String listed(List<Candidate> usable) {
+    var stamps = usable.stream().map(one -> one.name().stamp()).distinct().toList();
+    return String.join(", ", stamps.subList(0, Math.min(LISTED, stamps.size())))
+        + (stamps.size() > LISTED ? " and %d more".formatted(stamps.size() - LISTED) : "");
   }
 
-  private static LocalDateTime time(String wanted) {
-    var stamp = Pattern.compile("\\d{8}_\\d\\dh\\d\\dm\\d\\ds").matcher(wanted);
-    try {
-      return LocalDateTime.parse(stamp.find() ? stamp.group() : wanted, STAMP);
-    } catch (DateTimeParseException e) {
-      throw new Failure(Exit.USAGE, "'%s' is not a restore point".formatted(wanted),
-          "name one like 20261122_12h00m56s, cassandra_20261122_12h00m56s or the path of an archive");
+  // ------------------------------------------------------------------------------------------------------ several nodes
+
+  private List<Candidate> ofOtherNodes(Candidate chosen, List<Candidate> candidates, Duration gap, List<String> warnings) {
+    var sources = candidates.stream().filter(one -> one.problem() == null)
+        .collect(Collectors.groupingBy(Candidate::source, LinkedHashMap::new, Collectors.toList()));
+    var others = new ArrayList<Candidate>();
+    for (var ofSource : sources.values()) {
+      var near = ofSource.stream().filter(one -> apart(one, chosen).compareTo(gap) <= 0).toList();
+      var nearest = ofSource.contains(chosen) ? Optional.of(chosen) : near.stream().min(Comparator.comparing(one -> apart(one, chosen)));
+      if (nearest.isEmpty()) {
+        warnings.add("%s has no backup within --max-gap of %s; its newest is %s".formatted(
+            ofSource.get(0).source(), chosen.backup().name(), ofSource.get(ofSource.size() - 1).backup().name()));
+        continue;
+      }
+      var run = run(nearest.get(), near);
+      run.stream().filter(one -> one != chosen).forEach(others::add);
+      near.stream().filter(one -> run.stream().noneMatch(taken -> taken.taken().equals(one.taken()))).forEach(one ->
+          warnings.add("%s is passed over: by its name it is another run of the node of %s".formatted(one.file(), nearest.get().file().getFileName())
+              + (one.name().node().isEmpty() ? "; archives of several nodes need cassandra_<node>_<timestamp>.tar or a folder each" : "")));
     }
+    return others;
+  }
+
+  /** The archives of one run; where no name tells of a node, those within a minute are of several nodes. */
+  private static List<Candidate> run(Candidate nearest, List<Candidate> near) {
+    if (!nearest.name().node().isEmpty()) {
+      return List.of(nearest);
+    }
+    var byTime = new LinkedHashMap<LocalDateTime, Candidate>();
+    near.stream().filter(one -> apart(one, nearest).compareTo(ONE_RUN) <= 0).forEach(one -> byTime.put(one.taken(), one));
+    byTime.put(nearest.taken(), nearest); // the same one in two types is one
+    return List.copyOf(byTime.values());
+  }
+
+  private static Duration apart(Candidate one, Candidate other) {
+    return Duration.between(one.taken(), other.taken()).abs();
+  }
+
+  // --------------------------------------------------------------------------------------------------------- for messages
+
+  private String pattern() {
+    return sorted(components).get(0) + "_<timestamp>." + String.join("|", sorted(types));
+  }
+
+  private String readable() {
+    return "types that can be read: " + String.join(", ", sorted(types));
+  }
+
+  private static List<String> sorted(Collection<String> texts) {
+    return texts.stream().sorted().toList();
+  }
+
+  private String shownFolders() {
+    return folders.stream().map(Path::toString).collect(Collectors.joining(", "));
   }
 }
 

@@ -113,7 +113,8 @@ final class AttachmentArchive implements Closeable {
     }
     var first = all.get(target);
     if (first.file() && !archive.isSeekable()) {
-      shared.computeIfAbsent(first.offset(), offset -> new ArrayList<>()).add(all.size());
+      var known = find(entry.path());
+      shared.computeIfAbsent(first.offset(), offset -> new ArrayList<>()).add(known < 0 ? all.size() : known);
     }
     return first.named(entry.path());
   }
@@ -124,7 +125,8 @@ final class AttachmentArchive implements Closeable {
       throw refused("", "is not a folder");
     }
     if (slots[slot(path)] != 0) {
-      throw refused(entry.name(), "is there twice");
+      replace(slots[slot(path)] - 1, entry);
+      return;
     }
     all.add(entry);
     files += entry.folder() ? 0 : 1;
@@ -136,6 +138,16 @@ final class AttachmentArchive implements Closeable {
       }
     }
     slots[slot(path)] = all.size();
+  }
+
+  /** What was appended to a tar later counts, as it does for tar. */
+  private void replace(int i, ArchiveEntry entry) {
+    var before = all.get(i);
+    if (before.folder() != entry.folder() || archive instanceof ZipArchive) {
+      throw refused(entry.name(), "is there twice");
+    }
+    all.set(i, entry);
+    bytes += entry.size() - before.size();
   }
 
   /** A link is followed from the folder it lies in, which is a real one: so only leading ".." can be counted. */
@@ -254,9 +266,9 @@ final class AttachmentArchive implements Closeable {
   private List<Integer> numbers(ArchiveEntry entry) {
     var path = relative(entry.path());
     var i = path == null ? -1 : find(path);
-    var own = i >= 0 && all.get(i).offset() == entry.offset() ? List.of(i) : List.<Integer>of();
-    var links = shared.get(entry.offset());
-    return links == null ? own : Stream.concat(own.stream(), links.stream()).toList();
+    var own = i >= 0 ? Stream.of(i) : Stream.<Integer>of();
+    return Stream.concat(own, shared.getOrDefault(entry.offset(), List.of()).stream()).distinct()
+        .filter(number -> all.get(number).offset() == entry.offset()).toList();
   }
 
   @Override

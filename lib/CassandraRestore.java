@@ -59,7 +59,9 @@ final class CassandraRestore implements Database {
 
   @Override
   public List<Backup> choose(String point, Duration gap) {
-    backup = BackupSet.choose(settings.archives().get(0), Set.of("cassandra"), Set.of("tar", "zip"), point, gap);
+    var chosen = BackupSet.archives(settings.archives().get(0), "cassandra").choose(point, gap);
+    chosen.warnings().forEach(warning -> console.warn("%s", warning));
+    backup = chosen.backup();
     return List.of(backup);
   }
 

@@ -58,7 +58,9 @@ final class ElasticsearchRestore implements Database {
 
   @Override
   public List<Backup> choose(String point, Duration gap) {
-    backup = BackupSet.choose(settings.archives(), Set.of("elasticsearch"), Set.of("info"), point, gap);
+    var chosen = BackupSet.markers(settings.archives()).choose(point, gap);
+    chosen.warnings().forEach(warning -> console.warn("%s", warning));
+    backup = chosen.backup();
     return List.of(backup);
   }
 
