@@ -13,8 +13,6 @@ import java.util.stream.IntStream;
 final class BucketComparison {
   /** More keys than these are not kept in memory: what is to be removed is removed in turns. */
   private static final int MOST_KEYS = 100_000;
-  private static final long LARGEST = 10_000L * ETag.PART;
-  private static final int LONGEST_KEY = 1024;
   final AttachmentArchive backup;
   private final State[] states;
   /** By the entries' numbers: as listed, later as expected of what was sent. */
@@ -51,26 +49,11 @@ final class BucketComparison {
   }
 
   BucketComparison(AttachmentArchive backup) {
-    requireObjects(backup);
+    BucketLimits.require(backup);
     this.backup = backup;
     states = new State[backup.all.size()];
     etags = new ETag[states.length];
     Arrays.fill(states, State.MISSING);
-  }
-
-  /** Throws if the backup holds what no bucket can hold. */
-  static void requireObjects(AttachmentArchive backup) {
-    for (var entry : backup.all) {
-      if (entry.kind() == Kind.LINK) {
-        throw backup.refused(entry.name(), "is a symbolic link, which a bucket cannot hold");
-      }
-      if (entry.path().length > LONGEST_KEY) {
-        throw backup.refused(entry.name(), "has a name of more than %d bytes, which no object can have".formatted(LONGEST_KEY));
-      }
-      if (entry.size() > LARGEST) {
-        throw backup.refused(entry.name(), "is larger than an object can be that is sent in parts (%s)".formatted(Console.size(LARGEST)));
-      }
-    }
   }
 
   /** Lists a bucket for the first time: which objects are missing, of another size, of the same size. */
