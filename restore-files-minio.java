@@ -236,7 +236,7 @@ class RestoreFilesMinio implements Callable<Integer> {
   public static void main(String[] args) {
     var script = new RestoreFilesMinio();
     script.jsonNamed = List.of(args).contains("--json");
-    System.exit(Commands.run(script, VARIABLES, script::refused, args));
+    System.exit(Commands.run(script, script.console, VARIABLES, script::refused, args));
   }
 
   @Override
@@ -329,13 +329,15 @@ class RestoreFilesMinio implements Callable<Integer> {
     var restore = new BucketRestore(comparison, bucket, run, console, transfers);
     var batches = prepare(plan, bucket);
     run.begin(Set.of("files"));
-    console.onInterrupt("The bucket is as before in part, and in part as in the backup. Leave TheHive stopped, and run the same command again.");
+    console.onInterrupt("The bucket is changed in part. Leave TheHive stopped, and run the same command again.");
     try {
       restore.abortOpenUploads();
       restore.clearTheWay(keepExtra ? List.of() : plan.extras().inTheWay());
       console.step("Sending %d objects, %d requests side by side%s", comparison.unproven().count(), transfers,
           batches ? ", small objects as tars" : "");
-      restore.removeExtras(restore.send(batches), keepExtra);
+      var extras = restore.send(batches);
+      console.onInterrupt("All of the backup is in the bucket, and perhaps more. Leave TheHive stopped, and run the same command again.");
+      restore.removeExtras(extras, keepExtra);
     } catch (Exception e) {
       return failed(run, plan, restore, Failure.of(e));
     }
@@ -360,7 +362,6 @@ class RestoreFilesMinio implements Callable<Integer> {
 
   /** After the first change: the marker stays until a restore comes to its end. */
   private int failed(RestoreRun run, BucketPlan plan, BucketRestore restore, Failure failure) {
-    console.onInterrupt(null);
     console.error("", failure);
     var report = refusalAsJson(failure);
     try {
@@ -376,7 +377,6 @@ class RestoreFilesMinio implements Callable<Integer> {
 
   /** Before the first change. */
   private int refused(Failure failure) {
-    console.onInterrupt(null);
     console.error("", failure);
     return print(refusalAsJson(failure), lastLine(failure.code), failure.code);
   }

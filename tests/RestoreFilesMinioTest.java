@@ -11,17 +11,23 @@ import io.minio.MakeBucketArgs;
 import io.minio.MinioAsyncClient;
 import io.minio.MinioClient;
 import io.minio.PutObjectArgs;
+import io.minio.SetBucketEncryptionArgs;
 import io.minio.SetBucketVersioningArgs;
 import io.minio.SetObjectLockConfigurationArgs;
+import io.minio.Signer;
 import io.minio.credentials.AssumeRoleProvider;
 import io.minio.messages.ObjectLockConfiguration;
 import io.minio.messages.RetentionMode;
+import io.minio.messages.SseConfiguration;
 import io.minio.messages.VersioningConfiguration;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.ZoneOffset;
+import java.time.ZonedDateTime;
+import java.time.format.DateTimeFormatter;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
@@ -31,6 +37,8 @@ import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import okhttp3.OkHttpClient;
+import okhttp3.Request;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
 import org.apache.commons.compress.archivers.tar.TarConstants;
@@ -43,6 +51,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What an administrator may expect of restore-files-minio.java, on a real MinIO where there is one and on S3Proxy. */
@@ -631,11 +640,16 @@ class RestoreFilesMinioTest {
   }
 
   @Test
-  void ctrlCEndsItAndTheNextRunCompletesIt() throws Exception {
+  void ctrlCEndsItSaysWhatWasChangedAndTheNextRunCompletesIt() throws Exception {
     damage();
-    var interrupted = restore("--max-delete", "100", "--one-by-one", "--transfers", "1").start().awaitErr("Bucket " + bucket.name).interrupt().await();
-    assertThat(interrupted.code()).as(interrupted.err()).isEqualTo(130);
-    assertThat(interrupted.err()).doesNotContain("\tat ").doesNotContain("error:");
+    try (var wire = new Wire("127.0.4.12", main)) {
+      wire.delay(100);
+      var running = restore("--max-delete", "100", "--one-by-one", "--transfers", "1").env("MINIO_ENDPOINT", wire.url()).start();
+      var interrupted = running.awaitErr("Sending ").interrupt().await();
+      assertThat(interrupted.code()).as(interrupted.err()).isEqualTo(130);
+      assertThat(interrupted.err()).contains("Interrupted. The bucket is changed in part. Leave TheHive stopped, and run the same command again.")
+          .doesNotContain("\tat ").doesNotContain("error:");
+    }
 
     var next = run(restore("--max-delete", "100"));
     assertThat(next.code()).as(next.err()).isZero();
@@ -654,7 +668,7 @@ class RestoreFilesMinioTest {
       TimeUnit.MILLISECONDS.sleep(random.nextInt(900));
       running.kill();
       var content = bucket.content();
-      content.keySet().removeIf(key -> key.startsWith(".thehive-restore-probe-"));
+      content.keySet().removeIf(key -> key.startsWith(".thehive-restore-probe"));
       for (var entry : content.entrySet()) {
         assertThat(entry.getValue()).as("%s is whole: old or new, kill %d of seed %d", entry.getKey(), round, seed)
             .isIn(backup.get(entry.getKey()), digest(noise(Integer.parseInt(entry.getValue().split(" ")[0]))));
@@ -699,8 +713,236 @@ class RestoreFilesMinioTest {
 
     assertThat(result.code()).as(result.err()).isEqualTo(12);
     assertThat(result.err()).contains("the access key may not " + verb + " bucket " + bucket.name);
-    assertThat(bucket.content()).as("but for a probe that may be put and not deleted")
-        .satisfies(now -> now.keySet().removeIf(key -> key.startsWith(".thehive-restore-probe-"))).isEqualTo(before);
+    assertThat(bucket.content()).as("not even a probe").isEqualTo(before);
+  }
+
+  /** XML, in which many are named at once, turns a carriage return into a line feed, which is another key. */
+  @Test
+  void extraKeysWithControlCharactersGoAndTheirNeighboursStay() throws Exception {
+    assumeMinio();
+    tar("minio_20261123_12h00m56s", "attachment/a\nb", noise(5));
+    bucket.put("attachment/a\nb", noise(5));
+    for (var key : List.of("\u0001first", "attachment/a\rb", "a\tb", "a\u007fb", "end ", "\u0085", "plain")) {
+      bucket.put(key, noise(6));
+    }
+
+    var result = run(restore("--max-delete", "100"));
+
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(result.out()).contains("0 new, 0 changed, 1 unchanged, 7 removed");
+    assertThat(bucket.content()).containsOnlyKeys("attachment/a\nb");
+  }
+
+  @Test
+  void aBackupWithControlCharactersInItsNamesIsRestored() throws Exception {
+    assumeMinio();
+    packed("printf 1 > \"$(printf '\\001first')\"; printf 2 > \"$(printf 'a\\rb')\"; printf 3 > \"$(printf 'a\\tb')\"");
+
+    assertThat(run(restore()).code()).isZero();
+    assertThat(bucket.content()).containsOnlyKeys("\u0001first", "a\rb", "a\tb");
+    assertThat(run(restore()).out()).contains("0 new, 0 changed, 3 unchanged, 0 removed, 0 kB sent");
+  }
+
+  /** MinIO keeps objects as files, and cannot hold x and x/y at once. */
+  @ParameterizedTest
+  @CsvSource({"x, x/y", "x/y, x", "a/b/c/d, a/b"})
+  void whatIsInTheWayAndNotInTheBackupGoesFirst(String live, String kept) throws Exception {
+    assumeMinio();
+    tar("minio_20261123_12h00m56s", kept, noise(5));
+    bucket.put(live, noise(6));
+
+    var asked = run(restore());
+    assertThat(asked.code()).as("a question more, as for everything that is removed").isEqualTo(16);
+    assertThat(asked.err()).contains("Will remove 1 of them first: they are in the way of objects of the backup, such as " + live);
+    assertThat(bucket.content()).containsOnlyKeys(live);
+
+    var kept1 = run(restore("--keep-extra"));
+    assertThat(kept1.code()).as(kept1.err()).isEqualTo(14);
+    assertThat(kept1.err()).containsPattern("\n  " + kept + ": cannot put into bucket .*: XMinio\\w+: \\w+");
+    assertThat(bucket.content()).containsOnlyKeys(live);
+
+    var result = run(restore("--max-delete", "100"));
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(bucket.content()).containsOnlyKeys(kept);
+  }
+
+  /** A list that is taken for complete and is not would make what it leaves out missing; so would one that never ends. */
+  @ParameterizedTest
+  @EnumSource(names = {"CUT_LIST", "ENDLESS_LIST"})
+  void aListThatIsCutIsAnErrorAndNotTheEndOfTheBucket(LyingS3.Lie lie) throws Exception {
+    tar("minio_20261123_12h00m56s", "one", noise(5));
+    try (var fake = new LyingS3("127.0.4.15", lie, Map.of("one", md5(noise(5)), "extra", md5(noise(6))))) {
+      var result = run(restore("--max-delete", "100").env("MINIO_ENDPOINT", "http://127.0.4.15:9000").env("MINIO_REGION", "us-east-1"));
+
+      assertThat(result.code()).as(result.err()).isEqualTo(11);
+      assertThat(result.err()).contains("error: http://127.0.4.15:9000 cuts its list of bucket " + bucket.name);
+      assertThat(result.out()).isEqualTo("=== ✗ ERROR - attachments: exit 11 ===\n");
+      assertThat(fake.changes).isEmpty();
+      var verified = restore().other("verify.java").env("MINIO_ENDPOINT", "http://127.0.4.15:9000").env("MINIO_REGION", "us-east-1")
+          .args("--only", "s3").run();
+      assertThat(verified.code()).as(verified.out()).isNotZero();
+      assertThat(verified.out()).contains("cuts its list of bucket");
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"EMPTY_DELETE, 11, does not answer as an S3 server does", "FALSE_DELETE, 14, extra: the server does not say why it is still listed"})
+  void onlyWhatTheListShowsCountsAsRemoved(LyingS3.Lie lie, int code, String message) throws Exception {
+    tar("minio_20261123_12h00m56s", "one", noise(5));
+    try (var fake = new LyingS3("127.0.4.15", lie, Map.of("one", md5(noise(5)), "extra", md5(noise(6))))) {
+      var result = run(restore().env("MINIO_ENDPOINT", "http://127.0.4.15:9000").env("MINIO_REGION", "us-east-1"));
+
+      assertThat(result.code()).as(result.err()).isEqualTo(code);
+      assertThat(result.err()).contains(message);
+      assertThat(fake.changes).anyMatch(change -> change.startsWith("POST") && change.contains("delete"));
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void aKeyThatMayNotDeleteLeavesNoPileOfProbes(boolean versioned) throws Exception {
+    assumeMinio();
+    damage();
+    if (versioned) {
+      bucket.version();
+    }
+    var before = bucket.versionsAndTimes();
+    for (var round = 0; round < 3; round++) {
+      var result = run(restore().env(limited("""
+          {"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::*"},
+            {"Effect": "Deny", "Action": ["s3:DeleteObject", "s3:DeleteObjectVersion"], "Resource": "arn:aws:s3:::*"}]}
+          """)));
+      assertThat(result.code()).as(result.err()).isEqualTo(12);
+      assertThat(result.err()).contains("error: the access key may not delete from bucket " + bucket.name);
+    }
+    var now = bucket.versionsAndTimes();
+    assertThat(now).containsAllEntriesOf(before);
+    assertThat(now.size() - before.size()).as("probes").isLessThanOrEqualTo(versioned ? 2 : 0);
+  }
+
+  @Test
+  void aQuotaIsToldBeforeTheFirstChangeWhereItIsFull() throws Exception {
+    assumeMinio();
+    bucket.quota(1000);
+
+    var result = run(restore());
+
+    assertThat(result.code()).as(result.err()).isEqualTo(13);
+    assertThat(result.err()).contains("error: no room left in bucket " + bucket.name, "XMinioAdminBucketQuotaExceeded", "raise the bucket's quota");
+    assertThat(bucket.content()).isEmpty();
+  }
+
+  @Test
+  void aQuotaThatDoesNotSufficeIsTold() throws Exception {
+    assumeMinio();
+    bucket.quota(1_000_000);
+
+    var result = run(restore());
+
+    assertThat(result.code()).as(result.err()).isEqualTo(14);
+    assertThat(result.err()).contains("no room left in bucket " + bucket.name, "XMinioAdminBucketQuotaExceeded");
+  }
+
+  @Test
+  void httpsToAPlainServerIsToldAsSuch() {
+    var result = run(restore().env("MINIO_ENDPOINT", "https://127.0.4.10:9000"));
+
+    assertThat(result.code()).isEqualTo(11);
+    assertThat(result.err()).contains("error: https://127.0.4.10:9000 speaks http, not https", "hint: check MINIO_ENDPOINT: http://127.0.4.10:9000")
+        .doesNotContain("MINIO_CA");
+  }
+
+  /** What is encrypted has ETags that say nothing of the content. */
+  @Test
+  void anEncryptedBucketIsRestoredAndTheSecondRunSendsNothing() throws Exception {
+    assumeMinio();
+    try (var encrypting = Stack.s3("127.0.4.16", "--encryption-key=site:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")) {
+      for (var rule : List.of(SseConfiguration.newConfigWithSseS3Rule(), SseConfiguration.newConfigWithSseKmsRule("site"))) {
+        bucket = new Bucket(encrypting, "encrypted-" + UUID.randomUUID());
+        bucket.create();
+        bucket.encrypt(rule);
+
+        var result = run(restore());
+        assertThat(result.code()).as(result.err()).isZero();
+        assertThat(bucket.content()).isEqualTo(backup);
+        var before = bucket.versionsAndTimes();
+
+        assertThat(run(restore()).out()).contains("0 new, 0 changed, 37 unchanged, 0 removed, 0 kB sent");
+        assertThat(bucket.versionsAndTimes()).isEqualTo(before);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"gzip", "zstd"})
+  void alsoFromACompressedArchiveWhatWasSentInOtherPartsIsNotSentAgain(String packer) throws Exception {
+    var copy = Files.copy(archive, archives.resolve("minio_20261123_12h00m56s.tar"));
+    assertThat(Script.command(packer, copy.toString()).run().code()).isZero();
+    Files.deleteIfExists(copy);
+    bucket.putInParts("a/b/large", files.get("a/b/large"), 5 << 20);
+
+    assertThat(run(restore("--dry-run")).out()).contains("36 new, 0 changed, 1 unchanged");
+  }
+
+  @Test
+  void keysBelowTheFolderOfTheSettingsAreRestoredAsTheyAre() throws Exception {
+    var key = "site/thehive/attachment/" + Attachments.id(noise(5));
+    tar("minio_20261123_12h00m56s", key, noise(5));
+
+    assertThat(run(restore()).code()).isZero();
+    assertThat(bucket.content()).containsOnlyKeys(key);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"tar", "zip"})
+  void aBackupWithoutAnyFileIsRefusedAlways(String type) throws Exception {
+    bucket.put("extra", noise(3));
+    Files.delete(archives.resolve(NAME + ".tar"));
+    var folder = Files.createDirectories(archives.resolve("w/" + NAME + "/attachment"));
+    assertThat(Script.command("sh", "-c", type.equals("tar") ? "cd \"$1\" && tar -cf ../%1$s.tar %1$s".formatted(NAME)
+        : "cd \"$1\" && zip -qr ../%1$s.zip %1$s".formatted(NAME), "sh", archives.resolve("w").toString()).run().code()).isZero();
+    assertThat(folder).isEmptyDirectory();
+
+    var result = run(restore("--max-delete", "100"));
+
+    assertThat(result.code()).as(result.err()).isEqualTo(10);
+    assertThat(result.out()).isEqualTo("=== ✗ ERROR - attachments: exit 10 ===\n");
+    assertThat(bucket.content()).containsOnlyKeys("extra");
+  }
+
+  @Test
+  void aDryRunEndsAsTheRealRunWould() throws Exception {
+    for (var i = 0; i < 10; i++) {
+      bucket.put("other/" + i, noise(i));
+    }
+
+    var real = run(restore());
+    var dry = run(restore("--dry-run"));
+
+    assertThat(dry.code()).isEqualTo(real.code()).isEqualTo(16);
+    assertThat(dry.err()).contains("Dry run: a real run would refuse now, exit 16: 10 of the bucket's 10 objects");
+    assertThat(dry.out()).isEqualTo(real.out()).isEqualTo("=== ✗ ERROR - attachments: exit 16 ===\n");
+  }
+
+  @Test
+  void ctrlCBeforeTheFirstChangeSaysSo() throws Exception {
+    damage();
+
+    var result = script().onTerminal().start().awaitErr("Type 127.0.4.10:9000/" + bucket.name).interrupt().await();
+
+    assertThat(result.code()).isEqualTo(130);
+    assertThat(result.out()).contains("Interrupted. Nothing was changed.");
+  }
+
+  @Test
+  void everyExitIsJsonWhenAskedFor() throws Exception {
+    for (var arguments : List.of(List.of("--wrong"), List.of("--transfers", "many"), List.of("--transfers", "99"), List.of("--backup", "nonsense"),
+        List.of("--dry-run"), List.of("--yes"))) {
+      var result = run(script().args("--json").args(arguments.toArray(String[]::new)));
+
+      assertThat(new ObjectMapper().readTree(result.out()).path("exit").asInt(-1)).as("%s: %s", arguments, result.out()).isEqualTo(result.code());
+    }
   }
 
   @Test
@@ -743,6 +985,10 @@ class RestoreFilesMinioTest {
       var refused = run(restore().env(there));
       assertThat(refused.code()).as(refused.err()).isEqualTo(11);
       assertThat(refused.err()).contains("hint: name the CA that signed it with MINIO_CA");
+
+      var plain = run(restore().env("MINIO_ENDPOINT", "http://127.0.4.13:9000"));
+      assertThat(plain.code()).as(plain.err()).isEqualTo(11);
+      assertThat(plain.err()).contains("error: http://127.0.4.13:9000 speaks https, not http", "hint: check MINIO_ENDPOINT: https://127.0.4.13:9000");
 
       var result = run(restore().env(there).env("MINIO_CA", certificates.resolve("public.crt").toString()));
       assertThat(result.code()).as(result.err()).isZero();
@@ -852,6 +1098,10 @@ class RestoreFilesMinioTest {
     Files.writeString(file, "-----BEGIN %1$s-----\n%2$s\n-----END %1$s-----\n".formatted(type, text));
   }
 
+  private static String md5(byte[] content) {
+    return org.apache.commons.codec.digest.DigestUtils.md5Hex(content);
+  }
+
   private static String digest(byte[] content) {
     return content.length + " " + Attachments.id(content);
   }
@@ -907,6 +1157,23 @@ class RestoreFilesMinioTest {
     void version() throws Exception {
       client.setBucketVersioning(SetBucketVersioningArgs.builder().bucket(name)
           .config(new VersioningConfiguration(VersioningConfiguration.Status.ENABLED, null, null, null)).build());
+    }
+
+    void encrypt(SseConfiguration rule) throws Exception {
+      client.setBucketEncryption(SetBucketEncryptionArgs.builder().bucket(name).config(rule).build());
+    }
+
+    /** As {@code mc admin bucket quota} sets it. */
+    void quota(long bytes) throws Exception {
+      var body = "{\"quota\":%1$d,\"size\":%1$d,\"quotatype\":\"hard\"}".formatted(bytes).getBytes(UTF_8);
+      var sum = Attachments.id(body);
+      var login = server.login().orElseThrow();
+      var request = new Request.Builder().url("http://%s:%d/minio/admin/v3/set-bucket-quota?bucket=%s".formatted(server.host(), server.port(), name))
+          .put(okhttp3.RequestBody.create(body)).header("Host", server.host() + ":" + server.port()).header("x-amz-content-sha256", sum)
+          .header("x-amz-date", DateTimeFormatter.ofPattern("yyyyMMdd'T'HHmmss'Z'").format(ZonedDateTime.now(ZoneOffset.UTC))).build();
+      try (var answer = new OkHttpClient().newCall(Signer.signV4S3(request, "us-east-1", login.user(), login.password(), sum)).execute()) {
+        assertThat(answer.code()).as(answer.body().string()).isEqualTo(200);
+      }
     }
 
     void put(String key, byte[] content) throws Exception {

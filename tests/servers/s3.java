@@ -80,6 +80,9 @@ class S3 implements Callable<Integer> {
   @Option(names = "--certificates", paramLabel = "DIR", description = "serve https with its public.crt and private.key (MinIO)")
   private Path certificates;
 
+  @Option(names = "--encryption-key", paramLabel = "NAME:BASE64", description = "a key with which buckets may be encrypted (MinIO)")
+  private String encryptionKey;
+
   @Option(names = "--dir", paramLabel = "DIR", description = "kept at the end (default: a temporary folder)")
   private Path dir;
 
@@ -129,6 +132,9 @@ class S3 implements Callable<Integer> {
       return command;
     }
     command.addAll(List.of("/usr/bin/env", "MINIO_ROOT_USER=" + user, "MINIO_ROOT_PASSWORD=" + password, "MINIO_BROWSER=off"));
+    if (encryptionKey != null) {
+      command.add("MINIO_KMS_SECRET_KEY=" + encryptionKey);
+    }
     command.addAll(List.of(program.toString(), "server", "--address", listen + ":" + port));
     if (certificates != null) {
       command.addAll(List.of("--certs-dir", certificates.toString()));
