@@ -79,7 +79,7 @@ class RestoreFilesMinioTest {
     proxy = Stack.s3("127.0.4.11", "--kind=s3proxy");
     System.out.println("  S3 on 127.0.4.10: " + main.tool("kind") + ", on 127.0.4.11: " + proxy.tool("kind"));
     mirror = work.resolve("mirror");
-    Attachments.writeAll(mirror.resolve("attachment"), 30);
+    Attachments.writeAll(mirror, 30);
     Files.write(mirror.resolve("empty"), new byte[0]);
     Files.write(Files.createDirectories(mirror.resolve("a/b")).resolve("large"), noise(2 * PART + 12345));
     Files.write(mirror.resolve("a/exactly-one-part"), noise(PART));

@@ -129,7 +129,7 @@ class FilesMinio implements Callable<Integer> {
   }
 
   private void restore(String bucket, String... options) {
-    var running = Script.of("restore-files-minio.java").env(settings).env("MINIO_BUCKET", bucket).args("--yes").args(options)
+    var running = Script.of("restore-files-minio.java").env(settings).env("MINIO_BUCKET", bucket).args("--yes", "--create-bucket").args(options)
         .timeout(Duration.ofHours(1)).start();
     peak = Math.max(peak, running.peakUntilEnd());
     var result = running.await();
