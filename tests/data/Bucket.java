@@ -35,14 +35,14 @@ final class Bucket {
     return Map.of("MINIO_ENDPOINT", url(), "MINIO_ACCESS_KEY", login.user(), "MINIO_SECRET_KEY", login.password());
   }
 
-  /** Makes the bucket and puts every file of the folder into it. */
+  /** Makes the bucket and puts every file of the folder into it, by its name below the folder. */
   void create(Path folder) throws IOException {
-    try (var files = Files.list(folder)) {
+    try (var files = Files.walk(folder).filter(Files::isRegularFile)) {
       if (!client.bucketExists(BucketExistsArgs.builder().bucket(NAME).build())) {
         client.makeBucket(MakeBucketArgs.builder().bucket(NAME).build());
       }
       for (var file : files.toList()) {
-        put(file.getFileName().toString(), Files.readAllBytes(file));
+        put(folder.relativize(file).toString(), Files.readAllBytes(file));
       }
     } catch (IOException e) {
       throw e;
