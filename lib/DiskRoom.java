@@ -46,16 +46,9 @@ record DiskRoom(List<Node> nodes) {
     return nodes.stream().mapToLong(Node::room).sum();
   }
 
-  /** The size of a shard that no node has room for, when the largest go first, each to the node with most room. */
+  /** The size of a shard that no node has room for; empty where each of them finds a node. */
   Optional<Long> withoutRoom(Collection<Long> shards) {
-    var rooms = new ArrayList<>(nodes.stream().map(Node::room).toList());
-    for (var shard : shards.stream().sorted(Comparator.reverseOrder()).toList()) {
-      var most = rooms.stream().max(Comparator.naturalOrder()).orElse(0L);
-      if (shard > most) {
-        return Optional.of(shard);
-      }
-      rooms.set(rooms.indexOf(most), most - shard);
-    }
-    return Optional.empty();
+    var most = nodes.stream().mapToLong(Node::room).max().orElse(0);
+    return shards.stream().max(Comparator.naturalOrder()).filter(largest -> largest > most);
   }
 }

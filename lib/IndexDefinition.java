@@ -37,7 +37,12 @@ record IndexDefinition(SortedMap<String, JsonNode> settings, Optional<JsonNode> 
 
   /** The index that replaces the live one, until all its shards are started. */
   static Map<String, Object> ofClone() {
-    var settings = new HashMap<String, Object>(Map.of(REPLICAS, 0));
+    return Map.of(REPLICAS, 0, EXPAND, "false", WRITE, false);
+  }
+
+  /** Takes away what a copy alone has. */
+  static Map<String, Object> withoutCopys() {
+    var settings = new HashMap<String, Object>();
     settings.put(EXPAND, null);
     settings.put(WRITE, null);
     return settings;

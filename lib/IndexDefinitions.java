@@ -122,6 +122,7 @@ final class IndexDefinitions {
   /** Gives an index the settings that a copy has not, but for policy and blocks; says which it cannot have here, and why. */
   List<String> applyPlacement(String index, int shards, IndexDefinition definition) throws IOException {
     var refused = new ArrayList<String>();
+    put(index, IndexDefinition.withoutCopys());
     if (definition.expand().isPresent()) {
       apply(index, Map.of(IndexDefinition.EXPAND, definition.expand().get()), refused);
     } else {

@@ -167,7 +167,6 @@ final class IndexReplacement {
     if (!source.isOlder(Long.parseLong(setting(index.name(), "index.creation_date")))) {
       throw madeMeanwhile("%s did not come from the snapshot", index.name());
     }
-    api.call("PUT", ElasticsearchApi.path(index.name(), "_settings"), IndexDefinition.ofClone());
     return count(index.name());
   }
 

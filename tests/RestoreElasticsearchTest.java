@@ -44,7 +44,8 @@ class RestoreElasticsearchTest {
 
   @BeforeEach
   void empty() throws IOException {
-    clusterSettings("cluster.max_shards_per_node", "cluster.routing.allocation.enable", "cluster.blocks.read_only", "indices.recovery.max_bytes_per_sec");
+    clusterSettings("cluster.max_shards_per_node", "cluster.routing.allocation.enable", "cluster.blocks.read_only", "cluster.routing.allocation.exclude._name",
+        "indices.recovery.max_bytes_per_sec");
     for (var index : indices().keySet()) {
       server.tool("PUT", "/" + index + "/_settings?expand_wildcards=all", "{\"index.blocks.read_only\":null,\"index.blocks.metadata\":null}");
       server.tool("DELETE", "/" + index);
@@ -100,7 +101,7 @@ class RestoreElasticsearchTest {
       var name = index.getKey();
       var settings = new TreeMap<String, String>();
       index.getValue().path("settings").properties().forEach(setting -> {
-        if (!setting.getKey().matches("index\\.(uuid|creation_date|provided_name|version.*|resize.*|history.*|routing\\.allocation\\.initial_recovery.*)")) {
+        if (!setting.getKey().matches("index\\.(uuid|creation_date|provided_name|version.*|resize.*|history.*|routing_partition_size|routing\\.allocation\\.initial_recovery.*)")) {
           settings.put(setting.getKey(), setting.getValue().toString());
         }
       });
@@ -167,5 +168,242 @@ class RestoreElasticsearchTest {
     assertRestored(result, expected);
     assertThat(result.err()).contains("cluster thp at http://127.0.9.1:9200", "index thehive_global: 30 documents now", "index thehive-audits-000001: 30 documents now",
         "not restored, because they are Elasticsearch's own: .kibana_1", "index thehive_other stays as it is");
+  }
+
+  @Test
+  void restoresOnlyTheIndicesThatAreNamedAndSaysWhatIsLeftOut() throws IOException {
+    index(GLOBAL, 10, "{\"settings\":{\"number_of_replicas\":0}}");
+    index(AUDITS, 5, "{\"settings\":{\"number_of_replicas\":0}}");
+    backUp("*");
+    var expected = indices();
+    spoil(GLOBAL, AUDITS);
+    expected.put(AUDITS, indices().get(AUDITS));
+    var result = restore("--index", GLOBAL).run();
+    assertRestored(result, expected);
+    assertThat(result.err()).contains("NOT restored, because --index does not name them: " + AUDITS);
+    assertThat(refused(2, restore("--index", "thehive_gloabl")).err()).contains("the snapshot does not contain thehive_gloabl");
+  }
+
+  @Test
+  void restoresAMainIndexOfAnyName() {
+    index("thehive_global_2", 10, "{\"settings\":{\"number_of_replicas\":0}}");
+    backUp("*");
+    var expected = indices();
+    server.tool("DELETE", "/thehive_global_2");
+    assertRestored(restore().run(), expected);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"--max-gap=PT15M", "--in-place"})
+  void writesThroughTheAliasAsInTheSnapshot(String option) {
+    index(AUDITS, 5, "{\"settings\":{\"number_of_replicas\":0},\"aliases\":{\"audits\":{\"is_write_index\":true},\"other\":{\"filter\":{\"term\":{\"text\":\"x\"}}}}}");
+    backUp("*");
+    var expected = indices();
+    // as after a rollover: a later index takes what is written; the restored one takes it back
+    server.tool("POST", "/_aliases", "{\"actions\":[{\"add\":{\"index\":\"%s\",\"alias\":\"audits\",\"is_write_index\":false}}]}".formatted(AUDITS));
+    index("thehive-audits-000002", 3, "{\"settings\":{\"number_of_replicas\":0},\"aliases\":{\"audits\":{\"is_write_index\":true}}}");
+    expected.put("thehive-audits-000002", indices().get("thehive-audits-000002").replace("\"is_write_index\":true", "\"is_write_index\":false"));
+    assertRestored(restore(option).run(), expected);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"--max-gap=PT15M", "--in-place"})
+  void restoresAWriteAliasThatOnlyTheSnapshotHas(String option) {
+    index(GLOBAL, 5, "{\"settings\":{\"number_of_replicas\":0},\"aliases\":{\"thehive\":{\"is_write_index\":true}}}");
+    backUp("*");
+    var expected = indices();
+    server.tool("DELETE", "/" + GLOBAL + "/_alias/thehive");
+    spoil(GLOBAL);
+    assertRestored(restore(option).run(), expected);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"--max-gap=PT15M", "--in-place"})
+  void restoresAnIndexThatIsReadOnlyInTheSnapshotTwice(String option) {
+    index(GLOBAL, 5, "{\"settings\":{\"number_of_replicas\":0}}");
+    server.tool("PUT", "/" + GLOBAL + "/_settings", "{\"index.blocks.read_only\":true}");
+    backUp("*");
+    var expected = indices();
+    server.tool("PUT", "/" + GLOBAL + "/_settings", "{\"index.blocks.read_only\":null}");
+    spoil(GLOBAL);
+    assertRestored(restore(option).run(), expected);
+    assertThat(refused(13, restore(option)).err()).contains("thehive_global can neither be changed nor replaced: index.blocks.read_only is set", "/_settings {\"index.blocks.read_only\": null}");
+  }
+
+  @Test
+  void saysWhichBlockOfTheClusterIsInTheWay() {
+    index(GLOBAL, 5, "{\"settings\":{\"number_of_replicas\":0}}");
+    backUp("*");
+    set("cluster.blocks.read_only", "true");
+    try {
+      for (var option : List.of("--max-gap=PT15M", "--in-place", "--dry-run")) {
+        var result = restore(option).run();
+        assertThat(result.code()).as(result.err()).isEqualTo(13);
+        assertThat(result.err()).contains("the cluster refuses every change: cluster.blocks.read_only is set").doesNotContain("PASSWORD");
+      }
+    } finally {
+      clusterSettings("cluster.blocks.read_only");
+    }
+    assertThat(indices()).containsOnlyKeys(GLOBAL);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"--max-gap=PT15M", "--in-place"})
+  void refusesWhereTheClusterTakesNoMoreShards(String option) {
+    index(GLOBAL, 5, "{\"settings\":{\"number_of_replicas\":0}}");
+    backUp("*");
+    spoil(GLOBAL);
+    set("cluster.max_shards_per_node", "1");
+    assertThat(refused(13, restore(option)).err()).contains("maximum shards open", "hint: raise cluster.max_shards_per_node");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"--max-gap=PT15M", "--in-place"})
+  void restoresWithFewerReplicasWhereTheClusterHasNoMoreAndSaysSo(String option) {
+    index(GLOBAL, 5, "{\"settings\":{\"number_of_replicas\":3}}");
+    backUp("*");
+    var expected = indices();
+    expected.computeIfPresent(GLOBAL, (name, text) -> text.replace("index.number_of_replicas=\"3\"", "index.number_of_replicas=\"2\""));
+    server.tool("PUT", "/" + GLOBAL + "/_settings", "{\"number_of_replicas\":0}");
+    set("cluster.max_shards_per_node", "4"); // the live one, the copy, a probe and its clone; at the end: one and two replicas, and the copy
+    var result = restore(option).run();
+    assertRestored(result, expected);
+    assertThat(result.err()).contains("thehive_global does not get the snapshot's setting index.number_of_replicas is 2 instead of 3: ", "maximum shards open");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"--max-gap=PT15M", "--in-place", "--dry-run"})
+  void refusesAtOnceWhereAllocationIsDisabled(String option) {
+    index(GLOBAL, 5, "{\"settings\":{\"number_of_replicas\":0}}");
+    backUp("*");
+    spoil(GLOBAL);
+    set("cluster.routing.allocation.enable", "\"none\"");
+    var result = refused(13, restore(option));
+    assertThat(result.err()).contains("cluster.routing.allocation.enable is none");
+    assertThat(result.took()).isLessThan(java.time.Duration.ofSeconds(30));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"--max-gap=PT15M", "--in-place"})
+  void leavesOutAllocationFiltersThatNoNodeSatisfiesAndSaysSo(String option) {
+    index(GLOBAL, 5, "{\"settings\":{\"number_of_replicas\":0}}");
+    var before = indices();
+    server.tool("PUT", "/" + GLOBAL + "/_settings", "{\"index.routing.allocation.require._name\":\"old-node\"}");
+    backUp("*");
+    server.tool("PUT", "/" + GLOBAL + "/_settings", "{\"index.routing.allocation.require._name\":null}");
+    spoil(GLOBAL);
+    var result = restore(option).run();
+    assertRestored(result, before);
+    assertThat(result.err()).contains("does not get the snapshot's setting {index.routing.allocation.require._name=\"old-node\"}: node does not match index setting");
+  }
+
+  /** What a node-level filter of the cluster refuses is told in the decider's own words, and nothing is left behind. */
+  @ParameterizedTest
+  @ValueSource(strings = {"--max-gap=PT15M", "--in-place"})
+  void tellsTheDecidersSentenceWhereNoNodeTakesTheCopy(String option) {
+    index(GLOBAL, 5, "{\"settings\":{\"number_of_replicas\":0}}");
+    backUp("*");
+    spoil(GLOBAL);
+    set("cluster.routing.allocation.exclude._name", "\"" + HOST + "\"");
+    try {
+      assertThat(refused(13, restore(option)).err()).contains("cluster.routing.allocation.exclude");
+    } finally {
+      clusterSettings("cluster.routing.allocation.exclude._name");
+    }
+  }
+
+  @Test
+  void removesWhatInterruptedRunsLeftWhateverItsState() {
+    index(GLOBAL, 5, "{\"settings\":{\"number_of_replicas\":0}}");
+    backUp("*");
+    var expected = indices();
+    spoil(GLOBAL);
+    index("thehive_global_restoring_20200101_00h00m00s", 0, "{\"settings\":{\"index.routing.allocation.require._name\":\"nowhere\"}}");
+    index("thehive_global_restoring_20200101_00h00m01s_probe", 1, "{\"settings\":{\"index.blocks.read_only\":false}}");
+    server.tool("PUT", "/thehive_global_restoring_20200101_00h00m01s_probe/_settings", "{\"index.blocks.read_only\":true}");
+    assertThat(json("/_cluster/health").path("status").asText()).isEqualTo("red");
+    assertRestored(restore().run(), expected);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"--max-gap=PT15M", "--in-place", "--dry-run"})
+  void refusesARecoveryRateThatNoServerTakes(String option) {
+    index(GLOBAL, 5, "{\"settings\":{\"number_of_replicas\":0}}");
+    backUp("*");
+    assertThat(refused(2, restore(option, "--recovery-rate", "fast")).err()).contains("--recovery-rate 'fast' is not a size");
+  }
+
+  @Test
+  void saysWhatIsWrongWithAnAddressOrARepositorysName() {
+    index(GLOBAL, 5, "{\"settings\":{\"number_of_replicas\":0}}");
+    backUp("*");
+    assertThat(refused(2, restore().env("ELASTICSEARCH_API_URL", "http://127.0.9.1:9300")).err()).contains("http://127.0.9.1:9300 is not a port for HTTP");
+    assertThat(refused(2, restore().env("ELASTICSEARCH_API_URL", "http://127.0.9.1:99999")).err()).contains("has port 99999");
+    assertThat(refused(2, restore().env("ELASTICSEARCH_SNAPSHOT_REPOSITORY", "thehive repository")).err()).contains("is not a repository's name");
+    assertThat(refused(2, restore().env("ELASTICSEARCH_SNAPSHOT_REPOSITORY", "thehive_repository\r")).err()).contains("carriage return");
+    assertThat(refused(2, restore().env("ELASTICSEARCH_SNAPSHOT_REPOSITORY", "the\rhive")).err()).contains("is not a repository's name");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"--max-gap=PT15M", "--in-place"})
+  void refusesAnAnalyzersFileThatTheClusterLacks(String option) throws IOException {
+    var words = Files.writeString(server.data().resolveSibling("node_1/config/words.txt"), "a\n");
+    index(GLOBAL, 5, "{\"settings\":{\"number_of_replicas\":0,\"analysis\":{\"filter\":{\"f\":{\"type\":\"stop\",\"stopwords_path\":\"words.txt\"}},\"analyzer\":{\"a\":{\"type\":\"custom\",\"tokenizer\":\"standard\",\"filter\":[\"f\"]}}}}}");
+    backUp("*");
+    server.tool("DELETE", "/" + GLOBAL);
+    index(GLOBAL, 3, "{\"settings\":{\"number_of_replicas\":0}}");
+    Files.delete(words);
+    assertThat(refused(13, restore(option)).err()).contains("words.txt");
+  }
+
+  @Test
+  void tellsOfAClosedIndexAndOpensIt() {
+    index(GLOBAL, 5, "{\"settings\":{\"number_of_replicas\":0}}");
+    backUp("*");
+    var expected = indices();
+    server.tool("POST", "/" + GLOBAL + "/_close");
+    var result = restore().run();
+    assertRestored(result, expected);
+    assertThat(result.err()).contains("index thehive_global: closed (it will be open) now");
+  }
+
+  @Test
+  void refusesWhileAnotherRestoreIsAtWorkOnTheIndex() {
+    index(GLOBAL, 900, "{\"settings\":{\"number_of_replicas\":0}}");
+    backUp("*");
+    server.tool("DELETE", "/" + GLOBAL);
+    set("indices.recovery.max_bytes_per_sec", "\"1kb\"");
+    server.tool("POST", "/_snapshot/thehive_repository/elasticsearch_%s/_restore".formatted(HotBackup.timestamp(time)), "{\"indices\":\"thehive_global\"}");
+    var result = restore().run();
+    clusterSettings("indices.recovery.max_bytes_per_sec");
+    assertThat(result.code()).as(result.err()).isEqualTo(13);
+    assertThat(result.err()).contains("thehive_global is being restored from a snapshot right now");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"Restoring snapshot", "Replacing"})
+  void finishesWhatAKilledRunBegan(String step) {
+    index(GLOBAL, 10, "{\"settings\":{\"number_of_replicas\":0}}");
+    index(AUDITS, 5, "{\"settings\":{\"number_of_replicas\":0},\"aliases\":{\"audits\":{\"is_write_index\":true}}}");
+    backUp("*");
+    var expected = indices();
+    spoil(GLOBAL, AUDITS);
+    assertThat(restore("--recovery-rate", "50mb").start().awaitErr(step).kill().code()).isEqualTo(137);
+    assertRestored(restore().run(), expected);
+    assertThat(server.tool("GET", "/_cluster/settings")).as("the recovery limit is put back").doesNotContain("50mb", "thehive_restore");
+  }
+
+  @Test
+  void leavesNothingBehindWhenInterruptedBeforeTheFirstChange() {
+    index(GLOBAL, 900, "{\"settings\":{\"number_of_replicas\":0}}");
+    backUp("*");
+    spoil(GLOBAL);
+    var before = indices();
+    var result = restore("--recovery-rate", "1kb").start().awaitErr("Restoring snapshot").interrupt().await();
+    assertThat(result.code()).isEqualTo(130);
+    if (!result.err().contains("Replacing")) {
+      assertThat(indices()).isEqualTo(before);
+    }
+    assertThat(server.tool("GET", "/_cluster/settings")).doesNotContain("1kb");
   }
 }
