@@ -50,6 +50,7 @@ final class ElasticsearchChecks {
         all.stream().map(SnapshotIndex::name).filter(name -> !name.startsWith(".") && !names.contains(name)).toList(),
         all.stream().map(SnapshotIndex::name).filter(name -> name.startsWith(".")).toList(),
         live, complete, leftovers, cluster.setting(RecoveryRate.SETTING).orElse("40mb"));
+    requireShardsAllowed(plan);
     requireRoom(plan);
     return plan;
   }
@@ -66,6 +67,10 @@ final class ElasticsearchChecks {
     if (own.isEmpty()) {
       throw new Failure(Exit.BAD_BACKUP, "the snapshot contains no index of TheHive, only " + all.stream().map(SnapshotIndex::name).toList(),
           "choose another with --backup");
+    }
+    if (named.isEmpty() && names.stream().noneMatch(LiveIndices::isMain)) {
+      throw new Failure(Exit.BAD_BACKUP, "the snapshot does not contain TheHive's main index, such as thehive_global, but %s".formatted(String.join(", ", names)),
+          "choose another with --backup; if that index has another name, give all names with --index");
     }
     return named.isEmpty() ? own : own.stream().filter(index -> named.contains(index.name())).toList();
   }
@@ -89,17 +94,36 @@ final class ElasticsearchChecks {
 
   /** Another tool's restore, such as the documented script's, that is still at work on the same indices. */
   private void requireNoOtherRestore(Set<String> names, LiveIndices live) throws IOException {
-    var existing = names.stream().filter(name -> live.get(name).isPresent()).toList();
+    var existing = names.stream().filter(name -> live.get(name).filter(LiveIndices.Index::open).isPresent()).toList();
     if (existing.isEmpty()) {
       return;
     }
-    for (var names1 : ShardWatch.groups(existing)) {
-      for (var index : api.get(ElasticsearchApi.path(names1, "_recovery") + "?active_only=true").properties()) {
+    for (var group : ShardWatch.groups(existing)) {
+      for (var index : api.get(ElasticsearchApi.path(group, "_recovery") + "?active_only=true").properties()) {
         if (index.getValue().path("shards").valueStream().anyMatch(shard -> shard.path("type").asText().equals("SNAPSHOT"))) {
           throw new Failure(Exit.UNSAFE, "%s is being restored from a snapshot right now".formatted(index.getKey()), "wait for the end of that restore");
         }
       }
     }
+  }
+
+  /** The live indices, their copies, and an index with its clone that shows whether cloning works are open at the same time. */
+  private void requireShardsAllowed(ElasticsearchPlan plan) throws IOException {
+    var open = 0;
+    for (var index : api.tryTo("GET", "/_cat/indices?format=json&h=status,pri,rep&expand_wildcards=all", null, Set.of(403)).orElse(MissingNode.getInstance())) {
+      open += index.path("status").asText().equals("open") ? index.path("pri").asInt() * (1 + index.path("rep").asInt()) : 0;
+    }
+    var more = 2 + plan.indices().stream().filter(index -> !plan.complete().contains(index.copy(plan.stamp()))).mapToInt(SnapshotIndex::shards).sum();
+    var allowed = plan.cluster().dataNodes() * plan.cluster().setting("cluster.max_shards_per_node").map(Integer::parseInt).orElse(Integer.MAX_VALUE / 1000);
+    if (open - leftShards(plan) + more > allowed) {
+      throw new Failure(Exit.UNSAFE, "the restore needs %d more shards, but %d are open and the cluster allows %d".formatted(more, open, allowed),
+          "raise cluster.max_shards_per_node, or delete indices that nobody needs");
+    }
+  }
+
+  /** At least so many shards does the removal of leftovers close. */
+  private static int leftShards(ElasticsearchPlan plan) {
+    return plan.indices().stream().allMatch(plan::isLive) ? plan.useless().size() : 0;
   }
 
   /** Leaves every node the part of its disk without which Elasticsearch gives it no more shards. */

@@ -77,9 +77,9 @@ final class IndexReplacement {
     begun.addAll(List.of(probe, clone));
     try {
       createProbe(probe, definition);
-      requireStarted(probe);
+      requireStarted(probe, index);
       cloneIndex(probe, clone);
-      requireStarted(clone);
+      requireStarted(clone, index);
       var refused = definitions.applyPlacement(clone, 1, definition);
       if (definition.aliases().isPresent()) {
         definitions.applyAliases(clone, renamed(definition.aliases().get(), clone), new LiveIndices(new TreeMap<>(), Map.of()), Set.of());
@@ -116,9 +116,9 @@ final class IndexReplacement {
     api.call("PUT", ElasticsearchApi.path(index) + "?wait_for_active_shards=0", Map.of("settings", settings));
   }
 
-  private void requireStarted(String index) throws Exception {
-    if (!watch.await(() -> watch.isStarted(Set.of(index)), () -> watch.recoveredBytes(Set.of(index)), Duration.ofSeconds(30))) {
-      throw new Failure(Exit.UNSAFE, "Elasticsearch gives a copy of an index no place (%s): %s".formatted(index, watch.explain(index, 0).reason()),
+  private void requireStarted(String probe, SnapshotIndex index) throws Exception {
+    if (!watch.await(() -> watch.isStarted(Set.of(probe)), () -> watch.recoveredBytes(Set.of(probe)), Duration.ofSeconds(30))) {
+      throw new Failure(Exit.UNSAFE, "no node takes a copy of %s: %s".formatted(index.name(), watch.explain(probe, 0).reason()),
           "the live indices were not touched; free some room, or restore with --in-place");
     }
   }
@@ -138,7 +138,7 @@ final class IndexReplacement {
     try {
       definitions.remove(probe);
       cloneIndex(index.copy(stamp), probe);
-      requireStarted(probe);
+      requireStarted(probe, index);
     } finally {
       definitions.remove(probe);
     }

@@ -69,9 +69,13 @@ record LiveIndices(SortedMap<String, Index> indices, Map<String, JsonNode> alias
     return patterns;
   }
 
+  static boolean isMain(String name) {
+    return MAIN.matcher(name).matches();
+  }
+
   /** The name of TheHive's main index among these; the first where none is called so. */
   static String main(List<String> names) {
-    return names.stream().filter(name -> MAIN.matcher(name).matches()).findFirst().orElse(names.get(0));
+    return names.stream().filter(LiveIndices::isMain).findFirst().orElse(names.get(0));
   }
 
   Optional<Index> get(String name) {

@@ -374,10 +374,10 @@ class RestoreCassandraEsTest {
     elasticsearch.tool("DELETE", "/elsewhere");
     elasticsearch.tool("PUT", repository + "elasticsearch_20990101_00h00m00s?wait_for_completion=true", "{\"indices\":\"elsewhere*\"}");
     Files.createFile(folder.resolve("elasticsearch_20990101_00h00m00s.info"));
-    assertThat(refused(restore("--yes").env(here), 10).err()).contains("does not contain thehive_global");
+    assertThat(refused(restore("--yes").env(here), 10).err()).contains("does not contain TheHive's main index");
     elasticsearch.tool("DELETE", repository + "elasticsearch_20980101_00h00m00s");
     elasticsearch.tool("DELETE", repository + "elasticsearch_20990101_00h00m00s");
-    assertThat(refused(restore("--yes", "--repository", "nowhere"), 10).err()).contains("no snapshot repository nowhere");
+    assertThat(refused(restore("--yes").env("ELASTICSEARCH_SNAPSHOT_REPOSITORY", "nowhere"), 10).err()).contains("no snapshot repository nowhere");
   }
 
   @Test
@@ -427,7 +427,7 @@ class RestoreCassandraEsTest {
       elasticsearch.tool("PUT", "/_cluster/settings", "{\"transient\":{\"cluster.routing.allocation.total_shards_per_node\":null}}");
     }
     assertThat(result.code()).as(result.err()).isEqualTo(13);
-    assertThat(result.err()).contains("use " + copy, "gives a copy of thehive_global no place", "the live index was not touched");
+    assertThat(result.err()).contains("use " + copy, "no node takes a copy of thehive_global", "the live indices were not touched");
     assertThat(original.now()).isEqualTo(before);
     assertRestored(restoreFromHere("--yes").run());
   }

@@ -254,7 +254,7 @@ class RestoreElasticsearchTest {
     backUp("*");
     spoil(GLOBAL);
     set("cluster.max_shards_per_node", "1");
-    assertThat(refused(13, restore(option)).err()).contains("maximum shards open", "hint: raise cluster.max_shards_per_node");
+    assertThat(refused(13, restore(option)).err()).contains("and the cluster allows 1", "hint: raise cluster.max_shards_per_node");
   }
 
   @ParameterizedTest
