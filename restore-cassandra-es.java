@@ -72,13 +72,13 @@ import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigResolveOptions;
 import com.typesafe.config.ConfigValueType;
 import java.io.BufferedInputStream;
+import java.io.ByteArrayInputStream;
 import java.io.Closeable;
 import java.io.DataInputStream;
 import java.io.EOFException;
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.PushbackInputStream;
 import java.io.UncheckedIOException;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
@@ -153,6 +153,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.LongSupplier;
@@ -166,7 +167,6 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import java.util.zip.CRC32;
 import java.util.zip.CheckedInputStream;
-import java.util.zip.Checksum;
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
@@ -189,22 +189,33 @@ import org.apache.cassandra.cql3.CQLFragmentParser;
 import org.apache.cassandra.cql3.ColumnIdentifier;
 import org.apache.cassandra.cql3.CqlParser;
 import org.apache.cassandra.cql3.statements.schema.TableAttributes;
+import org.apache.cassandra.db.ClusteringPrefix;
 import org.apache.cassandra.db.DecoratedKey;
-import org.apache.cassandra.db.RowIndexEntry;
+import org.apache.cassandra.db.DeletionTime;
+import org.apache.cassandra.db.SerializationHeader;
+import org.apache.cassandra.db.marshal.AbstractType;
+import org.apache.cassandra.db.rows.DeserializationHelper;
+import org.apache.cassandra.db.rows.RangeTombstoneMarker;
+import org.apache.cassandra.db.rows.Unfiltered;
 import org.apache.cassandra.dht.Murmur3Partitioner;
 import org.apache.cassandra.dht.Range;
 import org.apache.cassandra.dht.Token;
 import org.apache.cassandra.exceptions.ConfigurationException;
+import org.apache.cassandra.exceptions.UnknownColumnException;
 import org.apache.cassandra.io.compress.ICompressor;
 import org.apache.cassandra.io.sstable.Descriptor;
+import org.apache.cassandra.io.sstable.IndexInfo;
 import org.apache.cassandra.io.sstable.SSTableLoader;
+import org.apache.cassandra.io.sstable.SSTableSimpleIterator;
 import org.apache.cassandra.io.sstable.format.SSTableFormat;
 import org.apache.cassandra.io.sstable.format.SSTableReader;
 import org.apache.cassandra.io.sstable.format.Version;
 import org.apache.cassandra.io.sstable.metadata.MetadataSerializer;
 import org.apache.cassandra.io.sstable.metadata.MetadataType;
-import org.apache.cassandra.io.util.DataInputPlus;
+import org.apache.cassandra.io.sstable.metadata.StatsMetadata;
+import org.apache.cassandra.io.sstable.metadata.ValidationMetadata;
 import org.apache.cassandra.io.util.FileSegmentInputStream;
+import org.apache.cassandra.io.util.RebufferingInputStream;
 import org.apache.cassandra.locator.InetAddressAndPort;
 import org.apache.cassandra.schema.ColumnMetadata;
 import org.apache.cassandra.schema.CompressionParams;
@@ -222,6 +233,7 @@ import org.apache.cassandra.tools.BulkLoadConnectionFactory;
 import org.apache.cassandra.utils.BloomFilterSerializer;
 import org.apache.cassandra.utils.ByteBufferUtil;
 import org.apache.cassandra.utils.FilterFactory;
+import org.apache.cassandra.utils.IFilter;
 import org.apache.cassandra.utils.OutputHandler;
 import org.apache.commons.compress.compressors.bzip2.BZip2CompressorInputStream;
 import org.apache.commons.compress.compressors.gzip.GzipCompressorInputStream;
@@ -726,6 +738,77 @@ record BackupName(String component, String node, String stamp, Optional<LocalDat
   }
 }
 
+/** Proves the SSTables of a keyspace's tables, several at a time, each through its table's definition. */
+record BackupProof(KeyspaceDefinition definition, List<TableFolder> folders) {
+  CassandraBackup prove() {
+    var statistics = new TreeMap<String, List<SSTableStatistics>>();
+    for (var folder : folders) {
+      var all = statistics.computeIfAbsent(folder.table(), table -> new ArrayList<>());
+      folder.sstables().forEach(files -> {
+        files.version();
+        all.add(SSTableStatistics.read(files));
+      });
+    }
+    var complete = withDroppedColumns(statistics);
+    var samples = read(complete, statistics);
+    var together = new TokenSample();
+    var tables = new ArrayList<CassandraBackup.Table>();
+    statistics.forEach((table, sstables) -> {
+      together.addAll(samples.get(table));
+      tables.add(new CassandraBackup.Table(table, sstables.stream().map(SSTableStatistics::files).toList(),
+          folders.stream().filter(folder -> folder.table().equals(table)).mapToLong(TableFolder::bytes).sum(),
+          RingCoverage.of(samples.get(table))));
+    });
+    return new CassandraBackup(complete, List.copyOf(tables), RingCoverage.of(together));
+  }
+
+  /** A column that SSTables have and the definition does not was dropped; if no schema.cql says when, then now. */
+  private KeyspaceDefinition withDroppedColumns(SortedMap<String, List<SSTableStatistics>> statistics) {
+    var complete = definition;
+    var now = System.currentTimeMillis() * 1000;
+    for (var table : statistics.keySet()) {
+      for (var sstable : statistics.get(table)) {
+        for (var statics : List.of(true, false)) {
+          var columns = new LinkedHashMap<String, String>();
+          sstable.unknownColumns(complete.table(table, new UUID(0, 0)), statics, columns::put);
+          for (var column : columns.entrySet()) {
+            complete = complete.withDroppedColumn(table, column.getKey(), column.getValue(), statics, now);
+          }
+        }
+      }
+    }
+    return complete;
+  }
+
+  /** Reads all SSTables, the largest first; returns the tokens of each table's partitions. */
+  private static Map<String, TokenSample> read(KeyspaceDefinition definition, SortedMap<String, List<SSTableStatistics>> all) {
+    var workers = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors(), Console::daemon);
+    try {
+      var samples = new TreeMap<String, TokenSample>();
+      var reads = new ArrayList<Runnable>();
+      var sizes = new LinkedHashMap<Runnable, Long>();
+      all.forEach((name, sstables) -> {
+        var table = definition.table(name, new UUID(0, 0));
+        var sample = samples.computeIfAbsent(name, key -> new TokenSample());
+        for (var sstable : sstables) {
+          Runnable read = () -> SSTableProof.prove(sstable, table, sample);
+          reads.add(read);
+          sizes.put(read, sstable.files().require(SSTableFiles.DATA).size());
+        }
+      });
+      reads.sort(Comparator.comparing(sizes::get, Comparator.reverseOrder()));
+      for (Future<?> read : reads.stream().map(workers::submit).toList()) {
+        read.get();
+      }
+      return samples;
+    } catch (InterruptedException | ExecutionException e) {
+      throw Failure.of(e);
+    } finally {
+      workers.shutdownNow();
+    }
+  }
+}
+
 /**
  * The backups of one component, chosen by the names that the documented backup scripts give them.
  *
@@ -1022,20 +1105,66 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   }
 }
 
-/** A keyspace as an archive holds it: its definition and its tables' SSTables, every byte of them read and proven. */
-record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, long bytes) {
+/**
+ * A keyspace as an archive holds it, or as the archives of several nodes hold it together: its definition and its tables'
+ * SSTables, every byte of them read and proven.
+ *
+ * @param coverage the part of the ring that the partitions of all tables cover
+ */
+record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, RingCoverage coverage) {
   private static final Pattern TABLE_FILE =
       Pattern.compile("[^/]+/(?<keyspace>\\w+)/(?<table>\\w+)-[0-9a-f]{32}/(?<file>[^/]+)");
   private static final Pattern CQL = Pattern.compile("[^/]+/create_keyspace_(?<keyspace>\\w+)\\.cql");
+  /** With fewer partitions a table by itself tells nothing. */
+  private static final int MANY = 1_000;
 
   /** A table of the backup and its SSTables. */
-  record Table(String name, List<SSTableFiles> sstables, long bytes) {}
+  record Table(String name, List<SSTableFiles> sstables, long bytes, RingCoverage coverage) {}
+
+  /** What one archive holds: the definition and the tables' folders by name. */
+  private record Contents(Archive archive, KeyspaceDefinition definition, SortedMap<String, TableFolder> folders) {}
+
+  long bytes() {
+    return tables.stream().mapToLong(Table::bytes).sum();
+  }
 
   long sstables() {
     return tables.stream().mapToLong(table -> table.sstables().size()).sum();
   }
 
+  /** What says that the backup is only a part of the ring, one line each; empty if nothing does. */
+  List<String> missingParts() {
+    var lines = new ArrayList<String>();
+    if (coverage.isPart()) {
+      lines.add("its partitions leave gaps: " + coverage.text());
+    }
+    for (var table : tables) {
+      if (table.coverage().partitions() >= MANY && table.coverage().chance() * tables.size() < RingCoverage.CERTAIN) {
+        lines.add("the partitions of table %s leave gaps: %s".formatted(table.name(), table.coverage().text()));
+      }
+    }
+    return lines;
+  }
+
   static CassandraBackup prove(Archive archive, String keyspace) {
+    return prove(List.of(archive), keyspace);
+  }
+
+  /** @param archives of one restore point, one of each node; their definitions must be the same */
+  static CassandraBackup prove(List<Archive> archives, String keyspace) {
+    var all = archives.stream().map(archive -> contents(archive, keyspace)).toList();
+    var definition = all.get(0).definition();
+    for (var other : all) {
+      var differences = new DefinitionComparison(definition, other.definition());
+      if (!differences.isSame()) {
+        throw other.archive().broken("its definition is not that of %s: %s".formatted(
+            archives.get(0).path, String.join("; ", differences.lines())), null);
+      }
+    }
+    return new BackupProof(definition, all.stream().flatMap(one -> one.folders().values().stream()).toList()).prove();
+  }
+
+  private static Contents contents(Archive archive, String keyspace) {
     var all = new LinkedHashMap<String, ArchiveEntry>();
     archive.index(entry -> {
       if (!entry.folder() && all.put(entry.name(), entry) != null) {
@@ -1045,10 +1174,14 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, long b
     var definition = definition(archive, all.values(), keyspace);
     var folders = folders(archive, all.values(), keyspace);
     requireTables(archive, definition, folders);
-    var tables = folders.values().stream().map(folder -> new Table(folder.table(), folder.sstables(), folder.bytes())).toList();
-    folders.values().forEach(TableFolder::requireManifest);
-    prove(tables);
-    return new CassandraBackup(definition, tables, tables.stream().mapToLong(Table::bytes).sum());
+    for (var folder : folders.values()) {
+      folder.requireManifest();
+      var schema = folder.text("schema.cql");
+      if (schema.isPresent()) {
+        definition = definition.withDroppedColumns(folder.table(), schema.get());
+      }
+    }
+    return new Contents(archive, definition, folders);
   }
 
   private static KeyspaceDefinition definition(Archive archive, Collection<ArchiveEntry> entries, String keyspace) {
@@ -1086,6 +1219,7 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, long b
     if (definition.tables().isEmpty()) {
       throw archive.broken("its definition of keyspace %s has no CREATE TABLE".formatted(definition.keyspace()), null);
     }
+    folders.keySet().removeAll(definition.views()); // Cassandra makes a view's rows from those of its table
     for (var table : folders.keySet()) {
       if (!definition.tables().containsKey(table)) {
         throw archive.broken("it has files of table %s, which its definition lacks".formatted(table), null);
@@ -1095,21 +1229,6 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, long b
       if (!folders.containsKey(table)) {
         throw archive.broken("the folder of table %s is missing".formatted(table), null);
       }
-    }
-  }
-
-  private static void prove(List<Table> tables) {
-    var workers = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors(), Console::daemon);
-    try {
-      var proofs = new ArrayList<Callable<Void>>();
-      tables.forEach(table -> table.sstables().forEach(sstable -> proofs.addAll(SSTableProof.of(sstable))));
-      for (Future<Void> proof : proofs.stream().map(workers::submit).toList()) {
-        proof.get();
-      }
-    } catch (InterruptedException | ExecutionException e) {
-      throw Failure.of(e);
-    } finally {
-      workers.shutdownNow();
     }
   }
 }
@@ -2582,7 +2701,9 @@ record DefinitionComparison(KeyspaceDefinition backup, KeyspaceDefinition live) 
   private boolean isSame(String table) {
     var wanted = backup.table(table, ID);
     var present = live.table(table, ID);
-    return wanted.equals(present.unbuild().droppedColumns(relevant(present, wanted)).build());
+    present = present.unbuild().droppedColumns(relevant(present, wanted)).build();
+    // Some compressors are not equal to themselves; as text they are.
+    return wanted.equals(present) || wanted.toCqlString(true, true, false).equals(present.toCqlString(true, true, false));
   }
 
   /** A dropped column hides only cells of its name that are older than the drop. */
@@ -5151,6 +5272,37 @@ record Pem(Path ca, Path certificate, Path key) {
   }
 }
 
+/** Data that come piece by piece, for Cassandra's readers; knows the position in all of them. */
+abstract class PositionedInput extends RebufferingInputStream {
+  private static final ByteBuffer NOTHING = ByteBuffer.allocate(0);
+  private long before;
+
+  PositionedInput() {
+    super(NOTHING);
+  }
+
+  /** The next piece, which may be the same buffer again; null at the end. */
+  abstract ByteBuffer next() throws IOException;
+
+  @Override
+  protected void reBuffer() throws IOException {
+    before += buffer.limit();
+    var piece = next();
+    buffer = piece == null ? NOTHING : piece;
+  }
+
+  long position() {
+    return before + buffer.position();
+  }
+
+  boolean isAtEnd() throws IOException {
+    if (!buffer.hasRemaining()) {
+      reBuffer();
+    }
+    return !buffer.hasRemaining();
+  }
+}
+
 /** The line that shows how far a step is. */
 final class ProgressLine {
   private static final int BAR = 20;
@@ -5465,6 +5617,136 @@ final class RestoreRun implements Closeable {
 }
 
 /**
+ * The part of the ring that the partitions of a backup cover. Cassandra's partitioner hashes keys, so the partitions of a
+ * whole keyspace lie evenly by chance: gaps between them are as long as chance makes them. A node that the backup lacks
+ * leaves gaps where its ranges were; they are longer than chance allows if there are enough partitions.
+ *
+ * @param partitions the number of different partitions that were looked at
+ * @param largestGap the largest part of the ring without a partition, of 1
+ * @param missing how much of the ring seems to be missing, of 1: an estimate, 0 if nothing does
+ * @param chance an upper bound of the probability that a whole backup has gaps as long as these
+ */
+record RingCoverage(int partitions, double largestGap, double missing, double chance) {
+  /** Below this chance a backup is taken for a part of the ring: a whole one would be so in one of a million cases. */
+  static final double CERTAIN = 1e-6;
+
+  static RingCoverage of(TokenSample sample) {
+    return of(sample.sorted());
+  }
+
+  /** @param tokens in their order, each once */
+  static RingCoverage of(long[] tokens) {
+    var n = tokens.length;
+    if (n < 2) {
+      return new RingCoverage(n, 1, 0, 1);
+    }
+    var gaps = new double[n];
+    for (int i = 0; i < n; i++) {
+      gaps[i] = unsigned(tokens[(i + 1) % n] - tokens[i]) / 0x1p64;
+    }
+    Arrays.sort(gaps);
+    var chance = chance(gaps);
+    return new RingCoverage(n, gaps[n - 1], chance < CERTAIN ? missing(gaps) : 0, chance);
+  }
+
+  /** The findings in words, for plans and messages. */
+  String text() {
+    return isPart()
+        ? "about %.0f %% of the ring is missing, the largest gap is %.2g %% (%,d partitions; a whole backup looks so in one of 10^%.0f cases)"
+            .formatted(100 * missing, 100 * largestGap, partitions, -Math.log10(Math.max(chance, 1e-300)))
+        : "%,d partitions, largest gap %.2g %% of the ring; a single hole of %.2g %% would have been found".formatted(
+            partitions, 100 * largestGap, 100 * smallestHole(partitions));
+  }
+
+  boolean isPart() {
+    return chance < CERTAIN;
+  }
+
+  /**
+   * True if a backup with as many partitions would surely be known to be a part of the ring, were it one.
+   *
+   * @param holes the lengths of the parts of the ring that it would lack, of 1, touching ones joined
+   */
+  boolean wouldShow(double... holes) {
+    var longest = holes.clone();
+    Arrays.sort(longest);
+    for (var i = 1; i <= Math.min(partitions / 2, holes.length); i = next(i)) {
+      if (tests(partitions) * bound(partitions, i, longest[holes.length - i]) < CERTAIN) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** The smallest single hole in the ring that this many partitions show, of 1. */
+  static double smallestHole(int partitions) {
+    for (var size = 1e-6; size < 1; size *= 1.01) {
+      if (partitions > 1 && tests(partitions) * bound(partitions, 1, size) < CERTAIN) {
+        return size;
+      }
+    }
+    return 1;
+  }
+
+  /**
+   * The lengths of the longest gap, the second, third, fourth, sixth, … are each compared with chance, so that one large
+   * hole is found and many medium ones are. The sum of the single chances bounds that of any of them.
+   */
+  private static double chance(double[] gaps) {
+    var n = gaps.length;
+    var smallest = 1.0;
+    for (var i = 1; i <= n / 2; i = next(i)) {
+      smallest = Math.min(smallest, bound(n, i, gaps[n - i]));
+    }
+    return Math.min(1, tests(n) * smallest);
+  }
+
+  private static int next(int i) {
+    return Math.max(i + 1, i * 3 / 2);
+  }
+
+  private static int tests(int n) {
+    var tests = 0;
+    for (var i = 1; i <= n / 2; i = next(i)) {
+      tests++;
+    }
+    return tests;
+  }
+
+  /**
+   * Chernoff's bound for i or more of n random gaps being this long or longer; it holds because random gaps of one ring
+   * are negatively associated: where one is longer, others are shorter.
+   */
+  private static double bound(int n, int i, double length) {
+    var one = (n - 1) * Math.log1p(-length); // the logarithm of one gap's chance
+    var share = i / (double) n;
+    if (Math.log(share) <= one) {
+      return 1;
+    }
+    if (length >= 1) {
+      return 0;
+    }
+    var rest = share < 1 ? (1 - share) * (Math.log1p(-share) - Math.log1p(-Math.exp(one))) : 0;
+    return Math.exp(-n * (share * (Math.log(share) - one) + rest));
+  }
+
+  /** Half of the gaps tell how dense partitions are where they are, and so how much of the ring so many of them fill. */
+  private static double missing(double[] gaps) {
+    var n = gaps.length;
+    var mean = gaps[n / 2] / Math.log(2);
+    var holes = 0.0;
+    for (var i = n - 1; i >= 0 && gaps[i] > mean * Math.log(100.0 * n); i--) {
+      holes += gaps[i] - mean;
+    }
+    return Math.min(1, Math.max(holes, 1 - n * mean));
+  }
+
+  private static double unsigned(long value) {
+    return value >= 0 ? value : value + 0x1p64;
+  }
+}
+
+/**
  * About how many rows a table holds: counted where they are few, else estimated from how close together the tokens of some
  * are.
  *
@@ -5551,6 +5833,208 @@ record RowEstimate(long rows, Certainty certainty) {
 }
 
 /**
+ * The uncompressed data of an SSTable, read out of the archive. No byte is handed on before it was compared with the
+ * checksum of its chunk; at the end all of them are compared with the digest.
+ */
+abstract class SSTableData extends PositionedInput {
+  private static final int CHECKSUM = 4;
+  final SSTableFiles files;
+  final DataInputStream file;
+  private final CheckedInputStream digest;
+
+  private SSTableData(SSTableFiles files) throws IOException {
+    this.files = files;
+    this.digest = new CheckedInputStream(new BufferedInputStream(files.open(SSTableFiles.DATA), 1 << 18), new CRC32());
+    this.file = new DataInputStream(digest);
+  }
+
+  static SSTableData open(SSTableFiles files) throws IOException {
+    return files.has(SSTableFiles.COMPRESSION) ? new Compressed(files) : new Plain(files);
+  }
+
+  /** Must be called at the end: throws if these were not all data, or not those of the digest. */
+  void requireDigest() throws IOException {
+    if (file.read() >= 0) {
+      throw files.refused(SSTableFiles.DATA, "is damaged: it is longer than its SSTable", null);
+    }
+    if (files.has(SSTableFiles.DIGEST)
+        && !files.text(SSTableFiles.DIGEST).strip().equals(Long.toString(digest.getChecksum().getValue()))) {
+      throw files.refused(SSTableFiles.DATA, "does not match its digest", null);
+    }
+  }
+
+  Failure wrongChunk(long chunk, String why, Throwable cause) {
+    return files.refused(SSTableFiles.DATA, "does not match its digest: chunk %d%s".formatted(chunk, why), cause);
+  }
+
+  @Override
+  public void close() throws IOException {
+    file.close();
+  }
+
+  /** Chunks of one length, each compressed by itself, with a checksum behind it; CompressionInfo.db says where they are. */
+  private static final class Compressed extends SSTableData {
+    private final DataInputStream info;
+    private final ICompressor compressor;
+    private final int chunkLength;
+    private final int maxCompressedLength;
+    private final long dataLength;
+    private final int chunks;
+    private final byte[] plain;
+    private byte[] packed = new byte[0];
+    private long start;
+    private int chunk;
+
+    Compressed(SSTableFiles files) throws IOException {
+      super(files);
+      info = new DataInputStream(new BufferedInputStream(files.open(SSTableFiles.COMPRESSION)));
+      try {
+        var name = info.readUTF();
+        var options = new HashMap<String, String>();
+        for (var count = info.readInt(); count > 0; count--) {
+          options.put(info.readUTF(), info.readUTF());
+        }
+        chunkLength = info.readInt();
+        maxCompressedLength = files.version().hasMaxCompressedLength() ? info.readInt() : Integer.MAX_VALUE;
+        dataLength = info.readLong();
+        chunks = info.readInt();
+        start = info.readLong();
+        if (chunkLength <= 0 || chunks <= 0 || start != 0 || (dataLength - 1) / chunkLength != chunks - 1 || dataLength <= 0) {
+          throw new IOException("%d chunks of %d bytes are not %d bytes".formatted(chunks, chunkLength, dataLength));
+        }
+        compressor = Compressors.make(name, options, chunkLength, maxCompressedLength);
+      } catch (IOException | ConfigurationException | IllegalArgumentException e) {
+        throw files.damaged(SSTableFiles.COMPRESSION, e);
+      }
+      plain = new byte[(int) Math.min(chunkLength, dataLength)];
+    }
+
+    @Override
+    ByteBuffer next() throws IOException {
+      if (chunk == chunks) {
+        return null;
+      }
+      chunk++;
+      var size = files.require(SSTableFiles.DATA).size();
+      var end = chunk < chunks ? nextOffset() : size;
+      if (end - start <= CHECKSUM || end > size || end - start > 2L * chunkLength + 1024) {
+        throw wrongChunk(chunk, " is not where CompressionInfo.db says", null);
+      }
+      var length = (int) (end - start) - CHECKSUM;
+      start = end;
+      packed = packed.length < length ? new byte[length] : packed;
+      file.readFully(packed, 0, length);
+      var crc = new CRC32();
+      crc.update(packed, 0, length);
+      if ((int) crc.getValue() != file.readInt()) {
+        throw wrongChunk(chunk, "", null);
+      }
+      return unpacked(length);
+    }
+
+    private long nextOffset() {
+      try {
+        return info.readLong();
+      } catch (IOException e) {
+        throw files.damaged(SSTableFiles.COMPRESSION, "it is cut short", e);
+      }
+    }
+
+    /** What does not get smaller by compression is stored as it is. */
+    private ByteBuffer unpacked(int length) {
+      var wanted = (int) Math.min(chunkLength, dataLength - (chunk - 1L) * chunkLength);
+      try {
+        var got = length;
+        if (length < maxCompressedLength) {
+          got = compressor.uncompress(packed, 0, length, plain, 0);
+        } else {
+          System.arraycopy(packed, 0, plain, 0, length);
+        }
+        if (got != wanted) {
+          throw new IOException("%d bytes in place of %d".formatted(got, wanted));
+        }
+        return ByteBuffer.wrap(plain, 0, got);
+      } catch (LinkageError e) {
+        throw Compressors.missingLibrary(e).orElseThrow();
+      } catch (IOException | RuntimeException e) {
+        throw wrongChunk(chunk, " cannot be decompressed: " + e.getMessage(), e);
+      }
+    }
+
+    @Override
+    void requireDigest() throws IOException {
+      super.requireDigest();
+      if (info.read() >= 0) {
+        throw files.damaged(SSTableFiles.COMPRESSION, "it is longer than its SSTable", null);
+      }
+    }
+
+    @Override
+    public void close() throws IOException {
+      super.close();
+      info.close();
+    }
+  }
+
+  /** Data as they are; CRC.db has the checksums of chunks. */
+  private static final class Plain extends SSTableData {
+    private final DataInputStream checksums;
+    private final byte[] piece;
+    private long chunk;
+
+    Plain(SSTableFiles files) throws IOException {
+      super(files);
+      checksums = new DataInputStream(new BufferedInputStream(files.has(SSTableFiles.CHECKSUMS)
+          ? files.open(SSTableFiles.CHECKSUMS) : InputStream.nullInputStream()));
+      try {
+        var length = files.has(SSTableFiles.CHECKSUMS) ? checksums.readInt() : 1 << 16;
+        if (length <= 0 || length > 1 << 26) {
+          throw new IOException("chunks of %d bytes".formatted(length));
+        }
+        piece = new byte[length];
+      } catch (IOException e) {
+        throw files.damaged(SSTableFiles.CHECKSUMS, e);
+      }
+    }
+
+    @Override
+    ByteBuffer next() throws IOException {
+      var length = file.readNBytes(piece, 0, piece.length);
+      if (length == 0) {
+        return null;
+      }
+      chunk++;
+      if (files.has(SSTableFiles.CHECKSUMS)) {
+        var crc = new CRC32();
+        crc.update(piece, 0, length);
+        try {
+          if ((int) crc.getValue() != checksums.readInt()) {
+            throw wrongChunk(chunk, "", null);
+          }
+        } catch (EOFException e) {
+          throw files.damaged(SSTableFiles.CHECKSUMS, "it is cut short", e);
+        }
+      }
+      return ByteBuffer.wrap(piece, 0, length);
+    }
+
+    @Override
+    void requireDigest() throws IOException {
+      super.requireDigest();
+      if (checksums.read() >= 0) {
+        throw files.damaged(SSTableFiles.CHECKSUMS, "it is longer than its SSTable", null);
+      }
+    }
+
+    @Override
+    public void close() throws IOException {
+      super.close();
+      checksums.close();
+    }
+  }
+}
+
+/**
  * The files of one SSTable in an archive.
  *
  * @param name the common beginning of their names, such as {@code nb-12-big}
@@ -5575,7 +6059,8 @@ record SSTableFiles(Archive archive, String table, String name, SortedMap<String
   Version version() {
     var version = SSTableFormat.Type.BIG.info.getVersion(name.substring(0, 2));
     if (!name.endsWith("-big") || !version.isCompatible()) {
-      throw archive.broken("SSTable %s of table %s has a format that this Cassandra release cannot read".formatted(name, table), null);
+      throw archive.broken("SSTable %s of table %s has a format that only a newer Cassandra reads".formatted(
+          name, table), null);
     }
     return version;
   }
@@ -5600,7 +6085,11 @@ record SSTableFiles(Archive archive, String table, String name, SortedMap<String
   }
 
   Failure damaged(String component, Throwable cause) {
-    return refused(component, "is damaged: " + cause.getMessage(), cause);
+    return damaged(component, cause.getMessage(), cause);
+  }
+
+  Failure damaged(String component, String why, Throwable cause) {
+    return refused(component, "is damaged: " + why, cause);
   }
 
   /** @param why completes a sentence that begins with the component's name */
@@ -5609,115 +6098,413 @@ record SSTableFiles(Archive archive, String table, String name, SortedMap<String
   }
 }
 
-/** Reads every byte of one SSTable in an archive and proves that its components are whole and agree. */
-record SSTableProof(SSTableFiles files, Version version) {
-  /** The proofs, which may run side by side. */
-  static List<Callable<Void>> of(SSTableFiles files) {
-    var proof = new SSTableProof(files, files.version());
-    files.text(SSTableFiles.CONTENTS).lines().filter(line -> !line.isBlank()).forEach(name -> files.require(name.strip()));
-    var proofs = new ArrayList<>(List.<Callable<Void>>of(proof::proveIndex, proof::proveStatistics));
-    if (files.has(SSTableFiles.COMPRESSION)) {
-      proofs.add(proof::proveChunks);
-    }
-    files.components().keySet().stream()
-        .filter(component -> !component.equals(SSTableFiles.DATA) || !files.has(SSTableFiles.COMPRESSION))
-        .forEach(component -> proofs.add(() -> proof.proveBytes(component)));
-    return proofs;
-  }
+/** The entries of an SSTable's index, read out of the archive one after the other. */
+final class SSTableIndex extends PositionedInput {
+  private final SSTableFiles files;
+  private final InputStream in;
+  private final IndexInfo.Serializer blocks;
+  private final byte[] piece = new byte[1 << 16];
 
   /**
-   * Only the data have a digest. The index is proven by what it must agree with: every key is in the filter (one that is
-   * not would be invisible), keys come in the order of their tokens, positions rise.
+   * A partition's place in the data.
+   *
+   * @param header the length of what stands before its first row; 0 if there are no blocks
+   * @param blocks the parts of a large partition, by their first and last rows; none of a small one
    */
-  private Void proveIndex() {
-    try (var index = new PushbackInputStream(new BufferedInputStream(files.open(SSTableFiles.INDEX), 1 << 16));
-        var filter = !files.has(SSTableFiles.FILTER) ? FilterFactory.AlwaysPresent : BloomFilterSerializer.deserialize(
-            new DataInputStream(new BufferedInputStream(files.open(SSTableFiles.FILTER))), version.hasOldBfFormat())) {
-      var in = new DataInputPlus.DataInputStreamPlus(index);
-      var end = -1L;
-      DecoratedKey before = null;
-      for (var next = index.read(); next >= 0; next = index.read()) {
-        index.unread(next);
-        var key = Murmur3Partitioner.instance.decorateKey(ByteBufferUtil.readWithShortLength(in));
-        var position = RowIndexEntry.Serializer.readPosition(in);
-        in.skipBytesFully((int) in.readUnsignedVInt());
-        if (!filter.isPresent(key) || position <= end || before != null && before.compareTo(key) >= 0) {
-          throw new IOException("it does not agree with its filter and order");
-        }
-        before = key;
-        end = position;
-      }
-      return null;
-    } catch (IOException | IllegalArgumentException e) {
-      throw files.damaged(SSTableFiles.INDEX, e);
-    }
+  record Entry(DecoratedKey key, long position, long header, DeletionTime deletion, List<IndexInfo> blocks) {}
+
+  SSTableIndex(SSTableFiles files, SerializationHeader header) throws IOException {
+    this.files = files;
+    this.in = files.open(SSTableFiles.INDEX);
+    this.blocks = IndexInfo.serializer(files.version(), header);
   }
 
-  /** Statistics carry checksums of their own, which Cassandra's own reader compares. */
-  private Void proveStatistics() {
-    var name = files.name() + "-" + SSTableFiles.STATISTICS;
-    try (var in = files.open(SSTableFiles.STATISTICS)) {
-      var descriptor = Descriptor.fromFilename(new org.apache.cassandra.io.util.File(Path.of("/", "keyspace", files.table(), name)));
-      new MetadataSerializer().deserialize(descriptor, new FileSegmentInputStream(ByteBuffer.wrap(in.readAllBytes()), name, 0),
-          EnumSet.allOf(MetadataType.class));
-      return null;
-    } catch (IOException | RuntimeException e) {
-      throw files.damaged(SSTableFiles.STATISTICS, e);
-    }
+  @Override
+  ByteBuffer next() throws IOException {
+    var length = in.readNBytes(piece, 0, piece.length);
+    return length == 0 ? null : ByteBuffer.wrap(piece, 0, length);
   }
 
-  /** Compressed data carry a checksum behind each chunk: it proves every offset that says where one begins. */
-  private Void proveChunks() {
-    var entry = files.require(SSTableFiles.DATA);
-    try (var info = new DataInputStream(new BufferedInputStream(files.open(SSTableFiles.COMPRESSION)));
-        var all = new CheckedInputStream(new BufferedInputStream(files.open(SSTableFiles.DATA), 1 << 18), new CRC32())) {
-      var data = new DataInputStream(all);
-      info.readUTF();
-      for (var words = 2 * info.readInt(); words > 0; words--) {
-        info.readUTF();
-      }
-      var longest = 2L * info.readInt() + 1024;
-      info.skipNBytes(version.hasMaxCompressedLength() ? 12 : 8);
-      var chunks = info.readInt();
-      var start = info.readLong();
-      for (var chunk = 1; chunk <= chunks; chunk++) {
-        var end = chunk < chunks ? info.readLong() : entry.size();
-        if (end - start <= 4 || end - start > longest || start == 0 != (chunk == 1)) {
-          throw new IOException("chunk %d is not where CompressionInfo.db says".formatted(chunk));
-        }
-        var crc = new CRC32();
-        crc.update(data.readNBytes((int) (end - start - 4)));
-        if ((int) crc.getValue() != data.readInt()) {
-          throw new IOException("chunk " + chunk);
-        }
-        start = end;
-      }
-      requireDigest(all.getChecksum());
+  /** The next entry; null at the end. */
+  Entry readEntry() throws IOException {
+    if (isAtEnd()) {
       return null;
+    }
+    var key = Murmur3Partitioner.instance.decorateKey(ByteBufferUtil.readWithShortLength(this));
+    var position = readUnsignedVInt();
+    var size = readUnsignedVInt();
+    var end = position() + size;
+    if (size < 0 || end > files.require(SSTableFiles.INDEX).size()) {
+      throw new IOException("an entry leads beyond its end");
+    }
+    if (size == 0) {
+      return new Entry(key, position, 0, null, List.of());
+    }
+    var header = readUnsignedVInt();
+    var deletion = DeletionTime.serializer.deserialize(this);
+    var infos = readBlocks(readUnsignedVInt(), end);
+    if (position() != end) {
+      throw new IOException("an entry is not as long as it says");
+    }
+    return new Entry(key, position, header, deletion, infos);
+  }
+
+  /** The blocks, and where each of them stands in the index. */
+  private List<IndexInfo> readBlocks(long count, long end) throws IOException {
+    if (count < 0 || count > end - position()) {
+      throw new IOException("an entry has %d blocks".formatted(count));
+    }
+    var first = position();
+    var infos = new ArrayList<IndexInfo>();
+    var offsets = new ArrayList<Long>();
+    for (var i = 0; i < count; i++) {
+      offsets.add(position() - first);
+      infos.add(blocks.deserialize(this));
+    }
+    for (var offset : offsets) {
+      if (readInt() != offset) {
+        throw new IOException("a block of an entry is not where it says");
+      }
+    }
+    return infos;
+  }
+
+  @Override
+  public void close() throws IOException {
+    in.close();
+  }
+}
+
+/**
+ * Reads one SSTable in an archive from end to end and proves that its components are whole and agree: the index names each
+ * partition of the data, and no other, where it is; the filter has each; each row can be read through the definition.
+ */
+final class SSTableProof {
+  private static final Set<String> READ_WITH_DATA = Set.of(SSTableFiles.DATA, SSTableFiles.INDEX, SSTableFiles.FILTER,
+      SSTableFiles.STATISTICS, SSTableFiles.COMPRESSION, SSTableFiles.CHECKSUMS, SSTableFiles.DIGEST, SSTableFiles.CONTENTS);
+  private final SSTableFiles files;
+  private final SSTableStatistics statistics;
+  private final org.apache.cassandra.schema.TableMetadata table;
+  private final SerializationHeader header;
+  private final DeserializationHelper helper;
+  private final TokenSample tokens;
+
+  private SSTableProof(SSTableStatistics statistics, org.apache.cassandra.schema.TableMetadata table, TokenSample tokens) {
+    this.files = statistics.files();
+    this.statistics = statistics;
+    this.table = statistics.readable(table);
+    try {
+      this.header = statistics.header().toHeader(this.table);
+    } catch (UnknownColumnException e) {
+      throw files.refused(SSTableFiles.STATISTICS, "does not fit the table's definition: " + e.getMessage(), e);
+    }
+    this.helper = new DeserializationHelper(
+        this.table, files.version().correspondingMessagingVersion(), DeserializationHelper.Flag.LOCAL);
+    this.tokens = tokens;
+  }
+
+  /** @param tokens gets those of the SSTable's partitions */
+  static void prove(SSTableStatistics statistics, org.apache.cassandra.schema.TableMetadata table, TokenSample tokens) {
+    new SSTableProof(statistics, table, tokens).prove();
+  }
+
+  private void prove() {
+    requireComponents();
+    for (var component : files.components().keySet()) {
+      if (!READ_WITH_DATA.contains(component)) {
+        requireReadable(component);
+      }
+    }
+    try (var filter = filter()) {
+      read(filter);
     } catch (IOException e) {
-      throw files.refused(SSTableFiles.DATA, "does not match its digest: " + e.getMessage(), e);
+      throw files.damaged(SSTableFiles.DATA, e);
     }
   }
 
-  private Void proveBytes(String component) {
-    var entry = files.require(component);
-    try (var in = new CheckedInputStream(files.archive().open(entry), new CRC32())) {
-      if (IOUtils.consume(in) != entry.size()) {
-        throw new EOFException("it is cut short");
+  /** Cassandra writes no table of contents for SSTables that came as whole files: then it is the set that it always writes. */
+  private void requireComponents() {
+    files.require(SSTableFiles.DATA);
+    files.require(SSTableFiles.INDEX);
+    if (statistics.hasFilter() && table.params.bloomFilterFpChance < 1) {
+      files.require(SSTableFiles.FILTER);
+    }
+    if (!files.has(SSTableFiles.COMPRESSION)) {
+      files.require(SSTableFiles.CHECKSUMS);
+    }
+    if (files.has(SSTableFiles.CONTENTS)) {
+      files.text(SSTableFiles.CONTENTS).lines().map(String::strip).filter(name -> !name.isEmpty()).forEach(files::require);
+    }
+  }
+
+  private void requireReadable(String component) {
+    try (var in = files.open(component)) {
+      if (IOUtils.consume(in) != files.require(component).size()) {
+        throw new IOException("it is cut short");
       }
-      if (component.equals(SSTableFiles.DATA)) {
-        requireDigest(in.getChecksum());
-      }
-      return null;
     } catch (IOException e) {
       throw files.damaged(component, e);
     }
   }
 
-  private void requireDigest(Checksum crc) {
-    if (files.has(SSTableFiles.DIGEST) && !files.text(SSTableFiles.DIGEST).strip().equals(Long.toString(crc.getValue()))) {
-      throw files.refused(SSTableFiles.DATA, "does not match its digest", null);
+  /** A partition that is not in the filter would be invisible. */
+  private IFilter filter() {
+    if (!files.has(SSTableFiles.FILTER)) {
+      return FilterFactory.AlwaysPresent;
     }
+    try (var in = files.open(SSTableFiles.FILTER)) {
+      var bytes = in.readAllBytes();
+      var hashes = bytes.length < 8 ? 0 : ByteBuffer.wrap(bytes).getInt();
+      if (hashes < 1 || hashes > 64 || bytes.length != 8 + 8L * ByteBuffer.wrap(bytes).getInt(4)) {
+        throw new IOException("its length is wrong");
+      }
+      return BloomFilterSerializer.deserialize(new DataInputStream(new ByteArrayInputStream(bytes)), files.version().hasOldBfFormat());
+    } catch (IOException e) {
+      throw files.damaged(SSTableFiles.FILTER, e);
+    }
+  }
+
+  private void read(IFilter filter) throws IOException {
+    try (var index = new SSTableIndex(files, header); var data = SSTableData.open(files)) {
+      var partitions = 0L;
+      DecoratedKey before = null;
+      for (; !data.isAtEnd(); partitions++) {
+        var start = data.position();
+        var entry = next(index);
+        if (entry == null) {
+          throw files.damaged(SSTableFiles.INDEX, "it ends after %d partitions, the data go on".formatted(partitions), null);
+        }
+        var key = key(data);
+        if (entry.position() != start || !entry.key().getKey().equals(key)) {
+          throw files.damaged(SSTableFiles.INDEX, "entry %d is not that of the data at %d".formatted(partitions + 1, start), null);
+        }
+        if (before != null && before.compareTo(entry.key()) >= 0 || !filter.isPresent(entry.key())) {
+          throw files.damaged(SSTableFiles.INDEX, "it does not agree with its filter and order", null);
+        }
+        before = entry.key();
+        tokens.add((Long) before.getToken().getTokenValue());
+        readPartition(data, entry, start);
+      }
+      requireEnd(index, data, partitions);
+    }
+  }
+
+  private SSTableIndex.Entry next(SSTableIndex index) {
+    try {
+      return index.readEntry();
+    } catch (IOException | RuntimeException | OutOfMemoryError e) {
+      throw e instanceof Failure failure ? failure : files.damaged(SSTableFiles.INDEX, e);
+    }
+  }
+
+  private ByteBuffer key(SSTableData data) {
+    try {
+      return ByteBufferUtil.readWithShortLength(data);
+    } catch (IOException e) {
+      throw files.damaged(SSTableFiles.DATA, e);
+    }
+  }
+
+  private void requireEnd(SSTableIndex index, SSTableData data, long partitions) throws IOException {
+    if (next(index) != null) {
+      throw files.damaged(SSTableFiles.INDEX, "it has more partitions than the data: %d".formatted(partitions), null);
+    }
+    data.requireDigest();
+    var written = statistics.stats().estimatedPartitionSize;
+    if (partitions == 0 || !written.isOverflowed() && written.count() != partitions) {
+      throw files.damaged(SSTableFiles.DATA, "it has %d partitions, %d were written".formatted(partitions, written.count()), null);
+    }
+  }
+
+  private void readPartition(SSTableData data, SSTableIndex.Entry entry, long start) {
+    try {
+      var deletion = DeletionTime.serializer.deserialize(data);
+      if (!entry.blocks().isEmpty() && !deletion.equals(entry.deletion())) {
+        throw files.damaged(SSTableFiles.INDEX, "an entry does not agree with the data at %d".formatted(start), null);
+      }
+      var rows = SSTableSimpleIterator.create(table, data, header, helper, deletion);
+      rows.readStaticRow().validateData(table);
+      var blocks = new Blocks(entry, data.position() - start);
+      while (true) {
+        var position = data.position() - start;
+        if (!rows.hasNext()) {
+          blocks.end(data.position() - start);
+          return;
+        }
+        var next = rows.next();
+        next.validateData(table);
+        blocks.add(next, position);
+      }
+    } catch (Failure e) {
+      throw e;
+    } catch (IOException | RuntimeException | OutOfMemoryError e) {
+      throw files.refused(SSTableFiles.DATA, "cannot be read through the table's definition: partition at %d: %s".formatted(
+          start, e.getMessage()), e);
+    }
+  }
+
+  /** Compares the index's blocks of a large partition with its rows. */
+  private final class Blocks {
+    private final SSTableIndex.Entry entry;
+    private int next;
+    private IndexInfo block;
+    private ClusteringPrefix<?> last;
+    private DeletionTime open;
+
+    Blocks(SSTableIndex.Entry entry, long header) {
+      this.entry = entry;
+      if (!entry.blocks().isEmpty() && (entry.header() != header || entry.blocks().get(0).offset != header)) {
+        throw wrong();
+      }
+    }
+
+    void add(Unfiltered row, long position) {
+      if (block != null && position >= block.offset + block.width) {
+        finish(position);
+      }
+      if (block == null && next < entry.blocks().size()) {
+        block = entry.blocks().get(next++);
+        if (block.offset != position || !isSame(block.firstName, row.clustering())) {
+          throw wrong();
+        }
+      }
+      last = row.clustering();
+      if (row instanceof RangeTombstoneMarker marker) {
+        open = marker.isOpen(false) ? marker.openDeletionTime(false) : null;
+      }
+    }
+
+    void end(long position) {
+      if (block != null) {
+        finish(position);
+      }
+      if (next != entry.blocks().size()) {
+        throw wrong();
+      }
+    }
+
+    private void finish(long position) {
+      if (position != block.offset + block.width || !isSame(block.lastName, last)
+          || !(open == null ? block.endOpenMarker == null : open.equals(block.endOpenMarker))) {
+        throw wrong();
+      }
+      block = null;
+    }
+
+    private boolean isSame(ClusteringPrefix<?> one, ClusteringPrefix<?> other) {
+      return one.kind() == other.kind() && table.comparator.compare(one, other) == 0;
+    }
+
+    private Failure wrong() {
+      return files.damaged(SSTableFiles.INDEX, "its blocks of the partition at %d are not those of the data".formatted(
+          entry.position()), null);
+    }
+  }
+}
+
+/** An SSTable's Statistics.db: how it was written, and with which columns. Since Cassandra 4.0 it has checksums of its own. */
+record SSTableStatistics(
+    SSTableFiles files, StatsMetadata stats, ValidationMetadata validation, SerializationHeader.Component header) {
+  static SSTableStatistics read(SSTableFiles files) {
+    var name = files.name() + "-" + SSTableFiles.STATISTICS;
+    try (var in = files.open(SSTableFiles.STATISTICS)) {
+      var path = Path.of("/", "keyspace", files.table(), name);
+      var all = new MetadataSerializer().deserialize(Descriptor.fromFilename(new org.apache.cassandra.io.util.File(path)),
+          new FileSegmentInputStream(ByteBuffer.wrap(in.readAllBytes()), name, 0), EnumSet.allOf(MetadataType.class));
+      var stats = (StatsMetadata) all.get(MetadataType.STATS);
+      var validation = (ValidationMetadata) all.get(MetadataType.VALIDATION);
+      var header = (SerializationHeader.Component) all.get(MetadataType.HEADER);
+      if (stats == null || validation == null || header == null) {
+        throw new IOException("it is not complete");
+      }
+      return new SSTableStatistics(files, stats, validation, header).requirePartitioner();
+    } catch (IOException | RuntimeException | OutOfMemoryError e) {
+      throw e instanceof Failure failure ? failure : files.damaged(SSTableFiles.STATISTICS, e);
+    }
+  }
+
+  private SSTableStatistics requirePartitioner() {
+    if (!validation.partitioner.equals(Murmur3Partitioner.class.getCanonicalName())) {
+      throw files.refused(SSTableFiles.STATISTICS, "names partitioner %s: only Murmur3Partitioner is supported".formatted(
+          validation.partitioner), null);
+    }
+    return this;
+  }
+
+  boolean hasFilter() {
+    return validation.bloomFilterFPChance < 1;
+  }
+
+  /** Gives the columns that the table neither has nor had: their names and types. */
+  void unknownColumns(org.apache.cassandra.schema.TableMetadata table, boolean statics, BiConsumer<String, String> column) {
+    (statics ? header.getStaticColumns() : header.getRegularColumns()).forEach((name, type) -> {
+      var known = table.getColumn(name);
+      if ((known == null || known.isStatic() != statics) && table.getDroppedColumn(name, statics) == null) {
+        column.accept(quoted(name), type.expandUserTypes().asCQL3Type().toString());
+      }
+    });
+  }
+
+  private static String quoted(ByteBuffer name) {
+    return "\"" + string(name).replace("\"", "\"\"") + "\"";
+  }
+
+  private static String string(ByteBuffer name) {
+    try {
+      return ByteBufferUtil.string(name);
+    } catch (java.nio.charset.CharacterCodingException e) {
+      return ByteBufferUtil.bytesToHex(name);
+    }
+  }
+
+  /**
+   * The table as this SSTable is read with: no value of a dropped column is left out.
+   *
+   * @throws Failure if the SSTable has a key or a column of a type that the table's definition cannot read
+   */
+  org.apache.cassandra.schema.TableMetadata readable(org.apache.cassandra.schema.TableMetadata table) {
+    requireType("the partition key", table.partitionKeyType, header.getKeyType());
+    var clustering = table.comparator.subtypes();
+    var stored = header.getClusteringTypes();
+    if (clustering.size() != stored.size()) {
+      throw unreadable("%d clustering columns".formatted(stored.size()), "%d".formatted(clustering.size()));
+    }
+    for (var i = 0; i < stored.size(); i++) {
+      requireType("clustering column " + (i + 1), clustering.get(i), stored.get(i));
+    }
+    requireTypes(table, header.getStaticColumns(), true);
+    requireTypes(table, header.getRegularColumns(), false);
+    var kept = new HashMap<ByteBuffer, DroppedColumn>();
+    table.droppedColumns.forEach((name, dropped) -> kept.put(name, new DroppedColumn(dropped.column, Long.MIN_VALUE)));
+    return table.unbuild().droppedColumns(kept).build();
+  }
+
+  private void requireTypes(
+      org.apache.cassandra.schema.TableMetadata table, Map<ByteBuffer, AbstractType<?>> columns, boolean statics) {
+    columns.forEach((name, type) -> {
+      var column = table.getColumn(name);
+      if (column != null && column.isStatic() == statics) {
+        requireType("column " + string(name), column.type, type);
+      }
+    });
+  }
+
+  private void requireType(String what, AbstractType<?> wanted, AbstractType<?> stored) {
+    var alike = wanted.isValueCompatibleWith(stored) || unfrozen(wanted).equals(unfrozen(stored));
+    if (wanted.isReversed() != stored.isReversed()
+        || !wanted.isCompatibleWith(stored) && !(wanted.isMultiCell() == stored.isMultiCell() && alike)) {
+      throw unreadable("%s as %s".formatted(what, stored.asCQL3Type()), wanted.asCQL3Type().toString());
+    }
+  }
+
+  /** Within a frozen type SSTables do not say that what it consists of is frozen, too. */
+  private static String unfrozen(AbstractType<?> type) {
+    return type.asCQL3Type().toString().replace("frozen", "").replaceAll("[<>]", "");
+  }
+
+  private Failure unreadable(String stored, String wanted) {
+    return files.refused(SSTableFiles.STATISTICS, "does not fit the table's definition: it has %s, the definition has %s".formatted(
+        stored, wanted), null);
   }
 }
 
@@ -7496,6 +8283,99 @@ final class Tls {
     } catch (GeneralSecurityException e) {
       throw new IllegalStateException(e);
     }
+  }
+}
+
+/**
+ * The tokens of partitions, each once however many tables and SSTables have it. Of more than {@value #SIZE} a random
+ * sample is kept: the tokens with the smallest hashes, which are the same ones wherever they are seen.
+ */
+final class TokenSample {
+  static final int SIZE = 1 << 17;
+  private static final long FACTOR_1 = 0xbf58476d1ce4e5b9L;
+  private static final long FACTOR_2 = 0x94d049bb133111ebL;
+  private static final long INVERSE_1 = inverse(FACTOR_1);
+  private static final long INVERSE_2 = inverse(FACTOR_2);
+
+  /** Hashes, which can be turned back into tokens; smaller ones in the order of signed numbers. */
+  private long[] hashes = new long[64];
+  private int count;
+  private long largest = Long.MAX_VALUE;
+
+  void add(long token) {
+    addHash(hash(token));
+  }
+
+  void addAll(TokenSample other) {
+    synchronized (other) {
+      for (int i = 0; i < other.count; i++) {
+        addHash(other.hashes[i]);
+      }
+    }
+  }
+
+  private synchronized void addHash(long hash) {
+    if (hash > largest) {
+      return;
+    }
+    if (count == 2 * SIZE) {
+      compact();
+    } else if (count == hashes.length) {
+      hashes = Arrays.copyOf(hashes, Math.min(2 * count, 2 * SIZE));
+    }
+    hashes[count++] = hash;
+  }
+
+  /** Sorts, removes duplicates, and keeps the smallest. */
+  private void compact() {
+    Arrays.sort(hashes, 0, count);
+    var kept = 0;
+    for (int i = 0; i < count && kept < SIZE; i++) {
+      if (kept == 0 || hashes[i] != hashes[kept - 1]) {
+        hashes[kept++] = hashes[i];
+      }
+    }
+    count = kept;
+    largest = kept == SIZE ? hashes[kept - 1] : Long.MAX_VALUE;
+  }
+
+  /** The tokens in their order, each once. */
+  synchronized long[] sorted() {
+    compact();
+    var tokens = new long[count];
+    for (int i = 0; i < count; i++) {
+      tokens[i] = token(hashes[i]);
+    }
+    Arrays.sort(tokens);
+    return tokens;
+  }
+
+  /** The number of different tokens that were added: exact up to {@value #SIZE}, estimated above. */
+  synchronized long distinct() {
+    compact();
+    return count < SIZE ? count : Math.round((SIZE - 1) / (((double) largest - Long.MIN_VALUE) / 0x1p64));
+  }
+
+  /** SplitMix64's last step: different tokens have different hashes. */
+  private static long hash(long token) {
+    var z = (token ^ token >>> 30) * FACTOR_1;
+    z = (z ^ z >>> 27) * FACTOR_2;
+    return z ^ z >>> 31;
+  }
+
+  private static long token(long hash) {
+    var z = (hash ^ hash >>> 31 ^ hash >>> 62) * INVERSE_2;
+    z = (z ^ z >>> 27 ^ z >>> 54) * INVERSE_1;
+    return z ^ z >>> 30 ^ z >>> 60;
+  }
+
+  /** The number that multiplied by this odd one gives 1, found by Newton's method. */
+  private static long inverse(long odd) {
+    var inverse = odd;
+    for (int i = 0; i < 6; i++) {
+      inverse *= 2 - odd * inverse;
+    }
+    return inverse;
   }
 }
 

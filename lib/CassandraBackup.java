@@ -4,28 +4,70 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import java.util.concurrent.Callable;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
-/** A keyspace as an archive holds it: its definition and its tables' SSTables, every byte of them read and proven. */
-record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, long bytes) {
+/**
+ * A keyspace as an archive holds it, or as the archives of several nodes hold it together: its definition and its tables'
+ * SSTables, every byte of them read and proven.
+ *
+ * @param coverage the part of the ring that the partitions of all tables cover
+ */
+record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, RingCoverage coverage) {
   private static final Pattern TABLE_FILE =
       Pattern.compile("[^/]+/(?<keyspace>\\w+)/(?<table>\\w+)-[0-9a-f]{32}/(?<file>[^/]+)");
   private static final Pattern CQL = Pattern.compile("[^/]+/create_keyspace_(?<keyspace>\\w+)\\.cql");
+  /** With fewer partitions a table by itself tells nothing. */
+  private static final int MANY = 1_000;
 
   /** A table of the backup and its SSTables. */
-  record Table(String name, List<SSTableFiles> sstables, long bytes) {}
+  record Table(String name, List<SSTableFiles> sstables, long bytes, RingCoverage coverage) {}
+
+  /** What one archive holds: the definition and the tables' folders by name. */
+  private record Contents(Archive archive, KeyspaceDefinition definition, SortedMap<String, TableFolder> folders) {}
+
+  long bytes() {
+    return tables.stream().mapToLong(Table::bytes).sum();
+  }
 
   long sstables() {
     return tables.stream().mapToLong(table -> table.sstables().size()).sum();
   }
 
+  /** What says that the backup is only a part of the ring, one line each; empty if nothing does. */
+  List<String> missingParts() {
+    var lines = new ArrayList<String>();
+    if (coverage.isPart()) {
+      lines.add("its partitions leave gaps: " + coverage.text());
+    }
+    for (var table : tables) {
+      if (table.coverage().partitions() >= MANY && table.coverage().chance() * tables.size() < RingCoverage.CERTAIN) {
+        lines.add("the partitions of table %s leave gaps: %s".formatted(table.name(), table.coverage().text()));
+      }
+    }
+    return lines;
+  }
+
   static CassandraBackup prove(Archive archive, String keyspace) {
+    return prove(List.of(archive), keyspace);
+  }
+
+  /** @param archives of one restore point, one of each node; their definitions must be the same */
+  static CassandraBackup prove(List<Archive> archives, String keyspace) {
+    var all = archives.stream().map(archive -> contents(archive, keyspace)).toList();
+    var definition = all.get(0).definition();
+    for (var other : all) {
+      var differences = new DefinitionComparison(definition, other.definition());
+      if (!differences.isSame()) {
+        throw other.archive().broken("its definition is not that of %s: %s".formatted(
+            archives.get(0).path, String.join("; ", differences.lines())), null);
+      }
+    }
+    return new BackupProof(definition, all.stream().flatMap(one -> one.folders().values().stream()).toList()).prove();
+  }
+
+  private static Contents contents(Archive archive, String keyspace) {
     var all = new LinkedHashMap<String, ArchiveEntry>();
     archive.index(entry -> {
       if (!entry.folder() && all.put(entry.name(), entry) != null) {
@@ -35,10 +77,14 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, long b
     var definition = definition(archive, all.values(), keyspace);
     var folders = folders(archive, all.values(), keyspace);
     requireTables(archive, definition, folders);
-    var tables = folders.values().stream().map(folder -> new Table(folder.table(), folder.sstables(), folder.bytes())).toList();
-    folders.values().forEach(TableFolder::requireManifest);
-    prove(tables);
-    return new CassandraBackup(definition, tables, tables.stream().mapToLong(Table::bytes).sum());
+    for (var folder : folders.values()) {
+      folder.requireManifest();
+      var schema = folder.text("schema.cql");
+      if (schema.isPresent()) {
+        definition = definition.withDroppedColumns(folder.table(), schema.get());
+      }
+    }
+    return new Contents(archive, definition, folders);
   }
 
   private static KeyspaceDefinition definition(Archive archive, Collection<ArchiveEntry> entries, String keyspace) {
@@ -76,6 +122,7 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, long b
     if (definition.tables().isEmpty()) {
       throw archive.broken("its definition of keyspace %s has no CREATE TABLE".formatted(definition.keyspace()), null);
     }
+    folders.keySet().removeAll(definition.views()); // Cassandra makes a view's rows from those of its table
     for (var table : folders.keySet()) {
       if (!definition.tables().containsKey(table)) {
         throw archive.broken("it has files of table %s, which its definition lacks".formatted(table), null);
@@ -85,21 +132,6 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, long b
       if (!folders.containsKey(table)) {
         throw archive.broken("the folder of table %s is missing".formatted(table), null);
       }
-    }
-  }
-
-  private static void prove(List<Table> tables) {
-    var workers = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors(), Console::daemon);
-    try {
-      var proofs = new ArrayList<Callable<Void>>();
-      tables.forEach(table -> table.sstables().forEach(sstable -> proofs.addAll(SSTableProof.of(sstable))));
-      for (Future<Void> proof : proofs.stream().map(workers::submit).toList()) {
-        proof.get();
-      }
-    } catch (InterruptedException | ExecutionException e) {
-      throw Failure.of(e);
-    } finally {
-      workers.shutdownNow();
     }
   }
 }

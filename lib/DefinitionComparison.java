@@ -30,7 +30,9 @@ record DefinitionComparison(KeyspaceDefinition backup, KeyspaceDefinition live) 
   private boolean isSame(String table) {
     var wanted = backup.table(table, ID);
     var present = live.table(table, ID);
-    return wanted.equals(present.unbuild().droppedColumns(relevant(present, wanted)).build());
+    present = present.unbuild().droppedColumns(relevant(present, wanted)).build();
+    // Some compressors are not equal to themselves; as text they are.
+    return wanted.equals(present) || wanted.toCqlString(true, true, false).equals(present.toCqlString(true, true, false));
   }
 
   /** A dropped column hides only cells of its name that are older than the drop. */

@@ -33,6 +33,15 @@ record RingCoverage(int partitions, double largestGap, double missing, double ch
     return new RingCoverage(n, gaps[n - 1], chance < CERTAIN ? missing(gaps) : 0, chance);
   }
 
+  /** The findings in words, for plans and messages. */
+  String text() {
+    return isPart()
+        ? "about %.0f %% of the ring is missing, the largest gap is %.2g %% (%,d partitions; a whole backup looks so in one of 10^%.0f cases)"
+            .formatted(100 * missing, 100 * largestGap, partitions, -Math.log10(Math.max(chance, 1e-300)))
+        : "%,d partitions, largest gap %.2g %% of the ring; a single hole of %.2g %% would have been found".formatted(
+            partitions, 100 * largestGap, 100 * smallestHole(partitions));
+  }
+
   boolean isPart() {
     return chance < CERTAIN;
   }

@@ -32,7 +32,8 @@ record SSTableFiles(Archive archive, String table, String name, SortedMap<String
   Version version() {
     var version = SSTableFormat.Type.BIG.info.getVersion(name.substring(0, 2));
     if (!name.endsWith("-big") || !version.isCompatible()) {
-      throw archive.broken("SSTable %s of table %s has a format that this Cassandra release cannot read".formatted(name, table), null);
+      throw archive.broken("SSTable %s of table %s has a format that only a newer Cassandra reads".formatted(
+          name, table), null);
     }
     return version;
   }
@@ -57,7 +58,11 @@ record SSTableFiles(Archive archive, String table, String name, SortedMap<String
   }
 
   Failure damaged(String component, Throwable cause) {
-    return refused(component, "is damaged: " + cause.getMessage(), cause);
+    return damaged(component, cause.getMessage(), cause);
+  }
+
+  Failure damaged(String component, String why, Throwable cause) {
+    return refused(component, "is damaged: " + why, cause);
   }
 
   /** @param why completes a sentence that begins with the component's name */

@@ -1,142 +1,250 @@
 //DEPS org.apache.cassandra:cassandra-all:4.1.10
 //DEPS commons-io:commons-io:2.22.0
 
-import java.io.BufferedInputStream;
+import java.io.ByteArrayInputStream;
 import java.io.DataInputStream;
-import java.io.EOFException;
 import java.io.IOException;
-import java.io.PushbackInputStream;
 import java.nio.ByteBuffer;
-import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.EnumSet;
-import java.util.List;
-import java.util.concurrent.Callable;
-import java.util.zip.CRC32;
-import java.util.zip.CheckedInputStream;
-import java.util.zip.Checksum;
+import java.util.Set;
+import org.apache.cassandra.db.ClusteringPrefix;
 import org.apache.cassandra.db.DecoratedKey;
-import org.apache.cassandra.db.RowIndexEntry;
-import org.apache.cassandra.dht.Murmur3Partitioner;
-import org.apache.cassandra.io.sstable.Descriptor;
-import org.apache.cassandra.io.sstable.format.Version;
-import org.apache.cassandra.io.sstable.metadata.MetadataSerializer;
-import org.apache.cassandra.io.sstable.metadata.MetadataType;
-import org.apache.cassandra.io.util.DataInputPlus;
-import org.apache.cassandra.io.util.FileSegmentInputStream;
+import org.apache.cassandra.db.DeletionTime;
+import org.apache.cassandra.db.SerializationHeader;
+import org.apache.cassandra.db.rows.DeserializationHelper;
+import org.apache.cassandra.db.rows.RangeTombstoneMarker;
+import org.apache.cassandra.db.rows.Unfiltered;
+import org.apache.cassandra.exceptions.UnknownColumnException;
+import org.apache.cassandra.io.sstable.IndexInfo;
+import org.apache.cassandra.io.sstable.SSTableSimpleIterator;
 import org.apache.cassandra.utils.BloomFilterSerializer;
 import org.apache.cassandra.utils.ByteBufferUtil;
 import org.apache.cassandra.utils.FilterFactory;
+import org.apache.cassandra.utils.IFilter;
 import org.apache.commons.io.IOUtils;
 
-/** Reads every byte of one SSTable in an archive and proves that its components are whole and agree. */
-record SSTableProof(SSTableFiles files, Version version) {
-  /** The proofs, which may run side by side. */
-  static List<Callable<Void>> of(SSTableFiles files) {
-    var proof = new SSTableProof(files, files.version());
-    files.text(SSTableFiles.CONTENTS).lines().filter(line -> !line.isBlank()).forEach(name -> files.require(name.strip()));
-    var proofs = new ArrayList<>(List.<Callable<Void>>of(proof::proveIndex, proof::proveStatistics));
-    if (files.has(SSTableFiles.COMPRESSION)) {
-      proofs.add(proof::proveChunks);
+/**
+ * Reads one SSTable in an archive from end to end and proves that its components are whole and agree: the index names each
+ * partition of the data, and no other, where it is; the filter has each; each row can be read through the definition.
+ */
+final class SSTableProof {
+  private static final Set<String> READ_WITH_DATA = Set.of(SSTableFiles.DATA, SSTableFiles.INDEX, SSTableFiles.FILTER,
+      SSTableFiles.STATISTICS, SSTableFiles.COMPRESSION, SSTableFiles.CHECKSUMS, SSTableFiles.DIGEST, SSTableFiles.CONTENTS);
+  private final SSTableFiles files;
+  private final SSTableStatistics statistics;
+  private final org.apache.cassandra.schema.TableMetadata table;
+  private final SerializationHeader header;
+  private final DeserializationHelper helper;
+  private final TokenSample tokens;
+
+  private SSTableProof(SSTableStatistics statistics, org.apache.cassandra.schema.TableMetadata table, TokenSample tokens) {
+    this.files = statistics.files();
+    this.statistics = statistics;
+    this.table = statistics.readable(table);
+    try {
+      this.header = statistics.header().toHeader(this.table);
+    } catch (UnknownColumnException e) {
+      throw files.refused(SSTableFiles.STATISTICS, "does not fit the table's definition: " + e.getMessage(), e);
     }
-    files.components().keySet().stream()
-        .filter(component -> !component.equals(SSTableFiles.DATA) || !files.has(SSTableFiles.COMPRESSION))
-        .forEach(component -> proofs.add(() -> proof.proveBytes(component)));
-    return proofs;
+    this.helper = new DeserializationHelper(
+        this.table, files.version().correspondingMessagingVersion(), DeserializationHelper.Flag.LOCAL);
+    this.tokens = tokens;
   }
 
-  /**
-   * Only the data have a digest. The index is proven by what it must agree with: every key is in the filter (one that is
-   * not would be invisible), keys come in the order of their tokens, positions rise.
-   */
-  private Void proveIndex() {
-    try (var index = new PushbackInputStream(new BufferedInputStream(files.open(SSTableFiles.INDEX), 1 << 16));
-        var filter = !files.has(SSTableFiles.FILTER) ? FilterFactory.AlwaysPresent : BloomFilterSerializer.deserialize(
-            new DataInputStream(new BufferedInputStream(files.open(SSTableFiles.FILTER))), version.hasOldBfFormat())) {
-      var in = new DataInputPlus.DataInputStreamPlus(index);
-      var end = -1L;
-      DecoratedKey before = null;
-      for (var next = index.read(); next >= 0; next = index.read()) {
-        index.unread(next);
-        var key = Murmur3Partitioner.instance.decorateKey(ByteBufferUtil.readWithShortLength(in));
-        var position = RowIndexEntry.Serializer.readPosition(in);
-        in.skipBytesFully((int) in.readUnsignedVInt());
-        if (!filter.isPresent(key) || position <= end || before != null && before.compareTo(key) >= 0) {
-          throw new IOException("it does not agree with its filter and order");
-        }
-        before = key;
-        end = position;
-      }
-      return null;
-    } catch (IOException | IllegalArgumentException e) {
-      throw files.damaged(SSTableFiles.INDEX, e);
-    }
+  /** @param tokens gets those of the SSTable's partitions */
+  static void prove(SSTableStatistics statistics, org.apache.cassandra.schema.TableMetadata table, TokenSample tokens) {
+    new SSTableProof(statistics, table, tokens).prove();
   }
 
-  /** Statistics carry checksums of their own, which Cassandra's own reader compares. */
-  private Void proveStatistics() {
-    var name = files.name() + "-" + SSTableFiles.STATISTICS;
-    try (var in = files.open(SSTableFiles.STATISTICS)) {
-      var descriptor = Descriptor.fromFilename(new org.apache.cassandra.io.util.File(Path.of("/", "keyspace", files.table(), name)));
-      new MetadataSerializer().deserialize(descriptor, new FileSegmentInputStream(ByteBuffer.wrap(in.readAllBytes()), name, 0),
-          EnumSet.allOf(MetadataType.class));
-      return null;
-    } catch (IOException | RuntimeException e) {
-      throw files.damaged(SSTableFiles.STATISTICS, e);
+  private void prove() {
+    requireComponents();
+    for (var component : files.components().keySet()) {
+      if (!READ_WITH_DATA.contains(component)) {
+        requireReadable(component);
+      }
     }
-  }
-
-  /** Compressed data carry a checksum behind each chunk: it proves every offset that says where one begins. */
-  private Void proveChunks() {
-    var entry = files.require(SSTableFiles.DATA);
-    try (var info = new DataInputStream(new BufferedInputStream(files.open(SSTableFiles.COMPRESSION)));
-        var all = new CheckedInputStream(new BufferedInputStream(files.open(SSTableFiles.DATA), 1 << 18), new CRC32())) {
-      var data = new DataInputStream(all);
-      info.readUTF();
-      for (var words = 2 * info.readInt(); words > 0; words--) {
-        info.readUTF();
-      }
-      var longest = 2L * info.readInt() + 1024;
-      info.skipNBytes(version.hasMaxCompressedLength() ? 12 : 8);
-      var chunks = info.readInt();
-      var start = info.readLong();
-      for (var chunk = 1; chunk <= chunks; chunk++) {
-        var end = chunk < chunks ? info.readLong() : entry.size();
-        if (end - start <= 4 || end - start > longest || start == 0 != (chunk == 1)) {
-          throw new IOException("chunk %d is not where CompressionInfo.db says".formatted(chunk));
-        }
-        var crc = new CRC32();
-        crc.update(data.readNBytes((int) (end - start - 4)));
-        if ((int) crc.getValue() != data.readInt()) {
-          throw new IOException("chunk " + chunk);
-        }
-        start = end;
-      }
-      requireDigest(all.getChecksum());
-      return null;
+    try (var filter = filter()) {
+      read(filter);
     } catch (IOException e) {
-      throw files.refused(SSTableFiles.DATA, "does not match its digest: " + e.getMessage(), e);
+      throw files.damaged(SSTableFiles.DATA, e);
     }
   }
 
-  private Void proveBytes(String component) {
-    var entry = files.require(component);
-    try (var in = new CheckedInputStream(files.archive().open(entry), new CRC32())) {
-      if (IOUtils.consume(in) != entry.size()) {
-        throw new EOFException("it is cut short");
+  /** Cassandra writes no table of contents for SSTables that came as whole files: then it is the set that it always writes. */
+  private void requireComponents() {
+    files.require(SSTableFiles.DATA);
+    files.require(SSTableFiles.INDEX);
+    if (statistics.hasFilter() && table.params.bloomFilterFpChance < 1) {
+      files.require(SSTableFiles.FILTER);
+    }
+    if (!files.has(SSTableFiles.COMPRESSION)) {
+      files.require(SSTableFiles.CHECKSUMS);
+    }
+    if (files.has(SSTableFiles.CONTENTS)) {
+      files.text(SSTableFiles.CONTENTS).lines().map(String::strip).filter(name -> !name.isEmpty()).forEach(files::require);
+    }
+  }
+
+  private void requireReadable(String component) {
+    try (var in = files.open(component)) {
+      if (IOUtils.consume(in) != files.require(component).size()) {
+        throw new IOException("it is cut short");
       }
-      if (component.equals(SSTableFiles.DATA)) {
-        requireDigest(in.getChecksum());
-      }
-      return null;
     } catch (IOException e) {
       throw files.damaged(component, e);
     }
   }
 
-  private void requireDigest(Checksum crc) {
-    if (files.has(SSTableFiles.DIGEST) && !files.text(SSTableFiles.DIGEST).strip().equals(Long.toString(crc.getValue()))) {
-      throw files.refused(SSTableFiles.DATA, "does not match its digest", null);
+  /** A partition that is not in the filter would be invisible. */
+  private IFilter filter() {
+    if (!files.has(SSTableFiles.FILTER)) {
+      return FilterFactory.AlwaysPresent;
+    }
+    try (var in = files.open(SSTableFiles.FILTER)) {
+      var bytes = in.readAllBytes();
+      var hashes = bytes.length < 8 ? 0 : ByteBuffer.wrap(bytes).getInt();
+      if (hashes < 1 || hashes > 64 || bytes.length != 8 + 8L * ByteBuffer.wrap(bytes).getInt(4)) {
+        throw new IOException("its length is wrong");
+      }
+      return BloomFilterSerializer.deserialize(new DataInputStream(new ByteArrayInputStream(bytes)), files.version().hasOldBfFormat());
+    } catch (IOException e) {
+      throw files.damaged(SSTableFiles.FILTER, e);
+    }
+  }
+
+  private void read(IFilter filter) throws IOException {
+    try (var index = new SSTableIndex(files, header); var data = SSTableData.open(files)) {
+      var partitions = 0L;
+      DecoratedKey before = null;
+      for (; !data.isAtEnd(); partitions++) {
+        var start = data.position();
+        var entry = next(index);
+        if (entry == null) {
+          throw files.damaged(SSTableFiles.INDEX, "it ends after %d partitions, the data go on".formatted(partitions), null);
+        }
+        var key = key(data);
+        if (entry.position() != start || !entry.key().getKey().equals(key)) {
+          throw files.damaged(SSTableFiles.INDEX, "entry %d is not that of the data at %d".formatted(partitions + 1, start), null);
+        }
+        if (before != null && before.compareTo(entry.key()) >= 0 || !filter.isPresent(entry.key())) {
+          throw files.damaged(SSTableFiles.INDEX, "it does not agree with its filter and order", null);
+        }
+        before = entry.key();
+        tokens.add((Long) before.getToken().getTokenValue());
+        readPartition(data, entry, start);
+      }
+      requireEnd(index, data, partitions);
+    }
+  }
+
+  private SSTableIndex.Entry next(SSTableIndex index) {
+    try {
+      return index.readEntry();
+    } catch (IOException | RuntimeException | OutOfMemoryError e) {
+      throw e instanceof Failure failure ? failure : files.damaged(SSTableFiles.INDEX, e);
+    }
+  }
+
+  private ByteBuffer key(SSTableData data) {
+    try {
+      return ByteBufferUtil.readWithShortLength(data);
+    } catch (IOException e) {
+      throw files.damaged(SSTableFiles.DATA, e);
+    }
+  }
+
+  private void requireEnd(SSTableIndex index, SSTableData data, long partitions) throws IOException {
+    if (next(index) != null) {
+      throw files.damaged(SSTableFiles.INDEX, "it has more partitions than the data: %d".formatted(partitions), null);
+    }
+    data.requireDigest();
+    var written = statistics.stats().estimatedPartitionSize;
+    if (partitions == 0 || !written.isOverflowed() && written.count() != partitions) {
+      throw files.damaged(SSTableFiles.DATA, "it has %d partitions, %d were written".formatted(partitions, written.count()), null);
+    }
+  }
+
+  private void readPartition(SSTableData data, SSTableIndex.Entry entry, long start) {
+    try {
+      var deletion = DeletionTime.serializer.deserialize(data);
+      if (!entry.blocks().isEmpty() && !deletion.equals(entry.deletion())) {
+        throw files.damaged(SSTableFiles.INDEX, "an entry does not agree with the data at %d".formatted(start), null);
+      }
+      var rows = SSTableSimpleIterator.create(table, data, header, helper, deletion);
+      rows.readStaticRow().validateData(table);
+      var blocks = new Blocks(entry, data.position() - start);
+      while (true) {
+        var position = data.position() - start;
+        if (!rows.hasNext()) {
+          blocks.end(data.position() - start);
+          return;
+        }
+        var next = rows.next();
+        next.validateData(table);
+        blocks.add(next, position);
+      }
+    } catch (Failure e) {
+      throw e;
+    } catch (IOException | RuntimeException | OutOfMemoryError e) {
+      throw files.refused(SSTableFiles.DATA, "cannot be read through the table's definition: partition at %d: %s".formatted(
+          start, e.getMessage()), e);
+    }
+  }
+
+  /** Compares the index's blocks of a large partition with its rows. */
+  private final class Blocks {
+    private final SSTableIndex.Entry entry;
+    private int next;
+    private IndexInfo block;
+    private ClusteringPrefix<?> last;
+    private DeletionTime open;
+
+    Blocks(SSTableIndex.Entry entry, long header) {
+      this.entry = entry;
+      if (!entry.blocks().isEmpty() && (entry.header() != header || entry.blocks().get(0).offset != header)) {
+        throw wrong();
+      }
+    }
+
+    void add(Unfiltered row, long position) {
+      if (block != null && position >= block.offset + block.width) {
+        finish(position);
+      }
+      if (block == null && next < entry.blocks().size()) {
+        block = entry.blocks().get(next++);
+        if (block.offset != position || !isSame(block.firstName, row.clustering())) {
+          throw wrong();
+        }
+      }
+      last = row.clustering();
+      if (row instanceof RangeTombstoneMarker marker) {
+        open = marker.isOpen(false) ? marker.openDeletionTime(false) : null;
+      }
+    }
+
+    void end(long position) {
+      if (block != null) {
+        finish(position);
+      }
+      if (next != entry.blocks().size()) {
+        throw wrong();
+      }
+    }
+
+    private void finish(long position) {
+      if (position != block.offset + block.width || !isSame(block.lastName, last)
+          || !(open == null ? block.endOpenMarker == null : open.equals(block.endOpenMarker))) {
+        throw wrong();
+      }
+      block = null;
+    }
+
+    private boolean isSame(ClusteringPrefix<?> one, ClusteringPrefix<?> other) {
+      return one.kind() == other.kind() && table.comparator.compare(one, other) == 0;
+    }
+
+    private Failure wrong() {
+      return files.damaged(SSTableFiles.INDEX, "its blocks of the partition at %d are not those of the data".formatted(
+          entry.position()), null);
     }
   }
 }
