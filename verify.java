@@ -315,7 +315,6 @@ import org.elasticsearch.client.RestClient;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
@@ -631,8 +630,7 @@ class Verify implements Callable<Integer> {
   private void compareIndex(Run run, Findings findings) throws IOException {
     var settings = run.settings();
     var reports = settings.common().stateFolder(settings.cassandra().archives().get(0));
-    try (var api = new ElasticsearchApi(settings.elasticsearch().urls(), settings.elasticsearch().ca().orElse(null),
-        new Credentials(settings.elasticsearch().authorization()))) {
+    try (var api = new ElasticsearchApi(settings.elasticsearch())) {
       new IndexCheck(api, INDEX, run.backups().restore(Part.ELASTICSEARCH), "" + reports, exact).compare(findings);
     }
   }
@@ -3064,27 +3062,6 @@ final class CqlStatements {
   }
 }
 
-/** Who logs in to Elasticsearch, as a value of the header Authorization. */
-record Credentials(Optional<String> header) {
-  static Credentials fromEnvironment() {
-    var user = OldSettings.variable("ELASTICSEARCH_USER");
-    var key = OldSettings.secret("ELASTICSEARCH_API_KEY");
-    if (user.isEmpty() || key.isPresent()) {
-      return new Credentials(key.map(value -> "ApiKey " + value));
-    }
-    var password = OldSettings.secretOrPrompt("ELASTICSEARCH_PASSWORD", "Password of Elasticsearch's user " + user.get())
-        .orElseThrow(() -> new Failure(Exit.USAGE, "no password for Elasticsearch's user " + user.get(),
-            "set ELASTICSEARCH_PASSWORD or ELASTICSEARCH_PASSWORD_FILE"));
-    var pair = (user.get() + ":" + password).getBytes(StandardCharsets.UTF_8);
-    return new Credentials(Optional.of("Basic " + Base64.getEncoder().encodeToString(pair)));
-  }
-
-  @Override
-  public String toString() {
-    return "Credentials";
-  }
-}
-
 /** Compares the definition that a backup has of a keyspace with that of the live one. */
 record DefinitionComparison(KeyspaceDefinition backup, KeyspaceDefinition live) {
   private static final UUID ID = new UUID(0, 0);
@@ -3313,10 +3290,6 @@ final class ElasticsearchApi implements Closeable {
     settings.ca().ifPresent(ca -> builder.setHttpClientConfigCallback(http -> http.setSSLContext(Tls.context(Tls.trust(ca)))));
     builder.setRequestConfigCallback(config -> config.setConnectTimeout(5_000).setSocketTimeout(60_000));
     client = builder.build();
-  }
-
-  ElasticsearchApi(List<String> urls, Path ca, Credentials credentials) {
-    this(new ElasticsearchSettings(urls, credentials.header(), Optional.ofNullable(ca), "", Path.of("")));
   }
 
   /** A path of these names, each encoded. */
@@ -4308,56 +4281,6 @@ final class NamedSessionBuilder extends CqlSessionBuilder {
         return options;
       }
     };
-  }
-}
-
-/** Settings are the environment variables of the documented procedure; an option overrides its variable. */
-final class OldSettings {
-  private OldSettings() {}
-
-  /** A variable that is set but blank is a mistake, never a value; each option's description names its variable. */
-  static void refuseBlank(CommandSpec command) {
-    for (var option : command.options()) {
-      Pattern.compile("\\(([A-Z_]{4,})").matcher(String.join(" ", option.description())).results()
-          .forEach(name -> variable(name.group(1)));
-      if (String.valueOf((Object) option.getValue()).isBlank()) {
-        throw new Failure(Exit.USAGE, option.longestName() + " is blank", "give it a value, or leave it out");
-      }
-    }
-  }
-
-  static Optional<String> variable(String name) {
-    var value = Optional.ofNullable(System.getenv(name));
-    if (value.filter(String::isBlank).isPresent()) {
-      throw new Failure(Exit.USAGE, name + " is set but blank", "give it a value, or unset it");
-    }
-    return value;
-  }
-
-  /** A secret from the variable NAME, or from the file that NAME_FILE names (its last line break is not part of it). */
-  static Optional<String> secret(String name) {
-    var value = variable(name);
-    var file = variable(name + "_FILE");
-    if (value.isPresent() && file.isPresent()) {
-      throw new Failure(Exit.USAGE, name + " and " + name + "_FILE are both set", "unset one of them");
-    }
-    if (file.isEmpty()) {
-      return value;
-    }
-    try {
-      return Optional.of(Files.readString(Path.of(file.get())).replaceFirst("\\R\\z", ""));
-    } catch (IOException | InvalidPathException e) {
-      throw new Failure(Exit.USAGE, "cannot read " + name + "_FILE " + file.get() + ": " + e.getMessage(), "check path and mode");
-    }
-  }
-
-  /** A secret as above, else asked for on a terminal, else none. */
-  static Optional<String> secretOrPrompt(String name, String question) {
-    var secret = secret(name);
-    if (secret.isPresent() || System.console() == null) {
-      return secret;
-    }
-    return Optional.ofNullable(System.console().readPassword("%s: ", question)).map(String::new);
   }
 }
 

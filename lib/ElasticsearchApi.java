@@ -7,8 +7,6 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
-import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -41,10 +39,6 @@ final class ElasticsearchApi implements Closeable {
     settings.ca().ifPresent(ca -> builder.setHttpClientConfigCallback(http -> http.setSSLContext(Tls.context(Tls.trust(ca)))));
     builder.setRequestConfigCallback(config -> config.setConnectTimeout(5_000).setSocketTimeout(60_000));
     client = builder.build();
-  }
-
-  ElasticsearchApi(List<String> urls, Path ca, Credentials credentials) {
-    this(new ElasticsearchSettings(urls, credentials.header(), Optional.ofNullable(ca), "", Path.of("")));
   }
 
   /** A path of these names, each encoded. */
