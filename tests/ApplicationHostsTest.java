@@ -9,6 +9,7 @@ import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -17,6 +18,8 @@ import org.junit.jupiter.api.io.TempDir;
  * the restore is whole, and says so where it is not. Its databases listen on the hosts' network, which is why it has not
  * the tag {@code servers}: containers are published on loopback addresses.
  */
+@Tag("servers")
+@Tag("hosts")
 class ApplicationHostsTest {
   @TempDir static Path home;
   private static Hosts hosts;

@@ -9,12 +9,14 @@ import java.net.http.HttpResponse;
 import java.time.Duration;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
  * The hosts that the tests of services stand on: the real ssh to a real sshd, systemd and sudo. Where there can be none, these
  * tests are skipped; with {@code HOSTS_REQUIRED=true}, as in {@code .ci/run}, which installs all they need, that is a failure.
  */
+@Tag("hosts")
 class HostsTest {
   private static boolean started;
   private static final HttpClient HTTP = HttpClient.newHttpClient();

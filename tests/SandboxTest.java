@@ -2,9 +2,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** The README's first command: the whole runbook as an administrator plays it, on servers and hosts of its own. */
+@Tag("servers")
+@Tag("hosts")
 class SandboxTest {
   @Test
   void theWholeRunbookBringsEverythingBack() {

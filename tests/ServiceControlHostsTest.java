@@ -7,12 +7,14 @@ import java.time.Duration;
 import java.util.List;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** service-control.java on three hosts with systemd, through real ssh and sudo. */
+@Tag("hosts")
 class ServiceControlHostsTest {
   private static final String NODES = "node1 admin@node2 node3";
 

@@ -3,10 +3,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What verify.java says of TheHive's service and its log, on three hosts with systemd through real ssh and sudo. */
+@Tag("hosts")
 class VerifyHostsTest {
   @TempDir Path archives;
   private Hosts hosts;
