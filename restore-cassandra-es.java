@@ -1450,6 +1450,17 @@ final class CassandraCluster implements Closeable {
 record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<String> user, Optional<String> password) {
   private static final String FORMS = "set it to a node's address, such as 10.0.0.5, \"10.0.0.5 9042\" or \"10.0.0.5 -u admin\"";
 
+  /** What the driver and the JVM say, in an administrator's words. */
+  private static final List<Map.Entry<String, String>> WORDS = List.of(
+      Map.entry("connection refused", "connection refused: nothing listens on that port"),
+      Map.entry("UnknownHost|UnresolvedAddress|not known", "unknown host"),
+      Map.entry("NotSslRecord|not an SSL/TLS record|Unsupported or unrecognized SSL", "it speaks without TLS, and CASSANDRA_SSL_CA is set"),
+      Map.entry("unable to find valid certification path|PKIX", "its certificate is not signed by the CA of CASSANDRA_SSL_CA"),
+      Map.entry("certificate_required|bad_certificate", "it wants a certificate: CASSANDRA_SSL_CERT and CASSANDRA_SSL_KEY"),
+      Map.entry("timed out|Timeout", "no answer in time: perhaps this is not its CQL port"),
+      Map.entry("Connection reset|ClosedChannel|Lost connection|connection was closed",
+          "the connection was closed: perhaps it wants TLS, or this is not its CQL port"));
+
   static final class Arguments {
     @Parameters(index = "0") String hosts;
     @Parameters(index = "1", arity = "0..1") String portOrUser;
@@ -1484,7 +1495,7 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
       throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION is not understood", FORMS);
     }
     var second = Optional.ofNullable(arguments.portOrUser);
-    var port = second.filter(word -> word.matches("\\d{1,5}")).map(Integer::valueOf).orElse(9042);
+    var port = second.filter(word -> word.matches("\\d+")).map(CassandraConnection::port).orElse(9042);
     var user = second.filter(word -> !word.matches("\\d+")).or(() -> Optional.ofNullable(arguments.user));
     var hosts = Stream.of(arguments.hosts.split(",")).filter(host -> !host.isBlank()).map(host -> address(host, port)).toList();
     return new CassandraConnection(hosts, user, Optional.ofNullable(arguments.password));
@@ -1497,7 +1508,15 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
     }
     var own = parts.group("v6") != null ? parts.group("port6") : parts.group("port4");
     return new InetSocketAddress(parts.group("v6") != null ? parts.group("v6") : parts.group("v4"),
-        own == null ? port : Integer.parseInt(own));
+        own == null ? port : port(own));
+  }
+
+  private static int port(String text) {
+    var port = text.length() > 5 ? 0 : Integer.parseInt(text);
+    if (port < 1 || port > 65_535) {
+      throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION names port %s, which no host has".formatted(text), "ports are numbers from 1 to 65535, Cassandra's is mostly 9042");
+    }
+    return port;
   }
 
   String named() {
@@ -1539,10 +1558,23 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
           user.map(name -> "the log-in of " + name).orElse("a connection without log-in")),
           "check CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE", failed);
     }
-    var reason = Stream.iterate(errors.isEmpty() ? failed : errors.get(0), Objects::nonNull, Throwable::getCause)
-        .map(Throwable::getMessage).filter(Objects::nonNull).reduce((outer, inner) -> inner).orElse("no answer");
-    return new Failure(Exit.UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), reason),
-        "is it started, is its address right, does it want TLS (CASSANDRA_SSL_CA)?", failed);
+    var causes = errors.stream().flatMap(error -> Stream.iterate(error, Objects::nonNull, Throwable::getCause)).map(Throwable::toString)
+        .collect(Collectors.joining("\n"));
+    var text = contactPoints.stream().map(CassandraConnection::refusal).flatMap(Optional::stream).findFirst().orElse("") + "\n" + causes;
+    var words = WORDS.stream().filter(entry -> Pattern.compile(entry.getKey(), Pattern.CASE_INSENSITIVE).matcher(text).find())
+        .map(Map.Entry::getValue).findFirst().orElseGet(failed::getMessage);
+    return new Failure(Exit.UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), words),
+        "is it started, is CASSANDRA_CONNECTION right, does it want TLS (CASSANDRA_SSL_CA)?", failed);
+  }
+
+  /** What a plain connection says: the driver calls every failure to connect a closed channel. */
+  private static Optional<String> refusal(InetSocketAddress point) {
+    try (var socket = new Socket()) {
+      socket.connect(new InetSocketAddress(point.getHostString(), point.getPort()), 3_000);
+      return Optional.empty();
+    } catch (IOException e) {
+      return Optional.of(e.toString());
+    }
   }
 }
 
@@ -1723,7 +1755,14 @@ final class CassandraRestore implements Database {
    * @param throttle limit for streaming in MB a second; 0 for none
    * @param connections streams for each table and node
    */
-  record Options(String replication, int throttle, int connections) {}
+  record Options(String replication, int throttle, int connections) {
+    Options {
+      if (throttle < 0 || connections < 1) {
+        throw new Failure(Exit.USAGE, throttle < 0 ? "--throttle %d is not a rate".formatted(throttle) : "--connections-per-host %d is too few".formatted(connections),
+            throttle < 0 ? "MB a second, or 0 for no limit" : "1 or more");
+      }
+    }
+  }
 
   private final String script;
   private final CassandraSettings settings;

@@ -7,9 +7,12 @@ import com.datastax.oss.driver.api.core.auth.AuthenticationException;
 import com.datastax.oss.driver.api.core.config.DefaultDriverOption;
 import com.datastax.oss.driver.api.core.config.DriverConfigLoader;
 import com.datastax.oss.driver.internal.core.loadbalancing.BasicLoadBalancingPolicy;
+import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.net.Socket;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.regex.Pattern;
@@ -23,6 +26,17 @@ import picocli.CommandLine;
 /** The addresses in CASSANDRA_CONNECTION, in any form that cqlsh or the documentation knows, and who logs in. */
 record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<String> user, Optional<String> password) {
   private static final String FORMS = "set it to a node's address, such as 10.0.0.5, \"10.0.0.5 9042\" or \"10.0.0.5 -u admin\"";
+
+  /** What the driver and the JVM say, in an administrator's words. */
+  private static final List<Map.Entry<String, String>> WORDS = List.of(
+      Map.entry("connection refused", "connection refused: nothing listens on that port"),
+      Map.entry("UnknownHost|UnresolvedAddress|not known", "unknown host"),
+      Map.entry("NotSslRecord|not an SSL/TLS record|Unsupported or unrecognized SSL", "it speaks without TLS, and CASSANDRA_SSL_CA is set"),
+      Map.entry("unable to find valid certification path|PKIX", "its certificate is not signed by the CA of CASSANDRA_SSL_CA"),
+      Map.entry("certificate_required|bad_certificate", "it wants a certificate: CASSANDRA_SSL_CERT and CASSANDRA_SSL_KEY"),
+      Map.entry("timed out|Timeout", "no answer in time: perhaps this is not its CQL port"),
+      Map.entry("Connection reset|ClosedChannel|Lost connection|connection was closed",
+          "the connection was closed: perhaps it wants TLS, or this is not its CQL port"));
 
   static final class Arguments {
     @Parameters(index = "0") String hosts;
@@ -58,7 +72,7 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
       throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION is not understood", FORMS);
     }
     var second = Optional.ofNullable(arguments.portOrUser);
-    var port = second.filter(word -> word.matches("\\d{1,5}")).map(Integer::valueOf).orElse(9042);
+    var port = second.filter(word -> word.matches("\\d+")).map(CassandraConnection::port).orElse(9042);
     var user = second.filter(word -> !word.matches("\\d+")).or(() -> Optional.ofNullable(arguments.user));
     var hosts = Stream.of(arguments.hosts.split(",")).filter(host -> !host.isBlank()).map(host -> address(host, port)).toList();
     return new CassandraConnection(hosts, user, Optional.ofNullable(arguments.password));
@@ -71,7 +85,15 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
     }
     var own = parts.group("v6") != null ? parts.group("port6") : parts.group("port4");
     return new InetSocketAddress(parts.group("v6") != null ? parts.group("v6") : parts.group("v4"),
-        own == null ? port : Integer.parseInt(own));
+        own == null ? port : port(own));
+  }
+
+  private static int port(String text) {
+    var port = text.length() > 5 ? 0 : Integer.parseInt(text);
+    if (port < 1 || port > 65_535) {
+      throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION names port %s, which no host has".formatted(text), "ports are numbers from 1 to 65535, Cassandra's is mostly 9042");
+    }
+    return port;
   }
 
   String named() {
@@ -113,9 +135,22 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
           user.map(name -> "the log-in of " + name).orElse("a connection without log-in")),
           "check CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE", failed);
     }
-    var reason = Stream.iterate(errors.isEmpty() ? failed : errors.get(0), Objects::nonNull, Throwable::getCause)
-        .map(Throwable::getMessage).filter(Objects::nonNull).reduce((outer, inner) -> inner).orElse("no answer");
-    return new Failure(Exit.UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), reason),
-        "is it started, is its address right, does it want TLS (CASSANDRA_SSL_CA)?", failed);
+    var causes = errors.stream().flatMap(error -> Stream.iterate(error, Objects::nonNull, Throwable::getCause)).map(Throwable::toString)
+        .collect(Collectors.joining("\n"));
+    var text = contactPoints.stream().map(CassandraConnection::refusal).flatMap(Optional::stream).findFirst().orElse("") + "\n" + causes;
+    var words = WORDS.stream().filter(entry -> Pattern.compile(entry.getKey(), Pattern.CASE_INSENSITIVE).matcher(text).find())
+        .map(Map.Entry::getValue).findFirst().orElseGet(failed::getMessage);
+    return new Failure(Exit.UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), words),
+        "is it started, is CASSANDRA_CONNECTION right, does it want TLS (CASSANDRA_SSL_CA)?", failed);
+  }
+
+  /** What a plain connection says: the driver calls every failure to connect a closed channel. */
+  private static Optional<String> refusal(InetSocketAddress point) {
+    try (var socket = new Socket()) {
+      socket.connect(new InetSocketAddress(point.getHostString(), point.getPort()), 3_000);
+      return Optional.empty();
+    } catch (IOException e) {
+      return Optional.of(e.toString());
+    }
   }
 }

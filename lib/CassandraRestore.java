@@ -31,7 +31,14 @@ final class CassandraRestore implements Database {
    * @param throttle limit for streaming in MB a second; 0 for none
    * @param connections streams for each table and node
    */
-  record Options(String replication, int throttle, int connections) {}
+  record Options(String replication, int throttle, int connections) {
+    Options {
+      if (throttle < 0 || connections < 1) {
+        throw new Failure(Exit.USAGE, throttle < 0 ? "--throttle %d is not a rate".formatted(throttle) : "--connections-per-host %d is too few".formatted(connections),
+            throttle < 0 ? "MB a second, or 0 for no limit" : "1 or more");
+      }
+    }
+  }
 
   private final String script;
   private final CassandraSettings settings;

@@ -40,4 +40,11 @@ class CassandraConnectionTest {
         .isInstanceOfSatisfying(Failure.class, failure -> assertThat(failure.code).isEqualTo(2))
         .hasMessageContaining("CASSANDRA_CONNECTION").hasMessageNotContaining("s3cret");
   }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"10.0.0.5 99999", "10.0.0.5 0", "10.0.0.5 123456", "10.0.0.5:99999", "[::1]:70000", "10.0.0.5:99999999999"})
+  void refusesAPortThatNoHostHas(String text) {
+    assertThatThrownBy(() -> CassandraConnection.parse(text))
+        .isInstanceOfSatisfying(Failure.class, failure -> assertThat(failure.code).isEqualTo(2)).hasMessageContaining("CASSANDRA_CONNECTION names port");
+  }
 }
