@@ -299,6 +299,9 @@ class RestoreCassandraEs implements Callable<Integer> {
       description = "of the keyspace, in place of the backup's: \"{'class': 'SimpleStrategy', 'replication_factor': 2}\"")
   String replication;
 
+  @Option(names = "--partial-ring", description = "restore a backup of some nodes that lacks rows of the others: these are lost")
+  boolean partialRing;
+
   @Option(names = "--throttle", paramLabel = "MB/s", defaultValue = "0", description = "limit for streaming to Cassandra (0, none)")
   int throttle;
 
@@ -353,7 +356,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     var password = CommonSettings.of(settings).archivePassword();
     var list = new ArrayList<Database>();
     if (only != Database.Name.ELASTICSEARCH) {
-      list.add(new CassandraRestore(SCRIPT, CassandraSettings.of(settings), new CassandraRestore.Options(replication, throttle, connections),
+      list.add(new CassandraRestore(SCRIPT, CassandraSettings.of(settings), new CassandraRestore.Options(replication, partialRing, throttle, connections),
           password, console));
     }
     if (only != Database.Name.CASSANDRA) {
@@ -1270,6 +1273,13 @@ final class CassandraCluster implements Closeable {
     return nodes().stream().collect(Collectors.groupingBy(node -> String.valueOf(node.getDatacenter()), TreeMap::new, Collectors.counting()));
   }
 
+  /** The tokens of each node, by data centre. */
+  Map<String, List<long[]>> tokens() {
+    var map = session.getMetadata().getTokenMap().orElseThrow();
+    return nodes().stream().collect(Collectors.groupingBy(node -> String.valueOf(node.getDatacenter()), TreeMap::new, Collectors.mapping(
+        node -> map.getTokens(node).stream().mapToLong(token -> Long.parseLong(map.format(token))).toArray(), Collectors.toList())));
+  }
+
   String version() {
     return nodes().stream().map(node -> String.valueOf(node.getCassandraVersion())).distinct().sorted().collect(Collectors.joining(" and "));
   }
@@ -1636,6 +1646,7 @@ record CassandraGrants(CqlSession session, String keyspace) {
 /**
  * All that the plan says and the restore needs to know; made by the checks, before the first change.
  *
+ * @param doubt what says that the backup is a part of the ring, or that this cannot be told; empty for the whole
  * @param target the keyspace as it will be
  * @param live the keyspace as it is; empty where there is none
  * @param rows about how many rows each live table holds, where that is known
@@ -1645,7 +1656,7 @@ record CassandraGrants(CqlSession session, String keyspace) {
  * @param grants statements to run when the keyspace is there
  * @param withoutSnapshot nodes that do not keep what is removed
  */
-record CassandraPlan(CassandraBackup contents, KeyspaceDefinition target, Optional<KeyspaceDefinition> live, Map<String, RowEstimate> rows,
+record CassandraPlan(CassandraBackup contents, Optional<String> doubt, KeyspaceDefinition target, Optional<KeyspaceDefinition> live, Map<String, RowEstimate> rows,
     String cluster, List<Node> nodes, String version, long usage, List<NodeRoom> rooms, List<String> grants,
     Optional<ServerEncryptionOptions> encryption, List<String> withoutSnapshot, Path work) {
   /** True if the tables only need to be emptied. */
@@ -1680,6 +1691,7 @@ record CassandraPlan(CassandraBackup contents, KeyspaceDefinition target, Option
   List<String> lines() {
     var lines = new ArrayList<String>();
     lines.add("backup proven: %d tables, %s in %d SSTables".formatted(contents.tables().size(), Console.size(contents.bytes()), contents.sstables()));
+    lines.add(doubt.map(text -> "warning: " + text).orElse("the whole ring: " + contents.coverage().text()));
     lines.add("target: keyspace %s of cluster %s, Cassandra %s".formatted(target.keyspace(), cluster, version));
     dataCentres().forEach((name, hosts) -> lines.add("  data centre %s, %d node%s: %s".formatted(
         name, hosts.size(), hosts.size() == 1 ? "" : "s", String.join(", ", hosts))));
@@ -1754,8 +1766,9 @@ final class CassandraRestore implements Database {
    * @param replication in place of the backup's; null for the backup's
    * @param throttle limit for streaming in MB a second; 0 for none
    * @param connections streams for each table and node
+   * @param partialRing true to restore a backup that holds only a part of the ring
    */
-  record Options(String replication, int throttle, int connections) {
+  record Options(String replication, boolean partialRing, int throttle, int connections) {
     Options {
       if (throttle < 0 || connections < 1) {
         throw new Failure(Exit.USAGE, throttle < 0 ? "--throttle %d is not a rate".formatted(throttle) : "--connections-per-host %d is too few".formatted(connections),
@@ -1769,8 +1782,8 @@ final class CassandraRestore implements Database {
   private final Options options;
   private final Optional<String> archivePassword;
   private final RestoreConsole console;
-  private Backup backup;
-  private Archive archive;
+  private final List<Archive> archives = new ArrayList<>();
+  private List<Backup> backups;
   private CassandraCluster cluster;
   private CassandraPlan plan;
   private KeyspaceStreaming streaming;
@@ -1790,10 +1803,10 @@ final class CassandraRestore implements Database {
 
   @Override
   public List<Backup> choose(String point, Duration gap) {
-    var chosen = BackupSet.archives(settings.archives().get(0), "cassandra").choose(point, gap);
+    var chosen = BackupSet.ofNodes(settings.archives()).chooseAll(point, gap);
     chosen.warnings().forEach(warning -> console.warn("%s", warning));
-    backup = chosen.backup();
-    return List.of(backup);
+    backups = chosen.backups();
+    return backups;
   }
 
   @Override
@@ -1810,8 +1823,8 @@ final class CassandraRestore implements Database {
   private CassandraPlan makePlan(JsonNode unfinished) throws InterruptedException {
     var opened = CompletableFuture.supplyAsync(() -> CassandraCluster.open(settings, script));
     TableStreaming.initialise(options.throttle(), work());
-    archive = Archive.open(backup.file(), archivePassword);
-    var proof = CompletableFuture.supplyAsync(() -> CassandraBackup.prove(archive, settings.keyspace()));
+    backups.forEach(backup -> archives.add(Archive.open(backup.file(), archivePassword)));
+    var proof = CompletableFuture.supplyAsync(() -> CassandraBackup.prove(archives, settings.keyspace()));
     cluster = opened.join();
     requireNodes();
     requireNoOtherClients();
@@ -1820,6 +1833,7 @@ final class CassandraRestore implements Database {
     ports.requireReachable(cluster.nodes(), encryption.isPresent());
     var rows = CompletableFuture.supplyAsync(() -> RowEstimate.of(cluster.session(), settings.keyspace()));
     var contents = proof.join();
+    var doubt = doubt(contents);
     var target = target(contents.definition());
     Replication.require(target.replication(), cluster.dataCentres());
     var grants = grants(unfinished, target);
@@ -1827,7 +1841,7 @@ final class CassandraRestore implements Database {
     var nodes = cluster.nodes();
     var rooms = nodes.stream().flatMap(node -> NodeRoom.of(cluster, node, settings.keyspace()).stream()).toList();
     var withoutSnapshot = nodes.stream().filter(node -> cluster.setting(node, "auto_snapshot").equals("false")).map(CassandraCluster::host).toList();
-    var made = new CassandraPlan(contents, target, cluster.describe(), rows.join(), cluster.name(), nodes, cluster.version(), cluster.usage(), rooms,
+    var made = new CassandraPlan(contents, doubt, target, cluster.describe(), rows.join(), cluster.name(), nodes, cluster.version(), cluster.usage(), rooms,
         grants, encryption, withoutSnapshot, work());
     rooms.forEach(room -> room.require(made.bytesForEachNode() - (withoutSnapshot.contains(room.node()) ? made.usage() : 0), settings.keyspace()));
     return made;
@@ -1854,6 +1868,20 @@ final class CassandraRestore implements Database {
       console.refuseUnlessForced(new Failure(Exit.UNSAFE, "other clients are connected to Cassandra: " + String.join(", ", others),
           "stop TheHive on every node: ./jbang service-control.java stop; --force if they do not write"));
     }
+  }
+
+  /** Throws if the backup is a part of the ring; returns what its few partitions leave open. */
+  private Optional<String> doubt(CassandraBackup contents) {
+    var missing = contents.missingParts();
+    if (!missing.isEmpty()) {
+      var text = "the backup holds only a part of the ring: " + String.join("; ", missing);
+      if (!options.partialRing()) {
+        throw new Failure(Exit.BAD_BACKUP, text, "restore the archives of all nodes together: name their folders in CASSANDRA_GENERAL_ARCHIVE_PATH,"
+            + " with commas; --partial-ring restores this part alone, and what it lacks is lost");
+      }
+      return Optional.of(text);
+    }
+    return RingDoubt.of(contents.coverage(), cluster.tokens(), contents.definition().replication(), archives.size());
   }
 
   private KeyspaceDefinition target(KeyspaceDefinition backup) {
@@ -1988,8 +2016,8 @@ final class CassandraRestore implements Database {
   public Map<String, Object> summary() {
     var tables = plan.contents().tables().stream().map(table -> Map.of("name", table.name(), "sstables",
         table.sstables().size(), "bytes", table.bytes())).toList();
-    return Map.of("backup", backup.name(), "archive", backup.file().toString(), "keyspace", settings.keyspace(),
-        "sameDefinition", plan.keepsDefinition(), "replication", plan.target().replication(), "cluster", plan.cluster(), "tables", tables, "grants", plan.grants());
+    var files = backups.stream().map(backup -> backup.file().toString()).toList();
+    return Map.of("backup", backups.get(0).name(), "archive", files.get(0), "archives", files, "keyspace", settings.keyspace(), "sameDefinition", plan.keepsDefinition(), "replication", plan.target().replication(), "cluster", plan.cluster(), "tables", tables, "grants", plan.grants());
   }
 
   @Override
@@ -1997,7 +2025,7 @@ final class CassandraRestore implements Database {
     if (cluster != null) {
       cluster.close();
     }
-    if (archive != null) {
+    for (var archive : archives) {
       archive.close();
     }
   }
@@ -5706,6 +5734,106 @@ record RingCoverage(int partitions, double largestGap, double missing, double ch
 
   private static double unsigned(long value) {
     return value >= 0 ? value : value + 0x1p64;
+  }
+}
+
+/** Decides what a backup with few partitions leaves open: whether it is the whole ring. */
+final class RingDoubt {
+  private RingDoubt() {}
+
+  /**
+   * Returns what cannot be told; empty where every node has every row, the archives are of enough nodes, or a hole of the
+   * size that missing nodes leave would have been found.
+   *
+   * @param tokens of each node now, by data centre
+   * @param replication of the backup
+   * @param archives the number of nodes whose archives there are
+   */
+  static Optional<String> of(RingCoverage coverage, Map<String, List<long[]>> tokens, Map<String, String> replication, int archives) {
+    var simple = replication.get("class").equals("SimpleStrategy");
+    var rings = simple ? Map.of("replication_factor", tokens.values().stream().flatMap(List::stream).toList()) : new TreeMap<>(tokens);
+    for (var ring : rings.entrySet()) {
+      var nodes = ring.getValue().size();
+      var factor = (int) Replication.factor(replication.getOrDefault(ring.getKey(), "0"));
+      if (factor == 0 || archives > nodes - factor) { // of each row at least one copy is in the archives
+        continue;
+      }
+      if (archives > 1 || !RingHoles.of(ring.getValue(), factor).stream().allMatch(coverage::wouldShow)) {
+        return Optional.of(("whether the backup is the whole cannot be told: %,d partitions are too few. With %d nodes%s and %d cop%s of each row"
+            + " one node's backup is only a part").formatted(coverage.partitions(), nodes, simple ? "" : " in " + ring.getKey(), factor,
+            factor == 1 ? "y" : "ies"));
+      }
+    }
+    return Optional.empty();
+  }
+}
+
+/** The parts of the ring that a single node does not have: they are missing where only that node's backup is restored. */
+final class RingHoles {
+  private record Owned(long token, int node) {}
+
+  private RingHoles() {}
+
+  /**
+   * Returns for each node the lengths of what it lacks, of 1; parts that touch are one.
+   *
+   * @param tokens of each node of one data centre
+   * @param factor copies of each row there
+   */
+  static List<double[]> of(List<long[]> tokens, int factor) {
+    var ring = new ArrayList<Owned>();
+    for (var node = 0; node < tokens.size(); node++) {
+      for (var token : tokens.get(node)) {
+        ring.add(new Owned(token, node));
+      }
+    }
+    ring.sort(Comparator.comparingLong(Owned::token));
+    var holes = new ArrayList<double[]>();
+    for (var node = 0; node < tokens.size(); node++) {
+      holes.add(holes(ring, node, factor));
+    }
+    return holes;
+  }
+
+  /** Goes once round the ring, from behind a range that the node has, so that no hole is cut in two. */
+  private static double[] holes(List<Owned> ring, int node, int factor) {
+    var size = ring.size();
+    var first = 0;
+    while (first < size && !isReplica(ring, first, node, factor)) {
+      first++;
+    }
+    var holes = new ArrayList<Double>();
+    var hole = 0.0;
+    for (var step = 1; step <= size; step++) {
+      var at = (first + step) % size;
+      if (!isReplica(ring, at, node, factor)) {
+        hole += length(ring, at);
+      } else if (hole > 0) {
+        holes.add(hole);
+        hole = 0;
+      }
+    }
+    return holes.stream().mapToDouble(length -> length).toArray();
+  }
+
+  /** The range that ends at a token is on the nodes of that token and of the next ones, each node counted once. */
+  private static boolean isReplica(List<Owned> ring, int at, int node, int factor) {
+    var replicas = new HashSet<Integer>();
+    for (var i = 0; i < ring.size() && replicas.size() < factor; i++) {
+      replicas.add(ring.get((at + i) % ring.size()).node());
+    }
+    return replicas.contains(node);
+  }
+
+  private static double length(List<Owned> ring, int at) {
+    var before = ring.get((at + ring.size() - 1) % ring.size()).token();
+    var length = (ring.get(at).token() - before) / 0x1p64;
+    return length <= 0 ? length + 1 : length;
+  }
+
+  /** The sum of a node's holes, of 1. */
+  static double sum(double[] holes) {
+    return Arrays.stream(holes).sum();
   }
 }
 

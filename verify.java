@@ -2230,6 +2230,13 @@ final class CassandraCluster implements Closeable {
     return nodes().stream().collect(Collectors.groupingBy(node -> String.valueOf(node.getDatacenter()), TreeMap::new, Collectors.counting()));
   }
 
+  /** The tokens of each node, by data centre. */
+  Map<String, List<long[]>> tokens() {
+    var map = session.getMetadata().getTokenMap().orElseThrow();
+    return nodes().stream().collect(Collectors.groupingBy(node -> String.valueOf(node.getDatacenter()), TreeMap::new, Collectors.mapping(
+        node -> map.getTokens(node).stream().mapToLong(token -> Long.parseLong(map.format(token))).toArray(), Collectors.toList())));
+  }
+
   String version() {
     return nodes().stream().map(node -> String.valueOf(node.getCassandraVersion())).distinct().sorted().collect(Collectors.joining(" and "));
   }

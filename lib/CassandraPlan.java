@@ -15,6 +15,7 @@ import org.apache.cassandra.config.EncryptionOptions.ServerEncryptionOptions;
 /**
  * All that the plan says and the restore needs to know; made by the checks, before the first change.
  *
+ * @param doubt what says that the backup is a part of the ring, or that this cannot be told; empty for the whole
  * @param target the keyspace as it will be
  * @param live the keyspace as it is; empty where there is none
  * @param rows about how many rows each live table holds, where that is known
@@ -24,7 +25,7 @@ import org.apache.cassandra.config.EncryptionOptions.ServerEncryptionOptions;
  * @param grants statements to run when the keyspace is there
  * @param withoutSnapshot nodes that do not keep what is removed
  */
-record CassandraPlan(CassandraBackup contents, KeyspaceDefinition target, Optional<KeyspaceDefinition> live, Map<String, RowEstimate> rows,
+record CassandraPlan(CassandraBackup contents, Optional<String> doubt, KeyspaceDefinition target, Optional<KeyspaceDefinition> live, Map<String, RowEstimate> rows,
     String cluster, List<Node> nodes, String version, long usage, List<NodeRoom> rooms, List<String> grants,
     Optional<ServerEncryptionOptions> encryption, List<String> withoutSnapshot, Path work) {
   /** True if the tables only need to be emptied. */
@@ -59,6 +60,7 @@ record CassandraPlan(CassandraBackup contents, KeyspaceDefinition target, Option
   List<String> lines() {
     var lines = new ArrayList<String>();
     lines.add("backup proven: %d tables, %s in %d SSTables".formatted(contents.tables().size(), Console.size(contents.bytes()), contents.sstables()));
+    lines.add(doubt.map(text -> "warning: " + text).orElse("the whole ring: " + contents.coverage().text()));
     lines.add("target: keyspace %s of cluster %s, Cassandra %s".formatted(target.keyspace(), cluster, version));
     dataCentres().forEach((name, hosts) -> lines.add("  data centre %s, %d node%s: %s".formatted(
         name, hosts.size(), hosts.size() == 1 ? "" : "s", String.join(", ", hosts))));

@@ -9,10 +9,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executors;
@@ -30,8 +30,9 @@ final class CassandraRestore implements Database {
    * @param replication in place of the backup's; null for the backup's
    * @param throttle limit for streaming in MB a second; 0 for none
    * @param connections streams for each table and node
+   * @param partialRing true to restore a backup that holds only a part of the ring
    */
-  record Options(String replication, int throttle, int connections) {
+  record Options(String replication, boolean partialRing, int throttle, int connections) {
     Options {
       if (throttle < 0 || connections < 1) {
         throw new Failure(Exit.USAGE, throttle < 0 ? "--throttle %d is not a rate".formatted(throttle) : "--connections-per-host %d is too few".formatted(connections),
@@ -45,8 +46,8 @@ final class CassandraRestore implements Database {
   private final Options options;
   private final Optional<String> archivePassword;
   private final RestoreConsole console;
-  private Backup backup;
-  private Archive archive;
+  private final List<Archive> archives = new ArrayList<>();
+  private List<Backup> backups;
   private CassandraCluster cluster;
   private CassandraPlan plan;
   private KeyspaceStreaming streaming;
@@ -66,10 +67,10 @@ final class CassandraRestore implements Database {
 
   @Override
   public List<Backup> choose(String point, Duration gap) {
-    var chosen = BackupSet.archives(settings.archives().get(0), "cassandra").choose(point, gap);
+    var chosen = BackupSet.ofNodes(settings.archives()).chooseAll(point, gap);
     chosen.warnings().forEach(warning -> console.warn("%s", warning));
-    backup = chosen.backup();
-    return List.of(backup);
+    backups = chosen.backups();
+    return backups;
   }
 
   @Override
@@ -86,8 +87,8 @@ final class CassandraRestore implements Database {
   private CassandraPlan makePlan(JsonNode unfinished) throws InterruptedException {
     var opened = CompletableFuture.supplyAsync(() -> CassandraCluster.open(settings, script));
     TableStreaming.initialise(options.throttle(), work());
-    archive = Archive.open(backup.file(), archivePassword);
-    var proof = CompletableFuture.supplyAsync(() -> CassandraBackup.prove(archive, settings.keyspace()));
+    backups.forEach(backup -> archives.add(Archive.open(backup.file(), archivePassword)));
+    var proof = CompletableFuture.supplyAsync(() -> CassandraBackup.prove(archives, settings.keyspace()));
     cluster = opened.join();
     requireNodes();
     requireNoOtherClients();
@@ -96,6 +97,7 @@ final class CassandraRestore implements Database {
     ports.requireReachable(cluster.nodes(), encryption.isPresent());
     var rows = CompletableFuture.supplyAsync(() -> RowEstimate.of(cluster.session(), settings.keyspace()));
     var contents = proof.join();
+    var doubt = doubt(contents);
     var target = target(contents.definition());
     Replication.require(target.replication(), cluster.dataCentres());
     var grants = grants(unfinished, target);
@@ -103,7 +105,7 @@ final class CassandraRestore implements Database {
     var nodes = cluster.nodes();
     var rooms = nodes.stream().flatMap(node -> NodeRoom.of(cluster, node, settings.keyspace()).stream()).toList();
     var withoutSnapshot = nodes.stream().filter(node -> cluster.setting(node, "auto_snapshot").equals("false")).map(CassandraCluster::host).toList();
-    var made = new CassandraPlan(contents, target, cluster.describe(), rows.join(), cluster.name(), nodes, cluster.version(), cluster.usage(), rooms,
+    var made = new CassandraPlan(contents, doubt, target, cluster.describe(), rows.join(), cluster.name(), nodes, cluster.version(), cluster.usage(), rooms,
         grants, encryption, withoutSnapshot, work());
     rooms.forEach(room -> room.require(made.bytesForEachNode() - (withoutSnapshot.contains(room.node()) ? made.usage() : 0), settings.keyspace()));
     return made;
@@ -130,6 +132,20 @@ final class CassandraRestore implements Database {
       console.refuseUnlessForced(new Failure(Exit.UNSAFE, "other clients are connected to Cassandra: " + String.join(", ", others),
           "stop TheHive on every node: ./jbang service-control.java stop; --force if they do not write"));
     }
+  }
+
+  /** Throws if the backup is a part of the ring; returns what its few partitions leave open. */
+  private Optional<String> doubt(CassandraBackup contents) {
+    var missing = contents.missingParts();
+    if (!missing.isEmpty()) {
+      var text = "the backup holds only a part of the ring: " + String.join("; ", missing);
+      if (!options.partialRing()) {
+        throw new Failure(Exit.BAD_BACKUP, text, "restore the archives of all nodes together: name their folders in CASSANDRA_GENERAL_ARCHIVE_PATH,"
+            + " with commas; --partial-ring restores this part alone, and what it lacks is lost");
+      }
+      return Optional.of(text);
+    }
+    return RingDoubt.of(contents.coverage(), cluster.tokens(), contents.definition().replication(), archives.size());
   }
 
   private KeyspaceDefinition target(KeyspaceDefinition backup) {
@@ -264,8 +280,8 @@ final class CassandraRestore implements Database {
   public Map<String, Object> summary() {
     var tables = plan.contents().tables().stream().map(table -> Map.of("name", table.name(), "sstables",
         table.sstables().size(), "bytes", table.bytes())).toList();
-    return Map.of("backup", backup.name(), "archive", backup.file().toString(), "keyspace", settings.keyspace(),
-        "sameDefinition", plan.keepsDefinition(), "replication", plan.target().replication(), "cluster", plan.cluster(), "tables", tables, "grants", plan.grants());
+    var files = backups.stream().map(backup -> backup.file().toString()).toList();
+    return Map.of("backup", backups.get(0).name(), "archive", files.get(0), "archives", files, "keyspace", settings.keyspace(), "sameDefinition", plan.keepsDefinition(), "replication", plan.target().replication(), "cluster", plan.cluster(), "tables", tables, "grants", plan.grants());
   }
 
   @Override
@@ -273,7 +289,7 @@ final class CassandraRestore implements Database {
     if (cluster != null) {
       cluster.close();
     }
-    if (archive != null) {
+    for (var archive : archives) {
       archive.close();
     }
   }
