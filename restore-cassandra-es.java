@@ -3107,7 +3107,7 @@ final class ElasticsearchChecks {
     if (options.recoveryRate() != null) {
       cluster.add("cluster:admin/settings/update");
     }
-    var patterns = names.stream().flatMap(name -> Stream.of(name, name + "_restoring_*")).toList();
+    var patterns = names.stream().flatMap(name -> Stream.of(name, name + "_restoring_*", LiveIndices.prefix(name) + "_restoring_*")).distinct().toList();
     var wanted = Map.of("cluster", cluster, "index", List.of(Map.of("names", patterns, "privileges", List.of("manage", "read"))));
     var answer = api.tryTo("POST", "/_security/user/_has_privileges", wanted, ElasticsearchApi.ABSENT).orElse(MissingNode.getInstance());
     if (!answer.path("has_all_requested").asBoolean(true)) {
@@ -3442,6 +3442,7 @@ final class ElasticsearchRestore implements Database {
   private RecoveryRate rate;
   private ElasticsearchPlan plan;
   private volatile String stage = "waiting";
+  private final Thread interrupted = new Thread(this::withdrawQuietly);
 
   ElasticsearchRestore(ElasticsearchSettings settings, Options options, RestoreConsole console) {
     this.settings = settings;
@@ -3488,7 +3489,6 @@ final class ElasticsearchRestore implements Database {
 
   @Override
   public void prepare() throws Exception {
-    var interrupted = new Thread(this::withdrawQuietly);
     Runtime.getRuntime().addShutdownHook(interrupted);
     stage = "preparing";
     raiseRate();
@@ -3506,14 +3506,13 @@ final class ElasticsearchRestore implements Database {
       }
     }
     for (var index : plan.indices()) {
-      notAsInTheSnapshot(index, replacement.probe(index, definitions.get(index.name())));
+      notAsInTheSnapshot(index, replacement.probe(index, definitions.get(index.name()), LiveIndices.prefix(index.name())));
       warnOfPolicy(index, definitions.get(index.name()));
     }
     replacement.requireReceiving(begun, options.inPlace());
     if (options.inPlace()) {
       replacement.remove(begun); // they have shown that they can be restored; there may be no room for both
     }
-    Runtime.getRuntime().removeShutdownHook(interrupted);
   }
 
   private void withdrawQuietly() {
@@ -3529,6 +3528,16 @@ final class ElasticsearchRestore implements Database {
     if (plan != null) {
       putBackRate();
       replacement.withdraw();
+      forgetInterruption();
+    }
+  }
+
+  /** From now on an interruption takes nothing back. */
+  private void forgetInterruption() {
+    try {
+      Runtime.getRuntime().removeShutdownHook(interrupted);
+    } catch (IllegalStateException e) {
+      // it is at work
     }
   }
 
@@ -3563,6 +3572,7 @@ final class ElasticsearchRestore implements Database {
 
   @Override
   public void restore(RestoreRun run) throws Exception {
+    forgetInterruption();
     var putBack = new Thread(this::putBackRate);
     Runtime.getRuntime().addShutdownHook(putBack);
     try {
@@ -4326,6 +4336,7 @@ final class IndexReplacement {
   private final Console console;
   private final String stamp;
   private final Set<String> begun = new HashSet<>();
+  private boolean withdrawn;
 
   /** A request that makes an index. */
   private interface Creation {
@@ -4342,7 +4353,8 @@ final class IndexReplacement {
     this.stamp = stamp;
   }
 
-  IndexDefinition definition(SnapshotIndex index) throws IOException {
+  synchronized IndexDefinition definition(SnapshotIndex index) throws IOException {
+    requireNotWithdrawn();
     var temporary = index.copy(stamp) + "_settings";
     begun.add(temporary);
     return definitions.read(index, temporary);
@@ -4354,7 +4366,8 @@ final class IndexReplacement {
         && watch.isRestoredFrom(index.copy(stamp), source.repository(), source.name());
   }
 
-  void beginCopy(SnapshotIndex index) throws IOException {
+  synchronized void beginCopy(SnapshotIndex index) throws IOException {
+    requireNotWithdrawn();
     var copy = index.copy(stamp);
     begun.add(copy);
     create(copy, () -> source.restore(index.name(), copy, false, IndexDefinition.ofCopy(), IndexDefinition.NOT_ON_A_COPY));
@@ -4373,9 +4386,13 @@ final class IndexReplacement {
     }
   }
 
-  /** Makes a small index of the same settings, clones it, gives the clone settings and aliases, and deletes both. */
-  List<String> probe(SnapshotIndex index, IndexDefinition definition) throws Exception {
-    var probe = index.copy(stamp) + "_probe";
+  /**
+   * Makes a small index of the same settings, clones it, gives the clone settings and aliases, and deletes both. Its name
+   * does not begin with the index's: a template for such indices could give it a policy, or an alias to write through.
+   */
+  synchronized List<String> probe(SnapshotIndex index, IndexDefinition definition, String prefix) throws Exception {
+    requireNotWithdrawn();
+    var probe = prefix + "_restoring_" + stamp + "_probe";
     var clone = probe + "_clone";
     begun.addAll(List.of(probe, clone));
     try {
@@ -4487,12 +4504,19 @@ final class IndexReplacement {
     return refused;
   }
 
-  /** Removes what this run began. */
-  void withdraw() throws IOException {
+  /** Removes what this run began, and lets it begin nothing more. */
+  synchronized void withdraw() throws IOException {
+    withdrawn = true;
     remove(Set.copyOf(begun));
   }
 
-  void remove(Collection<String> indices) throws IOException {
+  private void requireNotWithdrawn() {
+    if (withdrawn) {
+      throw new Failure(Exit.DECLINED, "interrupted, nothing was changed", null);
+    }
+  }
+
+  synchronized void remove(Collection<String> indices) throws IOException {
     for (var index : indices) {
       definitions.remove(index);
       begun.remove(index);
@@ -4948,8 +4972,7 @@ record LiveIndices(SortedMap<String, Index> indices, Map<String, JsonNode> alias
   static SortedSet<String> patterns(Collection<String> names) {
     var patterns = new TreeSet<String>();
     for (var name : names) {
-      var main = MAIN.matcher(name);
-      var prefix = main.matches() ? main.group(1) : name.replaceFirst("(?<=[^_-])[_-].*$", "");
+      var prefix = prefix(name);
       patterns.add(prefix + "_*");
       patterns.add(prefix + "-*");
       if (!name.matches(Pattern.quote(prefix) + "[_-].*")) {
@@ -4957,6 +4980,12 @@ record LiveIndices(SortedMap<String, Index> indices, Map<String, JsonNode> alias
       }
     }
     return patterns;
+  }
+
+  /** {@code thehive} of {@code thehive_global} and {@code thehive-audits-000001}. */
+  static String prefix(String name) {
+    var main = MAIN.matcher(name);
+    return main.matches() ? main.group(1) : name.replaceFirst("(?<=[^_-])[_-].*$", "");
   }
 
   static boolean isMain(String name) {
@@ -4979,7 +5008,7 @@ record LiveIndices(SortedMap<String, Index> indices, Map<String, JsonNode> alias
 
   private static boolean isCopy(String name, Set<String> names) {
     var copy = COPY.matcher(name);
-    return copy.matches() && names.contains(copy.group("index"));
+    return copy.matches() && (names.contains(copy.group("index")) || names.stream().map(LiveIndices::prefix).anyMatch(copy.group("index")::equals));
   }
 
   /** TheHive's indices that a restore of these leaves as they are. */

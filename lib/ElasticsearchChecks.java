@@ -81,7 +81,7 @@ final class ElasticsearchChecks {
     if (options.recoveryRate() != null) {
       cluster.add("cluster:admin/settings/update");
     }
-    var patterns = names.stream().flatMap(name -> Stream.of(name, name + "_restoring_*")).toList();
+    var patterns = names.stream().flatMap(name -> Stream.of(name, name + "_restoring_*", LiveIndices.prefix(name) + "_restoring_*")).distinct().toList();
     var wanted = Map.of("cluster", cluster, "index", List.of(Map.of("names", patterns, "privileges", List.of("manage", "read"))));
     var answer = api.tryTo("POST", "/_security/user/_has_privileges", wanted, ElasticsearchApi.ABSENT).orElse(MissingNode.getInstance());
     if (!answer.path("has_all_requested").asBoolean(true)) {

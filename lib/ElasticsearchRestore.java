@@ -39,6 +39,7 @@ final class ElasticsearchRestore implements Database {
   private RecoveryRate rate;
   private ElasticsearchPlan plan;
   private volatile String stage = "waiting";
+  private final Thread interrupted = new Thread(this::withdrawQuietly);
 
   ElasticsearchRestore(ElasticsearchSettings settings, Options options, RestoreConsole console) {
     this.settings = settings;
@@ -85,7 +86,6 @@ final class ElasticsearchRestore implements Database {
 
   @Override
   public void prepare() throws Exception {
-    var interrupted = new Thread(this::withdrawQuietly);
     Runtime.getRuntime().addShutdownHook(interrupted);
     stage = "preparing";
     raiseRate();
@@ -103,14 +103,13 @@ final class ElasticsearchRestore implements Database {
       }
     }
     for (var index : plan.indices()) {
-      notAsInTheSnapshot(index, replacement.probe(index, definitions.get(index.name())));
+      notAsInTheSnapshot(index, replacement.probe(index, definitions.get(index.name()), LiveIndices.prefix(index.name())));
       warnOfPolicy(index, definitions.get(index.name()));
     }
     replacement.requireReceiving(begun, options.inPlace());
     if (options.inPlace()) {
       replacement.remove(begun); // they have shown that they can be restored; there may be no room for both
     }
-    Runtime.getRuntime().removeShutdownHook(interrupted);
   }
 
   private void withdrawQuietly() {
@@ -126,6 +125,16 @@ final class ElasticsearchRestore implements Database {
     if (plan != null) {
       putBackRate();
       replacement.withdraw();
+      forgetInterruption();
+    }
+  }
+
+  /** From now on an interruption takes nothing back. */
+  private void forgetInterruption() {
+    try {
+      Runtime.getRuntime().removeShutdownHook(interrupted);
+    } catch (IllegalStateException e) {
+      // it is at work
     }
   }
 
@@ -160,6 +169,7 @@ final class ElasticsearchRestore implements Database {
 
   @Override
   public void restore(RestoreRun run) throws Exception {
+    forgetInterruption();
     var putBack = new Thread(this::putBackRate);
     Runtime.getRuntime().addShutdownHook(putBack);
     try {

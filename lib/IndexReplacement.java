@@ -23,6 +23,7 @@ final class IndexReplacement {
   private final Console console;
   private final String stamp;
   private final Set<String> begun = new HashSet<>();
+  private boolean withdrawn;
 
   /** A request that makes an index. */
   private interface Creation {
@@ -39,7 +40,8 @@ final class IndexReplacement {
     this.stamp = stamp;
   }
 
-  IndexDefinition definition(SnapshotIndex index) throws IOException {
+  synchronized IndexDefinition definition(SnapshotIndex index) throws IOException {
+    requireNotWithdrawn();
     var temporary = index.copy(stamp) + "_settings";
     begun.add(temporary);
     return definitions.read(index, temporary);
@@ -51,7 +53,8 @@ final class IndexReplacement {
         && watch.isRestoredFrom(index.copy(stamp), source.repository(), source.name());
   }
 
-  void beginCopy(SnapshotIndex index) throws IOException {
+  synchronized void beginCopy(SnapshotIndex index) throws IOException {
+    requireNotWithdrawn();
     var copy = index.copy(stamp);
     begun.add(copy);
     create(copy, () -> source.restore(index.name(), copy, false, IndexDefinition.ofCopy(), IndexDefinition.NOT_ON_A_COPY));
@@ -70,9 +73,13 @@ final class IndexReplacement {
     }
   }
 
-  /** Makes a small index of the same settings, clones it, gives the clone settings and aliases, and deletes both. */
-  List<String> probe(SnapshotIndex index, IndexDefinition definition) throws Exception {
-    var probe = index.copy(stamp) + "_probe";
+  /**
+   * Makes a small index of the same settings, clones it, gives the clone settings and aliases, and deletes both. Its name
+   * does not begin with the index's: a template for such indices could give it a policy, or an alias to write through.
+   */
+  synchronized List<String> probe(SnapshotIndex index, IndexDefinition definition, String prefix) throws Exception {
+    requireNotWithdrawn();
+    var probe = prefix + "_restoring_" + stamp + "_probe";
     var clone = probe + "_clone";
     begun.addAll(List.of(probe, clone));
     try {
@@ -184,12 +191,19 @@ final class IndexReplacement {
     return refused;
   }
 
-  /** Removes what this run began. */
-  void withdraw() throws IOException {
+  /** Removes what this run began, and lets it begin nothing more. */
+  synchronized void withdraw() throws IOException {
+    withdrawn = true;
     remove(Set.copyOf(begun));
   }
 
-  void remove(Collection<String> indices) throws IOException {
+  private void requireNotWithdrawn() {
+    if (withdrawn) {
+      throw new Failure(Exit.DECLINED, "interrupted, nothing was changed", null);
+    }
+  }
+
+  synchronized void remove(Collection<String> indices) throws IOException {
     for (var index : indices) {
       definitions.remove(index);
       begun.remove(index);

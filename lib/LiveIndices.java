@@ -58,8 +58,7 @@ record LiveIndices(SortedMap<String, Index> indices, Map<String, JsonNode> alias
   static SortedSet<String> patterns(Collection<String> names) {
     var patterns = new TreeSet<String>();
     for (var name : names) {
-      var main = MAIN.matcher(name);
-      var prefix = main.matches() ? main.group(1) : name.replaceFirst("(?<=[^_-])[_-].*$", "");
+      var prefix = prefix(name);
       patterns.add(prefix + "_*");
       patterns.add(prefix + "-*");
       if (!name.matches(Pattern.quote(prefix) + "[_-].*")) {
@@ -67,6 +66,12 @@ record LiveIndices(SortedMap<String, Index> indices, Map<String, JsonNode> alias
       }
     }
     return patterns;
+  }
+
+  /** {@code thehive} of {@code thehive_global} and {@code thehive-audits-000001}. */
+  static String prefix(String name) {
+    var main = MAIN.matcher(name);
+    return main.matches() ? main.group(1) : name.replaceFirst("(?<=[^_-])[_-].*$", "");
   }
 
   static boolean isMain(String name) {
@@ -89,7 +94,7 @@ record LiveIndices(SortedMap<String, Index> indices, Map<String, JsonNode> alias
 
   private static boolean isCopy(String name, Set<String> names) {
     var copy = COPY.matcher(name);
-    return copy.matches() && names.contains(copy.group("index"));
+    return copy.matches() && (names.contains(copy.group("index")) || names.stream().map(LiveIndices::prefix).anyMatch(copy.group("index")::equals));
   }
 
   /** TheHive's indices that a restore of these leaves as they are. */

@@ -319,8 +319,8 @@ class RestoreElasticsearchTest {
     var expected = indices();
     spoil(GLOBAL);
     index("thehive_global_restoring_20200101_00h00m00s", 0, "{\"settings\":{\"index.routing.allocation.require._name\":\"nowhere\"}}");
-    index("thehive_global_restoring_20200101_00h00m01s_probe", 1, "{\"settings\":{\"index.blocks.read_only\":false}}");
-    server.tool("PUT", "/thehive_global_restoring_20200101_00h00m01s_probe/_settings", "{\"index.blocks.read_only\":true}");
+    index("thehive_restoring_20200101_00h00m01s_probe", 1, "{\"settings\":{\"index.blocks.read_only\":false}}");
+    server.tool("PUT", "/thehive_restoring_20200101_00h00m01s_probe/_settings", "{\"index.blocks.read_only\":true}");
     assertThat(json("/_cluster/health").path("status").asText()).isEqualTo("red");
     assertRestored(restore().run(), expected);
   }

@@ -32,9 +32,9 @@ class LiveIndicesTest {
   @Test
   void tellsCopiesFromIndices() {
     var live = live("thehive_global", "thehive_global_restoring_20261122_12h00m56s", "thehive_global_restoring_20261122_12h00m56s_probe_clone",
-        "thehive_other", "thehive_restoring_plans");
-    assertThat(live.leftovers(Set.of("thehive_global"))).hasSize(2);
-    assertThat(live.leftovers(Set.of("thehive_other"))).isEmpty();
+        "thehive_restoring_20261122_12h00m56s_probe", "thehive_other", "thehive_restoring_plans");
+    assertThat(live.leftovers(Set.of("thehive_global"))).hasSize(3);
+    assertThat(live.leftovers(Set.of("other_global"))).isEmpty();
     assertThat(live.others(Set.of("thehive_global"))).extracting(LiveIndices.Index::name).containsExactly("thehive_other", "thehive_restoring_plans");
   }
 
