@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -145,5 +146,62 @@ class RestoreCassandraEsNodesTest {
       assertThat(result.err()).contains("a real run would refuse now, exit 13: other clients are connected to Cassandra");
       assertThat(other.execute("SELECT * FROM thehive.edgestore LIMIT 1").one()).isNotNull();
     }
+  }
+
+  /** A keyspace of which each node has a third, and each node's backup in a folder of its own. */
+  private static List<Path> oneCopyOfEachRow(String keyspace, int rows) {
+    try (var session = session()) {
+      session.execute("CREATE KEYSPACE %s WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}".formatted(keyspace));
+      session.execute("CREATE TABLE %s.edgestore (key blob, column1 blob, value blob, PRIMARY KEY (key, column1))".formatted(keyspace));
+      var insert = session.prepare("INSERT INTO %s.edgestore (key, column1, value) VALUES (?, 0x01, 0x02)".formatted(keyspace));
+      for (var i = 0; i < rows; i++) {
+        session.execute(insert.bind(ByteBuffer.allocate(8).putLong(0, i)));
+      }
+    }
+    var stamp = HotBackup.timestamp(LocalDateTime.now());
+    return nodes.stream().map(node -> HotBackup.cassandra(node, keyspace, Original.temporaryFolder(), stamp).getParent()).toList();
+  }
+
+  private static Script restore(String keyspace, List<Path> folders, String... arguments) {
+    return restore("--yes").args(arguments).env("CASSANDRA_KEYSPACE", keyspace)
+        .env("CASSANDRA_GENERAL_ARCHIVE_PATH", folders.stream().map(Path::toString).collect(Collectors.joining(",")));
+  }
+
+  private static Object contents(String keyspace) {
+    try (var session = session()) {
+      return Contents.ofCassandra(session, keyspace, true);
+    }
+  }
+
+  @Test
+  void refusesAPartOfTheRingAndRestoresAllPartsTogether() {
+    var folders = oneCopyOfEachRow("ring", 1_500);
+    var before = contents("ring");
+    var part = restore("ring", folders.subList(0, 1)).run();
+    assertThat(part.code()).as(part.err()).isEqualTo(10);
+    assertThat(part.err()).contains("the backup holds only a part of the ring", "of the ring is missing", "CASSANDRA_GENERAL_ARCHIVE_PATH", "--partial-ring");
+    assertThat(contents("ring")).as("after the refusal").isEqualTo(before);
+
+    try (var session = session()) {
+      session.execute("TRUNCATE ring.edgestore");
+    }
+    var whole = restore("ring", folders).run();
+    assertThat(whole.code()).as(whole.err()).isZero();
+    assertThat(whole.err()).contains("the whole ring: 1,500 partitions");
+    assertThat(contents("ring")).isEqualTo(before);
+
+    var allowed = restore("ring", folders.subList(0, 1), "--partial-ring").run();
+    assertThat(allowed.code()).as(allowed.err()).isZero();
+    assertThat(allowed.err()).contains("warning: the backup holds only a part of the ring");
+    assertThat(contents("ring")).isNotEqualTo(before);
+    assertThat(restore("ring", folders).run().code()).isZero();
+    assertThat(contents("ring")).isEqualTo(before);
+  }
+
+  @Test
+  void saysWhenTooFewPartitionsLeaveItOpen() {
+    var folders = oneCopyOfEachRow("few", 5);
+    assertThat(restore("few", folders.subList(0, 1), "--dry-run").run().err()).contains("warning: whether the backup is the whole cannot be told: ");
+    assertThat(restore("few", folders, "--dry-run").run().err()).contains("the whole ring: 5 partitions").doesNotContain("cannot be told");
   }
 }
