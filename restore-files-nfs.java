@@ -191,6 +191,9 @@ class RestoreFilesNfs implements Callable<Integer> {
 
   @Mixin RestoreConsole console = new RestoreConsole();
 
+  /** The live folder is being changed. */
+  private boolean changing;
+
   public static void main(String[] args) {
     var script = new RestoreFilesNfs();
     script.json = List.of(args).contains("--json"); // also where the arguments are wrong
@@ -319,20 +322,21 @@ class RestoreFilesNfs implements Callable<Integer> {
 
   private JsonNode carryOut(Plan plan, RestoreRun run) throws IOException {
     plan.job.tellOldErrors();
-    var before = run.unfinished().has("unfinished");
+    var wasUnfinished = run.unfinished().has("unfinished");
     try {
+      if (!inPlace) {
+        plan.swap.stage();
+      }
+      begin(plan, run);
       if (inPlace) {
-        run.begin(Set.of("files"));
         new InPlaceRestore(plan.job, plan.writer, plan.differences).restore();
       } else {
-        plan.swap.stage();
-        begin(plan, run);
         plan.swap.exchange();
         plan.swap.finish();
       }
     } catch (IOException | RuntimeException e) {
       var failure = explained(e, plan.job.target());
-      end(run, failure, failure.code != Exit.PARTIAL && !before);
+      writeReport(run, failure, failure.code != Exit.PARTIAL && !wasUnfinished);
       throw failure;
     }
     requireAllSet(plan, run);
@@ -343,17 +347,19 @@ class RestoreFilesNfs implements Callable<Integer> {
     return Json.MAPPER.readTree(file.toFile());
   }
 
-  private static void begin(Plan plan, RestoreRun run) throws IOException {
+  /** Writes the marker; where that fails nothing live was changed, and what was staged is removed. */
+  private void begin(Plan plan, RestoreRun run) throws IOException {
     try {
       run.begin(Set.of("files"));
     } catch (IOException | RuntimeException e) {
       plan.swap.abandon();
       throw e;
     }
+    changing = true;
   }
 
   /** Writes the report of a failure; if that fails, too, the first failure is the one to tell. */
-  private void end(RestoreRun run, Failure failure, boolean untouched) {
+  private void writeReport(RestoreRun run, Failure failure, boolean untouched) {
     try {
       run.end(failure.code, untouched ? Set.of("files") : Set.of(), Map.of("error", failure.getMessage()));
     } catch (IOException | RuntimeException e) {
@@ -380,13 +386,14 @@ class RestoreFilesNfs implements Callable<Integer> {
     if (failure.code == Exit.PARTIAL) {
       return failure;
     }
-    if (inPlace && target.isGone()) {
+    var mixed = inPlace && changing;
+    if (mixed && target.isGone()) {
       return target.gone(Exit.PARTIAL);
     }
     var known = failure.code != Exit.UNEXPECTED;
     var message = (known || failure.getCause() instanceof FileSystemException ? "" : target.folder() + ": ") + failure.getMessage()
         + (!known && target.isGone() ? " (its file system is no longer mounted or does not answer)" : "");
-    if (inPlace) {
+    if (mixed) {
       var hint = target.folder() + " is mixed now: keep TheHive stopped, and run the same command again when the cause is gone";
       return new Failure(Exit.PARTIAL, message, hint, thrown);
     }

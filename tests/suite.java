@@ -22,6 +22,7 @@
 //FILES META-INF/services/org.junit.platform.launcher.TestExecutionListener=test-listener
 //SOURCES ../lib/[A-Z]*.java
 //SOURCES ../lib/embed.java
+//SOURCES FolderRestore.java
 //SOURCES Script.java
 //SOURCES servers/[A-Z]*.java
 //SOURCES data/[A-Z]*.java
