@@ -1681,6 +1681,9 @@ final class BucketRestore {
 
 /** Runs a script's command the same way in all scripts: errors as {@code error:} and {@code hint:}, and the exit code. */
 final class Commands {
+  /** How picocli tells of a value that is not of the option's type. */
+  private static final Pattern CANNOT_CONVERT = Pattern.compile("cannot convert '(.*?)' to \\S+ (?:\\w+[.$])*(\\w+) \\(.*");
+
   private Commands() {}
 
   /**
@@ -1724,8 +1727,17 @@ final class Commands {
 
   private static Failure wrongUsage(ParameterException thrown) {
     var message = thrown.getMessage().lines().findFirst().orElse("wrong usage");
-    var text = message.isEmpty() ? message : message.substring(0, 1).toLowerCase(Locale.ROOT) + message.substring(1);
+    var text = withoutJavaTypes(message.isEmpty() ? message : message.substring(0, 1).toLowerCase(Locale.ROOT) + message.substring(1));
     return new Failure(Exit.USAGE, text, "see ./jbang " + thrown.getCommandLine().getCommandSpec().root().name() + " --help", thrown);
+  }
+
+  private static String withoutJavaTypes(String message) {
+    var type = CANNOT_CONVERT.matcher(message);
+    return type.find() ? message.substring(0, type.start()) + "'" + type.group(1) + "' is not " + switch (type.group(2)) {
+      case "Duration" -> "a duration such as PT15M";
+      case "Pattern" -> "a regular expression";
+      default -> "allowed";
+    } : message.replaceFirst("is not an? (int|long)$", "is not a whole number");
   }
 
   private static void addFooter(CommandLine line, List<Variable> variables) {

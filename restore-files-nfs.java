@@ -189,6 +189,9 @@ class RestoreFilesNfs implements Callable<Integer> {
   @Option(names = "--json", description = "print the result as JSON")
   boolean json;
 
+  /** The arguments as they were given: they ask for JSON also where they are wrong. */
+  private List<String> arguments = List.of();
+
   @Mixin RestoreConsole console = new RestoreConsole();
 
   /** The live folder is being changed. */
@@ -196,7 +199,7 @@ class RestoreFilesNfs implements Callable<Integer> {
 
   public static void main(String[] args) {
     var script = new RestoreFilesNfs();
-    script.json = List.of(args).contains("--json"); // also where the arguments are wrong
+    script.arguments = List.of(args);
     System.exit(Commands.run(script, script.console, VARIABLES, script::failed, args));
   }
 
@@ -413,7 +416,7 @@ class RestoreFilesNfs implements Callable<Integer> {
     var failure = thrown.code == Exit.UNEXPECTED && thrown.getCause() instanceof FileSystemException && !(thrown.getCause() instanceof AccessDeniedException)
         ? new Failure(Exit.UNSAFE, thrown.getMessage(), "is its file system mounted, and does it answer? unmount it and mount it again", thrown) : thrown;
     var code = console.error("", failure);
-    System.out.println(!json ? "=== ✗ ERROR - attachments: exit %d ===".formatted(code)
+    System.out.println(!arguments.contains("--json") ? "=== ✗ ERROR - attachments: exit %d ===".formatted(code)
         : Json.MAPPER.createObjectNode().put("script", SCRIPT).put("exit", code).put("error", failure.getMessage()).put("hint", failure.hint).toPrettyString());
     return code;
   }
@@ -1675,6 +1678,9 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
 
 /** Runs a script's command the same way in all scripts: errors as {@code error:} and {@code hint:}, and the exit code. */
 final class Commands {
+  /** How picocli tells of a value that is not of the option's type. */
+  private static final Pattern CANNOT_CONVERT = Pattern.compile("cannot convert '(.*?)' to \\S+ (?:\\w+[.$])*(\\w+) \\(.*");
+
   private Commands() {}
 
   /**
@@ -1718,8 +1724,17 @@ final class Commands {
 
   private static Failure wrongUsage(ParameterException thrown) {
     var message = thrown.getMessage().lines().findFirst().orElse("wrong usage");
-    var text = message.isEmpty() ? message : message.substring(0, 1).toLowerCase(Locale.ROOT) + message.substring(1);
+    var text = withoutJavaTypes(message.isEmpty() ? message : message.substring(0, 1).toLowerCase(Locale.ROOT) + message.substring(1));
     return new Failure(Exit.USAGE, text, "see ./jbang " + thrown.getCommandLine().getCommandSpec().root().name() + " --help", thrown);
+  }
+
+  private static String withoutJavaTypes(String message) {
+    var type = CANNOT_CONVERT.matcher(message);
+    return type.find() ? message.substring(0, type.start()) + "'" + type.group(1) + "' is not " + switch (type.group(2)) {
+      case "Duration" -> "a duration such as PT15M";
+      case "Pattern" -> "a regular expression";
+      default -> "allowed";
+    } : message.replaceFirst("is not an? (int|long)$", "is not a whole number");
   }
 
   private static void addFooter(CommandLine line, List<Variable> variables) {

@@ -1,8 +1,10 @@
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -15,6 +17,8 @@ class CommandsTest {
   private static final class Example implements Callable<Integer> {
     @Option(names = "--fail") private boolean fail;
     @Option(names = "--count") private int count;
+    @Option(names = "--gap") private Duration gap;
+    @Option(names = "--line") private Pattern line;
 
     @Override
     public Integer call() {
@@ -42,6 +46,15 @@ class CommandsTest {
   void whatIsThrownIsAFailure() {
     assertThat(run("--fail")).isEqualTo(1);
     assertThat(failures).singleElement().satisfies(failure -> assertThat(failure).hasMessage("no room"));
+  }
+
+  @Test
+  void aValueOfAnotherTypeIsToldWithoutClassesOfJava() {
+    run("--count", "one");
+    run("--gap", "soon");
+    run("--line", "(");
+    assertThat(failures).extracting(Throwable::getMessage).containsExactly("invalid value for option '--count': 'one' is not a whole number",
+        "invalid value for option '--gap': 'soon' is not a duration such as PT15M", "invalid value for option '--line': '(' is not a regular expression");
   }
 
   @Test
