@@ -3,30 +3,75 @@
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
 
 /**
- * Checks that the index is whole and has as many documents as the snapshot had.
+ * Compares TheHive's indices with the snapshot: health, settings, mappings, aliases and every document. Each index of the
+ * snapshot is restored under another name for that, and removed again.
  *
  * @param restored what the report of a restore of the backup says; empty where there is none
- * @param reportFolder where the report was looked for
- * @param exact true if more documents are an error
+ * @param exact true if what was written since the backup is an error
+ * @param countOnly true if documents are only counted, and nothing is restored
  */
-record IndexCheck(ElasticsearchApi api, String index, Optional<RestoredBackup> restored, String reportFolder, boolean exact) {
-  void compare(Findings findings) throws IOException {
-    var live = api.tryGet("/" + index);
-    if (live.isEmpty() || !live.get().has(index)) {
-      findings.bad("index", List.of(), live.isEmpty() ? "there is no %s" : "%s is an alias, not an index", index);
-    } else if (checkHealth(live.get().at("/" + index + "/settings/index"), findings)) {
-      checkDocuments(api.get("/%s/_count".formatted(index)).path("count").asLong(), findings);
-    } else {
-      findings.skipped("documents", "not counted: not all primary shards are there");
+record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Optional<RestoredBackup> restored, boolean exact, boolean countOnly) {
+  private static final List<String> USUAL = List.of("thehive_global");
+
+  void compare(Findings findings) throws Exception {
+    var cluster = ElasticsearchCluster.ask(api);
+    var source = new SnapshotSource(api, repository, backup);
+    var indices = snapshot(source, cluster, findings);
+    var names = indices.isEmpty() ? Set.copyOf(USUAL) : new LinkedHashSet<>(indices.stream().map(SnapshotIndex::name).toList());
+    var live = LiveIndices.ask(api, names);
+    SnapshotCopy.removeLeftovers(api, live);
+    for (var name : names) {
+      var index = indices.stream().filter(one -> one.name().equals(name)).findFirst();
+      compare(name, index, source, live, findings);
+    }
+    for (var other : live.others(Set.copyOf(names))) {
+      if (!SnapshotCopy.isCopy(other.name())) {
+        findings.skipped("index", "%s is not in the snapshot (%,d documents): a restore leaves it as it is", other.name(), other.documents());
+      }
+    }
+  }
+
+  /** The snapshot's indices that a restore brings back; empty where the snapshot cannot be restored. */
+  private List<SnapshotIndex> snapshot(SnapshotSource source, ElasticsearchCluster cluster, Findings findings) throws IOException {
+    try {
+      var leftOut = new HashSet<String>();
+      restored.ifPresent(report -> report.details().path("leftOut").forEach(name -> leftOut.add(name.asText())));
+      var indices = source.requireWhole(cluster).stream().filter(index -> !index.name().startsWith(".")).toList();
+      indices.stream().filter(index -> leftOut.contains(index.name()))
+          .forEach(index -> findings.skipped("index", "%s was left out of the restore (--index)", index.name()));
+      return indices.stream().filter(index -> !leftOut.contains(index.name())).toList();
+    } catch (Failure e) {
+      findings.failed("snapshot", e);
+      return List.of();
+    }
+  }
+
+  private void compare(String name, Optional<SnapshotIndex> index, SnapshotSource source, LiveIndices live, Findings findings) throws Exception {
+    var definition = api.tryGet("/" + name);
+    if (definition.isEmpty() || !definition.get().has(name)) {
+      findings.bad("index", List.of(), definition.isEmpty() ? "there is no %s" : "%s is an alias, not an index", name);
+    } else if (!checkHealth(name, definition.get().path(name).at("/settings/index"), findings)) {
+      findings.skipped("documents", "%s: not all primary shards are there", name);
+    } else if (index.isPresent()) {
+      var isSame = checkCount(name, findings);
+      if (countOnly) {
+        findings.skipped("content", "%s: documents only counted%s", name, isSame ? "" : ", and no report of a restore tells how many there were");
+      } else {
+        compareContent(index.get(), definition.get().path(name), source, live, findings);
+      }
     }
   }
 
   /** True if every primary shard is there. */
-  private boolean checkHealth(JsonNode settings, Findings findings) throws IOException {
+  private boolean checkHealth(String index, JsonNode settings, Findings findings) throws IOException {
     var replicas = settings.path("number_of_replicas").asInt();
     var health = api.get("/_cluster/health/" + index);
     var status = health.path("status").asText();
@@ -49,14 +94,59 @@ record IndexCheck(ElasticsearchApi api, String index, Optional<RestoredBackup> r
     return !status.equals("red");
   }
 
-  private void checkDocuments(long count, Findings findings) {
-    if (restored.isEmpty() || !restored.get().details().has("documents")) {
-      findings.skipped("documents", "%,d; no report of a restore of this backup in %s to compare with", count, reportFolder);
-      return;
+  /** Compares the number of documents with that at the end of the restore; false where no report tells it. */
+  private boolean checkCount(String index, Findings findings) throws IOException {
+    var documents = restored.map(report -> report.details().path("documentsOf").path(index).asLong(-1)).orElse(-1L);
+    if (documents < 0) {
+      return false;
     }
-    var documents = restored.get().details().path("documents").asLong();
-    var good = count == documents || count > documents && !exact;
-    findings.require(good, "documents", List.of(), "%,d now, %,d as restored from the snapshot%s", count, documents,
-        count > documents ? "; %,d newer".formatted(count - documents) : "");
+    var count = api.get("/%s/_count".formatted(index)).path("count").asLong();
+    findings.require(count == documents || count > documents && !exact, "documents", List.of(), "%s: %,d now, %,d as restored from the snapshot%s",
+        index, count, documents, count > documents ? "; %,d newer".formatted(count - documents) : "");
+    return true;
+  }
+
+  private void compareContent(SnapshotIndex index, JsonNode live, SnapshotSource source, LiveIndices all, Findings findings) throws Exception {
+    try (var copy = new SnapshotCopy(api, source, index)) {
+      compareDefinition(index, copy, live, source, all, findings);
+      var tally = new IndexContents(api, index.name(), copy.name, exact).compare(index.shards());
+      var newer = tally.count("newer") == 0 ? "" : "; %,d written or deleted since".formatted(tally.count("newer"));
+      var details = new ArrayList<String>();
+      for (var kind : List.of("missing", "changed", "extra")) {
+        tally.names(kind).forEach(id -> details.add(kind + ": " + id));
+      }
+      findings.require(details.isEmpty(), "content", details, "%s: %,d documents of the snapshot%s%s", index.name(), tally.count("document"),
+          details.isEmpty() ? ", each the same" : ": %,d missing, %,d changed, %,d extra".formatted(
+              tally.count("missing"), tally.count("changed"), tally.count("extra")), newer);
+    } catch (Failure e) {
+      findings.skipped("content", "%s: not compared: %s", index.name(), e.getMessage());
+    }
+  }
+
+  private void compareDefinition(SnapshotIndex index, SnapshotCopy copy, JsonNode live, SnapshotSource source, LiveIndices all, Findings findings)
+      throws IOException {
+    var backup = new IndexDefinitions(api, source, new ShardWatch(api)).read(index, copy.name + "_definition");
+    var present = new TreeMap<String, JsonNode>();
+    api.get("/%s/_settings?flat_settings=true".formatted(index.name())).path(index.name()).path("settings").forEachEntry(present::put);
+    var mappings = api.get("/%s/_mapping".formatted(copy.name)).path(copy.name).path("mappings");
+    var lines = new ArrayList<>(IndexComparison.settings(backup.settings(), present));
+    lines.addAll(IndexComparison.mappings(mappings, live.path("mappings"), exact));
+    backup.aliases().ifPresent(aliases -> lines.addAll(IndexComparison.aliases(aliases, live.path("aliases"))));
+    var impossible = impossible(index.name());
+    lines.removeIf(line -> line.startsWith("setting ") && impossible.stream().anyMatch(text -> text.contains(line.replaceFirst("^setting (.*?): .*", "$1"))));
+    impossible.forEach(text -> findings.skipped("definition", "%s", text));
+    findings.require(lines.isEmpty(), "definition", lines, "%s: %s", index.name(), lines.isEmpty()
+        ? backup.aliases().isPresent() ? "settings, mapping and aliases as in the snapshot" : "settings and mapping as in the snapshot"
+        : "%d settings, fields or aliases are not as in the snapshot".formatted(lines.size()));
+    if (backup.aliases().isEmpty()) {
+      findings.skipped("aliases", "%s: the snapshot does not tell them while a live index takes what is written through one of them", index.name());
+    }
+  }
+
+  /** Settings of the snapshot that this cluster cannot have, as the restore found. */
+  private List<String> impossible(String index) {
+    var texts = new ArrayList<String>();
+    restored.ifPresent(report -> report.details().path("notAsInTheSnapshot").forEach(text -> texts.add(text.asText())));
+    return texts.stream().filter(text -> text.contains(index)).toList();
   }
 }

@@ -143,9 +143,9 @@ class VerifyTest {
   void findsEverythingThereAfterARestore() {
     var result = verify().run();
     assertAllGreen(result);
-    assertThat(result.out()).contains("3 up and normal", "9 of the backup are there", "asked of 3 nodes", "as restored from the snapshot",
+    assertThat(result.out()).contains("3 up and normal", "9 of the backup are in the keyspace", "asked of 3 nodes", "as restored from the snapshot", "each the same", "columns, options, indexes and replication as in the backup",
         "60 files", "60 objects", "sampled from the graph's rows are in the backup of files", "is not set");
-    assertThat(result.err()).contains(fileArchive.toString());
+    assertThat(result.err()).contains(fileArchive.toString(), "the last one restored (");
     assertThat(original.backup().archives().resolve("cassandra")).as("nothing unpacked is left").isDirectoryNotContaining("glob:**unpacked");
     assertThat(original.now()).as("nothing was written").isEqualTo(original.state());
   }
@@ -242,23 +242,48 @@ class VerifyTest {
   }
 
   @Test
-  void countsDocumentsAgainstTheSnapshot() throws IOException {
+  void comparesEveryDocumentWithTheSnapshot() throws IOException {
     var failed = Files.writeString(original.backup().archives().resolve("cassandra/restore-cassandra-es_99991231_00h00m00s.json"),
         "{\"elasticsearch\": {\"backup\": \"%s\", \"documents\": -1}}".formatted(original.backup().snapshot()));
     var elasticsearch = original.elasticsearch();
-    var hit = new ObjectMapper().readTree(elasticsearch.tool("POST", "/thehive_global/_search", "{\"size\":1}")).path("hits").path("hits").path(0);
-    var document = "/thehive_global/_doc/" + hit.path("_id").asText() + "?refresh=true";
-    elasticsearch.tool("DELETE", document);
-    var fewer = verify("--only", "elasticsearch").run();
+    var hits = new ObjectMapper().readTree(elasticsearch.tool("POST", "/thehive_global/_search", "{\"size\":2}")).path("hits").path("hits");
+    var first = "/thehive_global/_doc/" + hits.path(0).path("_id").asText() + "?refresh=true";
+    var second = "/thehive_global/_doc/" + hits.path(1).path("_id").asText() + "?refresh=true";
+    elasticsearch.tool("DELETE", first);
+    var fewer = verify("--only", "elasticsearch", "--exact").run();
     Files.delete(failed);
-    assertThat(wrong(fewer)).singleElement().asString().startsWith("✗ elasticsearch documents ").contains("as restored from the snapshot");
-    elasticsearch.tool("PUT", document, hit.path("_source").toString());
-    elasticsearch.tool("PUT", "/thehive_global/_doc/newer?refresh=true", "{}");
-    var result = verify("--only", "elasticsearch").run();
-    assertAllGreen(result);
-    assertThat(result.out()).contains("; 1 newer");
-    assertThat(wrong(verify("--only", "elasticsearch", "--exact").run())).hasSize(1);
-    elasticsearch.tool("DELETE", "/thehive_global/_doc/newer?refresh=true");
+    assertThat(wrong(fewer)).hasSize(3).anyMatch(line -> line.startsWith("✗ elasticsearch documents ")).contains("missing: " + hits.path(0).path("_id").asText());
+
+    elasticsearch.tool("PUT", "/thehive_global/_doc/other?refresh=true", "{}");
+    var asMany = wrong(verify("--only", "elasticsearch", "--exact").run());
+    assertThat(asMany).as("as many documents, others").hasSize(3).contains("missing: " + hits.path(0).path("_id").asText(), "extra: other");
+    elasticsearch.tool("DELETE", "/thehive_global/_doc/other?refresh=true");
+    elasticsearch.tool("PUT", first, hits.path(0).path("_source").toString());
+    elasticsearch.tool("PUT", second, "{}");
+    assertThat(wrong(verify("--only", "elasticsearch", "--exact").run())).hasSize(2).contains("changed: " + hits.path(1).path("_id").asText());
+    var later = verify("--only", "elasticsearch").run();
+    assertAllGreen(later);
+    assertThat(later.out()).containsPattern("✓ elasticsearch content .*; \\d+ written or deleted since");
+    elasticsearch.tool("PUT", second, hits.path(1).path("_source").toString());
+    assertAllGreen(verify("--only", "elasticsearch", "--exact").run());
+    assertThat(elasticsearch.tool("GET", "/_cat/indices?h=index")).as("nothing is left").doesNotContain("_verifying_");
+  }
+
+  @Test
+  void namesTheSettingTheFieldAndTheAliasThatDiffer() {
+    var elasticsearch = original.elasticsearch();
+    elasticsearch.tool("PUT", "/thehive_global/_settings", "{\"index.blocks.write\": true, \"index.refresh_interval\": \"77s\"}");
+    elasticsearch.tool("POST", "/_aliases", "{\"actions\": [{\"add\": {\"index\": \"thehive_global\", \"alias\": \"strange\"}}]}");
+    var wrong = wrong(verify("--only", "elasticsearch").run());
+    elasticsearch.tool("PUT", "/thehive_global/_settings", "{\"index.blocks.write\": null, \"index.refresh_interval\": null}");
+    elasticsearch.tool("POST", "/_aliases", "{\"actions\": [{\"remove\": {\"index\": \"thehive_global\", \"alias\": \"strange\"}}]}");
+    assertThat(wrong).hasSize(4).contains("setting index.blocks.write: true instead of nothing", "setting index.refresh_interval: 77s instead of nothing",
+        "alias strange: there instead of nothing");
+    elasticsearch.tool("PUT", "/thehive-audits-000009", "{}");
+    var other = verify("--only", "elasticsearch").run();
+    elasticsearch.tool("DELETE", "/thehive-audits-000009");
+    assertAllGreen(other);
+    assertThat(other.out()).containsPattern("- elasticsearch index +thehive-audits-000009 is not in the snapshot");
   }
 
   @Test
@@ -274,14 +299,19 @@ class VerifyTest {
 
   /** Of a fake with the answers of Elasticsearch 7.10: the real ones here are of one node. */
   private Script.Result health(int active, String reason) throws IOException {
+    var snapshot = "/_snapshot/thehive_repository/" + original.backup().snapshot();
     var answers = Map.of("/thehive_global", "{'thehive_global': {'settings': {'index': {'number_of_replicas': '2'}}}}",
         "/_cluster/health/thehive_global", "{'status': 'yellow', 'number_of_data_nodes': 2, 'active_primary_shards': 1, 'active_shards': %d}".formatted(active),
         "/_cat/shards/thehive_global", "[{'shard': '0', 'prirep': 'p', 'state': 'STARTED'}, {'shard': '0', 'prirep': 'r', 'state': 'STARTED'},"
             + " {'shard': '0', 'prirep': 'r', 'state': 'UNASSIGNED', 'unassigned.reason': '%s'}]".formatted(reason),
+        "/_nodes/_all/settings", "{'cluster_name': 'thp', 'nodes': {'a': {'version': '7.10.2', 'roles': ['data']}}}",
+        snapshot, "{'snapshots': [{'state': 'SUCCESS', 'version': '7.10.2', 'indices': ['thehive_global'], 'shards': {'failed': 0}}]}",
+        snapshot + "/_status", "{'snapshots': [{'indices': {'thehive_global': {'shards_stats': {'total': 1}}}}]}",
         "/thehive_global/_count", "{'count': 4000}");
     var fake = HttpServer.create(new InetSocketAddress("127.0.0.1", 0), 0);
     fake.createContext("/", exchange -> {
-      var answer = answers.get(exchange.getRequestURI().getPath()).replace('\'', '"').getBytes();
+      var path = exchange.getRequestURI().getPath();
+      var answer = answers.getOrDefault(path, path.startsWith("/_cat") ? "[]" : "{}").replace('\'', '"').getBytes();
       exchange.getResponseHeaders().add("Content-Type", "application/json");
       exchange.sendResponseHeaders(200, answer.length);
       exchange.getResponseBody().write(answer);
@@ -289,7 +319,8 @@ class VerifyTest {
     });
     fake.start();
     try {
-      return verify("--only", "elasticsearch").env("ELASTICSEARCH_API_URL", "http://127.0.0.1:" + fake.getAddress().getPort()).run();
+      return verify("--only", "elasticsearch", "--quick").env("RESTORE_STATE_PATH", temp.toString())
+          .env("ELASTICSEARCH_API_URL", "http://127.0.0.1:" + fake.getAddress().getPort()).run();
     } finally {
       fake.stop(0);
     }

@@ -1,0 +1,102 @@
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What verify.java says of backups of attachments, without any server. */
+class VerifyArchivesTest {
+  private static final String POINT = "20260101_00h00m00s";
+  @TempDir Path temp;
+  private Path folder;
+
+  @BeforeEach
+  void backUp() throws IOException {
+    folder = temp.resolve("files");
+    Attachments.writeAll(folder, 5);
+    HotBackup.files(folder, temp, POINT);
+  }
+
+  private Script verify(String... arguments) {
+    return Script.of("verify.java").args(arguments).env("ATTACHMENT_FOLDER", folder.toString())
+        .env("CASSANDRA_GENERAL_ARCHIVE_PATH", temp.resolve("none").toString()).env("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", temp.resolve("none").toString())
+        .env("GENERAL_ARCHIVE_PATH", temp.resolve("storage").toString()).env("MINIO_ARCHIVE_PATH", temp.resolve("none").toString());
+  }
+
+  private static String lastLine(Script.Result result) {
+    return result.out().lines().reduce((first, last) -> last).orElse("");
+  }
+
+  @Test
+  void endsInOneLineThatSaysWhatIsAsInTheBackupAndWhatIsNotChecked() {
+    var result = verify().run();
+    assertThat(result.code()).as(result.out() + result.err()).isZero();
+    assertThat(lastLine(result)).startsWith("=== ✓ As in the backup: files. NOT checked: ")
+        .contains("cassandra (CASSANDRA_CONNECTION is not set)", "elasticsearch (no backup ", temp.resolve("none") + ": ELASTICSEARCH_GENERAL_ARCHIVE_PATH)", "s3 (MINIO_ENDPOINT is not set")
+        .endsWith(" ===");
+    assertThat(result.err()).contains("the newest: no report of its restore");
+  }
+
+  @Test
+  void aMissingBackupOfANamedServerIsAnErrorOfItsOwnCode() {
+    var result = verify("--skip", "services,logs,together").env("ELASTICSEARCH_API_URL", "http://127.0.0.1:1").run();
+    assertThat(result.code()).as(result.out() + result.err()).isEqualTo(10);
+    assertThat(result.out()).containsPattern("(?m)^✗ elasticsearch +backup +no backup ");
+    assertThat(lastLine(result)).startsWith("=== ✗ FAILED: elasticsearch (backup). As in the backup: files. NOT checked: cassandra (");
+  }
+
+  @Test
+  void saysWhereItLookedWhenNothingIsSet() {
+    var none = temp.resolve("none").toString();
+    var result = verify("--skip", "services,logs").env("ATTACHMENT_FOLDER", null).env("GENERAL_ARCHIVE_PATH", none).run();
+    assertThat(result.code()).as(result.out() + result.err()).isEqualTo(2);
+    assertThat(lastLine(result)).startsWith("=== ✗ Nothing was checked. NOT checked: cassandra (");
+    assertThat(result.err()).contains("error: nothing was checked; looked for backups in " + none + " (CASSANDRA_GENERAL_ARCHIVE_PATH), ",
+        none + " (GENERAL_ARCHIVE_PATH)", "hint: is restore.env loaded?");
+  }
+
+  @Test
+  void refusesWhatTheRestoreRefuses() throws IOException {
+    assertRefused(2, verify("archives", "--only", "files").env("ATTACHMENT_OWNER", "nobody-known"), "ATTACHMENT_OWNER nobody-known: not known on this host");
+    assertRefused(2, verify("archives", "--only", "files", "--sample", "-1"), "--sample -1 is less than 0");
+    var empty = Files.createDirectories(temp.resolve("empty/storage"));
+    HotBackup.files(Files.createDirectories(temp.resolve("nothing")), temp.resolve("empty"), POINT);
+    assertRefused(10, verify("archives", "--only", "files").env("GENERAL_ARCHIVE_PATH", empty.toString()), "the backup holds no file at all");
+    assertRefused(10, verify("--only", "files").env("GENERAL_ARCHIVE_PATH", empty.toString()), "the backup holds no file at all");
+    Files.createFile(temp.resolve("storage/files_20260102_00h00m00s.zip"));
+    assertRefused(10, verify("archives", "--only", "files"), "files_20260102_00h00m00s.zip");
+    var restore = Script.of("restore-files-nfs.java").args("--yes").env("ATTACHMENT_FOLDER", folder.toString())
+        .env("GENERAL_ARCHIVE_PATH", temp.resolve("storage").toString());
+    assertRefused(10, restore, "files_20260102_00h00m00s.zip");
+  }
+
+  private static void assertRefused(int code, Script script, String why) {
+    var result = script.run();
+    assertThat(result.code()).as(result.out() + result.err()).isEqualTo(code);
+    assertThat(result.out() + result.err()).contains(why).doesNotContain("✓").doesNotContain("\tat ");
+  }
+
+  /** After a restore of an older backup a newer one is no measure. */
+  @Test
+  void comparesWithTheBackupThatWasRestoredLast() throws IOException {
+    var restored = Script.of("restore-files-nfs.java").args("--yes").env("ATTACHMENT_FOLDER", folder.toString())
+        .env("GENERAL_ARCHIVE_PATH", temp.resolve("storage").toString()).run();
+    assertThat(restored.code()).as(restored.err()).isZero();
+    var more = temp.resolve("more");
+    Attachments.writeAll(more, 9);
+    HotBackup.files(more, temp, "20260202_00h00m00s");
+    var result = verify("--only", "files", "--exact").run();
+    assertThat(result.code()).as(result.out() + result.err()).isZero();
+    assertThat(result.err()).contains("files_" + POINT + ".tar, taken ", ", the last one restored (" + temp.resolve("storage/restore-files-nfs_"),
+        "a newer backup is there, files_20260202_00h00m00s");
+    var newest = verify("--only", "files", "--exact", "--backup", "20260202_00h00m00s").run();
+    assertThat(newest.code()).as(newest.out() + newest.err()).isEqualTo(15);
+    Files.delete(temp.resolve("storage/files_" + POINT + ".tar"));
+    var gone = verify("--only", "files").run();
+    assertThat(gone.code()).as(gone.out() + gone.err()).isEqualTo(10);
+    assertThat(gone.out()).contains("✗ files ").contains("files_" + POINT + ".tar");
+  }
+}
