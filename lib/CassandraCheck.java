@@ -40,25 +40,54 @@ import java.util.stream.Stream;
 record CassandraCheck(String client, CassandraSettings settings, Optional<String> password, boolean exact, boolean countOnly,
     Optional<RestoredBackup> restored, AttachmentNames names, LongConsumer progress) {
 
-  /** Proves the archive alone: every byte of it is read. */
-  void prove(Backup backup, Findings findings) throws IOException {
+  /** Proves the archives alone: every byte of them is read. */
+  void prove(List<Backup> backups, Findings findings) throws IOException {
     CassandraTools.initialise(settings.workFolder(), config -> {});
-    try (var archive = Archive.open(backup.file(), password)) {
-      var contents = CassandraBackup.prove(archive, settings.keyspace());
+    try (var archives = new Archives(backups, password)) {
+      var contents = CassandraBackup.prove(archives.list(), settings.keyspace());
       findings.ok("archive", "%s, taken %s: %d tables, %s in %d SSTables, complete and matching their digests",
-          backup.file(), backup.age(), contents.tables().size(), Console.size(contents.bytes()), contents.sstables());
-      progress.accept(Files.size(backup.file()));
+          backups.stream().map(backup -> backup.file().toString()).collect(Collectors.joining(" and ")), backups.get(0).age(),
+          contents.tables().size(), Console.size(contents.bytes()), contents.sstables());
+      checkRing(contents, findings);
+      for (var backup : backups) {
+        progress.accept(Files.size(backup.file()));
+      }
     }
   }
 
-  void compare(Backup backup, Findings findings) throws Exception {
+  /** A part of the ring that is restored as if it were the whole destroys the rest. */
+  private static void checkRing(CassandraBackup contents, Findings findings) {
+    var gaps = contents.missingParts();
+    if (!gaps.isEmpty()) {
+      findings.failed("ring", new Failure(Exit.BAD_BACKUP, "the backup is a part of the ring: " + String.join("; ", gaps),
+          "the rest is in the archives of the other nodes: CASSANDRA_GENERAL_ARCHIVE_PATH may name several folders"));
+    }
+  }
+
+  /** The opened archives of one restore point. */
+  private record Archives(List<Archive> list) implements Closeable {
+    Archives(List<Backup> backups, Optional<String> password) {
+      this(new ArrayList<>());
+      backups.forEach(backup -> list.add(Archive.open(backup.file(), password)));
+    }
+
+    @Override
+    public void close() throws IOException {
+      for (var archive : list) {
+        archive.close();
+      }
+    }
+  }
+
+  void compare(List<Backup> backups, Findings findings) throws Exception {
     CassandraTools.initialise(settings.workFolder(), config -> {});
-    try (var cluster = CassandraCluster.open(settings, client); var archive = Archive.open(backup.file(), password)) {
+    try (var cluster = CassandraCluster.open(settings, client); var archives = new Archives(backups, password)) {
       var nodes = checkNodes(cluster, findings);
       var live = cluster.session().getMetadata().getKeyspace(CqlIdentifier.fromInternal(settings.keyspace()))
           .orElseThrow(() -> new Failure(Exit.VERIFICATION, "there is no keyspace " + settings.keyspace(), null));
       checkReplication(live, cluster.dataCentres(), findings);
-      var contents = CassandraBackup.prove(archive, settings.keyspace());
+      var contents = CassandraBackup.prove(archives.list(), settings.keyspace());
+      checkRing(contents, findings);
       checkDefinition(contents.definition(), cluster.describe().orElseThrow(), findings);
       var tables = checkTables(contents, live, findings);
       requireSpace(tables);

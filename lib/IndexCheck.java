@@ -30,7 +30,7 @@ record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Option
     SnapshotCopy.removeLeftovers(api, live);
     for (var name : names) {
       var index = indices.stream().filter(one -> one.name().equals(name)).findFirst();
-      compare(name, index, source, live, findings);
+      compare(name, index, source, findings);
     }
     for (var other : live.others(Set.copyOf(names))) {
       if (!SnapshotCopy.isCopy(other.name())) {
@@ -54,18 +54,18 @@ record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Option
     }
   }
 
-  private void compare(String name, Optional<SnapshotIndex> index, SnapshotSource source, LiveIndices live, Findings findings) throws Exception {
+  private void compare(String name, Optional<SnapshotIndex> index, SnapshotSource source, Findings findings) throws Exception {
     var definition = api.tryGet("/" + name);
     if (definition.isEmpty() || !definition.get().has(name)) {
       findings.bad("index", List.of(), definition.isEmpty() ? "there is no %s" : "%s is an alias, not an index", name);
     } else if (!checkHealth(name, definition.get().path(name).at("/settings/index"), findings)) {
       findings.skipped("documents", "%s: not all primary shards are there", name);
     } else if (index.isPresent()) {
-      var isSame = checkCount(name, findings);
+      var isKnown = checkCount(name, findings);
       if (countOnly) {
-        findings.skipped("content", "%s: documents only counted%s", name, isSame ? "" : ", and no report of a restore tells how many there were");
+        findings.skipped("content", "%s: documents only counted%s", name, isKnown ? "" : ", and no report of a restore tells how many there were");
       } else {
-        compareContent(index.get(), definition.get().path(name), source, live, findings);
+        compareContent(index.get(), definition.get().path(name), source, findings);
       }
     }
   }
@@ -106,26 +106,36 @@ record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Option
     return true;
   }
 
-  private void compareContent(SnapshotIndex index, JsonNode live, SnapshotSource source, LiveIndices all, Findings findings) throws Exception {
-    try (var copy = new SnapshotCopy(api, source, index)) {
-      compareDefinition(index, copy, live, source, all, findings);
-      var tally = new IndexContents(api, index.name(), copy.name, exact).compare(index.shards());
-      var newer = tally.count("newer") == 0 ? "" : "; %,d written or deleted since".formatted(tally.count("newer"));
-      var details = new ArrayList<String>();
-      for (var kind : List.of("missing", "changed", "extra")) {
-        tally.names(kind).forEach(id -> details.add(kind + ": " + id));
-      }
-      findings.require(details.isEmpty(), "content", details, "%s: %,d documents of the snapshot%s%s", index.name(), tally.count("document"),
-          details.isEmpty() ? ", each the same" : ": %,d missing, %,d changed, %,d extra".formatted(
-              tally.count("missing"), tally.count("changed"), tally.count("extra")), newer);
+  /** Where no copy can be made, nothing is compared; what fails then is an error. */
+  private void compareContent(SnapshotIndex index, JsonNode live, SnapshotSource source, Findings findings) throws Exception {
+    SnapshotCopy made;
+    try {
+      made = new SnapshotCopy(api, source, index);
     } catch (Failure e) {
-      findings.skipped("content", "%s: not compared: %s", index.name(), e.getMessage());
+      findings.skipped("content", "%s: not compared with the snapshot: %s", index.name(), e.getMessage());
+      return;
+    }
+    try (var copy = made) {
+      compareDefinition(index, copy, live, source, findings);
+      compareDocuments(index, copy, findings);
     }
   }
 
-  private void compareDefinition(SnapshotIndex index, SnapshotCopy copy, JsonNode live, SnapshotSource source, LiveIndices all, Findings findings)
+  private void compareDocuments(SnapshotIndex index, SnapshotCopy copy, Findings findings) throws IOException {
+    var tally = new IndexContents(api, index.name(), copy.name, exact).compare(index.shards());
+    var newer = tally.count("newer") == 0 ? "" : "; %,d written or deleted since".formatted(tally.count("newer"));
+    var details = new ArrayList<String>();
+    for (var kind : List.of("missing", "changed", "extra")) {
+      tally.names(kind).forEach(id -> details.add(kind + ": " + id));
+    }
+    findings.require(details.isEmpty(), "content", details, "%s: %,d documents of the snapshot%s%s", index.name(), tally.count("document"),
+        details.isEmpty() ? ", each the same" : ": %,d missing, %,d changed, %,d extra".formatted(
+            tally.count("missing"), tally.count("changed"), tally.count("extra")), newer);
+  }
+
+  private void compareDefinition(SnapshotIndex index, SnapshotCopy copy, JsonNode live, SnapshotSource source, Findings findings)
       throws IOException {
-    var backup = new IndexDefinitions(api, source, new ShardWatch(api)).read(index, copy.name + "_definition");
+    var backup = new IndexDefinitions(api, source, new ShardWatch(api)).read(index, copy.definition());
     var present = new TreeMap<String, JsonNode>();
     api.get("/%s/_settings?flat_settings=true".formatted(index.name())).path(index.name()).path("settings").forEachEntry(present::put);
     var mappings = api.get("/%s/_mapping".formatted(copy.name)).path(copy.name).path("mappings");

@@ -37,6 +37,8 @@ final class IndexComparison {
   private static boolean isDefault(String name, JsonNode value) {
     return name.equals("index.number_of_replicas") && value.asText().equals("1")
         || name.matches("index\\.(blocks\\..*|auto_expand_replicas)") && value.asText().equals("false")
+        || name.equals("index.soft_deletes.enabled") && value.asText().equals("true")
+        || name.equals("index.routing.allocation.include._tier_preference") && value.asText().equals("data_content")
         || value.isNull();
   }
 

@@ -4,6 +4,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Predicate;
 
@@ -30,13 +32,20 @@ record RestoredBackup(String backup, Path report, Instant end, JsonNode details)
     return report.map(one -> new RestoredBackup(backup(one.content().at(section)), one.file(), end(one.content()), one.content().at(section)));
   }
 
+  /** The archives, more than one where each node has its own. */
+  List<String> archives() {
+    var archives = new ArrayList<String>();
+    details.path("archives").forEach(archive -> archives.add(archive.asText()));
+    return archives.isEmpty() ? List.of(backup) : archives;
+  }
+
   boolean isOf(Backup other) {
     var name = backup.replaceFirst(".*/", "");
     return name.equals(other.name()) || name.startsWith(other.name() + ".");
   }
 
   private static String backup(JsonNode details) {
-    return details.path("archive").asText(details.path("backup").asText());
+    return details.path("archives").path(0).asText(details.path("archive").asText(details.path("backup").asText()));
   }
 
   private static Instant end(JsonNode report) {

@@ -9,7 +9,7 @@ import java.util.regex.Pattern;
  * after Ctrl-C. It has no replicas, no aliases and no policy, and nothing can write to it.
  */
 final class SnapshotCopy implements Closeable {
-  private static final Pattern NAME = Pattern.compile(".+_verifying_(\\d{8}_\\d\\dh\\d\\dm\\d\\ds)_\\d+");
+  private static final Pattern NAME = Pattern.compile(".+_verifying_(\\d{8}_\\d\\dh\\d\\dm\\d\\ds)_\\d+(_definition)?");
   final String name;
   private final ElasticsearchApi api;
   private final Thread onExit;
@@ -48,9 +48,15 @@ final class SnapshotCopy implements Closeable {
     return NAME.matcher(index).matches();
   }
 
+  /** The name under which the definition is read. */
+  String definition() {
+    return name + "_definition";
+  }
+
   private void remove() {
     try {
       api.delete(name);
+      api.delete(definition());
     } catch (IOException | RuntimeException e) {
       // the next run removes it, a day later
     }
