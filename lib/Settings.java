@@ -174,7 +174,7 @@ final class Settings {
         : withoutSecrets(environment.getOrDefault(variable.name(), configured.getOrDefault(variable.name(), variable.fallback())));
   }
 
-  private String origin(Variable variable) {
+  String origin(Variable variable) {
     return isVariable(variable) ? "set" : configured.containsKey(variable.name()) ? configFile : "default";
   }
 

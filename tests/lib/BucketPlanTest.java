@@ -7,7 +7,7 @@ import org.junit.jupiter.api.Test;
 /** What a plan for a bucket says, and when it asks a second time. */
 class BucketPlanTest {
   private static BucketPlan plan(BucketPlan.State state, BucketComparison.Extras extras, boolean keep) {
-    return new BucketPlan(new BucketPlan.Setting("http://10.0.0.5:9000", "MINIO_ENDPOINT"), new BucketPlan.Setting("thehive", "the default"),
+    return new BucketPlan(new BucketPlan.Setting("http://10.0.0.5:9000", "MINIO_ENDPOINT"), new BucketPlan.Setting("thehive", "default"),
         state, new BucketComparison.Sum(3, 4_000), new BucketComparison.Sum(1, 2_000), new BucketComparison.Sum(5, 9_000), extras, keep);
   }
 
@@ -19,7 +19,7 @@ class BucketPlanTest {
 
   @Test
   void namesServerAndBucketAndWhereTheyComeFrom() {
-    assertThat(plan(PLAIN, extras(8, 2), false).lines("Will")).containsExactly("", "Bucket thehive (the default)",
+    assertThat(plan(PLAIN, extras(8, 2), false).lines("Will")).containsExactly("", "Bucket thehive (default)",
         "  at http://10.0.0.5:9000 (MINIO_ENDPOINT)", "  Will send 3 new objects and 1 changed ones (6 kB)", "  Will leave 5 unchanged objects",
         "  Will remove 2 objects that are not in the backup, the newest of 2026-11-22T12:00:56Z");
   }
