@@ -1,14 +1,14 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
 //DESCRIPTION Stops, starts and watches TheHive on every node of its cluster
 //JAVA 17+
-//DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
 //DEPS com.github.luben:zstd-jni:1.5.7-28 // for .tar.zst, and for SSTables compressed with Zstd
-//DEPS com.typesafe:config:1.4.3 // HOCON with includes and substitutions, as TheHive itself reads it
 //DEPS commons-io:commons-io:2.22.0
+// Of the classes below the marker, written by ./jbang lib/embed.java:
+//DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
+//DEPS com.typesafe:config:1.4.3 // HOCON with includes and substitutions, as TheHive itself reads it
 //DEPS info.picocli:picocli:4.7.7
 //DEPS org.apache.cassandra:cassandra-all:4.1.10
 //DEPS org.apache.cassandra:java-driver-core:4.19.4
-// Of the classes below the marker, written by ./jbang lib/embed.java:
 //COMPILE_OPTIONS -encoding UTF-8
 //JAVA_OPTIONS -Xmx64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1
 //JAVA_OPTIONS -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8 -Dstderr.encoding=UTF-8 -Djdk.console=java.base
@@ -471,3 +471,1428 @@ class ServiceControl implements Runnable {
 }
 
 // ---- Below: copies of lib/*.java, written by ./jbang lib/embed.java. Change those files, not these lines. ----
+
+/** TheHive's own answer on a node. */
+record Application(HttpRequest status, HttpClient client) {
+  /** Where it logs to, whatever its unit does with its output. */
+  static final String LOG = "/var/log/thehive/application.log";
+  /** How its log tells of an error: by the level, or where the JVM itself says so. */
+  static final Pattern ERROR = Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception in thread|OutOfMemoryError");
+  private static final Duration LIMIT = Duration.ofSeconds(10);
+
+  /** Who answers at TheHive's address. */
+  enum Answer {
+    THEHIVE, SOMETHING_ELSE, NOTHING
+  }
+
+  static Application on(Host host, TheHiveSettings settings) {
+    var address = host.address().replaceFirst("^(.*:.*)$", "[$1]");
+    var url = settings.url().replace("<node>", address).replaceFirst("/+$", "");
+    var client = HttpClient.newBuilder().connectTimeout(LIMIT).followRedirects(HttpClient.Redirect.NORMAL);
+    settings.ca().ifPresent(ca -> client.sslContext(Tls.context(Tls.trust(ca))));
+    try {
+      return new Application(HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).build(), client.build());
+    } catch (IllegalArgumentException e) {
+      throw new Failure(Exit.USAGE, "THEHIVE_URL '%s' is no address: %s".formatted(url, e.getMessage()), "such as http://<node>:9000, <node> as it stands");
+    }
+  }
+
+  /** A line of its log without the colours that it gives its levels. */
+  static String plain(String line) {
+    return line.replaceAll("\\e\\[[\\d;]*m", "");
+  }
+
+  int port() {
+    var uri = status.uri();
+    return uri.getPort() > 0 ? uri.getPort() : uri.getScheme().equals("https") ? 443 : 80;
+  }
+
+  /** TheHive's status page is JSON that names versions or configuration; MinIO, whose port is the same, says something else. */
+  Answer answer() {
+    try {
+      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.ofString()).orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
+      var json = answer.body().strip().startsWith("{");
+      return answer.statusCode() == 200 && json ? Answer.THEHIVE : Answer.SOMETHING_ELSE;
+    } catch (CompletionException e) {
+      return Answer.NOTHING;
+    }
+  }
+
+  /** What came instead of its answer; nothing when it answers. */
+  Optional<String> problem() {
+    try {
+      // The request's own limit would end with the head of the answer.
+      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.discarding()).orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
+      return answer.statusCode() == 200 ? Optional.empty() : Optional.of("%s answers HTTP %d".formatted(status.uri(), answer.statusCode()));
+    } catch (CompletionException e) {
+      var why = e.getCause() instanceof TimeoutException ? "not within %d s".formatted(LIMIT.toSeconds())
+          : Objects.requireNonNullElse(e.getCause().getMessage(), "connection refused");
+      return Optional.of("%s does not answer: %s%s".formatted(status.uri(), why, e.getCause() instanceof SSLException ? " (THEHIVE_CA names its CA)" : ""));
+    }
+  }
+}
+
+/** The addresses in CASSANDRA_CONNECTION, in any form that cqlsh or the documentation knows, and who logs in. */
+record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<String> user, Optional<String> password) {
+  private static final String FORMS = "set it to a node's address, such as 10.0.0.5, \"10.0.0.5 9042\" or \"10.0.0.5 -u admin\"";
+
+  /** What the driver and the JVM say, in an administrator's words. */
+  private static final List<Map.Entry<String, String>> WORDS = List.of(
+      Map.entry("connection refused", "connection refused: nothing listens on that port"),
+      Map.entry("UnknownHost|UnresolvedAddress|not known", "unknown host"),
+      Map.entry("NotSslRecord|not an SSL/TLS record|Unsupported or unrecognized SSL", "it speaks without TLS, and CASSANDRA_SSL_CA is set"),
+      Map.entry("unable to find valid certification path|PKIX", "its certificate is not signed by the CA of CASSANDRA_SSL_CA"),
+      Map.entry("certificate_required|bad_certificate", "it wants a certificate: CASSANDRA_SSL_CERT and CASSANDRA_SSL_KEY"),
+      Map.entry("timed out|Timeout", "no answer in time: perhaps this is not its CQL port"),
+      Map.entry("Connection reset|ClosedChannel|Lost connection|connection was closed",
+          "the connection was closed: perhaps it wants TLS, or this is not its CQL port"));
+
+  static final class Arguments {
+    @Parameters(index = "0") String hosts;
+    @Parameters(index = "1", arity = "0..1") String portOrUser;
+    @Option(names = {"-u", "--username"}) String user;
+    @Option(names = {"-p", "--password"}) String password;
+  }
+
+  static CassandraConnection of(Settings settings) {
+    var connection = parse(settings.optional(CassandraSettings.CONNECTION).orElse(null));
+    var user = connection.user().or(() -> settings.optional(CassandraSettings.USER));
+    var password = connection.password().or(() -> user.isEmpty() ? settings.secret(CassandraSettings.PASSWORD)
+        : settings.secretOrPrompt(CassandraSettings.PASSWORD, "Password of Cassandra's user " + user.get()));
+    if (user.isPresent() != password.isPresent()) {
+      throw new Failure(Exit.USAGE, user.isPresent() ? "no password for Cassandra's user " + user.get()
+          : "CASSANDRA_PASSWORD is set, but CASSANDRA_USER is not", "set CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE");
+    }
+    return new CassandraConnection(connection.contactPoints(), user, password);
+  }
+
+  static CassandraConnection parse(String text) {
+    if (text == null || text.isBlank()) {
+      throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION is " + (text == null ? "not set" : "blank"), FORMS);
+    }
+    var arguments = new Arguments();
+    try {
+      var tokens = Pattern.compile("'([^']*)'|\"([^\"]*)\"|(\\S+)").matcher(text.strip().replaceAll("\\G([^\\s,]+)\\s*,\\s*", "$1,")).results()
+          .map(m -> m.group(1) != null ? m.group(1) : m.group(2) != null ? m.group(2) : m.group(3));
+      // A password may begin with @, which picocli would take for a file of arguments.
+      new CommandLine(arguments).setExpandAtFiles(false).parseArgs(tokens.toArray(String[]::new));
+    } catch (CommandLine.ParameterException e) {
+      // Not its own message, which would repeat a password.
+      throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION is not understood", FORMS);
+    }
+    var second = Optional.ofNullable(arguments.portOrUser);
+    var port = second.filter(word -> word.matches("\\d+")).map(CassandraConnection::port).orElse(9042);
+    var user = second.filter(word -> !word.matches("\\d+")).or(() -> Optional.ofNullable(arguments.user));
+    var hosts = Stream.of(arguments.hosts.split(",")).filter(host -> !host.isBlank()).map(host -> address(host, port)).toList();
+    return new CassandraConnection(hosts, user, Optional.ofNullable(arguments.password));
+  }
+
+  private static InetSocketAddress address(String host, int port) {
+    var parts = Pattern.compile("\\[(?<v6>[^]]+)](:(?<port6>\\d+))?|(?<v4>[^:]+):(?<port4>\\d+)").matcher(host);
+    if (!parts.matches()) {
+      return new InetSocketAddress(host, port);
+    }
+    var own = parts.group("v6") != null ? parts.group("port6") : parts.group("port4");
+    return new InetSocketAddress(parts.group("v6") != null ? parts.group("v6") : parts.group("v4"),
+        own == null ? port : port(own));
+  }
+
+  private static int port(String text) {
+    var port = text.length() > 5 ? 0 : Integer.parseInt(text);
+    if (port < 1 || port > 65_535) {
+      throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION names port %s, which no host has".formatted(text), "ports are numbers from 1 to 65535, Cassandra's is mostly 9042");
+    }
+    return port;
+  }
+
+  String named() {
+    return contactPoints.stream().map(p -> p.getHostString() + ":" + p.getPort()).collect(Collectors.joining(", "));
+  }
+
+  /** Opens a session whose nodes can be asked one by one; the client's name is what system_views.clients shows. */
+  CqlSession open(String client, String keyspace, Optional<SSLContext> tls) {
+    // No debouncing, no agreement wait after each statement, no quiet period at the end: each would cost seconds.
+    var config = DriverConfigLoader.programmaticBuilder()
+        .withDuration(DefaultDriverOption.REQUEST_TIMEOUT, Duration.ofMinutes(2))
+        .withDuration(DefaultDriverOption.CONNECTION_INIT_QUERY_TIMEOUT, Duration.ofSeconds(10))
+        .withDuration(DefaultDriverOption.CONTROL_CONNECTION_TIMEOUT, Duration.ofSeconds(20))
+        .withDuration(DefaultDriverOption.CONTROL_CONNECTION_AGREEMENT_TIMEOUT, Duration.ZERO)
+        .withDuration(DefaultDriverOption.METADATA_SCHEMA_WINDOW, Duration.ZERO)
+        .withStringList(DefaultDriverOption.METADATA_SCHEMA_REFRESHED_KEYSPACES, List.of(keyspace))
+        .withClass(DefaultDriverOption.LOAD_BALANCING_POLICY_CLASS, BasicLoadBalancingPolicy.class)
+        .withInt(DefaultDriverOption.NETTY_IO_SHUTDOWN_QUIET_PERIOD, 0)
+        .withInt(DefaultDriverOption.NETTY_ADMIN_SHUTDOWN_QUIET_PERIOD, 0)
+        .build();
+    var builder = new NamedSessionBuilder(client).withConfigLoader(config);
+    contactPoints.forEach(builder::addContactPoint);
+    user.ifPresent(name -> builder.withAuthCredentials(name, password.get()));
+    tls.ifPresent(builder::withSslContext);
+    try {
+      return builder.build();
+    } catch (AllNodesFailedException e) {
+      throw cannotConnect(e);
+    } catch (IllegalArgumentException e) {
+      throw new Failure(Exit.UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), e.getMessage()),
+          "check CASSANDRA_CONNECTION");
+    }
+  }
+
+  private Failure cannotConnect(AllNodesFailedException failed) {
+    var errors = failed.getAllErrors().values().stream().flatMap(List::stream).toList();
+    if (errors.stream().anyMatch(AuthenticationException.class::isInstance)) {
+      return new Failure(Exit.AUTHENTICATION, "Cassandra at %s refuses %s".formatted(named(),
+          user.map(name -> "the log-in of " + name).orElse("a connection without log-in")),
+          "check CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE", failed);
+    }
+    var causes = errors.stream().flatMap(error -> Stream.iterate(error, Objects::nonNull, Throwable::getCause)).map(Throwable::toString)
+        .collect(Collectors.joining("\n"));
+    var text = contactPoints.stream().map(CassandraConnection::refusal).flatMap(Optional::stream).findFirst().orElse("") + "\n" + causes;
+    var words = WORDS.stream().filter(entry -> Pattern.compile(entry.getKey(), Pattern.CASE_INSENSITIVE).matcher(text).find())
+        .map(Map.Entry::getValue).findFirst().orElseGet(failed::getMessage);
+    return new Failure(Exit.UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), words),
+        "is it started, is CASSANDRA_CONNECTION right, does it want TLS (CASSANDRA_SSL_CA)?", failed);
+  }
+
+  /** What a plain connection says: the driver calls every failure to connect a closed channel. */
+  private static Optional<String> refusal(InetSocketAddress point) {
+    try (var socket = new Socket()) {
+      socket.connect(new InetSocketAddress(point.getHostString(), point.getPort()), 3_000);
+      return Optional.empty();
+    } catch (IOException e) {
+      return Optional.of(e.toString());
+    }
+  }
+}
+
+/**
+ * Where Cassandra is, who logs in, and where its backups are.
+ *
+ * @param role gets the grants on the keyspace
+ * @param workFolder where SSTables are unpacked
+ * @param client TLS of the client port; empty where it has none
+ * @param internode TLS of the port on which nodes talk to each other; empty where no files are named
+ */
+record CassandraSettings(CassandraConnection connection, String keyspace, List<Path> archives, String role, Path workFolder,
+    Optional<Pem> client, Optional<Pem> internode) {
+  static final Variable CONNECTION = Variable.optional("CASSANDRA_CONNECTION");
+  static final Variable USER = Variable.optional("CASSANDRA_USER");
+  static final Variable PASSWORD = Variable.secret("CASSANDRA_PASSWORD");
+  static final Variable KEYSPACE = Variable.withDefault("CASSANDRA_KEYSPACE", "thehive");
+  static final Variable ARCHIVES = Variable.withDefault("CASSANDRA_GENERAL_ARCHIVE_PATH", "/mnt/backup/cassandra");
+  static final Variable ROLE = Variable.withDefault("CASSANDRA_THEHIVE_USER", "thehive");
+  static final Variable WORK = Variable.optional("RESTORE_WORK_PATH");
+  static final Variable CA = Variable.optional("CASSANDRA_SSL_CA");
+  static final Variable CERTIFICATE = Variable.optional("CASSANDRA_SSL_CERT");
+  static final Variable KEY = Variable.optional("CASSANDRA_SSL_KEY");
+  static final Variable INTERNODE_CA = Variable.optional("CASSANDRA_INTERNODE_CA");
+  static final Variable INTERNODE_CERTIFICATE = Variable.optional("CASSANDRA_INTERNODE_CERT");
+  static final Variable INTERNODE_KEY = Variable.optional("CASSANDRA_INTERNODE_KEY");
+  static final List<Variable> VARIABLES = List.of(CONNECTION, USER, PASSWORD, KEYSPACE, ARCHIVES, ROLE, WORK, CA, CERTIFICATE, KEY,
+      INTERNODE_CA, INTERNODE_CERTIFICATE, INTERNODE_KEY);
+
+  /** Reads all of it, also log-in and addresses: for what talks to the cluster. */
+  static CassandraSettings of(Settings settings) {
+    return read(settings, CassandraConnection.of(settings));
+  }
+
+  /** Without log-in and addresses: for what reads the archives alone. */
+  static CassandraSettings ofArchives(Settings settings) {
+    return read(settings, null);
+  }
+
+  private static CassandraSettings read(Settings settings, CassandraConnection connection) {
+    var archives = List.of(settings.text(ARCHIVES).split(",")).stream().map(String::strip).map(Path::of).toList();
+    var client = new Pem(settings.optionalPath(CA).orElse(null), settings.optionalPath(CERTIFICATE).orElse(null),
+        settings.optionalPath(KEY).orElse(null));
+    var internode = new Pem(settings.optionalPath(INTERNODE_CA).orElse(client.ca()),
+        settings.optionalPath(INTERNODE_CERTIFICATE).orElse(client.certificate()), settings.optionalPath(INTERNODE_KEY).orElse(client.key()));
+    return new CassandraSettings(connection, settings.text(KEYSPACE), archives, settings.text(ROLE),
+        settings.optionalPath(WORK).orElse(archives.get(0)), Optional.of(client).filter(pem -> pem.ca() != null),
+        Optional.of(internode).filter(pem -> pem.ca() != null && pem.certificate() != null && pem.key() != null));
+  }
+}
+
+/** Runs a script's command the same way in all scripts: errors as {@code error:} and {@code hint:}, and the exit code. */
+final class Commands {
+  /** How picocli tells of a value that is not of the option's type. */
+  private static final Pattern CANNOT_CONVERT = Pattern.compile("cannot convert '(.*?)' to \\S+ (?:\\w+[.$])*(\\w+) \\(.*");
+
+  private Commands() {}
+
+  /**
+   * Parses the arguments and calls the command; when it has ended, Ctrl-C says nothing more.
+   *
+   * @param variables what the help lists below the options, with the present values
+   * @param failed shows a failure and returns the exit code
+   */
+  static int run(Object command, Console console, List<Variable> variables, Function<Failure, Integer> failed, String... args) {
+    console.onInterrupt("Nothing was changed.");
+    try {
+      return run(command, variables, failed, args);
+    } finally {
+      console.onInterrupt(null);
+    }
+  }
+
+  static int run(Object command, List<Variable> variables, Function<Failure, Integer> failed, String... args) {
+    var line = new CommandLine(command).setCaseInsensitiveEnumValuesAllowed(true).setUsageHelpLongOptionsMaxWidth(24)
+        .setUsageHelpAutoWidth(true)
+        .setParameterExceptionHandler((thrown, given) -> failed.apply(wrongUsage(thrown)))
+        .setExecutionStrategy(parsed -> {
+          if (CommandLine.executeHelpRequest(parsed) != null) {
+            return Exit.DONE;
+          }
+          try {
+            Settings.fromEnvironment().warnings(variables).forEach(warning -> System.err.println("warning: " + warning));
+          } catch (Failure e) {
+            return failed.apply(e);
+          }
+          return new CommandLine.RunLast().execute(parsed);
+        })
+        .setExecutionExceptionHandler((thrown, given, parsed) -> failed.apply(Failure.of(thrown)));
+    addFooter(line, variables);
+    try {
+      return line.execute(args);
+    } catch (Error e) { // picocli hands on exceptions only
+      return failed.apply(Failure.of(e));
+    }
+  }
+
+  private static Failure wrongUsage(ParameterException thrown) {
+    var message = thrown.getMessage().lines().findFirst().orElse("wrong usage");
+    var text = withoutJavaTypes(message.isEmpty() ? message : message.substring(0, 1).toLowerCase(Locale.ROOT) + message.substring(1));
+    return new Failure(Exit.USAGE, text, "see ./jbang " + thrown.getCommandLine().getCommandSpec().root().name() + " --help", thrown);
+  }
+
+  private static String withoutJavaTypes(String message) {
+    var type = CANNOT_CONVERT.matcher(message);
+    return type.find() ? message.substring(0, type.start()) + "'" + type.group(1) + "' is not " + switch (type.group(2)) {
+      case "Duration" -> "a duration such as PT15M";
+      case "Pattern" -> "a regular expression";
+      default -> "allowed";
+    } : message.replaceFirst("is not an? (int|long)$", "is not a whole number");
+  }
+
+  private static void addFooter(CommandLine line, List<Variable> variables) {
+    var own = line.getCommandSpec().usageMessage().footer();
+    var lines = values(variables).stream().map(text -> text.replace("%", "%%").replace("@|", "@ |"));
+    line.getCommandSpec().usageMessage().footer(Stream.of(Stream.of("%nVariables, with their values now:"), lines, Stream.of(own))
+        .flatMap(text -> text).toArray(String[]::new));
+  }
+
+  private static List<String> values(List<Variable> variables) {
+    try {
+      return Settings.fromEnvironment().describe(variables);
+    } catch (Failure e) {
+      return List.of("  " + e.getMessage());
+    }
+  }
+}
+
+/**
+ * Settings of every restore.
+ *
+ * @param archivePassword of AES-encrypted .zip archives
+ * @param statePath folder of lock, marker and reports, where it is not that of the archives
+ */
+record CommonSettings(Optional<String> archivePassword, Optional<Path> statePath) {
+  static final Variable ARCHIVE_PASSWORD = Variable.secret("BACKUP_PASSWORD");
+  static final Variable STATE_PATH = Variable.optional("RESTORE_STATE_PATH");
+  static final Variable ASSUME_YES = Variable.withDefault("ASSUME_YES", "false");
+  static final List<Variable> VARIABLES = List.of(ARCHIVE_PASSWORD, STATE_PATH, ASSUME_YES);
+
+  static CommonSettings of(Settings settings) {
+    return new CommonSettings(settings.secret(ARCHIVE_PASSWORD), settings.optionalPath(STATE_PATH));
+  }
+
+  /** The folder of lock, marker and reports. */
+  Path stateFolder(Path archives) {
+    return statePath.orElse(archives);
+  }
+}
+
+/** What the administrator sees: steps and progress on stderr. Results go to stdout, which is not this class's. */
+class Console {
+  private static final int WIDTH_OF_LOGS = 100;
+  private static final Duration BETWEEN_LINES = Duration.ofSeconds(5);
+
+  @Option(names = "--verbose", scope = ScopeType.INHERIT, description = "show traces and the libraries' warnings")
+  boolean verbose;
+
+  final boolean terminal = System.console() != null;
+  private String onInterrupt;
+  private String drawn = "";
+
+  Console() {
+    Runtime.getRuntime().addShutdownHook(new Thread(this::interrupted));
+  }
+
+  synchronized void step(String text, Object... values) {
+    erase();
+    System.err.println(text.formatted(values));
+  }
+
+  void warn(String text, Object... values) {
+    step("warning: " + text, values);
+  }
+
+  /** Shows what went wrong and what to do about it; returns the exit code. */
+  synchronized int error(String about, Failure failure) {
+    step("%s", "error: " + (about.isEmpty() ? "" : about + ": ") + failure.getMessage()
+        + (failure.hint == null ? "" : "\nhint: " + failure.hint)); // in one: others may fail at the same time
+    if (verbose) {
+      failure.printStackTrace();
+    }
+    return failure.code;
+  }
+
+  /** Sets what Ctrl-C says from now on: whether something was changed, and what to do. Null: nothing. */
+  synchronized void onInterrupt(String text) {
+    onInterrupt = text;
+  }
+
+  private synchronized void interrupted() {
+    if (onInterrupt != null) {
+      step("%s", "\nInterrupted. " + onInterrupt);
+    }
+  }
+
+  /** Shows a line that moves on a terminal, a line every five seconds elsewhere, until closed; nothing where there are no bytes. */
+  Closeable progress(String task, long total, LongSupplier done, Supplier<String> state) {
+    if (total <= 0) {
+      return () -> {};
+    }
+    var moves = canDraw();
+    var width = moves ? columns() - 3 : WIDTH_OF_LOGS; // room for ^C
+    var begun = Instant.now();
+    Supplier<String> line = () -> ProgressLine.of(task, Math.min(done.getAsLong(), total), total, Duration.between(begun, Instant.now()),
+        state.get(), width);
+    var clock = Executors.newSingleThreadScheduledExecutor(Console::daemon);
+    var pause = moves ? 200 : BETWEEN_LINES.toMillis();
+    clock.scheduleAtFixedRate(() -> show(line.get(), moves), moves ? 0 : pause, pause, TimeUnit.MILLISECONDS);
+    return () -> {
+      clock.shutdownNow();
+      step("%s", line.get());
+    };
+  }
+
+  private synchronized void show(String line, boolean moves) {
+    if (moves) {
+      drawn = line;
+      System.err.print("\r\033[?7l" + line + "\033[K\033[?7h"); // never onto a second line, should the terminal have become narrower
+    } else {
+      step("%s", line);
+    }
+  }
+
+  private synchronized void erase() {
+    if (!drawn.isEmpty()) {
+      drawn = "";
+      System.err.print("\r\033[K");
+    }
+  }
+
+  /** True if stderr is the terminal, not a file, and a terminal that can move its cursor. */
+  private boolean canDraw() {
+    try {
+      return terminal && Files.isSameFile(Path.of("/dev/stdin"), Path.of("/dev/stderr"))
+          && System.getenv("NO_COLOR") == null && !"dumb".equals(System.getenv("TERM"));
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  /** The width of the terminal. A terminal library would take Ctrl-C from the shutdown hooks. */
+  private static int columns() {
+    try {
+      var stty = new ProcessBuilder("stty", "size").redirectInput(ProcessBuilder.Redirect.INHERIT)
+          .redirectError(ProcessBuilder.Redirect.DISCARD).start();
+      var columns = Integer.parseInt(new String(stty.getInputStream().readAllBytes()).strip().replaceFirst(".* ", ""));
+      return columns < 40 ? 80 : columns;
+    } catch (IOException | NumberFormatException e) {
+      return 80;
+    }
+  }
+
+  static Thread daemon(Runnable work) {
+    var thread = new Thread(work);
+    thread.setDaemon(true);
+    return thread;
+  }
+
+  static String size(long bytes) {
+    return ProgressLine.size(bytes);
+  }
+}
+
+/** The exit codes, the same in all scripts. 130, interrupted, is the shell's own. */
+final class Exit {
+  static final int DONE = 0;
+  static final int UNEXPECTED = 1;
+  static final int USAGE = 2;
+  static final int BAD_BACKUP = 10;
+  static final int UNREACHABLE = 11;
+  static final int AUTHENTICATION = 12;
+  static final int UNSAFE = 13;
+  static final int PARTIAL = 14;
+  static final int VERIFICATION = 15;
+  static final int DECLINED = 16;
+
+  private Exit() {}
+}
+
+/** What went wrong, what to do about it, and the exit code: shown as two lines, without a trace. */
+final class Failure extends RuntimeException {
+  final int code;
+  final String hint;
+
+  Failure(int code, String message, String hint) {
+    this(code, message, hint, null);
+  }
+
+  Failure(int code, String message, String hint, Throwable cause) {
+    super(message, cause);
+    this.code = code;
+    this.hint = hint;
+  }
+
+  /** Any exception as a Failure: what is not one already is unexpected. */
+  static Failure of(Throwable thrown) {
+    var cause = thrown;
+    while (cause.getCause() != null
+        && (cause instanceof CompletionException || cause instanceof ExecutionException
+            || cause instanceof UncheckedIOException)) {
+      cause = cause.getCause();
+    }
+    if (cause instanceof Failure failure) {
+      return failure;
+    }
+    var message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
+    if (cause instanceof FileSystemException file) {
+      var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ").toLowerCase(Locale.ROOT);
+      message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : words);
+    }
+    return cause instanceof Error error ? of(error, message.lines().findFirst().orElse(message))
+        : new Failure(Exit.UNEXPECTED, message, "run again with --verbose for the trace", cause);
+  }
+
+  /** Errors of the virtual machine, with what helps: libraries that are not Java are unpacked where it may be forbidden to run them. */
+  private static Failure of(Error error, String message) {
+    if (error instanceof LinkageError) {
+      return new Failure(Exit.UNEXPECTED, "a library could not be loaded: " + message,
+          "is %s on a file system that is mounted noexec? _JAVA_OPTIONS=-Djava.io.tmpdir=<another folder> names another"
+              .formatted(System.getProperty("java.io.tmpdir")), error);
+    }
+    var hint = error instanceof OutOfMemoryError ? "_JAVA_OPTIONS=-Xmx1g gives it more" : "run again with --verbose for the trace";
+    return new Failure(Exit.UNEXPECTED, error instanceof OutOfMemoryError ? "out of memory: " + message : message, hint, error);
+  }
+}
+
+/**
+ * The folder of the attachments, and where its backups are.
+ *
+ * @param owner {@code user}, {@code user:group} or {@code :group} to give all files to; empty for those of the backup
+ */
+record FolderSettings(Path folder, Path archives, Optional<String> owner) {
+  static final Variable FOLDER = Variable.withDefault("ATTACHMENT_FOLDER", "/opt/thp/thehive/files");
+  static final Variable ARCHIVES = Variable.withDefault("GENERAL_ARCHIVE_PATH", "/mnt/backup/storage");
+  static final Variable OWNER = Variable.optional("ATTACHMENT_OWNER");
+  static final List<Variable> VARIABLES = List.of(FOLDER, ARCHIVES, OWNER);
+
+  static FolderSettings of(Settings settings) {
+    return new FolderSettings(settings.path(FOLDER), settings.path(ARCHIVES), settings.optional(OWNER));
+  }
+}
+
+/** A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration. */
+record Host(String name, String destination, String port) {
+  private static final Pattern NAMED = Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[0-9a-fA-F:]+]))(:(?<port>\\d+))?");
+  private static final String PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,StateChangeTimestamp,InvocationID";
+
+  /** What a command left there; 255 is ssh's own code. */
+  record Output(int code, String out, String err) {}
+
+  /** A unit as systemctl(1) describes it: {@code active} is active, inactive, failed, activating or deactivating. */
+  record Unit(String load, String active, String sub, int restarts, String since, String invocation, boolean root) {
+    /** A masked unit is there, too: it only cannot be started. */
+    boolean isInstalled() {
+      return load.equals("loaded") || load.equals("masked");
+    }
+
+    boolean isStopped() {
+      return active.equals("inactive") || active.equals("failed");
+    }
+
+    @Override
+    public String toString() {
+      return active + (sub.isEmpty() || sub.equals("dead") ? "" : " (" + sub + ")");
+    }
+  }
+
+  /** The hosts of a list such as {@code node1 admin@node2:2222 localhost}, each once. */
+  static List<Host> named(String names) {
+    return Stream.of(names.strip().split("[\\s,]+")).distinct().map(Host::parse).toList();
+  }
+
+  private static Host parse(String name) {
+    var match = NAMED.matcher(name);
+    if (!match.matches()) {
+      throw new Failure(Exit.USAGE, "'%s' is not a host name".formatted(name), "name hosts like node1, admin@node2:2222 or localhost");
+    }
+    var local = Set.of("localhost", "127.0.0.1", "[::1]").contains(match.group("to")) && match.group("port") == null;
+    return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""), match.group("port"));
+  }
+
+  /** Does the same for all side by side; the answers in their order. */
+  static <T> List<T> each(List<Host> hosts, Function<Host, T> work) {
+    var threads = Executors.newFixedThreadPool(hosts.size());
+    try {
+      var answers = hosts.stream().map(host -> CompletableFuture.supplyAsync(() -> work.apply(host), threads)).toList();
+      return answers.stream().map(CompletableFuture::join).toList();
+    } finally {
+      threads.shutdown();
+    }
+  }
+
+  boolean isLocal() {
+    return destination == null;
+  }
+
+  /** The name or address that ssh connects to: the node's name may be one of its configuration only. */
+  String address() {
+    if (isLocal()) {
+      return "localhost";
+    }
+    var known = new Host("localhost", null, null).run("ssh -G -- " + destination, Duration.ofSeconds(10)).out();
+    return known.lines().filter(line -> line.startsWith("hostname ")).map(line -> line.substring(9)).findFirst().orElse(name);
+  }
+
+  /** Never asks and never accepts an unknown host key: a runbook must not hang, and a key is the administrator's to trust. */
+  List<String> command(String shell) {
+    if (isLocal()) {
+      return List.of("sh", "-c", shell);
+    }
+    var ssh = Stream.of("ssh", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10",
+        "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3");
+    var to = port == null ? Stream.of("--", destination) : Stream.of("-p", port, "--", destination);
+    return Stream.of(ssh, to, Stream.of("sh -c '" + shell + "'")).flatMap(part -> part).toList();
+  }
+
+  /** Runs a shell command there, one without single quotes. Files take its output: a shared ssh connection keeps pipes open. */
+  Output run(String shell, Duration limit) {
+    try {
+      var out = Files.createTempFile("thehive-host", ".out");
+      var err = Files.createTempFile("thehive-host", ".err");
+      try {
+        var process = new ProcessBuilder(command(shell)).redirectInput(new File("/dev/null"))
+            .redirectOutput(out.toFile()).redirectError(err.toFile()).start();
+        if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
+          process.destroyForcibly();
+          throw new Failure(Exit.UNREACHABLE, "%s: no answer within %d s to: %s".formatted(name, limit.toSeconds(), shell), null);
+        }
+        var output = new Output(process.exitValue(), Files.readString(out), Files.readString(err).strip());
+        return isLocal() || output.code() != 255 ? output : unreachable(output.err());
+      } finally {
+        Files.delete(out);
+        Files.delete(err);
+      }
+    } catch (IOException e) {
+      throw new Failure(Exit.UNREACHABLE, "%s: %s".formatted(name, e.getMessage()), "the OpenSSH client is needed for other hosts", e);
+    } catch (InterruptedException e) {
+      throw new Failure(Exit.UNREACHABLE, name + ": interrupted", null, e);
+    }
+  }
+
+  private Output unreachable(String said) {
+    var reason = last(said).replaceFirst("^ssh: ", "");
+    var by = "ssh " + (port == null ? "" : "-p " + port + " ") + destination;
+    if (said.contains("Permission denied")) {
+      throw new Failure(Exit.AUTHENTICATION, "%s: ssh: %s".formatted(name, reason), "log in with a key, without a password: " + by);
+    }
+    throw new Failure(Exit.UNREACHABLE, "%s: ssh: %s".formatted(name, reason), said.contains("Host key verification failed")
+        ? "compare its host key and accept it by hand: " + by : "try it by hand: " + by);
+  }
+
+  static String last(String lines) {
+    return lines.strip().replaceFirst("(?s).*\\R", "").strip();
+  }
+
+  Unit unit(String service) {
+    var output = run("id -u; LC_ALL=C systemctl show --property=%s -- %s".formatted(PROPERTIES, service), Duration.ofSeconds(30));
+    if (output.code() != 0) {
+      throw new Failure(Exit.UNSAFE, "%s has no systemd that answers: %s".formatted(name, last(output.err())),
+          "look after TheHive there by hand: in its container, or with its own start script");
+    }
+    var lines = output.out().lines().toList();
+    var is = lines.stream().filter(line -> line.contains("=")).map(line -> line.split("=", 2))
+        .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1], (one, other) -> one));
+    return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""), is.getOrDefault("SubState", ""),
+        Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("StateChangeTimestamp", ""),
+        is.getOrDefault("InvocationID", ""), lines.get(0).equals("0"));
+  }
+}
+
+/** JSON, as reports, markers, results and the Elasticsearch API use it. */
+final class Json {
+  static final ObjectMapper MAPPER = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT)
+      .enable(EnumFeature.WRITE_ENUMS_TO_LOWERCASE).build();
+
+  private Json() {}
+
+  /** What {@code --json} prints where a script ends with a failure. */
+  static String failure(String script, Failure failure) {
+    return MAPPER.createObjectNode().put("script", script).put("exit", failure.code)
+        .put("error", failure.getMessage()).put("hint", failure.hint).toPrettyString();
+  }
+}
+
+/**
+ * Builds sessions that tell the server the name of their client, which {@code system_views.clients} shows: so a restore
+ * sees another one. The driver has no option for it.
+ */
+final class NamedSessionBuilder extends CqlSessionBuilder {
+  private final String name;
+
+  NamedSessionBuilder(String name) {
+    this.name = name;
+  }
+
+  @Override
+  protected DriverContext buildContext(DriverConfigLoader loader, ProgrammaticArguments arguments) {
+    return new DefaultDriverContext(loader, arguments) {
+      @Override
+      public Map<String, String> getStartupOptions() {
+        var options = new HashMap<>(super.getStartupOptions());
+        options.put(StartupOptionsBuilder.DRIVER_NAME_KEY, name);
+        return options;
+      }
+    };
+  }
+}
+
+/**
+ * PEM files for TLS.
+ *
+ * @param ca whom to trust, and nobody else
+ * @param certificate shown to the other side; null where there is none
+ * @param key of that certificate
+ */
+record Pem(Path ca, Path certificate, Path key) {
+  SSLContext tls() {
+    var trust = Tls.trust(ca);
+    if (certificate == null || key == null) {
+      return Tls.context(trust);
+    }
+    try (var in = Files.newInputStream(certificate)) {
+      var own = KeyStore.getInstance("PKCS12");
+      own.load(null, null);
+      var chain = CertificateFactory.getInstance("X.509").generateCertificates(in).toArray(Certificate[]::new);
+      own.setKeyEntry("own", PEMReader.extractPrivateKey(Files.readString(key)), new char[0], chain);
+      var keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+      keys.init(own, new char[0]);
+      return Tls.context(trust, keys.getKeyManagers());
+    } catch (GeneralSecurityException | IOException e) {
+      throw new Failure(Exit.USAGE, "cannot use the client certificate %s and its key %s: %s".formatted(certificate, key,
+          Failure.of(e).getMessage()), "they must be PEM files");
+    }
+  }
+}
+
+/** The line that shows how far a step is. */
+final class ProgressLine {
+  private static final int BAR = 20;
+  private static final int NARROW = 60;
+
+  private ProgressLine() {}
+
+  /**
+   * Returns one line of at most {@code width} characters: task, bar, bytes, rate, elapsed and left time, state. What does
+   * not fit is left out from the end, never cut within a word; a narrow line has no bar.
+   *
+   * @param done bytes of {@code total} that are done
+   * @param state a few words, such as {@code 3 of 9 tables}; may be empty
+   */
+  static String of(String task, long done, long total, Duration elapsed, String state, int width) {
+    var millis = Math.max(1, elapsed.toMillis());
+    var rate = done * 1000 / millis;
+    var text = " %s of %s".formatted(size(done), size(total));
+    var more = new StringBuilder(rate > 0 ? ", %s/s".formatted(size(rate)) : "").append(", elapsed ").append(clock(elapsed.toSeconds()));
+    if (rate > 0 && done < total) {
+      more.append(", left ").append(clock((total - done + rate - 1) / rate));
+    }
+    if (!state.isEmpty()) {
+      more.append(", ").append(state);
+    }
+    var bar = width < NARROW ? "" : " [" + bar(done, total) + "]";
+    var words = more.toString();
+    while (!words.isEmpty() && task.length() + bar.length() + text.length() + words.length() > width) {
+      words = words.substring(0, Math.max(0, words.lastIndexOf(", ")));
+    }
+    return task + bar + text + words;
+  }
+
+  private static String bar(long done, long total) {
+    var full = total <= 0 ? BAR : (int) Math.min(BAR, done * BAR / total);
+    return "=".repeat(full) + " ".repeat(BAR - full);
+  }
+
+  private static String clock(long seconds) {
+    return seconds < 3600 ? "%d:%02d".formatted(seconds / 60, seconds % 60)
+        : "%d:%02d:%02d".formatted(seconds / 3600, seconds / 60 % 60, seconds % 60);
+  }
+
+  /** A number of bytes as an administrator reads it, such as {@code 12 MB}. */
+  static String size(long bytes) {
+    return bytes < 1_000_000 ? (bytes + 999) / 1000 + " kB"
+        : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB" : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
+  }
+}
+
+/**
+ * The bucket of the attachments, who may write to it, and where its backups are. Endpoint and keys come from the
+ * variables, else from an alias as the {@code mc} client keeps it.
+ *
+ * @param login endpoint and keys; null where only the archives are read
+ * @param region empty: the server is asked
+ * @param virtualHost true if the bucket is part of the host's name, not of the path
+ * @param ca PEM file of the CA to trust for https; empty for the JDK's
+ */
+record S3Settings(Account login, String bucket, Optional<String> region, boolean virtualHost, Optional<Path> ca, Path archives) {
+  static final Variable ENDPOINT = Variable.optional("MINIO_ENDPOINT");
+  static final Variable ACCESS_KEY = Variable.secret("MINIO_ACCESS_KEY");
+  static final Variable SECRET_KEY = Variable.secret("MINIO_SECRET_KEY");
+  static final Variable ALIAS = Variable.withDefault("MINIO_ALIAS", "th_minio");
+  static final Variable BUCKET = Variable.withDefault("MINIO_BUCKET", "thehive");
+  static final Variable REGION = Variable.optional("MINIO_REGION");
+  static final Variable VIRTUAL_HOST = Variable.withDefault("MINIO_VIRTUAL_HOST", "false");
+  static final Variable CA = Variable.optional("MINIO_CA");
+  static final Variable ARCHIVES = Variable.withDefault("MINIO_ARCHIVE_PATH", "/mnt/backup/minio/");
+  static final List<Variable> VARIABLES =
+      List.of(ENDPOINT, ACCESS_KEY, SECRET_KEY, ALIAS, BUCKET, REGION, VIRTUAL_HOST, CA, ARCHIVES);
+
+  // As mc reads it: the keys stand in it as they are, without an encoding.
+  private static final Pattern WITH_TOKEN = Pattern.compile("(https?://)([^@]*?):([^@]*?):([^@]*)@([^@]*)");
+  private static final Pattern WITH_KEYS = Pattern.compile("(https?://)(.*?):(.*)@([^@]*)");
+
+  /** An endpoint with its keys; {@code token} of temporary keys, else null. */
+  record Account(String endpoint, String access, String secret, String token) {
+    /** Without the secrets. */
+    @Override
+    public String toString() {
+      return endpoint;
+    }
+  }
+
+  /** @param environment where the variable {@code MC_HOST_<alias>}, MC_CONFIG_DIR and HOME are looked up */
+  static S3Settings of(Settings settings, Map<String, String> environment) {
+    return read(settings, login(settings, environment));
+  }
+
+  static S3Settings ofArchives(Settings settings) {
+    return read(settings, null);
+  }
+
+  private static S3Settings read(Settings settings, Account login) {
+    return new S3Settings(login, settings.text(BUCKET), settings.optional(REGION), settings.flag(VIRTUAL_HOST),
+        settings.optionalPath(CA), settings.path(ARCHIVES));
+  }
+
+  private static Account login(Settings settings, Map<String, String> environment) {
+    var endpoint = settings.optional(ENDPOINT);
+    if (endpoint.isEmpty()) {
+      return ofAlias(settings.text(ALIAS), environment);
+    }
+    if (endpoint.get().contains("@")) {
+      throw new Failure(Exit.USAGE, "MINIO_ENDPOINT holds keys", "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY instead");
+    }
+    var access = settings.secretOrPrompt(ACCESS_KEY, "Access key of " + endpoint.get());
+    var secret = settings.secretOrPrompt(SECRET_KEY, "Secret key of " + endpoint.get());
+    if (access.isEmpty() || secret.isEmpty()) {
+      throw new Failure(Exit.USAGE, "no keys for " + endpoint.get(),
+          "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or MINIO_ACCESS_KEY_FILE and MINIO_SECRET_KEY_FILE");
+    }
+    return new Account(endpoint.get(), access.get(), secret.get(), null);
+  }
+
+  private static Account ofAlias(String alias, Map<String, String> environment) {
+    var variable = environment.get("MC_HOST_" + alias);
+    var files = configFiles(environment);
+    var login = variable != null ? ofVariable(alias, variable) : files.stream().flatMap(file -> ofFile(file, alias).stream()).findFirst();
+    return login.orElseThrow(() -> new Failure(Exit.USAGE, "MINIO_ENDPOINT is not set, and mc has no alias " + alias,
+        "set MINIO_ENDPOINT, MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or name an alias of mc with MINIO_ALIAS; looked in MC_HOST_%s, %s"
+            .formatted(alias, files.stream().map(Path::toString).collect(Collectors.joining(", ")))));
+  }
+
+  private static Optional<Account> ofVariable(String alias, String value) {
+    var token = WITH_TOKEN.matcher(value);
+    if (token.matches()) {
+      return Optional.of(new Account(token.group(1) + token.group(5), token.group(2), token.group(3), token.group(4)));
+    }
+    var keys = WITH_KEYS.matcher(value);
+    if (keys.matches()) {
+      return Optional.of(new Account(keys.group(1) + keys.group(4), keys.group(2), keys.group(3), null));
+    }
+    throw new Failure(Exit.USAGE, "MC_HOST_%s is not of the form https://ACCESS:SECRET@HOST:PORT".formatted(alias), null);
+  }
+
+  private static List<Path> configFiles(Map<String, String> environment) {
+    var home = Path.of(environment.getOrDefault("HOME", System.getProperty("user.home")));
+    return Stream.concat(Stream.ofNullable(environment.get("MC_CONFIG_DIR")).map(Path::of), Stream.of(home.resolve(".mc"), home.resolve(".mcli")))
+        .map(path -> path.resolve("config.json")).toList();
+  }
+
+  private static Optional<Account> ofFile(Path file, String alias) {
+    try {
+      var entry = Json.MAPPER.readTree(file.toFile()).path("aliases").path(alias);
+      return entry.isMissingNode() ? Optional.empty() : Optional.of(new Account(entry.path("url").asText(),
+          entry.path("accessKey").asText(), entry.path("secretKey").asText(), entry.path("sessionToken").asText(null)));
+    } catch (FileNotFoundException e) {
+      return Optional.empty();
+    } catch (IOException e) {
+      // Jackson's message would show the line, and with it a key.
+      throw new Failure(Exit.USAGE, "cannot read mc's " + file, "is it readable, and JSON? or set MINIO_ENDPOINT and the keys");
+    }
+  }
+}
+
+/**
+ * The settings of one run. A variable wins over TheHive's own configuration file, which wins over the default of the
+ * documented procedure.
+ */
+final class Settings {
+  static final Variable CONFIG = Variable.optional("THEHIVE_CONFIG");
+  private static final String BYTE_ORDER_MARK = "\uFEFF";
+  private final Map<String, String> environment;
+  private final Map<String, String> configured;
+  private final String configFile;
+
+  Settings(Map<String, String> environment) {
+    this(environment, Map.of(), "");
+  }
+
+  /** @param configured what TheHive's configuration file says, by the names of the variables */
+  Settings(Map<String, String> environment, Map<String, String> configured, String configFile) {
+    this.environment = environment;
+    this.configured = configured;
+    this.configFile = configFile;
+  }
+
+  static Settings fromEnvironment() {
+    var named = new Settings(System.getenv()).optionalPath(CONFIG);
+    var file = named.orElse(TheHiveConfig.USUAL);
+    if (named.isEmpty() && !Files.isReadable(file)) {
+      return new Settings(System.getenv());
+    }
+    if (!Files.isReadable(file)) {
+      throw new Failure(Exit.USAGE, "cannot read TheHive's configuration %s, which THEHIVE_CONFIG names".formatted(file), "check its path, owner and mode");
+    }
+    return new Settings(System.getenv(), TheHiveConfig.read(file), file.toString());
+  }
+
+  /** True if a variable or TheHive's configuration names it: only a default is not. */
+  boolean isSet(Variable variable) {
+    return isVariable(variable) || configured.containsKey(variable.name());
+  }
+
+  private boolean isVariable(Variable variable) {
+    return environment.containsKey(variable.name()) || variable.secret() && environment.containsKey(variable.name() + "_FILE");
+  }
+
+  /** The variable's value, or its default; empty where there is neither. */
+  Optional<String> optional(Variable variable) {
+    var value = environment.get(variable.name());
+    if (value == null && configured.containsKey(variable.name())) {
+      return Optional.of(configured.get(variable.name()));
+    }
+    if (value == null) {
+      return Optional.of(variable.fallback()).filter(fallback -> !fallback.isEmpty());
+    }
+    requireClean(variable.name(), value);
+    return Optional.of(value);
+  }
+
+  /** The value of a variable that has a default. */
+  String text(Variable variable) {
+    return optional(variable).orElseThrow(() -> new Failure(Exit.USAGE, variable.name() + " is not set", "give it a value"));
+  }
+
+  Optional<Path> optionalPath(Variable variable) {
+    return optional(variable).map(value -> path(variable, value));
+  }
+
+  Path path(Variable variable) {
+    return path(variable, text(variable));
+  }
+
+  private static Path path(Variable variable, String value) {
+    try {
+      return Path.of(value);
+    } catch (InvalidPathException e) {
+      throw new Failure(Exit.USAGE, "%s '%s' is not a path: %s".formatted(variable.name(), value, e.getReason()), "give it a path");
+    }
+  }
+
+  boolean flag(Variable variable) {
+    var value = optional(variable).orElse("false");
+    if (!value.matches("(?i)true|false")) {
+      throw new Failure(Exit.USAGE, "%s is '%s'".formatted(variable.name(), value), "set it to true or false");
+    }
+    return Boolean.parseBoolean(value);
+  }
+
+  /** A secret from its variable, or from the file that the variable with {@code _FILE} names, without its last line break. */
+  Optional<String> secret(Variable variable) {
+    var value = Optional.ofNullable(environment.get(variable.name()));
+    var file = optional(Variable.optional(variable.name() + "_FILE"));
+    if (value.isPresent() && file.isPresent()) {
+      throw new Failure(Exit.USAGE, "%s and %s_FILE are both set".formatted(variable.name(), variable.name()), "unset one of them");
+    }
+    value.ifPresent(secret -> requireNotBlank(variable.name(), secret));
+    return file.isPresent() ? Optional.of(read(variable.name() + "_FILE", file.get()))
+        : value.or(() -> Optional.ofNullable(configured.get(variable.name())));
+  }
+
+  private static String read(String name, String file) {
+    try {
+      var secret = Files.readString(Path.of(file)).replaceFirst("\\R\\z", "");
+      if (secret.isBlank()) {
+        throw new Failure(Exit.USAGE, "%s names %s, which is empty".formatted(name, file), "write the secret into it");
+      }
+      return secret;
+    } catch (IOException | InvalidPathException e) {
+      throw new Failure(Exit.USAGE, "cannot read %s, which %s names: %s".formatted(file, name, Failure.of(e).getMessage()),
+          "check its path, owner and mode");
+    }
+  }
+
+  /** A secret as above; where there is none, it is asked for on a terminal. */
+  Optional<String> secretOrPrompt(Variable variable, String question) {
+    var secret = secret(variable);
+    var terminal = System.console();
+    return secret.isPresent() || terminal == null ? secret
+        : Optional.ofNullable(terminal.readPassword("%s: ", question)).map(String::new);
+  }
+
+  private static void requireNotBlank(String name, String value) {
+    if (value.isBlank()) {
+      throw new Failure(Exit.USAGE, name + " is set but blank", "give it a value, or unset it");
+    }
+  }
+
+  /** What an editor on Windows, or a shell that keeps quotes, leaves in a value is not meant. */
+  private static void requireClean(String name, String value) {
+    requireNotBlank(name, value);
+    if (value.startsWith(BYTE_ORDER_MARK)) {
+      throw new Failure(Exit.USAGE, name + " begins with a byte order mark", "save the file it comes from as UTF-8 without a byte order mark");
+    }
+    if (value.endsWith("\r")) {
+      throw new Failure(Exit.USAGE, name + " ends with a carriage return", "the file it comes from was edited on Windows: dos2unix mends it");
+    }
+    if (value.length() > 1 && value.matches("(?s)([\"']).*\\1")) {
+      throw new Failure(Exit.USAGE, "%s has quotes around its value: %s".formatted(name, value), "leave out the quotes");
+    }
+  }
+
+  /** The documentation shows a password in CASSANDRA_CONNECTION; URLs may hold one, too. */
+  private static String withoutSecrets(String value) {
+    return value.replaceAll("(\\s|^)(-p|--password)(\\s*=?\\s*).+", "$1$2 (not shown)").replaceAll("(://)[^,]*@", "$1(not shown)@");
+  }
+
+  /** Lines for the help: each variable that has a value, with the value and where it comes from, then the others. */
+  List<String> describe(List<Variable> variables) {
+    var lines = new ArrayList<String>();
+    for (var variable : variables) {
+      if (isSet(variable) || !variable.fallback().isEmpty()) {
+        lines.add("  %-34s %s (%s)".formatted(variable.name(), shown(variable), origin(variable)));
+      }
+    }
+    var unset = variables.stream().filter(variable -> !isSet(variable) && variable.fallback().isEmpty()).toList();
+    if (!unset.isEmpty()) {
+      lines.add("  Not set: " + unset.stream().map(variable -> variable.name() + (variable.secret() ? "[_FILE]" : ""))
+          .collect(Collectors.joining(", ")));
+    }
+    return lines;
+  }
+
+  private String shown(Variable variable) {
+    return isSet(variable) && variable.secret() ? "not shown"
+        : withoutSecrets(environment.getOrDefault(variable.name(), configured.getOrDefault(variable.name(), variable.fallback())));
+  }
+
+  String origin(Variable variable) {
+    return isVariable(variable) ? "set" : configured.containsKey(variable.name()) ? configFile : "default";
+  }
+
+  /** Warnings: a variable that contradicts TheHive's configuration, and one whose name is almost that of a setting. */
+  List<String> warnings(List<Variable> variables) {
+    var warnings = new ArrayList<String>();
+    for (var variable : variables) {
+      var configuredValue = configured.get(variable.name());
+      var value = environment.get(variable.name());
+      if (configuredValue != null && value != null && !value.equals(configuredValue)) {
+        warnings.add(variable.secret() ? "%s is not what %s says".formatted(variable.name(), configFile)
+            : "%s is %s, but %s says %s".formatted(variable.name(), withoutSecrets(value), configFile, withoutSecrets(configuredValue)));
+      }
+    }
+    var names = variables.stream().flatMap(variable -> variable.secret() ? Stream.of(variable.name(), variable.name() + "_FILE")
+        : Stream.of(variable.name())).toList();
+    for (var name : new TreeSet<>(environment.keySet())) {
+      names.stream().filter(known -> !names.contains(name) && isAlmost(name, known)).findFirst()
+          .ifPresent(known -> warnings.add("%s is set, but nothing reads it: is %s meant?".formatted(name, known)));
+    }
+    return warnings;
+  }
+
+  /** True if one letter is missing, added or another one, or two neighbours have changed places. */
+  static boolean isAlmost(String name, String known) {
+    if (name.length() < 8 || Math.abs(name.length() - known.length()) > 1) {
+      return false;
+    }
+    var at = 0;
+    while (at < Math.min(name.length(), known.length()) && name.charAt(at) == known.charAt(at)) {
+      at++;
+    }
+    var one = name.substring(at);
+    var other = known.substring(at);
+    if (one.length() == other.length()) {
+      return one.length() > 0 && one.substring(1).equals(other.substring(1))
+          || one.length() > 1 && one.charAt(0) == other.charAt(1) && one.charAt(1) == other.charAt(0) && one.substring(2).equals(other.substring(2));
+    }
+    return one.length() > other.length() ? one.substring(1).equals(other) : other.substring(1).equals(one);
+  }
+}
+
+/**
+ * TheHive's own configuration file as a source of settings: what it says of database, index and attachments, by the names
+ * of the variables. Keys of TheHive 5.0 and 4 are read, too, where they differ.
+ */
+final class TheHiveConfig {
+  static final Path USUAL = Path.of("/etc/thehive/application.conf");
+
+  private TheHiveConfig() {}
+
+  static Map<String, String> read(Path file) {
+    try {
+      // Secrets often come from variables of TheHive's own service, which are not set here.
+      return settings(ConfigFactory.parseFile(file.toFile()).resolve(ConfigResolveOptions.defaults().setAllowUnresolved(true)));
+    } catch (ConfigException e) {
+      throw new Failure(Exit.USAGE, "cannot read TheHive's configuration %s: %s".formatted(file, e.getMessage()),
+          "THEHIVE_CONFIG names it; set THEHIVE_CONFIG=/dev/null to go on without it");
+    }
+  }
+
+  /** The settings that the configuration gives, each by the name of its variable. */
+  static Map<String, String> settings(com.typesafe.config.Config config) {
+    var settings = new LinkedHashMap<String, String>();
+    put(settings, "CASSANDRA_KEYSPACE", first(config, "db.janusgraph.storage.cql.keyspace"));
+    put(settings, "CASSANDRA_CONNECTION", list(config, "db.janusgraph.storage.hostname").map(hosts -> String.join(",", hosts)
+        + first(config, "db.janusgraph.storage.port").map(" "::concat).orElse("")));
+    put(settings, "CASSANDRA_THEHIVE_USER", first(config, "db.janusgraph.storage.username", "db.janusgraph.storage.cql.username"));
+    put(settings, "ELASTICSEARCH_API_URL", list(config, "db.janusgraph.index.search.hostname").map(hosts -> urls(config, hosts)));
+    put(settings, "ELASTICSEARCH_USER", first(config, "db.janusgraph.index.search.elasticsearch.http.auth.basic.username"));
+    put(settings, "ELASTICSEARCH_PASSWORD", first(config, "db.janusgraph.index.search.elasticsearch.http.auth.basic.password"));
+    put(settings, "ATTACHMENT_FOLDER", first(config, "storage.localfs.location", "storage.localfs.directory"));
+    put(settings, "MINIO_ENDPOINT", first(config, "storage.s3.endpoint"));
+    put(settings, "MINIO_BUCKET", first(config, "storage.s3.bucket"));
+    put(settings, "MINIO_ACCESS_KEY", first(config, "storage.s3.accessKey", "storage.s3.aws.credentials.access-key-id"));
+    put(settings, "MINIO_SECRET_KEY", first(config, "storage.s3.aws.credentials.secret-access-key", "storage.s3.secretKey"));
+    put(settings, "MINIO_REGION", first(config, "storage.s3.aws.region.default-region", "storage.s3.region"));
+    put(settings, "MINIO_VIRTUAL_HOST", first(config, "storage.s3.access-style", "alpakka.s3.access-style")
+        .filter(style -> style.equals("virtual")).map(style -> "true"));
+    put(settings, "THEHIVE_URL", first(config, "http.port", "play.server.http.port").map("http://<node>:"::concat));
+    return settings;
+  }
+
+  private static String urls(com.typesafe.config.Config config, List<String> hosts) {
+    var scheme = first(config, "db.janusgraph.index.search.elasticsearch.ssl.enabled").filter("true"::equals).isPresent() ? "https" : "http";
+    var port = first(config, "db.janusgraph.index.search.port").orElse("9200");
+    return hosts.stream().map(host -> host.matches("https?://.*") ? host : scheme + "://" + host + (host.matches(".*:\\d+") ? "" : ":" + port))
+        .collect(Collectors.joining(","));
+  }
+
+  private static void put(Map<String, String> settings, String name, Optional<String> value) {
+    value.filter(text -> !text.isBlank()).ifPresent(text -> settings.put(name, text));
+  }
+
+  /** The value of the first of these paths that is there and resolved. */
+  private static Optional<String> first(com.typesafe.config.Config config, String... paths) {
+    for (var path : paths) {
+      try {
+        if (config.hasPath(path)) {
+          return Optional.of(config.getString(path));
+        }
+      } catch (ConfigException.NotResolved e) {
+        // its value comes from a variable that is not set here: as good as not there
+      }
+    }
+    return Optional.empty();
+  }
+
+  /** A list, or a text with commas, as JanusGraph takes both. */
+  private static Optional<List<String>> list(com.typesafe.config.Config config, String path) {
+    try {
+      if (!config.hasPath(path)) {
+        return Optional.empty();
+      }
+      return Optional.of(config.getValue(path).valueType() == ConfigValueType.LIST ? config.getStringList(path)
+          : List.of(config.getString(path).split("\\s*,\\s*")));
+    } catch (ConfigException.NotResolved e) {
+      return Optional.empty();
+    }
+  }
+}
+
+/** TheHive on one of its nodes: its systemd unit, and who listens on its port. */
+record TheHiveNode(Host host, TheHiveSettings settings) {
+  private static final Pattern PROCESS = Pattern.compile("users:\\(\\(\"(?<name>[^\"]+)\"");
+
+  /**
+   * Who listens on TheHive's port.
+   *
+   * @param process name of the process; empty where this user may not see it
+   */
+  record Listener(int port, Optional<String> process) {
+    /** True for a JVM, in which TheHive runs. */
+    boolean isJava() {
+      return process.filter(name -> name.equals("java")).isPresent();
+    }
+  }
+
+  String name() {
+    return host.name();
+  }
+
+  String service() {
+    return settings.service();
+  }
+
+  Host.Unit unit() {
+    return host.unit(settings.service());
+  }
+
+  /** The unit, masked or not; an unknown unit does not count as stopped. */
+  Host.Unit requireInstalled() {
+    var unit = unit();
+    if (!unit.isInstalled()) {
+      throw new Failure(Exit.UNSAFE, "%s: the unit %s is %s".formatted(host.name(), settings.service(), unit.load().isEmpty() ? "unknown" : unit.load()),
+          "THEHIVE_SERVICE names TheHive's unit; is TheHive installed there?");
+    }
+    return unit;
+  }
+
+  String systemctl(Host.Unit unit, String verb) {
+    return asRoot(unit, "systemctl %s %s".formatted(verb, service()));
+  }
+
+  /** Runs systemctl. What sudo warns of counts only where the command fails. */
+  void systemctl(Host.Unit unit, String verb, Duration limit) {
+    Host.Output output;
+    try {
+      output = host.run(systemctl(unit, verb), limit);
+    } catch (Failure e) {
+      if (e.code == Exit.UNREACHABLE) {
+        return; // systemd may still be at it: the unit is asked next, and that tells whether the node is gone
+      }
+      throw e;
+    }
+    if (output.code() == 0) {
+      return;
+    }
+    var said = Host.last(output.err());
+    if (!said.startsWith("sudo:")) {
+      throw new Failure(Exit.UNSAFE, "%s: systemctl %s: %s".formatted(name(), verb, said), null);
+    }
+    throw new Failure(Exit.AUTHENTICATION, "%s: %s".formatted(name(), said), said.contains("tty") || said.contains("terminal is required")
+        ? "sudo wants a terminal there: \"Defaults !requiretty\" for this user, or name the node as root@" + name()
+        : "allow it without a password there: NOPASSWD: /usr/bin/systemctl * %s, /usr/bin/journalctl *".formatted(service()));
+  }
+
+  /** @param range options of journalctl, such as {@code  --lines=20} */
+  String journal(Host.Unit unit, String range) {
+    return asRoot(unit, "journalctl --unit=%s --output=short-iso --no-hostname --no-pager%s".formatted(service(), range));
+  }
+
+  private static String asRoot(Host.Unit unit, String shell) {
+    return (unit.root() ? "" : "sudo -n ") + shell;
+  }
+
+  Application application() {
+    return Application.on(host, settings);
+  }
+
+  /** Why nothing may be restored now: TheHive runs on this node, or it was named and does not tell. */
+  Optional<Failure> reasonNotToRestore() {
+    try {
+      var unit = unit();
+      if (settings.named() && !unit.isInstalled()) {
+        return Optional.of(new Failure(Exit.UNSAFE, "%s has no unit %s: whether TheHive runs there is not known".formatted(host.name(), settings.service()),
+            "check THEHIVE_NODES and THEHIVE_SERVICE; --force goes on all the same"));
+      }
+      if (!unit.isStopped()) {
+        return Optional.of(new Failure(Exit.UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name(), settings.service(), unit),
+            "stop it on every node: ./jbang service-control.java stop; --force goes on all the same"));
+      }
+    } catch (Failure e) {
+      if (settings.named()) {
+        return Optional.of(e);
+      }
+      // This host may well have no TheHive, and no systemd: its port is asked all the same.
+    }
+    return aliveWithoutUnit();
+  }
+
+  /** TheHive that runs although its unit does not: started by hand, left by KillMode=process, in a container. */
+  Optional<Failure> aliveWithoutUnit() {
+    var listener = listener();
+    if (listener.isEmpty()) {
+      return Optional.empty();
+    }
+    var port = listener.get().port();
+    var application = application();
+    return switch (application.answer()) {
+      case THEHIVE -> Optional.of(new Failure(Exit.UNSAFE, "TheHive answers on %s, port %d, although its unit %s does not run".formatted(host.name(), port, settings.service()),
+          "it was started by hand or runs in a container: stop it there (ss -ltnp shows the process); --force goes on all the same"));
+      case SOMETHING_ELSE -> Optional.empty();
+      case NOTHING -> !listener.get().isJava() ? Optional.empty() : Optional.of(new Failure(Exit.UNSAFE,
+          "a Java process listens on TheHive's port %d of %s and does not answer".formatted(port, host.name()),
+          "it may be TheHive on its way up or down: see ss -ltnp there; THEHIVE_URL names another port; --force goes on all the same"));
+    };
+  }
+
+  /** Who listens on the port of THEHIVE_URL on that node; empty where nobody does, or where the node does not tell. */
+  Optional<Listener> listener() {
+    var port = application().port();
+    try {
+      var hex = "%04X".formatted(port);
+      var answer = host.run("grep -ci \"^ *[0-9]*: [0-9A-F]*:%s [0-9A-F]*:0000 0A\" /proc/net/tcp /proc/net/tcp6; (sudo -n ss -Hltnp || ss -Hltnp) 2>/dev/null | grep \":%d \""
+          .formatted(hex, port), Duration.ofSeconds(30)).out();
+      return parse(port, answer);
+    } catch (Failure e) {
+      return Optional.empty();
+    }
+  }
+
+  /** Reads the counts of listening sockets in /proc/net/tcp and tcp6, then lines of {@code ss -ltnp}. */
+  static Optional<Listener> parse(int port, String answer) {
+    var listens = answer.lines().anyMatch(line -> line.toLowerCase(Locale.ROOT).matches("/proc/net/tcp6?:[1-9]\\d*"));
+    if (!listens) {
+      return Optional.empty();
+    }
+    return Optional.of(new Listener(port, answer.lines().filter(line -> line.startsWith("LISTEN")).map(PROCESS::matcher)
+        .filter(found -> found.find()).map(found -> found.group("name")).findFirst()));
+  }
+}
+
+/**
+ * Where TheHive runs.
+ *
+ * @param hosts its nodes; this host where none are named
+ * @param named true if THEHIVE_NODES is set: only then is a node that cannot be asked an error
+ * @param service its systemd unit on them
+ * @param url where TheHive answers; {@code <node>} in it stands for the node's address
+ * @param ca PEM file of the CA to trust for https; empty for the JDK's
+ */
+record TheHiveSettings(List<Host> hosts, boolean named, String service, String url, Optional<Path> ca) {
+  static final Variable NODES = Variable.withDefault("THEHIVE_NODES", "localhost");
+  static final Variable SERVICE = Variable.withDefault("THEHIVE_SERVICE", "thehive");
+  static final Variable URL = Variable.withDefault("THEHIVE_URL", "http://<node>:9000");
+  static final Variable CA = Variable.optional("THEHIVE_CA");
+  static final List<Variable> VARIABLES = List.of(NODES, SERVICE, URL, CA);
+
+  static TheHiveSettings of(Settings settings) {
+    var service = settings.text(SERVICE);
+    if (!service.matches("[A-Za-z0-9:_.@-]+")) {
+      throw new Failure(Exit.USAGE, "THEHIVE_SERVICE '%s' is not the name of a unit".formatted(service), "name it as systemctl does, such as thehive");
+    }
+    return new TheHiveSettings(Host.named(settings.text(NODES)), settings.isSet(NODES), service, settings.text(URL), settings.optionalPath(CA));
+  }
+}
+
+/** TLS from PEM files. */
+final class Tls {
+  private Tls() {}
+
+  /** Trusts the CA certificates of a file, and no others. */
+  static X509TrustManager trust(Path ca) {
+    try (var in = Files.newInputStream(ca)) {
+      var trusted = KeyStore.getInstance("PKCS12");
+      trusted.load(null, null);
+      for (var certificate : CertificateFactory.getInstance("X.509").generateCertificates(in)) {
+        trusted.setCertificateEntry("ca" + trusted.size(), certificate);
+      }
+      if (trusted.size() == 0) {
+        throw new CertificateException("it holds no certificate");
+      }
+      var managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+      managers.init(trusted);
+      return (X509TrustManager) managers.getTrustManagers()[0];
+    } catch (GeneralSecurityException | IOException e) {
+      throw new Failure(Exit.USAGE, "cannot use the CA certificate %s: %s".formatted(ca, e.getMessage()), "it must be a PEM file");
+    }
+  }
+
+  static SSLContext context(X509TrustManager trust, KeyManager... keys) {
+    try {
+      var context = SSLContext.getInstance("TLS");
+      context.init(keys, new TrustManager[] {trust}, null);
+      return context;
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}
+
+/** The markers that the restore scripts leave from their first change to their success. */
+final class UnfinishedRestores {
+  private UnfinishedRestores() {}
+
+  /** The folders in which a marker may be; true for those that a setting names, false for defaults. */
+  static Map<Path, Boolean> folders(Settings settings, Collection<Path> more) {
+    var folders = new TreeMap<Path, Boolean>();
+    for (var variable : List.of(CassandraSettings.ARCHIVES, FolderSettings.ARCHIVES, S3Settings.ARCHIVES)) {
+      for (var folder : settings.text(variable).split(",")) {
+        folders.merge(Path.of(folder.strip()), settings.isSet(variable), Boolean::logicalOr);
+      }
+    }
+    settings.optionalPath(CommonSettings.STATE_PATH).ifPresent(path -> folders.put(path, true));
+    more.forEach(path -> folders.put(path, true));
+    return folders;
+  }
+
+  /** By script, what is unfinished since when. */
+  static SortedMap<String, String> in(Path folder) {
+    var unfinished = new TreeMap<String, String>();
+    try (var markers = Files.newDirectoryStream(folder, "*.unfinished")) {
+      for (var marker : markers) {
+        var parts = new ArrayList<String>();
+        Json.MAPPER.readTree(marker.toFile()).path("unfinished").forEach(part -> parts.add(part.asText()));
+        var since = Files.getLastModifiedTime(marker).toInstant().truncatedTo(ChronoUnit.SECONDS);
+        unfinished.put(marker.getFileName().toString().replace(".unfinished", ""), String.join(" and ", parts) + " since " + since);
+      }
+      return unfinished;
+    } catch (IOException e) {
+      throw new Failure(Exit.UNSAFE, "cannot read the markers in %s: %s".formatted(folder, Failure.of(e).getMessage()),
+          "run as a user who may read them; a restore may be unfinished");
+    }
+  }
+}
+
+/**
+ * An environment variable that the scripts read.
+ *
+ * @param fallback its value where it is not set; empty where there is none
+ * @param secret true if its value is never shown; it may then also stand in the file that {@code NAME_FILE} names
+ */
+record Variable(String name, String fallback, boolean secret) {
+  static Variable optional(String name) {
+    return new Variable(name, "", false);
+  }
+
+  static Variable withDefault(String name, String fallback) {
+    return new Variable(name, fallback, false);
+  }
+
+  static Variable secret(String name) {
+    return new Variable(name, "", true);
+  }
+}

@@ -1,14 +1,10 @@
 import java.io.IOException;
 import java.time.Instant;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BiConsumer;
 
 /** Attachments in a bucket. */
 final class BucketCheck implements AttachmentStore {
-  /** A broken object answers like a server that is gone; so many do not. */
-  private static final int MOST_UNREACHABLE = 10;
   private final S3Bucket bucket;
-  private final AtomicInteger unreachable = new AtomicInteger();
   /** By the numbers of the members in the backup. */
   private StoredObject[] objects;
 
@@ -49,7 +45,7 @@ final class BucketCheck implements AttachmentStore {
           tally.add("changed", name + ": another content");
         }
       } catch (Failure e) {
-        if (e.code == Exit.AUTHENTICATION || e.code == Exit.UNREACHABLE && unreachable.incrementAndGet() > MOST_UNREACHABLE) {
+        if (!bucket.isOfOneObject(e)) {
           throw e;
         }
         tally.add("changed", "%s: cannot be read: %s".formatted(name, e.getMessage()));

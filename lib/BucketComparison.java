@@ -64,11 +64,18 @@ final class BucketComparison {
     });
   }
 
-  /** Compares the contents of the objects that have the same size. */
+  /** Compares the contents of the objects that have the same size; one that cannot be read is a different one. */
   void compareContents(S3Bucket bucket, Workers workers, LongConsumer done) throws IOException {
     backup.read(workers, i -> states[i] == State.SAME_SIZE, (worker, i, content) -> {
       var entry = backup.all.get(i);
-      states[i] = bucket.holds(entry.name(), etags[i], entry.size(), content::open) ? State.PROVEN : State.DIFFERENT;
+      try {
+        states[i] = bucket.holds(entry.name(), etags[i], entry.size(), content::open) ? State.PROVEN : State.DIFFERENT;
+      } catch (Failure failure) {
+        if (!bucket.isOfOneObject(failure)) {
+          throw failure;
+        }
+        states[i] = State.DIFFERENT;
+      }
       done.accept(entry.size());
     });
   }

@@ -56,6 +56,10 @@ final class BucketRestore {
 
   /** Sends what is not in the bucket as it is in the backup, and proves that it arrived; returns what else is listed. */
   BucketComparison.Extras send(boolean batches) throws Exception {
+    if (comparison.unproven().count() > 0) {
+      console.step("Sending %d objects, %d requests side by side%s", comparison.unproven().count(), transfers,
+          batches ? ", small objects as tars" : "");
+    }
     sendUnproven(batches);
     var extras = comparison.prove(bucket);
     if (comparison.unproven().count() > 0) {

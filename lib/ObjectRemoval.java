@@ -53,7 +53,14 @@ final class ObjectRemoval {
 
   private static void removePage(S3Bucket bucket, List<String> keys, Map<String, String> refused) {
     var objects = keys.stream().map(DeleteRequest.Object::new).toList();
-    bucket.ask("delete from", client -> client.deleteObjects(DeleteObjectsArgs.builder().bucket(bucket.name).objects(objects).quiet(true).build()))
-        .result().errors().forEach(error -> refused.put(error.objectName(), error.message()));
+    try {
+      bucket.ask("delete from", client -> client.deleteObjects(DeleteObjectsArgs.builder().bucket(bucket.name).objects(objects).quiet(true).build()))
+          .result().errors().forEach(error -> refused.put("" + error.objectName(), error.code() + ": " + error.message()));
+    } catch (Failure failure) {
+      if (failure.code != Exit.UNEXPECTED) {
+        throw failure;
+      }
+      keys.forEach(key -> removeOne(bucket, key, refused)); // not every server knows this request, or these keys in it
+    }
   }
 }

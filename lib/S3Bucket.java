@@ -23,6 +23,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import okhttp3.Dispatcher;
 import okhttp3.OkHttpClient;
@@ -34,8 +35,10 @@ import org.apache.commons.io.function.IOSupplier;
  * fail; a failure says what was asked of which bucket, and what to check.
  */
 final class S3Bucket implements Closeable {
+  private static final int MOST_UNREADABLE = 10;
   final String endpoint;
   final String name;
+  private final AtomicInteger unreadable = new AtomicInteger();
   private final S3Failures failures;
   private final MinioAsyncClient client;
   // Until it has answered once an answer is wanted now; later an outage of some seconds is sat out.
@@ -180,6 +183,14 @@ final class S3Bucket implements Closeable {
             throw new UncheckedIOException(e); // asked again, as other requests are
           }
         })));
+  }
+
+  /**
+   * True if a failure to read an object may be that object's alone: it is broken, or archived. A broken one answers like
+   * a server that is gone; so many do not.
+   */
+  boolean isOfOneObject(Failure failure) {
+    return failure.code != Exit.AUTHENTICATION && (failure.code != Exit.UNREACHABLE || unreadable.incrementAndGet() <= MOST_UNREADABLE);
   }
 
   /** The answer; empty where the server refuses, or does not know what is asked. */

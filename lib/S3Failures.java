@@ -13,6 +13,7 @@ import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import javax.net.ssl.SSLException;
@@ -26,6 +27,8 @@ import javax.net.ssl.SSLPeerUnverifiedException;
  */
 record S3Failures(String endpoint, String bucket, Optional<Path> ca) {
   private static final Pattern STATUS = Pattern.compile("Response code: (\\d+)");
+  private static final Set<String> WRONG_REGION =
+      Set.of("AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException", "InvalidRegion");
   /** Answers of Go's and nginx's servers, and a TLS record where a status line was expected. */
   private static final Pattern WANTS_HTTPS =
       Pattern.compile("(?s).*(HTTP request to an HTTPS server|plain HTTP request was sent to HTTPS port|Unexpected status line: \\x15).*");
@@ -61,7 +64,10 @@ record S3Failures(String endpoint, String bucket, Optional<Path> ca) {
       return new Failure(Exit.UNSAFE, "no room left in bucket %s at %s: %s".formatted(bucket, endpoint, reason(thrown)),
           "free some room, or raise the bucket's quota; then run again", thrown);
     }
-    if (status == 403 || status == 401) {
+    if (WRONG_REGION.contains(code)) {
+      return new Failure(Exit.USAGE, "%s expects another region: %s".formatted(endpoint, reason(thrown)), "set MINIO_REGION to the bucket's region", thrown);
+    }
+    if ((status == 403 || status == 401) && !code.equals("InvalidObjectState")) {
       return new Failure(Exit.AUTHENTICATION, "%s refuses the keys: %s".formatted(endpoint, reason(thrown)),
           "check MINIO_ACCESS_KEY and MINIO_SECRET_KEY (or the alias), and this host's clock", thrown);
     }

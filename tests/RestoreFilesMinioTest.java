@@ -722,14 +722,14 @@ class RestoreFilesMinioTest {
     assumeMinio();
     tar("minio_20261123_12h00m56s", "attachment/a\nb", noise(5));
     bucket.put("attachment/a\nb", noise(5));
-    for (var key : List.of("\u0001first", "attachment/a\rb", "a\tb", "a\u007fb", "end ", "\u0085", "plain")) {
-      bucket.put(key, noise(6));
+    for (var key : List.of("\u0001first", "attachment/a\rb", "a\tb", "a\u007fb", "end ", "\u0085", "plain", "attachment/")) {
+      bucket.put(key, noise(key.endsWith("/") ? 0 : 6));
     }
 
     var result = run(restore("--max-delete", "100"));
 
     assertThat(result.code()).as(result.err()).isZero();
-    assertThat(result.out()).contains("0 new, 0 changed, 1 unchanged, 7 removed");
+    assertThat(result.out()).contains("0 new, 0 changed, 1 unchanged, 8 removed");
     assertThat(bucket.content()).containsOnlyKeys("attachment/a\nb");
   }
 

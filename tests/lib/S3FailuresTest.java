@@ -45,6 +45,8 @@ class S3FailuresTest {
     "507, XMinioStorageFull, 13, no room left",
     "403, QuotaExceeded, 13, no room left",
     "400, XMinioParentIsObject, 1, cannot list bucket thehive at http://s3.example:9000: XMinioParentIsObject: words of the server",
+    "400, AuthorizationHeaderMalformed, 2, expects another region",
+    "403, InvalidObjectState, 1, cannot list bucket thehive at http://s3.example:9000: InvalidObjectState: words of the server",
     "503, SlowDown, 11, cannot list bucket thehive at http://s3.example:9000: SlowDown: words of the server"})
   void theServersReasonIsTold(int status, String code, int exit, String message) {
     assertThat(failures.explain("list", answer(status, code))).satisfies(failure -> {
