@@ -356,7 +356,9 @@ class RestoreFilesMinio implements Callable<Integer> {
   }
 
   private int finished(RestoreRun run, BucketPlan plan, BucketRestore restore) throws IOException {
-    var file = run.end(Exit.DONE, Set.of("files"), plan.summary(restore.sent(), Map.of()));
+    var summary = plan.summary(restore.sent(), Map.of());
+    summary.put("backup", restore.backup().toString());
+    var file = run.end(Exit.DONE, Set.of("files"), summary);
     console.onInterrupt(null);
     console.step("Report: %s", file);
     console.step("Next: when Cassandra and Elasticsearch are restored too: ./jbang verify.java --exact --skip services,logs, then ./jbang service-control.java start");
@@ -1585,6 +1587,11 @@ final class BucketRestore {
     this.run = run;
     this.console = console;
     this.transfers = transfers;
+  }
+
+  /** The archive that is restored. */
+  Path backup() {
+    return comparison.backup.archive.path;
   }
 
   /** The bytes that were sent until now. */

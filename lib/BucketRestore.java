@@ -1,3 +1,4 @@
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -24,6 +25,11 @@ final class BucketRestore {
     this.run = run;
     this.console = console;
     this.transfers = transfers;
+  }
+
+  /** The archive that is restored. */
+  Path backup() {
+    return comparison.backup.archive.path;
   }
 
   /** The bytes that were sent until now. */
