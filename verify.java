@@ -5358,10 +5358,11 @@ final class PaxRecords {
     for (int from = 0, end; from < header.length && header[from] != 0; from = end) {
       var space = index(header, ' ', from);
       var equals = index(header, '=', space);
-      end = (int) Math.min(header.length, from + number(Arrays.copyOfRange(header, from, space)));
-      if (end <= equals || header[end - 1] != '\n') {
+      var length = number(Arrays.copyOfRange(header, from, space));
+      if (length <= equals - from || length > header.length - from || header[from + (int) length - 1] != '\n') {
         throw damaged();
       }
+      end = from + (int) length;
       all.put(new String(header, space + 1, equals - space - 1, StandardCharsets.UTF_8), Arrays.copyOfRange(header, equals + 1, end - 1));
     }
     return all;
@@ -8310,7 +8311,7 @@ final class TarArchive extends Archive {
     if (channel.size() - reader.end() > TarReader.MOST_ZEROS) {
       throw TarReader.unfinished(reader.end(), channel.size());
     }
-    if (!isPadding(reader.end(), reader.requireZeros(), endsInZeros(last))) {
+    if (!isPadding(reader.end(), reader.requireZeros(), turnsToZeros(last))) {
       throw TarReader.unfinished(reader.end(), channel.size());
     }
   }
@@ -8319,28 +8320,30 @@ final class TarArchive extends Archive {
    * True if zeros behind the last entry are the rest of a record, not what was left unwritten of a file of the full size.
    * Records are 10 KiB, or what the option -b says, mostly a power of two; the archive is a whole number of them.
    *
-   * @param endsInZeros the last file's bytes end in zeros, too: a sign that they were not written, either
+   * @param turnsToZeros the last file's bytes end in zeros, too: a sign that they were not written, either
    */
-  static boolean isPadding(long end, long total, boolean endsInZeros) {
+  static boolean isPadding(long end, long total, boolean turnsToZeros) {
     var rest = total - end;
     if (rest <= TarReader.USUAL_ZEROS) {
       return true;
     }
     for (long record = TarHeader.BLOCK; record < TarReader.MOST_ZEROS; record += TarHeader.BLOCK) {
-      if (total % record == 0 && rest <= record + TarHeader.BLOCK && (!endsInZeros || Long.bitCount(record) == 1)) {
+      if (total % record == 0 && rest <= record + TarHeader.BLOCK && (!turnsToZeros || Long.bitCount(record) == 1)) {
         return true;
       }
     }
     return false;
   }
 
-  private boolean endsInZeros(ArchiveEntry last) throws IOException {
-    if (!last.file() || last.stored() < TarHeader.BLOCK) {
-      return false;
-    }
-    var block = ByteBuffer.allocate(TarHeader.BLOCK);
-    channel.read(block, last.offset() + last.stored() - TarHeader.BLOCK);
-    return Arrays.equals(block.array(), new byte[TarHeader.BLOCK]);
+  private boolean turnsToZeros(ArchiveEntry last) throws IOException {
+    return last.file() && last.stored() > TarHeader.BLOCK && !isZero(last.offset())
+        && isZero(last.offset() + last.stored() - TarHeader.BLOCK);
+  }
+
+  private boolean isZero(long block) throws IOException {
+    var bytes = ByteBuffer.allocate(TarHeader.BLOCK);
+    channel.read(bytes, block);
+    return Arrays.equals(bytes.array(), new byte[TarHeader.BLOCK]);
   }
 
   @Override

@@ -30,10 +30,11 @@ final class PaxRecords {
     for (int from = 0, end; from < header.length && header[from] != 0; from = end) {
       var space = index(header, ' ', from);
       var equals = index(header, '=', space);
-      end = (int) Math.min(header.length, from + number(Arrays.copyOfRange(header, from, space)));
-      if (end <= equals || header[end - 1] != '\n') {
+      var length = number(Arrays.copyOfRange(header, from, space));
+      if (length <= equals - from || length > header.length - from || header[from + (int) length - 1] != '\n') {
         throw damaged();
       }
+      end = from + (int) length;
       all.put(new String(header, space + 1, equals - space - 1, StandardCharsets.UTF_8), Arrays.copyOfRange(header, equals + 1, end - 1));
     }
     return all;
