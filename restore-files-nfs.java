@@ -222,7 +222,7 @@ class RestoreFilesNfs implements Callable<Integer> {
       var target = AttachmentFolder.check(files.folder(), backup.file(), answers, console);
       var plan = plan(job(files, target, archive, workers));
       console.confirm(plan.lines(console.dryRun ? "Would" : "Will", theHive), target.folder().toString());
-      return console.dryRun ? endDryRun(plan) : restore(plan, run);
+      return console.dryRun ? endDryRun(plan) : restore(recovered(plan, files), run);
     }
   }
 
@@ -243,7 +243,8 @@ class RestoreFilesNfs implements Callable<Integer> {
       console.warn("the backup holds what belongs to the storage or to an interrupted restore, not to TheHive; passed over: %s",
           EntryName.shown(String.join(", ", archive.passedOver)));
     }
-    var job = new RestoreJob(archive, target, Ownership.of(files.owner(), target.folder(), archive), workers, console);
+    var live = AttachmentFolder.exists(target.folder()) ? target.folder() : StagedSwap.previous(target);
+    var job = new RestoreJob(archive, target, Ownership.of(files.owner(), live, archive), workers, console);
     warnOfOtherOwner(job);
     return job;
   }
@@ -259,7 +260,7 @@ class RestoreFilesNfs implements Callable<Integer> {
   private Plan plan(RestoreJob job) throws IOException {
     var writer = new AttachmentWriter(job);
     var swap = new StagedSwap(job, writer, keepPrevious);
-    if (!answers.allowOtherContent && AttachmentFolder.exists(job.folder())) {
+    if (!answers.allowOtherContent && !swap.isInterrupted() && AttachmentFolder.exists(job.folder())) {
       AttachmentLayout.require(job.folder(), job.backup());
     }
     if (AttachmentFolder.exists(job.folder())) {
@@ -284,22 +285,23 @@ class RestoreFilesNfs implements Callable<Integer> {
     return code;
   }
 
-  private int restore(Plan plan, RestoreRun run) throws IOException {
-    var current = recovered(plan);
-    confirmRemoval(current.differences);
-    current.job.target().requireMounted(Exit.UNSAFE); // the answer may have come late
-    print(carryOut(current, run), "Restored " + current.counted());
-    return Exit.DONE;
-  }
-
-  /** The plan after an interrupted restore was put right. */
-  private Plan recovered(Plan plan) throws IOException {
+  /** The plan for the folder as it is when an interrupted restore was put right. */
+  private Plan recovered(Plan plan, FolderSettings files) throws IOException {
     if (!plan.swap.isInterrupted()) {
       return plan;
     }
+    plan.job.target().requireMounted(Exit.UNSAFE); // the answer may have come late
     plan.swap.recover();
-    console.onInterrupt("The folder is as it was before. Run the same command again.");
-    return plan(plan.job);
+    console.onInterrupt("%s is as it was before. Run the same command again.".formatted(plan.job.folder()));
+    var target = AttachmentFolder.check(files.folder(), plan.job.backup().archive.path, answers, console);
+    return plan(job(files, target, plan.job.backup(), plan.job.workers()));
+  }
+
+  private int restore(Plan plan, RestoreRun run) throws IOException {
+    confirmRemoval(plan.differences);
+    plan.job.target().requireMounted(Exit.UNSAFE); // the answer may have come late
+    print(carryOut(plan, run), "Restored " + plan.counted());
+    return Exit.DONE;
   }
 
   /** Asks before much is removed: the classic way to lose a folder is to name the wrong one. */
@@ -2058,7 +2060,7 @@ final class Failure extends RuntimeException {
     if (cause instanceof Failure failure) {
       return failure;
     }
-    var message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
+    var message = cause.getMessage() != null ? cause.getMessage() : cause instanceof EOFException ? "it ends too early" : cause.toString();
     if (cause instanceof FileSystemException file) {
       var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ").toLowerCase(Locale.ROOT);
       message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : words);
@@ -2482,6 +2484,7 @@ final class InPlaceRestore {
         Files.deleteIfExists(path);
       }
       Files.createDirectories(path);
+      job.target().requireSameFileSystem(path);
       LiveTree.makeWritable(path);
     }
     try {
@@ -3753,6 +3756,8 @@ final class StagedSwap {
   private final Path fresh;
   private final Path old;
   private final Path previous;
+  /** The folder's mode where it had to be made writable, else -1. */
+  private int closedMode = -1;
 
   StagedSwap(RestoreJob job, AttachmentWriter writer, boolean keepPrevious) {
     this.job = job;
@@ -3764,7 +3769,12 @@ final class StagedSwap {
     this.staging = work.resolve("staging");
     this.fresh = work.resolve("new");
     this.old = work.resolve("old");
-    this.previous = work.resolve("previous");
+    this.previous = previous(job.target());
+  }
+
+  /** Where the old tree waits between two renames: there is no live folder then. */
+  static Path previous(AttachmentFolder target) {
+    return target.work().resolve("previous");
   }
 
   /** True if a restore before this one was interrupted. */
@@ -3835,7 +3845,8 @@ final class StagedSwap {
   private void makeStaging(Path whole) throws IOException {
     var secret = PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
     Files.createDirectories(folder);
-    LiveTree.makeWritable(folder);
+    var mode = Ownership.modeOf(folder);
+    closedMode = LiveTree.makeWritable(folder) ? mode : -1;
     try {
       Files.createDirectories(work, secret);
       Files.createDirectory(staging, secret);
@@ -3856,6 +3867,7 @@ final class StagedSwap {
       tree.delete(staging);
       tree.delete(fresh);
       removeWork();
+      closeFolder();
     } catch (IOException | RuntimeException e) {
       job.console().warn("%s could not be removed, the next run will: %s", work, Failure.of(e).getMessage());
     }
@@ -3892,6 +3904,7 @@ final class StagedSwap {
         throw new IOException("the old tree is still in " + work);
       }
       removeWork();
+      closeFolder();
       job.target().requireMounted(Exit.PARTIAL);
     } catch (IOException | RuntimeException e) {
       throw new Failure(Exit.PARTIAL, "%s, and the swap could not be taken back: %s".formatted(Failure.of(cause).getMessage(), Failure.of(e).getMessage()),
@@ -3936,6 +3949,12 @@ final class StagedSwap {
       // On NFS a file that is removed while a program has it open stays, under another name.
       job.console().warn("the old tree in %s could not be removed, the next run will: %s", work,
           e instanceof DirectoryNotEmptyException ? "a program has a file of it open" : Failure.of(e).getMessage());
+    }
+  }
+
+  private void closeFolder() throws IOException {
+    if (closedMode >= 0) {
+      Files.setAttribute(folder, "unix:mode", closedMode);
     }
   }
 

@@ -63,6 +63,7 @@ final class InPlaceRestore {
         Files.deleteIfExists(path);
       }
       Files.createDirectories(path);
+      job.target().requireSameFileSystem(path);
       LiveTree.makeWritable(path);
     }
     try {

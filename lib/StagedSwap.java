@@ -22,6 +22,8 @@ final class StagedSwap {
   private final Path fresh;
   private final Path old;
   private final Path previous;
+  /** The folder's mode where it had to be made writable, else -1. */
+  private int closedMode = -1;
 
   StagedSwap(RestoreJob job, AttachmentWriter writer, boolean keepPrevious) {
     this.job = job;
@@ -33,7 +35,12 @@ final class StagedSwap {
     this.staging = work.resolve("staging");
     this.fresh = work.resolve("new");
     this.old = work.resolve("old");
-    this.previous = work.resolve("previous");
+    this.previous = previous(job.target());
+  }
+
+  /** Where the old tree waits between two renames: there is no live folder then. */
+  static Path previous(AttachmentFolder target) {
+    return target.work().resolve("previous");
   }
 
   /** True if a restore before this one was interrupted. */
@@ -104,7 +111,8 @@ final class StagedSwap {
   private void makeStaging(Path whole) throws IOException {
     var secret = PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
     Files.createDirectories(folder);
-    LiveTree.makeWritable(folder);
+    var mode = Ownership.modeOf(folder);
+    closedMode = LiveTree.makeWritable(folder) ? mode : -1;
     try {
       Files.createDirectories(work, secret);
       Files.createDirectory(staging, secret);
@@ -125,6 +133,7 @@ final class StagedSwap {
       tree.delete(staging);
       tree.delete(fresh);
       removeWork();
+      closeFolder();
     } catch (IOException | RuntimeException e) {
       job.console().warn("%s could not be removed, the next run will: %s", work, Failure.of(e).getMessage());
     }
@@ -161,6 +170,7 @@ final class StagedSwap {
         throw new IOException("the old tree is still in " + work);
       }
       removeWork();
+      closeFolder();
       job.target().requireMounted(Exit.PARTIAL);
     } catch (IOException | RuntimeException e) {
       throw new Failure(Exit.PARTIAL, "%s, and the swap could not be taken back: %s".formatted(Failure.of(cause).getMessage(), Failure.of(e).getMessage()),
@@ -205,6 +215,12 @@ final class StagedSwap {
       // On NFS a file that is removed while a program has it open stays, under another name.
       job.console().warn("the old tree in %s could not be removed, the next run will: %s", work,
           e instanceof DirectoryNotEmptyException ? "a program has a file of it open" : Failure.of(e).getMessage());
+    }
+  }
+
+  private void closeFolder() throws IOException {
+    if (closedMode >= 0) {
+      Files.setAttribute(folder, "unix:mode", closedMode);
     }
   }
 

@@ -413,8 +413,9 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
   @Test
   void aNextRunSaysInItsPlanThatItPutsRightWhatWasLeft() throws IOException {
     attachments(live, 5);
-    var original = tree(live, true);
-    backUp("tar");
+    sh("chown -R -h 1234:4321 %1$s; chmod 2750 %1$s".formatted(live));
+    var original = tree(live, false);
+    HotBackup.filesAsDocumented(live, home, STAMP);
     sh("cd %s; mkdir -p .files.restore-files-nfs/new; mv files .files.restore-files-nfs/previous".formatted(home));
     var before = tree(home.resolve(".files.restore-files-nfs"), true);
 
@@ -422,10 +423,28 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
     var declined = restore().run();
 
     assertThat(dry.code()).as(dry.err()).isZero();
-    assertThat(dry.err()).contains("  Would first put right what an interrupted restore left in " + home.resolve(".files.restore-files-nfs"));
+    assertThat(dry.err()).contains("  Would first put right what an interrupted restore left in " + home.resolve(".files.restore-files-nfs"),
+        "but 1234:4321 where it says root");
     assertThat(declined.code()).isEqualTo(16);
     assertThat(tree(home.resolve(".files.restore-files-nfs"), true)).as("nothing is put right before the plan is confirmed").isEqualTo(before);
     assertThat(restore("--yes").run().code()).isZero();
+    assertThat(tree(live, false)).isEqualTo(original);
+    assertThat(sh("find %1$s ! -user 1234 -o ! -group 4321; stat -c %%a %1$s".formatted(live))).as("not the defaults of a missing folder").isEqualTo("2750");
+    assertNothingLeft();
+  }
+
+  /** What is left in the folder between two steps of a swap may look like anything. */
+  @Test
+  void aSwapThatWasKilledAmidItsStepsIsNotTakenForAnotherFolder() throws IOException {
+    mountTmpfs("40m");
+    attachments(live, 5);
+    var original = tree(live, true);
+    backUp("tar");
+    sh("cd %s; touch extra; mkdir -p .restore-files-nfs/new .restore-files-nfs/old; mv attachment folder .dot .restore-files-nfs/old".formatted(live));
+
+    var result = restore("--yes").run();
+
+    assertThat(result.code()).as(result.err()).isZero();
     assertThat(tree(live, true)).isEqualTo(original);
     assertNothingLeft();
   }

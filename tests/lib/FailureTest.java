@@ -1,5 +1,6 @@
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
@@ -22,6 +23,7 @@ class FailureTest {
         Arguments.of(new AccessDeniedException("/mnt/x"), "/mnt/x: access denied"),
         Arguments.of(new FileSystemException("/mnt/x", null, "Stale file handle"), "/mnt/x: Stale file handle"),
         Arguments.of(new UncheckedIOException(new NoSuchFileException("/mnt/x")), "/mnt/x: no such file"),
+        Arguments.of(new EOFException(), "it ends too early"),
         Arguments.of(new IllegalStateException(), "java.lang.IllegalStateException"));
   }
 
