@@ -59,7 +59,7 @@ class VerifyClustersTest {
   @Test
   void saysThatTheNodesWantTls() {
     var result = on("verify.java", "--only", "cassandra").env("CASSANDRA_SSL_CA", null).run();
-    assertThat(result.code()).as(result.out() + result.err()).isEqualTo(15);
+    assertThat(result.code()).as(result.out() + result.err()).isEqualTo(11);
     assertThat(result.out()).contains("cannot reach Cassandra at 127.0.0.31:9042", "does it want TLS (CASSANDRA_SSL_CA)?");
   }
 }
