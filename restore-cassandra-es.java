@@ -296,10 +296,10 @@ class RestoreCassandraEs implements Callable<Integer> {
   @Mixin RestoreConsole console = new RestoreConsole();
 
   @Option(names = "--replication", paramLabel = "MAP",
-      description = "of the keyspace, in place of the backup's: \"{'class': 'SimpleStrategy', 'replication_factor': 2}\"")
+      description = "in place of the backup's: \"{'class':…}\", as in CQL")
   String replication;
 
-  @Option(names = "--partial-ring", description = "restore a backup of some nodes that lacks rows of the others: these are lost")
+  @Option(names = "--partial-ring", description = "allow a backup of some nodes only: rows get lost")
   boolean partialRing;
 
   @Option(names = "--throttle", paramLabel = "MB/s", defaultValue = "0", description = "limit for streaming to Cassandra (0, none)")
@@ -310,13 +310,13 @@ class RestoreCassandraEs implements Callable<Integer> {
   int connections;
 
   @Option(names = "--index", paramLabel = "NAME,...", hideParamSyntax = true, split = ",",
-      description = "only these indices of the snapshot (all but Elasticsearch's own)")
+      description = "only these indices of the snapshot (all)")
   List<String> indices = List.of();
 
-  @Option(names = "--recovery-rate", paramLabel = "RATE", description = "for the restore of the indices: 200mb instead of 40mb, say")
+  @Option(names = "--recovery-rate", paramLabel = "RATE", description = "limit for the indices, meanwhile: 200mb, say")
   String recoveryRate;
 
-  @Option(names = "--in-place", description = "delete the live indices first: needs no room for two copies")
+  @Option(names = "--in-place", description = "delete live indices first: no room for two copies")
   boolean inPlace;
 
   public static void main(String[] args) {
@@ -1295,7 +1295,7 @@ final class CassandraCluster implements Closeable {
   /** The address by which its cluster knows it, and nodetool shows it. */
   static String host(Node node) {
     return node.getBroadcastAddress().map(InetSocketAddress::getAddress).map(InetAddress::getHostAddress)
-        .orElse(node.getEndPoint().toString());
+        .orElseGet(() -> node.getEndPoint().toString());
   }
 
   /**

@@ -2322,7 +2322,7 @@ final class CassandraCluster implements Closeable {
   /** The address by which its cluster knows it, and nodetool shows it. */
   static String host(Node node) {
     return node.getBroadcastAddress().map(InetSocketAddress::getAddress).map(InetAddress::getHostAddress)
-        .orElse(node.getEndPoint().toString());
+        .orElseGet(() -> node.getEndPoint().toString());
   }
 
   /**
