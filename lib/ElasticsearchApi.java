@@ -7,15 +7,15 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.http.ConnectionClosedException;
 import org.apache.http.Header;
+import org.apache.http.HttpException;
 import org.apache.http.HttpHost;
-import org.apache.http.ProtocolException;
-import org.apache.http.client.ClientProtocolException;
 import org.apache.http.message.BasicHeader;
 import org.apache.http.util.EntityUtils;
 import org.elasticsearch.client.Request;
@@ -91,13 +91,20 @@ final class ElasticsearchApi implements Closeable {
       throw e;
     } catch (JsonProcessingException e) {
       throw new Failure(Exit.USAGE, "%s does not answer as Elasticsearch does".formatted(address), "is ELASTICSEARCH_API_URL right?", e);
-    } catch (ClientProtocolException | ConnectionClosedException e) {
-      throw notHttp(e);
-    } catch (IOException e) {
-      throw e.getCause() instanceof ProtocolException ? notHttp(e)
-          : new Failure(Exit.UNREACHABLE, "cannot reach Elasticsearch at %s: %s".formatted(address, e.getMessage()),
-              "is it started, is ELASTICSEARCH_API_URL right?", e);
+    } catch (IOException | RuntimeException e) {
+      if (Stream.<Throwable>iterate(e, Objects::nonNull, Throwable::getCause).anyMatch(ElasticsearchApi::isNotHttp)) {
+        throw notHttp(e);
+      }
+      if (e instanceof RuntimeException unexpected) {
+        throw unexpected;
+      }
+      throw new Failure(Exit.UNREACHABLE, "cannot reach Elasticsearch at %s: %s".formatted(address, e.getMessage()),
+          "is it started, is ELASTICSEARCH_API_URL right?", e);
     }
+  }
+
+  private static boolean isNotHttp(Throwable cause) {
+    return cause instanceof HttpException || cause instanceof ConnectionClosedException;
   }
 
   private Failure notHttp(Exception cause) {

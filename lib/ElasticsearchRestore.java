@@ -102,11 +102,11 @@ final class ElasticsearchRestore implements Database {
         begun.add(index.copy(plan.stamp()));
       }
     }
+    replacement.requireReceiving(begun, options.inPlace());
     for (var index : plan.indices()) {
       notAsInTheSnapshot(index, replacement.probe(index, definitions.get(index.name()), LiveIndices.prefix(index.name())));
       warnOfPolicy(index, definitions.get(index.name()));
     }
-    replacement.requireReceiving(begun, options.inPlace());
     if (options.inPlace()) {
       replacement.remove(begun); // they have shown that they can be restored; there may be no room for both
     }
@@ -205,6 +205,7 @@ final class ElasticsearchRestore implements Database {
     for (var index : plan.indices()) {
       documents.put(index.name(), replacement.replaceLive(index));
     }
+    replacement.remove(plan.copies()); // they count as shards of the cluster: replicas may need that room
   }
 
   private void restoreInPlace() throws Exception {

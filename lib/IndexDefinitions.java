@@ -119,8 +119,8 @@ final class IndexDefinitions {
     api.call("PUT", ElasticsearchApi.path(index, "_settings"), settings);
   }
 
-  /** Gives an index the settings that a copy has not, but for policy and blocks; says which it cannot have here, and why. */
-  List<String> applyPlacement(String index, int shards, IndexDefinition definition) throws IOException {
+  /** Gives an index its replicas; says why it has fewer here. */
+  List<String> applyReplicas(String index, IndexDefinition definition) throws IOException {
     var refused = new ArrayList<String>();
     put(index, IndexDefinition.withoutCopys());
     if (definition.expand().isPresent()) {
@@ -128,9 +128,15 @@ final class IndexDefinitions {
     } else {
       applyReplicas(index, definition.replicas(), refused);
     }
-    var routing = definition.with("index.routing.allocation.");
-    if (!routing.isEmpty() && apply(index, routing, refused)) {
-      requirePlace(index, shards, routing, refused);
+    return refused;
+  }
+
+  /** Gives an index its allocation filters; says which this cluster cannot have, and why. */
+  List<String> applyAllocation(String index, int shards, IndexDefinition definition) throws IOException {
+    var refused = new ArrayList<String>();
+    var filters = definition.with("index.routing.allocation.");
+    if (!filters.isEmpty() && apply(index, filters, refused)) {
+      requirePlace(index, shards, filters, refused);
     }
     return refused;
   }

@@ -87,7 +87,7 @@ final class IndexReplacement {
       requireStarted(probe, index);
       cloneIndex(probe, clone);
       requireStarted(clone, index);
-      var refused = definitions.applyPlacement(clone, 1, definition);
+      var refused = definitions.applyAllocation(clone, 1, definition);
       if (definition.aliases().isPresent()) {
         definitions.applyAliases(clone, renamed(definition.aliases().get(), clone), new LiveIndices(new TreeMap<>(), Map.of()), Set.of());
       }
@@ -183,7 +183,8 @@ final class IndexReplacement {
 
   /** Gives the index that is now live what the snapshot's has; says what it cannot have in this cluster. */
   List<String> complete(SnapshotIndex index, IndexDefinition definition, LiveIndices live, Set<String> replaced) throws IOException {
-    var refused = new ArrayList<>(definitions.applyPlacement(index.name(), index.shards(), definition));
+    var refused = new ArrayList<>(definitions.applyReplicas(index.name(), definition));
+    refused.addAll(definitions.applyAllocation(index.name(), index.shards(), definition));
     var aliases = definition.aliases().isPresent() ? definition.aliases().get()
         : definitions.aliasesOfWriteIndex(index, index.copy(stamp) + "_settings", live, replaced);
     definitions.applyAliases(index.name(), aliases, live, replaced);

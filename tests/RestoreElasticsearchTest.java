@@ -141,7 +141,7 @@ class RestoreElasticsearchTest {
     var before = indices();
     var result = script.run();
     assertThat(result.code()).as(result.err()).isEqualTo(code);
-    assertThat(result.out()).matches("=== ✗ ERROR - ES: exit \\d+, Cassandra: exit \\d+ ===\n");
+    assertThat(result.out()).matches("=== ✗ ERROR - ES: exit \\d+, Cassandra: .+ ===\n");
     assertThat(result.err()).contains("error: ").doesNotContain("\tat ");
     assertThat(indices()).isEqualTo(before);
     return result;
@@ -260,15 +260,15 @@ class RestoreElasticsearchTest {
   @ParameterizedTest
   @ValueSource(strings = {"--max-gap=PT15M", "--in-place"})
   void restoresWithFewerReplicasWhereTheClusterHasNoMoreAndSaysSo(String option) {
-    index(GLOBAL, 5, "{\"settings\":{\"number_of_replicas\":3}}");
+    index(GLOBAL, 5, "{\"settings\":{\"number_of_replicas\":4}}");
     backUp("*");
     var expected = indices();
-    expected.computeIfPresent(GLOBAL, (name, text) -> text.replace("index.number_of_replicas=\"3\"", "index.number_of_replicas=\"2\""));
+    expected.computeIfPresent(GLOBAL, (name, text) -> text.replace("index.number_of_replicas=\"4\"", "index.number_of_replicas=\"3\""));
     server.tool("PUT", "/" + GLOBAL + "/_settings", "{\"number_of_replicas\":0}");
-    set("cluster.max_shards_per_node", "4"); // the live one, the copy, a probe and its clone; at the end: one and two replicas, and the copy
+    set("cluster.max_shards_per_node", "4"); // the live one, the copy, a probe and its clone; at the end: one and three replicas
     var result = restore(option).run();
     assertRestored(result, expected);
-    assertThat(result.err()).contains("thehive_global does not get the snapshot's setting index.number_of_replicas is 2 instead of 3: ", "maximum shards open");
+    assertThat(result.err()).contains("thehive_global does not get the snapshot's setting index.number_of_replicas is 3 instead of 4: ", "maximum shards open");
   }
 
   @ParameterizedTest
@@ -394,16 +394,20 @@ class RestoreElasticsearchTest {
   }
 
   @Test
-  void leavesNothingBehindWhenInterruptedBeforeTheFirstChange() {
-    index(GLOBAL, 900, "{\"settings\":{\"number_of_replicas\":0}}");
+  void leavesNothingBehindWhenInterruptedBeforeTheFirstChange() throws InterruptedException {
+    index(GLOBAL, 5, "{\"settings\":{\"number_of_replicas\":0}}");
     backUp("*");
     spoil(GLOBAL);
     var before = indices();
-    var result = restore("--recovery-rate", "1kb").start().awaitErr("Restoring snapshot").interrupt().await();
-    assertThat(result.code()).isEqualTo(130);
-    if (!result.err().contains("Replacing")) {
-      assertThat(indices()).isEqualTo(before);
+    set("cluster.routing.allocation.node_initial_primaries_recoveries", "0"); // the copies wait for their turn
+    try {
+      var running = restore("--recovery-rate", "50mb").start().awaitErr("Restoring snapshot");
+      Thread.sleep(3_000);
+      assertThat(running.interrupt().await().code()).isEqualTo(130);
+    } finally {
+      clusterSettings("cluster.routing.allocation.node_initial_primaries_recoveries");
     }
-    assertThat(server.tool("GET", "/_cluster/settings")).doesNotContain("1kb");
+    assertThat(indices()).isEqualTo(before);
+    assertThat(server.tool("GET", "/_cluster/settings")).doesNotContain("50mb", "thehive_restore");
   }
 }
