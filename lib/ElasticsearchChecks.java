@@ -7,10 +7,8 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /** What is asked before a restore of Elasticsearch, and the plan; nothing is changed. */
 final class ElasticsearchChecks {
@@ -32,7 +30,7 @@ final class ElasticsearchChecks {
     var wanted = requireWanted(all, options.indices());
     var names = wanted.stream().map(SnapshotIndex::name).collect(Collectors.toCollection(LinkedHashSet::new));
     source.requireNoneRunning(names);
-    requireRights(names);
+    ElasticsearchRights.requireToRestore(api, names, options.recoveryRate() != null);
     cluster.requireChangeable();
     source.requireRestorable(wanted, cluster);
     var live = LiveIndices.ask(api, names);
@@ -73,23 +71,6 @@ final class ElasticsearchChecks {
           "choose another with --backup; if that index has another name, give all names with --index");
     }
     return named.isEmpty() ? own : own.stream().filter(index -> named.contains(index.name())).toList();
-  }
-
-  private void requireRights(Set<String> names) throws IOException {
-    var cluster = new ArrayList<>(List.of("monitor", "cluster:admin/snapshot/get", "cluster:admin/snapshot/status",
-        "cluster:admin/snapshot/restore", "cluster:admin/repository/get", "cluster:admin/repository/verify"));
-    if (options.recoveryRate() != null) {
-      cluster.add("cluster:admin/settings/update");
-    }
-    var patterns = names.stream().flatMap(name -> Stream.of(name, name + "_restoring_*", LiveIndices.prefix(name) + "_restoring_*")).distinct().toList();
-    var wanted = Map.of("cluster", cluster, "index", List.of(Map.of("names", patterns, "privileges", List.of("manage", "read"))));
-    var answer = api.tryTo("POST", "/_security/user/_has_privileges", wanted, ElasticsearchApi.ABSENT).orElse(MissingNode.getInstance());
-    if (!answer.path("has_all_requested").asBoolean(true)) {
-      var lacking = Stream.concat(Stream.of(answer.path("cluster")), answer.path("index").valueStream()).flatMap(rights -> rights.propertyStream())
-          .filter(right -> !right.getValue().asBoolean()).map(Map.Entry::getKey).distinct().collect(Collectors.joining(", "));
-      throw new Failure(Exit.AUTHENTICATION, "Elasticsearch's user %s lacks these rights for cluster and indices %s: %s".formatted(
-          answer.path("username").asText(), String.join(", ", names), lacking), "log in as one that has them");
-    }
   }
 
   /** Another tool's restore, such as the documented script's, that is still at work on the same indices. */

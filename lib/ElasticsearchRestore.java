@@ -9,7 +9,9 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * TheHive's indices, restored from a snapshot: each beside the live one under a temporary name; they replace the live
@@ -102,6 +104,7 @@ final class ElasticsearchRestore implements Database {
         begun.add(index.copy(plan.stamp()));
       }
     }
+    requireAliases();
     replacement.requireReceiving(begun, options.inPlace());
     for (var index : plan.indices()) {
       notAsInTheSnapshot(index, replacement.probe(index, definitions.get(index.name()), LiveIndices.prefix(index.name())));
@@ -110,6 +113,16 @@ final class ElasticsearchRestore implements Database {
     if (options.inPlace()) {
       replacement.remove(begun); // they have shown that they can be restored; there may be no room for both
     }
+  }
+
+  /** Those that the live indices have count, too: some of the snapshot's can be read only when these are gone. */
+  private void requireAliases() throws IOException {
+    var aliases = new TreeSet<String>();
+    for (var index : plan.names()) {
+      definitions.get(index).aliases().ifPresent(all -> all.fieldNames().forEachRemaining(aliases::add));
+      Optional.ofNullable(plan.live().aliases().get(index)).ifPresent(all -> all.fieldNames().forEachRemaining(aliases::add));
+    }
+    ElasticsearchRights.requireToAlias(api, aliases);
   }
 
   private void withdrawQuietly() {
@@ -154,9 +167,10 @@ final class ElasticsearchRestore implements Database {
       return;
     }
     var name = definition.policy().get();
-    var policy = api.tryGet(ElasticsearchApi.path("_ilm", "policy", name));
+    var policy = api.tryTo("GET", ElasticsearchApi.path("_ilm", "policy", name), null, Set.of(400, 403, 404, 405));
     if (policy.isEmpty()) {
-      console.warn("%s has lifecycle policy %s, which this cluster does not have", index.name(), name);
+      console.warn("%s has lifecycle policy %s, which this cluster does not have or this user may not read: whether it deletes the index is not known",
+          index.name(), name);
       return;
     }
     var now = System.currentTimeMillis();
@@ -192,6 +206,9 @@ final class ElasticsearchRestore implements Database {
     replacement.remove(plan.leftovers());
     replacement.remove(plan.copies());
     stage = "done";
+    if (!plan.leftOut().isEmpty()) {
+      console.warn("NOT restored, because --index does not name them: %s", String.join(", ", plan.leftOut()));
+    }
   }
 
   private void restoreBeside() throws Exception {
