@@ -77,6 +77,7 @@ import java.io.Closeable;
 import java.io.DataInputStream;
 import java.io.EOFException;
 import java.io.File;
+import java.io.IOError;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -4845,7 +4846,7 @@ record KeyspaceDefinition(String keyspace, Map<String, String> replication, bool
     if (column == null) {
       var text = "CREATE TABLE t (k int, c int, %s, PRIMARY KEY (k, c))".formatted(add.group().substring("ADD ".length()));
       var parsed = CQLFragmentParser.parseAny(CqlParser::createTableStatement, text, "CREATE TABLE")
-          .keyspace(table.keyspace).prepare(null).builder(Types.none()).build().getColumn(name);
+          .keyspace(table.keyspace).prepare(null).builder(Types.none()).id(table.id).build().getColumn(name);
       column = new ColumnMetadata(table.keyspace, table.name, name, parsed.type, parsed.position(), parsed.kind);
     }
     return table.unbuild().addColumn(column).build();
@@ -6390,7 +6391,13 @@ final class SSTableProof {
 
   /** @param tokens gets those of the SSTable's partitions */
   static void prove(SSTableStatistics statistics, org.apache.cassandra.schema.TableMetadata table, TokenSample tokens) {
-    new SSTableProof(statistics, table, tokens).prove();
+    try {
+      new SSTableProof(statistics, table, tokens).prove();
+    } catch (Failure e) {
+      throw e;
+    } catch (RuntimeException | IOError e) {
+      throw statistics.files().refused(SSTableFiles.DATA, "cannot be read: " + e, e);
+    }
   }
 
   private void prove() {
@@ -6409,6 +6416,9 @@ final class SSTableProof {
 
   /** Cassandra writes no table of contents for SSTables that came as whole files: then it is the set that it always writes. */
   private void requireComponents() {
+    if (files.has(SSTableFiles.CONTENTS)) {
+      files.text(SSTableFiles.CONTENTS).lines().map(String::strip).filter(name -> !name.isEmpty()).forEach(files::require);
+    }
     files.require(SSTableFiles.DATA);
     files.require(SSTableFiles.INDEX);
     if (statistics.hasFilter() && table.params.bloomFilterFpChance < 1) {
@@ -6416,9 +6426,6 @@ final class SSTableProof {
     }
     if (!files.has(SSTableFiles.COMPRESSION)) {
       files.require(SSTableFiles.CHECKSUMS);
-    }
-    if (files.has(SSTableFiles.CONTENTS)) {
-      files.text(SSTableFiles.CONTENTS).lines().map(String::strip).filter(name -> !name.isEmpty()).forEach(files::require);
     }
   }
 
@@ -6522,7 +6529,7 @@ final class SSTableProof {
       }
     } catch (Failure e) {
       throw e;
-    } catch (IOException | RuntimeException | OutOfMemoryError e) {
+    } catch (IOException | RuntimeException | IOError | OutOfMemoryError e) {
       throw files.refused(SSTableFiles.DATA, "cannot be read through the table's definition: partition at %d: %s".formatted(
           start, e.getMessage()), e);
     }

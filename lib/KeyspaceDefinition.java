@@ -224,7 +224,7 @@ record KeyspaceDefinition(String keyspace, Map<String, String> replication, bool
     if (column == null) {
       var text = "CREATE TABLE t (k int, c int, %s, PRIMARY KEY (k, c))".formatted(add.group().substring("ADD ".length()));
       var parsed = CQLFragmentParser.parseAny(CqlParser::createTableStatement, text, "CREATE TABLE")
-          .keyspace(table.keyspace).prepare(null).builder(Types.none()).build().getColumn(name);
+          .keyspace(table.keyspace).prepare(null).builder(Types.none()).id(table.id).build().getColumn(name);
       column = new ColumnMetadata(table.keyspace, table.name, name, parsed.type, parsed.position(), parsed.kind);
     }
     return table.unbuild().addColumn(column).build();

@@ -3,6 +3,7 @@
 
 import java.io.ByteArrayInputStream;
 import java.io.DataInputStream;
+import java.io.IOError;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Set;
@@ -52,7 +53,13 @@ final class SSTableProof {
 
   /** @param tokens gets those of the SSTable's partitions */
   static void prove(SSTableStatistics statistics, org.apache.cassandra.schema.TableMetadata table, TokenSample tokens) {
-    new SSTableProof(statistics, table, tokens).prove();
+    try {
+      new SSTableProof(statistics, table, tokens).prove();
+    } catch (Failure e) {
+      throw e;
+    } catch (RuntimeException | IOError e) {
+      throw statistics.files().refused(SSTableFiles.DATA, "cannot be read: " + e, e);
+    }
   }
 
   private void prove() {
@@ -71,6 +78,9 @@ final class SSTableProof {
 
   /** Cassandra writes no table of contents for SSTables that came as whole files: then it is the set that it always writes. */
   private void requireComponents() {
+    if (files.has(SSTableFiles.CONTENTS)) {
+      files.text(SSTableFiles.CONTENTS).lines().map(String::strip).filter(name -> !name.isEmpty()).forEach(files::require);
+    }
     files.require(SSTableFiles.DATA);
     files.require(SSTableFiles.INDEX);
     if (statistics.hasFilter() && table.params.bloomFilterFpChance < 1) {
@@ -78,9 +88,6 @@ final class SSTableProof {
     }
     if (!files.has(SSTableFiles.COMPRESSION)) {
       files.require(SSTableFiles.CHECKSUMS);
-    }
-    if (files.has(SSTableFiles.CONTENTS)) {
-      files.text(SSTableFiles.CONTENTS).lines().map(String::strip).filter(name -> !name.isEmpty()).forEach(files::require);
     }
   }
 
@@ -184,7 +191,7 @@ final class SSTableProof {
       }
     } catch (Failure e) {
       throw e;
-    } catch (IOException | RuntimeException | OutOfMemoryError e) {
+    } catch (IOException | RuntimeException | IOError | OutOfMemoryError e) {
       throw files.refused(SSTableFiles.DATA, "cannot be read through the table's definition: partition at %d: %s".formatted(
           start, e.getMessage()), e);
     }

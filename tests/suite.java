@@ -18,6 +18,10 @@
 //DEPS org.apache.commons:commons-compress:1.28.0
 //MAIN Suite
 //COMPILE_OPTIONS -encoding UTF-8
+// For Cassandra's SSTables, as in the scripts.
+//JAVA_OPTIONS --add-opens=java.base/java.io=ALL-UNNAMED --add-opens=java.base/java.nio=ALL-UNNAMED
+//JAVA_OPTIONS --add-opens=java.base/java.util=ALL-UNNAMED --add-opens=java.base/java.util.concurrent=ALL-UNNAMED
+//JAVA_OPTIONS --add-opens=java.base/sun.nio.ch=ALL-UNNAMED --add-exports=java.base/jdk.internal.ref=ALL-UNNAMED
 //FILES logback-test.xml
 //FILES META-INF/services/org.junit.platform.launcher.TestExecutionListener=test-listener
 //SOURCES ../lib/[A-Z]*.java
