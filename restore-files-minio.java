@@ -397,6 +397,9 @@ class RestoreFilesMinio implements Callable<Integer> {
 
   private int print(String report, String line, int code) {
     System.out.println(json || jsonNamed ? report : line);
+    if (System.out.checkError() && code == Exit.DONE) {
+      return console.error("", new Failure(Exit.UNEXPECTED, "the result could not be written to standard output", "it was: " + line));
+    }
     return code;
   }
 }
@@ -1532,8 +1535,16 @@ record BucketProbe(S3Bucket bucket, boolean versioned) {
       // Where the server encrypts, an ETag is no MD5.
       return stat(UNPACKED).filter(stat -> ETag.of(stat.etag()).equals(ETag.of(DigestUtils.md5(CONTENT), 0))).isPresent();
     } finally {
-      remove(NAME);
-      remove(UNPACKED);
+      removeOrTell(NAME);
+      removeOrTell(UNPACKED);
+    }
+  }
+
+  private void removeOrTell(String key) {
+    try {
+      remove(key);
+    } catch (Failure failure) {
+      throw new Failure(failure.code, "%s; the object %s stays in it".formatted(failure.getMessage(), key), failure.hint, failure);
     }
   }
 
