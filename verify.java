@@ -395,6 +395,7 @@ class Verify implements Callable<Integer> {
   @Mixin Console console = new Console();
 
   private final Set<String> warned = new HashSet<>();
+  private boolean printed;
 
   private interface Check {
     void run(Findings findings) throws Exception;
@@ -424,7 +425,7 @@ class Verify implements Callable<Integer> {
 
   public static void main(String[] args) {
     var script = new Verify();
-    System.exit(Commands.run(script, VARIABLES, failure -> script.console.error("", failure), args));
+    System.exit(Commands.run(script, script.console, VARIABLES, failure -> script.failed(failure, List.of(args)), args));
   }
 
   @Override
@@ -441,6 +442,14 @@ class Verify implements Callable<Integer> {
       checkTogether(run, findings.get(Part.TOGETHER));
     }
     return report(findings, settings);
+  }
+
+  /** Without a result there is JSON, too, where it was asked for. */
+  private int failed(Failure failure, List<String> arguments) {
+    if (arguments.contains("--json") && !printed) {
+      System.out.println(Json.failure(SCRIPT, failure));
+    }
+    return console.error("", failure);
   }
 
   private void requireOptions() {
@@ -706,6 +715,10 @@ class Verify implements Callable<Integer> {
     var all = findings.values().stream().flatMap(list -> list.list().stream()).toList();
     var verdict = Verdict.of(SCRIPT, mode == null ? "As in the backup" : "Complete", all);
     System.out.print(json ? Json.MAPPER.writeValueAsString(verdict) + "\n" : verdict.table());
+    printed = true;
+    if (System.out.checkError()) {
+      throw new Failure(Exit.UNEXPECTED, "the result could not be written to standard output", "it was: " + verdict.summary());
+    }
     if (verdict.exit() == Exit.USAGE) {
       throw new Failure(Exit.USAGE, "nothing was checked; looked for backups in " + looked(settings),
           "is restore.env loaded? set -a; . ./restore.env; set +a");
@@ -2739,7 +2752,8 @@ record ClusterView(List<Gossip> gossip, Set<String> answered, List<Listed> liste
   List<Problem> problems() {
     var problems = new ArrayList<Problem>();
     gossip.stream().filter(state -> state.isMember() && !state.status().equals("NORMAL")).forEach(state ->
-        problems.add(new Problem(state.node(), "Cassandra node %s is %s".formatted(state.node(), state.status()), WORKING)));
+        problems.add(new Problem(state.node(), "Cassandra node %s is %s".formatted(state.node(),
+            state.status().equals("shutdown") ? "down: it was stopped" : state.status()), WORKING)));
     problems.addAll(incomplete());
     problems.addAll(missing());
     problems.addAll(leftovers());
@@ -3636,7 +3650,9 @@ record ElasticsearchError(String address, String request, int status, String bod
 
   /** How an administrator takes a block away. */
   static String removeBlock(String setting) {
-    return setting.startsWith("cluster.") ? "remove it: PUT /_cluster/settings {\"persistent\": {\"%1$s\": null}, \"transient\": {\"%1$s\": null}}".formatted(setting)
+    // A cluster that is blocked takes one setting at a time, and only this one.
+    return setting.startsWith("cluster.")
+        ? "remove it: PUT /_cluster/settings {\"persistent\": {\"%s\": null}}, and the same with \"transient\" in a second request".formatted(setting)
         : "remove it: PUT /<index>/_settings {\"%s\": null}".formatted(setting);
   }
 
@@ -7705,12 +7721,10 @@ final class ShardWatch {
   }
 
   private boolean allReceive(Collection<String> indices) throws IOException {
-    for (var shard : notStarted(indices)) {
-      if (!shard.path("state").asText().equals("INITIALIZING")) {
-        return false;
-      }
-    }
-    return recoveries(indices).stream().filter(shard -> shard.path("primary").asBoolean()).allMatch(ShardWatch::receives);
+    var primaries = primaries(indices);
+    var receiving = recoveries(indices).stream().filter(shard -> shard.path("primary").asBoolean() && receives(shard)).count();
+    return primaries.stream().allMatch(shard -> shard.path("state").asText().matches("INITIALIZING|STARTED|RELOCATING"))
+        && receiving >= primaries.size();
   }
 
   private static boolean receives(JsonNode recovery) {
@@ -7748,16 +7762,20 @@ final class ShardWatch {
 
   /** The primaries that are not started. */
   private List<JsonNode> notStarted(Collection<String> indices) throws IOException {
-    var open = new ArrayList<JsonNode>();
+    return primaries(indices).stream().filter(shard -> !shard.path("state").asText().matches("STARTED|RELOCATING")).toList();
+  }
+
+  private List<JsonNode> primaries(Collection<String> indices) throws IOException {
+    var primaries = new ArrayList<JsonNode>();
     for (var names : groups(indices)) {
       for (var shard : api.get("/_cat/shards" + ElasticsearchApi.path(names)
           + "?format=json&h=index,shard,prirep,state,unassigned.reason,unassigned.details")) {
-        if (shard.path("prirep").asText().equals("p") && !shard.path("state").asText().matches("STARTED|RELOCATING")) {
-          open.add(shard);
+        if (shard.path("prirep").asText().equals("p")) {
+          primaries.add(shard);
         }
       }
     }
-    return open;
+    return primaries;
   }
 
   private AllocationExplanation explain(JsonNode shard) throws IOException {

@@ -50,7 +50,8 @@ record ClusterView(List<Gossip> gossip, Set<String> answered, List<Listed> liste
   List<Problem> problems() {
     var problems = new ArrayList<Problem>();
     gossip.stream().filter(state -> state.isMember() && !state.status().equals("NORMAL")).forEach(state ->
-        problems.add(new Problem(state.node(), "Cassandra node %s is %s".formatted(state.node(), state.status()), WORKING)));
+        problems.add(new Problem(state.node(), "Cassandra node %s is %s".formatted(state.node(),
+            state.status().equals("shutdown") ? "down: it was stopped" : state.status()), WORKING)));
     problems.addAll(incomplete());
     problems.addAll(missing());
     problems.addAll(leftovers());

@@ -1,3 +1,4 @@
+//DEPS com.squareup.okhttp3:okhttp-jvm:5.5.1 // the SDK names okhttp, whose classes are in this one
 //DEPS io.minio:minio:9.0.4
 
 import io.minio.errors.ErrorResponseException;

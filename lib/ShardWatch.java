@@ -97,12 +97,10 @@ final class ShardWatch {
   }
 
   private boolean allReceive(Collection<String> indices) throws IOException {
-    for (var shard : notStarted(indices)) {
-      if (!shard.path("state").asText().equals("INITIALIZING")) {
-        return false;
-      }
-    }
-    return recoveries(indices).stream().filter(shard -> shard.path("primary").asBoolean()).allMatch(ShardWatch::receives);
+    var primaries = primaries(indices);
+    var receiving = recoveries(indices).stream().filter(shard -> shard.path("primary").asBoolean() && receives(shard)).count();
+    return primaries.stream().allMatch(shard -> shard.path("state").asText().matches("INITIALIZING|STARTED|RELOCATING"))
+        && receiving >= primaries.size();
   }
 
   private static boolean receives(JsonNode recovery) {
@@ -140,16 +138,20 @@ final class ShardWatch {
 
   /** The primaries that are not started. */
   private List<JsonNode> notStarted(Collection<String> indices) throws IOException {
-    var open = new ArrayList<JsonNode>();
+    return primaries(indices).stream().filter(shard -> !shard.path("state").asText().matches("STARTED|RELOCATING")).toList();
+  }
+
+  private List<JsonNode> primaries(Collection<String> indices) throws IOException {
+    var primaries = new ArrayList<JsonNode>();
     for (var names : groups(indices)) {
       for (var shard : api.get("/_cat/shards" + ElasticsearchApi.path(names)
           + "?format=json&h=index,shard,prirep,state,unassigned.reason,unassigned.details")) {
-        if (shard.path("prirep").asText().equals("p") && !shard.path("state").asText().matches("STARTED|RELOCATING")) {
-          open.add(shard);
+        if (shard.path("prirep").asText().equals("p")) {
+          primaries.add(shard);
         }
       }
     }
-    return open;
+    return primaries;
   }
 
   private AllocationExplanation explain(JsonNode shard) throws IOException {

@@ -2,18 +2,17 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.ByteArrayOutputStream;
-import java.io.File;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.HashMap;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
+import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import javax.tools.ToolProvider;
 import org.junit.jupiter.api.BeforeEach;
@@ -24,8 +23,6 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** lib/embed.java on a small project, and what it has written into the scripts of this one. */
 class EmbedTest {
-  private static final Map<String, String> CLASSPATHS = new HashMap<>();
-
   @TempDir private Path project;
   private String out;
   private String err;
@@ -34,7 +31,12 @@ class EmbedTest {
   @BeforeEach
   void writeProject() throws IOException {
     Files.createDirectory(project.resolve("lib"));
-    write("lib/Failing.java", "import java.io.IOException;\n\n/** Fails. */\nfinal class Failing extends IOException {}\n");
+    write("lib/Failing.java", """
+        import java.io.IOException;
+
+        /** Fails. */
+        final class Failing extends IOException {}
+        """);
     write("lib/Reader.java", """
         //DEPS org.example:reading:1.0 // reads
 
@@ -89,7 +91,8 @@ class EmbedTest {
   private int embed(String... args) throws IOException {
     var stdout = new ByteArrayOutputStream();
     var stderr = new ByteArrayOutputStream();
-    var code = Embed.run(project, List.of(args), new PrintStream(stdout, true, UTF_8), new PrintStream(stderr, true, UTF_8));
+    var code = Embed.run(project, List.of(args), new PrintStream(stdout, true, UTF_8),
+        new PrintStream(stderr, true, UTF_8));
     out = stdout.toString(UTF_8);
     err = stderr.toString(UTF_8);
     return code;
@@ -153,8 +156,10 @@ class EmbedTest {
   @Test
   void checkSeesChangesByHandBelowTheMarkerAndInDirectives() throws IOException {
     var good = read("copy.java");
-    for (var change : List.of(List.of("return new Failing();", "return null;", "Reader"), List.of(Embed.MARKER, Embed.MARKER + "\n// more", "below its marker"),
-        List.of("import java.util.List;", "import java.util.List;\nimport java.util.Set;", "imports"), List.of(" // reads", "", "//DEPS"))) {
+    for (var change : List.of(List.of("return new Failing();", "return null;", "Reader"),
+        List.of(Embed.MARKER, Embed.MARKER + "\n// more", "below its marker"),
+        List.of("import java.util.List;", "import java.util.List;\nimport java.util.Set;", "imports"),
+        List.of(" // reads", "", "//DEPS"))) {
       write("copy.java", good);
       change("copy.java", change.get(0), change.get(1));
       assertThat(embed("--check")).as("%s", change).isEqualTo(1);
@@ -180,7 +185,8 @@ class EmbedTest {
 
   @Test
   void aLibraryOfScriptAndClassIsNamedOnce() throws IOException {
-    change("copy.java", "//DEPS org.example:own:2.0\n", "//DEPS org.example:own:2.0\n//DEPS org.example:reading:1.0 // reads\n");
+    var own = "//DEPS org.example:own:2.0\n";
+    change("copy.java", own, own + "//DEPS org.example:reading:1.0 // reads\n");
     assertThat(embed()).isZero();
     assertThat(read("copy.java")).containsOnlyOnce("org.example:reading");
   }
@@ -244,50 +250,58 @@ class EmbedTest {
     assertThat(help.code()).as(help.err()).isZero();
     assertThat(help.out()).contains("Usage: ");
 
-    var command = name.startsWith("service") ? List.of("stop") : name.startsWith("verify") ? List.of("archives") : List.of("--yes");
-    var refused = copied(script, archives).args(command.toArray(String[]::new)).run();
-    assertThat(refused.code()).as(refused.err()).isEqualTo(name.startsWith("service") ? 2 : name.startsWith("verify") ? 15 : 10);
-    assertThat(refused.out() + refused.err()).contains(name.startsWith("service") ? "no;host" : archives).doesNotContain("Exception");
+    var control = name.startsWith("service");
+    var command = control ? "stop" : name.startsWith("verify") ? "archives" : "--yes";
+    var refused = copied(script, archives).args(command).run();
+    assertThat(refused.code()).as(refused.err()).isEqualTo(control ? 2 : 10);
+    assertThat(refused.out() + refused.err()).contains(control ? "no;host" : archives).doesNotContain("Exception");
     assertThat(alone).isDirectoryContaining("glob:**/" + name).as("nothing written beside it");
   }
 
   private static Script copied(String script, String archives) {
     return Script.command(Script.ROOT.resolve("jbang").toString(), script).in(Path.of(script).getParent())
+        .env("THEHIVE_NODES", script.endsWith("service-control.java") ? "no;host" : null)
         .env("CASSANDRA_CONNECTION", "127.0.0.1:1").env("CASSANDRA_GENERAL_ARCHIVE_PATH", archives)
-        .env("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", archives).env("GENERAL_ARCHIVE_PATH", archives).env("MINIO_ARCHIVE_PATH", archives)
-        .env("ATTACHMENT_FOLDER", archives).env("MINIO_ENDPOINT", "http://127.0.0.1:1").env("MINIO_ACCESS_KEY", "a")
-        .env("MINIO_SECRET_KEY", "secret").env("THEHIVE_NODES", script.endsWith("service-control.java") ? "no;host" : null);
+        .env("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", archives)
+        .env("ATTACHMENT_FOLDER", archives).env("GENERAL_ARCHIVE_PATH", archives)
+        .env("MINIO_ENDPOINT", "http://127.0.0.1:1").env("MINIO_ARCHIVE_PATH", archives)
+        .env("MINIO_ACCESS_KEY", "a").env("MINIO_SECRET_KEY", "secret");
   }
 
-  static Stream<String> classes() throws IOException {
-    return Embed.sources(Script.ROOT.resolve("lib"), "[A-Z].*").keySet().stream();
+  /** Classes that together need the same libraries. */
+  static Collection<List<String>> classes() throws IOException {
+    var all = Embed.sources(Script.ROOT.resolve("lib"), "[A-Z].*");
+    return all.keySet().stream().collect(Collectors.groupingBy(name -> libraries(name, all))).values();
   }
 
-  /** With the libraries that it names and those of the classes that it uses, as an editor would compile it. */
+  /** Those that a class names and those of the classes that it uses. */
+  private static Set<String> libraries(String name, Map<String, Embed.Source> all) {
+    return Stream.concat(Stream.of(all.get(name)), Embed.used(all.get(name), all).stream())
+        .flatMap(source -> source.head().stream()).filter(line -> line.startsWith("//DEPS "))
+        .collect(Collectors.toCollection(TreeSet::new));
+  }
+
+  /** As an editor would compile it: with these libraries and no others. */
   @ParameterizedTest
   @MethodSource("classes")
-  void aClassCompilesByItself(String name) throws IOException {
-    var all = Embed.sources(Script.ROOT.resolve("lib"), "[A-Z].*");
-    var libraries = new TreeSet<String>();
-    Stream.concat(Stream.of(all.get(name)), Embed.used(all.get(name), all).stream()).flatMap(source -> source.head().stream())
-        .filter(line -> line.startsWith("//DEPS ")).forEach(libraries::add);
+  void aClassCompilesByItself(List<String> names) throws IOException {
+    var libraries = libraries(names.get(0), Embed.sources(Script.ROOT.resolve("lib"), "[A-Z].*"));
+    var compiler = ToolProvider.getSystemJavaCompiler();
     var messages = new StringWriter();
-    var compiled = ToolProvider.getSystemJavaCompiler().getTask(messages, null, null,
-        List.of("-proc:none", "-encoding", "UTF-8", "-sourcepath", Script.ROOT.resolve("lib").toString(), "-classpath",
-            classpath(libraries), "-d", project.toString()), null,
-        ToolProvider.getSystemJavaCompiler().getStandardFileManager(null, null, null)
-            .getJavaFileObjects(Script.ROOT.resolve("lib/" + name + ".java"))).call();
-    assertThat(compiled).as("%s", messages).isTrue();
+    try (var files = compiler.getStandardFileManager(null, null, null)) {
+      var options = List.of("-proc:none", "-implicit:none", "-encoding", "UTF-8", "-classpath", classpath(libraries),
+          "-sourcepath", Script.ROOT.resolve("lib").toString(), "-d", project.toString());
+      var sources = names.stream().map(name -> Script.ROOT.resolve("lib/" + name + ".java")).toList();
+      var task = compiler.getTask(messages, files, null, options, null, files.getJavaFileObjectsFromPaths(sources));
+      assertThat(task.call()).as("%s", messages).isTrue();
+    }
   }
 
-  private String classpath(TreeSet<String> libraries) throws IOException {
-    var head = String.join("\n", libraries);
-    if (!CLASSPATHS.containsKey(head)) {
-      write("libraries.java", head + "\nclass libraries { public static void main(String[] args) {} }\n");
-      var info = Script.command(Script.ROOT.resolve("jbang").toString(), "info", "classpath", project.resolve("libraries.java").toString()).run();
-      assertThat(info.code()).as(info.err()).isZero();
-      CLASSPATHS.put(head, info.out().strip());
-    }
-    return CLASSPATHS.get(head);
+  private String classpath(Set<String> libraries) throws IOException {
+    write("libraries.java", String.join("\n", libraries) + "\nclass libraries {}\n");
+    var jbang = Script.ROOT.resolve("jbang").toString();
+    var info = Script.command(jbang, "info", "classpath", project.resolve("libraries.java").toString()).run();
+    assertThat(info.code()).as(info.err()).isZero();
+    return info.out().strip();
   }
 }

@@ -44,12 +44,13 @@ class RestoreElasticsearchTest {
 
   @BeforeEach
   void empty() throws IOException {
-    clusterSettings("cluster.max_shards_per_node", "cluster.routing.allocation.enable", "cluster.blocks.read_only", "cluster.routing.allocation.exclude._name",
+    clusterSettings("cluster.blocks.read_only", "cluster.max_shards_per_node", "cluster.routing.allocation.enable", "cluster.routing.allocation.exclude._name",
         "indices.recovery.max_bytes_per_sec");
     for (var index : indices().keySet()) {
       server.tool("PUT", "/" + index + "/_settings?expand_wildcards=all", "{\"index.blocks.read_only\":null,\"index.blocks.metadata\":null}");
       server.tool("DELETE", "/" + index);
     }
+    Files.deleteIfExists(archives.resolve("restore-cassandra-es.unfinished"));
     for (var file : Files.list(archives.resolve("elasticsearch")).filter(file -> file.toString().endsWith(".info")).toList()) {
       Files.delete(file);
     }
@@ -62,7 +63,7 @@ class RestoreElasticsearchTest {
 
   private static void clusterSettings(String... none) {
     for (var name : none) {
-      server.tool("PUT", "/_cluster/settings", "{\"transient\":{\"%1$s\":null},\"persistent\":{\"%1$s\":null}}".formatted(name));
+      server.tool("PUT", "/_cluster/settings", "{\"transient\":{\"%s\":null}}".formatted(name));
     }
   }
 
@@ -91,6 +92,7 @@ class RestoreElasticsearchTest {
   private static Script restore(String... arguments) {
     return Script.of("restore-cassandra-es.java").args("--yes", "--only", "elasticsearch").args(arguments)
         .env("RESTORE_STATE_PATH", archives.toString())
+        .env("THEHIVE_URL", "http://127.0.9.9:9000") // this machine's port 9000 may be an S3 server of another test
         .env("ELASTICSEARCH_API_URL", url().toString())
         .env("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", archives.resolve("elasticsearch").toString());
   }

@@ -1,5 +1,6 @@
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -71,6 +72,24 @@ class VerifyArchivesTest {
     var restore = Script.of("restore-files-nfs.java").args("--yes").env("ATTACHMENT_FOLDER", folder.toString())
         .env("GENERAL_ARCHIVE_PATH", temp.resolve("storage").toString());
     assertRefused(10, restore, "files_20260102_00h00m00s.zip");
+  }
+
+  @Test
+  void printsJsonAtEveryExit() throws IOException {
+    var wrong = verify("--json", "--sample", "-1").run();
+    assertThat(wrong.code()).isEqualTo(2);
+    var read = new ObjectMapper().readTree(wrong.out());
+    assertThat(read.path("exit").asInt()).isEqualTo(2);
+    assertThat(read.path("error").asText()).isEqualTo("--sample -1 is less than 0");
+    var unknown = verify("--json", "--nonsense").run();
+    assertThat(new ObjectMapper().readTree(unknown.out()).path("error").asText()).contains("--nonsense");
+    var whole = verify("archives", "--json", "--only", "files").run();
+    assertThat(whole.code()).as(whole.err()).isZero();
+    assertThat(new ObjectMapper().readTree(whole.out()).path("summary").asText()).isEqualTo("=== ✓ Complete: files. ===");
+    var full = Script.command("sh", "-c", Script.ROOT.resolve("jbang") + " " + Script.ROOT.resolve("verify.java") + " archives --only files > /dev/full")
+        .env("GENERAL_ARCHIVE_PATH", temp.resolve("storage").toString()).run();
+    assertThat(full.code()).as(full.err()).isEqualTo(1);
+    assertThat(full.err()).contains("error: the result could not be written", "hint: it was: === ✓ Complete: files. ===");
   }
 
   private static void assertRefused(int code, Script script, String why) {

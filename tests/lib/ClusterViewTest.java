@@ -93,11 +93,18 @@ class ClusterViewTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"LEAVING", "MOVING", "BOOT", "BOOT_REPLACE", "hibernate", "shutdown", "removing"})
+  @ValueSource(strings = {"LEAVING", "MOVING", "BOOT", "BOOT_REPLACE", "hibernate", "removing"})
   void namesANodeThatIsOnTheMove(String status) {
     var gossip = List.of(normal("10.0.0.1"), normal("10.0.0.2"), new ClusterView.Gossip("10.0.0.3", 7000, status));
     assertThat(problems(gossip, Set.copyOf(NODES), lists(NODES))).singleElement()
         .satisfies(problem -> assertThat(problem.text()).isEqualTo("Cassandra node 10.0.0.3 is " + status));
+  }
+
+  @Test
+  void aNodeThatWasStoppedIsDown() {
+    var gossip = List.of(normal("10.0.0.1"), normal("10.0.0.2"), new ClusterView.Gossip("10.0.0.3", 7000, "shutdown"));
+    assertThat(problems(gossip, Set.of("10.0.0.1", "10.0.0.2"), lists(NODES))).singleElement()
+        .satisfies(problem -> assertThat(problem.text()).startsWith("Cassandra node 10.0.0.3 is down"));
   }
 
   private static List<ClusterView.Gossip> with(ClusterView.Gossip another) {
