@@ -561,6 +561,17 @@ abstract class Archive implements Closeable {
     }
   }
 
+  /** Opens an archive whose files can be read in any order: a compressed one is unpacked to a plain tar in the folder first. */
+  static Archive openSeekable(Path path, Optional<String> password, Path folder) {
+    try {
+      return open(path, password).seekable(folder);
+    } catch (IOException e) {
+      var noRoom = e instanceof FileSystemException || String.valueOf(e.getMessage()).contains("No space left");
+      throw !noRoom ? broken(path, Failure.of(e).getMessage(), e) : new Failure(Exit.UNSAFE, "cannot unpack %s in %s: %s".formatted(path, folder, Failure.of(e).getMessage()),
+          "name another folder by RESTORE_WORK_PATH", e);
+    }
+  }
+
   interface Visitor {
     void accept(ArchiveEntry entry, Content content) throws Exception;
   }
@@ -1823,7 +1834,7 @@ final class CassandraRestore implements Database {
   private CassandraPlan makePlan(JsonNode unfinished) throws InterruptedException {
     var opened = CompletableFuture.supplyAsync(() -> CassandraCluster.open(settings, script));
     TableStreaming.initialise(options.throttle(), work());
-    backups.forEach(backup -> archives.add(Archive.open(backup.file(), archivePassword)));
+    backups.forEach(backup -> archives.add(Archive.openSeekable(backup.file(), archivePassword, settings.workFolder())));
     var proof = CompletableFuture.supplyAsync(() -> CassandraBackup.prove(archives, settings.keyspace()));
     cluster = opened.join();
     requireNodes();
@@ -3794,6 +3805,9 @@ final class EntryName {
   /** The name without {@code ./}, doubled and closing slashes; the same array where it has none. */
   static byte[] normal(byte[] raw) throws IOException {
     requireUtf8(raw, raw);
+    if (isNormal(raw)) {
+      return raw;
+    }
     var normal = new byte[raw.length];
     var length = 0;
     for (int from = 0, to; from <= raw.length; from = to + 1) {
@@ -3816,7 +3830,19 @@ final class EntryName {
       System.arraycopy(raw, from, normal, length, to - from);
       length += to - from;
     }
-    return length == raw.length ? raw : Arrays.copyOf(normal, length);
+    return Arrays.copyOf(normal, length);
+  }
+
+  /** True if nothing is to be done: no part of the name is empty or begins with a dot. */
+  private static boolean isNormal(byte[] raw) {
+    var before = (byte) '/';
+    for (var b : raw) {
+      if (b == 0 || before == '/' && (b == '/' || b == '.')) {
+        return false;
+      }
+      before = b;
+    }
+    return before != '/';
   }
 
   private static boolean isDots(byte[] name, int from, int to) {
@@ -5282,6 +5308,10 @@ final class PaxRecords {
 
   private static IOException damaged() {
     return new IOException("one of its extended headers is damaged");
+  }
+
+  boolean isEmpty() {
+    return values.isEmpty();
   }
 
   boolean has(String key) {
@@ -7837,15 +7867,27 @@ final class TarHeader {
 
   /** True if the header matches its checksum; some programs of old took bytes for signed numbers. */
   boolean isIntact() {
-    var unsigned = 0L;
-    var signed = 0L;
+    var unsigned = 8 * ' ';
+    var negative = 0;
     for (int i = 0; i < BLOCK; i++) {
-      var b = i >= 148 && i < 156 ? ' ' : block[i];
-      unsigned += b & 0xff;
-      signed += b;
+      unsigned += block[i] & 0xff;
+      negative += block[i] >>> 31;
+    }
+    for (int i = 148; i < 156; i++) { // the checksum itself counts as spaces
+      unsigned -= block[i] & 0xff;
+      negative -= block[i] >>> 31;
     }
     var sum = number(148, 8);
-    return sum == unsigned || sum == signed;
+    return sum == unsigned || sum == unsigned - 256L * negative;
+  }
+
+  /** True if the other header has the same owner. */
+  boolean hasOwnerOf(byte[] other) {
+    return Arrays.equals(block, 108, 124, other, 108, 124) && Arrays.equals(block, 257, 329, other, 257, 329);
+  }
+
+  byte[] copy() {
+    return block.clone();
   }
 
   char type() {
@@ -7953,6 +7995,10 @@ final class TarReader implements Closeable {
 
   private final InputStream in;
   private final Map<Owner, Owner> owners = new HashMap<>();
+  /** Most entries have the owner of the one before. */
+  private byte[] ownersBlock = new byte[TarHeader.BLOCK];
+  private Owner lastOwner = Owner.UNKNOWN;
+  private final byte[] headerBlock = new byte[TarHeader.BLOCK];
   private PaxRecords global = new PaxRecords();
   private ArchiveEntry current;
   private long position;
@@ -7973,7 +8019,8 @@ final class TarReader implements Closeable {
       left = 0;
       padding = 0;
       end = position;
-      var header = new TarHeader(block());
+      read(headerBlock);
+      var header = new TarHeader(headerBlock);
       if (header.isZero()) {
         return null;
       }
@@ -8032,7 +8079,14 @@ final class TarReader implements Closeable {
   }
 
   private Owner owner(TarHeader header, PaxRecords pax) throws IOException {
-    var plain = header.owner();
+    if (!header.hasOwnerOf(ownersBlock)) {
+      ownersBlock = header.copy();
+      lastOwner = owners.computeIfAbsent(header.owner(), known -> known);
+    }
+    var plain = lastOwner;
+    if (pax.isEmpty()) {
+      return plain;
+    }
     var owner = new Owner(pax.text("uname", plain.user()), pax.number("uid", plain.uid()), pax.text("gname", plain.group()),
         pax.number("gid", plain.gid()));
     return owners.computeIfAbsent(owner, known -> known);

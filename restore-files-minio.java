@@ -397,9 +397,6 @@ class RestoreFilesMinio implements Callable<Integer> {
 
   private int print(String report, String line, int code) {
     System.out.println(json || jsonNamed ? report : line);
-    if (System.out.checkError() && code == Exit.DONE) {
-      return console.error("", new Failure(Exit.UNEXPECTED, "the result could not be written to standard output", "it was: " + line));
-    }
     return code;
   }
 }
@@ -489,6 +486,17 @@ abstract class Archive implements Closeable {
           ? new ZipArchive(path, password) : new TarArchive(path, path, Compression.of(head));
     } catch (IOException e) {
       throw broken(path, Failure.of(e).getMessage(), e);
+    }
+  }
+
+  /** Opens an archive whose files can be read in any order: a compressed one is unpacked to a plain tar in the folder first. */
+  static Archive openSeekable(Path path, Optional<String> password, Path folder) {
+    try {
+      return open(path, password).seekable(folder);
+    } catch (IOException e) {
+      var noRoom = e instanceof FileSystemException || String.valueOf(e.getMessage()).contains("No space left");
+      throw !noRoom ? broken(path, Failure.of(e).getMessage(), e) : new Failure(Exit.UNSAFE, "cannot unpack %s in %s: %s".formatted(path, folder, Failure.of(e).getMessage()),
+          "name another folder by RESTORE_WORK_PATH", e);
     }
   }
 
@@ -698,20 +706,21 @@ final class AttachmentArchive implements Closeable {
     if (path.length == 0 && !entry.folder()) {
       throw refused("", "is not a folder");
     }
-    if (slots[slot(path)] != 0) {
-      replace(slots[slot(path)] - 1, entry);
+    var slot = slot(path);
+    if (slots[slot] != 0) {
+      replace(slots[slot] - 1, entry);
       return;
     }
     all.add(entry);
     files += entry.folder() ? 0 : 1;
     bytes += entry.size();
+    slots[slot] = all.size();
     if (all.size() * 2 > slots.length) {
       slots = new int[slots.length * 2];
-      for (int i = 0; i < all.size() - 1; i++) {
+      for (int i = 0; i < all.size(); i++) {
         slots[slot(all.get(i).path())] = i + 1;
       }
     }
-    slots[slot(path)] = all.size();
   }
 
   /** What was appended to a tar later counts, as it does for tar. */
@@ -737,13 +746,18 @@ final class AttachmentArchive implements Closeable {
 
   /** Adds folders that no entry names; refuses what would have to lie in something that is no folder. */
   private void addFolders() {
+    var known = new byte[0];
     for (int i = 0; i < all.size(); i++) {
       var path = all.get(i).path();
       var length = path.length;
       do {
         length--;
       } while (length > 0 && path[length] != '/');
+      if (i > 0 && Math.max(0, length) == known.length && Arrays.equals(path, 0, known.length, known, 0, known.length)) {
+        continue; // the same folder as that of the entry before
+      }
       var parent = Arrays.copyOf(path, Math.max(0, length));
+      known = parent;
       var at = find(parent);
       if (at < 0) {
         put(new ArchiveEntry(Kind.FOLDER, parent, 0, -1, null, null, -1, ArchiveEntry.NO_TIME, 0, Owner.UNKNOWN));
@@ -1535,16 +1549,8 @@ record BucketProbe(S3Bucket bucket, boolean versioned) {
       // Where the server encrypts, an ETag is no MD5.
       return stat(UNPACKED).filter(stat -> ETag.of(stat.etag()).equals(ETag.of(DigestUtils.md5(CONTENT), 0))).isPresent();
     } finally {
-      removeOrTell(NAME);
-      removeOrTell(UNPACKED);
-    }
-  }
-
-  private void removeOrTell(String key) {
-    try {
-      remove(key);
-    } catch (Failure failure) {
-      throw new Failure(failure.code, "%s; the object %s stays in it".formatted(failure.getMessage(), key), failure.hint, failure);
+      remove(NAME);
+      remove(UNPACKED);
     }
   }
 
@@ -2034,6 +2040,9 @@ final class EntryName {
   /** The name without {@code ./}, doubled and closing slashes; the same array where it has none. */
   static byte[] normal(byte[] raw) throws IOException {
     requireUtf8(raw, raw);
+    if (isNormal(raw)) {
+      return raw;
+    }
     var normal = new byte[raw.length];
     var length = 0;
     for (int from = 0, to; from <= raw.length; from = to + 1) {
@@ -2056,7 +2065,19 @@ final class EntryName {
       System.arraycopy(raw, from, normal, length, to - from);
       length += to - from;
     }
-    return length == raw.length ? raw : Arrays.copyOf(normal, length);
+    return Arrays.copyOf(normal, length);
+  }
+
+  /** True if nothing is to be done: no part of the name is empty or begins with a dot. */
+  private static boolean isNormal(byte[] raw) {
+    var before = (byte) '/';
+    for (var b : raw) {
+      if (b == 0 || before == '/' && (b == '/' || b == '.')) {
+        return false;
+      }
+      before = b;
+    }
+    return before != '/';
   }
 
   private static boolean isDots(byte[] name, int from, int to) {
@@ -2710,6 +2731,10 @@ final class PaxRecords {
 
   private static IOException damaged() {
     return new IOException("one of its extended headers is damaged");
+  }
+
+  boolean isEmpty() {
+    return values.isEmpty();
   }
 
   boolean has(String key) {
@@ -4061,15 +4086,27 @@ final class TarHeader {
 
   /** True if the header matches its checksum; some programs of old took bytes for signed numbers. */
   boolean isIntact() {
-    var unsigned = 0L;
-    var signed = 0L;
+    var unsigned = 8 * ' ';
+    var negative = 0;
     for (int i = 0; i < BLOCK; i++) {
-      var b = i >= 148 && i < 156 ? ' ' : block[i];
-      unsigned += b & 0xff;
-      signed += b;
+      unsigned += block[i] & 0xff;
+      negative += block[i] >>> 31;
+    }
+    for (int i = 148; i < 156; i++) { // the checksum itself counts as spaces
+      unsigned -= block[i] & 0xff;
+      negative -= block[i] >>> 31;
     }
     var sum = number(148, 8);
-    return sum == unsigned || sum == signed;
+    return sum == unsigned || sum == unsigned - 256L * negative;
+  }
+
+  /** True if the other header has the same owner. */
+  boolean hasOwnerOf(byte[] other) {
+    return Arrays.equals(block, 108, 124, other, 108, 124) && Arrays.equals(block, 257, 329, other, 257, 329);
+  }
+
+  byte[] copy() {
+    return block.clone();
   }
 
   char type() {
@@ -4177,6 +4214,10 @@ final class TarReader implements Closeable {
 
   private final InputStream in;
   private final Map<Owner, Owner> owners = new HashMap<>();
+  /** Most entries have the owner of the one before. */
+  private byte[] ownersBlock = new byte[TarHeader.BLOCK];
+  private Owner lastOwner = Owner.UNKNOWN;
+  private final byte[] headerBlock = new byte[TarHeader.BLOCK];
   private PaxRecords global = new PaxRecords();
   private ArchiveEntry current;
   private long position;
@@ -4197,7 +4238,8 @@ final class TarReader implements Closeable {
       left = 0;
       padding = 0;
       end = position;
-      var header = new TarHeader(block());
+      read(headerBlock);
+      var header = new TarHeader(headerBlock);
       if (header.isZero()) {
         return null;
       }
@@ -4256,7 +4298,14 @@ final class TarReader implements Closeable {
   }
 
   private Owner owner(TarHeader header, PaxRecords pax) throws IOException {
-    var plain = header.owner();
+    if (!header.hasOwnerOf(ownersBlock)) {
+      ownersBlock = header.copy();
+      lastOwner = owners.computeIfAbsent(header.owner(), known -> known);
+    }
+    var plain = lastOwner;
+    if (pax.isEmpty()) {
+      return plain;
+    }
     var owner = new Owner(pax.text("uname", plain.user()), pax.number("uid", plain.uid()), pax.text("gname", plain.group()),
         pax.number("gid", plain.gid()));
     return owners.computeIfAbsent(owner, known -> known);

@@ -221,7 +221,7 @@ class RestoreFilesNfs implements Callable<Integer> {
       run.problem().ifPresent(console::refuseUnlessForced);
       var target = AttachmentFolder.check(files.folder(), backup.file(), answers, console);
       var plan = plan(job(files, target, archive, workers));
-      console.confirm(plan.lines(console.dryRun ? "Would" : "Will", theHive), target.folder().toString());
+      console.confirm(plan.lines(console.dryRun ? "Would" : "Will", settings, theHive), target.folder().toString());
       return console.dryRun ? endDryRun(plan) : restore(recovered(plan, files), run);
     }
   }
@@ -425,10 +425,12 @@ class RestoreFilesNfs implements Callable<Integer> {
 
   /** What will be done; the dry run shows the very one that a real run carries out. */
   record Plan(RestoreJob job, AttachmentWriter writer, StagedSwap swap, boolean inPlace, boolean keepPrevious, FolderDifferences differences) {
-    List<String> lines(String verb, TheHiveSettings theHive) throws IOException {
+    List<String> lines(String verb, Settings settings, TheHiveSettings theHive) throws IOException {
       var target = job.target();
       var host = Files.readString(Path.of("/proc/sys/kernel/hostname")).strip();
-      var lines = new ArrayList<>(List.of("", "%s on host %s:".formatted(target.folder(), host), "  file system: " + target.mount()));
+      var origin = settings.origin(FolderSettings.FOLDER);
+      var lines = new ArrayList<>(List.of("", "%s on host %s (%s):".formatted(target.folder(), host,
+          origin.equals("set") ? FolderSettings.FOLDER.name() : origin), "  file system: " + target.mount()));
       if (swap.isInterrupted()) {
         lines.add("  %s first put right what an interrupted restore left in %s".formatted(verb, target.work()));
       }
@@ -571,6 +573,17 @@ abstract class Archive implements Closeable {
           ? new ZipArchive(path, password) : new TarArchive(path, path, Compression.of(head));
     } catch (IOException e) {
       throw broken(path, Failure.of(e).getMessage(), e);
+    }
+  }
+
+  /** Opens an archive whose files can be read in any order: a compressed one is unpacked to a plain tar in the folder first. */
+  static Archive openSeekable(Path path, Optional<String> password, Path folder) {
+    try {
+      return open(path, password).seekable(folder);
+    } catch (IOException e) {
+      var noRoom = e instanceof FileSystemException || String.valueOf(e.getMessage()).contains("No space left");
+      throw !noRoom ? broken(path, Failure.of(e).getMessage(), e) : new Failure(Exit.UNSAFE, "cannot unpack %s in %s: %s".formatted(path, folder, Failure.of(e).getMessage()),
+          "name another folder by RESTORE_WORK_PATH", e);
     }
   }
 
@@ -780,20 +793,21 @@ final class AttachmentArchive implements Closeable {
     if (path.length == 0 && !entry.folder()) {
       throw refused("", "is not a folder");
     }
-    if (slots[slot(path)] != 0) {
-      replace(slots[slot(path)] - 1, entry);
+    var slot = slot(path);
+    if (slots[slot] != 0) {
+      replace(slots[slot] - 1, entry);
       return;
     }
     all.add(entry);
     files += entry.folder() ? 0 : 1;
     bytes += entry.size();
+    slots[slot] = all.size();
     if (all.size() * 2 > slots.length) {
       slots = new int[slots.length * 2];
-      for (int i = 0; i < all.size() - 1; i++) {
+      for (int i = 0; i < all.size(); i++) {
         slots[slot(all.get(i).path())] = i + 1;
       }
     }
-    slots[slot(path)] = all.size();
   }
 
   /** What was appended to a tar later counts, as it does for tar. */
@@ -819,13 +833,18 @@ final class AttachmentArchive implements Closeable {
 
   /** Adds folders that no entry names; refuses what would have to lie in something that is no folder. */
   private void addFolders() {
+    var known = new byte[0];
     for (int i = 0; i < all.size(); i++) {
       var path = all.get(i).path();
       var length = path.length;
       do {
         length--;
       } while (length > 0 && path[length] != '/');
+      if (i > 0 && Math.max(0, length) == known.length && Arrays.equals(path, 0, known.length, known, 0, known.length)) {
+        continue; // the same folder as that of the entry before
+      }
       var parent = Arrays.copyOf(path, Math.max(0, length));
+      known = parent;
       var at = find(parent);
       if (at < 0) {
         put(new ArchiveEntry(Kind.FOLDER, parent, 0, -1, null, null, -1, ArchiveEntry.NO_TIME, 0, Owner.UNKNOWN));
@@ -1034,6 +1053,7 @@ record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean 
         throw notWritable(folder, e);
       }
     } catch (FileSystemException e) {
+      ImmutableFiles.requireItself(folder);
       throw new Failure(Exit.UNSAFE, "cannot write to %s: %s".formatted(folder, e.getReason()), "is it mounted read-write?", e);
     }
   }
@@ -1953,6 +1973,9 @@ final class EntryName {
   /** The name without {@code ./}, doubled and closing slashes; the same array where it has none. */
   static byte[] normal(byte[] raw) throws IOException {
     requireUtf8(raw, raw);
+    if (isNormal(raw)) {
+      return raw;
+    }
     var normal = new byte[raw.length];
     var length = 0;
     for (int from = 0, to; from <= raw.length; from = to + 1) {
@@ -1975,7 +1998,19 @@ final class EntryName {
       System.arraycopy(raw, from, normal, length, to - from);
       length += to - from;
     }
-    return length == raw.length ? raw : Arrays.copyOf(normal, length);
+    return Arrays.copyOf(normal, length);
+  }
+
+  /** True if nothing is to be done: no part of the name is empty or begins with a dot. */
+  private static boolean isNormal(byte[] raw) {
+    var before = (byte) '/';
+    for (var b : raw) {
+      if (b == 0 || before == '/' && (b == '/' || b == '.')) {
+        return false;
+      }
+      before = b;
+    }
+    return before != '/';
   }
 
   private static boolean isDots(byte[] name, int from, int to) {
@@ -2395,30 +2430,34 @@ record Host(String name, String destination, String port) {
 
 /** Finds what nobody can change or remove, root neither: files with the attributes "immutable" or "append only" of chattr. */
 final class ImmutableFiles {
-  private static final Pattern LINE = Pattern.compile("(\\S*[ia]\\S*)\\s+(/.*)");
+  private static final Pattern LINE = Pattern.compile("([-A-Za-z]*[ia][-A-Za-z]*)\\s+(/.*)");
   private static final int NAMED = 5;
 
   private ImmutableFiles() {}
 
   /** Refuses a folder that holds such content, or that is such a folder itself. */
   static void require(AttachmentFolder target) throws IOException {
-    var found = find(target.folder());
-    if (found.isEmpty() && !target.isStagedInside()) {
-      found = find(List.of("lsattr", "-d", target.folder().getParent().toString()), target.folder().getParent());
+    if (!target.isStagedInside()) {
+      requireItself(target.folder().getParent());
     }
-    if (!found.isEmpty()) {
-      throw new Failure(Exit.UNSAFE, "cannot be changed or removed, because chattr protects it (+i or +a): " + found.get(0)
-          + (found.size() > 1 ? " and others" : ""), "chattr -R -i -a %s".formatted(found.get(0)));
-    }
+    requireItself(target.folder());
+    refuse(find(List.of("lsattr", "-Ra", target.folder().toString()), target.folder()), target.folder());
   }
 
-  private static List<Path> find(Path folder) throws IOException {
-    var itself = find(List.of("lsattr", "-d", folder.toString()), folder);
-    return itself.isEmpty() ? find(List.of("lsattr", "-Ra", folder.toString()), folder) : itself;
+  /** Refuses a folder that is protected, whatever is in it. */
+  static void requireItself(Path folder) throws IOException {
+    refuse(find(List.of("lsattr", "-d", folder.toString()), folder), folder);
+  }
+
+  private static void refuse(List<Path> found, Path folder) {
+    if (!found.isEmpty()) {
+      throw new Failure(Exit.UNSAFE, "cannot be changed or removed, because chattr protects it (+i or +a): " + found.get(0)
+          + (found.size() > 1 ? " and others" : ""), "chattr -R -i -a %s".formatted(found.size() > 1 ? folder : found.get(0)));
+    }
   }
 
   /** Nothing where the file system knows no attributes, or the host has no lsattr. */
-  private static List<Path> find(List<String> command, Path folder) throws IOException {
+  private static List<Path> find(List<String> command, Path folder) {
     try {
       return SystemCommand.lines(lines -> lines.map(LINE::matcher).filter(line -> line.matches()).map(line -> Path.of(line.group(2)).normalize())
           .filter(path -> !path.startsWith(folder) || FolderContents.isContent(folder.relativize(path))).limit(NAMED).toList(),
@@ -3044,6 +3083,10 @@ final class PaxRecords {
 
   private static IOException damaged() {
     return new IOException("one of its extended headers is damaged");
+  }
+
+  boolean isEmpty() {
+    return values.isEmpty();
   }
 
   boolean has(String key) {
@@ -4250,15 +4293,27 @@ final class TarHeader {
 
   /** True if the header matches its checksum; some programs of old took bytes for signed numbers. */
   boolean isIntact() {
-    var unsigned = 0L;
-    var signed = 0L;
+    var unsigned = 8 * ' ';
+    var negative = 0;
     for (int i = 0; i < BLOCK; i++) {
-      var b = i >= 148 && i < 156 ? ' ' : block[i];
-      unsigned += b & 0xff;
-      signed += b;
+      unsigned += block[i] & 0xff;
+      negative += block[i] >>> 31;
+    }
+    for (int i = 148; i < 156; i++) { // the checksum itself counts as spaces
+      unsigned -= block[i] & 0xff;
+      negative -= block[i] >>> 31;
     }
     var sum = number(148, 8);
-    return sum == unsigned || sum == signed;
+    return sum == unsigned || sum == unsigned - 256L * negative;
+  }
+
+  /** True if the other header has the same owner. */
+  boolean hasOwnerOf(byte[] other) {
+    return Arrays.equals(block, 108, 124, other, 108, 124) && Arrays.equals(block, 257, 329, other, 257, 329);
+  }
+
+  byte[] copy() {
+    return block.clone();
   }
 
   char type() {
@@ -4366,6 +4421,10 @@ final class TarReader implements Closeable {
 
   private final InputStream in;
   private final Map<Owner, Owner> owners = new HashMap<>();
+  /** Most entries have the owner of the one before. */
+  private byte[] ownersBlock = new byte[TarHeader.BLOCK];
+  private Owner lastOwner = Owner.UNKNOWN;
+  private final byte[] headerBlock = new byte[TarHeader.BLOCK];
   private PaxRecords global = new PaxRecords();
   private ArchiveEntry current;
   private long position;
@@ -4386,7 +4445,8 @@ final class TarReader implements Closeable {
       left = 0;
       padding = 0;
       end = position;
-      var header = new TarHeader(block());
+      read(headerBlock);
+      var header = new TarHeader(headerBlock);
       if (header.isZero()) {
         return null;
       }
@@ -4445,7 +4505,14 @@ final class TarReader implements Closeable {
   }
 
   private Owner owner(TarHeader header, PaxRecords pax) throws IOException {
-    var plain = header.owner();
+    if (!header.hasOwnerOf(ownersBlock)) {
+      ownersBlock = header.copy();
+      lastOwner = owners.computeIfAbsent(header.owner(), known -> known);
+    }
+    var plain = lastOwner;
+    if (pax.isEmpty()) {
+      return plain;
+    }
     var owner = new Owner(pax.text("uname", plain.user()), pax.number("uid", plain.uid()), pax.text("gname", plain.group()),
         pax.number("gid", plain.gid()));
     return owners.computeIfAbsent(owner, known -> known);

@@ -857,6 +857,17 @@ abstract class Archive implements Closeable {
     }
   }
 
+  /** Opens an archive whose files can be read in any order: a compressed one is unpacked to a plain tar in the folder first. */
+  static Archive openSeekable(Path path, Optional<String> password, Path folder) {
+    try {
+      return open(path, password).seekable(folder);
+    } catch (IOException e) {
+      var noRoom = e instanceof FileSystemException || String.valueOf(e.getMessage()).contains("No space left");
+      throw !noRoom ? broken(path, Failure.of(e).getMessage(), e) : new Failure(Exit.UNSAFE, "cannot unpack %s in %s: %s".formatted(path, folder, Failure.of(e).getMessage()),
+          "name another folder by RESTORE_WORK_PATH", e);
+    }
+  }
+
   interface Visitor {
     void accept(ArchiveEntry entry, Content content) throws Exception;
   }
@@ -1063,20 +1074,21 @@ final class AttachmentArchive implements Closeable {
     if (path.length == 0 && !entry.folder()) {
       throw refused("", "is not a folder");
     }
-    if (slots[slot(path)] != 0) {
-      replace(slots[slot(path)] - 1, entry);
+    var slot = slot(path);
+    if (slots[slot] != 0) {
+      replace(slots[slot] - 1, entry);
       return;
     }
     all.add(entry);
     files += entry.folder() ? 0 : 1;
     bytes += entry.size();
+    slots[slot] = all.size();
     if (all.size() * 2 > slots.length) {
       slots = new int[slots.length * 2];
-      for (int i = 0; i < all.size() - 1; i++) {
+      for (int i = 0; i < all.size(); i++) {
         slots[slot(all.get(i).path())] = i + 1;
       }
     }
-    slots[slot(path)] = all.size();
   }
 
   /** What was appended to a tar later counts, as it does for tar. */
@@ -1102,13 +1114,18 @@ final class AttachmentArchive implements Closeable {
 
   /** Adds folders that no entry names; refuses what would have to lie in something that is no folder. */
   private void addFolders() {
+    var known = new byte[0];
     for (int i = 0; i < all.size(); i++) {
       var path = all.get(i).path();
       var length = path.length;
       do {
         length--;
       } while (length > 0 && path[length] != '/');
+      if (i > 0 && Math.max(0, length) == known.length && Arrays.equals(path, 0, known.length, known, 0, known.length)) {
+        continue; // the same folder as that of the entry before
+      }
       var parent = Arrays.copyOf(path, Math.max(0, length));
+      known = parent;
       var at = find(parent);
       if (at < 0) {
         put(new ArchiveEntry(Kind.FOLDER, parent, 0, -1, null, null, -1, ArchiveEntry.NO_TIME, 0, Owner.UNKNOWN));
@@ -2058,7 +2075,7 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
   /** Proves the archives alone: every byte of them is read. */
   void prove(List<Backup> backups, Findings findings) throws IOException {
     CassandraTools.initialise(settings.workFolder(), config -> {});
-    try (var archives = new Archives(backups, password)) {
+    try (var archives = new Archives(backups, password, settings.workFolder())) {
       var contents = CassandraBackup.prove(archives.list(), settings.keyspace());
       findings.ok("archive", "%s, taken %s: %d tables, %s in %d SSTables, complete and matching their digests",
           backups.stream().map(backup -> backup.file().toString()).collect(Collectors.joining(" and ")), backups.get(0).age(),
@@ -2081,9 +2098,9 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
 
   /** The opened archives of one restore point. */
   private record Archives(List<Archive> list) implements Closeable {
-    Archives(List<Backup> backups, Optional<String> password) {
+    Archives(List<Backup> backups, Optional<String> password, Path folder) {
       this(new ArrayList<>());
-      backups.forEach(backup -> list.add(Archive.open(backup.file(), password)));
+      backups.forEach(backup -> list.add(Archive.openSeekable(backup.file(), password, folder)));
     }
 
     @Override
@@ -2096,7 +2113,7 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
 
   void compare(List<Backup> backups, Findings findings) throws Exception {
     CassandraTools.initialise(settings.workFolder(), config -> {});
-    try (var cluster = CassandraCluster.open(settings, client); var archives = new Archives(backups, password)) {
+    try (var cluster = CassandraCluster.open(settings, client); var archives = new Archives(backups, password, settings.workFolder())) {
       var nodes = checkNodes(cluster, findings);
       var live = cluster.session().getMetadata().getKeyspace(CqlIdentifier.fromInternal(settings.keyspace()))
           .orElseThrow(() -> new Failure(Exit.VERIFICATION, "there is no keyspace " + settings.keyspace(), null));
@@ -3719,6 +3736,9 @@ final class EntryName {
   /** The name without {@code ./}, doubled and closing slashes; the same array where it has none. */
   static byte[] normal(byte[] raw) throws IOException {
     requireUtf8(raw, raw);
+    if (isNormal(raw)) {
+      return raw;
+    }
     var normal = new byte[raw.length];
     var length = 0;
     for (int from = 0, to; from <= raw.length; from = to + 1) {
@@ -3741,7 +3761,19 @@ final class EntryName {
       System.arraycopy(raw, from, normal, length, to - from);
       length += to - from;
     }
-    return length == raw.length ? raw : Arrays.copyOf(normal, length);
+    return Arrays.copyOf(normal, length);
+  }
+
+  /** True if nothing is to be done: no part of the name is empty or begins with a dot. */
+  private static boolean isNormal(byte[] raw) {
+    var before = (byte) '/';
+    for (var b : raw) {
+      if (b == 0 || before == '/' && (b == '/' || b == '.')) {
+        return false;
+      }
+      before = b;
+    }
+    return before != '/';
   }
 
   private static boolean isDots(byte[] name, int from, int to) {
@@ -5419,6 +5451,10 @@ final class PaxRecords {
 
   private static IOException damaged() {
     return new IOException("one of its extended headers is damaged");
+  }
+
+  boolean isEmpty() {
+    return values.isEmpty();
   }
 
   boolean has(String key) {
@@ -8538,15 +8574,27 @@ final class TarHeader {
 
   /** True if the header matches its checksum; some programs of old took bytes for signed numbers. */
   boolean isIntact() {
-    var unsigned = 0L;
-    var signed = 0L;
+    var unsigned = 8 * ' ';
+    var negative = 0;
     for (int i = 0; i < BLOCK; i++) {
-      var b = i >= 148 && i < 156 ? ' ' : block[i];
-      unsigned += b & 0xff;
-      signed += b;
+      unsigned += block[i] & 0xff;
+      negative += block[i] >>> 31;
+    }
+    for (int i = 148; i < 156; i++) { // the checksum itself counts as spaces
+      unsigned -= block[i] & 0xff;
+      negative -= block[i] >>> 31;
     }
     var sum = number(148, 8);
-    return sum == unsigned || sum == signed;
+    return sum == unsigned || sum == unsigned - 256L * negative;
+  }
+
+  /** True if the other header has the same owner. */
+  boolean hasOwnerOf(byte[] other) {
+    return Arrays.equals(block, 108, 124, other, 108, 124) && Arrays.equals(block, 257, 329, other, 257, 329);
+  }
+
+  byte[] copy() {
+    return block.clone();
   }
 
   char type() {
@@ -8654,6 +8702,10 @@ final class TarReader implements Closeable {
 
   private final InputStream in;
   private final Map<Owner, Owner> owners = new HashMap<>();
+  /** Most entries have the owner of the one before. */
+  private byte[] ownersBlock = new byte[TarHeader.BLOCK];
+  private Owner lastOwner = Owner.UNKNOWN;
+  private final byte[] headerBlock = new byte[TarHeader.BLOCK];
   private PaxRecords global = new PaxRecords();
   private ArchiveEntry current;
   private long position;
@@ -8674,7 +8726,8 @@ final class TarReader implements Closeable {
       left = 0;
       padding = 0;
       end = position;
-      var header = new TarHeader(block());
+      read(headerBlock);
+      var header = new TarHeader(headerBlock);
       if (header.isZero()) {
         return null;
       }
@@ -8733,7 +8786,14 @@ final class TarReader implements Closeable {
   }
 
   private Owner owner(TarHeader header, PaxRecords pax) throws IOException {
-    var plain = header.owner();
+    if (!header.hasOwnerOf(ownersBlock)) {
+      ownersBlock = header.copy();
+      lastOwner = owners.computeIfAbsent(header.owner(), known -> known);
+    }
+    var plain = lastOwner;
+    if (pax.isEmpty()) {
+      return plain;
+    }
     var owner = new Owner(pax.text("uname", plain.user()), pax.number("uid", plain.uid()), pax.text("gname", plain.group()),
         pax.number("gid", plain.gid()));
     return owners.computeIfAbsent(owner, known -> known);

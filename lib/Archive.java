@@ -1,6 +1,7 @@
 import java.io.Closeable;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -29,6 +30,17 @@ abstract class Archive implements Closeable {
           ? new ZipArchive(path, password) : new TarArchive(path, path, Compression.of(head));
     } catch (IOException e) {
       throw broken(path, Failure.of(e).getMessage(), e);
+    }
+  }
+
+  /** Opens an archive whose files can be read in any order: a compressed one is unpacked to a plain tar in the folder first. */
+  static Archive openSeekable(Path path, Optional<String> password, Path folder) {
+    try {
+      return open(path, password).seekable(folder);
+    } catch (IOException e) {
+      var noRoom = e instanceof FileSystemException || String.valueOf(e.getMessage()).contains("No space left");
+      throw !noRoom ? broken(path, Failure.of(e).getMessage(), e) : new Failure(Exit.UNSAFE, "cannot unpack %s in %s: %s".formatted(path, folder, Failure.of(e).getMessage()),
+          "name another folder by RESTORE_WORK_PATH", e);
     }
   }
 

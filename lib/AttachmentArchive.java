@@ -124,20 +124,21 @@ final class AttachmentArchive implements Closeable {
     if (path.length == 0 && !entry.folder()) {
       throw refused("", "is not a folder");
     }
-    if (slots[slot(path)] != 0) {
-      replace(slots[slot(path)] - 1, entry);
+    var slot = slot(path);
+    if (slots[slot] != 0) {
+      replace(slots[slot] - 1, entry);
       return;
     }
     all.add(entry);
     files += entry.folder() ? 0 : 1;
     bytes += entry.size();
+    slots[slot] = all.size();
     if (all.size() * 2 > slots.length) {
       slots = new int[slots.length * 2];
-      for (int i = 0; i < all.size() - 1; i++) {
+      for (int i = 0; i < all.size(); i++) {
         slots[slot(all.get(i).path())] = i + 1;
       }
     }
-    slots[slot(path)] = all.size();
   }
 
   /** What was appended to a tar later counts, as it does for tar. */
@@ -163,13 +164,18 @@ final class AttachmentArchive implements Closeable {
 
   /** Adds folders that no entry names; refuses what would have to lie in something that is no folder. */
   private void addFolders() {
+    var known = new byte[0];
     for (int i = 0; i < all.size(); i++) {
       var path = all.get(i).path();
       var length = path.length;
       do {
         length--;
       } while (length > 0 && path[length] != '/');
+      if (i > 0 && Math.max(0, length) == known.length && Arrays.equals(path, 0, known.length, known, 0, known.length)) {
+        continue; // the same folder as that of the entry before
+      }
       var parent = Arrays.copyOf(path, Math.max(0, length));
+      known = parent;
       var at = find(parent);
       if (at < 0) {
         put(new ArchiveEntry(Kind.FOLDER, parent, 0, -1, null, null, -1, ArchiveEntry.NO_TIME, 0, Owner.UNKNOWN));

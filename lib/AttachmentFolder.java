@@ -109,6 +109,7 @@ record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean 
         throw notWritable(folder, e);
       }
     } catch (FileSystemException e) {
+      ImmutableFiles.requireItself(folder);
       throw new Failure(Exit.UNSAFE, "cannot write to %s: %s".formatted(folder, e.getReason()), "is it mounted read-write?", e);
     }
   }

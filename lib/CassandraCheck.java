@@ -43,7 +43,7 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
   /** Proves the archives alone: every byte of them is read. */
   void prove(List<Backup> backups, Findings findings) throws IOException {
     CassandraTools.initialise(settings.workFolder(), config -> {});
-    try (var archives = new Archives(backups, password)) {
+    try (var archives = new Archives(backups, password, settings.workFolder())) {
       var contents = CassandraBackup.prove(archives.list(), settings.keyspace());
       findings.ok("archive", "%s, taken %s: %d tables, %s in %d SSTables, complete and matching their digests",
           backups.stream().map(backup -> backup.file().toString()).collect(Collectors.joining(" and ")), backups.get(0).age(),
@@ -66,9 +66,9 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
 
   /** The opened archives of one restore point. */
   private record Archives(List<Archive> list) implements Closeable {
-    Archives(List<Backup> backups, Optional<String> password) {
+    Archives(List<Backup> backups, Optional<String> password, Path folder) {
       this(new ArrayList<>());
-      backups.forEach(backup -> list.add(Archive.open(backup.file(), password)));
+      backups.forEach(backup -> list.add(Archive.openSeekable(backup.file(), password, folder)));
     }
 
     @Override
@@ -81,7 +81,7 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
 
   void compare(List<Backup> backups, Findings findings) throws Exception {
     CassandraTools.initialise(settings.workFolder(), config -> {});
-    try (var cluster = CassandraCluster.open(settings, client); var archives = new Archives(backups, password)) {
+    try (var cluster = CassandraCluster.open(settings, client); var archives = new Archives(backups, password, settings.workFolder())) {
       var nodes = checkNodes(cluster, findings);
       var live = cluster.session().getMetadata().getKeyspace(CqlIdentifier.fromInternal(settings.keyspace()))
           .orElseThrow(() -> new Failure(Exit.VERIFICATION, "there is no keyspace " + settings.keyspace(), null));

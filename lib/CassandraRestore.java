@@ -87,7 +87,7 @@ final class CassandraRestore implements Database {
   private CassandraPlan makePlan(JsonNode unfinished) throws InterruptedException {
     var opened = CompletableFuture.supplyAsync(() -> CassandraCluster.open(settings, script));
     TableStreaming.initialise(options.throttle(), work());
-    backups.forEach(backup -> archives.add(Archive.open(backup.file(), archivePassword)));
+    backups.forEach(backup -> archives.add(Archive.openSeekable(backup.file(), archivePassword, settings.workFolder())));
     var proof = CompletableFuture.supplyAsync(() -> CassandraBackup.prove(archives, settings.keyspace()));
     cluster = opened.join();
     requireNodes();

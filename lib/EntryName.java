@@ -11,6 +11,9 @@ final class EntryName {
   /** The name without {@code ./}, doubled and closing slashes; the same array where it has none. */
   static byte[] normal(byte[] raw) throws IOException {
     requireUtf8(raw, raw);
+    if (isNormal(raw)) {
+      return raw;
+    }
     var normal = new byte[raw.length];
     var length = 0;
     for (int from = 0, to; from <= raw.length; from = to + 1) {
@@ -33,7 +36,19 @@ final class EntryName {
       System.arraycopy(raw, from, normal, length, to - from);
       length += to - from;
     }
-    return length == raw.length ? raw : Arrays.copyOf(normal, length);
+    return Arrays.copyOf(normal, length);
+  }
+
+  /** True if nothing is to be done: no part of the name is empty or begins with a dot. */
+  private static boolean isNormal(byte[] raw) {
+    var before = (byte) '/';
+    for (var b : raw) {
+      if (b == 0 || before == '/' && (b == '/' || b == '.')) {
+        return false;
+      }
+      before = b;
+    }
+    return before != '/';
   }
 
   private static boolean isDots(byte[] name, int from, int to) {

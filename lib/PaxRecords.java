@@ -63,6 +63,10 @@ final class PaxRecords {
     return new IOException("one of its extended headers is damaged");
   }
 
+  boolean isEmpty() {
+    return values.isEmpty();
+  }
+
   boolean has(String key) {
     return values.containsKey(key);
   }

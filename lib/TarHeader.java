@@ -21,15 +21,27 @@ final class TarHeader {
 
   /** True if the header matches its checksum; some programs of old took bytes for signed numbers. */
   boolean isIntact() {
-    var unsigned = 0L;
-    var signed = 0L;
+    var unsigned = 8 * ' ';
+    var negative = 0;
     for (int i = 0; i < BLOCK; i++) {
-      var b = i >= 148 && i < 156 ? ' ' : block[i];
-      unsigned += b & 0xff;
-      signed += b;
+      unsigned += block[i] & 0xff;
+      negative += block[i] >>> 31;
+    }
+    for (int i = 148; i < 156; i++) { // the checksum itself counts as spaces
+      unsigned -= block[i] & 0xff;
+      negative -= block[i] >>> 31;
     }
     var sum = number(148, 8);
-    return sum == unsigned || sum == signed;
+    return sum == unsigned || sum == unsigned - 256L * negative;
+  }
+
+  /** True if the other header has the same owner. */
+  boolean hasOwnerOf(byte[] other) {
+    return Arrays.equals(block, 108, 124, other, 108, 124) && Arrays.equals(block, 257, 329, other, 257, 329);
+  }
+
+  byte[] copy() {
+    return block.clone();
   }
 
   char type() {

@@ -27,6 +27,10 @@ final class TarReader implements Closeable {
 
   private final InputStream in;
   private final Map<Owner, Owner> owners = new HashMap<>();
+  /** Most entries have the owner of the one before. */
+  private byte[] ownersBlock = new byte[TarHeader.BLOCK];
+  private Owner lastOwner = Owner.UNKNOWN;
+  private final byte[] headerBlock = new byte[TarHeader.BLOCK];
   private PaxRecords global = new PaxRecords();
   private ArchiveEntry current;
   private long position;
@@ -47,7 +51,8 @@ final class TarReader implements Closeable {
       left = 0;
       padding = 0;
       end = position;
-      var header = new TarHeader(block());
+      read(headerBlock);
+      var header = new TarHeader(headerBlock);
       if (header.isZero()) {
         return null;
       }
@@ -106,7 +111,14 @@ final class TarReader implements Closeable {
   }
 
   private Owner owner(TarHeader header, PaxRecords pax) throws IOException {
-    var plain = header.owner();
+    if (!header.hasOwnerOf(ownersBlock)) {
+      ownersBlock = header.copy();
+      lastOwner = owners.computeIfAbsent(header.owner(), known -> known);
+    }
+    var plain = lastOwner;
+    if (pax.isEmpty()) {
+      return plain;
+    }
     var owner = new Owner(pax.text("uname", plain.user()), pax.number("uid", plain.uid()), pax.text("gname", plain.group()),
         pax.number("gid", plain.gid()));
     return owners.computeIfAbsent(owner, known -> known);

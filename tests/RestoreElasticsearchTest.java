@@ -73,9 +73,7 @@ class RestoreElasticsearchTest {
 
   private static void index(String name, int documents, String definition) {
     server.tool("PUT", "/" + name + "?wait_for_active_shards=0", definition);
-    if (documents > 0) {
-      fill(name, documents, "snapshot");
-    }
+    fill(name, documents, "snapshot");
   }
 
   private static void fill(String name, int documents, String text) {

@@ -83,7 +83,7 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
     var result = restore("--dry-run").run();
 
     assertThat(result.code()).as(result.err()).isZero();
-    assertThat(result.err()).contains("\n%s on host %s:\n".formatted(live, sh("hostname")), "\n  file system: none at %s (tmpfs)\n".formatted(live));
+    assertThat(result.err()).contains("\n%s on host %s (ATTACHMENT_FOLDER):\n".formatted(live, sh("hostname")), "\n  file system: none at %s (tmpfs)\n".formatted(live));
   }
 
   // ------------------------------------------------------------------------------------------------------------------ owners
@@ -130,7 +130,7 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
   }
 
   @ParameterizedTest(name = "{0}, {1} {2}")
-  @CsvSource({"+i,attachment/FIRST,", "+i,attachment/FIRST,--in-place", "+i,attachment,", "+i,.,", "+a,attachment/FIRST,", "+i,..,", "+a,folder,--in-place",
+  @CsvSource({"+i,attachment/FIRST,", "+i,attachment/FIRST,--in-place", "+i,attachment,", "+i,.,", "+a,attachment/FIRST,", "+a,..,", "+a,folder,--in-place",
       "+i,attachment/FIRST,--dry-run"})
   void whatChattrProtectsIsFoundBeforeAnythingIsStaged(String attribute, String name, String option) throws IOException {
     attachments(live, 5);
