@@ -1,7 +1,6 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
 //DESCRIPTION Restores TheHive's Cassandra keyspace and Elasticsearch index from a hot backup
 //JAVA 17+
-//DEPS me.tongfei:progressbar:0.10.2
 // Of the classes below the marker, written by ./jbang lib/embed.java:
 //DEPS ch.qos.logback:logback-core:1.2.13
 //DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
@@ -271,17 +270,19 @@ import picocli.CommandLine;
 @Command(
     name = "restore-cassandra-es.java",
     description = "Restores TheHive's Cassandra keyspace and Elasticsearch index from a hot backup.",
-    version = "1.0.0",
+    version = Release.VERSION,
     mixinStandardHelpOptions = true,
     sortOptions = false,
-    abbreviateSynopsis = true)
+    abbreviateSynopsis = true,
+    synopsisHeading = "Usage: ./jbang ",
+    footer = {"%nExample: ./jbang restore-cassandra-es.java --dry-run", Exit.OF_RESTORES})
 class RestoreCassandraEs implements Callable<Integer> {
   static final String SCRIPT = "restore-cassandra-es";
   static final List<Variable> VARIABLES = Stream.of(CassandraSettings.VARIABLES, ElasticsearchSettings.VARIABLES, TheHiveSettings.VARIABLES,
       CommonSettings.VARIABLES).flatMap(List::stream).toList();
 
   @Option(names = "--backup", paramLabel = "POINT",
-      description = "timestamp, backup's name or path (the newest)")
+      description = "timestamp, name or path of the backup (the newest)")
   String point;
 
   @Option(names = "--max-gap", paramLabel = "DURATION", defaultValue = "PT15M",
@@ -296,10 +297,10 @@ class RestoreCassandraEs implements Callable<Integer> {
   @Mixin RestoreConsole console = new RestoreConsole();
 
   @Option(names = "--replication", paramLabel = "MAP",
-      description = "in place of the backup's: \"{'class':…}\", as in CQL")
+      description = "as in CQL, in place of the backup's")
   String replication;
 
-  @Option(names = "--partial-ring", description = "allow a backup of some nodes only: rows get lost")
+  @Option(names = "--partial-ring", description = "take a part of the ring: rows get lost")
   boolean partialRing;
 
   @Option(names = "--throttle", paramLabel = "MB/s", defaultValue = "0", description = "limit for streaming to Cassandra (0, none)")
@@ -316,7 +317,7 @@ class RestoreCassandraEs implements Callable<Integer> {
   @Option(names = "--recovery-rate", paramLabel = "RATE", description = "limit for the indices, meanwhile: 200mb, say")
   String recoveryRate;
 
-  @Option(names = "--in-place", description = "delete live indices first: no room for two copies")
+  @Option(names = "--in-place", description = "delete live indices first, without copies")
   boolean inPlace;
 
   public static void main(String[] args) {
@@ -3898,6 +3899,10 @@ final class Exit {
   static final int VERIFICATION = 15;
   static final int DECLINED = 16;
 
+  /** For the help of the restores; ASCII, and in lines that a terminal of 80 columns shows whole. */
+  static final String OF_RESTORES = "Exit codes: 0 done, 1 unexpected, 2 usage, 10 backup, 11 unreachable,%n"
+      + "12 rights, 13 target not safe, 14 partial, 16 declined, 130 interrupted";
+
   private Exit() {}
 }
 
@@ -5519,6 +5524,13 @@ final class RecoveryRate {
   }
 }
 
+/** The release that all scripts belong to. */
+final class Release {
+  static final String VERSION = "1.1.0";
+
+  private Release() {}
+}
+
 /** Whether a replication can be had from the nodes there are. */
 final class Replication {
   private Replication() {}
@@ -6879,16 +6891,32 @@ final class Settings {
   /** Lines for the help: each variable that has a value, with the value and where it comes from, then the others. */
   List<String> describe(List<Variable> variables) {
     var lines = new ArrayList<String>();
-    for (var variable : variables) {
-      if (isSet(variable) || !variable.fallback().isEmpty()) {
-        lines.add("  %-34s %s (%s)".formatted(variable.name(), shown(variable), origin(variable)));
-      }
+    variables.stream().filter(this::isSet).forEach(variable ->
+        lines.add("  %s: %s (%s)".formatted(variable.name(), shown(variable), origin(variable))));
+    var defaults = variables.stream().filter(variable -> !isSet(variable) && !variable.fallback().isEmpty())
+        .map(variable -> variable.name() + "=" + variable.fallback()).toList();
+    if (!defaults.isEmpty()) {
+      lines.addAll(wrapped("Defaults:", defaults));
     }
     var unset = variables.stream().filter(variable -> !isSet(variable) && variable.fallback().isEmpty()).toList();
     if (!unset.isEmpty()) {
-      lines.add("  Not set: " + unset.stream().map(variable -> variable.name() + (variable.secret() ? "[_FILE]" : ""))
-          .collect(Collectors.joining(", ")));
+      lines.addAll(wrapped("Not set:", unset.stream().map(Variable::name).toList()));
     }
+    return lines;
+  }
+
+  /** The words in lines that a terminal of 80 columns shows whole. */
+  private static List<String> wrapped(String first, List<String> words) {
+    var lines = new ArrayList<String>();
+    var line = new StringBuilder("  ").append(first);
+    for (var word : words) {
+      if (line.length() + word.length() + 2 > 79) {
+        lines.add(line.toString());
+        line = new StringBuilder("   ");
+      }
+      line.append(' ').append(word);
+    }
+    lines.add(line.toString());
     return lines;
   }
 

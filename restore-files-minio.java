@@ -1,7 +1,6 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
 //DESCRIPTION Restores TheHive's attachments into an S3 bucket from a hot backup
 //JAVA 17+
-//DEPS me.tongfei:progressbar:0.10.2
 // Of the classes below the marker, written by ./jbang lib/embed.java:
 //DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
 //DEPS com.github.luben:zstd-jni:1.5.7-28 // for .tar.zst, and for SSTables compressed with Zstd
@@ -192,10 +191,12 @@ import picocli.CommandLine;
 @Command(
     name = "restore-files-minio.java",
     description = "Restores TheHive's attachments into an S3 bucket from a hot backup.",
-    version = "1.0.0",
+    version = Release.VERSION,
     mixinStandardHelpOptions = true,
     sortOptions = false,
-    abbreviateSynopsis = true)
+    abbreviateSynopsis = true,
+    synopsisHeading = "Usage: ./jbang ",
+    footer = {"%nExample: ./jbang restore-files-minio.java --dry-run", Exit.OF_RESTORES})
 class RestoreFilesMinio implements Callable<Integer> {
   static final String SCRIPT = "restore-files-minio";
   static final List<Variable> VARIABLES = Stream.of(S3Settings.VARIABLES, TheHiveSettings.VARIABLES, CommonSettings.VARIABLES)
@@ -2133,6 +2134,10 @@ final class Exit {
   static final int VERIFICATION = 15;
   static final int DECLINED = 16;
 
+  /** For the help of the restores; ASCII, and in lines that a terminal of 80 columns shows whole. */
+  static final String OF_RESTORES = "Exit codes: 0 done, 1 unexpected, 2 usage, 10 backup, 11 unreachable,%n"
+      + "12 rights, 13 target not safe, 14 partial, 16 declined, 130 interrupted";
+
   private Exit() {}
 }
 
@@ -2834,6 +2839,13 @@ final class ProgressLine {
     return bytes < 1_000_000 ? (bytes + 999) / 1000 + " kB"
         : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB" : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
   }
+}
+
+/** The release that all scripts belong to. */
+final class Release {
+  static final String VERSION = "1.1.0";
+
+  private Release() {}
 }
 
 /** The bytes of one request, in memory, so that it can be sent again: at most {@link ETag#PART} of them. */
@@ -3693,16 +3705,32 @@ final class Settings {
   /** Lines for the help: each variable that has a value, with the value and where it comes from, then the others. */
   List<String> describe(List<Variable> variables) {
     var lines = new ArrayList<String>();
-    for (var variable : variables) {
-      if (isSet(variable) || !variable.fallback().isEmpty()) {
-        lines.add("  %-34s %s (%s)".formatted(variable.name(), shown(variable), origin(variable)));
-      }
+    variables.stream().filter(this::isSet).forEach(variable ->
+        lines.add("  %s: %s (%s)".formatted(variable.name(), shown(variable), origin(variable))));
+    var defaults = variables.stream().filter(variable -> !isSet(variable) && !variable.fallback().isEmpty())
+        .map(variable -> variable.name() + "=" + variable.fallback()).toList();
+    if (!defaults.isEmpty()) {
+      lines.addAll(wrapped("Defaults:", defaults));
     }
     var unset = variables.stream().filter(variable -> !isSet(variable) && variable.fallback().isEmpty()).toList();
     if (!unset.isEmpty()) {
-      lines.add("  Not set: " + unset.stream().map(variable -> variable.name() + (variable.secret() ? "[_FILE]" : ""))
-          .collect(Collectors.joining(", ")));
+      lines.addAll(wrapped("Not set:", unset.stream().map(Variable::name).toList()));
     }
+    return lines;
+  }
+
+  /** The words in lines that a terminal of 80 columns shows whole. */
+  private static List<String> wrapped(String first, List<String> words) {
+    var lines = new ArrayList<String>();
+    var line = new StringBuilder("  ").append(first);
+    for (var word : words) {
+      if (line.length() + word.length() + 2 > 79) {
+        lines.add(line.toString());
+        line = new StringBuilder("   ");
+      }
+      line.append(' ').append(word);
+    }
+    lines.add(line.toString());
     return lines;
   }
 

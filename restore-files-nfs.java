@@ -1,7 +1,6 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
 //DESCRIPTION Restores TheHive's attachments on NFS or a local folder from a hot backup
 //JAVA 17+
-//DEPS me.tongfei:progressbar:0.10.2
 // Of the classes below the marker, written by ./jbang lib/embed.java:
 //DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
 //DEPS com.github.luben:zstd-jni:1.5.7-28 // for .tar.zst, and for SSTables compressed with Zstd
@@ -155,10 +154,12 @@ import picocli.CommandLine;
 @Command(
     name = "restore-files-nfs.java",
     description = "Restores TheHive's attachments on NFS or a local folder from a hot backup.",
-    version = "1.0.0",
+    version = Release.VERSION,
     mixinStandardHelpOptions = true,
     sortOptions = false,
-    abbreviateSynopsis = true)
+    abbreviateSynopsis = true,
+    synopsisHeading = "Usage: ./jbang ",
+    footer = {"%nExample: ./jbang restore-files-nfs.java --dry-run", Exit.OF_RESTORES})
 class RestoreFilesNfs implements Callable<Integer> {
   static final String SCRIPT = "restore-files-nfs";
   static final List<Variable> VARIABLES = Stream.of(FolderSettings.VARIABLES, CommonSettings.VARIABLES, TheHiveSettings.VARIABLES)
@@ -168,7 +169,7 @@ class RestoreFilesNfs implements Callable<Integer> {
   String wanted;
 
   @Option(names = "--max-gap", paramLabel = "DURATION", defaultValue = "PT15M",
-      description = "longest time between the parts of one backup (${DEFAULT-VALUE})")
+      description = "longest time between the backups (${DEFAULT-VALUE})")
   Duration maxGap;
 
   @Option(names = "--in-place", description = "write only what differs, into the live folder: needs no room for a second tree")
@@ -2066,6 +2067,10 @@ final class Exit {
   static final int VERIFICATION = 15;
   static final int DECLINED = 16;
 
+  /** For the help of the restores; ASCII, and in lines that a terminal of 80 columns shows whole. */
+  static final String OF_RESTORES = "Exit codes: 0 done, 1 unexpected, 2 usage, 10 backup, 11 unreachable,%n"
+      + "12 rights, 13 target not safe, 14 partial, 16 declined, 130 interrupted";
+
   private Exit() {}
 }
 
@@ -3261,6 +3266,13 @@ final class ProgressLine {
   }
 }
 
+/** The release that all scripts belong to. */
+final class Release {
+  static final String VERSION = "1.1.0";
+
+  private Release() {}
+}
+
 /** The console of a restore: asks before anything is overwritten, and refuses what only --force goes on with. */
 final class RestoreConsole extends Console {
   @Option(names = "--dry-run", description = "do every check, print the plan, change nothing")
@@ -3632,16 +3644,32 @@ final class Settings {
   /** Lines for the help: each variable that has a value, with the value and where it comes from, then the others. */
   List<String> describe(List<Variable> variables) {
     var lines = new ArrayList<String>();
-    for (var variable : variables) {
-      if (isSet(variable) || !variable.fallback().isEmpty()) {
-        lines.add("  %-34s %s (%s)".formatted(variable.name(), shown(variable), origin(variable)));
-      }
+    variables.stream().filter(this::isSet).forEach(variable ->
+        lines.add("  %s: %s (%s)".formatted(variable.name(), shown(variable), origin(variable))));
+    var defaults = variables.stream().filter(variable -> !isSet(variable) && !variable.fallback().isEmpty())
+        .map(variable -> variable.name() + "=" + variable.fallback()).toList();
+    if (!defaults.isEmpty()) {
+      lines.addAll(wrapped("Defaults:", defaults));
     }
     var unset = variables.stream().filter(variable -> !isSet(variable) && variable.fallback().isEmpty()).toList();
     if (!unset.isEmpty()) {
-      lines.add("  Not set: " + unset.stream().map(variable -> variable.name() + (variable.secret() ? "[_FILE]" : ""))
-          .collect(Collectors.joining(", ")));
+      lines.addAll(wrapped("Not set:", unset.stream().map(Variable::name).toList()));
     }
+    return lines;
+  }
+
+  /** The words in lines that a terminal of 80 columns shows whole. */
+  private static List<String> wrapped(String first, List<String> words) {
+    var lines = new ArrayList<String>();
+    var line = new StringBuilder("  ").append(first);
+    for (var word : words) {
+      if (line.length() + word.length() + 2 > 79) {
+        lines.add(line.toString());
+        line = new StringBuilder("   ");
+      }
+      line.append(' ').append(word);
+    }
+    lines.add(line.toString());
     return lines;
   }
 

@@ -1,8 +1,6 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
 //DESCRIPTION Stops, starts and watches TheHive on every node of its cluster
 //JAVA 17+
-//DEPS com.github.luben:zstd-jni:1.5.7-28 // for .tar.zst, and for SSTables compressed with Zstd
-//DEPS commons-io:commons-io:2.22.0
 // Of the classes below the marker, written by ./jbang lib/embed.java:
 //DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
 //DEPS com.typesafe:config:1.4.3 // HOCON with includes and substitutions, as TheHive itself reads it
@@ -110,9 +108,10 @@ import picocli.CommandLine;
 @Command(
     name = "service-control.java",
     description = "Stops, starts and watches TheHive on every node of its cluster.",
-    version = "1.1.0",
+    version = Release.VERSION,
     mixinStandardHelpOptions = true,
     sortOptions = false,
+    synopsisHeading = "Usage: ./jbang ",
     synopsisSubcommandLabel = "COMMAND",
     footer = {
       "%nExample: ./jbang service-control.java stop",
@@ -939,6 +938,10 @@ final class Exit {
   static final int VERIFICATION = 15;
   static final int DECLINED = 16;
 
+  /** For the help of the restores; ASCII, and in lines that a terminal of 80 columns shows whole. */
+  static final String OF_RESTORES = "Exit codes: 0 done, 1 unexpected, 2 usage, 10 backup, 11 unreachable,%n"
+      + "12 rights, 13 target not safe, 14 partial, 16 declined, 130 interrupted";
+
   private Exit() {}
 }
 
@@ -1249,6 +1252,13 @@ final class ProgressLine {
   }
 }
 
+/** The release that all scripts belong to. */
+final class Release {
+  static final String VERSION = "1.1.0";
+
+  private Release() {}
+}
+
 /**
  * The bucket of the attachments, who may write to it, and where its backups are. Endpoint and keys come from the
  * variables, else from an alias as the {@code mc} client keeps it.
@@ -1502,16 +1512,32 @@ final class Settings {
   /** Lines for the help: each variable that has a value, with the value and where it comes from, then the others. */
   List<String> describe(List<Variable> variables) {
     var lines = new ArrayList<String>();
-    for (var variable : variables) {
-      if (isSet(variable) || !variable.fallback().isEmpty()) {
-        lines.add("  %-34s %s (%s)".formatted(variable.name(), shown(variable), origin(variable)));
-      }
+    variables.stream().filter(this::isSet).forEach(variable ->
+        lines.add("  %s: %s (%s)".formatted(variable.name(), shown(variable), origin(variable))));
+    var defaults = variables.stream().filter(variable -> !isSet(variable) && !variable.fallback().isEmpty())
+        .map(variable -> variable.name() + "=" + variable.fallback()).toList();
+    if (!defaults.isEmpty()) {
+      lines.addAll(wrapped("Defaults:", defaults));
     }
     var unset = variables.stream().filter(variable -> !isSet(variable) && variable.fallback().isEmpty()).toList();
     if (!unset.isEmpty()) {
-      lines.add("  Not set: " + unset.stream().map(variable -> variable.name() + (variable.secret() ? "[_FILE]" : ""))
-          .collect(Collectors.joining(", ")));
+      lines.addAll(wrapped("Not set:", unset.stream().map(Variable::name).toList()));
     }
+    return lines;
+  }
+
+  /** The words in lines that a terminal of 80 columns shows whole. */
+  private static List<String> wrapped(String first, List<String> words) {
+    var lines = new ArrayList<String>();
+    var line = new StringBuilder("  ").append(first);
+    for (var word : words) {
+      if (line.length() + word.length() + 2 > 79) {
+        lines.add(line.toString());
+        line = new StringBuilder("   ");
+      }
+      line.append(' ').append(word);
+    }
+    lines.add(line.toString());
     return lines;
   }
 

@@ -1,7 +1,6 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
 //DESCRIPTION Tells whether everything is back after a restore of TheHive, on every node
 //JAVA 17+
-//DEPS me.tongfei:progressbar:0.10.2
 // Of the classes below the marker, written by ./jbang lib/embed.java:
 //DEPS ch.qos.logback:logback-core:1.2.13
 //DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
@@ -334,10 +333,12 @@ import picocli.CommandLine;
 @Command(
     name = "verify.java",
     description = "Tells whether everything is back after a restore, on every node. Changes nothing of TheHive's.",
-    version = "1.0.0",
+    version = Release.VERSION,
     mixinStandardHelpOptions = true,
     sortOptions = false,
-    abbreviateSynopsis = true)
+    abbreviateSynopsis = true,
+    synopsisHeading = "Usage: ./jbang ",
+    footer = {"%nExample: ./jbang verify.java archives", "Exit codes: 0 as in the backup, 1 unexpected, 2 usage, 10 backup,%n11 unreachable, 12 rights, 13 not safe, 15 differs, 130 interrupted"})
 class Verify implements Callable<Integer> {
   private static final String SCRIPT = "verify";
   private static final int READS_AT_ONCE = 8;
@@ -380,7 +381,7 @@ class Verify implements Callable<Integer> {
   @Option(names = "--exact", description = "later writes are errors, too")
   boolean exact;
 
-  @Option(names = "--quick", description = "only count rows and documents; restores no copy of an index")
+  @Option(names = "--quick", description = "only count rows and documents")
   boolean quick;
 
   @Option(names = "--sample", paramLabel = "N", description = "compare N attachments, and the sizes of all")
@@ -3829,6 +3830,10 @@ final class Exit {
   static final int VERIFICATION = 15;
   static final int DECLINED = 16;
 
+  /** For the help of the restores; ASCII, and in lines that a terminal of 80 columns shows whole. */
+  static final String OF_RESTORES = "Exit codes: 0 done, 1 unexpected, 2 usage, 10 backup, 11 unreachable,%n"
+      + "12 rights, 13 target not safe, 14 partial, 16 declined, 130 interrupted";
+
   private Exit() {}
 }
 
@@ -5686,6 +5691,13 @@ final class ProgressLine {
     return bytes < 1_000_000 ? (bytes + 999) / 1000 + " kB"
         : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB" : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
   }
+}
+
+/** The release that all scripts belong to. */
+final class Release {
+  static final String VERSION = "1.1.0";
+
+  private Release() {}
 }
 
 /** Whether a replication can be had from the nodes there are. */
@@ -7611,16 +7623,32 @@ final class Settings {
   /** Lines for the help: each variable that has a value, with the value and where it comes from, then the others. */
   List<String> describe(List<Variable> variables) {
     var lines = new ArrayList<String>();
-    for (var variable : variables) {
-      if (isSet(variable) || !variable.fallback().isEmpty()) {
-        lines.add("  %-34s %s (%s)".formatted(variable.name(), shown(variable), origin(variable)));
-      }
+    variables.stream().filter(this::isSet).forEach(variable ->
+        lines.add("  %s: %s (%s)".formatted(variable.name(), shown(variable), origin(variable))));
+    var defaults = variables.stream().filter(variable -> !isSet(variable) && !variable.fallback().isEmpty())
+        .map(variable -> variable.name() + "=" + variable.fallback()).toList();
+    if (!defaults.isEmpty()) {
+      lines.addAll(wrapped("Defaults:", defaults));
     }
     var unset = variables.stream().filter(variable -> !isSet(variable) && variable.fallback().isEmpty()).toList();
     if (!unset.isEmpty()) {
-      lines.add("  Not set: " + unset.stream().map(variable -> variable.name() + (variable.secret() ? "[_FILE]" : ""))
-          .collect(Collectors.joining(", ")));
+      lines.addAll(wrapped("Not set:", unset.stream().map(Variable::name).toList()));
     }
+    return lines;
+  }
+
+  /** The words in lines that a terminal of 80 columns shows whole. */
+  private static List<String> wrapped(String first, List<String> words) {
+    var lines = new ArrayList<String>();
+    var line = new StringBuilder("  ").append(first);
+    for (var word : words) {
+      if (line.length() + word.length() + 2 > 79) {
+        lines.add(line.toString());
+        line = new StringBuilder("   ");
+      }
+      line.append(' ').append(word);
+    }
+    lines.add(line.toString());
     return lines;
   }
 

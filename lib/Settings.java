@@ -156,16 +156,32 @@ final class Settings {
   /** Lines for the help: each variable that has a value, with the value and where it comes from, then the others. */
   List<String> describe(List<Variable> variables) {
     var lines = new ArrayList<String>();
-    for (var variable : variables) {
-      if (isSet(variable) || !variable.fallback().isEmpty()) {
-        lines.add("  %-34s %s (%s)".formatted(variable.name(), shown(variable), origin(variable)));
-      }
+    variables.stream().filter(this::isSet).forEach(variable ->
+        lines.add("  %s: %s (%s)".formatted(variable.name(), shown(variable), origin(variable))));
+    var defaults = variables.stream().filter(variable -> !isSet(variable) && !variable.fallback().isEmpty())
+        .map(variable -> variable.name() + "=" + variable.fallback()).toList();
+    if (!defaults.isEmpty()) {
+      lines.addAll(wrapped("Defaults:", defaults));
     }
     var unset = variables.stream().filter(variable -> !isSet(variable) && variable.fallback().isEmpty()).toList();
     if (!unset.isEmpty()) {
-      lines.add("  Not set: " + unset.stream().map(variable -> variable.name() + (variable.secret() ? "[_FILE]" : ""))
-          .collect(Collectors.joining(", ")));
+      lines.addAll(wrapped("Not set:", unset.stream().map(Variable::name).toList()));
     }
+    return lines;
+  }
+
+  /** The words in lines that a terminal of 80 columns shows whole. */
+  private static List<String> wrapped(String first, List<String> words) {
+    var lines = new ArrayList<String>();
+    var line = new StringBuilder("  ").append(first);
+    for (var word : words) {
+      if (line.length() + word.length() + 2 > 79) {
+        lines.add(line.toString());
+        line = new StringBuilder("   ");
+      }
+      line.append(' ').append(word);
+    }
+    lines.add(line.toString());
     return lines;
   }
 

@@ -97,7 +97,7 @@ class SettingsTest {
   void theHelpSaysWhereEachValueComesFromAndShowsNoSecret() {
     var lines = of("SECRET", "t0psecret", "NAME", "other").describe(List.of(NAME, NONE, SECRET, Variable.withDefault("FOLDER", "/opt")));
     assertThat(lines).map(line -> line.strip().replaceAll(" +", " ")).containsExactly(
-        "NAME other (set)", "SECRET set (not shown)", "FOLDER /opt (default)", "Not set: NONE");
+        "NAME: other (set)", "SECRET: not shown (set)", "Defaults: FOLDER=/opt", "Not set: NONE");
   }
 
   @Test

@@ -82,8 +82,8 @@ class TheHiveConfigTest {
     assertThat(settings.text(CassandraSettings.ROLE)).isEqualTo("thp");
     assertThat(settings.text(CassandraSettings.ARCHIVES)).isEqualTo("/mnt/backup/cassandra");
     assertThat(settings.describe(List.of(CassandraSettings.KEYSPACE, CassandraSettings.ROLE, CassandraSettings.ARCHIVES)).stream().map(line -> line.strip().replaceAll(" +", " ")))
-        .containsExactly("CASSANDRA_KEYSPACE mine (set)", "CASSANDRA_THEHIVE_USER thp (/etc/a.conf)",
-            "CASSANDRA_GENERAL_ARCHIVE_PATH /mnt/backup/cassandra (default)");
+        .containsExactly("CASSANDRA_KEYSPACE: mine (set)", "CASSANDRA_THEHIVE_USER: thp (/etc/a.conf)",
+            "Defaults: CASSANDRA_GENERAL_ARCHIVE_PATH=/mnt/backup/cassandra");
     assertThat(settings.warnings(CassandraSettings.VARIABLES)).containsExactly("CASSANDRA_KEYSPACE is mine, but /etc/a.conf says hive");
   }
 
