@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
 import org.apache.cassandra.config.DatabaseDescriptor;
+import org.apache.cassandra.db.marshal.Int32Type;
 import org.apache.cassandra.dht.Murmur3Partitioner;
 import org.apache.cassandra.io.sstable.CQLSSTableWriter;
 
@@ -96,11 +97,16 @@ class SSTables {
         .formatted(name, "LZ4Compressor"), "INSERT INTO ks.%s (k, c, s, v) VALUES (?, ?, ?, ?) USING TTL ?".formatted(name), rows);
   }
 
-  /** A table of so many partitions. */
+  /** {@code even:3000:3}: a table of 3,000 partitions, of which only those of every third of 48 ranges are written. */
   static Table even(String count) {
+    var partitions = Integer.parseInt(count.split(":")[1]);
+    var nodes = Integer.parseInt(count.split(":")[2]);
     var rows = new ArrayList<Object[]>();
-    for (int k = 0; k < Integer.parseInt(count); k++) {
-      rows.add(new Object[] {k});
+    for (int k = 0; k < partitions; k++) {
+      var token = (Long) Murmur3Partitioner.instance.getToken(Int32Type.instance.decompose(k)).getTokenValue();
+      if (Math.floorMod(Math.floorDiv(token, Long.MAX_VALUE / 24), nodes) == 0) {
+        rows.add(new Object[] {k});
+      }
     }
     return new Table("even", List.of(), "CREATE TABLE ks.even (k int PRIMARY KEY)", "INSERT INTO ks.even (k) VALUES (?)", rows);
   }
