@@ -82,6 +82,7 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
+import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.NetworkInterface;
@@ -90,6 +91,7 @@ import java.net.SocketException;
 import java.net.URI;
 import java.net.URLEncoder;
 import java.net.http.HttpClient;
+import java.net.http.HttpConnectTimeoutException;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.ByteBuffer;
@@ -486,7 +488,7 @@ record Application(HttpRequest status, HttpClient client) {
 
   /** Who answers at TheHive's address. */
   enum Answer {
-    THEHIVE, SOMETHING_ELSE, NOTHING
+    THEHIVE, SOMETHING_ELSE, NO_ANSWER, NOBODY
   }
 
   static Application on(Host host, TheHiveSettings settings) {
@@ -518,7 +520,8 @@ record Application(HttpRequest status, HttpClient client) {
       var json = answer.body().strip().startsWith("{");
       return answer.statusCode() == 200 && json ? Answer.THEHIVE : Answer.SOMETHING_ELSE;
     } catch (CompletionException e) {
-      return Answer.NOTHING;
+      // Refused: the port is open on another address only, which is not where TheHive is asked.
+      return e.getCause() instanceof ConnectException && !(e.getCause() instanceof HttpConnectTimeoutException) ? Answer.NOBODY : Answer.NO_ANSWER;
     }
   }
 
@@ -8477,8 +8480,8 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     return switch (application.answer()) {
       case THEHIVE -> Optional.of(new Failure(Exit.UNSAFE, "TheHive answers on %s, port %d, although its unit %s does not run".formatted(host.name(), port, settings.service()),
           "it was started by hand or runs in a container: stop it there (ss -ltnp shows the process); --force goes on all the same"));
-      case SOMETHING_ELSE -> Optional.empty();
-      case NOTHING -> !listener.get().isJava() ? Optional.empty() : Optional.of(new Failure(Exit.UNSAFE,
+      case SOMETHING_ELSE, NOBODY -> Optional.empty();
+      case NO_ANSWER -> !listener.get().isJava() ? Optional.empty() : Optional.of(new Failure(Exit.UNSAFE,
           "a Java process listens on TheHive's port %d of %s and does not answer".formatted(port, host.name()),
           "it may be TheHive on its way up or down: see ss -ltnp there; THEHIVE_URL names another port; --force goes on all the same"));
     };

@@ -1,5 +1,7 @@
+import java.net.ConnectException;
 import java.net.URI;
 import java.net.http.HttpClient;
+import java.net.http.HttpConnectTimeoutException;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
@@ -21,7 +23,7 @@ record Application(HttpRequest status, HttpClient client) {
 
   /** Who answers at TheHive's address. */
   enum Answer {
-    THEHIVE, SOMETHING_ELSE, NOTHING
+    THEHIVE, SOMETHING_ELSE, NO_ANSWER, NOBODY
   }
 
   static Application on(Host host, TheHiveSettings settings) {
@@ -53,7 +55,8 @@ record Application(HttpRequest status, HttpClient client) {
       var json = answer.body().strip().startsWith("{");
       return answer.statusCode() == 200 && json ? Answer.THEHIVE : Answer.SOMETHING_ELSE;
     } catch (CompletionException e) {
-      return Answer.NOTHING;
+      // Refused: the port is open on another address only, which is not where TheHive is asked.
+      return e.getCause() instanceof ConnectException && !(e.getCause() instanceof HttpConnectTimeoutException) ? Answer.NOBODY : Answer.NO_ANSWER;
     }
   }
 

@@ -113,8 +113,8 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     return switch (application.answer()) {
       case THEHIVE -> Optional.of(new Failure(Exit.UNSAFE, "TheHive answers on %s, port %d, although its unit %s does not run".formatted(host.name(), port, settings.service()),
           "it was started by hand or runs in a container: stop it there (ss -ltnp shows the process); --force goes on all the same"));
-      case SOMETHING_ELSE -> Optional.empty();
-      case NOTHING -> !listener.get().isJava() ? Optional.empty() : Optional.of(new Failure(Exit.UNSAFE,
+      case SOMETHING_ELSE, NOBODY -> Optional.empty();
+      case NO_ANSWER -> !listener.get().isJava() ? Optional.empty() : Optional.of(new Failure(Exit.UNSAFE,
           "a Java process listens on TheHive's port %d of %s and does not answer".formatted(port, host.name()),
           "it may be TheHive on its way up or down: see ss -ltnp there; THEHIVE_URL names another port; --force goes on all the same"));
     };

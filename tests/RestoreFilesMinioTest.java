@@ -51,7 +51,6 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What an administrator may expect of restore-files-minio.java, on a real MinIO where there is one and on S3Proxy. */
@@ -766,38 +765,6 @@ class RestoreFilesMinioTest {
     assertThat(bucket.content()).containsOnlyKeys(kept);
   }
 
-  /** A list that is taken for complete and is not would make what it leaves out missing; so would one that never ends. */
-  @ParameterizedTest
-  @EnumSource(names = {"CUT_LIST", "ENDLESS_LIST"})
-  void aListThatIsCutIsAnErrorAndNotTheEndOfTheBucket(LyingS3.Lie lie) throws Exception {
-    tar("minio_20261123_12h00m56s", "one", noise(5));
-    try (var fake = new LyingS3("127.0.4.15", lie, Map.of("one", md5(noise(5)), "extra", md5(noise(6))))) {
-      var result = run(restore("--max-delete", "100").env("MINIO_ENDPOINT", "http://127.0.4.15:9000").env("MINIO_REGION", "us-east-1"));
-
-      assertThat(result.code()).as(result.err()).isEqualTo(11);
-      assertThat(result.err()).contains("error: http://127.0.4.15:9000 cuts its list of bucket " + bucket.name);
-      assertThat(result.out()).isEqualTo("=== ✗ ERROR - attachments: exit 11 ===\n");
-      assertThat(fake.changes).isEmpty();
-      var verified = restore().other("verify.java").env("MINIO_ENDPOINT", "http://127.0.4.15:9000").env("MINIO_REGION", "us-east-1")
-          .args("--only", "s3").run();
-      assertThat(verified.code()).as(verified.out()).isNotZero();
-      assertThat(verified.out()).contains("cuts its list of bucket");
-    }
-  }
-
-  @ParameterizedTest
-  @CsvSource({"EMPTY_DELETE, 11, does not answer as an S3 server does", "FALSE_DELETE, 14, extra: the server does not say why it is still listed"})
-  void onlyWhatTheListShowsCountsAsRemoved(LyingS3.Lie lie, int code, String message) throws Exception {
-    tar("minio_20261123_12h00m56s", "one", noise(5));
-    try (var fake = new LyingS3("127.0.4.15", lie, Map.of("one", md5(noise(5)), "extra", md5(noise(6))))) {
-      var result = run(restore().env("MINIO_ENDPOINT", "http://127.0.4.15:9000").env("MINIO_REGION", "us-east-1"));
-
-      assertThat(result.code()).as(result.err()).isEqualTo(code);
-      assertThat(result.err()).contains(message);
-      assertThat(fake.changes).anyMatch(change -> change.startsWith("POST") && change.contains("delete"));
-    }
-  }
-
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void aKeyThatMayNotDeleteLeavesNoPileOfProbes(boolean versioned) throws Exception {
@@ -844,15 +811,6 @@ class RestoreFilesMinioTest {
     assertThat(result.err()).contains("no room left in bucket " + bucket.name, "XMinioAdminBucketQuotaExceeded");
   }
 
-  @Test
-  void httpsToAPlainServerIsToldAsSuch() {
-    var result = run(restore().env("MINIO_ENDPOINT", "https://127.0.4.10:9000"));
-
-    assertThat(result.code()).isEqualTo(11);
-    assertThat(result.err()).contains("error: https://127.0.4.10:9000 speaks http, not https", "hint: check MINIO_ENDPOINT: http://127.0.4.10:9000")
-        .doesNotContain("MINIO_CA");
-  }
-
   /** What is encrypted has ETags that say nothing of the content. */
   @Test
   void anEncryptedBucketIsRestoredAndTheSecondRunSendsNothing() throws Exception {
@@ -894,23 +852,6 @@ class RestoreFilesMinioTest {
     assertThat(bucket.content()).containsOnlyKeys(key);
   }
 
-  @ParameterizedTest
-  @ValueSource(strings = {"tar", "zip"})
-  void aBackupWithoutAnyFileIsRefusedAlways(String type) throws Exception {
-    bucket.put("extra", noise(3));
-    Files.delete(archives.resolve(NAME + ".tar"));
-    var folder = Files.createDirectories(archives.resolve("w/" + NAME + "/attachment"));
-    assertThat(Script.command("sh", "-c", type.equals("tar") ? "cd \"$1\" && tar -cf ../%1$s.tar %1$s".formatted(NAME)
-        : "cd \"$1\" && zip -qr ../%1$s.zip %1$s".formatted(NAME), "sh", archives.resolve("w").toString()).run().code()).isZero();
-    assertThat(folder).isEmptyDirectory();
-
-    var result = run(restore("--max-delete", "100"));
-
-    assertThat(result.code()).as(result.err()).isEqualTo(10);
-    assertThat(result.out()).isEqualTo("=== ✗ ERROR - attachments: exit 10 ===\n");
-    assertThat(bucket.content()).containsOnlyKeys("extra");
-  }
-
   @Test
   void aDryRunEndsAsTheRealRunWould() throws Exception {
     for (var i = 0; i < 10; i++) {
@@ -933,16 +874,6 @@ class RestoreFilesMinioTest {
 
     assertThat(result.code()).isEqualTo(130);
     assertThat(result.out()).contains("Interrupted. Nothing was changed.");
-  }
-
-  @Test
-  void everyExitIsJsonWhenAskedFor() throws Exception {
-    for (var arguments : List.of(List.of("--wrong"), List.of("--transfers", "many"), List.of("--transfers", "99"), List.of("--backup", "nonsense"),
-        List.of("--dry-run"), List.of("--yes"))) {
-      var result = run(script().args("--json").args(arguments.toArray(String[]::new)));
-
-      assertThat(new ObjectMapper().readTree(result.out()).path("exit").asInt(-1)).as("%s: %s", arguments, result.out()).isEqualTo(result.code());
-    }
   }
 
   @Test
@@ -1001,13 +932,13 @@ class RestoreFilesMinioTest {
   }
 
   private Script script() {
+    return Script.of("restore-files-minio.java").env(settings());
+  }
+
+  private Map<String, String> settings() {
     var login = bucket.server.login().orElseThrow();
-    return Script.of("restore-files-minio.java").env(Map.of(
-        "MINIO_ENDPOINT", "http://" + bucket.server.host() + ":" + bucket.server.port(),
-        "MINIO_ACCESS_KEY", login.user(),
-        "MINIO_SECRET_KEY", login.password(),
-        "MINIO_BUCKET", bucket.name,
-        "MINIO_ARCHIVE_PATH", archives.toString()));
+    return Map.of("MINIO_ENDPOINT", "http://" + bucket.server.host() + ":" + bucket.server.port(), "MINIO_ACCESS_KEY", login.user(),
+        "MINIO_SECRET_KEY", login.password(), "MINIO_BUCKET", bucket.name, "MINIO_ARCHIVE_PATH", archives.toString());
   }
 
   private Script.Result run(Script restore) {
@@ -1096,10 +1027,6 @@ class RestoreFilesMinioTest {
   private static void pem(Path file, String type, byte[] der) throws IOException {
     var text = Base64.getMimeEncoder(64, "\n".getBytes(UTF_8)).encodeToString(der);
     Files.writeString(file, "-----BEGIN %1$s-----\n%2$s\n-----END %1$s-----\n".formatted(type, text));
-  }
-
-  private static String md5(byte[] content) {
-    return org.apache.commons.codec.digest.DigestUtils.md5Hex(content);
   }
 
   private static String digest(byte[] content) {
