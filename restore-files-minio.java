@@ -1487,7 +1487,7 @@ record BucketPlan(Setting endpoint, Setting bucket, State state, BucketCompariso
         extras.newest() == null ? "" : ", the newest of " + extras.newest().truncatedTo(ChronoUnit.SECONDS)));
     if (!extras.inTheWay().isEmpty()) {
       lines.add(keepExtra
-          ? "  %d of them are in the way of objects of the backup: MinIO then refuses those (x and x/y cannot both be there)".formatted(extras.inTheWay().size())
+          ? "  %d of them are in the way of objects of the backup: MinIO cannot hold both (x and x/y)".formatted(extras.inTheWay().size())
           : "  %s remove %d of them first: they are in the way of objects of the backup, such as %s".formatted(verb, extras.inTheWay().size(),
               EntryName.shown(extras.inTheWay().get(0))));
     }
