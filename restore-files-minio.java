@@ -204,7 +204,7 @@ class RestoreFilesMinio implements Callable<Integer> {
       .flatMap(List::stream).toList();
 
   @Option(names = "--backup", paramLabel = "POINT",
-      description = "timestamp, backup's name or path (the newest)")
+      description = "timestamp, name or path of the backup (the newest)")
   String wanted;
 
   @Option(names = "--max-gap", paramLabel = "DURATION", defaultValue = "PT15M",
@@ -215,7 +215,7 @@ class RestoreFilesMinio implements Callable<Integer> {
   boolean keepExtra;
 
   @Option(names = "--max-delete", paramLabel = "PERCENT", defaultValue = "50",
-      description = "ask again before removing more than this part of what is there (${DEFAULT-VALUE})")
+      description = "ask again before removing more than this part (${DEFAULT-VALUE})")
   int maxDelete;
 
   @Option(names = "--create-bucket", description = "create the bucket if it is not there")

@@ -181,7 +181,7 @@ class RestoreFilesNfs implements Callable<Integer> {
   boolean keepPrevious;
 
   @Option(names = "--max-delete", paramLabel = "PERCENT", defaultValue = "50",
-      description = "ask again before removing more than this part of the folder's files (${DEFAULT-VALUE})")
+      description = "ask again before removing more than this part (${DEFAULT-VALUE})")
   int maxDelete;
 
   @Mixin FolderAnswers answers = new FolderAnswers();
