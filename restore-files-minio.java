@@ -1723,7 +1723,7 @@ final class BucketRestore {
 /** Runs a script's command the same way in all scripts: errors as {@code error:} and {@code hint:}, and the exit code. */
 final class Commands {
   /** How picocli tells of a value that is not of the option's type. */
-  private static final Pattern CANNOT_CONVERT = Pattern.compile("cannot convert '(.*?)' to \\S+ (?:\\w+[.$])*(\\w+) \\(.*");
+  private static final Pattern CANNOT_CONVERT = Pattern.compile("cannot convert '(.*?)' to (?:\\S+ )?(?:\\w+[.$])*(\\w+) \\(.*");
 
   private Commands() {}
 

@@ -1705,7 +1705,7 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
 /** Runs a script's command the same way in all scripts: errors as {@code error:} and {@code hint:}, and the exit code. */
 final class Commands {
   /** How picocli tells of a value that is not of the option's type. */
-  private static final Pattern CANNOT_CONVERT = Pattern.compile("cannot convert '(.*?)' to \\S+ (?:\\w+[.$])*(\\w+) \\(.*");
+  private static final Pattern CANNOT_CONVERT = Pattern.compile("cannot convert '(.*?)' to (?:\\S+ )?(?:\\w+[.$])*(\\w+) \\(.*");
 
   private Commands() {}
 
@@ -2468,7 +2468,7 @@ final class ImmutableFiles {
   private static List<Path> find(List<String> command, Path folder) {
     try {
       return SystemCommand.lines(lines -> lines.map(LINE::matcher).filter(line -> line.matches()).map(line -> Path.of(line.group(2)).normalize())
-          .filter(path -> !path.startsWith(folder) || FolderContents.isContent(folder.relativize(path))).limit(NAMED).toList(),
+          .filter(path -> !path.startsWith(folder) || FolderContents.isContent(folder.relativize(path))).distinct().limit(NAMED).toList(),
           command.toArray(String[]::new));
     } catch (IOException e) {
       return List.of();
@@ -2559,7 +2559,7 @@ final class InPlaceRestore {
   private int removeExtrasOnce() throws IOException {
     var count = new int[1];
     var batch = new ArrayList<Path>();
-    tree.walk((path, isFolder) -> {
+    tree.walkToRemove((path, isFolder) -> {
       if (comparison.find(path) < 0) {
         if (isFolder || batch.size() == BATCH) {
           remove(batch);
@@ -2635,41 +2635,75 @@ record LiveTree(AttachmentFolder target, Workers workers) {
     void accept(Path path, boolean isFolder) throws IOException;
   }
 
-  /** Gives the content of the folder, folders after what they hold. */
+  /**
+   * Gives the content of the folder, folders after what they hold. Changes nothing: of a folder that may not be read, only
+   * itself is given.
+   */
   void walk(Visitor visitor) throws IOException {
-    var folder = target.folder();
-    if (!AttachmentFolder.exists(folder)) {
-      return;
+    walk(visitor, false);
+  }
+
+  /** The same for what will be removed: a folder that may not be read is made readable first. */
+  void walkToRemove(Visitor visitor) throws IOException {
+    walk(visitor, true);
+  }
+
+  private void walk(Visitor visitor, boolean open) throws IOException {
+    if (AttachmentFolder.exists(target.folder())) {
+      Files.walkFileTree(target.folder(), new ContentVisitor(visitor, open));
     }
-    Files.walkFileTree(folder, new SimpleFileVisitor<>() {
-      @Override
-      public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes is) throws IOException {
-        if (!FolderContents.isContent(folder.relativize(path))) {
-          return FileVisitResult.SKIP_SUBTREE;
-        }
-        target.requireSameFileSystem(path);
-        return FileVisitResult.CONTINUE;
-      }
+  }
 
-      @Override
-      public FileVisitResult visitFile(Path path, BasicFileAttributes is) throws IOException {
-        if (FolderContents.isContent(folder.relativize(path))) {
-          visitor.accept(path, false);
-        }
-        return FileVisitResult.CONTINUE;
-      }
+  private final class ContentVisitor extends SimpleFileVisitor<Path> {
+    private final Path folder = target.folder();
+    private final Visitor visitor;
+    private final boolean open;
 
-      @Override
-      public FileVisitResult postVisitDirectory(Path path, IOException failed) throws IOException {
-        if (failed != null) {
-          throw failed;
-        }
-        if (!path.equals(folder)) {
-          visitor.accept(path, true);
-        }
-        return FileVisitResult.CONTINUE;
+    ContentVisitor(Visitor visitor, boolean open) {
+      this.visitor = visitor;
+      this.open = open;
+    }
+
+    @Override
+    public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes is) throws IOException {
+      if (!FolderContents.isContent(folder.relativize(path))) {
+        return FileVisitResult.SKIP_SUBTREE;
       }
-    });
+      target.requireSameFileSystem(path);
+      return FileVisitResult.CONTINUE;
+    }
+
+    @Override
+    public FileVisitResult visitFile(Path path, BasicFileAttributes is) throws IOException {
+      if (FolderContents.isContent(folder.relativize(path))) {
+        visitor.accept(path, false);
+      }
+      return FileVisitResult.CONTINUE;
+    }
+
+    @Override
+    public FileVisitResult visitFileFailed(Path path, IOException failed) throws IOException {
+      if (!(failed instanceof AccessDeniedException) || path.equals(folder)) {
+        throw failed;
+      }
+      if (open && makeWritable(path)) {
+        Files.walkFileTree(path, this);
+      } else if (FolderContents.isContent(folder.relativize(path))) {
+        visitor.accept(path, true);
+      }
+      return FileVisitResult.CONTINUE;
+    }
+
+    @Override
+    public FileVisitResult postVisitDirectory(Path path, IOException failed) throws IOException {
+      if (failed != null) {
+        throw failed;
+      }
+      if (!path.equals(folder)) {
+        visitor.accept(path, true);
+      }
+      return FileVisitResult.CONTINUE;
+    }
   }
 
   /** Removes a tree, also one whose folders their owner may not write to. */

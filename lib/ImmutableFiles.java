@@ -35,7 +35,7 @@ final class ImmutableFiles {
   private static List<Path> find(List<String> command, Path folder) {
     try {
       return SystemCommand.lines(lines -> lines.map(LINE::matcher).filter(line -> line.matches()).map(line -> Path.of(line.group(2)).normalize())
-          .filter(path -> !path.startsWith(folder) || FolderContents.isContent(folder.relativize(path))).limit(NAMED).toList(),
+          .filter(path -> !path.startsWith(folder) || FolderContents.isContent(folder.relativize(path))).distinct().limit(NAMED).toList(),
           command.toArray(String[]::new));
     } catch (IOException e) {
       return List.of();

@@ -91,7 +91,7 @@ final class InPlaceRestore {
   private int removeExtrasOnce() throws IOException {
     var count = new int[1];
     var batch = new ArrayList<Path>();
-    tree.walk((path, isFolder) -> {
+    tree.walkToRemove((path, isFolder) -> {
       if (comparison.find(path) < 0) {
         if (isFolder || batch.size() == BATCH) {
           remove(batch);

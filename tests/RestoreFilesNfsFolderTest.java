@@ -396,7 +396,7 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
 
   @Test
   void ctrlCWhileSwappingOrRemovingSaysWhereTheTreesAre() throws IOException {
-    mountTmpfs("200m");
+    mountTmpfs("400m");
     sh("cd %s; for i in $(seq 30000); do echo $i > $(printf %%064x $i); done".formatted(live));
     var original = tree(live, false);
     backUp("tar");
