@@ -1182,6 +1182,10 @@ record AttachmentLayout(Set<String> hashFolders, Predicate<String> isFile, Predi
             folders.add("" + child.getFileName());
           }
         });
+      } catch (AccessDeniedException e) {
+        if (prefix.isEmpty()) {
+          throw e;
+        } // a folder that may not be read says nothing about the others
       }
     }
   }

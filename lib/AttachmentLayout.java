@@ -1,4 +1,5 @@
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -49,6 +50,10 @@ record AttachmentLayout(Set<String> hashFolders, Predicate<String> isFile, Predi
             folders.add("" + child.getFileName());
           }
         });
+      } catch (AccessDeniedException e) {
+        if (prefix.isEmpty()) {
+          throw e;
+        } // a folder that may not be read says nothing about the others
       }
     }
   }
