@@ -1164,10 +1164,12 @@ record AttachmentLayout(Set<String> hashFolders, Predicate<String> isFile, Predi
    * @param folders names of the folders in it
    */
   record Sample(List<String> files, List<String> folders) {
-    static Sample of(Path folder) throws IOException {
+    /** Looks into the expected folders first: where a folder holds very much, a sample of it may pass over them. */
+    static Sample of(Path folder, Set<String> expected) throws IOException {
       var sample = new Sample(new ArrayList<>(), new ArrayList<>());
       sample.add(folder, "");
-      for (var name : sample.folders.stream().sorted((one, other) -> one.equals("attachment") ? -1 : 0).limit(FOLDERS).toList()) {
+      var present = expected.stream().filter(name -> !name.isEmpty() && Files.isDirectory(folder.resolve(name), LinkOption.NOFOLLOW_LINKS));
+      for (var name : Stream.concat(present, sample.folders.stream()).distinct().limit(FOLDERS).toList()) {
         sample.add(folder.resolve(name), name + "/");
       }
       return sample;
@@ -1200,7 +1202,7 @@ record AttachmentLayout(Set<String> hashFolders, Predicate<String> isFile, Predi
 
   static void require(Path folder, AttachmentArchive backup) throws IOException {
     var layout = of(backup);
-    var sample = Sample.of(folder);
+    var sample = Sample.of(folder, layout.hashFolders);
     if (layout.isAlike(sample)) {
       return;
     }
@@ -2210,7 +2212,11 @@ record FolderComparison(RestoreJob job, LiveTree tree) {
 
   private Optional<Path> live(int i, Set<Path> missing) throws IOException {
     var path = job.path(i);
-    return missing.contains(path.getParent()) || !AttachmentFolder.exists(path) ? Optional.empty() : Optional.of(path);
+    try {
+      return missing.contains(path.getParent()) || !AttachmentFolder.exists(path) ? Optional.empty() : Optional.of(path);
+    } catch (AccessDeniedException e) {
+      return Optional.empty(); // in a folder that may not be read: it is written anew
+    }
   }
 
   private static boolean hasContent(Archive.Content content, Path live, ArchiveEntry entry) throws IOException {
@@ -2219,6 +2225,8 @@ record FolderComparison(RestoreJob job, LiveTree tree) {
     }
     try (var backup = content.open(); var file = Files.newInputStream(live)) {
       return IOUtils.contentEquals(backup, file);
+    } catch (AccessDeniedException e) {
+      return false; // it may not be read: it is written anew
     }
   }
 }
@@ -2759,8 +2767,12 @@ record LiveTree(AttachmentFolder target, Workers workers) {
     if (Files.isWritable(folder) && Files.isExecutable(folder) && Files.isReadable(folder)) {
       return false;
     }
+    if (!Files.isDirectory(folder, LinkOption.NOFOLLOW_LINKS)) {
+      return false;
+    }
     try {
-      Files.setAttribute(folder, "unix:mode", Ownership.modeOf(folder) | OWNER_ALL, LinkOption.NOFOLLOW_LINKS);
+      // Without NOFOLLOW_LINKS: with it, the JDK opens the folder first, which needs the right to read it.
+      Files.setAttribute(folder, "unix:mode", Ownership.modeOf(folder) | OWNER_ALL);
       return true;
     } catch (IOException e) {
       return false;

@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /**
  * Tells if a folder holds TheHive's attachments, {@code <folder>/attachment/<SHA-256>}, as the backup does: a typo in its
@@ -32,10 +33,12 @@ record AttachmentLayout(Set<String> hashFolders, Predicate<String> isFile, Predi
    * @param folders names of the folders in it
    */
   record Sample(List<String> files, List<String> folders) {
-    static Sample of(Path folder) throws IOException {
+    /** Looks into the expected folders first: where a folder holds very much, a sample of it may pass over them. */
+    static Sample of(Path folder, Set<String> expected) throws IOException {
       var sample = new Sample(new ArrayList<>(), new ArrayList<>());
       sample.add(folder, "");
-      for (var name : sample.folders.stream().sorted((one, other) -> one.equals("attachment") ? -1 : 0).limit(FOLDERS).toList()) {
+      var present = expected.stream().filter(name -> !name.isEmpty() && Files.isDirectory(folder.resolve(name), LinkOption.NOFOLLOW_LINKS));
+      for (var name : Stream.concat(present, sample.folders.stream()).distinct().limit(FOLDERS).toList()) {
         sample.add(folder.resolve(name), name + "/");
       }
       return sample;
@@ -68,7 +71,7 @@ record AttachmentLayout(Set<String> hashFolders, Predicate<String> isFile, Predi
 
   static void require(Path folder, AttachmentArchive backup) throws IOException {
     var layout = of(backup);
-    var sample = Sample.of(folder);
+    var sample = Sample.of(folder, layout.hashFolders);
     if (layout.isAlike(sample)) {
       return;
     }

@@ -1,6 +1,7 @@
 //DEPS commons-io:commons-io:2.22.0
 
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -82,7 +83,11 @@ record FolderComparison(RestoreJob job, LiveTree tree) {
 
   private Optional<Path> live(int i, Set<Path> missing) throws IOException {
     var path = job.path(i);
-    return missing.contains(path.getParent()) || !AttachmentFolder.exists(path) ? Optional.empty() : Optional.of(path);
+    try {
+      return missing.contains(path.getParent()) || !AttachmentFolder.exists(path) ? Optional.empty() : Optional.of(path);
+    } catch (AccessDeniedException e) {
+      return Optional.empty(); // in a folder that may not be read: it is written anew
+    }
   }
 
   private static boolean hasContent(Archive.Content content, Path live, ArchiveEntry entry) throws IOException {
@@ -91,6 +96,8 @@ record FolderComparison(RestoreJob job, LiveTree tree) {
     }
     try (var backup = content.open(); var file = Files.newInputStream(live)) {
       return IOUtils.contentEquals(backup, file);
+    } catch (AccessDeniedException e) {
+      return false; // it may not be read: it is written anew
     }
   }
 }

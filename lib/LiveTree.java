@@ -139,8 +139,12 @@ record LiveTree(AttachmentFolder target, Workers workers) {
     if (Files.isWritable(folder) && Files.isExecutable(folder) && Files.isReadable(folder)) {
       return false;
     }
+    if (!Files.isDirectory(folder, LinkOption.NOFOLLOW_LINKS)) {
+      return false;
+    }
     try {
-      Files.setAttribute(folder, "unix:mode", Ownership.modeOf(folder) | OWNER_ALL, LinkOption.NOFOLLOW_LINKS);
+      // Without NOFOLLOW_LINKS: with it, the JDK opens the folder first, which needs the right to read it.
+      Files.setAttribute(folder, "unix:mode", Ownership.modeOf(folder) | OWNER_ALL);
       return true;
     } catch (IOException e) {
       return false;

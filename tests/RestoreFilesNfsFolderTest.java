@@ -118,7 +118,7 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
     var original = tree(live, true);
     backUp("tar");
     damage();
-    sh("cd %s; mkdir closed; touch closed/x; chmod 000 closed; chmod 555 folder attachment .".formatted(live));
+    sh("cd %s; mkdir -p closed/deep; touch closed/x closed/deep/y; chmod 000 closed/deep closed; chmod 000 $(ls attachment/* | tail -1); chmod 555 folder attachment .".formatted(live));
 
     var result = withoutRights("dac_override,-dac_read_search", "--yes", option);
 

@@ -1,10 +1,14 @@
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -53,5 +57,16 @@ class AttachmentLayoutTest {
 
     assertThat(flat.isAlike(new AttachmentLayout.Sample(hashes("", 5, ""), List.of()))).isTrue();
     assertThat(flat.isAlike(new AttachmentLayout.Sample(List.of("passwd"), List.of()))).isFalse();
+  }
+
+  @Test
+  void looksIntoTheFoldersOfTheBackupHoweverMuchIsBesideThem(@TempDir Path folder) throws IOException {
+    for (int i = 0; i < 3000; i++) {
+      Files.createFile(folder.resolve("note" + i));
+      Files.createDirectory(folder.resolve("folder" + i));
+    }
+    Files.createFile(Files.createDirectory(folder.resolve("attachment")).resolve(hash(1)));
+
+    assertThat(AttachmentLayout.Sample.of(folder, Set.of("attachment", "missing")).files()).contains("attachment/" + hash(1));
   }
 }
