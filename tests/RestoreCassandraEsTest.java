@@ -460,8 +460,8 @@ class RestoreCassandraEsTest {
     }
     assumeTrue(disk.equals("128"), "Elasticsearch does not see what is mounted here: it says " + disk + " MB");
     assertThat(refused.code()).as(refused.err()).isEqualTo(13);
-    assertThat(refused.err()).contains("error: Elasticsearch: Elasticsearch has room for 0 kB, a second copy of thehive_global needs ",
-        "restore with --in-place", "Nothing was changed.");
+    assertThat(refused.err()).containsPattern("error: Elasticsearch: Elasticsearch has room for \\d+ kB, a second copy of thehive_global needs ")
+        .contains("restore with --in-place", "Nothing was changed.");
     assertThat(original.now()).isEqualTo(original.state());
   }
 
@@ -522,7 +522,7 @@ class RestoreCassandraEsTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"CompressionInfo.db,60,does not match its digest: chunk", "Statistics.db,100,-Statistics.db of table edgestore is damaged"})
+  @CsvSource({"CompressionInfo.db,60,-Data.db of table edgestore cannot be read", "Statistics.db,100,-Statistics.db of table edgestore is damaged"})
   void refusesAnSsTableWithADamagedComponent(String component, int at, String said) {
     changedArchive("f=$(ls -S cassandra_*/thehive/edgestore-*/*-" + component + " | head -1); "
         + "printf x | dd of=$f bs=1 seek=" + at + " conv=notrunc status=none");
