@@ -835,7 +835,7 @@ final class AttachmentArchive implements Closeable {
     }
   }
 
-  /** Adds folders that no entry names; refuses what would have to lie in something that is no folder. */
+  /** Adds folders that no entry names; refuses what would have to lie in something that is not a folder. */
   private void addFolders() {
     var known = new byte[0];
     for (int i = 0; i < all.size(); i++) {
@@ -853,7 +853,7 @@ final class AttachmentArchive implements Closeable {
       if (at < 0) {
         put(new ArchiveEntry(Kind.FOLDER, parent, 0, -1, null, null, -1, ArchiveEntry.NO_TIME, 0, Owner.UNKNOWN));
       } else if (!all.get(at).folder()) {
-        throw refused(all.get(i).name(), "lies in something that is no folder");
+        throw refused(all.get(i).name(), "lies in something that is not a folder");
       }
     }
   }
