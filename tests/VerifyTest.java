@@ -216,7 +216,7 @@ class VerifyTest {
       session.execute(SimpleStatement.newInstance("INSERT INTO thehive.edgestore (key, column1, value) VALUES (0x0102, 0x03, 0x04) USING TIMESTAMP 1000")
           .setNode(first.orElseThrow()).setConsistencyLevel(ConsistencyLevel.QUORUM));
       var wrong = wrong(verify("--only", "cassandra").run());
-      assertThat(wrong).hasSize(4).contains(node(3) + " is down, or not reachable from here", "extra: key 0x0102, column1 0x03");
+      assertThat(wrong).hasSize(4).contains("extra: key 0x0102, column1 0x03").anyMatch(line -> line.startsWith("Cassandra node " + node(3) + " is down"));
       assertThat(wrong.get(0)).startsWith("✗ cassandra     nodes ");
       down.start();
       var after = verify("--only", "cassandra").run();
@@ -289,8 +289,8 @@ class VerifyTest {
   @Test
   void namesTheShardOfANodeThatLeftThoughMoreCopiesAreWantedThanNodesAreThere() throws IOException {
     var left = health(2, "NODE_LEFT");
-    assertThat(wrong(left)).containsExactly("✗ elasticsearch health     thehive_global is yellow, 2 data nodes, 2 of 3 shards started",
-        "shard 0 (replica) is UNASSIGNED: NODE_LEFT");
+    assertThat(wrong(left)).map(line -> line.replaceAll(" +", " ")).containsExactly(
+        "✗ elasticsearch health thehive_global is yellow, 2 data nodes, 2 of 3 shards started", "shard 0 (replica) is UNASSIGNED: NODE_LEFT");
     assertThat(wrong(health(1, "ALLOCATION_FAILED"))).as("one of two nodes lacks its copy").hasSize(2);
     var few = health(2, "REPLICA_ADDED");
     assertAllGreen(few);
@@ -582,7 +582,7 @@ class VerifyTest {
 
   @Test
   void leavesNothingUnpackedWhenInterrupted() {
-    var result = verify("--only", "cassandra").start().awaitErr("Checking  ").interrupt().await();
+    var result = verify("--only", "cassandra").start().awaitErr("Checking [").interrupt().await();
     assertThat(result.code()).as(result.out() + result.err()).isEqualTo(130);
     assertThat(original.backup().archives().resolve("cassandra")).isDirectoryNotContaining("glob:**unpacked");
   }
@@ -594,8 +594,10 @@ class VerifyTest {
         .env("GENERAL_ARCHIVE_PATH", nowhere).env("MINIO_ALIAS", "nosuch");
     var nothing = bare.run();
     assertThat(nothing.code()).as(nothing.out() + nothing.err()).isEqualTo(2);
-    assertThat(nothing.out()).containsPattern("- cassandra +backup +no backup cassandra_<timestamp>")
-        .containsPattern("- s3 +backup +no S3 server is named, and there is no alias nosuch").doesNotContain("✓", "✗");
+    assertThat(nothing.out()).containsPattern("- cassandra +backup +CASSANDRA_CONNECTION is not set")
+        .containsPattern("- elasticsearch +backup +no backup elasticsearch_<timestamp>")
+        .containsPattern("- s3 +backup +MINIO_ENDPOINT is not set, and mc has no alias nosuch").contains("=== ✗ Nothing was checked.");
+    assertThat(nothing.out().lines()).noneMatch(line -> line.matches("[✓✗].*"));
     assertThat(bare.args("--json").env("MC_HOST_nosuch", "http://127.0.0.1").run().out())
         .containsSubsequence("\"script\" : \"verify\"", "\"exit\" : 2", "MC_HOST_nosuch is not of the form");
   }
@@ -656,7 +658,7 @@ class VerifyTest {
       file.setLength(file.length() * 2 / 3);
     }
     var flipped = Files.copy(fileArchive, Files.createDirectories(temp.resolve("storage")).resolve(fileArchive.getFileName()));
-    flip(flipped, 1100);
+    flip(flipped, 1540); // the content of the first attachment
     var stale = Files.copy(home.resolve("minio/minio_" + original.backup().timestamp() + ".tar"),
         Files.createDirectories(temp.resolve("minio")).resolve("minio_20200101_00h00m00s.tar"));
     var wrong = wrong(verify("archives").env("CASSANDRA_GENERAL_ARCHIVE_PATH", temp.toString())
