@@ -399,6 +399,9 @@ class RestoreFilesMinio implements Callable<Integer> {
 
   private int print(String report, String line, int code) {
     System.out.println(json || jsonNamed ? report : line);
+    if (System.out.checkError() && code == Exit.DONE) {
+      return console.error("", new Failure(Exit.UNEXPECTED, "the result could not be written to standard output", "it was: " + line));
+    }
     return code;
   }
 }
@@ -1552,8 +1555,16 @@ record BucketProbe(S3Bucket bucket, boolean versioned) {
       // Where the server encrypts, an ETag is no MD5.
       return stat(UNPACKED).filter(stat -> ETag.of(stat.etag()).equals(ETag.of(DigestUtils.md5(CONTENT), 0))).isPresent();
     } finally {
-      remove(NAME);
-      remove(UNPACKED);
+      removeOrTell(NAME);
+      removeOrTell(UNPACKED);
+    }
+  }
+
+  private void removeOrTell(String key) {
+    try {
+      remove(key);
+    } catch (Failure failure) {
+      throw new Failure(failure.code, "%s; the object %s stays in it".formatted(failure.getMessage(), key), failure.hint, failure);
     }
   }
 
@@ -4310,6 +4321,9 @@ final class TarReader implements Closeable {
       }
     }
     var path = EntryName.normal(rawName);
+    if (path.length == 0 && kind != Kind.FOLDER) {
+      throw new IOException("the name of one of its entries is damaged");
+    }
     var link = kind == Kind.LINK || kind == Kind.HARD_LINK ? EntryName.link(rawLink, rawName) : null;
     var time = pax.time("mtime");
     var seconds = time == null ? header.seconds() : time.setScale(0, RoundingMode.FLOOR).longValue();

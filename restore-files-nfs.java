@@ -4568,6 +4568,9 @@ final class TarReader implements Closeable {
       }
     }
     var path = EntryName.normal(rawName);
+    if (path.length == 0 && kind != Kind.FOLDER) {
+      throw new IOException("the name of one of its entries is damaged");
+    }
     var link = kind == Kind.LINK || kind == Kind.HARD_LINK ? EntryName.link(rawLink, rawName) : null;
     var time = pax.time("mtime");
     var seconds = time == null ? header.seconds() : time.setScale(0, RoundingMode.FLOOR).longValue();

@@ -39,8 +39,16 @@ record BucketProbe(S3Bucket bucket, boolean versioned) {
       // Where the server encrypts, an ETag is no MD5.
       return stat(UNPACKED).filter(stat -> ETag.of(stat.etag()).equals(ETag.of(DigestUtils.md5(CONTENT), 0))).isPresent();
     } finally {
-      remove(NAME);
-      remove(UNPACKED);
+      removeOrTell(NAME);
+      removeOrTell(UNPACKED);
+    }
+  }
+
+  private void removeOrTell(String key) {
+    try {
+      remove(key);
+    } catch (Failure failure) {
+      throw new Failure(failure.code, "%s; the object %s stays in it".formatted(failure.getMessage(), key), failure.hint, failure);
     }
   }
 

@@ -155,18 +155,6 @@ class RestoreFilesMinioFaultsTest {
   }
 
   @Test
-  void httpsToAPlainServerIsToldAsSuch() throws Exception {
-    backup("one");
-    try (var server = server(LyingS3.Lie.NONE, Map.of())) {
-      var result = run(restore().env("MINIO_ENDPOINT", "https://" + HOST + ":9000"));
-
-      assertThat(result.code()).as(result.err()).isEqualTo(11);
-      assertThat(result.err()).contains("error: https://" + HOST + ":9000 speaks http, not https", "hint: check MINIO_ENDPOINT: http://" + HOST + ":9000")
-          .doesNotContain("MINIO_CA");
-    }
-  }
-
-  @Test
   void everyExitIsJsonWhenAskedForAndADryRunEndsAsTheRealRunWould() throws Exception {
     backup("one");
     try (var server = server(LyingS3.Lie.NONE, Map.of("other", OTHER))) {

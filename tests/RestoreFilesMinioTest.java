@@ -449,15 +449,13 @@ class RestoreFilesMinioTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"/etc/cron.d/x", "../x", NAME + "/../../x", "other/x", NAME + "/twice", NAME + "/a/./b", NAME + "/link",
-      NAME + "/hard-link", NAME + "/device", NAME + "/pipe"})
+  @ValueSource(strings = {"/etc/cron.d/x", "../x", NAME + "/../../x", "other/x", NAME + "/link", NAME + "/hard-link", NAME + "/device", NAME + "/pipe"})
   void aHostileArchiveIsRefusedByTheNameOfItsEntry(String entry) throws Exception {
     bucket.put("extra", noise(3));
     var before = bucket.versionsAndTimes();
     Files.delete(archives.resolve(NAME + ".tar"));
     try (var tar = new TarArchiveOutputStream(Files.newOutputStream(archives.resolve(NAME + ".tar")))) {
       add(tar, new TarArchiveEntry(NAME + "/good"), noise(10));
-      add(tar, new TarArchiveEntry(NAME + "/twice"), noise(10));
       switch (entry.replaceFirst(".*/", "")) {
         case "link" -> add(tar, linked(new TarArchiveEntry(entry, TarConstants.LF_SYMLINK), "/etc/passwd"), null);
         case "hard-link" -> add(tar, linked(new TarArchiveEntry(entry, TarConstants.LF_LINK), "/etc/passwd"), null);
@@ -470,8 +468,24 @@ class RestoreFilesMinioTest {
     var result = run(restore());
 
     assertThat(result.code()).as(result.err()).isEqualTo(10);
-    assertThat(result.err()).contains("cannot be used as a backup", entry.replace(NAME + "/twice", "twice"), "hint: nothing was changed");
+    assertThat(result.err()).contains("cannot be used as a backup", "its entry '" + entry + "'", "hint: nothing was changed");
     assertThat(bucket.versionsAndTimes()).isEqualTo(before);
+  }
+
+  /** As tar itself reads it. */
+  @Test
+  void whatWasAppendedLaterCountsAndADotInANameIsNoFolder() throws Exception {
+    Files.delete(archives.resolve(NAME + ".tar"));
+    try (var tar = new TarArchiveOutputStream(Files.newOutputStream(archives.resolve(NAME + ".tar")))) {
+      add(tar, new TarArchiveEntry(NAME + "/twice"), noise(10));
+      add(tar, new TarArchiveEntry(NAME + "/a/./b"), noise(11));
+      add(tar, new TarArchiveEntry(NAME + "/twice"), noise(12));
+    }
+
+    var result = run(restore());
+
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(bucket.content()).containsOnly(Map.entry("a/b", digest(noise(11))), Map.entry("twice", digest(noise(12))));
   }
 
   @Test
@@ -547,14 +561,14 @@ class RestoreFilesMinioTest {
     var result = run(restore());
 
     assertThat(result.code()).as(result.err()).isEqualTo(10);
-    assertThat(result.err()).contains("cannot be used as a backup: its members end after", "the rest is damaged or was never written");
+    assertThat(result.err()).contains("cannot be used as a backup: its entries end after", "the rest is damaged or was never written");
     assertThat(bucket.versionsAndTimes()).isEqualTo(before);
   }
 
-  /** The first header of a tar at or after a block. */
+  /** The last header of a tar at or before a block. */
   private static int header(byte[] bytes, int from) {
-    for (var at = from; ; at += 512) {
-      if (new String(bytes, at, NAME.length(), UTF_8).equals(NAME)) {
+    for (var at = from; ; at -= 512) {
+      if (new String(bytes, at + 257, 5, UTF_8).equals("ustar")) {
         return at;
       }
     }
@@ -777,6 +791,8 @@ class RestoreFilesMinioTest {
           """)));
       assertThat(result.code()).as(result.err()).isEqualTo(12);
       assertThat(result.err()).contains("error: the access key may not delete from bucket " + bucket.name);
+      assertThat(result.err().contains("; the object .thehive-restore-probe.unpacked stays in it")).as("the first run tells of its probe: %s", result.err())
+          .isEqualTo(versioned && round == 0);
     }
     var now = bucket.versionsAndTimes();
     assertThat(now).containsAllEntriesOf(before);
@@ -916,10 +932,19 @@ class RestoreFilesMinioTest {
       assertThat(plain.code()).as(plain.err()).isEqualTo(11);
       assertThat(plain.err()).contains("error: http://127.0.4.13:9000 speaks https, not http", "hint: check MINIO_ENDPOINT: https://127.0.4.13:9000");
 
-      var result = run(restore().env(there).env("MINIO_CA", certificates.resolve("public.crt").toString()));
+      var result = run(restore("--create-bucket").env(there).env("MINIO_CA", certificates.resolve("public.crt").toString()));
       assertThat(result.code()).as(result.err()).isZero();
       assertThat(result.out()).contains("37 new");
     }
+  }
+
+  @Test
+  void httpsToAServerWithoutItIsToldAsSuch() {
+    var result = run(restore().env("MINIO_ENDPOINT", "https://127.0.4.10:9000"));
+
+    assertThat(result.code()).as(result.err()).isEqualTo(11);
+    assertThat(result.err()).contains("error: https://127.0.4.10:9000 speaks http, not https", "hint: check MINIO_ENDPOINT: http://127.0.4.10:9000")
+        .doesNotContain("MINIO_CA");
   }
 
   private static void assumeMinio() {
@@ -980,7 +1005,7 @@ class RestoreFilesMinioTest {
     return entry;
   }
 
-  /** Where the archive's members end; what follows are only zeros. */
+  /** Where the archive's entries end; what follows are only zeros. */
   private static long lastMember() throws IOException {
     var bytes = Files.readAllBytes(archive);
     var end = bytes.length;

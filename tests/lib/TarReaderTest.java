@@ -108,6 +108,14 @@ class TarReaderTest {
     assertThatThrownBy(this::entries).hasMessageContaining("has a name that is not UTF-8");
   }
 
+  /** Zeros where a long name stood would otherwise hide a file. */
+  @Test
+  void aFileWithoutANameIsRefused() {
+    add('L', "././@LongLink", new byte[301]);
+    add('0', "short", new byte[0]);
+    assertThatThrownBy(this::entries).hasMessage("the name of one of its entries is damaged");
+  }
+
   @Test
   void theNewestOfPaxRecordsCountsAndEndsWithItsEntry() throws IOException {
     add('g', "global", "19 mtime=1000000.5\n".getBytes(UTF_8));
