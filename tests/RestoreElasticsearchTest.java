@@ -73,7 +73,9 @@ class RestoreElasticsearchTest {
 
   private static void index(String name, int documents, String definition) {
     server.tool("PUT", "/" + name + "?wait_for_active_shards=0", definition);
-    fill(name, documents, "snapshot");
+    if (documents > 0) {
+      fill(name, documents, "snapshot");
+    }
   }
 
   private static void fill(String name, int documents, String text) {
