@@ -760,10 +760,16 @@ record AllocationExplanation(JsonNode answer) {
   String reason() {
     var sentences = refusals().map(decider -> decider.path("explanation").asText()).filter(text -> !text.isEmpty()).distinct()
         .collect(Collectors.joining("; "));
-    var details = answer.path("unassigned_info").path("details").asText();
+    var details = withoutTrace(answer.path("unassigned_info").path("details").asText());
     return !sentences.isEmpty() ? sentences : !details.isEmpty() ? details
         : Stream.of("allocate_explanation", "explanation").map(name -> answer.path(name).asText()).filter(text -> !text.isEmpty())
             .findFirst().orElse("Elasticsearch gives no reason");
+  }
+
+  /** The messages of an exception whose trace Elasticsearch tells, too, since version 8. */
+  static String withoutTrace(String details) {
+    return details.lines().map(String::strip).filter(line -> !line.isEmpty() && !line.matches("at .+\\(.*\\).*|\\.\\.\\. \\d+ more"))
+        .collect(Collectors.joining("; "));
   }
 
   private Stream<JsonNode> refusals() {
@@ -3435,6 +3441,7 @@ final class ElasticsearchApi implements Closeable {
   static final Set<Integer> ABSENT = Set.of(400, 404, 405);
   private final RestClient client;
   private final ElasticsearchAddress address;
+  private volatile boolean answered;
 
   ElasticsearchApi(ElasticsearchSettings settings) {
     address = ElasticsearchAddress.of(settings.urls());
@@ -3493,13 +3500,17 @@ final class ElasticsearchApi implements Closeable {
       request.setJsonEntity(Json.MAPPER.writeValueAsString(body));
     }
     try {
-      return Json.MAPPER.readTree(client.performRequest(request).getEntity().getContent());
+      var response = client.performRequest(request);
+      answered = true;
+      return Json.MAPPER.readTree(response.getEntity().getContent());
     } catch (ResponseException e) {
+      answered = true;
       throw e;
     } catch (JsonProcessingException e) {
       throw new Failure(Exit.USAGE, "%s does not answer as Elasticsearch does".formatted(address), "is ELASTICSEARCH_API_URL right?", e);
     } catch (IOException | RuntimeException e) {
-      if (Stream.<Throwable>iterate(e, Objects::nonNull, Throwable::getCause).anyMatch(ElasticsearchApi::isNotHttp)) {
+      // A server that is stopped closes its connections, too.
+      if (!answered && Stream.<Throwable>iterate(e, Objects::nonNull, Throwable::getCause).anyMatch(ElasticsearchApi::isNotHttp)) {
         throw notHttp(e);
       }
       if (e instanceof RuntimeException unexpected) {
@@ -7823,7 +7834,7 @@ final class ShardWatch {
     }
     throw new Failure(Exit.PARTIAL, "shard %d of %s failed: %s".formatted(shard.path("shard").asInt(), shard.path("index").asText(),
         reason.equals("CLUSTER_RECOVERED") ? "Elasticsearch was started again meanwhile"
-            : reason.equals("ALLOCATION_FAILED") ? shard.path("unassigned.details").asText() : explanation.reason()), hint);
+            : reason.equals("ALLOCATION_FAILED") ? AllocationExplanation.withoutTrace(shard.path("unassigned.details").asText()) : explanation.reason()), hint);
   }
 
   /** The primaries that are not started. */

@@ -27,10 +27,16 @@ record AllocationExplanation(JsonNode answer) {
   String reason() {
     var sentences = refusals().map(decider -> decider.path("explanation").asText()).filter(text -> !text.isEmpty()).distinct()
         .collect(Collectors.joining("; "));
-    var details = answer.path("unassigned_info").path("details").asText();
+    var details = withoutTrace(answer.path("unassigned_info").path("details").asText());
     return !sentences.isEmpty() ? sentences : !details.isEmpty() ? details
         : Stream.of("allocate_explanation", "explanation").map(name -> answer.path(name).asText()).filter(text -> !text.isEmpty())
             .findFirst().orElse("Elasticsearch gives no reason");
+  }
+
+  /** The messages of an exception whose trace Elasticsearch tells, too, since version 8. */
+  static String withoutTrace(String details) {
+    return details.lines().map(String::strip).filter(line -> !line.isEmpty() && !line.matches("at .+\\(.*\\).*|\\.\\.\\. \\d+ more"))
+        .collect(Collectors.joining("; "));
   }
 
   private Stream<JsonNode> refusals() {

@@ -28,6 +28,7 @@ final class ElasticsearchApi implements Closeable {
   static final Set<Integer> ABSENT = Set.of(400, 404, 405);
   private final RestClient client;
   private final ElasticsearchAddress address;
+  private volatile boolean answered;
 
   ElasticsearchApi(ElasticsearchSettings settings) {
     address = ElasticsearchAddress.of(settings.urls());
@@ -86,13 +87,17 @@ final class ElasticsearchApi implements Closeable {
       request.setJsonEntity(Json.MAPPER.writeValueAsString(body));
     }
     try {
-      return Json.MAPPER.readTree(client.performRequest(request).getEntity().getContent());
+      var response = client.performRequest(request);
+      answered = true;
+      return Json.MAPPER.readTree(response.getEntity().getContent());
     } catch (ResponseException e) {
+      answered = true;
       throw e;
     } catch (JsonProcessingException e) {
       throw new Failure(Exit.USAGE, "%s does not answer as Elasticsearch does".formatted(address), "is ELASTICSEARCH_API_URL right?", e);
     } catch (IOException | RuntimeException e) {
-      if (Stream.<Throwable>iterate(e, Objects::nonNull, Throwable::getCause).anyMatch(ElasticsearchApi::isNotHttp)) {
+      // A server that is stopped closes its connections, too.
+      if (!answered && Stream.<Throwable>iterate(e, Objects::nonNull, Throwable::getCause).anyMatch(ElasticsearchApi::isNotHttp)) {
         throw notHttp(e);
       }
       if (e instanceof RuntimeException unexpected) {

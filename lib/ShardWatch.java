@@ -133,7 +133,7 @@ final class ShardWatch {
     }
     throw new Failure(Exit.PARTIAL, "shard %d of %s failed: %s".formatted(shard.path("shard").asInt(), shard.path("index").asText(),
         reason.equals("CLUSTER_RECOVERED") ? "Elasticsearch was started again meanwhile"
-            : reason.equals("ALLOCATION_FAILED") ? shard.path("unassigned.details").asText() : explanation.reason()), hint);
+            : reason.equals("ALLOCATION_FAILED") ? AllocationExplanation.withoutTrace(shard.path("unassigned.details").asText()) : explanation.reason()), hint);
   }
 
   /** The primaries that are not started. */

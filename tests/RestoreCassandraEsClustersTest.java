@@ -181,9 +181,13 @@ class RestoreCassandraEsClustersTest {
     }
   }
 
-  /** The server goes on with what it was asked for, whether or not its answer comes through. */
+  /**
+   * The server goes on with what it was asked for, whether or not its answer comes through. The first {@code _restore}
+   * only asks whether it can be, the next two read settings and aliases, the fourth makes the copy, and in place the fifth
+   * the live index; {@code _clone} is tried on an empty index and on the copy before the third makes the live index.
+   */
   @ParameterizedTest
-  @CsvSource({"_restore, 2,", "_clone, 1,", "_restore, 2, --in-place"}) // the first _restore only asks whether it can be
+  @CsvSource({"_restore, 4,", "_clone, 1,", "_clone, 3,", "_restore, 4, --in-place", "_restore, 5, --in-place"})
   void goesOnWhenTheAnswerIsLost(String request, int nth, String option) {
     try (var wire = new Wire("127.0.0.23", original.elasticsearch())) {
       var before = documents(original.elasticsearch());

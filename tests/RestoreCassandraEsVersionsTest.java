@@ -161,7 +161,7 @@ class RestoreCassandraEsVersionsTest {
           .env("CASSANDRA_CONNECTION", cassandra.host())
           .env("CASSANDRA_GENERAL_ARCHIVE_PATH", archives.resolve("cassandra").toString()).run();
       assertThat(result.code()).as(result.err()).isEqualTo(10);
-      assertThat(result.err()).contains("is of a format that only a newer Cassandra reads", "hint: ", "Nothing was changed.").doesNotContain("\tat ");
+      assertThat(result.err()).contains("of table edgestore has a format that only a newer Cassandra reads", "hint: ", "Nothing was changed.").doesNotContain("\tat ");
       try (var session = Contents.session(cassandra, Optional.empty())) {
         assertThat(session.execute("SELECT * FROM thehive.edgestore").all()).hasSize(1);
       }

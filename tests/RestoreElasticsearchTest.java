@@ -200,6 +200,7 @@ class RestoreElasticsearchTest {
   @ParameterizedTest
   @ValueSource(strings = {"--max-gap=PT15M", "--in-place"})
   void writesThroughTheAliasAsInTheSnapshot(String option) {
+    index(GLOBAL, 5, "{\"settings\":{\"number_of_replicas\":0}}"); // without a main index it is no backup of TheHive
     index(AUDITS, 5, "{\"settings\":{\"number_of_replicas\":0},\"aliases\":{\"audits\":{\"is_write_index\":true},\"other\":{\"filter\":{\"term\":{\"text\":\"x\"}}}}}");
     backUp("*");
     var expected = indices();
@@ -373,7 +374,7 @@ class RestoreElasticsearchTest {
 
   @Test
   void refusesWhileAnotherRestoreIsAtWorkOnTheIndex() {
-    index(GLOBAL, 900, "{\"settings\":{\"number_of_replicas\":0}}");
+    index(GLOBAL, 3_000, "{\"settings\":{\"number_of_replicas\":0}}"); // so that the other restore takes much longer than the question
     backUp("*");
     server.tool("DELETE", "/" + GLOBAL);
     set("indices.recovery.max_bytes_per_sec", "\"1kb\"");

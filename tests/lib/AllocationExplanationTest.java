@@ -29,6 +29,15 @@ class AllocationExplanationTest {
   }
 
   @Test
+  void leavesOutTheTraceOfAnException() {
+    var details = "failed shard on node [a]: failed to create index, failure java.lang.IllegalArgumentException: IOException while reading words.txt\\n"
+        + "\\tat org.elasticsearch@8.19.20/org.elasticsearch.Analysis.words(Analysis.java:1)\\n"
+        + "Caused by: java.nio.file.NoSuchFileException: words.txt\\n\\t... 7 more\\n";
+    assertThat(explanation("{'unassigned_info':{'details':'%s'}}".formatted(details)).reason()).isEqualTo("failed shard on node [a]: failed to create index,"
+        + " failure java.lang.IllegalArgumentException: IOException while reading words.txt; Caused by: java.nio.file.NoSuchFileException: words.txt");
+  }
+
+  @Test
   void knowsWhetherOnlyRoomIsMissing() {
     assertThat(explanation(refusedBy(DISK, ECHO)).isOnlyDisk()).isTrue();
     assertThat(explanation(refusedBy(DISK, FILTER)).isOnlyDisk()).isFalse();
