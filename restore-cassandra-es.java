@@ -3104,8 +3104,8 @@ final class ElasticsearchChecks {
     var wanted = requireWanted(all, options.indices());
     var names = wanted.stream().map(SnapshotIndex::name).collect(Collectors.toCollection(LinkedHashSet::new));
     source.requireNoneRunning(names);
+    cluster.requireChangeable(); // before the question for rights, which such a block refuses, too
     ElasticsearchRights.requireToRestore(api, names, options.recoveryRate() != null);
-    cluster.requireChangeable();
     source.requireRestorable(wanted, cluster);
     var live = LiveIndices.ask(api, names);
     live.requireReplaceable(api, names);
