@@ -4505,7 +4505,7 @@ final class IndexReplacement {
   synchronized List<String> probe(SnapshotIndex index, IndexDefinition definition, String prefix) throws Exception {
     requireNotWithdrawn();
     var probe = prefix + "_restoring_" + stamp + "_probe";
-    var clone = probe + "_clone";
+    var clone = probe + "_twin";
     begun.addAll(List.of(probe, clone));
     try {
       createProbe(probe, definition);
