@@ -205,6 +205,7 @@ class RestoreCassandraEsClustersTest {
   @Test
   void aNetworkThatIsCutDuringTheRestoreIsAClearErrorAndTheNextRunSucceeds() {
     var before = documents(original.elasticsearch());
+    recoveryLimit("\"20kb\""); // so that the copy is not complete before the network is cut
     try (var wire = new Wire("127.0.0.23", original.elasticsearch())) {
       var running = Script.of("restore-cassandra-es.java").env(original.settings()).env("ELASTICSEARCH_API_URL", wire.url())
           .args("--yes", "--only", "elasticsearch").start().awaitErr("Restoring snapshot");
@@ -213,10 +214,16 @@ class RestoreCassandraEsClustersTest {
       assertThat(result.code()).as(result.err()).isIn(11, 14);
       assertThat(result.err()).contains("error: Elasticsearch: ").doesNotContain("\tat ");
       assertThat(result.out()).contains("=== ✗ ERROR - ES: exit ");
+    } finally {
+      recoveryLimit("null");
     }
     var again = Script.of("restore-cassandra-es.java").env(original.settings()).args("--yes", "--only", "elasticsearch").run();
     assertThat(again.code()).as(again.err()).isZero();
     assertThat(documents(original.elasticsearch())).isEqualTo(before);
+  }
+
+  private static void recoveryLimit(String limit) {
+    original.elasticsearch().tool("PUT", "/_cluster/settings", "{\"transient\":{\"indices.recovery.max_bytes_per_sec\":%s}}".formatted(limit));
   }
 
   private static Script overHttps(Map<String, String> variables) {
