@@ -684,6 +684,16 @@ record ArchiveEntry(Kind kind, byte[] path, long size, long offset, SparseMap ho
   }
 }
 
+/** The variables that name the folders of the backups' archives. */
+final class ArchiveFolders {
+  static final Variable CASSANDRA = Variable.withDefault("CASSANDRA_GENERAL_ARCHIVE_PATH", "/mnt/backup/cassandra");
+  static final Variable FILES = Variable.withDefault("GENERAL_ARCHIVE_PATH", "/mnt/backup/storage");
+  static final Variable S3 = Variable.withDefault("MINIO_ARCHIVE_PATH", "/mnt/backup/minio/");
+  static final List<Variable> ALL = List.of(CASSANDRA, FILES, S3);
+
+  private ArchiveFolders() {}
+}
+
 /** One backup of one component: its archive or marker, and the time that its name gives. */
 record Backup(Path file, String name, LocalDateTime taken) {
   String age() {
@@ -2066,7 +2076,7 @@ record CassandraSettings(CassandraConnection connection, String keyspace, List<P
   static final Variable USER = Variable.optional("CASSANDRA_USER");
   static final Variable PASSWORD = Variable.secret("CASSANDRA_PASSWORD");
   static final Variable KEYSPACE = Variable.withDefault("CASSANDRA_KEYSPACE", "thehive");
-  static final Variable ARCHIVES = Variable.withDefault("CASSANDRA_GENERAL_ARCHIVE_PATH", "/mnt/backup/cassandra");
+  static final Variable ARCHIVES = ArchiveFolders.CASSANDRA;
   static final Variable ROLE = Variable.withDefault("CASSANDRA_THEHIVE_USER", "thehive");
   static final Variable WORK = Variable.optional("RESTORE_WORK_PATH");
   static final Variable CA = Variable.optional("CASSANDRA_SSL_CA");

@@ -693,6 +693,16 @@ record ArchiveEntry(Kind kind, byte[] path, long size, long offset, SparseMap ho
   }
 }
 
+/** The variables that name the folders of the backups' archives. */
+final class ArchiveFolders {
+  static final Variable CASSANDRA = Variable.withDefault("CASSANDRA_GENERAL_ARCHIVE_PATH", "/mnt/backup/cassandra");
+  static final Variable FILES = Variable.withDefault("GENERAL_ARCHIVE_PATH", "/mnt/backup/storage");
+  static final Variable S3 = Variable.withDefault("MINIO_ARCHIVE_PATH", "/mnt/backup/minio/");
+  static final List<Variable> ALL = List.of(CASSANDRA, FILES, S3);
+
+  private ArchiveFolders() {}
+}
+
 /**
  * A backup of attachments: its files, folders and symbolic links by number, in the archive's order, and by name below the
  * backup's own folder, which has the empty name. Hard links are files of their own here. Making it reads the whole archive
@@ -2311,7 +2321,7 @@ record FolderDifferences(int added, int present, int extra, Optional<Integer> un
  */
 record FolderSettings(Path folder, Path archives, Optional<String> owner) {
   static final Variable FOLDER = Variable.withDefault("ATTACHMENT_FOLDER", "/opt/thp/thehive/files");
-  static final Variable ARCHIVES = Variable.withDefault("GENERAL_ARCHIVE_PATH", "/mnt/backup/storage");
+  static final Variable ARCHIVES = ArchiveFolders.FILES;
   static final Variable OWNER = Variable.optional("ATTACHMENT_OWNER");
   static final List<Variable> VARIABLES = List.of(FOLDER, ARCHIVES, OWNER);
 

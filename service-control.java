@@ -5,23 +5,10 @@
 //DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
 //DEPS com.typesafe:config:1.4.3 // HOCON with includes and substitutions, as TheHive itself reads it
 //DEPS info.picocli:picocli:4.7.7
-//DEPS org.apache.cassandra:cassandra-all:4.1.10
-//DEPS org.apache.cassandra:java-driver-core:4.19.4
 //COMPILE_OPTIONS -encoding UTF-8
 //JAVA_OPTIONS -Xmx64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1
 //JAVA_OPTIONS -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8 -Dstderr.encoding=UTF-8 -Djdk.console=java.base
 
-import com.datastax.oss.driver.api.core.AllNodesFailedException;
-import com.datastax.oss.driver.api.core.CqlSession;
-import com.datastax.oss.driver.api.core.CqlSessionBuilder;
-import com.datastax.oss.driver.api.core.auth.AuthenticationException;
-import com.datastax.oss.driver.api.core.config.DefaultDriverOption;
-import com.datastax.oss.driver.api.core.config.DriverConfigLoader;
-import com.datastax.oss.driver.api.core.context.DriverContext;
-import com.datastax.oss.driver.api.core.session.ProgrammaticArguments;
-import com.datastax.oss.driver.internal.core.context.DefaultDriverContext;
-import com.datastax.oss.driver.internal.core.context.StartupOptionsBuilder;
-import com.datastax.oss.driver.internal.core.loadbalancing.BasicLoadBalancingPolicy;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.cfg.EnumFeature;
@@ -33,12 +20,9 @@ import com.typesafe.config.ConfigValueType;
 import java.io.Closeable;
 import java.io.EOFException;
 import java.io.File;
-import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.ConnectException;
-import java.net.InetSocketAddress;
-import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpConnectTimeoutException;
@@ -51,7 +35,6 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
-import java.security.cert.Certificate;
 import java.security.cert.CertificateException;
 import java.security.cert.CertificateFactory;
 import java.time.Duration;
@@ -59,7 +42,6 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -83,13 +65,11 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import javax.net.ssl.KeyManager;
-import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLException;
 import javax.net.ssl.TrustManager;
 import javax.net.ssl.TrustManagerFactory;
 import javax.net.ssl.X509TrustManager;
-import org.apache.cassandra.security.PEMReader;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -535,184 +515,14 @@ record Application(HttpRequest status, HttpClient client) {
   }
 }
 
-/** The addresses in CASSANDRA_CONNECTION, in any form that cqlsh or the documentation knows, and who logs in. */
-record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<String> user, Optional<String> password) {
-  private static final String FORMS = "set it to a node's address, such as 10.0.0.5, \"10.0.0.5 9042\" or \"10.0.0.5 -u admin\"";
+/** The variables that name the folders of the backups' archives. */
+final class ArchiveFolders {
+  static final Variable CASSANDRA = Variable.withDefault("CASSANDRA_GENERAL_ARCHIVE_PATH", "/mnt/backup/cassandra");
+  static final Variable FILES = Variable.withDefault("GENERAL_ARCHIVE_PATH", "/mnt/backup/storage");
+  static final Variable S3 = Variable.withDefault("MINIO_ARCHIVE_PATH", "/mnt/backup/minio/");
+  static final List<Variable> ALL = List.of(CASSANDRA, FILES, S3);
 
-  /** What the driver and the JVM say, in an administrator's words. */
-  private static final List<Map.Entry<String, String>> WORDS = List.of(
-      Map.entry("connection refused", "connection refused: nothing listens on that port"),
-      Map.entry("UnknownHost|UnresolvedAddress|not known", "unknown host"),
-      Map.entry("NotSslRecord|not an SSL/TLS record|Unsupported or unrecognized SSL", "it speaks without TLS, and CASSANDRA_SSL_CA is set"),
-      Map.entry("unable to find valid certification path|PKIX", "its certificate is not signed by the CA of CASSANDRA_SSL_CA"),
-      Map.entry("certificate_required|bad_certificate", "it wants a certificate: CASSANDRA_SSL_CERT and CASSANDRA_SSL_KEY"),
-      Map.entry("timed out|Timeout", "no answer in time: perhaps this is not its CQL port"),
-      Map.entry("Connection reset|ClosedChannel|Lost connection|connection was closed",
-          "the connection was closed: perhaps it wants TLS, or this is not its CQL port"));
-
-  static final class Arguments {
-    @Parameters(index = "0") String hosts;
-    @Parameters(index = "1", arity = "0..1") String portOrUser;
-    @Option(names = {"-u", "--username"}) String user;
-    @Option(names = {"-p", "--password"}) String password;
-  }
-
-  static CassandraConnection of(Settings settings) {
-    var connection = parse(settings.optional(CassandraSettings.CONNECTION).orElse(null));
-    var user = connection.user().or(() -> settings.optional(CassandraSettings.USER));
-    var password = connection.password().or(() -> user.isEmpty() ? settings.secret(CassandraSettings.PASSWORD)
-        : settings.secretOrPrompt(CassandraSettings.PASSWORD, "Password of Cassandra's user " + user.get()));
-    if (user.isPresent() != password.isPresent()) {
-      throw new Failure(Exit.USAGE, user.isPresent() ? "no password for Cassandra's user " + user.get()
-          : "CASSANDRA_PASSWORD is set, but CASSANDRA_USER is not", "set CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE");
-    }
-    return new CassandraConnection(connection.contactPoints(), user, password);
-  }
-
-  static CassandraConnection parse(String text) {
-    if (text == null || text.isBlank()) {
-      throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION is " + (text == null ? "not set" : "blank"), FORMS);
-    }
-    var arguments = new Arguments();
-    try {
-      var tokens = Pattern.compile("'([^']*)'|\"([^\"]*)\"|(\\S+)").matcher(text.strip().replaceAll("\\G([^\\s,]+)\\s*,\\s*", "$1,")).results()
-          .map(m -> m.group(1) != null ? m.group(1) : m.group(2) != null ? m.group(2) : m.group(3));
-      // A password may begin with @, which picocli would take for a file of arguments.
-      new CommandLine(arguments).setExpandAtFiles(false).parseArgs(tokens.toArray(String[]::new));
-    } catch (CommandLine.ParameterException e) {
-      // Not its own message, which would repeat a password.
-      throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION is not understood", FORMS);
-    }
-    var second = Optional.ofNullable(arguments.portOrUser);
-    var port = second.filter(word -> word.matches("\\d+")).map(CassandraConnection::port).orElse(9042);
-    var user = second.filter(word -> !word.matches("\\d+")).or(() -> Optional.ofNullable(arguments.user));
-    var hosts = Stream.of(arguments.hosts.split(",")).filter(host -> !host.isBlank()).map(host -> address(host, port)).toList();
-    return new CassandraConnection(hosts, user, Optional.ofNullable(arguments.password));
-  }
-
-  private static InetSocketAddress address(String host, int port) {
-    var parts = Pattern.compile("\\[(?<v6>[^]]+)](:(?<port6>\\d+))?|(?<v4>[^:]+):(?<port4>\\d+)").matcher(host);
-    if (!parts.matches()) {
-      return new InetSocketAddress(host, port);
-    }
-    var own = parts.group("v6") != null ? parts.group("port6") : parts.group("port4");
-    return new InetSocketAddress(parts.group("v6") != null ? parts.group("v6") : parts.group("v4"),
-        own == null ? port : port(own));
-  }
-
-  private static int port(String text) {
-    var port = text.length() > 5 ? 0 : Integer.parseInt(text);
-    if (port < 1 || port > 65_535) {
-      throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION names port %s, which no host has".formatted(text), "ports are numbers from 1 to 65535, Cassandra's is mostly 9042");
-    }
-    return port;
-  }
-
-  String named() {
-    return contactPoints.stream().map(p -> p.getHostString() + ":" + p.getPort()).collect(Collectors.joining(", "));
-  }
-
-  /** Opens a session whose nodes can be asked one by one; the client's name is what system_views.clients shows. */
-  CqlSession open(String client, String keyspace, Optional<SSLContext> tls) {
-    // No debouncing, no agreement wait after each statement, no quiet period at the end: each would cost seconds.
-    var config = DriverConfigLoader.programmaticBuilder()
-        .withDuration(DefaultDriverOption.REQUEST_TIMEOUT, Duration.ofMinutes(2))
-        .withDuration(DefaultDriverOption.CONNECTION_INIT_QUERY_TIMEOUT, Duration.ofSeconds(10))
-        .withDuration(DefaultDriverOption.CONTROL_CONNECTION_TIMEOUT, Duration.ofSeconds(20))
-        .withDuration(DefaultDriverOption.CONTROL_CONNECTION_AGREEMENT_TIMEOUT, Duration.ZERO)
-        .withDuration(DefaultDriverOption.METADATA_SCHEMA_WINDOW, Duration.ZERO)
-        .withStringList(DefaultDriverOption.METADATA_SCHEMA_REFRESHED_KEYSPACES, List.of(keyspace))
-        .withClass(DefaultDriverOption.LOAD_BALANCING_POLICY_CLASS, BasicLoadBalancingPolicy.class)
-        .withInt(DefaultDriverOption.NETTY_IO_SHUTDOWN_QUIET_PERIOD, 0)
-        .withInt(DefaultDriverOption.NETTY_ADMIN_SHUTDOWN_QUIET_PERIOD, 0)
-        .build();
-    var builder = new NamedSessionBuilder(client).withConfigLoader(config);
-    contactPoints.forEach(builder::addContactPoint);
-    user.ifPresent(name -> builder.withAuthCredentials(name, password.get()));
-    tls.ifPresent(builder::withSslContext);
-    try {
-      return builder.build();
-    } catch (AllNodesFailedException e) {
-      throw cannotConnect(e);
-    } catch (IllegalArgumentException e) {
-      throw new Failure(Exit.UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), e.getMessage()),
-          "check CASSANDRA_CONNECTION");
-    }
-  }
-
-  private Failure cannotConnect(AllNodesFailedException failed) {
-    var errors = failed.getAllErrors().values().stream().flatMap(List::stream).toList();
-    if (errors.stream().anyMatch(AuthenticationException.class::isInstance)) {
-      return new Failure(Exit.AUTHENTICATION, "Cassandra at %s refuses %s".formatted(named(),
-          user.map(name -> "the log-in of " + name).orElse("a connection without log-in")),
-          "check CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE", failed);
-    }
-    var causes = errors.stream().flatMap(error -> Stream.iterate(error, Objects::nonNull, Throwable::getCause)).map(Throwable::toString)
-        .collect(Collectors.joining("\n"));
-    var text = contactPoints.stream().map(CassandraConnection::refusal).flatMap(Optional::stream).findFirst().orElse("") + "\n" + causes;
-    var words = WORDS.stream().filter(entry -> Pattern.compile(entry.getKey(), Pattern.CASE_INSENSITIVE).matcher(text).find())
-        .map(Map.Entry::getValue).findFirst().orElseGet(failed::getMessage);
-    return new Failure(Exit.UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), words),
-        "is it started, is CASSANDRA_CONNECTION right, does it want TLS (CASSANDRA_SSL_CA)?", failed);
-  }
-
-  /** What a plain connection says: the driver calls every failure to connect a closed channel. */
-  private static Optional<String> refusal(InetSocketAddress point) {
-    try (var socket = new Socket()) {
-      socket.connect(new InetSocketAddress(point.getHostString(), point.getPort()), 3_000);
-      return Optional.empty();
-    } catch (IOException e) {
-      return Optional.of(e.toString());
-    }
-  }
-}
-
-/**
- * Where Cassandra is, who logs in, and where its backups are.
- *
- * @param role gets the grants on the keyspace
- * @param workFolder where SSTables are unpacked
- * @param client TLS of the client port; empty where it has none
- * @param internode TLS of the port on which nodes talk to each other; empty where no files are named
- */
-record CassandraSettings(CassandraConnection connection, String keyspace, List<Path> archives, String role, Path workFolder,
-    Optional<Pem> client, Optional<Pem> internode) {
-  static final Variable CONNECTION = Variable.optional("CASSANDRA_CONNECTION");
-  static final Variable USER = Variable.optional("CASSANDRA_USER");
-  static final Variable PASSWORD = Variable.secret("CASSANDRA_PASSWORD");
-  static final Variable KEYSPACE = Variable.withDefault("CASSANDRA_KEYSPACE", "thehive");
-  static final Variable ARCHIVES = Variable.withDefault("CASSANDRA_GENERAL_ARCHIVE_PATH", "/mnt/backup/cassandra");
-  static final Variable ROLE = Variable.withDefault("CASSANDRA_THEHIVE_USER", "thehive");
-  static final Variable WORK = Variable.optional("RESTORE_WORK_PATH");
-  static final Variable CA = Variable.optional("CASSANDRA_SSL_CA");
-  static final Variable CERTIFICATE = Variable.optional("CASSANDRA_SSL_CERT");
-  static final Variable KEY = Variable.optional("CASSANDRA_SSL_KEY");
-  static final Variable INTERNODE_CA = Variable.optional("CASSANDRA_INTERNODE_CA");
-  static final Variable INTERNODE_CERTIFICATE = Variable.optional("CASSANDRA_INTERNODE_CERT");
-  static final Variable INTERNODE_KEY = Variable.optional("CASSANDRA_INTERNODE_KEY");
-  static final List<Variable> VARIABLES = List.of(CONNECTION, USER, PASSWORD, KEYSPACE, ARCHIVES, ROLE, WORK, CA, CERTIFICATE, KEY,
-      INTERNODE_CA, INTERNODE_CERTIFICATE, INTERNODE_KEY);
-
-  /** Reads all of it, also log-in and addresses: for what talks to the cluster. */
-  static CassandraSettings of(Settings settings) {
-    return read(settings, CassandraConnection.of(settings));
-  }
-
-  /** Without log-in and addresses: for what reads the archives alone. */
-  static CassandraSettings ofArchives(Settings settings) {
-    return read(settings, null);
-  }
-
-  private static CassandraSettings read(Settings settings, CassandraConnection connection) {
-    var archives = List.of(settings.text(ARCHIVES).split(",")).stream().map(String::strip).map(Path::of).toList();
-    var client = new Pem(settings.optionalPath(CA).orElse(null), settings.optionalPath(CERTIFICATE).orElse(null),
-        settings.optionalPath(KEY).orElse(null));
-    var internode = new Pem(settings.optionalPath(INTERNODE_CA).orElse(client.ca()),
-        settings.optionalPath(INTERNODE_CERTIFICATE).orElse(client.certificate()), settings.optionalPath(INTERNODE_KEY).orElse(client.key()));
-    return new CassandraSettings(connection, settings.text(KEYSPACE), archives, settings.text(ROLE),
-        settings.optionalPath(WORK).orElse(archives.get(0)), Optional.of(client).filter(pem -> pem.ca() != null),
-        Optional.of(internode).filter(pem -> pem.ca() != null && pem.certificate() != null && pem.key() != null));
-  }
+  private ArchiveFolders() {}
 }
 
 /** Runs a script's command the same way in all scripts: errors as {@code error:} and {@code hint:}, and the exit code. */
@@ -995,22 +805,6 @@ final class Failure extends RuntimeException {
   }
 }
 
-/**
- * The folder of the attachments, and where its backups are.
- *
- * @param owner {@code user}, {@code user:group} or {@code :group} to give all files to; empty for those of the backup
- */
-record FolderSettings(Path folder, Path archives, Optional<String> owner) {
-  static final Variable FOLDER = Variable.withDefault("ATTACHMENT_FOLDER", "/opt/thp/thehive/files");
-  static final Variable ARCHIVES = Variable.withDefault("GENERAL_ARCHIVE_PATH", "/mnt/backup/storage");
-  static final Variable OWNER = Variable.optional("ATTACHMENT_OWNER");
-  static final List<Variable> VARIABLES = List.of(FOLDER, ARCHIVES, OWNER);
-
-  static FolderSettings of(Settings settings) {
-    return new FolderSettings(settings.path(FOLDER), settings.path(ARCHIVES), settings.optional(OWNER));
-  }
-}
-
 /** A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration. */
 record Host(String name, String destination, String port) {
   private static final Pattern NAMED = Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[0-9a-fA-F:]+]))(:(?<port>\\d+))?");
@@ -1153,58 +947,6 @@ final class Json {
   }
 }
 
-/**
- * Builds sessions that tell the server the name of their client, which {@code system_views.clients} shows: so a restore
- * sees another one. The driver has no option for it.
- */
-final class NamedSessionBuilder extends CqlSessionBuilder {
-  private final String name;
-
-  NamedSessionBuilder(String name) {
-    this.name = name;
-  }
-
-  @Override
-  protected DriverContext buildContext(DriverConfigLoader loader, ProgrammaticArguments arguments) {
-    return new DefaultDriverContext(loader, arguments) {
-      @Override
-      public Map<String, String> getStartupOptions() {
-        var options = new HashMap<>(super.getStartupOptions());
-        options.put(StartupOptionsBuilder.DRIVER_NAME_KEY, name);
-        return options;
-      }
-    };
-  }
-}
-
-/**
- * PEM files for TLS.
- *
- * @param ca whom to trust, and nobody else
- * @param certificate shown to the other side; null where there is none
- * @param key of that certificate
- */
-record Pem(Path ca, Path certificate, Path key) {
-  SSLContext tls() {
-    var trust = Tls.trust(ca);
-    if (certificate == null || key == null) {
-      return Tls.context(trust);
-    }
-    try (var in = Files.newInputStream(certificate)) {
-      var own = KeyStore.getInstance("PKCS12");
-      own.load(null, null);
-      var chain = CertificateFactory.getInstance("X.509").generateCertificates(in).toArray(Certificate[]::new);
-      own.setKeyEntry("own", PEMReader.extractPrivateKey(Files.readString(key)), new char[0], chain);
-      var keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
-      keys.init(own, new char[0]);
-      return Tls.context(trust, keys.getKeyManagers());
-    } catch (GeneralSecurityException | IOException e) {
-      throw new Failure(Exit.USAGE, "cannot use the client certificate %s and its key %s: %s".formatted(certificate, key,
-          Failure.of(e).getMessage()), "they must be PEM files");
-    }
-  }
-}
-
 /** The line that shows how far a step is. */
 final class ProgressLine {
   private static final int BAR = 20;
@@ -1260,113 +1002,6 @@ final class Release {
   static final String VERSION = "1.1.0";
 
   private Release() {}
-}
-
-/**
- * The bucket of the attachments, who may write to it, and where its backups are. Endpoint and keys come from the
- * variables, else from an alias as the {@code mc} client keeps it.
- *
- * @param login endpoint and keys; null where only the archives are read
- * @param region empty: the server is asked
- * @param virtualHost true if the bucket is part of the host's name, not of the path
- * @param ca PEM file of the CA to trust for https; empty for the JDK's
- */
-record S3Settings(Account login, String bucket, Optional<String> region, boolean virtualHost, Optional<Path> ca, Path archives) {
-  static final Variable ENDPOINT = Variable.optional("MINIO_ENDPOINT");
-  static final Variable ACCESS_KEY = Variable.secret("MINIO_ACCESS_KEY");
-  static final Variable SECRET_KEY = Variable.secret("MINIO_SECRET_KEY");
-  static final Variable ALIAS = Variable.withDefault("MINIO_ALIAS", "th_minio");
-  static final Variable BUCKET = Variable.withDefault("MINIO_BUCKET", "thehive");
-  static final Variable REGION = Variable.optional("MINIO_REGION");
-  static final Variable VIRTUAL_HOST = Variable.withDefault("MINIO_VIRTUAL_HOST", "false");
-  static final Variable CA = Variable.optional("MINIO_CA");
-  static final Variable ARCHIVES = Variable.withDefault("MINIO_ARCHIVE_PATH", "/mnt/backup/minio/");
-  static final List<Variable> VARIABLES =
-      List.of(ENDPOINT, ACCESS_KEY, SECRET_KEY, ALIAS, BUCKET, REGION, VIRTUAL_HOST, CA, ARCHIVES);
-
-  // As mc reads it: the keys stand in it as they are, without an encoding.
-  private static final Pattern WITH_TOKEN = Pattern.compile("(https?://)([^@]*?):([^@]*?):([^@]*)@([^@]*)");
-  private static final Pattern WITH_KEYS = Pattern.compile("(https?://)(.*?):(.*)@([^@]*)");
-
-  /** An endpoint with its keys; {@code token} of temporary keys, else null. */
-  record Account(String endpoint, String access, String secret, String token) {
-    /** Without the secrets. */
-    @Override
-    public String toString() {
-      return endpoint;
-    }
-  }
-
-  /** @param environment where the variable {@code MC_HOST_<alias>}, MC_CONFIG_DIR and HOME are looked up */
-  static S3Settings of(Settings settings, Map<String, String> environment) {
-    return read(settings, login(settings, environment));
-  }
-
-  static S3Settings ofArchives(Settings settings) {
-    return read(settings, null);
-  }
-
-  private static S3Settings read(Settings settings, Account login) {
-    return new S3Settings(login, settings.text(BUCKET), settings.optional(REGION), settings.flag(VIRTUAL_HOST),
-        settings.optionalPath(CA), settings.path(ARCHIVES));
-  }
-
-  private static Account login(Settings settings, Map<String, String> environment) {
-    var endpoint = settings.optional(ENDPOINT);
-    if (endpoint.isEmpty()) {
-      return ofAlias(settings.text(ALIAS), environment);
-    }
-    if (endpoint.get().contains("@")) {
-      throw new Failure(Exit.USAGE, "MINIO_ENDPOINT holds keys", "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY instead");
-    }
-    var access = settings.secretOrPrompt(ACCESS_KEY, "Access key of " + endpoint.get());
-    var secret = settings.secretOrPrompt(SECRET_KEY, "Secret key of " + endpoint.get());
-    if (access.isEmpty() || secret.isEmpty()) {
-      throw new Failure(Exit.USAGE, "no keys for " + endpoint.get(),
-          "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or MINIO_ACCESS_KEY_FILE and MINIO_SECRET_KEY_FILE");
-    }
-    return new Account(endpoint.get(), access.get(), secret.get(), null);
-  }
-
-  private static Account ofAlias(String alias, Map<String, String> environment) {
-    var variable = environment.get("MC_HOST_" + alias);
-    var files = configFiles(environment);
-    var login = variable != null ? ofVariable(alias, variable) : files.stream().flatMap(file -> ofFile(file, alias).stream()).findFirst();
-    return login.orElseThrow(() -> new Failure(Exit.USAGE, "MINIO_ENDPOINT is not set, and mc has no alias " + alias,
-        "set MINIO_ENDPOINT, MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or name an alias of mc with MINIO_ALIAS; looked in MC_HOST_%s, %s"
-            .formatted(alias, files.stream().map(Path::toString).collect(Collectors.joining(", ")))));
-  }
-
-  private static Optional<Account> ofVariable(String alias, String value) {
-    var token = WITH_TOKEN.matcher(value);
-    if (token.matches()) {
-      return Optional.of(new Account(token.group(1) + token.group(5), token.group(2), token.group(3), token.group(4)));
-    }
-    var keys = WITH_KEYS.matcher(value);
-    if (keys.matches()) {
-      return Optional.of(new Account(keys.group(1) + keys.group(4), keys.group(2), keys.group(3), null));
-    }
-    throw new Failure(Exit.USAGE, "MC_HOST_%s is not of the form https://ACCESS:SECRET@HOST:PORT".formatted(alias), null);
-  }
-
-  private static List<Path> configFiles(Map<String, String> environment) {
-    var home = Path.of(environment.getOrDefault("HOME", System.getProperty("user.home")));
-    return Stream.concat(Stream.ofNullable(environment.get("MC_CONFIG_DIR")).map(Path::of), Stream.of(home.resolve(".mc"), home.resolve(".mcli")))
-        .map(path -> path.resolve("config.json")).toList();
-  }
-
-  private static Optional<Account> ofFile(Path file, String alias) {
-    try {
-      var entry = Json.MAPPER.readTree(file.toFile()).path("aliases").path(alias);
-      return entry.isMissingNode() ? Optional.empty() : Optional.of(new Account(entry.path("url").asText(),
-          entry.path("accessKey").asText(), entry.path("secretKey").asText(), entry.path("sessionToken").asText(null)));
-    } catch (FileNotFoundException e) {
-      return Optional.empty();
-    } catch (IOException e) {
-      // Jackson's message would show the line, and with it a key.
-      throw new Failure(Exit.USAGE, "cannot read mc's " + file, "is it readable, and JSON? or set MINIO_ENDPOINT and the keys");
-    }
-  }
 }
 
 /**
@@ -1879,7 +1514,7 @@ final class UnfinishedRestores {
   /** The folders in which a marker may be; true for those that a setting names, false for defaults. */
   static Map<Path, Boolean> folders(Settings settings, Collection<Path> more) {
     var folders = new TreeMap<Path, Boolean>();
-    for (var variable : List.of(CassandraSettings.ARCHIVES, FolderSettings.ARCHIVES, S3Settings.ARCHIVES)) {
+    for (var variable : ArchiveFolders.ALL) {
       for (var folder : settings.text(variable).split(",")) {
         folders.merge(Path.of(folder.strip()), settings.isSet(variable), Boolean::logicalOr);
       }

@@ -979,6 +979,16 @@ record ArchiveEntry(Kind kind, byte[] path, long size, long offset, SparseMap ho
   }
 }
 
+/** The variables that name the folders of the backups' archives. */
+final class ArchiveFolders {
+  static final Variable CASSANDRA = Variable.withDefault("CASSANDRA_GENERAL_ARCHIVE_PATH", "/mnt/backup/cassandra");
+  static final Variable FILES = Variable.withDefault("GENERAL_ARCHIVE_PATH", "/mnt/backup/storage");
+  static final Variable S3 = Variable.withDefault("MINIO_ARCHIVE_PATH", "/mnt/backup/minio/");
+  static final List<Variable> ALL = List.of(CASSANDRA, FILES, S3);
+
+  private ArchiveFolders() {}
+}
+
 /**
  * A backup of attachments: its files, folders and symbolic links by number, in the archive's order, and by name below the
  * backup's own folder, which has the empty name. Hard links are files of their own here. Making it reads the whole archive
@@ -2668,7 +2678,7 @@ record CassandraSettings(CassandraConnection connection, String keyspace, List<P
   static final Variable USER = Variable.optional("CASSANDRA_USER");
   static final Variable PASSWORD = Variable.secret("CASSANDRA_PASSWORD");
   static final Variable KEYSPACE = Variable.withDefault("CASSANDRA_KEYSPACE", "thehive");
-  static final Variable ARCHIVES = Variable.withDefault("CASSANDRA_GENERAL_ARCHIVE_PATH", "/mnt/backup/cassandra");
+  static final Variable ARCHIVES = ArchiveFolders.CASSANDRA;
   static final Variable ROLE = Variable.withDefault("CASSANDRA_THEHIVE_USER", "thehive");
   static final Variable WORK = Variable.optional("RESTORE_WORK_PATH");
   static final Variable CA = Variable.optional("CASSANDRA_SSL_CA");
@@ -4088,7 +4098,7 @@ final class FolderContents {
  */
 record FolderSettings(Path folder, Path archives, Optional<String> owner) {
   static final Variable FOLDER = Variable.withDefault("ATTACHMENT_FOLDER", "/opt/thp/thehive/files");
-  static final Variable ARCHIVES = Variable.withDefault("GENERAL_ARCHIVE_PATH", "/mnt/backup/storage");
+  static final Variable ARCHIVES = ArchiveFolders.FILES;
   static final Variable OWNER = Variable.optional("ATTACHMENT_OWNER");
   static final List<Variable> VARIABLES = List.of(FOLDER, ARCHIVES, OWNER);
 
@@ -6564,7 +6574,7 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
   static final Variable REGION = Variable.optional("MINIO_REGION");
   static final Variable VIRTUAL_HOST = Variable.withDefault("MINIO_VIRTUAL_HOST", "false");
   static final Variable CA = Variable.optional("MINIO_CA");
-  static final Variable ARCHIVES = Variable.withDefault("MINIO_ARCHIVE_PATH", "/mnt/backup/minio/");
+  static final Variable ARCHIVES = ArchiveFolders.S3;
   static final List<Variable> VARIABLES =
       List.of(ENDPOINT, ACCESS_KEY, SECRET_KEY, ALIAS, BUCKET, REGION, VIRTUAL_HOST, CA, ARCHIVES);
 

@@ -16,7 +16,7 @@ record CassandraSettings(CassandraConnection connection, String keyspace, List<P
   static final Variable USER = Variable.optional("CASSANDRA_USER");
   static final Variable PASSWORD = Variable.secret("CASSANDRA_PASSWORD");
   static final Variable KEYSPACE = Variable.withDefault("CASSANDRA_KEYSPACE", "thehive");
-  static final Variable ARCHIVES = Variable.withDefault("CASSANDRA_GENERAL_ARCHIVE_PATH", "/mnt/backup/cassandra");
+  static final Variable ARCHIVES = ArchiveFolders.CASSANDRA;
   static final Variable ROLE = Variable.withDefault("CASSANDRA_THEHIVE_USER", "thehive");
   static final Variable WORK = Variable.optional("RESTORE_WORK_PATH");
   static final Variable CA = Variable.optional("CASSANDRA_SSL_CA");

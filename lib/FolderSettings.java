@@ -9,7 +9,7 @@ import java.util.Optional;
  */
 record FolderSettings(Path folder, Path archives, Optional<String> owner) {
   static final Variable FOLDER = Variable.withDefault("ATTACHMENT_FOLDER", "/opt/thp/thehive/files");
-  static final Variable ARCHIVES = Variable.withDefault("GENERAL_ARCHIVE_PATH", "/mnt/backup/storage");
+  static final Variable ARCHIVES = ArchiveFolders.FILES;
   static final Variable OWNER = Variable.optional("ATTACHMENT_OWNER");
   static final List<Variable> VARIABLES = List.of(FOLDER, ARCHIVES, OWNER);
 

@@ -28,7 +28,7 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
   static final Variable REGION = Variable.optional("MINIO_REGION");
   static final Variable VIRTUAL_HOST = Variable.withDefault("MINIO_VIRTUAL_HOST", "false");
   static final Variable CA = Variable.optional("MINIO_CA");
-  static final Variable ARCHIVES = Variable.withDefault("MINIO_ARCHIVE_PATH", "/mnt/backup/minio/");
+  static final Variable ARCHIVES = ArchiveFolders.S3;
   static final List<Variable> VARIABLES =
       List.of(ENDPOINT, ACCESS_KEY, SECRET_KEY, ALIAS, BUCKET, REGION, VIRTUAL_HOST, CA, ARCHIVES);
 

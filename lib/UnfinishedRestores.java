@@ -6,7 +6,6 @@ import java.nio.file.Path;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -18,7 +17,7 @@ final class UnfinishedRestores {
   /** The folders in which a marker may be; true for those that a setting names, false for defaults. */
   static Map<Path, Boolean> folders(Settings settings, Collection<Path> more) {
     var folders = new TreeMap<Path, Boolean>();
-    for (var variable : List.of(CassandraSettings.ARCHIVES, FolderSettings.ARCHIVES, S3Settings.ARCHIVES)) {
+    for (var variable : ArchiveFolders.ALL) {
       for (var folder : settings.text(variable).split(",")) {
         folders.merge(Path.of(folder.strip()), settings.isSet(variable), Boolean::logicalOr);
       }
