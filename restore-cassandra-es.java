@@ -2299,6 +2299,9 @@ final class Commands {
         .setUsageHelpAutoWidth(true)
         .setParameterExceptionHandler((thrown, given) -> failed.apply(wrongUsage(thrown)))
         .setExecutionStrategy(parsed -> {
+          if (parsed.isUsageHelpRequested()) {
+            addFooter(parsed.commandSpec().commandLine(), variables); // reads TheHive's configuration: not at every start
+          }
           if (CommandLine.executeHelpRequest(parsed) != null) {
             return Exit.DONE;
           }
@@ -2310,7 +2313,6 @@ final class Commands {
           return new CommandLine.RunLast().execute(parsed);
         })
         .setExecutionExceptionHandler((thrown, given, parsed) -> failed.apply(Failure.of(thrown)));
-    addFooter(line, variables);
     try {
       return line.execute(args);
     } catch (Error e) { // picocli hands on exceptions only

@@ -552,6 +552,9 @@ final class Commands {
         .setUsageHelpAutoWidth(true)
         .setParameterExceptionHandler((thrown, given) -> failed.apply(wrongUsage(thrown)))
         .setExecutionStrategy(parsed -> {
+          if (parsed.isUsageHelpRequested()) {
+            addFooter(parsed.commandSpec().commandLine(), variables); // reads TheHive's configuration: not at every start
+          }
           if (CommandLine.executeHelpRequest(parsed) != null) {
             return Exit.DONE;
           }
@@ -563,7 +566,6 @@ final class Commands {
           return new CommandLine.RunLast().execute(parsed);
         })
         .setExecutionExceptionHandler((thrown, given, parsed) -> failed.apply(Failure.of(thrown)));
-    addFooter(line, variables);
     try {
       return line.execute(args);
     } catch (Error e) { // picocli hands on exceptions only
