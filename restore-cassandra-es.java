@@ -3111,6 +3111,7 @@ final class ElasticsearchChecks {
 
   ElasticsearchPlan plan(String stamp, IndexReplacement replacement) throws IOException {
     var cluster = ElasticsearchCluster.ask(api);
+    requireNoOtherRestore(options.indices().isEmpty() ? List.of("*_global*") : options.indices()); // such a restore may hold up the questions below
     source.requireRepository(cluster);
     var all = source.requireWhole(cluster);
     var wanted = requireWanted(all, options.indices());
@@ -3122,7 +3123,7 @@ final class ElasticsearchChecks {
     var live = LiveIndices.ask(api, names);
     live.requireReplaceable(api, names);
     cluster.requireDeletable(names);
-    requireNoOtherRestore(names, live);
+    requireNoOtherRestore(names.stream().filter(name -> live.get(name).filter(LiveIndices.Index::open).isPresent()).toList());
     var leftovers = live.leftovers(names);
     var complete = new HashSet<String>();
     for (var index : wanted) {
@@ -3159,14 +3160,15 @@ final class ElasticsearchChecks {
     return named.isEmpty() ? own : own.stream().filter(index -> named.contains(index.name())).toList();
   }
 
-  /** Another tool's restore, such as the documented script's, that is still at work on the same indices. */
-  private void requireNoOtherRestore(Set<String> names, LiveIndices live) throws IOException {
-    var existing = names.stream().filter(name -> live.get(name).filter(LiveIndices.Index::open).isPresent()).toList();
-    if (existing.isEmpty()) {
-      return;
-    }
-    for (var group : ShardWatch.groups(existing)) {
-      for (var index : api.get(ElasticsearchApi.path(group, "_recovery") + "?active_only=true").properties()) {
+  /**
+   * Another tool's restore, such as the documented script's, that is still at work on the same indices. A node with few
+   * cores answers what is asked of snapshots only after it.
+   *
+   * @param names may contain wildcards
+   */
+  private void requireNoOtherRestore(List<String> names) throws IOException {
+    for (var group : names.isEmpty() ? List.<String>of() : ShardWatch.groups(names)) {
+      for (var index : api.get(ElasticsearchApi.path(group, "_recovery") + "?active_only=true&ignore_unavailable=true").properties()) {
         if (index.getValue().path("shards").valueStream().anyMatch(shard -> shard.path("type").asText().equals("SNAPSHOT"))) {
           throw new Failure(Exit.UNSAFE, "%s is being restored from a snapshot right now".formatted(index.getKey()), "wait for the end of that restore");
         }
@@ -4608,7 +4610,8 @@ final class IndexReplacement {
     api.delete(index.name());
     create(index.name(), () -> source.restore(index.name(), index.name(), false, IndexDefinition.ofCopy(), IndexDefinition.NOT_ON_A_COPY));
     watch.awaitStarted(Set.of(index.name()), "run the same command again");
-    if (!source.isOlder(Long.parseLong(setting(index.name(), "index.creation_date")))) {
+    if (!watch.isRestoredFrom(index.name(), source.repository(), source.name()) // a node may have restarted since: then its age tells
+        && !source.isOlder(Long.parseLong(setting(index.name(), "index.creation_date")))) {
       throw madeMeanwhile("%s did not come from the snapshot", index.name());
     }
     return count(index.name());
@@ -7342,7 +7345,11 @@ final class SnapshotSource {
     api.call("POST", path(backup.name(), "_restore"), body);
   }
 
-  /** A restored index keeps the date of its creation: one that a client made meanwhile is younger than the snapshot. */
+  /**
+   * A restored index keeps the date of its creation: one that a client made meanwhile is younger than the snapshot. An
+   * index made within a quarter of a second before the snapshot's end can seem younger: Elasticsearch's clock of
+   * snapshots moves every 200 ms.
+   */
   boolean isOlder(long created) {
     return created <= ended;
   }

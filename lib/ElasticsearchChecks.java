@@ -25,6 +25,7 @@ final class ElasticsearchChecks {
 
   ElasticsearchPlan plan(String stamp, IndexReplacement replacement) throws IOException {
     var cluster = ElasticsearchCluster.ask(api);
+    requireNoOtherRestore(options.indices().isEmpty() ? List.of("*_global*") : options.indices()); // such a restore may hold up the questions below
     source.requireRepository(cluster);
     var all = source.requireWhole(cluster);
     var wanted = requireWanted(all, options.indices());
@@ -36,7 +37,7 @@ final class ElasticsearchChecks {
     var live = LiveIndices.ask(api, names);
     live.requireReplaceable(api, names);
     cluster.requireDeletable(names);
-    requireNoOtherRestore(names, live);
+    requireNoOtherRestore(names.stream().filter(name -> live.get(name).filter(LiveIndices.Index::open).isPresent()).toList());
     var leftovers = live.leftovers(names);
     var complete = new HashSet<String>();
     for (var index : wanted) {
@@ -73,14 +74,15 @@ final class ElasticsearchChecks {
     return named.isEmpty() ? own : own.stream().filter(index -> named.contains(index.name())).toList();
   }
 
-  /** Another tool's restore, such as the documented script's, that is still at work on the same indices. */
-  private void requireNoOtherRestore(Set<String> names, LiveIndices live) throws IOException {
-    var existing = names.stream().filter(name -> live.get(name).filter(LiveIndices.Index::open).isPresent()).toList();
-    if (existing.isEmpty()) {
-      return;
-    }
-    for (var group : ShardWatch.groups(existing)) {
-      for (var index : api.get(ElasticsearchApi.path(group, "_recovery") + "?active_only=true").properties()) {
+  /**
+   * Another tool's restore, such as the documented script's, that is still at work on the same indices. A node with few
+   * cores answers what is asked of snapshots only after it.
+   *
+   * @param names may contain wildcards
+   */
+  private void requireNoOtherRestore(List<String> names) throws IOException {
+    for (var group : names.isEmpty() ? List.<String>of() : ShardWatch.groups(names)) {
+      for (var index : api.get(ElasticsearchApi.path(group, "_recovery") + "?active_only=true&ignore_unavailable=true").properties()) {
         if (index.getValue().path("shards").valueStream().anyMatch(shard -> shard.path("type").asText().equals("SNAPSHOT"))) {
           throw new Failure(Exit.UNSAFE, "%s is being restored from a snapshot right now".formatted(index.getKey()), "wait for the end of that restore");
         }

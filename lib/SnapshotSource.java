@@ -152,7 +152,11 @@ final class SnapshotSource {
     api.call("POST", path(backup.name(), "_restore"), body);
   }
 
-  /** A restored index keeps the date of its creation: one that a client made meanwhile is younger than the snapshot. */
+  /**
+   * A restored index keeps the date of its creation: one that a client made meanwhile is younger than the snapshot. An
+   * index made within a quarter of a second before the snapshot's end can seem younger: Elasticsearch's clock of
+   * snapshots moves every 200 ms.
+   */
   boolean isOlder(long created) {
     return created <= ended;
   }

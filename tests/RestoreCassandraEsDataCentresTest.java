@@ -9,6 +9,7 @@ import java.time.LocalDateTime;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -37,6 +38,11 @@ class RestoreCassandraEsDataCentresTest {
       rows = Contents.ofCassandra(session, "thehive", false);
     }
     archive = HotBackup.cassandra(nodes.get(0), "thehive", Original.temporaryFolder(), HotBackup.timestamp(LocalDateTime.now()));
+  }
+
+  @AfterAll
+  static void stop() {
+    nodes.forEach(Server::close);
   }
 
   private static CqlSession session() {

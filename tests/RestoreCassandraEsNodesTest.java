@@ -13,6 +13,7 @@ import java.util.Optional;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -42,6 +43,11 @@ class RestoreCassandraEsNodesTest {
     archives = Original.temporaryFolder();
     backup = HotBackup.timestamp(LocalDateTime.now());
     HotBackup.cassandra(nodes.get(0), KEYSPACE, archives, backup);
+  }
+
+  @AfterAll
+  static void stop() {
+    nodes.forEach(Server::close);
   }
 
   private static CqlSession session() {

@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
 import java.util.stream.Collectors;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -36,6 +37,11 @@ class RestoreElasticsearchTest {
     archives = Original.temporaryFolder();
     server = Stack.elasticsearch("7.10.2", List.of(HOST), 9200, archives).get(0);
     HotBackup.register(url(), archives);
+  }
+
+  @AfterAll
+  static void stop() {
+    server.close();
   }
 
   private static URI url() {

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 class SandboxTest {
   @Test
   void theWholeRunbookBringsEverythingBack() {
-    var result = Script.of("tests/sandbox.java").args("--listen", "127.0.0.42,127.0.0.43,127.0.0.44").timeout(Duration.ofMinutes(15)).run();
+    var result = Script.of("tests/sandbox.java").args("--listen", "127.0.0.52,127.0.0.53,127.0.0.54").timeout(Duration.ofMinutes(15)).run();
 
     assertThat(result.code()).as(result.out() + result.err()).isZero();
     assertThat(result.out()).contains("=== ✓ Successful full restore ===", "✓ The restored system answers as before the disaster").doesNotContain("✗");

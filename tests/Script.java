@@ -42,6 +42,8 @@ final class Script {
   private static final Pattern OF_JBANG = Pattern.compile("JAVA_HOME|JDK_FOLDER|JBANG_.*|MAVEN_OPTS|MAVEN_MIRROR_URL");
   private static final Map<String, Optional<String>> BUILT = new ConcurrentHashMap<>();
   private static final Set<Process> ALIVE = ConcurrentHashMap.newKeySet();
+  /** The classes that a script's whole run loads, archived by Java (class data sharing): most of a start's time is theirs. */
+  private static final Map<String, Path> CLASSES = new ConcurrentHashMap<>();
   private static boolean jbangAskedOnce;
 
   static {
@@ -79,7 +81,7 @@ final class Script {
 
   /**
    * From now on JBang, which takes longer than most refusals, is asked once for a script's java command, and then that is
-   * run: it is what {@code ./jbang} ends in. JBangTest and others that run {@code ./jbang} by name still go the whole way.
+   * run, with its classes archived: it is what {@code ./jbang} ends in. JBangTest and others that run {@code ./jbang} by name still go the whole way.
    */
   static void askJBangOnce() {
     jbangAskedOnce = true;
@@ -157,14 +159,39 @@ final class Script {
   }
 
   Result run() {
-    var running = start();
+    var archive = worthArchiving() ? Optional.of(newArchive()) : Optional.<Path>empty();
+    var running = start(archive.map(file -> "-XX:ArchiveClassesAtExit=" + file).orElse(null));
     running.type(stdin);
-    return running.await();
+    var result = running.await();
+    archive.filter(file -> result.code() == 0 && Files.exists(file)).ifPresent(file -> CLASSES.putIfAbsent(script, file));
+    return result;
   }
 
   Running start() {
+    return start(null);
+  }
+
+  /** A run that goes through most of the script. */
+  private boolean worthArchiving() {
+    return jbangAskedOnce && script != null && !terminal && !CLASSES.containsKey(script)
+        && (hasArgument("--yes") || script.equals("verify.java") && command.stream().noneMatch(List.of("--help", "--version")::contains));
+  }
+
+  private static Path newArchive() {
+    try {
+      var folder = Files.createTempDirectory("classes");
+      folder.toFile().deleteOnExit();
+      var file = folder.resolve("classes.jsa");
+      file.toFile().deleteOnExit();
+      return file;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private Running start(String archiving) {
     // A suite started in the background of a shell ignores Ctrl-C, and so would its children: undo that for them.
-    var line = Stream.concat(Stream.of("/usr/bin/env", "--default-signal=INT"), builtCommand().stream()).toList();
+    var line = Stream.concat(Stream.of("/usr/bin/env", "--default-signal=INT"), builtCommand(archiving).stream()).toList();
     if (terminal) {
       environment.putIfAbsent("TERM", "xterm");
       environment.put("SHELL", "/bin/sh");
@@ -180,7 +207,7 @@ final class Script {
     }
   }
 
-  private List<String> builtCommand() {
+  private List<String> builtCommand(String archiving) {
     if (script == null) {
       return command;
     }
@@ -188,7 +215,9 @@ final class Script {
     if (java.isEmpty() || !ofJBang(environment).equals(ofJBang(System.getenv()))) {
       return command;
     }
-    return Stream.concat(Stream.of("sh", "-c", "exec " + java.get() + " \"$@\"", "sh"), command.stream().skip(2)).toList();
+    var classes = archiving == null && CLASSES.containsKey(script) ? "-XX:SharedArchiveFile=" + CLASSES.get(script) : archiving;
+    var program = classes == null ? java.get() : java.get().replaceFirst(" ", " " + classes + " -Xlog:disable ");
+    return Stream.concat(Stream.of("sh", "-c", "exec " + program + " \"$@\"", "sh"), command.stream().skip(2)).toList();
   }
 
   /** What changes the java command of a script. */
