@@ -77,7 +77,8 @@ final class SnapshotSource {
           state.equals("IN_PROGRESS") ? "it is still being taken: wait for its end" : "choose another with --backup");
     }
     var version = snapshot.path("version").asText();
-    // Only a version that this one does not know is not told; checkRestorable asks the server itself.
+    // Names both versions, before questions that a server cannot answer of a version that it does not know; whether a
+    // version that it knows can be restored, it is asked itself.
     if (!version.isEmpty() && !SnapshotVersion.isRestorable(version, cluster.version(), cluster.openSearch())) {
       throw new Failure(Exit.BAD_BACKUP, "snapshot %s was taken by version %s, which version %s cannot restore".formatted(
           backup.name(), version, cluster.version()), "restore it with the same major version or the next");

@@ -264,7 +264,7 @@ class Suite implements Callable<Integer> {
     }
 
     private static void line(String mark, TestIdentifier test, String end) {
-      var display = test.getDisplayName().replaceFirst("^(\\w+)[(].*[)]$", "$1").replaceAll("\\s+", " ");
+      var display = test.getDisplayName().replaceFirst("^(\\w+)[(].*[)]$", "$1").replaceAll("\\s+", " ").replaceAll("\\p{Cntrl}", "?");
       var name = name(test);
       System.out.println(mark + " " + (name.endsWith(display) ? name : name + " " + display) + "  " + end);
     }
