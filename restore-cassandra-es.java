@@ -109,6 +109,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
@@ -708,6 +709,62 @@ record Backup(Path file, String name, LocalDateTime taken) {
 }
 
 /**
+ * A file with a backup's name, as a listing of its folder shows it.
+ *
+ * @param problem why it cannot be used, null if it can
+ * @param bytes its size; 0 where there is no file
+ * @param changed when it was written last
+ */
+record BackupFile(Path file, BackupName name, String problem, long bytes, Instant changed) {
+  /** @param types the types that are read, such as {@code tar} */
+  static BackupFile of(Path file, BackupName name, Set<String> types) {
+    try {
+      var attributes = Files.readAttributes(file, BasicFileAttributes.class);
+      var problem = !attributes.isRegularFile() ? notAFile(file, name)
+          : types.contains(name.type()) ? null : name.isUnfinished() ? "it is unfinished, by its name" : "it is of a type that cannot be read";
+      return new BackupFile(file, name, problem, attributes.isRegularFile() ? attributes.size() : 0, attributes.lastModifiedTime().toInstant());
+    } catch (IOException e) {
+      return new BackupFile(file, name, notAFile(file, name), 0, Instant.EPOCH);
+    }
+  }
+
+  private static String notAFile(Path file, BackupName name) {
+    return Files.isSymbolicLink(file) ? "it is a link to %s, which does not exist".formatted(target(file))
+        : Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS) && name.type().isEmpty() ? "it is a folder, of a backup that runs or was not packed"
+        : "it is not a file";
+  }
+
+  /** The path that a link names; the link itself if it cannot be read. */
+  static Path target(Path link) {
+    try {
+      return Files.readSymbolicLink(link);
+    } catch (IOException e) {
+      return link;
+    }
+  }
+
+  LocalDateTime taken() {
+    return name.taken().orElseThrow();
+  }
+
+  /** The backup: its name is that of the file without the type. */
+  Backup backup() {
+    var fileName = file.getFileName().toString();
+    return new Backup(file, fileName.substring(0, fileName.length() - (name.type().isEmpty() ? 0 : name.type().length() + 1)), taken());
+  }
+
+  /** Archives of one source are runs of one node: the node of the name, or of a folder without names of nodes. */
+  String source() {
+    return name.node().isEmpty() ? "folder " + file.getParent() : "node " + name.node();
+  }
+
+  /** True if it may be passed over with a warning: everything else that is newer and cannot be read is the backup that is meant. */
+  boolean isUnfinished() {
+    return problem != null && (name.isUnfinished() || name.type().isEmpty() && problem.startsWith("it is a folder"));
+  }
+}
+
+/**
  * The name of a backup's file: component, timestamp and type, such as {@code files_20261122_12h00m56s.tar}. Where several
  * nodes keep their archives in one folder, the node stands before or behind the timestamp:
  * {@code cassandra_node1_20261122_12h00m56s.tar}.
@@ -863,23 +920,6 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     }
   }
 
-  /** A file with a backup's name; {@code problem} says why it cannot be used, null if it can. */
-  private record Candidate(Path file, BackupName name, String problem) {
-    LocalDateTime taken() {
-      return name.taken().orElseThrow();
-    }
-
-    Backup backup() {
-      var fileName = file.getFileName().toString();
-      return new Backup(file, fileName.substring(0, fileName.length() - (name.type().isEmpty() ? 0 : name.type().length() + 1)), taken());
-    }
-
-    /** Archives of one source are runs of one node: the node of the name, or of a folder without names of nodes. */
-    String source() {
-      return name.node().isEmpty() ? "folder " + file.getParent() : "node " + name.node();
-    }
-  }
-
   static BackupSet archives(Path folder, String... components) {
     return new BackupSet(List.of(folder), Set.of(components), BackupName.ARCHIVES);
   }
@@ -928,18 +968,32 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
       return new Chosen(List.of(named.backup()), warnings);
     }
     var until = wanted == null ? LocalDateTime.MAX : point(wanted);
-    var candidates = candidates(all, warnings);
-    var chosen = newest(candidates, wanted, until, gap);
-    candidates.stream().filter(one -> one.problem() != null && one.taken().isAfter(chosen.taken()) && !one.taken().isAfter(until))
+    return choose(list(all, warnings), wanted, until, gap, now, all, warnings);
+  }
+
+  /**
+   * The same among files that were listed already: nothing is read.
+   *
+   * @param files all with a backup's name and date, the oldest first
+   * @param all true for those of all nodes
+   */
+  Chosen choose(List<BackupFile> files, LocalDateTime point, Duration gap, LocalDateTime now, boolean all) {
+    return choose(files, STAMP.format(point), point, gap, now, all, new ArrayList<>());
+  }
+
+  private Chosen choose(List<BackupFile> files, String wanted, LocalDateTime until, Duration gap, LocalDateTime now, boolean all,
+      List<String> warnings) {
+    var chosen = newest(files, wanted, until, gap);
+    files.stream().filter(one -> one.problem() != null && one.taken().isAfter(chosen.taken()) && !one.taken().isAfter(until))
         .forEach(one -> warnings.add("%s is passed over: %s".formatted(one.file(), one.problem())));
     warnOfFuture(chosen, now, warnings);
-    var others = all ? ofOtherNodes(chosen, candidates, gap, warnings) : List.<Candidate>of();
+    var others = all ? ofOtherNodes(chosen, files, gap, warnings) : List.<BackupFile>of();
     var backups = new ArrayList<>(List.of(chosen.backup()));
     others.forEach(other -> backups.add(other.backup()));
     return new Chosen(List.copyOf(backups), List.copyOf(warnings));
   }
 
-  private static void warnOfFuture(Candidate chosen, LocalDateTime now, List<String> warnings) {
+  private static void warnOfFuture(BackupFile chosen, LocalDateTime now, List<String> warnings) {
     if (chosen.taken().isAfter(now.plus(CLOCKS_DIFFER))) {
       warnings.add("the name of %s is of the future: check this host's clock and the backup host's".formatted(chosen.file()));
     }
@@ -953,12 +1007,12 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
         .filter(name -> !components.contains(name.component()) && BackupName.COMPONENTS.contains(name.component())).isPresent();
   }
 
-  private Candidate named(String wanted) {
+  private BackupFile named(String wanted) {
     var file = wanted.contains("/") ? path(wanted)
         : folders.stream().map(folder -> folder.resolve(wanted)).filter(Files::exists).findFirst().orElse(folders.get(0).resolve(wanted));
     var name = BackupName.of(file.getFileName().toString());
     if (Files.isSymbolicLink(file) && !Files.exists(file)) {
-      throw new Failure(Exit.BAD_BACKUP, "%s is a link to %s, which does not exist".formatted(file, target(file)), "check the path given with --backup");
+      throw new Failure(Exit.BAD_BACKUP, "%s is a link to %s, which does not exist".formatted(file, BackupFile.target(file)), "check the path given with --backup");
     }
     if (!Files.isRegularFile(file)) {
       throw new Failure(Exit.BAD_BACKUP, (Files.exists(file) ? "not a file: " : "there is no file ") + file, alike(file));
@@ -969,7 +1023,7 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     if (!types.contains(name.get().type())) {
       throw new Failure(Exit.BAD_BACKUP, "%s is of a type that cannot be read".formatted(file), readable());
     }
-    return new Candidate(file, name.get(), null);
+    return BackupFile.of(file, name.get(), types);
   }
 
   private static Path path(String wanted) {
@@ -991,14 +1045,6 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     }
   }
 
-  private static Path target(Path link) {
-    try {
-      return Files.readSymbolicLink(link);
-    } catch (IOException e) {
-      return link;
-    }
-  }
-
   // ---------------------------------------------------------------------------------------------------- a restore point
 
   private static LocalDateTime point(String wanted) {
@@ -1008,9 +1054,13 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
             "name one like 20261122_12h00m56s, cassandra_20261122_12h00m56s or the path of an archive"));
   }
 
-  /** All files with a backup's name and date, the oldest first. */
-  private List<Candidate> candidates(boolean ofNodes, List<String> warnings) {
-    var all = new ArrayList<Candidate>();
+  /**
+   * All files with a backup's name and date, the oldest first.
+   *
+   * @param ofNodes true for those with a node in their name, too
+   */
+  List<BackupFile> list(boolean ofNodes, List<String> warnings) {
+    var all = new ArrayList<BackupFile>();
     for (var folder : folders) {
       for (var file : list(folder)) {
         var name = BackupName.of(file.getFileName().toString())
@@ -1018,11 +1068,11 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
         if (name.isPresent() && name.get().taken().isEmpty()) {
           warnings.add("%s is passed over: its name has a date that does not exist".formatted(file));
         } else {
-          name.ifPresent(of -> all.add(new Candidate(file, of, problem(file, of))));
+          name.ifPresent(of -> all.add(BackupFile.of(file, of, types)));
         }
       }
     }
-    all.sort(Comparator.comparing(Candidate::taken).thenComparing(one -> one.file().toString()));
+    all.sort(Comparator.comparing(BackupFile::taken).thenComparing(one -> one.file().toString()));
     return all;
   }
 
@@ -1036,25 +1086,10 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     }
   }
 
-  private String problem(Path file, BackupName name) {
-    if (Files.isRegularFile(file)) {
-      return types.contains(name.type()) ? null : name.isUnfinished() ? "it is unfinished, by its name" : "it is of a type that cannot be read";
-    }
-    return Files.isSymbolicLink(file) ? "it is a link to %s, which does not exist".formatted(target(file))
-        : Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS) && name.type().isEmpty() ? "it is a folder, of a backup that runs or was not packed"
-        : "it is not a file";
-  }
-
-  /** What may be passed over with a warning: everything else that is newer and cannot be read is the backup that is meant. */
-  private static boolean isUnfinished(Candidate one) {
-    return one.name().isUnfinished() || one.name().type().isEmpty() && Files.isDirectory(one.file());
-  }
-
-  private Candidate newest(List<Candidate> candidates, String wanted, LocalDateTime until, Duration gap) {
+  private BackupFile newest(List<BackupFile> candidates, String wanted, LocalDateTime until, Duration gap) {
     var usable = candidates.stream().filter(one -> one.problem() == null).toList();
     var chosen = usable.stream().filter(one -> !one.taken().isAfter(until)).reduce((first, last) -> last);
-    var newer = candidates.stream().filter(one -> one.problem() != null && !isUnfinished(one) && !one.taken().isAfter(until))
-        .filter(one -> chosen.map(older -> one.taken().isAfter(older.taken())).orElse(true)).reduce((first, last) -> last);
+    var newer = unusable(candidates, until);
     if (newer.isPresent()) {
       throw new Failure(Exit.BAD_BACKUP, "%s is the newest backup%s, and cannot be used: %s".formatted(
           newer.get().file(), wanted == null ? "" : " at or before " + wanted, newer.get().problem()),
@@ -1065,8 +1100,14 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
         wanted == null ? "" : " at or before " + wanted), usable.isEmpty() ? MOUNTED : "there are: " + listed(usable)));
   }
 
+  /** The newest backup at or before a time, if it cannot be used: it stands in the way of older ones. */
+  static Optional<BackupFile> unusable(List<BackupFile> files, LocalDateTime until) {
+    return files.stream().filter(one -> !one.taken().isAfter(until) && !one.isUnfinished())
+        .reduce((first, last) -> first.taken().equals(last.taken()) && first.problem() == null ? first : last).filter(one -> one.problem() != null);
+  }
+
   /** Parts of one run differ by seconds: a point named after its first part must not silently select yesterday's rest. */
-  private static void requireNoneShortlyAfter(Optional<Candidate> chosen, List<Candidate> usable, String wanted, LocalDateTime until, Duration gap) {
+  private static void requireNoneShortlyAfter(Optional<BackupFile> chosen, List<BackupFile> usable, String wanted, LocalDateTime until, Duration gap) {
     var next = usable.stream().filter(one -> one.taken().isAfter(until)).findFirst();
     if (next.isPresent() && Duration.between(until, next.get().taken()).compareTo(gap) <= 0
         && chosen.map(one -> Duration.between(one.taken(), until).compareTo(gap) > 0).orElse(true)) {
@@ -1075,7 +1116,7 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     }
   }
 
-  private static String listed(List<Candidate> usable) {
+  private static String listed(List<BackupFile> usable) {
     var stamps = usable.stream().map(one -> one.name().stamp()).distinct().toList();
     return String.join(", ", stamps.subList(0, Math.min(LISTED, stamps.size())))
         + (stamps.size() > LISTED ? " and %d more".formatted(stamps.size() - LISTED) : "");
@@ -1083,10 +1124,10 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
 
   // ------------------------------------------------------------------------------------------------------ several nodes
 
-  private List<Candidate> ofOtherNodes(Candidate chosen, List<Candidate> candidates, Duration gap, List<String> warnings) {
+  private List<BackupFile> ofOtherNodes(BackupFile chosen, List<BackupFile> candidates, Duration gap, List<String> warnings) {
     var sources = candidates.stream().filter(one -> one.problem() == null)
-        .collect(Collectors.groupingBy(Candidate::source, LinkedHashMap::new, Collectors.toList()));
-    var others = new ArrayList<Candidate>();
+        .collect(Collectors.groupingBy(BackupFile::source, LinkedHashMap::new, Collectors.toList()));
+    var others = new ArrayList<BackupFile>();
     for (var ofSource : sources.values()) {
       var near = ofSource.stream().filter(one -> apart(one, chosen).compareTo(gap) <= 0).toList();
       var nearest = ofSource.contains(chosen) ? Optional.of(chosen) : near.stream().min(Comparator.comparing(one -> apart(one, chosen)));
@@ -1105,17 +1146,17 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   }
 
   /** The archives of one run; where no name tells of a node, those within a minute are of several nodes. */
-  private static List<Candidate> run(Candidate nearest, List<Candidate> near) {
+  private static List<BackupFile> run(BackupFile nearest, List<BackupFile> near) {
     if (!nearest.name().node().isEmpty()) {
       return List.of(nearest);
     }
-    var byTime = new LinkedHashMap<LocalDateTime, Candidate>();
+    var byTime = new LinkedHashMap<LocalDateTime, BackupFile>();
     near.stream().filter(one -> apart(one, nearest).compareTo(ONE_RUN) <= 0).forEach(one -> byTime.put(one.taken(), one));
     byTime.put(nearest.taken(), nearest); // the same one in two types is one
     return List.copyOf(byTime.values());
   }
 
-  private static Duration apart(Candidate one, Candidate other) {
+  private static Duration apart(BackupFile one, BackupFile other) {
     return Duration.between(one.taken(), other.taken()).abs();
   }
 
