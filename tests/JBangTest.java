@@ -192,6 +192,37 @@ class JBangTest {
     }
   }
 
+  /** Most of a short run's time was JBang's, which printed the same command each time. */
+  @Test
+  void keepsJBangsCommandUntilSomethingChanges() throws IOException {
+    var script = temp.resolve("tell.java");
+    var home = temp.resolve("jbang");
+    Files.write(Files.createDirectories(home.resolve("cli")).resolve("jbang-cli-" + VERSION + "-all.jar"), jar);
+    var run = jbang().env("JBANG_DIR", home.toString()).env("JBANG_CACHE_DIR", home.resolve("cache").toString()).args(script.toString());
+    writeTelling(script, "one");
+    assertThat(run.run().out()).isEqualTo("one\n");
+
+    var jbang = onlyFile(home.resolve("cli"));
+    Files.writeString(jbang, "no jar");
+    assertThat(run.run().out()).as("without JBang").isEqualTo("one\n");
+    writeTelling(script, "two");
+    assertThat(run.run().code()).as("another script needs JBang, which is broken").isNotZero();
+
+    Files.write(jbang, jar);
+    assertThat(run.run().out()).isEqualTo("two\n");
+    try (var jars = Files.walk(home.resolve("cache/jars"))) {
+      for (var built : jars.filter(file -> file.toString().endsWith(".jar")).toList()) {
+        Files.delete(built);
+      }
+    }
+    var again = run.run();
+    assertThat(again.out()).as("compiled again: " + again.err()).isEqualTo("two\n");
+  }
+
+  private static void writeTelling(Path script, String text) throws IOException {
+    Files.writeString(script, "//JAVA 17+\nclass tell { public static void main(String[] args) { System.out.println(\"%s\"); } }\n".formatted(text));
+  }
+
   @Test
   void prefersTheJBangOnPath() throws IOException {
     writeExecutable(temp.resolve("bin/jbang"), "printf '<%s>' \"$@\"; cat; exit 7");

@@ -20,8 +20,8 @@ class NodeRoomTest {
   @Test
   void namesTheSnapshotsThatHoldRoomAndHowTheyAreRemoved() {
     assertThatThrownBy(() -> room(1_000, 5_000_000).require(8_000_000, "thehive"))
-        .hasMessage("Cassandra node 10.0.0.1 has 1 kB free in /var/lib/cassandra/data, the restore brings 8.0 MB;"
-            + " snapshots of what earlier restores removed hold 5.0 MB")
+        .hasMessage("Cassandra node 10.0.0.1 has 1 kB free in /var/lib/cassandra/data, the restore brings 8 MB;"
+            + " snapshots of what earlier restores removed hold 5 MB")
         .extracting("hint").asString().contains("nodetool listsnapshots", "nodetool clearsnapshot -t <name> -- thehive");
   }
 }
