@@ -9504,7 +9504,7 @@ final class Workers implements Closeable {
   private final ExecutorService pool;
 
   interface Work {
-    void accept(int lane, int i) throws Exception;
+    void accept(int worker, int i) throws Exception;
   }
 
   Workers(int count) {
@@ -9512,20 +9512,20 @@ final class Workers implements Closeable {
     this.pool = Executors.newFixedThreadPool(count, Console::daemon);
   }
 
-  /** Numbers are handed out in order; a lane is never at work twice at once. */
+  /** Numbers are handed out in order; a worker has one at a time. */
   void run(int total, Work work) throws IOException {
     var next = new AtomicInteger();
     var failed = new AtomicReference<Throwable>();
-    var lanes = IntStream.range(0, Math.min(count, total)).mapToObj(lane -> CompletableFuture.runAsync(() -> {
+    var all = IntStream.range(0, Math.min(count, total)).mapToObj(worker -> CompletableFuture.runAsync(() -> {
       try {
         for (int i = next.getAndIncrement(); i < total && failed.get() == null; i = next.getAndIncrement()) {
-          work.accept(lane, i);
+          work.accept(worker, i);
         }
       } catch (Throwable thrown) {
         failed.compareAndSet(null, thrown);
       }
     }, pool)).toArray(CompletableFuture[]::new);
-    CompletableFuture.allOf(lanes).join();
+    CompletableFuture.allOf(all).join();
     if (failed.get() instanceof IOException e) {
       throw e;
     }
