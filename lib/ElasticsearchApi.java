@@ -37,7 +37,8 @@ final class ElasticsearchApi implements Closeable {
       builder.setPathPrefix(address.path());
     }
     settings.authorization().ifPresent(value -> builder.setDefaultHeaders(new Header[] {new BasicHeader("Authorization", value)}));
-    settings.ca().ifPresent(ca -> builder.setHttpClientConfigCallback(http -> http.setSSLContext(Tls.context(Tls.trust(ca)))));
+    settings.ca().ifPresent(ca -> builder.setHttpClientConfigCallback(http -> http.setSSLContext(
+        Tls.context(Tls.trust(ca, settings.caPassword().orElse(null))))));
     builder.setRequestConfigCallback(config -> config.setConnectTimeout(5_000).setSocketTimeout(60_000));
     client = builder.build();
   }

@@ -39,6 +39,11 @@ record ElasticsearchPlan(String address, ElasticsearchCluster cluster, String sn
     return leftovers.stream().filter(index -> !complete.contains(index)).toList();
   }
 
+  /** Indices that TheHive uses and the snapshot does not have; its names may go on with a number ({@code thehive-audits-000001}). */
+  static List<String> missing(List<String> used, Set<String> names) {
+    return used.stream().filter(name -> names.stream().noneMatch(index -> index.startsWith(name) || index.startsWith(".ds-" + name))).toList();
+  }
+
   List<String> lines(boolean inPlace, String wantedRate) {
     var lines = new ArrayList<String>();
     lines.add("cluster %s at %s, version %s, %d data nodes".formatted(cluster.name(), address, String.join(" and ", cluster.versions()), cluster.dataNodes()));

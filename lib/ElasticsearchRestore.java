@@ -79,6 +79,8 @@ final class ElasticsearchRestore implements Database {
     var stamp = backup.name().replaceFirst("^[a-z]+_", "");
     replacement = new IndexReplacement(api, source, watch, console, stamp);
     plan = new ElasticsearchChecks(api, source, options).plan(stamp, replacement);
+    ElasticsearchPlan.missing(settings.usedIndices(), plan.names()).forEach(name -> console.warn(
+        "TheHive's configuration names the index %s, and the snapshot %s does not have it: it is not restored", name, plan.snapshot()));
   }
 
   @Override

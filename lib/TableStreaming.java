@@ -4,8 +4,6 @@
 import com.datastax.oss.driver.api.core.CqlIdentifier;
 import com.datastax.oss.driver.api.core.metadata.Node;
 import com.datastax.oss.driver.api.core.metadata.TokenMap;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collection;
 import java.util.HashMap;
@@ -68,17 +66,12 @@ final class TableStreaming {
     return ring;
   }
 
-  /** TLS for the nodes' storage port, from PEM files. */
+  /** TLS for the nodes' storage port. */
   static ServerEncryptionOptions internode(Pem pem) {
-    try {
-      var parameters = Map.of("private_key", Files.readString(pem.key()) + "\n" + Files.readString(pem.certificate()),
-          "trusted_certificates", Files.readString(pem.ca()));
-      return new ServerEncryptionOptions()
-          .withSslContextFactory(new ParameterizedClass(PEMBasedSslContextFactory.class.getName(), parameters))
-          .withInternodeEncryption(ServerEncryptionOptions.InternodeEncryption.all);
-    } catch (IOException e) {
-      throw new Failure(Exit.USAGE, "cannot read the TLS files: " + e.getMessage(), "check CASSANDRA_SSL_CA, _CERT, _KEY and CASSANDRA_INTERNODE_CA, _CERT, _KEY");
-    }
+    var parameters = Map.of("private_key", pem.ownText(), "trusted_certificates", pem.trustedText());
+    return new ServerEncryptionOptions()
+        .withSslContextFactory(new ParameterizedClass(PEMBasedSslContextFactory.class.getName(), parameters))
+        .withInternodeEncryption(ServerEncryptionOptions.InternodeEncryption.all);
   }
 
   /** Streams one table's folder to every replica; nodes that failed are tried again, the others are not. */

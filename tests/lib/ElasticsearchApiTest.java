@@ -35,8 +35,8 @@ class ElasticsearchApiTest {
   }
 
   private static ElasticsearchApi api(ServerSocket server) {
-    return new ElasticsearchApi(new ElasticsearchSettings(List.of("http://127.0.0.1:" + server.getLocalPort()), Optional.empty(), Optional.empty(),
-        "repository", Path.of("/")));
+    return new ElasticsearchApi(new ElasticsearchSettings(List.of("http://127.0.0.1:" + server.getLocalPort()), Optional.empty(), Optional.empty(), Optional.empty(),
+        "repository", Path.of("/"), List.of()));
   }
 
   private static int code(Throwable thrown) {

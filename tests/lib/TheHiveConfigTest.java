@@ -30,6 +30,7 @@ class TheHiveConfigTest {
         http.port = 9001
         """)).containsExactlyInAnyOrderEntriesOf(Map.of(
             "CASSANDRA_KEYSPACE", "hive", "CASSANDRA_CONNECTION", "10.0.0.5,10.0.0.6", "CASSANDRA_THEHIVE_USER", "thp",
+            "ELASTICSEARCH_INDEX", "thehive_global",
             "ELASTICSEARCH_API_URL", "http://10.0.0.7:9200", "ELASTICSEARCH_USER", "reader", "ELASTICSEARCH_PASSWORD", "word",
             "ATTACHMENT_FOLDER", "/srv/files", "THEHIVE_URL", "http://<node>:9001"));
   }
@@ -56,6 +57,59 @@ class TheHiveConfigTest {
         """);
     assertThat(now).isEqualTo(before).containsExactlyInAnyOrderEntriesOf(Map.of("MINIO_BUCKET", "hive", "MINIO_ENDPOINT", "http://10.0.0.8:9100",
         "MINIO_ACCESS_KEY", "thehive", "MINIO_SECRET_KEY", "word", "MINIO_REGION", "eu-1", "MINIO_VIRTUAL_HOST", "true"));
+  }
+
+  @Test
+  void readsTheStoresOfTlsOnlyWhereItIsOn() {
+    var stores = """
+        db.janusgraph.storage.cql.ssl { enabled = %1$s, client-authentication-enabled = true
+          truststore { location = /etc/thehive/trust.jks, password = word1 }
+          keystore { location = /etc/thehive/key.p12, storepassword = word2, keypassword = word3 } }
+        db.janusgraph.index.search.elasticsearch.ssl { enabled = %1$s, truststore { location = /etc/thehive/es.jks, password = word4 } }
+        """;
+    assertThat(settings(stores.formatted(true))).containsExactlyInAnyOrderEntriesOf(Map.of(
+        "CASSANDRA_SSL_CA", "/etc/thehive/trust.jks", "CASSANDRA_SSL_CA_PASSWORD", "word1", "CASSANDRA_SSL_CERT", "/etc/thehive/key.p12",
+        "CASSANDRA_SSL_KEY_PASSWORD", "word2", "ELASTICSEARCH_CA", "/etc/thehive/es.jks", "ELASTICSEARCH_CA_PASSWORD", "word4"));
+    assertThat(settings(stores.formatted(false))).isEmpty();
+    assertThat(settings("db.janusgraph.storage.cql.ssl { enabled = true, truststore.location = /t.jks, password = old }"))
+        .as("as older documentation names it").containsEntry("CASSANDRA_SSL_CA_PASSWORD", "old");
+  }
+
+  @Test
+  void knowsWhereTheAuditLogsAre() {
+    assertThat(settings("audit.storage = elasticsearch")).containsEntry("ELASTICSEARCH_AUDIT_INDEX", "thehive-audits");
+    assertThat(settings("audit.storage = elasticsearch, db.janusgraph.index.search.index-name = hive"))
+        .containsEntry("ELASTICSEARCH_AUDIT_INDEX", "hive-audits").containsEntry("ELASTICSEARCH_INDEX", "hive_global");
+    assertThat(settings("audit { storage = elasticsearch, elasticsearch.index-name = logs }")).containsEntry("ELASTICSEARCH_AUDIT_INDEX", "logs");
+    assertThat(settings("audit.storage = janusgraph")).isEmpty();
+  }
+
+  @Test
+  void takesOnlyTheStorageThatIsInUse() {
+    var both = "storage { provider = %s, localfs.location = /srv/files, s3 { bucket = hive } }";
+    assertThat(settings(both.formatted("localfs"))).containsOnlyKeys("ATTACHMENT_FOLDER");
+    assertThat(settings(both.formatted("s3"))).containsOnlyKeys("MINIO_BUCKET");
+    assertThat(settings(both.formatted("hdfs"))).isEmpty();
+  }
+
+  /** As its documentation shows them, and the files that its packages brought. */
+  @Test
+  void readsTheKeysOfTheHive4AndOf50() {
+    assertThat(settings("""
+        db.janusgraph { storage.backend: berkeleyje, storage.directory: /data/db, index.search.backend: lucene, index.search.directory: /data/index }
+        storage { provider: localfs, localfs.directory: /opt/files }
+        """)).as("TheHive 4 without Cassandra").containsExactlyEntriesOf(Map.of("ATTACHMENT_FOLDER", "/opt/files"));
+    assertThat(settings("""
+        db { provider: janusgraph, janusgraph { storage { backend: cql, hostname: ["10.0.0.5"], cql { cluster-name: thp, keyspace: thehive4, local-datacenter: dc1 } } } }
+        storage { provider: s3, s3 { bucket: thehive, readTimeout: 1 minute, chunkSize: 1 MB, endpoint: "http://10.0.0.8:9100", accessKey: key, secretKey: word } }
+        alpakka.s3.path-style-access = force
+        play.http.context = "/hive/"
+        """)).as("TheHive 5.0").containsExactlyInAnyOrderEntriesOf(Map.of("CASSANDRA_CONNECTION", "10.0.0.5", "CASSANDRA_KEYSPACE", "thehive4",
+            "MINIO_BUCKET", "thehive", "MINIO_ENDPOINT", "http://10.0.0.8:9100", "MINIO_ACCESS_KEY", "key", "MINIO_SECRET_KEY", "word",
+            "THEHIVE_URL", "http://<node>:9000/hive"));
+    assertThat(settings("pekko.connectors.s3 { endpoint-url = \"http://s3\", access-style = virtual }")).as("TheHive 5.4 with the library's own keys")
+        .containsExactlyInAnyOrderEntriesOf(Map.of("MINIO_ENDPOINT", "http://s3", "MINIO_VIRTUAL_HOST", "true"));
+    assertThat(settings("http.port = disabled, https.port = 9443")).containsEntry("THEHIVE_URL", "https://<node>:9443");
   }
 
   @Test

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.KeyStore;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -56,6 +57,34 @@ class TlsTest {
   @Test
   void refusesAFileThatIsNotThere() {
     refuses(folder.resolve("none.pem"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"JKS", "PKCS12"})
+  void trustsTheCertificatesOfAStore(String type) throws Exception {
+    var file = store(type);
+    assertThat(Tls.trust(file, "t0psecret").getAcceptedIssuers()).extracting(issuer -> issuer.getSubjectX500Principal().getName())
+        .containsExactly("CN=a-ca");
+    assertThatThrownBy(() -> Tls.trust(file, "wrong")).isInstanceOfSatisfying(Failure.class, failure -> assertThat(failure.code).isEqualTo(2))
+        .hasMessageContaining("cannot use the CA certificate " + file).hasMessageContaining("password");
+  }
+
+  @Test
+  void aStoreOfTheNodesIsHandedOnAsText() throws Exception {
+    var text = new Pem(store("JKS"), null, null, "t0psecret", null).trustedText();
+    assertThat(Tls.trust(Files.writeString(folder.resolve("again.pem"), text)).getAcceptedIssuers()).hasSize(1);
+    assertThat(new Pem(folder, folder, null, "t0psecret", "t0psecret")).asString().doesNotContain("t0psecret");
+  }
+
+  private Path store(String type) throws Exception {
+    var store = KeyStore.getInstance(type);
+    store.load(null, null);
+    store.setCertificateEntry("ca", Tls.trust(Files.writeString(folder.resolve("one.pem"), ONE)).getAcceptedIssuers()[0]);
+    var file = folder.resolve("trust." + type);
+    try (var out = Files.newOutputStream(file)) {
+      store.store(out, "t0psecret".toCharArray());
+    }
+    return file;
   }
 
   private static void refuses(Path ca) {
