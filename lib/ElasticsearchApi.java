@@ -104,8 +104,8 @@ final class ElasticsearchApi implements Closeable {
       if (e instanceof RuntimeException unexpected) {
         throw unexpected;
       }
-      throw new Failure(Exit.UNREACHABLE, "cannot reach Elasticsearch at %s: %s".formatted(address, e.getMessage()),
-          "is it started, is ELASTICSEARCH_API_URL right?", e);
+      throw new Failure(Exit.UNREACHABLE, "cannot reach Elasticsearch at %s: %s".formatted(address, ConnectionError.words(e)),
+          "is it started, is ELASTICSEARCH_API_URL right? For https: ELASTICSEARCH_CA names its CA", e);
     }
   }
 

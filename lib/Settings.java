@@ -185,13 +185,24 @@ final class Settings {
     return lines;
   }
 
-  private String shown(Variable variable) {
+  /** Its value without secrets; empty where it has none. */
+  String shown(Variable variable) {
     return isSet(variable) && variable.secret() ? "not shown"
         : withoutSecrets(environment.getOrDefault(variable.name(), configured.getOrDefault(variable.name(), variable.fallback())));
   }
 
   String origin(Variable variable) {
     return isVariable(variable) ? "set" : configured.containsKey(variable.name()) ? configFile : "default";
+  }
+
+  /** Where the value comes from: the variable, a file, the default, or nowhere. */
+  String source(Variable variable) {
+    if (environment.containsKey(variable.name())) {
+      return "variable";
+    }
+    var file = variable.secret() ? environment.get(variable.name() + "_FILE") : null;
+    return file != null ? "%s, named by %s_FILE".formatted(file, variable.name())
+        : configured.containsKey(variable.name()) ? configFile : variable.fallback().isEmpty() ? "not set" : "default";
   }
 
   /** Warnings: a variable that contradicts TheHive's configuration, and one whose name is almost that of a setting. */
@@ -207,11 +218,24 @@ final class Settings {
     }
     var names = variables.stream().flatMap(variable -> variable.secret() ? Stream.of(variable.name(), variable.name() + "_FILE")
         : Stream.of(variable.name())).toList();
+    variables.stream().filter(Variable::secret).forEach(variable -> leftovers(variable.name()).ifPresent(warnings::add));
     for (var name : new TreeSet<>(environment.keySet())) {
+      if (name.startsWith(BYTE_ORDER_MARK)) {
+        warnings.add("the name %s begins with a byte order mark, so nothing reads it: save the file it comes from as UTF-8 without one".formatted(name.substring(1)));
+        continue;
+      }
       names.stream().filter(known -> !names.contains(name) && isAlmost(name, known)).findFirst()
           .ifPresent(known -> warnings.add("%s is set, but nothing reads it: is %s meant?".formatted(name, known)));
     }
     return warnings;
+  }
+
+  /** What an editor or a shell may have left in a secret: it is taken as it stands, for it may be meant. */
+  private Optional<String> leftovers(String name) {
+    var value = environment.getOrDefault(name, "");
+    var found = value.startsWith(BYTE_ORDER_MARK) ? "begins with a byte order mark" : value.endsWith("\r") ? "ends with a carriage return"
+        : value.length() > 1 && value.matches("(?s)([\"']).*\\1") ? "has quotes around its value" : "";
+    return found.isEmpty() ? Optional.empty() : Optional.of("%s %s, which counts as part of it".formatted(name, found));
   }
 
   /** True if one letter is missing, added or another one, or two neighbours have changed places. */

@@ -160,6 +160,16 @@ class TheHiveConfigTest {
   }
 
   @Test
+  void namesWhatAnEditorLeftInANameOrInASecret() {
+    assertThat(new Settings(Map.of("\uFEFFCASSANDRA_USER", "x")).warnings(CassandraSettings.VARIABLES)).singleElement().asString()
+        .startsWith("the name CASSANDRA_USER begins with a byte order mark");
+    for (var secret : Map.of("word\r", "ends with a carriage return", "'word'", "has quotes around its value", "\uFEFFword", "begins with a byte order mark").entrySet()) {
+      assertThat(new Settings(Map.of("CASSANDRA_PASSWORD", secret.getKey())).warnings(CassandraSettings.VARIABLES))
+          .containsExactly("CASSANDRA_PASSWORD %s, which counts as part of it".formatted(secret.getValue()));
+    }
+  }
+
+  @Test
   void refusesWhatAnEditorOrAShellLeftInAValue() {
     for (var value : List.of("thehive\r", "\uFEFFthehive", "\"thehive\"", "'thehive'", " ")) {
       assertThatThrownBy(() -> new Settings(Map.of("CASSANDRA_KEYSPACE", value)).text(CassandraSettings.KEYSPACE))
