@@ -179,7 +179,7 @@ class Suite implements Callable<Integer> {
     if (stack == Servers.containers && !answers) {
       throw usage("no Docker engine that has or gets the images answers");
     }
-    Stack.use(answers ? new Containers() : new Processes());
+    Stack.use(answers ? new Containers() : new Processes(true));
     System.out.println("Servers are " + Stack.name());
   }
 

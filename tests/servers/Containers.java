@@ -56,7 +56,7 @@ final class Containers implements Servers {
   private static final Duration START_LIMIT = Duration.ofMinutes(5);
   private static final Map<String, String> CASSANDRA_YAML = new HashMap<>();
 
-  private final Servers processes = new Processes();
+  private final Servers processes = new Processes(true);
   private final boolean hasMinio = has(MINIO);
   private final String prefix = "10." + (214 + ProcessHandle.current().pid() % 20);
   private Network network;
@@ -161,7 +161,7 @@ final class Containers implements Servers {
     server.variables.put("CASSANDRA_RACK", "rack1");
     server.variables.put("MAX_HEAP_SIZE", "512m");
     server.variables.put("HEAP_NEWSIZE", "128m");
-    server.variables.put("JVM_EXTRA_OPTS", "-Dcassandra.ring_delay_ms=5000 -Dcassandra.skip_wait_for_gossip_to_settle=0"
+    server.variables.put("JVM_EXTRA_OPTS", "-XX:TieredStopAtLevel=1 -Dcassandra.ring_delay_ms=5000 -Dcassandra.skip_wait_for_gossip_to_settle=0"
         + " -Dcassandra.superuser_setup_delay_ms=100 -Dcassandra.system_auth.default_rf=" + cluster.size());
     server.mount(configure(CASSANDRA, options, Stack.home("conf-of-" + address), address), "/conf");
     server.command = new String[] {"sh", "-c",
@@ -265,7 +265,7 @@ final class Containers implements Servers {
       server.variables.put("node.store.allow_mmap", "false");
       server.variables.put("path.repo", repositories.toString());
       server.variables.put("xpack.security.enabled", "false");
-      server.variables.put("ES_JAVA_OPTS", "-Xms512m -Xmx512m");
+      server.variables.put("ES_JAVA_OPTS", "-Xms512m -Xmx512m -XX:TieredStopAtLevel=1");
       // The images refuse to run as root, and their own user is a stranger here.
       open(server.home);
       open(repositories);

@@ -21,6 +21,12 @@ import java.util.stream.Stream;
 final class Processes implements Servers {
   private static final Set<String> BUILT = new HashSet<>();
   private static final HttpClient HTTP = HttpClient.newHttpClient();
+  private final boolean quickStart;
+
+  /** @param quickStart for tests, whose servers start often and work little; not for benchmarks */
+  Processes(boolean quickStart) {
+    this.quickStart = quickStart;
+  }
 
   @Override
   public String name() {
@@ -52,6 +58,9 @@ final class Processes implements Servers {
       server.laterJdk = version.startsWith("9") || version.startsWith("opensearch-3");
       server.arguments.addAll(List.of("--cluster", String.join(",", addresses), "--http-port", "" + httpPort));
       server.arguments.addAll(List.of("--repo", repositories.toString()));
+      if (quickStart) {
+        server.arguments.add("--quick-start");
+      }
       servers.add(server);
     }
     return startAll(servers);
@@ -77,12 +86,15 @@ final class Processes implements Servers {
     return startAll(List.of(server)).get(0);
   }
 
-  private static Local cassandra(Stack.CassandraOptions options, List<String> cluster, String address) {
+  private Local cassandra(Stack.CassandraOptions options, List<String> cluster, String address) {
     var login = Optional.of(new Server.Login("cassandra", "cassandra")).filter(any -> options.auth());
     var server = new Local("cassandra", address, 9042, login, "", null);
     server.tool = words -> run(server.data().resolve("nodetool"), words);
     server.javaOptions = "-Dcassandra=" + options.version();
     server.arguments.addAll(List.of("--cluster", String.join(",", cluster), "--dc", options.dataCentre(address)));
+    if (quickStart) {
+      server.arguments.add("--quick-start");
+    }
     if (options.auth()) {
       server.arguments.add("--auth");
     }

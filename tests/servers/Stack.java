@@ -18,7 +18,7 @@ import java.util.concurrent.ConcurrentHashMap;
 final class Stack {
   private static final Path ROOT = createRoot();
   private static final Set<Server> OPEN = ConcurrentHashMap.newKeySet();
-  private static Servers servers = new Processes();
+  private static Servers servers = new Processes(false);
 
   /** One cluster; log-in is {@code cassandra}/{@code cassandra}, the TLS files are in {@link #certificates}. */
   record CassandraOptions(

@@ -104,6 +104,9 @@ class Cassandra implements Callable<Integer> {
   @Option(names = "--heap", defaultValue = "512m", description = "of each node (default: ${DEFAULT-VALUE})")
   private String heap;
 
+  @Option(names = "--quick-start", description = "compile only simply: ready sooner, slower under load")
+  private boolean quickStart;
+
   @Option(names = "--stop-with", paramLabel = "PID", description = "stop when this process ends")
   private Long stopWith;
 
@@ -234,6 +237,9 @@ class Cassandra implements Callable<Integer> {
       command.addAll(List.of("/usr/bin/setpriv", "--bounding-set", "-ipc_lock", "--inh-caps", "-ipc_lock"));
     }
     command.addAll(List.of(java(), "-Xmx" + heap, "-XX:+UseSerialGC", "-XX:-UsePerfData", "-javaagent:" + jamm));
+    if (quickStart) {
+      command.add("-XX:TieredStopAtLevel=1");
+    }
     command.add("@" + jdkFlags(home));
     var properties = new LinkedHashMap<String, String>();
     properties.put("java.io.tmpdir", home.resolve("tmp").toString());

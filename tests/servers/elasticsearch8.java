@@ -85,6 +85,9 @@ class Elasticsearch8 implements Callable<Integer> {
   @Option(names = "--heap", defaultValue = "512m", description = "of each node (default: ${DEFAULT-VALUE})")
   private String heap;
 
+  @Option(names = "--quick-start", description = "compile only simply: ready sooner, slower under load")
+  private boolean quickStart;
+
   @Option(names = "--stop-with", paramLabel = "PID", description = "stop when this process ends")
   private Long stopWith;
 
@@ -146,6 +149,9 @@ class Elasticsearch8 implements Callable<Integer> {
     var command = new ArrayList<String>();
     command.add(Path.of(System.getProperty("java.home"), "bin/java").toString());
     command.addAll(List.of("-Xmx" + heap, "-XX:+UseSerialGC", "-XX:-UsePerfData"));
+    if (quickStart) {
+      command.add("-XX:TieredStopAtLevel=1");
+    }
     command.addAll(List.of("-Djava.io.tmpdir=" + home.resolve("tmp"), "-Djna.tmpdir=" + home.resolve("tmp")));
     // else the log ends before the node does
     command.add("-Dlog4j.shutdownHookEnabled=false");
