@@ -341,7 +341,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       chooseBackups(databases);
       var refused = databases.sideBySide(database -> database.check(run.unfinished()));
       if (!refused.isEmpty()) {
-        return refuse(refused);
+        return refuse(refused, "Nothing was changed.");
       }
       console.confirm(planLines(databases), databases.list().get(0).cluster());
       if (console.dryRun) {
@@ -349,8 +349,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       }
       var unprepared = databases.sideBySide(Database::prepare);
       if (!unprepared.isEmpty()) {
-        databases.sideBySide(Database::withdraw).forEach((name, failure) -> console.error(name.title, failure));
-        return refuse(unprepared);
+        return refuse(unprepared, withdraw(databases) ? "Nothing was changed." : "Nothing live was changed.");
       }
       var failed = restore(databases, run);
       var code = finish(databases, failed);
@@ -410,10 +409,18 @@ class RestoreCassandraEs implements Callable<Integer> {
     }
   }
 
+  /** False if something stays that was begun beside the live data. */
+  private boolean withdraw(Databases databases) {
+    var failed = databases.sideBySide(Database::withdraw);
+    failed.forEach((name, failure) -> console.warn("%s: the copies that were begun could not be removed: %s; the next run removes them",
+        name.title, failure.getMessage()));
+    return failed.isEmpty();
+  }
+
   /** Refused before either database was changed. */
-  private int refuse(Map<Database.Name, Failure> failed) {
+  private int refuse(Map<Database.Name, Failure> failed, String left) {
     failed.forEach((name, failure) -> console.error(name.title, failure));
-    console.step("Nothing was changed.");
+    console.step("%s", left);
     printError(name -> failed.containsKey(name) ? failed.get(name).code : Exit.DECLINED);
     return failed.values().iterator().next().code;
   }
@@ -3667,16 +3674,20 @@ final class ElasticsearchRestore implements Database {
   private void withdrawQuietly() {
     try {
       withdraw();
-    } catch (IOException | Failure e) {
+    } catch (IOException | RuntimeException e) {
       console.warn("could not remove the copies that were begun: %s; the next run does", e.getMessage());
     }
   }
 
   @Override
   public void withdraw() throws IOException {
-    if (plan != null) {
+    if (plan == null) {
+      return;
+    }
+    try {
       putBackRate();
       replacement.withdraw();
+    } finally {
       forgetInterruption();
     }
   }
@@ -3783,7 +3794,7 @@ final class ElasticsearchRestore implements Database {
   private void putBackRate() {
     try {
       rate.putBack();
-    } catch (IOException | Failure e) {
+    } catch (IOException | RuntimeException e) {
       console.warn("could not put back %s: %s", RecoveryRate.SETTING, e.getMessage());
     }
   }

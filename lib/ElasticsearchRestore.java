@@ -130,16 +130,20 @@ final class ElasticsearchRestore implements Database {
   private void withdrawQuietly() {
     try {
       withdraw();
-    } catch (IOException | Failure e) {
+    } catch (IOException | RuntimeException e) {
       console.warn("could not remove the copies that were begun: %s; the next run does", e.getMessage());
     }
   }
 
   @Override
   public void withdraw() throws IOException {
-    if (plan != null) {
+    if (plan == null) {
+      return;
+    }
+    try {
       putBackRate();
       replacement.withdraw();
+    } finally {
       forgetInterruption();
     }
   }
@@ -246,7 +250,7 @@ final class ElasticsearchRestore implements Database {
   private void putBackRate() {
     try {
       rate.putBack();
-    } catch (IOException | Failure e) {
+    } catch (IOException | RuntimeException e) {
       console.warn("could not put back %s: %s", RecoveryRate.SETTING, e.getMessage());
     }
   }
