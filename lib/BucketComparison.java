@@ -163,11 +163,16 @@ final class BucketComparison {
     return new Sum(sizes.getCount(), sizes.getSum());
   }
 
-  /** The first objects that are not proven, each on a line, with the reason where there is one. */
+  /** The first objects that are not proven, each on a line, with the reason. */
   String unproven(int most, Map<String, Failure> reasons) {
-    return files().filter(i -> !isProven(i)).limit(most).mapToObj(i -> backup.all.get(i).name())
-        .map(key -> "\n  " + EntryName.shown(key) + (reasons.containsKey(key) ? ": " + reasons.get(key).getMessage() : ""))
-        .collect(Collectors.joining());
+    return files().filter(i -> !isProven(i)).limit(most)
+        .mapToObj(i -> "\n  %s: %s".formatted(EntryName.shown(backup.all.get(i).name()), reason(i, reasons))).collect(Collectors.joining());
+  }
+
+  private String reason(int i, Map<String, Failure> reasons) {
+    var failure = reasons.get(backup.all.get(i).name());
+    return failure != null ? failure.getMessage() : states[i] == State.MISSING ? "the bucket does not list it"
+        : "the bucket lists it with another size or ETag";
   }
 
   private IntStream files() {

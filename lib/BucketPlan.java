@@ -3,6 +3,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 
 /**
@@ -47,6 +48,17 @@ record BucketPlan(Setting endpoint, Setting bucket, State state, BucketCompariso
     return !keepExtra && extras.count() * 100 > percent * extras.listed();
   }
 
+  /**
+   * Why what is not in the backup cannot be left: MinIO keeps objects as files, takes {@code x} beside {@code x/y}, and
+   * then lists only one of them.
+   */
+  Optional<Failure> cannotKeep() {
+    return !keepExtra || extras.inTheWay().isEmpty() ? Optional.empty() : Optional.of(new Failure(Exit.UNSAFE,
+        "%d objects that are not in the backup are in the way of objects of the backup, such as %s: a bucket may lose x or x/y where it holds both"
+            .formatted(extras.inTheWay().size(), EntryName.shown(extras.inTheWay().get(0))),
+        "copy them to another bucket and remove them from this one, or leave out --keep-extra: it removes them first"));
+  }
+
   /** The plan, a line each; {@code verb} is Will or Would. */
   List<String> lines(String verb) {
     var lines = new ArrayList<>(List.of("", "Bucket " + bucket, "  at " + endpoint));
@@ -60,11 +72,9 @@ record BucketPlan(Setting endpoint, Setting bucket, State state, BucketCompariso
     lines.add("  %s leave %d unchanged objects".formatted(verb, unchanged.count()));
     lines.add("  %s %s %d objects that are not in the backup%s".formatted(verb, keepExtra ? "leave" : "remove", extras.count(),
         extras.newest() == null ? "" : ", the newest of " + extras.newest().truncatedTo(ChronoUnit.SECONDS)));
-    if (!extras.inTheWay().isEmpty()) {
-      lines.add(keepExtra
-          ? "  %d of them are in the way of objects of the backup: MinIO cannot hold both (x and x/y)".formatted(extras.inTheWay().size())
-          : "  %s remove %d of them first: they are in the way of objects of the backup, such as %s".formatted(verb, extras.inTheWay().size(),
-              EntryName.shown(extras.inTheWay().get(0))));
+    if (!extras.inTheWay().isEmpty() && !keepExtra) {
+      lines.add("  %s remove %d of them first: they are in the way of objects of the backup, such as %s".formatted(verb, extras.inTheWay().size(),
+          EntryName.shown(extras.inTheWay().get(0))));
     }
     if (state.versioned) {
       lines.add("  it is versioned%s: what is changed or removed stays in it as older versions"

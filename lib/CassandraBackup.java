@@ -1,7 +1,10 @@
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
@@ -70,8 +73,8 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, RingCo
   private static Contents contents(Archive archive, String keyspace) {
     var all = new LinkedHashMap<String, ArchiveEntry>();
     archive.index(entry -> {
-      if (!entry.folder() && all.put(entry.name(), entry) != null) {
-        throw archive.broken("it holds '%s' twice".formatted(entry.name()), null);
+      if (!entry.folder() && all.put(entry.name(), entry.kind() == Kind.HARD_LINK ? linked(archive, entry, all) : entry) != null) {
+        throw archive.broken("it holds '%s' twice".formatted(EntryName.shown(entry.name())), null);
       }
     });
     var definition = definition(archive, all.values(), keyspace);
@@ -85,6 +88,20 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, RingCo
       }
     }
     return new Contents(archive, definition, folders);
+  }
+
+  /** The file that a hard link leads to, under the link's own name. */
+  private static ArchiveEntry linked(Archive archive, ArchiveEntry entry, Map<String, ArchiveEntry> before) {
+    try {
+      var first = before.get(new String(EntryName.normal(entry.link().getBytes(StandardCharsets.UTF_8)), StandardCharsets.UTF_8));
+      if (first != null) {
+        return first.named(entry.path());
+      }
+    } catch (IOException e) {
+      // a name that leads out of the archive is that of no file in it
+    }
+    throw archive.broken("its entry '%s' is a hard link to '%s', which is no file before it".formatted(EntryName.shown(entry.name()),
+        EntryName.shown(entry.link())), null);
   }
 
   private static KeyspaceDefinition definition(Archive archive, Collection<ArchiveEntry> entries, String keyspace) {

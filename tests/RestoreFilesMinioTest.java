@@ -758,7 +758,7 @@ class RestoreFilesMinioTest {
 
   /** MinIO keeps objects as files, and cannot hold x and x/y at once. */
   @ParameterizedTest
-  @CsvSource("x, x/y")
+  @CsvSource({"x, x/y", "x/y, x", "a/b/c, a", "a, a/b/c"})
   void whatIsInTheWayAndNotInTheBackupGoesFirst(String live, String kept) throws Exception {
     assumeMinio();
     tar("minio_20261123_12h00m56s", kept, noise(5));
@@ -772,6 +772,24 @@ class RestoreFilesMinioTest {
     var result = run(restore("--max-delete", "100"));
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(bucket.content()).containsOnlyKeys(kept);
+  }
+
+  /** It would list only one of the two afterwards, and say of none that it is lost. */
+  @ParameterizedTest
+  @CsvSource({"x, x/y", "x/y, x"})
+  void whatIsInTheWayCannotBeKept(String live, String wanted) throws Exception {
+    assumeMinio();
+    tar("minio_20261123_12h00m56s", wanted, noise(5));
+    bucket.put(live, noise(6));
+
+    for (var dryRun : new String[] {"", "--dry-run"}) {
+      var result = run(dryRun.isEmpty() ? restore("--keep-extra") : restore("--keep-extra", dryRun));
+      assertThat(result.code()).as(result.err()).isEqualTo(13);
+      assertThat(result.err()).contains("in the way of objects of the backup, such as " + live + ":", "hint: copy them to another bucket",
+          "or leave out --keep-extra");
+      assertThat(result.out()).isEqualTo("=== ✗ ERROR - attachments: exit 13 ===\n");
+      assertThat(bucket.content()).containsOnlyKeys(live);
+    }
   }
 
   @ParameterizedTest

@@ -34,10 +34,16 @@ class BucketPlanTest {
   }
 
   @Test
-  void whatIsInTheWayGoesFirstOrIsNamedWhereItStays() {
+  void whatIsInTheWayGoesFirstAndCannotBeKept() {
     assertThat(plan(PLAIN, extras(8, 2, "x\r"), false).lines("Will"))
         .contains("  Will remove 1 of them first: they are in the way of objects of the backup, such as x?");
-    assertThat(plan(PLAIN, extras(8, 2, "x"), true).lines("Will")).anyMatch(line -> line.startsWith("  1 of them are in the way"));
+    assertThat(plan(PLAIN, extras(8, 2, "x"), false).cannotKeep()).isEmpty();
+    assertThat(plan(PLAIN, extras(8, 2), true).cannotKeep()).isEmpty();
+    assertThat(plan(PLAIN, extras(8, 2, "x\r"), true).cannotKeep().orElseThrow()).satisfies(reason -> {
+      assertThat(reason.code).isEqualTo(13);
+      assertThat(reason).hasMessageContaining("1 objects that are not in the backup are in the way of objects of the backup, such as x?:");
+      assertThat(reason.hint).contains("leave out --keep-extra");
+    });
   }
 
   @Test

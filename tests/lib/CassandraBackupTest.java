@@ -55,6 +55,25 @@ class CassandraBackupTest {
     }
   }
 
+  /** A snapshot is made of hard links: a tar that has a file under two names holds its bytes once. */
+  @Test
+  void hardLinksAreTheFilesThatTheyLeadTo() throws IOException {
+    var root = folder.resolve("all");
+    var hard = Files.createDirectory(root.resolve("hard"));
+    try (var tar = new ProcessBuilder("sh", "-ec", """
+        cp -r "../$1" . && cp -rl "$1" live && mv live "$1/live" # the files of the keyspace are then links to these
+        tar --sort=name -cf "$1.tar" "$1/create_keyspace_ks.cql" "$1/live" "$1/ks"; tar -tvf "$1.tar" | grep -c ' link to '
+        tar -cf broken.tar "$1/create_keyspace_ks.cql" "$1/live" "$1/ks"; tar --delete -f broken.tar "$1/live"
+        """, "sh", SSTables.NAME).directory(hard.toFile()).redirectErrorStream(true).start().getInputStream()) {
+      assertThat(Integer.parseInt(new String(tar.readAllBytes()).strip())).as("hard links").isGreaterThan(20);
+    }
+    var whole = prove(archive);
+    var backup = prove(hard.resolve(SSTables.NAME + ".tar"));
+    assertThat(backup.tables()).extracting(CassandraBackup.Table::name).containsExactlyElementsOf(whole.tables().stream().map(CassandraBackup.Table::name).toList());
+    assertThat(backup.bytes()).isEqualTo(whole.bytes());
+    assertThatThrownBy(() -> prove(hard.resolve("broken.tar"))).hasMessageContaining("is a hard link to", "which is no file before it");
+  }
+
   /** A third of 3,000 partitions, as the node of three with factor 1 has them. */
   @Test
   void tellsAPartOfTheRing() throws IOException {
