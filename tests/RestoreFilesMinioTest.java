@@ -758,7 +758,7 @@ class RestoreFilesMinioTest {
 
   /** MinIO keeps objects as files, and cannot hold x and x/y at once. */
   @ParameterizedTest
-  @CsvSource({"x, x/y", "x/y, x", "a/b/c, a", "a, a/b/c"})
+  @CsvSource({"x, x/y", "x/y, x"})
   void whatIsInTheWayAndNotInTheBackupGoesFirst(String live, String kept) throws Exception {
     assumeMinio();
     tar("minio_20261123_12h00m56s", kept, noise(5));
