@@ -2374,10 +2374,22 @@ record FolderSettings(Path folder, Path archives, Optional<String> owner) {
   }
 }
 
-/** A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration. */
-record Host(String name, String destination, String port) {
+/**
+ * A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration.
+ *
+ * @param destination where ssh goes to; null for this host
+ * @param container in which TheHive runs there; null where it is a systemd unit
+ */
+record Host(String name, String destination, String port, TheHiveContainer container) {
+  private static final Pattern IN_CONTAINER = Pattern.compile("((?<host>.+)/)?(?<engine>docker|podman):(?<name>(?!\\d+$)[A-Za-z0-9][\\w.-]*)");
+  /** Stands between what the login shell prints by itself and the answer. */
+  private static final String BEGIN = "thehive-answer-begins";
   private static final Pattern NAMED = Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[0-9a-fA-F:]+]))(:(?<port>\\d+))?");
   private static final String PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,StateChangeTimestamp,InvocationID";
+
+  Host(String name, String destination, String port) {
+    this(name, destination, port, null);
+  }
 
   /** What a command left there; 255 is ssh's own code. */
   record Output(int code, String out, String err) {}
@@ -2405,9 +2417,15 @@ record Host(String name, String destination, String port) {
   }
 
   private static Host parse(String name) {
+    var inContainer = IN_CONTAINER.matcher(name);
+    if (inContainer.matches()) {
+      var host = parse(inContainer.group("host") == null ? "localhost" : inContainer.group("host"));
+      var container = new TheHiveContainer(inContainer.group("engine"), inContainer.group("name"));
+      return new Host(inContainer.group("host") == null ? container.toString() : host.name + "/" + container, host.destination, host.port, container);
+    }
     var match = NAMED.matcher(name);
     if (!match.matches()) {
-      throw new Failure(Exit.USAGE, "'%s' is not a host name".formatted(name), "name hosts like node1, admin@node2:2222 or localhost");
+      throw new Failure(Exit.USAGE, "'%s' is not a host name".formatted(name), "name hosts like node1, admin@node2:2222 or localhost, containers like docker:thehive or node2/docker:thehive");
     }
     var local = Set.of("localhost", "127.0.0.1", "[::1]").contains(match.group("to")) && match.group("port") == null;
     return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""), match.group("port"));
@@ -2434,7 +2452,7 @@ record Host(String name, String destination, String port) {
       return "localhost";
     }
     var known = new Host("localhost", null, null).run("ssh -G -- " + destination, Duration.ofSeconds(10)).out();
-    return known.lines().filter(line -> line.startsWith("hostname ")).map(line -> line.substring(9)).findFirst().orElse(name);
+    return known.lines().filter(line -> line.startsWith("hostname ")).map(line -> line.substring(9)).findFirst().orElse(destination);
   }
 
   /** Never asks and never accepts an unknown host key: a runbook must not hang, and a key is the administrator's to trust. */
@@ -2454,14 +2472,14 @@ record Host(String name, String destination, String port) {
       var out = Files.createTempFile("thehive-host", ".out");
       var err = Files.createTempFile("thehive-host", ".err");
       try {
-        var process = new ProcessBuilder(command(shell)).redirectInput(new File("/dev/null"))
+        var process = new ProcessBuilder(command(isLocal() ? shell : "echo " + BEGIN + "; " + shell)).redirectInput(new File("/dev/null"))
             .redirectOutput(out.toFile()).redirectError(err.toFile()).start();
         if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
           process.destroyForcibly();
           throw new Failure(Exit.UNREACHABLE, "%s: no answer within %d s to: %s".formatted(name, limit.toSeconds(), shell), null);
         }
         var output = new Output(process.exitValue(), Files.readString(out), Files.readString(err).strip());
-        return isLocal() || output.code() != 255 ? output : unreachable(output.err());
+        return isLocal() ? output : output.code() == 255 ? unreachable(output.err()) : withoutGreeting(this, output);
       } finally {
         Files.delete(out);
         Files.delete(err);
@@ -2471,6 +2489,16 @@ record Host(String name, String destination, String port) {
     } catch (InterruptedException e) {
       throw new Failure(Exit.UNREACHABLE, name + ": interrupted", null, e);
     }
+  }
+
+  /** A login shell may print text of its own, a banner or what .bashrc says: it is never taken for an answer. */
+  static Output withoutGreeting(Host host, Output output) {
+    var begins = output.out().indexOf(BEGIN + "\n");
+    if (begins < 0) {
+      throw new Failure(Exit.UNREACHABLE, "%s: the login shell there did not run the command: %s".formatted(host.name, last(output.err().isEmpty() ? output.out() : output.err())),
+          "try it by hand: ssh %s echo works".formatted(host.destination));
+    }
+    return new Output(output.code(), output.out().substring(begins + BEGIN.length() + 1), output.err());
   }
 
   private Output unreachable(String said) {
@@ -2494,6 +2522,9 @@ record Host(String name, String destination, String port) {
           "look after TheHive there by hand: in its container, or with its own start script");
     }
     var lines = output.out().lines().toList();
+    if (lines.isEmpty()) {
+      throw new Failure(Exit.UNREACHABLE, name + ": no answer", null);
+    }
     var is = lines.stream().filter(line -> line.contains("=")).map(line -> line.split("=", 2))
         .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1], (one, other) -> one));
     return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""), is.getOrDefault("SubState", ""),
@@ -4992,7 +5023,100 @@ final class TheHiveConfig {
   }
 }
 
-/** TheHive on one of its nodes: its systemd unit, and who listens on its port. */
+/**
+ * A container of TheHive, asked and told through the engine's own command, docker or podman. It is stopped, started and
+ * shown like a systemd unit.
+ *
+ * @param name of the container, or of the service in its compose file
+ */
+record TheHiveContainer(String engine, String name) {
+  private static final Pattern ANSWER = Pattern.compile("thehive-container\\|(?<how>[^|]*)\\|(?<id>[^|]*)\\|(?<status>[^|]*)\\|(?<exit>-?\\d+)\\|(?<restarts>\\d+)\\|(?<since>[^|]*)");
+  /** A JVM that ends on SIGTERM, or that the engine had to kill, did not fail. */
+  private static final Set<String> STOPPED = Set.of("0", "130", "137", "143");
+  private static final String NO_CONTAINER = "(?is).*(no such (object|container)|no container with name).*";
+
+  @Override
+  public String toString() {
+    return engine + ":" + name;
+  }
+
+  /** Asks as this user and, where that does not find it, with sudo: by the container's name, else by its compose service. */
+  String inspect() {
+    var inspect = "LC_ALL=C $d inspect --type container -f "
+        + "\"thehive-container|$d|{{.Id}}|{{.State.Status}}|{{.State.ExitCode}}|{{.RestartCount}}|{{.State.StartedAt}}\"";
+    return "for d in \"%1$s\" \"sudo -n %1$s\"; do %2$s %3$s && exit; for c in $($d ps -aq --filter label=com.docker.compose.service=%3$s 2>/dev/null); do %2$s $c; done; done"
+        .formatted(engine, inspect, name);
+  }
+
+  /** The container as a unit; one that is not there is not found. */
+  Host.Unit unit(Host host) {
+    var output = host.run(inspect(), Duration.ofSeconds(30));
+    var found = output.out().lines().map(ANSWER::matcher).filter(match -> match.matches()).collect(Collectors.toMap(match -> match.group("id"), match -> match,
+        (one, other) -> one)).values();
+    if (found.size() > 1) {
+      throw new Failure(Exit.USAGE, "%s: %d containers have the compose service %s".formatted(host.name(), found.size(), name),
+          "name each in THEHIVE_NODES as '%s ps' does".formatted(engine));
+    }
+    if (!found.isEmpty()) {
+      var match = found.iterator().next();
+      return new Host.Unit("loaded", active(match.group("status"), match.group("exit")), match.group("status"),
+          Integer.parseInt(match.group("restarts")), match.group("since"), match.group("id"), !match.group("how").startsWith("sudo"));
+    }
+    if (output.err().matches(NO_CONTAINER)) {
+      return new Host.Unit("not-found", "inactive", "", 0, "", "", true);
+    }
+    throw new Failure(Exit.UNSAFE, "%s: %s does not tell of the container %s: %s".formatted(host.name(), engine, name, Host.last(output.err())),
+        "is %1$s installed there, and may this user ask it, or with sudo? NOPASSWD: /usr/bin/%1$s *".formatted(engine));
+  }
+
+  /** The engine's words for a state in those of systemd; one that nobody knows does not count as stopped. */
+  static String active(String status, String exit) {
+    return switch (status) {
+      case "running", "paused" -> "active"; // a paused one goes on when it is continued
+      case "created", "initialized", "configured" -> "inactive";
+      case "exited", "stopped", "dead" -> STOPPED.contains(exit) ? "inactive" : "failed";
+      case "restarting" -> "activating";
+      case "removing", "stopping" -> "deactivating";
+      default -> status;
+    };
+  }
+
+  /** @param verb stop or start */
+  String command(Host.Unit unit, String verb) {
+    return sudo(unit) + engine + " " + verb + (verb.equals("stop") ? " -t 90 " : " ") + unit.invocation();
+  }
+
+  /** @param range options of journalctl: {@code --lines=20}, {@code --since="10 min ago"}, {@code --follow} */
+  String logs(Host.Unit unit, String range) {
+    var since = Pattern.compile("--since=\"([^\"]*)\"").matcher(range);
+    var options = since.find() ? since.replaceFirst("--since=" + since(since.group(1))) : range;
+    return sudo(unit) + engine + " logs" + options.replaceAll("--lines=(\\d+)", "--tail=$1") + " " + unit.invocation() + " 2>&1";
+  }
+
+  /** A time of journalctl as the engines know it. */
+  static String since(String text) {
+    var ago = Pattern.compile("(\\d+) ?(s|m|h)[a-z]* ago").matcher(text);
+    if (ago.matches()) {
+      return ago.group(1) + ago.group(2);
+    }
+    var time = Pattern.compile("(\\d{4}-\\d\\d-\\d\\d)[ T](\\d\\d:\\d\\d(?::\\d\\d(?:\\.\\d+)?)?)(?: ?(Z|[+-]\\d\\d):?(\\d\\d)?.*)?").matcher(text);
+    if (time.matches()) {
+      var clock = time.group(2).length() == 5 ? time.group(2) + ":00" : time.group(2);
+      var zone = time.group(3) == null ? "" : time.group(3).equals("Z") ? "Z" : time.group(3) + ":" + time.group(4);
+      return time.group(1) + "T" + clock + zone;
+    }
+    if (text.matches("\\d{4}-\\d\\d-\\d\\d")) {
+      return text;
+    }
+    throw new Failure(Exit.USAGE, "--since '%s' is not a time that docker or podman knows".formatted(text), "write it as '10 min ago' or '2026-11-22 18:00'");
+  }
+
+  private static String sudo(Host.Unit unit) {
+    return unit.root() ? "" : "sudo -n ";
+  }
+}
+
+/** TheHive on one of its nodes: its systemd unit or its container, and who listens on its port. */
 record TheHiveNode(Host host, TheHiveSettings settings) {
   private static final Pattern PROCESS = Pattern.compile("users:\\(\\(\"(?<name>[^\"]+)\"");
 
@@ -5012,26 +5136,32 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     return host.name();
   }
 
+  /** The unit or the container, by its name. */
   String service() {
-    return settings.service();
+    return host.container() == null ? settings.service() : "container " + host.container().name();
   }
 
   Host.Unit unit() {
-    return host.unit(settings.service());
+    return host.container() == null ? host.unit(settings.service()) : host.container().unit(host);
   }
 
   /** The unit, masked or not; an unknown unit does not count as stopped. */
   Host.Unit requireInstalled() {
     var unit = unit();
     if (!unit.isInstalled()) {
-      throw new Failure(Exit.UNSAFE, "%s: the unit %s is %s".formatted(host.name(), settings.service(), unit.load().isEmpty() ? "unknown" : unit.load()),
-          "THEHIVE_SERVICE names TheHive's unit; is TheHive installed there?");
+      throw new Failure(Exit.UNSAFE, "%s: the %s is %s".formatted(host.name(), kind(), unit.load().isEmpty() ? "unknown" : unit.load()),
+          host.container() == null ? "THEHIVE_SERVICE names TheHive's unit; is TheHive installed there?"
+              : "THEHIVE_NODES names the container as '%s ps -a' does".formatted(host.container().engine()));
     }
     return unit;
   }
 
+  private String kind() {
+    return host.container() == null ? "unit " + settings.service() : service();
+  }
+
   String systemctl(Host.Unit unit, String verb) {
-    return asRoot(unit, "systemctl %s %s".formatted(verb, service()));
+    return host.container() != null ? host.container().command(unit, verb) : asRoot(unit, "systemctl %s %s".formatted(verb, settings.service()));
   }
 
   /** Runs systemctl. What sudo warns of counts only where the command fails. */
@@ -5048,18 +5178,23 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     if (output.code() == 0) {
       return;
     }
-    var said = Host.last(output.err());
+    throw refused(verb, Host.last(output.err()));
+  }
+
+  Failure refused(String verb, String said) {
+    var program = host.container() == null ? "systemctl" : host.container().engine();
     if (!said.startsWith("sudo:")) {
-      throw new Failure(Exit.UNSAFE, "%s: systemctl %s: %s".formatted(name(), verb, said), null);
+      return new Failure(Exit.UNSAFE, "%s: %s %s: %s".formatted(name(), program, verb, said), null);
     }
-    throw new Failure(Exit.AUTHENTICATION, "%s: %s".formatted(name(), said), said.contains("tty") || said.contains("terminal is required")
+    return new Failure(Exit.AUTHENTICATION, "%s: %s".formatted(name(), said), said.contains("tty") || said.contains("terminal is required")
         ? "sudo wants a terminal there: \"Defaults !requiretty\" for this user, or name the node as root@" + name()
-        : "allow it without a password there: NOPASSWD: /usr/bin/systemctl * %s, /usr/bin/journalctl *".formatted(service()));
+        : "allow it without a password there: NOPASSWD: " + (host.container() == null
+            ? "/usr/bin/systemctl * %s, /usr/bin/journalctl *".formatted(settings.service()) : "/usr/bin/%s *".formatted(program)));
   }
 
   /** @param range options of journalctl, such as {@code  --lines=20} */
   String journal(Host.Unit unit, String range) {
-    return asRoot(unit, "journalctl --unit=%s --output=short-iso --no-hostname --no-pager%s".formatted(service(), range));
+    return host.container() != null ? host.container().logs(unit, range) : asRoot(unit, "journalctl --unit=%s --output=short-iso --no-hostname --no-pager%s".formatted(settings.service(), range));
   }
 
   private static String asRoot(Host.Unit unit, String shell) {
@@ -5075,11 +5210,11 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     try {
       var unit = unit();
       if (settings.named() && !unit.isInstalled()) {
-        return Optional.of(new Failure(Exit.UNSAFE, "%s has no unit %s: whether TheHive runs there is not known".formatted(host.name(), settings.service()),
+        return Optional.of(new Failure(Exit.UNSAFE, "%s has no %s: whether TheHive runs there is not known".formatted(host.name(), kind()),
             "check THEHIVE_NODES and THEHIVE_SERVICE; --force goes on all the same"));
       }
       if (!unit.isStopped()) {
-        return Optional.of(new Failure(Exit.UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name(), settings.service(), unit),
+        return Optional.of(new Failure(Exit.UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name(), service(), unit),
             "stop it on every node: ./jbang service-control.java stop; --force goes on all the same"));
       }
     } catch (Failure e) {
@@ -5100,7 +5235,7 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     var port = listener.get().port();
     var application = application();
     return switch (application.answer()) {
-      case THEHIVE -> Optional.of(new Failure(Exit.UNSAFE, "TheHive answers on %s, port %d, although its unit %s does not run".formatted(host.name(), port, settings.service()),
+      case THEHIVE -> Optional.of(new Failure(Exit.UNSAFE, "TheHive answers on %s, port %d, although its %s does not run".formatted(host.name(), port, kind()),
           "it was started by hand or runs in a container: stop it there (ss -ltnp shows the process); --force goes on all the same"));
       case SOMETHING_ELSE, NOBODY -> Optional.empty();
       case NO_ANSWER -> !listener.get().isJava() ? Optional.empty() : Optional.of(new Failure(Exit.UNSAFE,

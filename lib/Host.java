@@ -12,10 +12,22 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration. */
-record Host(String name, String destination, String port) {
+/**
+ * A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration.
+ *
+ * @param destination where ssh goes to; null for this host
+ * @param container in which TheHive runs there; null where it is a systemd unit
+ */
+record Host(String name, String destination, String port, TheHiveContainer container) {
+  private static final Pattern IN_CONTAINER = Pattern.compile("((?<host>.+)/)?(?<engine>docker|podman):(?<name>(?!\\d+$)[A-Za-z0-9][\\w.-]*)");
+  /** Stands between what the login shell prints by itself and the answer. */
+  private static final String BEGIN = "thehive-answer-begins";
   private static final Pattern NAMED = Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[0-9a-fA-F:]+]))(:(?<port>\\d+))?");
   private static final String PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,StateChangeTimestamp,InvocationID";
+
+  Host(String name, String destination, String port) {
+    this(name, destination, port, null);
+  }
 
   /** What a command left there; 255 is ssh's own code. */
   record Output(int code, String out, String err) {}
@@ -43,9 +55,15 @@ record Host(String name, String destination, String port) {
   }
 
   private static Host parse(String name) {
+    var inContainer = IN_CONTAINER.matcher(name);
+    if (inContainer.matches()) {
+      var host = parse(inContainer.group("host") == null ? "localhost" : inContainer.group("host"));
+      var container = new TheHiveContainer(inContainer.group("engine"), inContainer.group("name"));
+      return new Host(inContainer.group("host") == null ? container.toString() : host.name + "/" + container, host.destination, host.port, container);
+    }
     var match = NAMED.matcher(name);
     if (!match.matches()) {
-      throw new Failure(Exit.USAGE, "'%s' is not a host name".formatted(name), "name hosts like node1, admin@node2:2222 or localhost");
+      throw new Failure(Exit.USAGE, "'%s' is not a host name".formatted(name), "name hosts like node1, admin@node2:2222 or localhost, containers like docker:thehive or node2/docker:thehive");
     }
     var local = Set.of("localhost", "127.0.0.1", "[::1]").contains(match.group("to")) && match.group("port") == null;
     return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""), match.group("port"));
@@ -72,7 +90,7 @@ record Host(String name, String destination, String port) {
       return "localhost";
     }
     var known = new Host("localhost", null, null).run("ssh -G -- " + destination, Duration.ofSeconds(10)).out();
-    return known.lines().filter(line -> line.startsWith("hostname ")).map(line -> line.substring(9)).findFirst().orElse(name);
+    return known.lines().filter(line -> line.startsWith("hostname ")).map(line -> line.substring(9)).findFirst().orElse(destination);
   }
 
   /** Never asks and never accepts an unknown host key: a runbook must not hang, and a key is the administrator's to trust. */
@@ -92,14 +110,14 @@ record Host(String name, String destination, String port) {
       var out = Files.createTempFile("thehive-host", ".out");
       var err = Files.createTempFile("thehive-host", ".err");
       try {
-        var process = new ProcessBuilder(command(shell)).redirectInput(new File("/dev/null"))
+        var process = new ProcessBuilder(command(isLocal() ? shell : "echo " + BEGIN + "; " + shell)).redirectInput(new File("/dev/null"))
             .redirectOutput(out.toFile()).redirectError(err.toFile()).start();
         if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
           process.destroyForcibly();
           throw new Failure(Exit.UNREACHABLE, "%s: no answer within %d s to: %s".formatted(name, limit.toSeconds(), shell), null);
         }
         var output = new Output(process.exitValue(), Files.readString(out), Files.readString(err).strip());
-        return isLocal() || output.code() != 255 ? output : unreachable(output.err());
+        return isLocal() ? output : output.code() == 255 ? unreachable(output.err()) : withoutGreeting(this, output);
       } finally {
         Files.delete(out);
         Files.delete(err);
@@ -109,6 +127,16 @@ record Host(String name, String destination, String port) {
     } catch (InterruptedException e) {
       throw new Failure(Exit.UNREACHABLE, name + ": interrupted", null, e);
     }
+  }
+
+  /** A login shell may print text of its own, a banner or what .bashrc says: it is never taken for an answer. */
+  static Output withoutGreeting(Host host, Output output) {
+    var begins = output.out().indexOf(BEGIN + "\n");
+    if (begins < 0) {
+      throw new Failure(Exit.UNREACHABLE, "%s: the login shell there did not run the command: %s".formatted(host.name, last(output.err().isEmpty() ? output.out() : output.err())),
+          "try it by hand: ssh %s echo works".formatted(host.destination));
+    }
+    return new Output(output.code(), output.out().substring(begins + BEGIN.length() + 1), output.err());
   }
 
   private Output unreachable(String said) {
@@ -132,6 +160,9 @@ record Host(String name, String destination, String port) {
           "look after TheHive there by hand: in its container, or with its own start script");
     }
     var lines = output.out().lines().toList();
+    if (lines.isEmpty()) {
+      throw new Failure(Exit.UNREACHABLE, name + ": no answer", null);
+    }
     var is = lines.stream().filter(line -> line.contains("=")).map(line -> line.split("=", 2))
         .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1], (one, other) -> one));
     return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""), is.getOrDefault("SubState", ""),

@@ -19,7 +19,7 @@ record ServiceCheck(TheHiveSettings settings, List<Pattern> ignored) {
     each(findings, (host, unit) -> {
       var since = unit.since().isEmpty() ? "never" : unit.since();
       findings.require(unit.active().equals("active"), "unit", List.of(), "%s: %s %s, since %s, %d restarts",
-          host.name(), settings.service(), unit, since, unit.restarts());
+          host.name(), node(host).service(), unit, since, unit.restarts());
       var application = Application.on(host, settings);
       var problem = application.problem();
       findings.require(problem.isEmpty(), "application", List.of(), "%s",
@@ -31,17 +31,17 @@ record ServiceCheck(TheHiveSettings settings, List<Pattern> ignored) {
   void logs(Findings findings) {
     each(findings, (host, unit) -> {
       if (!unit.active().equals("active") || unit.invocation().isEmpty()) {
-        findings.skipped("errors", "%s: %s is not active", host.name(), settings.service());
+        findings.skipped("errors", "%s: %s is not active", host.name(), node(host).service());
         return;
       }
-      var journal = host.run("%sjournalctl _SYSTEMD_INVOCATION_ID=%s -o cat --no-pager -n %d".formatted(
-          unit.root() ? "" : "sudo -n ", unit.invocation(), LINES), Duration.ofMinutes(2));
+      var journal = host.run(host.container() != null ? node(host).journal(unit, " --lines=%d --since=\"%s\"".formatted(LINES, unit.since()))
+          : "%sjournalctl _SYSTEMD_INVOCATION_ID=%s -o cat --no-pager -n %d".formatted(unit.root() ? "" : "sudo -n ", unit.invocation(), LINES), Duration.ofMinutes(2));
       if (journal.code() != 0) {
         findings.bad("errors", List.of(), "%s: cannot read the journal: %s", host.name(), Host.last(journal.err()));
         return;
       }
       var lines = plain(journal).filter(line -> !line.startsWith("-- ")).collect(Collectors.toList());
-      if (lines.stream().noneMatch(LEVEL.asPredicate())) {
+      if (host.container() == null && lines.stream().noneMatch(LEVEL.asPredicate())) {
         lines.addAll(ownLog(host, unit)); // some packages' units drop its output: the journal has at most the JVM's own
       }
       readErrors(host, lines, findings);
@@ -51,7 +51,7 @@ record ServiceCheck(TheHiveSettings settings, List<Pattern> ignored) {
   private void readErrors(Host host, List<String> lines, Findings findings) {
     if (lines.isEmpty()) {
       findings.skipped("errors", "%s: neither the journal nor %s has a line of %s since its start that can be read",
-          host.name(), Application.LOG, settings.service());
+          host.name(), Application.LOG, node(host).service());
       return;
     }
     var errors = new Tally();
@@ -76,10 +76,14 @@ record ServiceCheck(TheHiveSettings settings, List<Pattern> ignored) {
     return ignored.stream().noneMatch(pattern -> pattern.matcher(line).find());
   }
 
+  private TheHiveNode node(Host host) {
+    return new TheHiveNode(host, settings);
+  }
+
   private void each(Findings findings, BiConsumer<Host, Host.Unit> work) {
     Host.each(settings.hosts(), host -> {
       try {
-        var unit = host.unit(settings.service());
+        var unit = node(host).unit();
         if (!settings.named() && unit.load().equals("not-found")) {
           throw new Failure(Exit.UNSAFE, "this host has no unit " + settings.service(), null);
         }

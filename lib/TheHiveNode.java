@@ -3,7 +3,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
-/** TheHive on one of its nodes: its systemd unit, and who listens on its port. */
+/** TheHive on one of its nodes: its systemd unit or its container, and who listens on its port. */
 record TheHiveNode(Host host, TheHiveSettings settings) {
   private static final Pattern PROCESS = Pattern.compile("users:\\(\\(\"(?<name>[^\"]+)\"");
 
@@ -23,26 +23,32 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     return host.name();
   }
 
+  /** The unit or the container, by its name. */
   String service() {
-    return settings.service();
+    return host.container() == null ? settings.service() : "container " + host.container().name();
   }
 
   Host.Unit unit() {
-    return host.unit(settings.service());
+    return host.container() == null ? host.unit(settings.service()) : host.container().unit(host);
   }
 
   /** The unit, masked or not; an unknown unit does not count as stopped. */
   Host.Unit requireInstalled() {
     var unit = unit();
     if (!unit.isInstalled()) {
-      throw new Failure(Exit.UNSAFE, "%s: the unit %s is %s".formatted(host.name(), settings.service(), unit.load().isEmpty() ? "unknown" : unit.load()),
-          "THEHIVE_SERVICE names TheHive's unit; is TheHive installed there?");
+      throw new Failure(Exit.UNSAFE, "%s: the %s is %s".formatted(host.name(), kind(), unit.load().isEmpty() ? "unknown" : unit.load()),
+          host.container() == null ? "THEHIVE_SERVICE names TheHive's unit; is TheHive installed there?"
+              : "THEHIVE_NODES names the container as '%s ps -a' does".formatted(host.container().engine()));
     }
     return unit;
   }
 
+  private String kind() {
+    return host.container() == null ? "unit " + settings.service() : service();
+  }
+
   String systemctl(Host.Unit unit, String verb) {
-    return asRoot(unit, "systemctl %s %s".formatted(verb, service()));
+    return host.container() != null ? host.container().command(unit, verb) : asRoot(unit, "systemctl %s %s".formatted(verb, settings.service()));
   }
 
   /** Runs systemctl. What sudo warns of counts only where the command fails. */
@@ -59,18 +65,23 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     if (output.code() == 0) {
       return;
     }
-    var said = Host.last(output.err());
+    throw refused(verb, Host.last(output.err()));
+  }
+
+  Failure refused(String verb, String said) {
+    var program = host.container() == null ? "systemctl" : host.container().engine();
     if (!said.startsWith("sudo:")) {
-      throw new Failure(Exit.UNSAFE, "%s: systemctl %s: %s".formatted(name(), verb, said), null);
+      return new Failure(Exit.UNSAFE, "%s: %s %s: %s".formatted(name(), program, verb, said), null);
     }
-    throw new Failure(Exit.AUTHENTICATION, "%s: %s".formatted(name(), said), said.contains("tty") || said.contains("terminal is required")
+    return new Failure(Exit.AUTHENTICATION, "%s: %s".formatted(name(), said), said.contains("tty") || said.contains("terminal is required")
         ? "sudo wants a terminal there: \"Defaults !requiretty\" for this user, or name the node as root@" + name()
-        : "allow it without a password there: NOPASSWD: /usr/bin/systemctl * %s, /usr/bin/journalctl *".formatted(service()));
+        : "allow it without a password there: NOPASSWD: " + (host.container() == null
+            ? "/usr/bin/systemctl * %s, /usr/bin/journalctl *".formatted(settings.service()) : "/usr/bin/%s *".formatted(program)));
   }
 
   /** @param range options of journalctl, such as {@code  --lines=20} */
   String journal(Host.Unit unit, String range) {
-    return asRoot(unit, "journalctl --unit=%s --output=short-iso --no-hostname --no-pager%s".formatted(service(), range));
+    return host.container() != null ? host.container().logs(unit, range) : asRoot(unit, "journalctl --unit=%s --output=short-iso --no-hostname --no-pager%s".formatted(settings.service(), range));
   }
 
   private static String asRoot(Host.Unit unit, String shell) {
@@ -86,11 +97,11 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     try {
       var unit = unit();
       if (settings.named() && !unit.isInstalled()) {
-        return Optional.of(new Failure(Exit.UNSAFE, "%s has no unit %s: whether TheHive runs there is not known".formatted(host.name(), settings.service()),
+        return Optional.of(new Failure(Exit.UNSAFE, "%s has no %s: whether TheHive runs there is not known".formatted(host.name(), kind()),
             "check THEHIVE_NODES and THEHIVE_SERVICE; --force goes on all the same"));
       }
       if (!unit.isStopped()) {
-        return Optional.of(new Failure(Exit.UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name(), settings.service(), unit),
+        return Optional.of(new Failure(Exit.UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name(), service(), unit),
             "stop it on every node: ./jbang service-control.java stop; --force goes on all the same"));
       }
     } catch (Failure e) {
@@ -111,7 +122,7 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     var port = listener.get().port();
     var application = application();
     return switch (application.answer()) {
-      case THEHIVE -> Optional.of(new Failure(Exit.UNSAFE, "TheHive answers on %s, port %d, although its unit %s does not run".formatted(host.name(), port, settings.service()),
+      case THEHIVE -> Optional.of(new Failure(Exit.UNSAFE, "TheHive answers on %s, port %d, although its %s does not run".formatted(host.name(), port, kind()),
           "it was started by hand or runs in a container: stop it there (ss -ltnp shows the process); --force goes on all the same"));
       case SOMETHING_ELSE, NOBODY -> Optional.empty();
       case NO_ANSWER -> !listener.get().isJava() ? Optional.empty() : Optional.of(new Failure(Exit.UNSAFE,

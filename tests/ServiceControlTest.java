@@ -86,6 +86,38 @@ class ServiceControlTest {
     assertThat(onFake("stop").run().code()).as("masked is as stopped as can be").isZero();
   }
 
+  /** The docker on the other side of the fake ssh is a FAKE, too. */
+  @Test
+  void stopsAndStartsTheContainersOfAFakeDocker() throws IOException {
+    fakeSsh();
+    var ssh = home.resolve("bin/ssh");
+    Files.writeString(ssh, "#!/bin/sh\nfor last; do :; done\ncase $last in sh*) exec sh -c \"$last\" ;; esac\n");
+    var docker = home.resolve("bin/docker");
+    Files.writeString(docker, """
+        #!/bin/sh
+        # A FAKE of docker with one container, thehive.
+        state=$(cat %1$s/container)
+        case "$1" in
+          inspect) echo "$5" | sed "s/{{.Id}}/c0ffee/; s/{{.State.Status}}/$state/; s/{{.State.ExitCode}}/0/; s/{{.RestartCount}}/0/; s/{{.State.StartedAt}}/2026-11-26T09:00:00Z/" ;;
+          stop) echo exited > %1$s/container ;;
+          start) echo running > %1$s/container ;;
+          logs) echo "[error] in a container" >&2 ;;
+        esac
+        """.formatted(home));
+    assertThat(docker.toFile().setExecutable(true)).isTrue();
+    Files.writeString(home.resolve("container"), "running");
+
+    var stopped = onFake("stop").env("THEHIVE_NODES", "node2/docker:thehive").env("THEHIVE_URL", "http://127.0.0.1:1").run();
+    assertThat(stopped.code()).as(stopped.err()).isZero();
+    assertThat(stopped.err()).contains("Stopping container thehive on node2/docker:thehive");
+    assertThat(stopped.out()).contains("node2/docker:thehive  inactive (exited)");
+    assertThat(home.resolve("container")).hasContent("exited");
+    var started = onFake("start", "--active-only").env("THEHIVE_NODES", "docker:thehive").run();
+    assertThat(started.code()).as(started.err()).isZero();
+    assertThat(started.out()).contains("docker:thehive  active (running)");
+    assertThat(onFake("logs", "--no-follow").env("THEHIVE_NODES", "docker:thehive").run().out()).contains("docker:thehive | [error] in a container");
+  }
+
   @Test
   void knowsTheUserAndPortOfANodeByItsNameAlone() throws IOException {
     fakeSsh();
@@ -186,6 +218,7 @@ class ServiceControlTest {
         for word; do node=$last; last=$word; done
         state=%1$s/${node#*@}
         echo "$*" >> %1$s/asked
+        case $last in *thehive-answer-begins*) printf 'Welcome to %%s: 0 days without an incident\nthehive-answer-begins\n' $node ;; esac
         case $last in
           node*) exit ;;
           *sudo*) echo "sudo: unable to resolve host $node: Name or service not known" >&2 ;;

@@ -1,16 +1,22 @@
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The nodes of THEHIVE_NODES, and what is run on them. */
 class HostTest {
+  @TempDir private Path folder;
+
   @ParameterizedTest
   @CsvSource({
     "node1,                 node1,         node1,         ",
@@ -28,6 +34,51 @@ class HostTest {
   void understandsEveryFormOfAHost(String text, String name, String destination, String port) {
     assertThat(Host.named(text)).containsExactly(new Host(name, destination, port));
     assertThat(Host.named(text).get(0).isLocal()).isEqualTo(destination == null);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "docker:thehive,                  docker:thehive,       ,            ,     docker, thehive",
+    "localhost/podman:thehive,        localhost/podman:thehive, ,        ,     podman, thehive",
+    "node2/docker:thehive,            node2/docker:thehive, node2,       ,     docker, thehive",
+    "admin@node2:2222/docker:thp-thehive-1, node2/docker:thp-thehive-1, admin@node2, 2222, docker, thp-thehive-1",
+  })
+  void understandsAContainerHereOrOnAnotherHost(String text, String name, String destination, String port, String engine, String container) {
+    assertThat(Host.named(text)).containsExactly(new Host(name, destination, port, new TheHiveContainer(engine, container)));
+  }
+
+  @Test
+  void aHostMayBeCalledLikeAnEngine() {
+    assertThat(Host.named("docker:2222")).containsExactly(new Host("docker", "docker", "2222"));
+  }
+
+  /** An ssh that is a FAKE: it prints what a login shell may, then runs the command, as sshd does with the user's shell. */
+  @ParameterizedTest
+  @ValueSource(strings = {"", "echo 0; echo ActiveState=inactive; echo LoadState=loaded; ", "printf Welcome; "})
+  void whatALoginShellPrintsIsNotTakenForAnAnswer(String greeting) throws IOException {
+    var ssh = Files.writeString(folder.resolve("ssh"), "#!/bin/sh\nfor last; do :; done\n" + greeting + "exec sh -c \"$last\"\n");
+    assertThat(ssh.toFile().setExecutable(true)).isTrue();
+    assertThat(Host.withoutGreeting(new Host("node1", "node1", null), new Host.Output(0, said(ssh, "sh -c 'echo thehive-answer-begins; echo answer'"), ""))).isEqualTo(new Host.Output(0, "answer\n", ""));
+  }
+
+  private static String said(Path program, String argument) throws IOException {
+    return new String(new ProcessBuilder(program.toString(), argument).start().getInputStream().readAllBytes());
+  }
+
+  @Test
+  void aShellThatRunsNoCommandIsNoAnswer() {
+    assertThatThrownBy(() -> Host.withoutGreeting(new Host("node1", "node1", null), new Host.Output(0, "This account is not available.\n", "")))
+        .isInstanceOfSatisfying(Failure.class, failure -> assertThat(failure.code).isEqualTo(11))
+        .hasMessageContaining("the login shell there did not run the command: This account is not available.");
+  }
+
+  @ParameterizedTest
+  @CsvSource(delimiter = '|', value = {"sudo: sorry, you must have a tty to run sudo|sudo wants a terminal there: \"Defaults !requiretty\"",
+      "sudo: a password is required|allow it without a password there: NOPASSWD: /usr/bin/systemctl * thehive"})
+  void sudoThatRefusesHasItsHint(String said, String hint) {
+    var failure = new TheHiveNode(new Host("node1", "node1", null), TheHiveSettings.of(new Settings(Map.of()))).refused("stop", said);
+    assertThat(failure.code).isEqualTo(12);
+    assertThat(failure.hint).startsWith(hint);
   }
 
   @ParameterizedTest
