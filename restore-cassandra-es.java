@@ -343,7 +343,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       if (!refused.isEmpty()) {
         return refuse(refused, "Nothing was changed.");
       }
-      console.confirm(planLines(databases), databases.list().get(0).cluster());
+      console.confirm(planLines(databases, settings), databases.list().get(0).cluster());
       if (console.dryRun) {
         return console.endDryRun();
       }
@@ -389,9 +389,14 @@ class RestoreCassandraEs implements Callable<Integer> {
     restored = chosen.stream().map(Backup::taken).max(Comparator.naturalOrder()).orElseThrow();
   }
 
-  private List<String> planLines(Databases databases) {
-    var lines = new ArrayList<String>();
+  private List<String> planLines(Databases databases, Settings settings) {
+    var lines = new ArrayList<String>(List.of("", "Settings that count, and where they come from"));
+    settings.sources(counting()).forEach(line -> lines.add("  " + line));
+    if (!settings.isSet(TheHiveSettings.NODES)) {
+      lines.add("  whether TheHive is stopped was asked of this host only: THEHIVE_NODES names no other");
+    }
     var verb = console.dryRun ? "Would" : "Will";
+    lines.add("  all that was written after %s is lost; when the newest change was made is not known here".formatted(BackupSet.STAMP.format(restored)));
     for (var database : databases.list()) {
       lines.add("");
       lines.add(database.name().title);
@@ -399,6 +404,15 @@ class RestoreCassandraEs implements Callable<Integer> {
     }
     lines.add("");
     return lines;
+  }
+
+  /** The settings that say what is overwritten, and with what. */
+  private List<Variable> counting() {
+    var cassandra = only == Database.Name.ELASTICSEARCH ? List.<Variable>of() : List.of(CassandraSettings.CONNECTION, CassandraSettings.USER,
+        CassandraSettings.KEYSPACE, CassandraSettings.ARCHIVES, CassandraSettings.ROLE);
+    var elasticsearch = only == Database.Name.CASSANDRA ? List.<Variable>of() : List.of(ElasticsearchSettings.URL, ElasticsearchSettings.USER,
+        ElasticsearchSettings.REPOSITORY, ElasticsearchSettings.ARCHIVES);
+    return Stream.of(cassandra, elasticsearch, List.of(TheHiveSettings.NODES)).flatMap(List::stream).toList();
   }
 
   private Map<Database.Name, Failure> restore(Databases databases, RestoreRun run) throws IOException {
@@ -515,9 +529,12 @@ record Application(HttpRequest status, HttpClient client) {
     var client = HttpClient.newBuilder().connectTimeout(LIMIT).followRedirects(HttpClient.Redirect.NORMAL);
     settings.ca().ifPresent(ca -> client.sslContext(Tls.context(Tls.trust(ca))));
     try {
+      if (URI.create(url).getPort() > 65_535) {
+        throw new IllegalArgumentException("ports are numbers from 1 to 65535");
+      }
       return new Application(HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).build(), client.build());
     } catch (IllegalArgumentException e) {
-      throw new Failure(Exit.USAGE, "THEHIVE_URL '%s' is no address: %s".formatted(url, e.getMessage()), "such as http://<node>:9000, <node> as it stands");
+      throw new Failure(Exit.USAGE, "THEHIVE_URL '%s' is not an address: %s".formatted(url, e.getMessage()), "such as http://<node>:9000, <node> as it stands");
     }
   }
 
@@ -551,7 +568,7 @@ record Application(HttpRequest status, HttpClient client) {
       return answer.statusCode() == 200 ? Optional.empty() : Optional.of("%s answers HTTP %d".formatted(status.uri(), answer.statusCode()));
     } catch (CompletionException e) {
       var why = e.getCause() instanceof TimeoutException ? "not within %d s".formatted(LIMIT.toSeconds())
-          : Objects.requireNonNullElse(e.getCause().getMessage(), "connection refused");
+          : ConnectionError.words(e.getCause());
       return Optional.of("%s does not answer: %s%s".formatted(status.uri(), why, e.getCause() instanceof SSLException ? " (THEHIVE_CA names its CA)" : ""));
     }
   }
@@ -1663,7 +1680,7 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
     if (errors.stream().anyMatch(AuthenticationException.class::isInstance)) {
       return new Failure(Exit.AUTHENTICATION, "Cassandra at %s refuses %s".formatted(named(),
           user.map(name -> "the log-in of " + name).orElse("a connection without log-in")),
-          "check CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE", failed);
+          "check CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE: a superuser's; TheHive's own role does not suffice", failed);
     }
     var causes = errors.stream().flatMap(error -> Stream.iterate(error, Objects::nonNull, Throwable::getCause)).map(Throwable::toString)
         .collect(Collectors.joining("\n"));
@@ -4159,8 +4176,15 @@ record Host(String name, String destination, String port, TheHiveContainer conta
     if (!match.matches()) {
       throw new Failure(Exit.USAGE, "'%s' is not a host name".formatted(name), "name hosts like node1, admin@node2:2222 or localhost, containers like docker:thehive or node2/docker:thehive");
     }
+    if (match.group("port") != null && !isPort(match.group("port"))) {
+      throw new Failure(Exit.USAGE, "'%s' names port %s, which no host has".formatted(name, match.group("port")), "ports are numbers from 1 to 65535, ssh's is mostly 22");
+    }
     var local = Set.of("localhost", "127.0.0.1", "[::1]").contains(match.group("to")) && match.group("port") == null;
     return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""), match.group("port"));
+  }
+
+  private static boolean isPort(String digits) {
+    return digits.length() < 6 && Integer.parseInt(digits) > 0 && Integer.parseInt(digits) < 65_536;
   }
 
   /** Does the same for all side by side; the answers in their order. */
@@ -5937,10 +5961,24 @@ final class RestoreRun implements Closeable {
   /** What an interrupted run left for this one; empty when there was none. */
   JsonNode unfinished() {
     try {
-      return Files.exists(marker) ? Json.MAPPER.readTree(marker.toFile()) : Json.MAPPER.createObjectNode();
+      if (!Files.exists(marker)) {
+        return Json.MAPPER.createObjectNode();
+      }
+      var left = Json.MAPPER.readTree(marker.toFile());
+      if (!left.isObject()) {
+        throw unreadable(Files.size(marker) == 0 ? "it is empty, as a full disk leaves it" : "it is not a marker of these scripts", null);
+      }
+      return left;
+    } catch (JsonProcessingException e) {
+      throw unreadable("it is not whole", e);
     } catch (IOException e) {
-      throw new Failure(Exit.UNSAFE, "cannot read %s: %s".formatted(marker, e.getMessage()), "remove it if no restore is unfinished");
+      throw unreadable(Failure.of(e).getMessage(), e);
     }
+  }
+
+  private Failure unreadable(String reason, Throwable cause) {
+    return new Failure(Exit.UNSAFE, "cannot read %s: %s. A restore was begun and may be unfinished".formatted(marker, reason),
+        "keep TheHive stopped, remove that file, and run the same restore again to its end", cause);
   }
 
   /** Marks parts as unfinished: to be called before the first change. Safe on disk when it returns. */
@@ -7184,6 +7222,12 @@ final class Settings {
 
   String origin(Variable variable) {
     return isVariable(variable) ? "set" : configured.containsKey(variable.name()) ? configFile : "default";
+  }
+
+  /** A line for each that has a value: for the plan, where a variable of another site must show. */
+  List<String> sources(List<Variable> variables) {
+    return variables.stream().filter(variable -> !shown(variable).isEmpty())
+        .map(variable -> "%s %s (%s)".formatted(variable.name(), shown(variable), source(variable))).toList();
   }
 
   /** Where the value comes from: the variable, a file, the default, or nowhere. */

@@ -18,6 +18,7 @@
 //JAVA_OPTIONS -Xmx352m -XX:+UseSerialGC -Xmn48m
 //JAVA_OPTIONS -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8 -Dstderr.encoding=UTF-8 -Djdk.console=java.base
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
@@ -366,6 +367,8 @@ class RestoreFilesMinio implements Callable<Integer> {
     if (!plan.state().exists()) {
       bucket.create();
     }
+    console.onInterrupt((plan.state().exists() ? "No object of the bucket was changed" : "The bucket was created and is empty")
+        + "; an object with which the rights were tried may be left. Run the same command again.");
     return new BucketProbe(bucket, plan.state().versioned()).run() && !oneByOne;
   }
 
@@ -439,9 +442,12 @@ record Application(HttpRequest status, HttpClient client) {
     var client = HttpClient.newBuilder().connectTimeout(LIMIT).followRedirects(HttpClient.Redirect.NORMAL);
     settings.ca().ifPresent(ca -> client.sslContext(Tls.context(Tls.trust(ca))));
     try {
+      if (URI.create(url).getPort() > 65_535) {
+        throw new IllegalArgumentException("ports are numbers from 1 to 65535");
+      }
       return new Application(HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).build(), client.build());
     } catch (IllegalArgumentException e) {
-      throw new Failure(Exit.USAGE, "THEHIVE_URL '%s' is no address: %s".formatted(url, e.getMessage()), "such as http://<node>:9000, <node> as it stands");
+      throw new Failure(Exit.USAGE, "THEHIVE_URL '%s' is not an address: %s".formatted(url, e.getMessage()), "such as http://<node>:9000, <node> as it stands");
     }
   }
 
@@ -475,7 +481,7 @@ record Application(HttpRequest status, HttpClient client) {
       return answer.statusCode() == 200 ? Optional.empty() : Optional.of("%s answers HTTP %d".formatted(status.uri(), answer.statusCode()));
     } catch (CompletionException e) {
       var why = e.getCause() instanceof TimeoutException ? "not within %d s".formatted(LIMIT.toSeconds())
-          : Objects.requireNonNullElse(e.getCause().getMessage(), "connection refused");
+          : ConnectionError.words(e.getCause());
       return Optional.of("%s does not answer: %s%s".formatted(status.uri(), why, e.getCause() instanceof SSLException ? " (THEHIVE_CA names its CA)" : ""));
     }
   }
@@ -1963,6 +1969,37 @@ enum Compression {
   }
 }
 
+/** What Java says of a connection that failed, in an administrator's words. */
+final class ConnectionError {
+  private static final List<Map.Entry<String, String>> WORDS = List.of(
+      Map.entry("connection refused", "connection refused: nothing listens on that port"),
+      Map.entry("UnknownHost|UnresolvedAddress|not known", "unknown host"),
+      Map.entry("ConnectException(\\n|$)", "connection refused: nothing listens on that port"), // java.net.http says no more
+      Map.entry("NotSslRecord|not an SSL/TLS record|Unsupported or unrecognized SSL", "it speaks http, not https"),
+      Map.entry("PKIX|unable to find valid certification path", "its certificate is not signed by a CA that is trusted here"),
+      Map.entry("No name matching|No subject alternative|not verified|doesn't match", "its certificate is for another name"),
+      Map.entry("certificate_expired|CertificateExpired", "its certificate has expired"),
+      Map.entry("certificate_required|bad_certificate", "it wants a certificate of the client"),
+      Map.entry("handshake_failure|protocol_version", "it and this host have no TLS version in common"),
+      Map.entry("No route to host|Network is unreachable|Host is unreachable", "no route to that host"),
+      Map.entry("timed out|Timeout", "no answer in time"),
+      Map.entry("Invalid status line|unsupported (HTTP )?version|not a valid HTTP", "it is not an HTTP port"),
+      Map.entry("Connection reset|ClosedChannel|ConnectionClosed|connection (was )?closed|EOF|no bytes|Broken pipe|Remote host terminated",
+          "it closed the connection: perhaps it speaks https, or this is not its port"));
+
+  private ConnectionError() {}
+
+  static String words(Throwable thrown) {
+    var all = Stream.iterate(thrown, Objects::nonNull, Throwable::getCause).map(Throwable::toString).collect(Collectors.joining("\n"));
+    return known(all).orElseGet(() -> Failure.of(thrown).getMessage());
+  }
+
+  private static Optional<String> known(String text) {
+    return WORDS.stream().filter(entry -> Pattern.compile(entry.getKey(), Pattern.CASE_INSENSITIVE).matcher(text).find())
+        .map(Map.Entry::getValue).findFirst();
+  }
+}
+
 /** What the administrator sees: steps and progress on stderr. Results go to stdout, which is not this class's. */
 class Console {
   private static final int WIDTH_OF_LOGS = 100;
@@ -2377,8 +2414,15 @@ record Host(String name, String destination, String port, TheHiveContainer conta
     if (!match.matches()) {
       throw new Failure(Exit.USAGE, "'%s' is not a host name".formatted(name), "name hosts like node1, admin@node2:2222 or localhost, containers like docker:thehive or node2/docker:thehive");
     }
+    if (match.group("port") != null && !isPort(match.group("port"))) {
+      throw new Failure(Exit.USAGE, "'%s' names port %s, which no host has".formatted(name, match.group("port")), "ports are numbers from 1 to 65535, ssh's is mostly 22");
+    }
     var local = Set.of("localhost", "127.0.0.1", "[::1]").contains(match.group("to")) && match.group("port") == null;
     return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""), match.group("port"));
+  }
+
+  private static boolean isPort(String digits) {
+    return digits.length() < 6 && Integer.parseInt(digits) > 0 && Integer.parseInt(digits) < 65_536;
   }
 
   /** Does the same for all side by side; the answers in their order. */
@@ -3111,10 +3155,24 @@ final class RestoreRun implements Closeable {
   /** What an interrupted run left for this one; empty when there was none. */
   JsonNode unfinished() {
     try {
-      return Files.exists(marker) ? Json.MAPPER.readTree(marker.toFile()) : Json.MAPPER.createObjectNode();
+      if (!Files.exists(marker)) {
+        return Json.MAPPER.createObjectNode();
+      }
+      var left = Json.MAPPER.readTree(marker.toFile());
+      if (!left.isObject()) {
+        throw unreadable(Files.size(marker) == 0 ? "it is empty, as a full disk leaves it" : "it is not a marker of these scripts", null);
+      }
+      return left;
+    } catch (JsonProcessingException e) {
+      throw unreadable("it is not whole", e);
     } catch (IOException e) {
-      throw new Failure(Exit.UNSAFE, "cannot read %s: %s".formatted(marker, e.getMessage()), "remove it if no restore is unfinished");
+      throw unreadable(Failure.of(e).getMessage(), e);
     }
+  }
+
+  private Failure unreadable(String reason, Throwable cause) {
+    return new Failure(Exit.UNSAFE, "cannot read %s: %s. A restore was begun and may be unfinished".formatted(marker, reason),
+        "keep TheHive stopped, remove that file, and run the same restore again to its end", cause);
   }
 
   /** Marks parts as unfinished: to be called before the first change. Safe on disk when it returns. */
@@ -3536,6 +3594,8 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
   private static final Pattern WITH_TOKEN = Pattern.compile("(https?://)([^@]*?):([^@]*?):([^@]*)@([^@]*)");
   private static final Pattern WITH_KEYS = Pattern.compile("(https?://)(.*?):(.*)@([^@]*)");
 
+  private static final Pattern PORT = Pattern.compile(":(\\d+)/?$");
+
   /** An endpoint with its keys; {@code token} of temporary keys, else null. */
   record Account(String endpoint, String access, String secret, String token) {
     /** Without the secrets. */
@@ -3566,6 +3626,10 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
     }
     if (endpoint.get().contains("@")) {
       throw new Failure(Exit.USAGE, "MINIO_ENDPOINT holds keys", "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY instead");
+    }
+    var port = PORT.matcher(endpoint.get());
+    if (port.find() && (port.group(1).length() > 5 || Integer.parseInt(port.group(1)) > 65_535)) {
+      throw new Failure(Exit.USAGE, "MINIO_ENDPOINT '%s' has port %s; ports are from 1 to 65535".formatted(endpoint.get(), port.group(1)), "such as http://10.0.0.8:9000");
     }
     var access = settings.secretOrPrompt(ACCESS_KEY, "Access key of " + endpoint.get());
     var secret = settings.secretOrPrompt(SECRET_KEY, "Secret key of " + endpoint.get());
@@ -3864,6 +3928,12 @@ final class Settings {
 
   String origin(Variable variable) {
     return isVariable(variable) ? "set" : configured.containsKey(variable.name()) ? configFile : "default";
+  }
+
+  /** A line for each that has a value: for the plan, where a variable of another site must show. */
+  List<String> sources(List<Variable> variables) {
+    return variables.stream().filter(variable -> !shown(variable).isEmpty())
+        .map(variable -> "%s %s (%s)".formatted(variable.name(), shown(variable), source(variable))).toList();
   }
 
   /** Where the value comes from: the variable, a file, the default, or nowhere. */

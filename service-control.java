@@ -111,6 +111,9 @@ class ServiceControl implements Runnable {
   static final int RESTARTS = 2;
   static final String LAST_LINES = "its last log lines are above, or in " + Application.LOG + " there";
 
+  private static final String GOES_ON =
+      "Some nodes were told already, and go on by themselves: ./jbang service-control.java status shows each.";
+
   @Mixin Console console = new Console();
 
   @Spec CommandSpec command;
@@ -236,6 +239,7 @@ class ServiceControl implements Runnable {
 
   private List<Outcome> stopAll(List<TheHiveNode> nodes, Duration limit) {
     console.step("Stopping %s on %s", service(nodes), names(nodes));
+    console.onInterrupt(GOES_ON);
     return each(nodes, node -> stop(node, limit));
   }
 
@@ -267,6 +271,7 @@ class ServiceControl implements Runnable {
 
   private List<Outcome> startAll(List<TheHiveNode> nodes, Start how, Duration limit) {
     console.step("Starting %s on %s%s", service(nodes), names(nodes), how.rolling ? ", one after the other" : "");
+    console.onInterrupt(GOES_ON);
     if (!how.rolling) {
       return each(nodes, node -> start(node, !how.activeOnly, limit));
     }
@@ -412,7 +417,8 @@ class ServiceControl implements Runnable {
   }
 
   /** Prints the table of the nodes. The exit code is the lowest of all: unreachable before refused before unsafe. */
-  private static int end(List<Outcome> outcomes) {
+  private int end(List<Outcome> outcomes) {
+    console.onInterrupt(null);
     var width = Math.max(4, outcomes.stream().mapToInt(outcome -> outcome.node().name().length()).max().orElse(0));
     var row = "%-" + width + "s  %-22s %-30s %8s  %s%n";
     if (!outcomes.isEmpty()) {
@@ -477,9 +483,12 @@ record Application(HttpRequest status, HttpClient client) {
     var client = HttpClient.newBuilder().connectTimeout(LIMIT).followRedirects(HttpClient.Redirect.NORMAL);
     settings.ca().ifPresent(ca -> client.sslContext(Tls.context(Tls.trust(ca))));
     try {
+      if (URI.create(url).getPort() > 65_535) {
+        throw new IllegalArgumentException("ports are numbers from 1 to 65535");
+      }
       return new Application(HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).build(), client.build());
     } catch (IllegalArgumentException e) {
-      throw new Failure(Exit.USAGE, "THEHIVE_URL '%s' is no address: %s".formatted(url, e.getMessage()), "such as http://<node>:9000, <node> as it stands");
+      throw new Failure(Exit.USAGE, "THEHIVE_URL '%s' is not an address: %s".formatted(url, e.getMessage()), "such as http://<node>:9000, <node> as it stands");
     }
   }
 
@@ -513,7 +522,7 @@ record Application(HttpRequest status, HttpClient client) {
       return answer.statusCode() == 200 ? Optional.empty() : Optional.of("%s answers HTTP %d".formatted(status.uri(), answer.statusCode()));
     } catch (CompletionException e) {
       var why = e.getCause() instanceof TimeoutException ? "not within %d s".formatted(LIMIT.toSeconds())
-          : Objects.requireNonNullElse(e.getCause().getMessage(), "connection refused");
+          : ConnectionError.words(e.getCause());
       return Optional.of("%s does not answer: %s%s".formatted(status.uri(), why, e.getCause() instanceof SSLException ? " (THEHIVE_CA names its CA)" : ""));
     }
   }
@@ -627,6 +636,37 @@ record CommonSettings(Optional<String> archivePassword, Optional<Path> statePath
   /** The folder of lock, marker and reports. */
   Path stateFolder(Path archives) {
     return statePath.orElse(archives);
+  }
+}
+
+/** What Java says of a connection that failed, in an administrator's words. */
+final class ConnectionError {
+  private static final List<Map.Entry<String, String>> WORDS = List.of(
+      Map.entry("connection refused", "connection refused: nothing listens on that port"),
+      Map.entry("UnknownHost|UnresolvedAddress|not known", "unknown host"),
+      Map.entry("ConnectException(\\n|$)", "connection refused: nothing listens on that port"), // java.net.http says no more
+      Map.entry("NotSslRecord|not an SSL/TLS record|Unsupported or unrecognized SSL", "it speaks http, not https"),
+      Map.entry("PKIX|unable to find valid certification path", "its certificate is not signed by a CA that is trusted here"),
+      Map.entry("No name matching|No subject alternative|not verified|doesn't match", "its certificate is for another name"),
+      Map.entry("certificate_expired|CertificateExpired", "its certificate has expired"),
+      Map.entry("certificate_required|bad_certificate", "it wants a certificate of the client"),
+      Map.entry("handshake_failure|protocol_version", "it and this host have no TLS version in common"),
+      Map.entry("No route to host|Network is unreachable|Host is unreachable", "no route to that host"),
+      Map.entry("timed out|Timeout", "no answer in time"),
+      Map.entry("Invalid status line|unsupported (HTTP )?version|not a valid HTTP", "it is not an HTTP port"),
+      Map.entry("Connection reset|ClosedChannel|ConnectionClosed|connection (was )?closed|EOF|no bytes|Broken pipe|Remote host terminated",
+          "it closed the connection: perhaps it speaks https, or this is not its port"));
+
+  private ConnectionError() {}
+
+  static String words(Throwable thrown) {
+    var all = Stream.iterate(thrown, Objects::nonNull, Throwable::getCause).map(Throwable::toString).collect(Collectors.joining("\n"));
+    return known(all).orElseGet(() -> Failure.of(thrown).getMessage());
+  }
+
+  private static Optional<String> known(String text) {
+    return WORDS.stream().filter(entry -> Pattern.compile(entry.getKey(), Pattern.CASE_INSENSITIVE).matcher(text).find())
+        .map(Map.Entry::getValue).findFirst();
   }
 }
 
@@ -864,8 +904,15 @@ record Host(String name, String destination, String port, TheHiveContainer conta
     if (!match.matches()) {
       throw new Failure(Exit.USAGE, "'%s' is not a host name".formatted(name), "name hosts like node1, admin@node2:2222 or localhost, containers like docker:thehive or node2/docker:thehive");
     }
+    if (match.group("port") != null && !isPort(match.group("port"))) {
+      throw new Failure(Exit.USAGE, "'%s' names port %s, which no host has".formatted(name, match.group("port")), "ports are numbers from 1 to 65535, ssh's is mostly 22");
+    }
     var local = Set.of("localhost", "127.0.0.1", "[::1]").contains(match.group("to")) && match.group("port") == null;
     return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""), match.group("port"));
+  }
+
+  private static boolean isPort(String digits) {
+    return digits.length() < 6 && Integer.parseInt(digits) > 0 && Integer.parseInt(digits) < 65_536;
   }
 
   /** Does the same for all side by side; the answers in their order. */
@@ -1224,6 +1271,12 @@ final class Settings {
 
   String origin(Variable variable) {
     return isVariable(variable) ? "set" : configured.containsKey(variable.name()) ? configFile : "default";
+  }
+
+  /** A line for each that has a value: for the plan, where a variable of another site must show. */
+  List<String> sources(List<Variable> variables) {
+    return variables.stream().filter(variable -> !shown(variable).isEmpty())
+        .map(variable -> "%s %s (%s)".formatted(variable.name(), shown(variable), source(variable))).toList();
   }
 
   /** Where the value comes from: the variable, a file, the default, or nowhere. */
@@ -1806,7 +1859,7 @@ final class UnfinishedRestores {
         var parts = new ArrayList<String>();
         Json.MAPPER.readTree(marker.toFile()).path("unfinished").forEach(part -> parts.add(part.asText()));
         var since = Files.getLastModifiedTime(marker).toInstant().truncatedTo(ChronoUnit.SECONDS);
-        unfinished.put(marker.getFileName().toString().replace(".unfinished", ""), String.join(" and ", parts) + " since " + since);
+        unfinished.put(marker.getFileName().toString().replace(".unfinished", ""), (parts.isEmpty() ? "not known what," : String.join(" and ", parts)) + " since " + since);
       }
       return unfinished;
     } catch (IOException e) {

@@ -952,9 +952,12 @@ record Application(HttpRequest status, HttpClient client) {
     var client = HttpClient.newBuilder().connectTimeout(LIMIT).followRedirects(HttpClient.Redirect.NORMAL);
     settings.ca().ifPresent(ca -> client.sslContext(Tls.context(Tls.trust(ca))));
     try {
+      if (URI.create(url).getPort() > 65_535) {
+        throw new IllegalArgumentException("ports are numbers from 1 to 65535");
+      }
       return new Application(HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).build(), client.build());
     } catch (IllegalArgumentException e) {
-      throw new Failure(Exit.USAGE, "THEHIVE_URL '%s' is no address: %s".formatted(url, e.getMessage()), "such as http://<node>:9000, <node> as it stands");
+      throw new Failure(Exit.USAGE, "THEHIVE_URL '%s' is not an address: %s".formatted(url, e.getMessage()), "such as http://<node>:9000, <node> as it stands");
     }
   }
 
@@ -988,7 +991,7 @@ record Application(HttpRequest status, HttpClient client) {
       return answer.statusCode() == 200 ? Optional.empty() : Optional.of("%s answers HTTP %d".formatted(status.uri(), answer.statusCode()));
     } catch (CompletionException e) {
       var why = e.getCause() instanceof TimeoutException ? "not within %d s".formatted(LIMIT.toSeconds())
-          : Objects.requireNonNullElse(e.getCause().getMessage(), "connection refused");
+          : ConnectionError.words(e.getCause());
       return Optional.of("%s does not answer: %s%s".formatted(status.uri(), why, e.getCause() instanceof SSLException ? " (THEHIVE_CA names its CA)" : ""));
     }
   }
@@ -2362,7 +2365,7 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
     findings.require(problems.isEmpty(), "nodes", problems,
         problems.isEmpty() ? "%d up and normal" : "%d up; %d not up and normal, or not known to all", health.up().size(), broken);
     if (!health.gossip()) {
-      findings.skipped("gossip", "this Cassandra does not tell which nodes join or leave: look at nodetool status");
+      findings.skipped("gossip", "which nodes join or leave is not told: by Cassandra before 4.1, or to a CASSANDRA_USER without rights on system_views; see nodetool status");
     }
     var schemas = health.schemas();
     findings.require(schemas.size() == 1, "schema", schemas.values().stream().map(Object::toString).toList(),
@@ -2850,7 +2853,7 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
     if (errors.stream().anyMatch(AuthenticationException.class::isInstance)) {
       return new Failure(Exit.AUTHENTICATION, "Cassandra at %s refuses %s".formatted(named(),
           user.map(name -> "the log-in of " + name).orElse("a connection without log-in")),
-          "check CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE", failed);
+          "check CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE: a superuser's; TheHive's own role does not suffice", failed);
     }
     var causes = errors.stream().flatMap(error -> Stream.iterate(error, Objects::nonNull, Throwable::getCause)).map(Throwable::toString)
         .collect(Collectors.joining("\n"));
@@ -4418,8 +4421,15 @@ record Host(String name, String destination, String port, TheHiveContainer conta
     if (!match.matches()) {
       throw new Failure(Exit.USAGE, "'%s' is not a host name".formatted(name), "name hosts like node1, admin@node2:2222 or localhost, containers like docker:thehive or node2/docker:thehive");
     }
+    if (match.group("port") != null && !isPort(match.group("port"))) {
+      throw new Failure(Exit.USAGE, "'%s' names port %s, which no host has".formatted(name, match.group("port")), "ports are numbers from 1 to 65535, ssh's is mostly 22");
+    }
     var local = Set.of("localhost", "127.0.0.1", "[::1]").contains(match.group("to")) && match.group("port") == null;
     return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""), match.group("port"));
+  }
+
+  private static boolean isPort(String digits) {
+    return digits.length() < 6 && Integer.parseInt(digits) > 0 && Integer.parseInt(digits) < 65_536;
   }
 
   /** Does the same for all side by side; the answers in their order. */
@@ -6942,6 +6952,8 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
   private static final Pattern WITH_TOKEN = Pattern.compile("(https?://)([^@]*?):([^@]*?):([^@]*)@([^@]*)");
   private static final Pattern WITH_KEYS = Pattern.compile("(https?://)(.*?):(.*)@([^@]*)");
 
+  private static final Pattern PORT = Pattern.compile(":(\\d+)/?$");
+
   /** An endpoint with its keys; {@code token} of temporary keys, else null. */
   record Account(String endpoint, String access, String secret, String token) {
     /** Without the secrets. */
@@ -6972,6 +6984,10 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
     }
     if (endpoint.get().contains("@")) {
       throw new Failure(Exit.USAGE, "MINIO_ENDPOINT holds keys", "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY instead");
+    }
+    var port = PORT.matcher(endpoint.get());
+    if (port.find() && (port.group(1).length() > 5 || Integer.parseInt(port.group(1)) > 65_535)) {
+      throw new Failure(Exit.USAGE, "MINIO_ENDPOINT '%s' has port %s; ports are from 1 to 65535".formatted(endpoint.get(), port.group(1)), "such as http://10.0.0.8:9000");
     }
     var access = settings.secretOrPrompt(ACCESS_KEY, "Access key of " + endpoint.get());
     var secret = settings.secretOrPrompt(SECRET_KEY, "Secret key of " + endpoint.get());
@@ -8047,6 +8063,12 @@ final class Settings {
 
   String origin(Variable variable) {
     return isVariable(variable) ? "set" : configured.containsKey(variable.name()) ? configFile : "default";
+  }
+
+  /** A line for each that has a value: for the plan, where a variable of another site must show. */
+  List<String> sources(List<Variable> variables) {
+    return variables.stream().filter(variable -> !shown(variable).isEmpty())
+        .map(variable -> "%s %s (%s)".formatted(variable.name(), shown(variable), source(variable))).toList();
   }
 
   /** Where the value comes from: the variable, a file, the default, or nowhere. */

@@ -103,7 +103,7 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
     findings.require(problems.isEmpty(), "nodes", problems,
         problems.isEmpty() ? "%d up and normal" : "%d up; %d not up and normal, or not known to all", health.up().size(), broken);
     if (!health.gossip()) {
-      findings.skipped("gossip", "this Cassandra does not tell which nodes join or leave: look at nodetool status");
+      findings.skipped("gossip", "which nodes join or leave is not told: by Cassandra before 4.1, or to a CASSANDRA_USER without rights on system_views; see nodetool status");
     }
     var schemas = health.schemas();
     findings.require(schemas.size() == 1, "schema", schemas.values().stream().map(Object::toString).toList(),

@@ -133,7 +133,7 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
     if (errors.stream().anyMatch(AuthenticationException.class::isInstance)) {
       return new Failure(Exit.AUTHENTICATION, "Cassandra at %s refuses %s".formatted(named(),
           user.map(name -> "the log-in of " + name).orElse("a connection without log-in")),
-          "check CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE", failed);
+          "check CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE: a superuser's; TheHive's own role does not suffice", failed);
     }
     var causes = errors.stream().flatMap(error -> Stream.iterate(error, Objects::nonNull, Throwable::getCause)).map(Throwable::toString)
         .collect(Collectors.joining("\n"));

@@ -1,5 +1,6 @@
 //DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.Closeable;
@@ -62,10 +63,24 @@ final class RestoreRun implements Closeable {
   /** What an interrupted run left for this one; empty when there was none. */
   JsonNode unfinished() {
     try {
-      return Files.exists(marker) ? Json.MAPPER.readTree(marker.toFile()) : Json.MAPPER.createObjectNode();
+      if (!Files.exists(marker)) {
+        return Json.MAPPER.createObjectNode();
+      }
+      var left = Json.MAPPER.readTree(marker.toFile());
+      if (!left.isObject()) {
+        throw unreadable(Files.size(marker) == 0 ? "it is empty, as a full disk leaves it" : "it is not a marker of these scripts", null);
+      }
+      return left;
+    } catch (JsonProcessingException e) {
+      throw unreadable("it is not whole", e);
     } catch (IOException e) {
-      throw new Failure(Exit.UNSAFE, "cannot read %s: %s".formatted(marker, e.getMessage()), "remove it if no restore is unfinished");
+      throw unreadable(Failure.of(e).getMessage(), e);
     }
+  }
+
+  private Failure unreadable(String reason, Throwable cause) {
+    return new Failure(Exit.UNSAFE, "cannot read %s: %s. A restore was begun and may be unfinished".formatted(marker, reason),
+        "keep TheHive stopped, remove that file, and run the same restore again to its end", cause);
   }
 
   /** Marks parts as unfinished: to be called before the first change. Safe on disk when it returns. */

@@ -36,6 +36,8 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
   private static final Pattern WITH_TOKEN = Pattern.compile("(https?://)([^@]*?):([^@]*?):([^@]*)@([^@]*)");
   private static final Pattern WITH_KEYS = Pattern.compile("(https?://)(.*?):(.*)@([^@]*)");
 
+  private static final Pattern PORT = Pattern.compile(":(\\d+)/?$");
+
   /** An endpoint with its keys; {@code token} of temporary keys, else null. */
   record Account(String endpoint, String access, String secret, String token) {
     /** Without the secrets. */
@@ -66,6 +68,10 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
     }
     if (endpoint.get().contains("@")) {
       throw new Failure(Exit.USAGE, "MINIO_ENDPOINT holds keys", "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY instead");
+    }
+    var port = PORT.matcher(endpoint.get());
+    if (port.find() && (port.group(1).length() > 5 || Integer.parseInt(port.group(1)) > 65_535)) {
+      throw new Failure(Exit.USAGE, "MINIO_ENDPOINT '%s' has port %s; ports are from 1 to 65535".formatted(endpoint.get(), port.group(1)), "such as http://10.0.0.8:9000");
     }
     var access = settings.secretOrPrompt(ACCESS_KEY, "Access key of " + endpoint.get());
     var secret = settings.secretOrPrompt(SECRET_KEY, "Secret key of " + endpoint.get());

@@ -195,6 +195,12 @@ final class Settings {
     return isVariable(variable) ? "set" : configured.containsKey(variable.name()) ? configFile : "default";
   }
 
+  /** A line for each that has a value: for the plan, where a variable of another site must show. */
+  List<String> sources(List<Variable> variables) {
+    return variables.stream().filter(variable -> !shown(variable).isEmpty())
+        .map(variable -> "%s %s (%s)".formatted(variable.name(), shown(variable), source(variable))).toList();
+  }
+
   /** Where the value comes from: the variable, a file, the default, or nowhere. */
   String source(Variable variable) {
     if (environment.containsKey(variable.name())) {

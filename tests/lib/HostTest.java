@@ -48,6 +48,16 @@ class HostTest {
   }
 
   @Test
+  void refusesAPortThatNoHostHas() {
+    assertThatThrownBy(() -> Host.named("node1:99999")).hasMessage("'node1:99999' names port 99999, which no host has");
+    assertThatThrownBy(() -> Host.named("node1:0")).hasMessageContaining("port 0");
+    assertThatThrownBy(() -> Application.on(Host.named("localhost").get(0), TheHiveSettings.of(new Settings(Map.of("THEHIVE_URL", "http://<node>:99999")))))
+        .hasMessageContaining("THEHIVE_URL 'http://localhost:99999' is not an address: ports are numbers");
+    assertThatThrownBy(() -> S3Settings.of(new Settings(Map.of("MINIO_ENDPOINT", "http://10.0.0.8:99999", "MINIO_ACCESS_KEY", "a", "MINIO_SECRET_KEY", "b")), Map.of()))
+        .hasMessageContaining("MINIO_ENDPOINT 'http://10.0.0.8:99999' has port 99999");
+  }
+
+  @Test
   void aHostMayBeCalledLikeAnEngine() {
     assertThat(Host.named("docker:2222")).containsExactly(new Host("docker", "docker", "2222"));
   }

@@ -77,6 +77,18 @@ class RestoreRunTest {
   }
 
   @Test
+  void anEmptyMarkerAsAFullDiskLeavesItIsToldAsSuch() throws IOException {
+    Files.writeString(marker(), "");
+    run(run -> assertThatThrownBy(run::unfinished).isInstanceOfSatisfying(Failure.class, failure -> {
+      assertThat(failure.code).isEqualTo(13);
+      assertThat(failure.hint).contains("keep TheHive stopped, remove that file");
+    }).hasMessageContaining(marker() + ": it is empty, as a full disk leaves it"));
+    assertThat(UnfinishedRestores.in(folder).get("restore")).startsWith("not known what, since 20");
+    Files.writeString(marker(), "[]");
+    run(run -> assertThatThrownBy(run::unfinished).hasMessageContaining("it is not a marker of these scripts"));
+  }
+
+  @Test
   void aFolderThatIsNotThereIsRefusedBeforeAnything() {
     assertThatThrownBy(() -> new RestoreRun(folder.resolve("none"), "restore", false)).isInstanceOfSatisfying(Failure.class, failure -> {
       assertThat(failure.code).isEqualTo(13);

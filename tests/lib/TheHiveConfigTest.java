@@ -142,6 +142,15 @@ class TheHiveConfigTest {
   }
 
   @Test
+  void thePlanShowsWhatCountsAndWhereItComesFrom() {
+    var settings = new Settings(Map.of("CASSANDRA_CONNECTION", "10.0.0.5 -u admin -p word", "CASSANDRA_PASSWORD_FILE", "/root/pw"),
+        Map.of("CASSANDRA_KEYSPACE", "hive"), "/etc/a.conf");
+    assertThat(settings.sources(List.of(CassandraSettings.CONNECTION, CassandraSettings.PASSWORD, CassandraSettings.KEYSPACE, CassandraSettings.ROLE, CassandraSettings.USER)))
+        .containsExactly("CASSANDRA_CONNECTION 10.0.0.5 -u admin -p (not shown) (variable)", "CASSANDRA_PASSWORD not shown (/root/pw, named by CASSANDRA_PASSWORD_FILE)",
+            "CASSANDRA_KEYSPACE hive (/etc/a.conf)", "CASSANDRA_THEHIVE_USER thehive (default)");
+  }
+
+  @Test
   void neverShowsASecret() {
     var settings = new Settings(Map.of("MINIO_SECRET_KEY", "word1"), Map.of("MINIO_SECRET_KEY", "word2", "ELASTICSEARCH_PASSWORD", "word3"), "/etc/a.conf");
     var all = settings.describe(S3Settings.VARIABLES).toString() + settings.describe(ElasticsearchSettings.VARIABLES) + settings.warnings(S3Settings.VARIABLES);
