@@ -64,7 +64,8 @@ final class ElasticsearchChecks {
           "check --index");
     }
     if (own.isEmpty()) {
-      throw new Failure(Exit.BAD_BACKUP, "the snapshot contains no index of TheHive, only " + all.stream().map(SnapshotIndex::name).toList(),
+      throw new Failure(Exit.BAD_BACKUP, all.isEmpty() ? "the snapshot contains no index"
+          : "the snapshot contains no index of TheHive, only " + all.stream().map(SnapshotIndex::name).collect(Collectors.joining(", ")),
           "choose another with --backup");
     }
     if (named.isEmpty() && names.stream().noneMatch(LiveIndices::isMain)) {

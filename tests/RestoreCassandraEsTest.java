@@ -378,7 +378,9 @@ class RestoreCassandraEsTest {
     var here = Map.of("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", folder.toString());
     assertThat(refused(restore("--yes", "--max-gap", "PT900000H").env(here), 10).err()).contains("is PARTIAL, 1 of its shards failed");
     elasticsearch.tool("DELETE", "/elsewhere");
-    elasticsearch.tool("PUT", repository + "elasticsearch_20990101_00h00m00s?wait_for_completion=true", "{\"indices\":\"elsewhere*\"}");
+    elasticsearch.tool("PUT", "/elsewhere", "{}");
+    elasticsearch.tool("PUT", repository + "elasticsearch_20990101_00h00m00s?wait_for_completion=true", "{\"indices\":\"elsewhere\"}");
+    elasticsearch.tool("DELETE", "/elsewhere");
     Files.createFile(folder.resolve("elasticsearch_20990101_00h00m00s.info"));
     assertThat(refused(restore("--yes", "--max-gap", "PT900000H").env(here), 10).err()).contains("does not contain TheHive's main index");
     elasticsearch.tool("DELETE", repository + "elasticsearch_20980101_00h00m00s");
