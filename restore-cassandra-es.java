@@ -338,6 +338,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     var settings = Settings.fromEnvironment();
     console.requireTheHiveStopped(TheHiveSettings.of(settings));
     try (var databases = databases(settings); var run = new RestoreRun(stateFolder(settings), SCRIPT, console.dryRun)) {
+      run.problem().ifPresent(console::refuseUnlessForced);
       chooseBackups(databases);
       var refused = databases.sideBySide(database -> database.check(run.unfinished()));
       if (!refused.isEmpty()) {

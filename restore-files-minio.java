@@ -259,6 +259,7 @@ class RestoreFilesMinio implements Callable<Integer> {
     try (var run = new RestoreRun(common.stateFolder(s3.archives()), SCRIPT, console.dryRun);
         var archive = new AttachmentArchive(backup.file(), common.archivePassword());
         var bucket = new S3Bucket(s3, transfers + 2)) {
+      run.problem().ifPresent(console::refuseUnlessForced);
       var comparison = new BucketComparison(archive);
       var plan = compare(comparison, bucket, run, settings);
       confirm(plan, bucket, settings);
