@@ -41,6 +41,16 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     return new BackupSet(List.of(folder), Set.of(components), BackupName.ARCHIVES);
   }
 
+  /** The archives of attachments in a folder. */
+  static BackupSet files(Path folder) {
+    return archives(folder, "files");
+  }
+
+  /** The archives of attachments in a bucket. */
+  static BackupSet objects(Path folder) {
+    return archives(folder, "minio", "seaweedfs");
+  }
+
   /** The archives of Cassandra, of one or several nodes. */
   static BackupSet ofNodes(List<Path> folders) {
     return new BackupSet(folders, Set.of("cassandra"), BackupName.ARCHIVES);
@@ -48,6 +58,11 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
 
   static BackupSet markers(Path folder) {
     return new BackupSet(List.of(folder), Set.of("elasticsearch"), BackupName.MARKERS);
+  }
+
+  /** True if several nodes may each have an archive of one restore point. */
+  boolean isOfNodes() {
+    return components.contains("cassandra");
   }
 
   /**
