@@ -26,6 +26,7 @@ record RestorePoint(String point, String age, State verdict, boolean running, Li
   /**
    * One archive or snapshot of it.
    *
+   * @param file path of an archive, name of a snapshot
    * @param bytes null where the size is not known
    * @param secondsBefore how much earlier than the point it was taken; less than 0 if later
    * @param snapshot the snapshot's state; null for an archive

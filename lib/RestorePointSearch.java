@@ -71,8 +71,8 @@ final class RestorePointSearch {
     try {
       return cluster == null ? Optional.empty() : Optional.of(cluster.call());
     } catch (Exception e) {
-      why.add("Elasticsearch was not asked: " + Failure.of(e).getMessage());
-      notes.add("Elasticsearch was not asked: " + Failure.of(e).getMessage());
+      why.add("Elasticsearch could not be asked: " + Failure.of(e).getMessage());
+      notes.add("Elasticsearch could not be asked: " + Failure.of(e).getMessage());
       return Optional.empty();
     }
   }

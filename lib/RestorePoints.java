@@ -10,9 +10,11 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -83,7 +85,7 @@ final class RestorePoints {
     this.gap = gap;
     this.now = now;
     var times = sources.stream().flatMap(source -> source.files().stream()).filter(file -> !file.isUnfinished()).map(BackupFile::taken)
-        .collect(Collectors.toCollection(java.util.TreeSet::new));
+        .collect(Collectors.toCollection(TreeSet::new));
     sources.forEach(source -> source.files().forEach(file -> times.subSet(file.taken(), true, file.taken().plus(gap), true).stream()
         .map(this::select).filter(selection -> selection.files().contains(file))
         .max(Comparator.comparing(Selection::parts).thenComparing(Selection::spread, Comparator.reverseOrder()).thenComparing(Selection::time))
@@ -95,8 +97,10 @@ final class RestorePoints {
 
   static All of(List<Source> sources, Looked looked, Duration gap, LocalDateTime now) {
     var points = new RestorePoints(sources, looked, gap, now);
-    var selections = points.homes.values().stream().distinct().sorted(Comparator.comparing(Selection::time).reversed()).toList();
-    return new All(selections.stream().map(selection -> points.point(selection, selections)).toList(), points.others(selections));
+    var byTime = new TreeMap<LocalDateTime, Selection>();
+    points.homes.values().forEach(selection -> byTime.put(selection.time(), selection));
+    byTime.values().removeIf(selection -> points.isOfAnother(selection, List.copyOf(byTime.subMap(selection.time().minus(gap), selection.time().plus(gap)).values())));
+    return new All(byTime.descendingMap().values().stream().map(selection -> points.point(selection, byTime)).toList(), points.others(byTime.values()));
   }
 
   private Selection select(LocalDateTime time) {
@@ -149,16 +153,36 @@ final class RestorePoints {
     return low;
   }
 
+  /** True if all that is its own is an unusable archive of one node, next to usable ones of other nodes: it is named there. */
+  private boolean isOfAnother(Selection selection, List<Selection> near) {
+    var own = selection.files().stream().filter(file -> homes.get(file) == selection).toList();
+    return own.stream().allMatch(file -> file.problem() != null && near.stream().anyMatch(other -> other != selection && unusable(other).contains(file)));
+  }
+
+  /** Archives of nodes that have no other one in the selection, and cannot be used. */
+  private List<BackupFile> unusable(Selection selection) {
+    var unusable = new ArrayList<BackupFile>();
+    var nodes = sourcesOf(selection);
+    for (var choice : selection.choices()) {
+      if (choice.source().ofNodes() && !choice.files().isEmpty()) {
+        between(choice.source().files(), selection.time().minus(gap), selection.time()).stream()
+            .filter(file -> file.problem() != null && !file.isUnfinished() && !nodes.contains(file.source())).forEach(unusable::add);
+      }
+    }
+    return unusable;
+  }
+
   // ----------------------------------------------------------------------------------------------------------- one point
 
-  private RestorePoint point(Selection selection, List<Selection> all) {
+  private RestorePoint point(Selection selection, NavigableMap<LocalDateTime, Selection> all) {
     var judgement = new Judgement();
     var parts = new ArrayList<RestorePoint.Part>();
     for (var choice : selection.choices()) {
-      choice.inTheWay().ifPresent(file -> judgement.add(RestorePoint.State.UNREADABLE, "%s: %s".formatted(file.file(), file.problem())));
+      choice.inTheWay().ifPresent(file -> judgement.addUnreadable(file, file.problem()));
       choice.files().forEach(file -> parts.add(part(choice, file, selection, judgement)));
       choice.warnings().forEach(judgement.notes::add);
     }
+    unusable(selection).forEach(file -> judgement.addUnreadable(file, file.problem()));
     requireParts(selection, judgement);
     requireNodes(selection, all, judgement);
     requireOneRun(selection, judgement);
@@ -173,6 +197,10 @@ final class RestorePoints {
     boolean running;
     final List<String> reasons = new ArrayList<>();
     final Set<String> notes = new LinkedHashSet<>();
+
+    void addUnreadable(BackupFile file, String reason) {
+      add(RestorePoint.State.UNREADABLE, "%s: %s".formatted(file.file(), reason));
+    }
 
     void add(RestorePoint.State worse, String reason) {
       state = worse.compareTo(state) > 0 ? worse : state;
@@ -189,11 +217,11 @@ final class RestorePoints {
       judgement.running = true;
       judgement.add(RestorePoint.State.INCOMPLETE, file.file() + " is still being written");
     } else if (looked.unreadable().contains(file.file())) {
-      judgement.add(RestorePoint.State.UNREADABLE, file.file() + ": this user may not read it");
+      judgement.addUnreadable(file, "this user may not read it");
     } else if (file.bytes() == 0) {
-      judgement.add(RestorePoint.State.UNREADABLE, file.file() + ": it is empty");
+      judgement.addUnreadable(file, "it is empty");
     }
-    return new RestorePoint.Part(choice.source().name(), file.file().getFileName().toString(), file.bytes(), before, null, Map.of());
+    return new RestorePoint.Part(choice.source().name(), file.file().toString(), file.bytes(), before, null, Map.of());
   }
 
   private RestorePoint.Part snapshot(BackupFile marker, long before, Judgement judgement) {
@@ -229,24 +257,24 @@ final class RestorePoints {
     for (var source : sources) {
       between(source.files(), selection.time().minus(gap), selection.time().plus(gap)).stream().filter(BackupFile::isUnfinished).forEach(file -> {
         judgement.running = true;
-        judgement.notes.add("%s: %s".formatted(file.file(), file.problem()));
+        judgement.notes.add("%s is passed over: %s".formatted(file.file(), file.problem()));
       });
     }
   }
 
   /** A node that had an archive in the days before and has none now is missed. */
-  private void requireNodes(Selection selection, List<Selection> all, Judgement judgement) {
+  private void requireNodes(Selection selection, NavigableMap<LocalDateTime, Selection> all, Judgement judgement) {
     var nodes = sourcesOf(selection);
     if (nodes.isEmpty()) {
       return;
     }
-    var before = all.stream().filter(other -> other.time().isBefore(selection.time()) && !other.time().plus(MISSED).isBefore(selection.time()))
-        .map(RestorePoints::sourcesOf).toList();
-    var missed = before.stream().flatMap(List::stream).distinct().filter(node -> !nodes.contains(node)).sorted().toList();
+    var before = all.subMap(selection.time().minus(MISSED), selection.time()).values().stream().map(RestorePoints::sourcesOf).toList();
+    var unusable = unusable(selection).stream().map(BackupFile::source).collect(Collectors.toSet());
+    var missed = before.stream().flatMap(List::stream).distinct().filter(node -> !nodes.contains(node) && !unusable.contains(node)).sorted().toList();
     var most = before.stream().mapToInt(List::size).max().orElse(0);
     if (!missed.isEmpty()) {
-      judgement.add(RestorePoint.State.INCOMPLETE, "no archive of Cassandra of %s".formatted(String.join(", ", missed)));
-    } else if (nodes.size() < most) {
+      judgement.add(RestorePoint.State.INCOMPLETE, "no archive of Cassandra from %s".formatted(String.join(", ", missed)));
+    } else if (nodes.size() + unusable.size() < most) {
       judgement.add(RestorePoint.State.INCOMPLETE, "%d archives of Cassandra, %d before".formatted(nodes.size(), most));
     }
   }
@@ -271,12 +299,12 @@ final class RestorePoints {
 
   // ------------------------------------------------------------------------------------------------------ what is over
 
-  private Map<String, String> others(List<Selection> selections) {
-    var taken = selections.stream().flatMap(selection -> selection.files().stream()).collect(Collectors.toCollection(HashSet::new));
+  private Map<String, String> others(Collection<Selection> selections) {
+    var taken = selections.stream().flatMap(selection -> Stream.concat(selection.files().stream(), unusable(selection).stream())).collect(Collectors.toCollection(HashSet::new));
     var others = new TreeMap<String, String>();
     for (var source : sources) {
       source.files().stream().filter(file -> !taken.contains(file)).forEach(file -> others.put(file.file().toString(),
-          file.problem() != null ? file.problem() : "another one of the same time, or of the same node, is taken"));
+          file.problem() != null ? file.problem() : "another one of the same time or node is taken"));
     }
     var markers = sources.stream().filter(source -> source.name().equals("elasticsearch")).flatMap(source -> source.files().stream())
         .map(file -> file.backup().name()).collect(Collectors.toSet());

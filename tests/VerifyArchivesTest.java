@@ -118,4 +118,94 @@ class VerifyArchivesTest {
     assertThat(gone.code()).as(gone.out() + gone.err()).isEqualTo(10);
     assertThat(gone.out()).contains("✗ files ").contains("files_" + POINT + ".tar");
   }
+
+  // ------------------------------------------------------------------------------------------------------ restore points
+
+  private Script points(String... arguments) {
+    return verify("points").args(arguments).env("CASSANDRA_GENERAL_ARCHIVE_PATH", temp.resolve("cassandra").toString())
+        .env("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", temp.resolve("elasticsearch").toString()).env("ELASTICSEARCH_API_URL", "http://127.0.0.1:1");
+  }
+
+  /** A run of the documented scripts, by its names: the restore points are made of nothing else. */
+  private void run(String stamp) throws IOException {
+    Files.writeString(Files.createDirectories(temp.resolve("cassandra")).resolve("cassandra_" + stamp + "00s.tar"), "x");
+    HotBackup.marker(temp, stamp + "02s");
+    Files.copy(temp.resolve("storage/files_" + POINT + ".tar"), temp.resolve("storage/files_" + stamp + "09s.tar"));
+  }
+
+  /** What Elasticsearch leaves of two snapshots: one that came to its end, one of which a shard failed. */
+  private void repository(String whole, String partial) throws IOException {
+    var index = new ObjectMapper().createObjectNode();
+    index.putArray("snapshots").addObject().put("name", "elasticsearch_" + whole).put("uuid", "a").put("state", 1);
+    index.withArray("snapshots").addObject().put("name", "elasticsearch_" + partial).put("uuid", "b").put("state", 3);
+    index.putObject("indices").putObject("thehive_global").put("id", "i").putArray("snapshots").add("a").add("b");
+    Files.writeString(temp.resolve("elasticsearch/index-7"), index.toString());
+    for (var file : java.util.List.of("snap-a.dat", "meta-a.dat", "snap-b.dat", "meta-b.dat")) {
+      Files.createFile(temp.resolve("elasticsearch").resolve(file));
+    }
+  }
+
+  @Test
+  void namesTheRestorePointsAndWhatEachLacks() throws IOException {
+    run("20260110_01h00m");
+    run("20260111_01h00m");
+    run("20260112_01h00m");
+    repository("20260110_01h00m02s", "20260111_01h00m02s");
+    Files.createFile(temp.resolve("cassandra/cassandra_20260113_01h00m00s.tar.part"));
+    var result = points().run();
+    assertThat(result.code()).as(result.out() + result.err()).isEqualTo(10);
+    assertThat(result.out().lines().filter(line -> line.startsWith("2026"))).satisfiesExactly(
+        newest -> assertThat(newest).startsWith("20260112_01h00m09s  ").contains("✗ incomplete: there is no snapshot elasticsearch_20260112_01h00m02s, though its marker exists"),
+        middle -> assertThat(middle).startsWith("20260111_01h00m09s  ").contains("✗ incomplete: snapshot elasticsearch_20260111_01h00m02s is PARTIAL"),
+        oldest -> assertThat(oldest).startsWith("20260110_01h00m09s  ").contains("✗ unreadable: snapshot elasticsearch_20260110_01h00m02s: cannot read "
+            + temp.resolve("elasticsearch/snap-a.dat") + ": it is empty"),
+        onlyFiles -> assertThat(onlyFiles).startsWith(POINT + "  ").contains("✗ incomplete: no backup of cassandra; no backup of elasticsearch"));
+    assertThat(result.out()).containsPattern("    cassandra +cassandra/cassandra_20260112_01h00m00s.tar .* 9 s before")
+        .contains("Of no restore point:", "cassandra_20260113_01h00m00s.tar.part: it is unfinished, by its name",
+            "note: Elasticsearch could not be asked: cannot reach Elasticsearch at http://127.0.0.1:1: ");
+    assertThat(lastLine(result)).isEqualTo(
+        "=== ✗ 4 restore points; the newest, 20260112_01h00m09s, is incomplete: there is no snapshot elasticsearch_20260112_01h00m02s, "
+            + "though its marker exists (or it is still being taken: only Elasticsearch can tell) ===");
+  }
+
+  @Test
+  void printsTheRestorePointsAsJson() throws IOException {
+    var nothing = points("--json").env("GENERAL_ARCHIVE_PATH", temp.resolve("none").toString()).run();
+    assertThat(nothing.code()).as(nothing.err()).isEqualTo(10);
+    assertThat(new ObjectMapper().readTree(nothing.out()).path("summary").asText()).isEqualTo("=== ✗ No restore point ===");
+    run("20260110_01h00m");
+    var result = points("--json", "--skip", "elasticsearch").run();
+    assertThat(result.code()).as(result.out() + result.err()).isZero();
+    var point = new ObjectMapper().readTree(result.out()).path("points").path(0);
+    assertThat(point.path("verdict").asText()).isEqualTo("complete");
+    assertThat(point.path("parts").path(0).path("file").asText()).isEqualTo(temp.resolve("cassandra/cassandra_20260110_01h00m00s.tar").toString());
+    assertThat(point.path("parts").path(1).path("bytes").asLong()).isEqualTo(Files.size(temp.resolve("storage/files_20260110_01h00m09s.tar")));
+    var restored = Script.of("restore-files-nfs.java").args("--yes", "--backup", point.path("point").asText()).env("ATTACHMENT_FOLDER", folder.toString())
+        .env("GENERAL_ARCHIVE_PATH", temp.resolve("storage").toString()).run();
+    assertThat(restored.code()).as("what the first column says is what --backup takes: %s", restored.err()).isZero();
+    assertThat(restored.err()).contains("Restoring attachments from " + point.path("parts").path(1).path("file").asText());
+  }
+
+  @Test
+  void anArchiveThatGrowsIsStillBeingWritten() throws Exception {
+    run("20260110_01h00m");
+    var archive = temp.resolve("cassandra/cassandra_20260110_01h00m00s.tar");
+    var writer = new Thread(() -> {
+      try {
+        while (!Thread.interrupted()) {
+          Files.writeString(archive, "x", java.nio.file.StandardOpenOption.APPEND);
+          Thread.sleep(50);
+        }
+      } catch (IOException | InterruptedException e) {
+        // ended below
+      }
+    });
+    writer.start();
+    try {
+      assertThat(points("--skip", "elasticsearch").run().out()).contains("✗ incomplete: " + archive + " is still being written");
+    } finally {
+      writer.interrupt();
+      writer.join();
+    }
+  }
 }
