@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -98,6 +99,12 @@ class SettingsTest {
     var lines = of("SECRET", "t0psecret", "NAME", "other").describe(List.of(NAME, NONE, SECRET, Variable.withDefault("FOLDER", "/opt")));
     assertThat(lines).map(line -> line.strip().replaceAll(" +", " ")).containsExactly(
         "NAME: other (set)", "SECRET: not shown (set)", "Defaults: FOLDER=/opt", "Not set: NONE");
+  }
+
+  @Test
+  void theHelpShortensNamesThatBeginAsTheOneBefore() {
+    var variables = Stream.of("S3_KEY", "S3_CA", "S3_CA_PASSWORD", "HOME", "S3_URL").map(Variable::optional).toList();
+    assertThat(of().describe(variables)).containsExactly("  Not set: S3_KEY _CA _CA_PASSWORD HOME S3_URL");
   }
 
   @Test
