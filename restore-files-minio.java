@@ -3916,7 +3916,19 @@ final class Settings {
     }
     var unset = variables.stream().filter(variable -> !isSet(variable) && variable.fallback().isEmpty()).toList();
     if (!unset.isEmpty()) {
-      lines.addAll(wrapped("Not set:", unset.stream().map(Variable::name).toList()));
+      lines.addAll(wrapped("Not set:", shortened(unset.stream().map(Variable::name).toList())));
+    }
+    return lines;
+  }
+
+  /** CASSANDRA_USER CASSANDRA_PASSWORD is CASSANDRA_USER _PASSWORD: a help has 40 lines. */
+  private static List<String> shortened(List<String> names) {
+    var lines = new ArrayList<String>();
+    var before = "";
+    for (var name : names) {
+      var family = name.replaceFirst("_.*", "_");
+      lines.add(family.equals(before) ? name.substring(family.length() - 1) : name);
+      before = family;
     }
     return lines;
   }

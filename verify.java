@@ -342,7 +342,7 @@ import picocli.CommandLine;
  */
 @Command(
     name = "verify.java",
-    description = "Tells whether everything is back after a restore, on every node. Changes nothing of TheHive's.",
+    description = "Tells whether everything is back after a restore. Changes nothing live.",
     version = Release.VERSION,
     mixinStandardHelpOptions = true,
     sortOptions = false,
@@ -366,7 +366,7 @@ class Verify implements Callable<Integer> {
     }
   }
 
-  @Parameters(arity = "0..1", paramLabel = "points|archives|settings",
+  @Parameters(arity = "0..1", paramLabel = "COMMAND",
       description = "points: list restore points; archives: prove one; settings: what counts, and what answers")
   Mode mode;
 
@@ -8610,7 +8610,19 @@ final class Settings {
     }
     var unset = variables.stream().filter(variable -> !isSet(variable) && variable.fallback().isEmpty()).toList();
     if (!unset.isEmpty()) {
-      lines.addAll(wrapped("Not set:", unset.stream().map(Variable::name).toList()));
+      lines.addAll(wrapped("Not set:", shortened(unset.stream().map(Variable::name).toList())));
+    }
+    return lines;
+  }
+
+  /** CASSANDRA_USER CASSANDRA_PASSWORD is CASSANDRA_USER _PASSWORD: a help has 40 lines. */
+  private static List<String> shortened(List<String> names) {
+    var lines = new ArrayList<String>();
+    var before = "";
+    for (var name : names) {
+      var family = name.replaceFirst("_.*", "_");
+      lines.add(family.equals(before) ? name.substring(family.length() - 1) : name);
+      before = family;
     }
     return lines;
   }
