@@ -1765,7 +1765,8 @@ final class BucketRestore {
       extras = comparison.prove(bucket);
     }
     failures.keySet().removeIf(comparison::isProven); // it may have arrived although its answer was lost
-    requireProven("nothing more was removed; run again: only these are sent");
+    requireProven("nothing more was removed; run again: only these are sent" + (!bucket.isVersioned() ? ""
+        : ". MinIO does not list x/y while it holds a version of an object x: mc rm --versions removes all of x"));
     return extras;
   }
 
@@ -1871,7 +1872,9 @@ final class Commands {
         })
         .setExecutionExceptionHandler((thrown, given, parsed) -> failed.apply(Failure.of(thrown)));
     try {
-      return line.execute(args);
+      var code = line.execute(args);
+      return code == Exit.DONE && System.out.checkError() ? failed.apply(new Failure(Exit.UNEXPECTED,
+          "the result could not be written to standard output", "everything else is done; is its file system full?")) : code;
     } catch (Error e) { // picocli hands on exceptions only
       return failed.apply(Failure.of(e));
     }

@@ -580,7 +580,9 @@ final class Commands {
         })
         .setExecutionExceptionHandler((thrown, given, parsed) -> failed.apply(Failure.of(thrown)));
     try {
-      return line.execute(args);
+      var code = line.execute(args);
+      return code == Exit.DONE && System.out.checkError() ? failed.apply(new Failure(Exit.UNEXPECTED,
+          "the result could not be written to standard output", "everything else is done; is its file system full?")) : code;
     } catch (Error e) { // picocli hands on exceptions only
       return failed.apply(Failure.of(e));
     }

@@ -74,7 +74,8 @@ final class BucketRestore {
       extras = comparison.prove(bucket);
     }
     failures.keySet().removeIf(comparison::isProven); // it may have arrived although its answer was lost
-    requireProven("nothing more was removed; run again: only these are sent");
+    requireProven("nothing more was removed; run again: only these are sent" + (!bucket.isVersioned() ? ""
+        : ". MinIO does not list x/y while it holds a version of an object x: mc rm --versions removes all of x"));
     return extras;
   }
 

@@ -774,6 +774,21 @@ class RestoreFilesMinioTest {
     assertThat(bucket.content()).containsOnlyKeys(kept);
   }
 
+  /** What is removed from a versioned bucket stays in it, and in the way; that is told with what to do. */
+  @Test
+  void olderVersionsThatAreInTheWayAreTold() throws Exception {
+    assumeMinio();
+    tar("minio_20261123_12h00m56s", "x/y", noise(5));
+    bucket.version();
+    bucket.put("x", noise(6));
+    bucket.remove("x");
+
+    var result = run(restore());
+
+    assertThat(result.code()).as(result.err()).isEqualTo(14);
+    assertThat(result.err()).contains("\n  x/y: the bucket does not list it", "mc rm --versions removes all of x");
+  }
+
   /** It would list only one of the two afterwards, and say of none that it is lost. */
   @ParameterizedTest
   @CsvSource({"x, x/y", "x/y, x"})

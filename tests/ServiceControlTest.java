@@ -28,6 +28,14 @@ class ServiceControlTest {
   }
 
   @Test
+  void aResultThatCannotBeWrittenIsAnError() {
+    var result = Script.command("sh", "-c", "exec ./jbang service-control.java --help > /dev/full").in(Script.ROOT).run();
+
+    assertThat(result.code()).as(result.err()).isEqualTo(1);
+    assertThat(result.err()).contains("error: the result could not be written to standard output");
+  }
+
+  @Test
   void refusesWrongNames() {
     assertRefused(control("stop").env("THEHIVE_NODES", "node1 -oProxyCommand=evil"), 2, "'-oProxyCommand=evil' is not a host name");
     assertRefused(control("stop", "--timeout", "0"), 2, "--timeout 0 is not a number of seconds");
