@@ -84,7 +84,7 @@ final class ElasticsearchChecks {
   private void requireNoOtherRestore(List<String> names) throws IOException {
     for (var group : names.isEmpty() ? List.<String>of() : ShardWatch.groups(names)) {
       for (var index : api.get(ElasticsearchApi.path(group, "_recovery") + "?active_only=true&ignore_unavailable=true").properties()) {
-        if (index.getValue().path("shards").valueStream().anyMatch(shard -> shard.path("type").asText().equals("SNAPSHOT"))) {
+        if (!LiveIndices.isCopy(index.getKey()) && index.getValue().path("shards").valueStream().anyMatch(shard -> shard.path("type").asText().equals("SNAPSHOT"))) {
           throw new Failure(Exit.UNSAFE, "%s is being restored from a snapshot right now".formatted(index.getKey()), "wait for the end of that restore");
         }
       }

@@ -92,6 +92,11 @@ record LiveIndices(SortedMap<String, Index> indices, Map<String, JsonNode> alias
     return indices.keySet().stream().filter(name -> isCopy(name, names)).collect(Collectors.toCollection(TreeSet::new));
   }
 
+  /** True if the name is one that a restore gives to a copy. */
+  static boolean isCopy(String name) {
+    return COPY.matcher(name).matches();
+  }
+
   private static boolean isCopy(String name, Set<String> names) {
     var copy = COPY.matcher(name);
     return copy.matches() && (names.contains(copy.group("index")) || names.stream().map(LiveIndices::prefix).anyMatch(copy.group("index")::equals));
@@ -99,7 +104,7 @@ record LiveIndices(SortedMap<String, Index> indices, Map<String, JsonNode> alias
 
   /** TheHive's indices that a restore of these leaves as they are. */
   List<Index> others(Set<String> names) {
-    return indices.values().stream().filter(index -> !names.contains(index.name()) && !COPY.matcher(index.name()).matches()).toList();
+    return indices.values().stream().filter(index -> !names.contains(index.name()) && !isCopy(index.name())).toList();
   }
 
   /** The indices that stay and take what is written through an alias. */
