@@ -285,7 +285,8 @@ import picocli.CommandLine;
     footer = {"%nExample: ./jbang restore-cassandra-es.java --dry-run", Exit.OF_RESTORES})
 class RestoreCassandraEs implements Callable<Integer> {
   static final String SCRIPT = "restore-cassandra-es";
-  static final List<Variable> VARIABLES = Stream.of(CassandraSettings.VARIABLES, ElasticsearchSettings.VARIABLES, TheHiveSettings.VARIABLES,
+  static final List<Variable> VARIABLES =
+      Stream.of(CassandraSettings.VARIABLES, ElasticsearchSettings.VARIABLES, TheHiveSettings.VARIABLES,
       CommonSettings.VARIABLES).flatMap(List::stream).toList();
 
   @Option(names = "--backup", paramLabel = "POINT",
@@ -310,7 +311,8 @@ class RestoreCassandraEs implements Callable<Integer> {
   @Option(names = "--partial-ring", description = "take a part of the ring: rows get lost")
   boolean partialRing;
 
-  @Option(names = "--throttle", paramLabel = "MB/s", defaultValue = "0", description = "limit for streaming to Cassandra (0, none)")
+  @Option(names = "--throttle", paramLabel = "MB/s", defaultValue = "0",
+      description = "limit for streaming to Cassandra (0, none)")
   int throttle;
 
   @Option(names = "--connections-per-host", paramLabel = "N", defaultValue = "1",
@@ -364,11 +366,13 @@ class RestoreCassandraEs implements Callable<Integer> {
     var password = CommonSettings.of(settings).archivePassword();
     var list = new ArrayList<Database>();
     if (only != Database.Name.ELASTICSEARCH) {
-      list.add(new CassandraRestore(SCRIPT, CassandraSettings.of(settings), new CassandraRestore.Options(replication, partialRing, throttle, connections),
+      list.add(new CassandraRestore(SCRIPT, CassandraSettings.of(settings),
+          new CassandraRestore.Options(replication, partialRing, throttle, connections),
           password, console));
     }
     if (only != Database.Name.CASSANDRA) {
-      list.add(new ElasticsearchRestore(ElasticsearchSettings.of(settings), new ElasticsearchRestore.Options(indices, recoveryRate, inPlace),
+      list.add(new ElasticsearchRestore(ElasticsearchSettings.of(settings),
+          new ElasticsearchRestore.Options(indices, recoveryRate, inPlace),
           console));
     }
     return new Databases(list);
@@ -397,7 +401,8 @@ class RestoreCassandraEs implements Callable<Integer> {
       lines.add("  whether TheHive is stopped was asked of this host only: THEHIVE_NODES names no other");
     }
     var verb = console.dryRun ? "Would" : "Will";
-    lines.add("  all that was written after %s is lost; when the newest change was made is not known here".formatted(BackupSet.STAMP.format(restored)));
+    lines.add("  all that was written after %s is lost; when the newest change was made is not known here"
+        .formatted(BackupSet.STAMP.format(restored)));
     for (var database : databases.list()) {
       lines.add("");
       lines.add(database.name().title);
@@ -409,9 +414,11 @@ class RestoreCassandraEs implements Callable<Integer> {
 
   /** The settings that say what is overwritten, and with what. */
   private List<Variable> counting() {
-    var cassandra = only == Database.Name.ELASTICSEARCH ? List.<Variable>of() : List.of(CassandraSettings.CONNECTION, CassandraSettings.USER,
+    var cassandra = only == Database.Name.ELASTICSEARCH ? List.<Variable>of()
+        : List.of(CassandraSettings.CONNECTION, CassandraSettings.USER,
         CassandraSettings.KEYSPACE, CassandraSettings.ARCHIVES, CassandraSettings.ROLE);
-    var elasticsearch = only == Database.Name.CASSANDRA ? List.<Variable>of() : List.of(ElasticsearchSettings.URL, ElasticsearchSettings.USER,
+    var elasticsearch = only == Database.Name.CASSANDRA ? List.<Variable>of()
+        : List.of(ElasticsearchSettings.URL, ElasticsearchSettings.USER,
         ElasticsearchSettings.REPOSITORY, ElasticsearchSettings.ARCHIVES);
     return Stream.of(cassandra, elasticsearch, List.of(TheHiveSettings.NODES)).flatMap(List::stream).toList();
   }
@@ -427,7 +434,8 @@ class RestoreCassandraEs implements Callable<Integer> {
   /** False if something stays that was begun beside the live data. */
   private boolean withdraw(Databases databases) {
     var failed = databases.sideBySide(Database::withdraw);
-    failed.forEach((name, failure) -> console.warn("%s: the copies that were begun could not be removed: %s; the next run removes them",
+    failed.forEach((name, failure) -> console.warn(
+        "%s: the copies that were begun could not be removed: %s; the next run removes them",
         name.title, failure.getMessage()));
     return failed.isEmpty();
   }
@@ -444,9 +452,12 @@ class RestoreCassandraEs implements Callable<Integer> {
   private int finish(Databases databases, Map<Database.Name, Failure> failed) {
     failed.forEach((name, failure) -> console.error(name.title, failure));
     if (failed.isEmpty()) {
-      console.step("Next: restore the attachments (restore-files-nfs.java or restore-files-minio.java), then ./jbang verify.java --exact --backup %s --skip services,logs",
+      console.step(
+          "Next: restore the attachments (restore-files-nfs.java or restore-files-minio.java), then ./jbang"
+              + " verify.java --exact --backup %s --skip services,logs",
           BackupSet.STAMP.format(restored));
-      System.out.println(only == null ? "=== ✓ Successful full restore ===" : "=== ✓ Successful restore of " + only + " ===");
+      System.out
+          .println(only == null ? "=== ✓ Successful full restore ===" : "=== ✓ Successful restore of " + only + " ===");
       return Exit.DONE;
     }
     console.step("Leave TheHive stopped; run the same command again when the cause is gone.");
@@ -462,7 +473,8 @@ class RestoreCassandraEs implements Callable<Integer> {
   }
 
   private void printError(ToIntFunction<Database.Name> code) {
-    Function<Database.Name, String> words = name -> only == null || only == name ? "exit " + code.applyAsInt(name) : "not part of this run";
+    Function<Database.Name, String> words =
+        name -> only == null || only == name ? "exit " + code.applyAsInt(name) : "not part of this run";
     System.out.println("=== ✗ ERROR - ES: %s, Cassandra: %s ===".formatted(
         words.apply(Database.Name.ELASTICSEARCH), words.apply(Database.Name.CASSANDRA)));
   }
@@ -481,33 +493,40 @@ record AllocationExplanation(JsonNode answer) {
 
   /** True if free disk space is the only reason. */
   boolean isOnlyDisk() {
-    return isRefused() && refusals().findAny().isPresent() && refusals().allMatch(decider -> decider.path("decider").asText().equals("disk_threshold"));
+    return isRefused() && refusals().findAny().isPresent()
+        && refusals().allMatch(decider -> decider.path("decider").asText().equals("disk_threshold"));
   }
 
   boolean mustLeaveItsNode() {
-    return answer.path("can_remain_on_current_node").asText().equals("no") && !answer.path("can_move_to_other_node").asText().equals("yes");
+    return answer.path("can_remain_on_current_node").asText().equals("no")
+        && !answer.path("can_move_to_other_node").asText().equals("yes");
   }
 
   /** The deciders' own sentences. */
   String reason() {
-    var sentences = refusals().map(decider -> decider.path("explanation").asText()).filter(text -> !text.isEmpty()).distinct()
+    var sentences =
+        refusals().map(decider -> decider.path("explanation").asText()).filter(text -> !text.isEmpty()).distinct()
         .collect(Collectors.joining("; "));
     var details = withoutTrace(answer.path("unassigned_info").path("details").asText());
     return !sentences.isEmpty() ? sentences : !details.isEmpty() ? details
-        : Stream.of("allocate_explanation", "explanation").map(name -> answer.path(name).asText()).filter(text -> !text.isEmpty())
+        : Stream.of("allocate_explanation", "explanation").map(name -> answer.path(name).asText())
+            .filter(text -> !text.isEmpty())
             .findFirst().orElse("Elasticsearch gives no reason");
   }
 
   /** The messages of an exception whose trace Elasticsearch tells, too, since version 8. */
   static String withoutTrace(String details) {
-    return details.lines().map(String::strip).filter(line -> !line.isEmpty() && !line.matches("at .+\\(.*\\).*|\\.\\.\\. \\d+ more"))
+    return details.lines().map(String::strip)
+        .filter(line -> !line.isEmpty() && !line.matches("at .+\\(.*\\).*|\\.\\.\\. \\d+ more"))
         .collect(Collectors.joining("; "));
   }
 
   private Stream<JsonNode> refusals() {
-    var nodes = answer.path("node_allocation_decisions").valueStream().flatMap(node -> node.path("deciders").valueStream());
+    var nodes =
+        answer.path("node_allocation_decisions").valueStream().flatMap(node -> node.path("deciders").valueStream());
     return Stream.concat(nodes, answer.path("can_remain_decisions").valueStream())
-        .filter(decider -> decider.path("decision").asText().equals("NO") && !ECHOES.contains(decider.path("decider").asText()));
+        .filter(decider -> decider.path("decision").asText().equals("NO")
+            && !ECHOES.contains(decider.path("decider").asText()));
   }
 }
 
@@ -516,7 +535,8 @@ record Application(HttpRequest status, HttpClient client) {
   /** Where it logs to, whatever its unit does with its output. */
   static final String LOG = "/var/log/thehive/application.log";
   /** How its log tells of an error: by the level, or where the JVM itself says so. */
-  static final Pattern ERROR = Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception in thread|OutOfMemoryError");
+  static final Pattern ERROR =
+      Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception in thread|OutOfMemoryError");
   private static final Duration LIMIT = Duration.ofSeconds(10);
 
   /** Who answers at TheHive's address. */
@@ -535,7 +555,8 @@ record Application(HttpRequest status, HttpClient client) {
       }
       return new Application(HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).build(), client.build());
     } catch (IllegalArgumentException e) {
-      throw new Failure(Exit.USAGE, "THEHIVE_URL '%s' is not an address: %s".formatted(url, e.getMessage()), "such as http://<node>:9000, <node> as it stands");
+      throw new Failure(Exit.USAGE, "THEHIVE_URL '%s' is not an address: %s".formatted(url, e.getMessage()),
+          "such as http://<node>:9000, <node> as it stands");
     }
   }
 
@@ -549,15 +570,20 @@ record Application(HttpRequest status, HttpClient client) {
     return uri.getPort() > 0 ? uri.getPort() : uri.getScheme().equals("https") ? 443 : 80;
   }
 
-  /** TheHive's status page is JSON that names versions or configuration; MinIO, whose port is the same, says something else. */
+  /**
+   * TheHive's status page is JSON that names versions or configuration; MinIO, whose port is the same, says something
+   * else.
+   */
   Answer answer() {
     try {
-      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.ofString()).orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
+      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.ofString())
+          .orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
       var json = answer.body().strip().startsWith("{");
       return answer.statusCode() == 200 && json ? Answer.THEHIVE : Answer.SOMETHING_ELSE;
     } catch (CompletionException e) {
       // Refused: the port is open on another address only, which is not where TheHive is asked.
-      return e.getCause() instanceof ConnectException && !(e.getCause() instanceof HttpConnectTimeoutException) ? Answer.NOBODY : Answer.NO_ANSWER;
+      return e.getCause() instanceof ConnectException && !(e.getCause() instanceof HttpConnectTimeoutException)
+          ? Answer.NOBODY : Answer.NO_ANSWER;
     }
   }
 
@@ -565,20 +591,23 @@ record Application(HttpRequest status, HttpClient client) {
   Optional<String> problem() {
     try {
       // The request's own limit would end with the head of the answer.
-      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.discarding()).orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
-      return answer.statusCode() == 200 ? Optional.empty() : Optional.of("%s answers HTTP %d".formatted(status.uri(), answer.statusCode()));
+      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.discarding())
+          .orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
+      return answer.statusCode() == 200 ? Optional.empty()
+          : Optional.of("%s answers HTTP %d".formatted(status.uri(), answer.statusCode()));
     } catch (CompletionException e) {
       var why = e.getCause() instanceof TimeoutException ? "not within %d s".formatted(LIMIT.toSeconds())
           : ConnectionError.words(e.getCause());
-      return Optional.of("%s does not answer: %s%s".formatted(status.uri(), why, e.getCause() instanceof SSLException ? " (THEHIVE_CA names its CA)" : ""));
+      return Optional.of("%s does not answer: %s%s".formatted(status.uri(), why,
+          e.getCause() instanceof SSLException ? " (THEHIVE_CA names its CA)" : ""));
     }
   }
 }
 
 /**
  * A backup's archive: .tar, plain or compressed with gzip, bzip2, xz or zstd, and .zip, also AES-encrypted. Its content
- * tells which it is. In a plain tar and in a zip every entry can be read at any time; a compressed tar is read in one pass
- * ({@link #each}), or unpacked to a plain one first ({@link #seekable}).
+ * tells which it is. In a plain tar and in a zip every entry can be read at any time; a compressed tar is read in one
+ * pass ({@link #each}), or unpacked to a plain one first ({@link #seekable}).
  */
 abstract class Archive implements Closeable {
   /** The file as it was named. */
@@ -594,20 +623,25 @@ abstract class Archive implements Closeable {
       if (Files.size(path) == 0) {
         throw broken(path, "it is empty", null);
       }
-      return Compression.starts(head, 'P', 'K', 3, 4) || Compression.starts(head, 'P', 'K', 5, 6) || Compression.starts(head, 'P', 'K', 7, 8)
+      return Compression.starts(head, 'P', 'K', 3, 4) || Compression.starts(head, 'P', 'K', 5, 6)
+          || Compression.starts(head, 'P', 'K', 7, 8)
           ? new ZipArchive(path, password) : new TarArchive(path, path, Compression.of(head));
     } catch (IOException e) {
       throw broken(path, Failure.of(e).getMessage(), e);
     }
   }
 
-  /** Opens an archive whose files can be read in any order: a compressed one is unpacked to a plain tar in the folder first. */
+  /**
+   * Opens an archive whose files can be read in any order: a compressed one is unpacked to a plain tar in the folder
+   * first.
+   */
   static Archive openSeekable(Path path, Optional<String> password, Path folder) {
     try {
       return open(path, password).seekable(folder);
     } catch (IOException e) {
       var noRoom = e instanceof FileSystemException || String.valueOf(e.getMessage()).contains("No space left");
-      throw !noRoom ? broken(path, Failure.of(e).getMessage(), e) : new Failure(Exit.UNSAFE, "cannot unpack %s in %s: %s".formatted(path, folder, Failure.of(e).getMessage()),
+      throw !noRoom ? broken(path, Failure.of(e).getMessage(), e)
+          : new Failure(Exit.UNSAFE, "cannot unpack %s in %s: %s".formatted(path, folder, Failure.of(e).getMessage()),
           "name another folder by RESTORE_WORK_PATH", e);
     }
   }
@@ -628,7 +662,10 @@ abstract class Archive implements Closeable {
     }
   }
 
-  /** Gives all entries in the archive's order; proves that the archive is complete and that no name leads out of its folder. */
+  /**
+   * Gives all entries in the archive's order; proves that the archive is complete and that no name leads out of its
+   * folder.
+   */
   abstract void index(Consumer<ArchiveEntry> visitor);
 
   /** Gives all entries with their bytes in one pass; a content is to be read before the visitor returns, and once. */
@@ -649,8 +686,8 @@ abstract class Archive implements Closeable {
   }
 
   /**
-   * This archive if it is seekable; otherwise the same, unpacked to a plain tar in the folder. That file is removed when
-   * the archive is closed; this one is closed at once. Messages name the file of the backup.
+   * This archive if it is seekable; otherwise the same, unpacked to a plain tar in the folder. That file is removed
+   * when the archive is closed; this one is closed at once. Messages name the file of the backup.
    */
   Archive seekable(Path folder) throws IOException {
     return this;
@@ -680,7 +717,8 @@ abstract class Archive implements Closeable {
  * @param mode the last twelve bits, -1 where the archive does not tell
  * @param seconds the time of the last change since 1970, NO_TIME where the archive does not tell
  */
-record ArchiveEntry(Kind kind, byte[] path, long size, long offset, SparseMap holes, String link, int mode, long seconds, int nanos,
+record ArchiveEntry(Kind kind, byte[] path, long size, long offset, SparseMap holes, String link, int mode,
+    long seconds, int nanos,
     Owner owner) {
   static final long NO_TIME = Long.MIN_VALUE;
 
@@ -750,8 +788,10 @@ record BackupFile(Path file, BackupName name, String problem, long bytes, Instan
     try {
       var attributes = Files.readAttributes(file, BasicFileAttributes.class);
       var problem = !attributes.isRegularFile() ? notAFile(file, name)
-          : types.contains(name.type()) ? null : name.isUnfinished() ? "it is unfinished, by its name" : "it is of a type that cannot be read";
-      return new BackupFile(file, name, problem, attributes.isRegularFile() ? attributes.size() : 0, attributes.lastModifiedTime().toInstant());
+          : types.contains(name.type()) ? null : name.isUnfinished() ? "it is unfinished, by its name"
+          : "it is of a type that cannot be read";
+      return new BackupFile(file, name, problem, attributes.isRegularFile() ? attributes.size() : 0,
+          attributes.lastModifiedTime().toInstant());
     } catch (IOException e) {
       return new BackupFile(file, name, notAFile(file, name), 0, Instant.EPOCH);
     }
@@ -759,7 +799,8 @@ record BackupFile(Path file, BackupName name, String problem, long bytes, Instan
 
   private static String notAFile(Path file, BackupName name) {
     return Files.isSymbolicLink(file) ? "it is a link to %s, which does not exist".formatted(target(file))
-        : Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS) && name.type().isEmpty() ? "it is a folder, of a backup that runs or was not packed"
+        : Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS) && name.type().isEmpty()
+            ? "it is a folder, of a backup that runs or was not packed"
         : "it is not a file";
   }
 
@@ -779,7 +820,8 @@ record BackupFile(Path file, BackupName name, String problem, long bytes, Instan
   /** The backup: its name is that of the file without the type. */
   Backup backup() {
     var fileName = file.getFileName().toString();
-    return new Backup(file, fileName.substring(0, fileName.length() - (name.type().isEmpty() ? 0 : name.type().length() + 1)), taken());
+    return new Backup(file,
+        fileName.substring(0, fileName.length() - (name.type().isEmpty() ? 0 : name.type().length() + 1)), taken());
   }
 
   /** Archives of one source are runs of one node: the node of the name, or of a folder without names of nodes. */
@@ -787,44 +829,58 @@ record BackupFile(Path file, BackupName name, String problem, long bytes, Instan
     return name.node().isEmpty() ? "folder " + file.getParent() : "node " + name.node();
   }
 
-  /** True if it may be passed over with a warning: everything else that is newer and cannot be read is the backup that is meant. */
+  /**
+   * True if it may be passed over with a warning: everything else that is newer and cannot be read is the backup that
+   * is meant.
+   */
   boolean isUnfinished() {
     return problem != null && (name.isUnfinished() || name.type().isEmpty() && problem.startsWith("it is a folder"));
   }
 }
 
 /**
- * The name of a backup's file: component, timestamp and type, such as {@code files_20261122_12h00m56s.tar}. Where several
- * nodes keep their archives in one folder, the node stands before or behind the timestamp:
- * {@code cassandra_node1_20261122_12h00m56s.tar}.
+ * The name of a backup's file: component, timestamp and type, such as {@code files_20261122_12h00m56s.tar}. Where
+ * several nodes keep their archives in one folder, the node stands before or behind the timestamp: {@code
+ * cassandra_node1_20261122_12h00m56s.tar}.
  *
  * @param node empty where the name has none
  * @param taken empty where the timestamp is not a date
  * @param type in small letters, empty where the name has none
  */
 record BackupName(String component, String node, String stamp, Optional<LocalDateTime> taken, String type) {
-  static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("uuuuMMdd_HH'h'mm'm'ss's'").withResolverStyle(ResolverStyle.STRICT);
+
+  static final DateTimeFormatter STAMP =
+      DateTimeFormatter.ofPattern("uuuuMMdd_HH'h'mm'm'ss's'").withResolverStyle(ResolverStyle.STRICT);
   /** The types that {@link Archive} reads. */
-  static final Set<String> ARCHIVES = Set.of("tar", "tar.gz", "tgz", "tar.bz2", "tbz", "tbz2", "tar.xz", "txz", "tar.zst", "zip");
+  static final Set<String> ARCHIVES =
+      Set.of("tar", "tar.gz", "tgz", "tar.bz2", "tbz", "tbz2", "tar.xz", "txz", "tar.zst", "zip");
   static final Set<String> MARKERS = Set.of("info");
   static final Set<String> COMPONENTS = Set.of("cassandra", "elasticsearch", "files", "minio", "seaweedfs");
   private static final String DIGITS = "\\d{8}_\\d\\dh\\d\\dm\\d\\ds";
-  private static final String START = "(?<component>[A-Za-z]+)(?:[_-](?<before>.+?))?_(?<stamp>" + DIGITS + ")(?:[_-](?<behind>.+?))?";
-  private static final Pattern NAME = Pattern.compile(START + "\\.(?<type>(?i:tar|tar\\.gz|tar\\.bz2|tar\\.xz|tar\\.zst|tgz|tbz2?|txz|zip|info))");
-  private static final Pattern OTHER_NAME = Pattern.compile(START + "(?:\\.(?<type>\\w*[A-Za-z]\\w*(?:\\.\\w*[A-Za-z]\\w*)*))?");
-  private static final Pattern POINT = Pattern.compile("(?:[A-Za-z]+(?:[_-].+)?_)?(?<stamp>" + DIGITS + ")(?:[_-][^./]+)?");
+  private static final String START =
+      "(?<component>[A-Za-z]+)(?:[_-](?<before>.+?))?_(?<stamp>" + DIGITS + ")(?:[_-](?<behind>.+?))?";
+  private static final Pattern NAME =
+      Pattern.compile(START + "\\.(?<type>(?i:tar|tar\\.gz|tar\\.bz2|tar\\.xz|tar\\.zst|tgz|tbz2?|txz|zip|info))");
+  private static final Pattern OTHER_NAME =
+      Pattern.compile(START + "(?:\\.(?<type>\\w*[A-Za-z]\\w*(?:\\.\\w*[A-Za-z]\\w*)*))?");
+  private static final Pattern POINT =
+      Pattern.compile("(?:[A-Za-z]+(?:[_-].+)?_)?(?<stamp>" + DIGITS + ")(?:[_-][^./]+)?");
   /** Files that stand beside a backup and hold none. */
-  private static final Pattern BESIDE = Pattern.compile("(.*\\.)?(md5|sha1|sha256|sha512|md5sum|sha256sum|sha1sum|sig|asc|log|txt|json|csv|list|idx|err|out)");
-  private static final Pattern UNFINISHED = Pattern.compile("(.*\\.)?(part|partial|tmp|temp|filepart|crdownload|swp|inprogress|incomplete)");
+  private static final Pattern BESIDE = Pattern
+      .compile("(.*\\.)?(md5|sha1|sha256|sha512|md5sum|sha256sum|sha1sum|sig|asc|log|txt|json|csv|list|idx|err|out)");
+  private static final Pattern UNFINISHED =
+      Pattern.compile("(.*\\.)?(part|partial|tmp|temp|filepart|crdownload|swp|inprogress|incomplete)");
 
   static Optional<BackupName> of(String fileName) {
     var match = NAME.matcher(fileName);
     if (!match.matches() && !match.usePattern(OTHER_NAME).matches()) {
       return Optional.empty();
     }
-    var node = Optional.ofNullable(match.group("before")).or(() -> Optional.ofNullable(match.group("behind"))).orElse("");
+    var node =
+        Optional.ofNullable(match.group("before")).or(() -> Optional.ofNullable(match.group("behind"))).orElse("");
     var type = match.group("type") == null ? "" : match.group("type").toLowerCase(Locale.ROOT);
-    return Optional.of(new BackupName(match.group("component"), node, match.group("stamp"), time(match.group("stamp")), type));
+    return Optional
+        .of(new BackupName(match.group("component"), node, match.group("stamp"), time(match.group("stamp")), type));
   }
 
   /** The time of a restore point: a timestamp, or a backup's name without a type. */
@@ -844,7 +900,8 @@ record BackupName(String component, String node, String stamp, Optional<LocalDat
   /** True if the text names a file, not a point in time: it has a slash, or ends in a type of a backup. */
   static boolean isFile(String text) {
     var small = text.toLowerCase(Locale.ROOT);
-    return text.contains("/") || List.of(ARCHIVES, MARKERS).stream().flatMap(Set::stream).anyMatch(type -> small.endsWith("." + type))
+    return text.contains("/")
+        || List.of(ARCHIVES, MARKERS).stream().flatMap(Set::stream).anyMatch(type -> small.endsWith("." + type))
         || of(text).filter(name -> !name.type().isEmpty()).isPresent();
   }
 
@@ -900,7 +957,8 @@ record BackupProof(KeyspaceDefinition definition, List<TableFolder> folders) {
   }
 
   /** Reads all SSTables, the largest first; returns the tokens of each table's partitions. */
-  private static Map<String, TokenSample> read(KeyspaceDefinition definition, SortedMap<String, List<SSTableStatistics>> all) {
+  private static Map<String, TokenSample> read(KeyspaceDefinition definition,
+      SortedMap<String, List<SSTableStatistics>> all) {
     var workers = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors(), Console::daemon);
     try {
       var samples = new TreeMap<String, TokenSample>();
@@ -978,7 +1036,8 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   }
 
   /**
-   * The newest backup, or the newest at or before the wanted restore point. A path, or a name with a type, is that file.
+   * The newest backup, or the newest at or before the wanted restore point. A path, or a name with a type, is that
+   * file.
    *
    * @param wanted null for the newest
    * @param gap backups of one restore point are at most this far apart
@@ -992,9 +1051,9 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   }
 
   /**
-   * The newest archive with those of the other nodes of the same restore point: within the gap, and in other folders, with
-   * other nodes in their names, or, where neither tells, in the same folder within a minute. Others within the gap are
-   * other runs of the same node and passed over with a warning.
+   * The newest archive with those of the other nodes of the same restore point: within the gap, and in other folders,
+   * with other nodes in their names, or, where neither tells, in the same folder within a minute. Others within the gap
+   * are other runs of the same node and passed over with a warning.
    */
   Chosen chooseAll(String wanted, Duration gap) {
     return chooseAll(wanted, gap, LocalDateTime.now());
@@ -1025,10 +1084,12 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     return choose(files, STAMP.format(point), point, gap, now, all, new ArrayList<>());
   }
 
-  private Chosen choose(List<BackupFile> files, String wanted, LocalDateTime until, Duration gap, LocalDateTime now, boolean all,
+  private Chosen choose(List<BackupFile> files, String wanted, LocalDateTime until, Duration gap, LocalDateTime now,
+      boolean all,
       List<String> warnings) {
     var chosen = newest(files, wanted, until, gap);
-    files.stream().filter(one -> one.problem() != null && one.taken().isAfter(chosen.taken()) && !one.taken().isAfter(until))
+    files.stream()
+        .filter(one -> one.problem() != null && one.taken().isAfter(chosen.taken()) && !one.taken().isAfter(until))
         .forEach(one -> warnings.add("%s is passed over: %s".formatted(one.file(), one.problem())));
     warnOfFuture(chosen, now, warnings);
     var others = all ? ofOtherNodes(chosen, files, gap, warnings) : List.<BackupFile>of();
@@ -1039,30 +1100,40 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
 
   private static void warnOfFuture(BackupFile chosen, LocalDateTime now, List<String> warnings) {
     if (chosen.taken().isAfter(now.plus(CLOCKS_DIFFER))) {
-      warnings.add("the name of %s is of the future: check this host's clock and the backup host's".formatted(chosen.file()));
+      warnings.add(
+          "the name of %s is of the future: check this host's clock and the backup host's".formatted(chosen.file()));
     }
   }
 
-  // ------------------------------------------------------------------------------------------------------- a named file
+  // ------------------------------------------------------------------------------------------------------ a named file
 
-  /** A file of another component names only its time here, such as an archive of Cassandra for Elasticsearch's marker. */
+  /**
+   * A file of another component names only its time here, such as an archive of Cassandra for Elasticsearch's marker.
+   */
   private boolean isOfOtherComponent(String wanted) {
     return BackupName.of(wanted.substring(wanted.lastIndexOf('/') + 1))
-        .filter(name -> !components.contains(name.component()) && BackupName.COMPONENTS.contains(name.component())).isPresent();
+        .filter(name -> !components.contains(name.component()) && BackupName.COMPONENTS.contains(name.component()))
+        .isPresent();
   }
 
   private BackupFile named(String wanted) {
     var file = wanted.contains("/") ? path(wanted)
-        : folders.stream().map(folder -> folder.resolve(wanted)).filter(Files::exists).findFirst().orElse(folders.get(0).resolve(wanted));
+        : folders.stream().map(folder -> folder.resolve(wanted)).filter(Files::exists).findFirst()
+            .orElse(folders.get(0).resolve(wanted));
     var name = BackupName.of(file.getFileName().toString());
     if (Files.isSymbolicLink(file) && !Files.exists(file)) {
-      throw new Failure(Exit.BAD_BACKUP, "%s is a link to %s, which does not exist".formatted(file, BackupFile.target(file)), "check the path given with --backup");
+      throw new Failure(Exit.BAD_BACKUP,
+          "%s is a link to %s, which does not exist".formatted(file, BackupFile.target(file)),
+          "check the path given with --backup");
     }
     if (!Files.isRegularFile(file)) {
-      throw new Failure(Exit.BAD_BACKUP, (Files.exists(file) ? "not a file: " : "there is no file ") + file, alike(file));
+      throw new Failure(Exit.BAD_BACKUP, (Files.exists(file) ? "not a file: " : "there is no file ") + file,
+          alike(file));
     }
-    if (name.isEmpty() || name.get().taken().isEmpty() || components.stream().noneMatch(name.get().component()::equalsIgnoreCase)) {
-      throw new Failure(Exit.BAD_BACKUP, "%s does not have a backup's name: %s".formatted(file, pattern()), "rename it, or choose another with --backup");
+    if (name.isEmpty() || name.get().taken().isEmpty()
+        || components.stream().noneMatch(name.get().component()::equalsIgnoreCase)) {
+      throw new Failure(Exit.BAD_BACKUP, "%s does not have a backup's name: %s".formatted(file, pattern()),
+          "rename it, or choose another with --backup");
     }
     if (!types.contains(name.get().type())) {
       throw new Failure(Exit.BAD_BACKUP, "%s is of a type that cannot be read".formatted(file), readable());
@@ -1074,7 +1145,8 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     try {
       return Path.of(wanted).getFileName() == null ? Path.of(wanted).resolve(".") : Path.of(wanted);
     } catch (InvalidPathException e) {
-      throw new Failure(Exit.USAGE, "'%s' is not a path".formatted(EntryName.shown(wanted)), "check the path given with --backup");
+      throw new Failure(Exit.USAGE, "'%s' is not a path".formatted(EntryName.shown(wanted)),
+          "check the path given with --backup");
     }
   }
 
@@ -1082,18 +1154,21 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     var parent = file.toAbsolutePath().getParent();
     var name = file.getFileName().toString().split("\\.", 2)[0];
     try (var files = Files.list(parent)) {
-      var alike = files.map(other -> other.getFileName().toString()).filter(other -> other.startsWith(name)).sorted().limit(LISTED).toList();
-      return alike.isEmpty() ? "check the path given with --backup" : "there is %s in %s".formatted(String.join(", ", alike), parent);
+      var alike = files.map(other -> other.getFileName().toString()).filter(other -> other.startsWith(name)).sorted()
+          .limit(LISTED).toList();
+      return alike.isEmpty() ? "check the path given with --backup"
+          : "there is %s in %s".formatted(String.join(", ", alike), parent);
     } catch (IOException e) {
       return "check the path given with --backup";
     }
   }
 
-  // ---------------------------------------------------------------------------------------------------- a restore point
+  // --------------------------------------------------------------------------------------------------- a restore point
 
   private static LocalDateTime point(String wanted) {
     var fileName = wanted.substring(wanted.lastIndexOf('/') + 1);
-    return BackupName.point(wanted).or(() -> BackupName.of(fileName).filter(name -> BackupName.isFile(wanted)).flatMap(BackupName::taken))
+    return BackupName.point(wanted)
+        .or(() -> BackupName.of(fileName).filter(name -> BackupName.isFile(wanted)).flatMap(BackupName::taken))
         .orElseThrow(() -> new Failure(Exit.USAGE, "'%s' is not a restore point".formatted(EntryName.shown(wanted)),
             "name one like 20261122_12h00m56s, cassandra_20261122_12h00m56s or the path of an archive"));
   }
@@ -1126,7 +1201,8 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     } catch (NoSuchFileException e) {
       throw new Failure(Exit.BAD_BACKUP, "no backup %s: there is no folder %s".formatted(pattern(), folder), MOUNTED);
     } catch (IOException e) {
-      throw new Failure(Exit.BAD_BACKUP, "cannot list %s: %s".formatted(folder, Failure.of(e).getMessage()), "check its mode and owner");
+      throw new Failure(Exit.BAD_BACKUP, "cannot list %s: %s".formatted(folder, Failure.of(e).getMessage()),
+          "check its mode and owner");
     }
   }
 
@@ -1140,22 +1216,28 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
           readable() + chosen.map(older -> "; for the one before it: --backup " + older.name().stamp()).orElse(""));
     }
     requireNoneShortlyAfter(chosen, usable, wanted, until, gap);
-    return chosen.orElseThrow(() -> new Failure(Exit.BAD_BACKUP, "no backup %s in %s%s".formatted(pattern(), shownFolders(),
+    return chosen.orElseThrow(() -> new Failure(Exit.BAD_BACKUP, "no backup %s in %s%s".formatted(pattern(),
+        shownFolders(),
         wanted == null ? "" : " at or before " + wanted), usable.isEmpty() ? MOUNTED : "there are: " + listed(usable)));
   }
 
   /** The newest backup at or before a time, if it cannot be used: it stands in the way of older ones. */
   static Optional<BackupFile> unusable(List<BackupFile> files, LocalDateTime until) {
     return files.stream().filter(one -> !one.taken().isAfter(until) && !one.isUnfinished())
-        .reduce((first, last) -> first.taken().equals(last.taken()) && first.problem() == null ? first : last).filter(one -> one.problem() != null);
+        .reduce((first, last) -> first.taken().equals(last.taken()) && first.problem() == null ? first : last)
+        .filter(one -> one.problem() != null);
   }
 
-  /** Parts of one run differ by seconds: a point named after its first part must not silently select yesterday's rest. */
-  private static void requireNoneShortlyAfter(Optional<BackupFile> chosen, List<BackupFile> usable, String wanted, LocalDateTime until, Duration gap) {
+  /**
+   * Parts of one run differ by seconds: a point named after its first part must not silently select yesterday's rest.
+   */
+  private static void requireNoneShortlyAfter(Optional<BackupFile> chosen, List<BackupFile> usable, String wanted,
+      LocalDateTime until, Duration gap) {
     var next = usable.stream().filter(one -> one.taken().isAfter(until)).findFirst();
     if (next.isPresent() && Duration.between(until, next.get().taken()).compareTo(gap) <= 0
         && chosen.map(one -> Duration.between(one.taken(), until).compareTo(gap) > 0).orElse(true)) {
-      throw new Failure(Exit.BAD_BACKUP, "%s was taken shortly after the restore point %s, and nothing shortly before it".formatted(
+      throw new Failure(Exit.BAD_BACKUP,
+          "%s was taken shortly after the restore point %s, and nothing shortly before it".formatted(
           next.get().backup().name(), wanted), "for that one: --backup " + next.get().name().stamp());
     }
   }
@@ -1166,15 +1248,17 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
         + (stamps.size() > LISTED ? " and %d more".formatted(stamps.size() - LISTED) : "");
   }
 
-  // ------------------------------------------------------------------------------------------------------ several nodes
+  // ----------------------------------------------------------------------------------------------------- several nodes
 
-  private List<BackupFile> ofOtherNodes(BackupFile chosen, List<BackupFile> candidates, Duration gap, List<String> warnings) {
+  private List<BackupFile> ofOtherNodes(BackupFile chosen, List<BackupFile> candidates, Duration gap,
+      List<String> warnings) {
     var sources = candidates.stream().filter(one -> one.problem() == null)
         .collect(Collectors.groupingBy(BackupFile::source, LinkedHashMap::new, Collectors.toList()));
     var others = new ArrayList<BackupFile>();
     for (var ofSource : sources.values()) {
       var near = ofSource.stream().filter(one -> apart(one, chosen).compareTo(gap) <= 0).toList();
-      var nearest = ofSource.contains(chosen) ? Optional.of(chosen) : near.stream().min(Comparator.comparing(one -> apart(one, chosen)));
+      var nearest = ofSource.contains(chosen) ? Optional.of(chosen)
+          : near.stream().min(Comparator.comparing(one -> apart(one, chosen)));
       if (nearest.isEmpty()) {
         warnings.add("%s has no backup within --max-gap of %s; its newest is %s".formatted(
             ofSource.get(0).source(), chosen.backup().name(), ofSource.get(ofSource.size() - 1).backup().name()));
@@ -1183,8 +1267,10 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
       var run = run(nearest.get(), near);
       run.stream().filter(one -> one != chosen).forEach(others::add);
       near.stream().filter(one -> run.stream().noneMatch(taken -> taken.taken().equals(one.taken()))).forEach(one ->
-          warnings.add("%s is passed over: by its name it is another run of the node of %s".formatted(one.file(), nearest.get().file().getFileName())
-              + (one.name().node().isEmpty() ? "; archives of several nodes need cassandra_<node>_<timestamp>.tar or a folder each" : "")));
+      warnings.add("%s is passed over: by its name it is another run of the node of %s".formatted(one.file(),
+          nearest.get().file().getFileName())
+          + (one.name().node().isEmpty()
+              ? "; archives of several nodes need cassandra_<node>_<timestamp>.tar or a folder each" : "")));
     }
     return others;
   }
@@ -1195,7 +1281,8 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
       return List.of(nearest);
     }
     var byTime = new LinkedHashMap<LocalDateTime, BackupFile>();
-    near.stream().filter(one -> apart(one, nearest).compareTo(ONE_RUN) <= 0).forEach(one -> byTime.put(one.taken(), one));
+    near.stream().filter(one -> apart(one, nearest).compareTo(ONE_RUN) <= 0)
+        .forEach(one -> byTime.put(one.taken(), one));
     byTime.put(nearest.taken(), nearest); // the same one in two types is one
     return List.copyOf(byTime.values());
   }
@@ -1204,7 +1291,7 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     return Duration.between(one.taken(), other.taken()).abs();
   }
 
-  // --------------------------------------------------------------------------------------------------------- for messages
+  // ------------------------------------------------------------------------------------------------------ for messages
 
   private String pattern() {
     return sorted(components).get(0) + "_<timestamp>." + String.join("|", sorted(types));
@@ -1224,8 +1311,8 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
 }
 
 /**
- * A keyspace as an archive holds it, or as the archives of several nodes hold it together: its definition and its tables'
- * SSTables, every byte of them read and proven.
+ * A keyspace as an archive holds it, or as the archives of several nodes hold it together: its definition and its
+ * tables' SSTables, every byte of them read and proven.
  *
  * @param coverage the part of the ring that the partitions of all tables cover
  */
@@ -1285,7 +1372,8 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, RingCo
   private static Contents contents(Archive archive, String keyspace) {
     var all = new LinkedHashMap<String, ArchiveEntry>();
     archive.index(entry -> {
-      if (!entry.folder() && all.put(entry.name(), entry.kind() == Kind.HARD_LINK ? linked(archive, entry, all) : entry) != null) {
+      if (!entry.folder()
+          && all.put(entry.name(), entry.kind() == Kind.HARD_LINK ? linked(archive, entry, all) : entry) != null) {
         throw archive.broken("it holds '%s' twice".formatted(EntryName.shown(entry.name())), null);
       }
     });
@@ -1305,14 +1393,16 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, RingCo
   /** The file that a hard link leads to, under the link's own name. */
   private static ArchiveEntry linked(Archive archive, ArchiveEntry entry, Map<String, ArchiveEntry> before) {
     try {
-      var first = before.get(new String(EntryName.normal(entry.link().getBytes(StandardCharsets.UTF_8)), StandardCharsets.UTF_8));
+      var first = before
+          .get(new String(EntryName.normal(entry.link().getBytes(StandardCharsets.UTF_8)), StandardCharsets.UTF_8));
       if (first != null) {
         return first.named(entry.path());
       }
     } catch (IOException e) {
       // a name that leads out of the archive is that of no file in it
     }
-    throw archive.broken("its entry '%s' is a hard link to '%s', which is no file before it".formatted(EntryName.shown(entry.name()),
+    throw archive.broken(
+        "its entry '%s' is a hard link to '%s', which is no file before it".formatted(EntryName.shown(entry.name()),
         EntryName.shown(entry.link())), null);
   }
 
@@ -1326,10 +1416,12 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, RingCo
     var others = entries.stream().map(entry -> CQL.matcher(entry.name())).filter(Matcher::matches)
         .map(match -> match.group("keyspace")).collect(Collectors.joining(", "));
     throw archive.broken("create_keyspace_%s.cql is missing%s".formatted(
-        keyspace, others.isEmpty() ? "" : " (it is a backup of keyspace %s: set CASSANDRA_KEYSPACE)".formatted(others)), null);
+        keyspace, others.isEmpty() ? "" : " (it is a backup of keyspace %s: set CASSANDRA_KEYSPACE)".formatted(others)),
+        null);
   }
 
-  private static SortedMap<String, TableFolder> folders(Archive archive, Collection<ArchiveEntry> entries, String keyspace) {
+  private static SortedMap<String, TableFolder> folders(Archive archive, Collection<ArchiveEntry> entries,
+      String keyspace) {
     var folders = new TreeMap<String, TableFolder>();
     for (var entry : entries) {
       var name = TABLE_FILE.matcher(entry.name());
@@ -1339,7 +1431,8 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, RingCo
       if (!entry.file()) {
         throw archive.broken("its entry '%s' is not a plain file".formatted(entry.name()), null);
       }
-      var folder = folders.computeIfAbsent(name.group("table"), table -> new TableFolder(archive, table, new TreeMap<>()));
+      var folder =
+          folders.computeIfAbsent(name.group("table"), table -> new TableFolder(archive, table, new TreeMap<>()));
       if (folder.files().put(name.group("file"), entry) != null) {
         throw archive.broken("it holds table %s twice".formatted(folder.table()), null);
       }
@@ -1347,7 +1440,8 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, RingCo
     return folders;
   }
 
-  private static void requireTables(Archive archive, KeyspaceDefinition definition, SortedMap<String, TableFolder> folders) {
+  private static void requireTables(Archive archive, KeyspaceDefinition definition,
+      SortedMap<String, TableFolder> folders) {
     if (definition.tables().isEmpty()) {
       throw archive.broken("its definition of keyspace %s has no CREATE TABLE".formatted(definition.keyspace()), null);
     }
@@ -1381,7 +1475,8 @@ final class CassandraCluster implements Closeable {
   /** @param script the name under which other runs see this one */
   static CassandraCluster open(CassandraSettings settings, String script) {
     var client = script + " " + UUID.randomUUID();
-    return new CassandraCluster(settings.connection().open(client, settings.keyspace(), settings.client().map(Pem::tls)), client,
+    return new CassandraCluster(
+        settings.connection().open(client, settings.keyspace(), settings.client().map(Pem::tls)), client,
         settings.keyspace());
   }
 
@@ -1395,23 +1490,28 @@ final class CassandraCluster implements Closeable {
 
   /** The nodes that the client sees, by address. {@link #health} tells whether these are all. */
   List<Node> nodes() {
-    return session.getMetadata().getNodes().values().stream().sorted(Comparator.comparing(CassandraCluster::host)).toList();
+    return session.getMetadata().getNodes().values().stream().sorted(Comparator.comparing(CassandraCluster::host))
+        .toList();
   }
 
   /** How many nodes each data centre has. */
   SortedMap<String, Long> dataCentres() {
-    return nodes().stream().collect(Collectors.groupingBy(node -> String.valueOf(node.getDatacenter()), TreeMap::new, Collectors.counting()));
+    return nodes().stream().collect(
+        Collectors.groupingBy(node -> String.valueOf(node.getDatacenter()), TreeMap::new, Collectors.counting()));
   }
 
   /** The tokens of each node, by data centre. */
   Map<String, List<long[]>> tokens() {
     var map = session.getMetadata().getTokenMap().orElseThrow();
-    return nodes().stream().collect(Collectors.groupingBy(node -> String.valueOf(node.getDatacenter()), TreeMap::new, Collectors.mapping(
-        node -> map.getTokens(node).stream().mapToLong(token -> Long.parseLong(map.format(token))).toArray(), Collectors.toList())));
+    return nodes().stream()
+        .collect(Collectors.groupingBy(node -> String.valueOf(node.getDatacenter()), TreeMap::new, Collectors.mapping(
+            node -> map.getTokens(node).stream().mapToLong(token -> Long.parseLong(map.format(token))).toArray(),
+            Collectors.toList())));
   }
 
   String version() {
-    return nodes().stream().map(node -> String.valueOf(node.getCassandraVersion())).distinct().sorted().collect(Collectors.joining(" and "));
+    return nodes().stream().map(node -> String.valueOf(node.getCassandraVersion())).distinct().sorted()
+        .collect(Collectors.joining(" and "));
   }
 
   String partitioner() {
@@ -1438,7 +1538,8 @@ final class CassandraCluster implements Closeable {
   record Health(List<Node> up, List<ClusterView.Problem> problems, Map<UUID, List<String>> schemas, boolean gossip) {
     void requireNoProblem() {
       if (!problems.isEmpty()) {
-        throw new Failure(Exit.UNSAFE, problems.stream().map(ClusterView.Problem::text).collect(Collectors.joining("; ")),
+        throw new Failure(Exit.UNSAFE,
+            problems.stream().map(ClusterView.Problem::text).collect(Collectors.joining("; ")),
             problems.stream().map(ClusterView.Problem::mend).distinct().collect(Collectors.joining("; ")));
       }
     }
@@ -1459,10 +1560,12 @@ final class CassandraCluster implements Closeable {
         gossip(node).forEach(state -> gossip.merge(state.node(), state, (one, other) -> one.isMember() ? one : other));
         up.add(node);
       } catch (DriverException e) {
-        down.add(new ClusterView.Problem(host(node), "Cassandra node %s is down or not reachable from here".formatted(host(node)), WORKING));
+        down.add(new ClusterView.Problem(host(node),
+            "Cassandra node %s is down or not reachable from here".formatted(host(node)), WORKING));
       }
     }
-    var view = new ClusterView(List.copyOf(gossip.values()), up.stream().map(CassandraCluster::host).collect(Collectors.toSet()), listed);
+    var view = new ClusterView(List.copyOf(gossip.values()),
+        up.stream().map(CassandraCluster::host).collect(Collectors.toSet()), listed);
     var problems = new ArrayList<>(view.problems());
     var named = problems.stream().map(ClusterView.Problem::node).collect(Collectors.toSet());
     down.stream().filter(problem -> !named.contains(problem.node())).forEach(problems::add);
@@ -1471,7 +1574,8 @@ final class CassandraCluster implements Closeable {
 
   private List<ClusterView.Listed> listed(Node node) {
     return on(node, "SELECT peer, peer_port, host_id, data_center, rack, tokens FROM system.peers_v2").all().stream()
-        .map(row -> new ClusterView.Listed(host(node), row.getInetAddress("peer").getHostAddress(), row.getInt("peer_port"),
+        .map(row -> new ClusterView.Listed(host(node), row.getInetAddress("peer").getHostAddress(),
+            row.getInt("peer_port"),
             List.of("host_id", "data_center", "rack", "tokens").stream().noneMatch(row::isNull))).toList();
   }
 
@@ -1479,7 +1583,9 @@ final class CassandraCluster implements Closeable {
   private List<ClusterView.Gossip> gossip(Node node) {
     try {
       return on(node, "SELECT address, port, status, status_with_port FROM system_views.gossip_info").all().stream()
-          .map(row -> new ClusterView.Gossip(row.getInetAddress("address").getHostAddress(), row.getInt("port"), status(row))).toList();
+          .map(row -> new ClusterView.Gossip(row.getInetAddress("address").getHostAddress(), row.getInt("port"),
+              status(row)))
+          .toList();
     } catch (InvalidQueryException | UnauthorizedException e) {
       return List.of();
     }
@@ -1494,7 +1600,8 @@ final class CassandraCluster implements Closeable {
     var deadline = Instant.now().plusSeconds(60);
     while (schemaVersions().size() > 1) {
       if (Instant.now().isAfter(deadline)) {
-        throw new Failure(Exit.UNSAFE, "Cassandra's nodes do not agree on the schema", "wait until nodetool describecluster shows one version");
+        throw new Failure(Exit.UNSAFE, "Cassandra's nodes do not agree on the schema",
+            "wait until nodetool describecluster shows one version");
       }
       Thread.sleep(50);
     }
@@ -1506,7 +1613,8 @@ final class CassandraCluster implements Closeable {
       try {
         versions.add(on(node, "SELECT schema_version FROM system.local").one().getUuid("schema_version"));
       } catch (DriverException e) {
-        throw new Failure(Exit.UNSAFE, "Cassandra node %s is down or not reachable from here".formatted(host(node)), WORKING, e);
+        throw new Failure(Exit.UNSAFE, "Cassandra node %s is down or not reachable from here".formatted(host(node)),
+            WORKING, e);
       }
     }
     return versions;
@@ -1522,7 +1630,8 @@ final class CassandraCluster implements Closeable {
     var others = new TreeSet<String>();
     var query = SimpleStatement.newInstance("SELECT address, driver_name, username FROM system_views.clients");
     // All nodes at once: each looks up its clients' names, which takes long where the DNS does not answer.
-    var clients = nodes().parallelStream().flatMap(node -> session.execute(query.setNode(node)).all().stream()).toList();
+    var clients =
+        nodes().parallelStream().flatMap(node -> session.execute(query.setNode(node)).all().stream()).toList();
     for (var other : clients) {
       var driver = String.valueOf(other.getString("driver_name"));
       var address = other.getInetAddress("address").getHostAddress();
@@ -1550,8 +1659,11 @@ final class CassandraCluster implements Closeable {
   /** Bytes of the keyspace on the node that has most of it; 0 where no node tells. */
   long usage() {
     try {
-      return nodes().stream().mapToLong(node -> on(node, "SELECT keyspace_name, mebibytes FROM system_views.disk_usage").all().stream()
-          .filter(row -> row.getString("keyspace_name").equals(keyspace)).mapToLong(row -> row.getLong("mebibytes") << 20).sum()).max().orElse(0);
+      return nodes().stream()
+          .mapToLong(node -> on(node, "SELECT keyspace_name, mebibytes FROM system_views.disk_usage").all().stream()
+              .filter(row -> row.getString("keyspace_name").equals(keyspace))
+              .mapToLong(row -> row.getLong("mebibytes") << 20).sum())
+          .max().orElse(0);
     } catch (InvalidQueryException | UnauthorizedException e) {
       return 0;
     }
@@ -1563,7 +1675,8 @@ final class CassandraCluster implements Closeable {
       return Optional.empty();
     }
     var text = new StringBuilder();
-    session.execute("DESCRIBE KEYSPACE " + quoted(keyspace) + " WITH INTERNALS").forEach(row -> text.append(row.getString("create_statement")).append('\n'));
+    session.execute("DESCRIBE KEYSPACE " + quoted(keyspace) + " WITH INTERNALS")
+        .forEach(row -> text.append(row.getString("create_statement")).append('\n'));
     return Optional.of(KeyspaceDefinition.parse(text.toString(), keyspace));
   }
 
@@ -1576,7 +1689,8 @@ final class CassandraCluster implements Closeable {
     if (thrown instanceof UnauthorizedException) {
       return new Failure(Exit.AUTHENTICATION, thrown.getMessage(), "log in as a superuser", thrown);
     }
-    var code = thrown instanceof AllNodesFailedException || thrown instanceof DriverTimeoutException ? Exit.UNREACHABLE : Exit.UNSAFE;
+    var code = thrown instanceof AllNodesFailedException || thrown instanceof DriverTimeoutException ? Exit.UNREACHABLE
+        : Exit.UNSAFE;
     return new Failure(code, thrown.getMessage(), WORKING, thrown);
   }
 
@@ -1588,15 +1702,20 @@ final class CassandraCluster implements Closeable {
 
 /** The addresses in CASSANDRA_CONNECTION, in any form that cqlsh or the documentation knows, and who logs in. */
 record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<String> user, Optional<String> password) {
-  private static final String FORMS = "set it to a node's address, such as 10.0.0.5, \"10.0.0.5 9042\" or \"10.0.0.5 -u admin\"";
+
+  private static final String FORMS =
+      "set it to a node's address, such as 10.0.0.5, \"10.0.0.5 9042\" or \"10.0.0.5 -u admin\"";
 
   /** What the driver and the JVM say, in an administrator's words. */
   private static final List<Map.Entry<String, String>> WORDS = List.of(
       Map.entry("connection refused", "connection refused: nothing listens on that port"),
       Map.entry("UnknownHost|UnresolvedAddress|not known", "unknown host"),
-      Map.entry("NotSslRecord|not an SSL/TLS record|Unsupported or unrecognized SSL", "it speaks without TLS, and CASSANDRA_SSL_CA is set"),
-      Map.entry("unable to find valid certification path|PKIX", "its certificate is not signed by the CA of CASSANDRA_SSL_CA"),
-      Map.entry("certificate_required|bad_certificate", "it wants a certificate: CASSANDRA_SSL_CERT and CASSANDRA_SSL_KEY"),
+      Map.entry("NotSslRecord|not an SSL/TLS record|Unsupported or unrecognized SSL",
+          "it speaks without TLS, and CASSANDRA_SSL_CA is set"),
+      Map.entry("unable to find valid certification path|PKIX",
+          "its certificate is not signed by the CA of CASSANDRA_SSL_CA"),
+      Map.entry("certificate_required|bad_certificate",
+          "it wants a certificate: CASSANDRA_SSL_CERT and CASSANDRA_SSL_KEY"),
       Map.entry("timed out|Timeout", "no answer in time: perhaps this is not its CQL port"),
       Map.entry("Connection reset|ClosedChannel|Lost connection|connection was closed",
           "the connection was closed: perhaps it wants TLS, or this is not its CQL port"));
@@ -1615,7 +1734,8 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
         : settings.secretOrPrompt(CassandraSettings.PASSWORD, "Password of Cassandra's user " + user.get()));
     if (user.isPresent() != password.isPresent()) {
       throw new Failure(Exit.USAGE, user.isPresent() ? "no password for Cassandra's user " + user.get()
-          : "CASSANDRA_PASSWORD is set, but CASSANDRA_USER is not", "set CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE");
+          : "CASSANDRA_PASSWORD is set, but CASSANDRA_USER is not",
+          "set CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE");
     }
     return new CassandraConnection(connection.contactPoints(), user, password);
   }
@@ -1626,7 +1746,8 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
     }
     var arguments = new Arguments();
     try {
-      var tokens = Pattern.compile("'([^']*)'|\"([^\"]*)\"|(\\S+)").matcher(text.strip().replaceAll("\\G([^\\s,]+)\\s*,\\s*", "$1,")).results()
+      var tokens = Pattern.compile("'([^']*)'|\"([^\"]*)\"|(\\S+)")
+          .matcher(text.strip().replaceAll("\\G([^\\s,]+)\\s*,\\s*", "$1,")).results()
           .map(m -> m.group(1) != null ? m.group(1) : m.group(2) != null ? m.group(2) : m.group(3));
       // A password may begin with @, which picocli would take for a file of arguments.
       new CommandLine(arguments).setExpandAtFiles(false).parseArgs(tokens.toArray(String[]::new));
@@ -1637,7 +1758,8 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
     var second = Optional.ofNullable(arguments.portOrUser);
     var port = second.filter(word -> word.matches("\\d+")).map(CassandraConnection::port).orElse(9042);
     var user = second.filter(word -> !word.matches("\\d+")).or(() -> Optional.ofNullable(arguments.user));
-    var hosts = Stream.of(arguments.hosts.split(",")).filter(host -> !host.isBlank()).map(host -> address(host, port)).toList();
+    var hosts =
+        Stream.of(arguments.hosts.split(",")).filter(host -> !host.isBlank()).map(host -> address(host, port)).toList();
     return new CassandraConnection(hosts, user, Optional.ofNullable(arguments.password));
   }
 
@@ -1654,7 +1776,8 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
   private static int port(String text) {
     var port = text.length() > 5 ? 0 : Integer.parseInt(text);
     if (port < 1 || port > 65_535) {
-      throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION names port %s, which no host has".formatted(text), "ports are numbers from 1 to 65535, Cassandra's is mostly 9042");
+      throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION names port %s, which no host has".formatted(text),
+          "ports are numbers from 1 to 65535, Cassandra's is mostly 9042");
     }
     return port;
   }
@@ -1696,12 +1819,17 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
     if (errors.stream().anyMatch(AuthenticationException.class::isInstance)) {
       return new Failure(Exit.AUTHENTICATION, "Cassandra at %s refuses %s".formatted(named(),
           user.map(name -> "the log-in of " + name).orElse("a connection without log-in")),
-          "check CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE: a superuser's; TheHive's own role does not suffice", failed);
+          "check CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE: a superuser's; TheHive's own"
+              + " role does not suffice",
+          failed);
     }
-    var causes = errors.stream().flatMap(error -> Stream.iterate(error, Objects::nonNull, Throwable::getCause)).map(Throwable::toString)
+    var causes = errors.stream().flatMap(error -> Stream.iterate(error, Objects::nonNull, Throwable::getCause))
+        .map(Throwable::toString)
         .collect(Collectors.joining("\n"));
-    var text = contactPoints.stream().map(CassandraConnection::refusal).flatMap(Optional::stream).findFirst().orElse("") + "\n" + causes;
-    var words = WORDS.stream().filter(entry -> Pattern.compile(entry.getKey(), Pattern.CASE_INSENSITIVE).matcher(text).find())
+    var text = contactPoints.stream().map(CassandraConnection::refusal).flatMap(Optional::stream).findFirst().orElse("")
+        + "\n" + causes;
+    var words =
+        WORDS.stream().filter(entry -> Pattern.compile(entry.getKey(), Pattern.CASE_INSENSITIVE).matcher(text).find())
         .map(Map.Entry::getValue).findFirst().orElseGet(failed::getMessage);
     return new Failure(Exit.UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), words),
         "is it started, is CASSANDRA_CONNECTION right, does it want TLS (CASSANDRA_SSL_CA)?", failed);
@@ -1720,7 +1848,10 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
 
 /** Rights on a keyspace, which go with it when it is dropped. */
 record CassandraGrants(CqlSession session, String keyspace) {
-  /** True if authorisation is on. Throws if the user is not a superuser then: only one may do, and see, all of a restore. */
+  /**
+   * True if authorisation is on. Throws if the user is not a superuser then: only one may do, and see, all of a
+   * restore.
+   */
   boolean requireSuperuser(String user) {
     try {
       session.execute("LIST ALL PERMISSIONS OF " + CassandraCluster.quoted(user));
@@ -1747,17 +1878,20 @@ record CassandraGrants(CqlSession session, String keyspace) {
 
   /** The statement that gives a role all rights on the keyspace. */
   String all(String role) {
-    return "GRANT ALL PERMISSIONS ON KEYSPACE %s TO %s".formatted(CassandraCluster.quoted(keyspace), CassandraCluster.quoted(role));
+    return "GRANT ALL PERMISSIONS ON KEYSPACE %s TO %s".formatted(CassandraCluster.quoted(keyspace),
+        CassandraCluster.quoted(role));
   }
 
   /** The statements that grant again what is granted now on the keyspace and on these tables of it. */
   Set<String> present(Collection<String> tables) {
     var grants = new TreeSet<String>();
-    var resources = Pattern.compile("<(keyspace|all tables in|table) %s(?:\\.(\\w+))?>".formatted(Pattern.quote(keyspace)));
+    var resources =
+        Pattern.compile("<(keyspace|all tables in|table) %s(?:\\.(\\w+))?>".formatted(Pattern.quote(keyspace)));
     for (var row : session.execute("LIST ALL PERMISSIONS")) {
       var resource = resources.matcher(row.getString("resource"));
       if (resource.matches() && (resource.group(2) == null || tables.contains(resource.group(2)))) {
-        grants.add("GRANT %s ON %s TO %s".formatted(row.getString("permission"), resource(resource.group(1), resource.group(2)),
+        grants.add("GRANT %s ON %s TO %s".formatted(row.getString("permission"),
+            resource(resource.group(1), resource.group(2)),
             CassandraCluster.quoted(row.getString("role"))));
       }
     }
@@ -1786,7 +1920,8 @@ record CassandraGrants(CqlSession session, String keyspace) {
  * @param grants statements to run when the keyspace is there
  * @param withoutSnapshot nodes that do not keep what is removed
  */
-record CassandraPlan(CassandraBackup contents, Optional<String> doubt, KeyspaceDefinition target, Optional<KeyspaceDefinition> live, Map<String, RowEstimate> rows,
+record CassandraPlan(CassandraBackup contents, Optional<String> doubt, KeyspaceDefinition target,
+    Optional<KeyspaceDefinition> live, Map<String, RowEstimate> rows,
     String cluster, List<Node> nodes, String version, long usage, List<NodeRoom> rooms, List<String> grants,
     Optional<ServerEncryptionOptions> encryption, List<String> withoutSnapshot, Path work) {
   /** True if the tables only need to be emptied. */
@@ -1820,13 +1955,15 @@ record CassandraPlan(CassandraBackup contents, Optional<String> doubt, KeyspaceD
 
   List<String> lines() {
     var lines = new ArrayList<String>();
-    lines.add("backup proven: %d tables, %s in %d SSTables".formatted(contents.tables().size(), Console.size(contents.bytes()), contents.sstables()));
+    lines.add("backup proven: %d tables, %s in %d SSTables".formatted(contents.tables().size(),
+        Console.size(contents.bytes()), contents.sstables()));
     lines.add(doubt.map(text -> "warning: " + text).orElse("the whole ring: " + contents.coverage().text()));
     lines.add("target: keyspace %s of cluster %s, Cassandra %s".formatted(target.keyspace(), cluster, version));
     dataCentres().forEach((name, hosts) -> lines.add("  data centre %s, %d node%s: %s".formatted(
         name, hosts.size(), hosts.size() == 1 ? "" : "s", String.join(", ", hosts))));
     lines.add("replication: " + Replication.text(target.replication()));
-    withoutCopies().forEach(name -> lines.add("  no copies in data centre %s: the replication does not name it".formatted(name)));
+    withoutCopies()
+        .forEach(name -> lines.add("  no copies in data centre %s: the replication does not name it".formatted(name)));
     lines.addAll(changes());
     lines.addAll(room());
     lines.add("→ unpack to %s and stream %d × %s%s".formatted(work, copies(), Console.size(contents.bytes()),
@@ -1838,7 +1975,9 @@ record CassandraPlan(CassandraBackup contents, Optional<String> doubt, KeyspaceD
   /** Data centres of the cluster that would get nothing. */
   private List<String> withoutCopies() {
     return target.replication().get("class").equals("NetworkTopologyStrategy")
-        ? dataCentres().keySet().stream().filter(name -> Replication.copies(target.replication(), List.of(name)) == 0).toList() : List.of();
+        ? dataCentres().keySet().stream().filter(name -> Replication.copies(target.replication(), List.of(name)) == 0)
+            .toList()
+        : List.of();
   }
 
   private List<String> changes() {
@@ -1846,9 +1985,11 @@ record CassandraPlan(CassandraBackup contents, Optional<String> doubt, KeyspaceD
     if (live.isEmpty()) {
       lines.add("→ create keyspace %s: it does not exist".formatted(target.keyspace()));
     } else if (keepsDefinition()) {
-      lines.add("→ truncate %d tables%s: same definition as in the backup, grants stay".formatted(contents.tables().size(), now()));
+      lines.add("→ truncate %d tables%s: same definition as in the backup, grants stay"
+          .formatted(contents.tables().size(), now()));
     } else {
-      lines.add("→ drop and create keyspace %s%s: its definition differs from the backup's".formatted(target.keyspace(), now()));
+      lines.add("→ drop and create keyspace %s%s: its definition differs from the backup's".formatted(target.keyspace(),
+          now()));
       lines.addAll(differences());
     }
     return lines;
@@ -1875,12 +2016,16 @@ record CassandraPlan(CassandraBackup contents, Optional<String> doubt, KeyspaceD
       lines.add(withoutSnapshot.isEmpty()
           ? "each node keeps what is removed as a snapshot (auto_snapshot)%s: nodetool clearsnapshot frees it later"
               .formatted(usage == 0 ? "" : ", at most " + Console.size(usage))
-          : "what is removed is gone for good on %s: auto_snapshot is off".formatted(String.join(", ", withoutSnapshot)));
+          : "what is removed is gone for good on %s: auto_snapshot is off"
+              .formatted(String.join(", ", withoutSnapshot)));
     }
-    var free = rooms.stream().map(room -> "%s has %s".formatted(room.node(), Console.size(room.free()))).collect(Collectors.joining(", "));
-    lines.add("each node needs about %s free on its disk: %s".formatted(Console.size(bytesForEachNode()), rooms.size() == nodes.size() ? free
+    var free = rooms.stream().map(room -> "%s has %s".formatted(room.node(), Console.size(room.free())))
+        .collect(Collectors.joining(", "));
+    lines.add("each node needs about %s free on its disk: %s".formatted(Console.size(bytesForEachNode()),
+        rooms.size() == nodes.size() ? free
         : free.isEmpty() ? "not known here, see df there" : free + "; of the others not known here, see df there"));
-    rooms.stream().filter(room -> room.held() > 0).forEach(room -> lines.add("snapshots of what earlier restores removed hold %s on %s: %s".formatted(
+    rooms.stream().filter(room -> room.held() > 0)
+        .forEach(room -> lines.add("snapshots of what earlier restores removed hold %s on %s: %s".formatted(
         Console.size(room.held()), room.node(), NodeRoom.removal(target.keyspace()))));
     return lines;
   }
@@ -1901,7 +2046,9 @@ final class CassandraRestore implements Database {
   record Options(String replication, boolean partialRing, int throttle, int connections) {
     Options {
       if (throttle < 0 || connections < 1) {
-        throw new Failure(Exit.USAGE, throttle < 0 ? "--throttle %d is not a rate".formatted(throttle) : "--connections-per-host %d is too few".formatted(connections),
+        throw new Failure(Exit.USAGE,
+            throttle < 0 ? "--throttle %d is not a rate".formatted(throttle)
+                : "--connections-per-host %d is too few".formatted(connections),
             throttle < 0 ? "MB a second, or 0 for no limit" : "1 or more");
       }
     }
@@ -1918,7 +2065,8 @@ final class CassandraRestore implements Database {
   private CassandraPlan plan;
   private KeyspaceStreaming streaming;
 
-  CassandraRestore(String script, CassandraSettings settings, Options options, Optional<String> archivePassword, RestoreConsole console) {
+  CassandraRestore(String script, CassandraSettings settings, Options options, Optional<String> archivePassword,
+      RestoreConsole console) {
     this.script = script;
     this.settings = settings;
     this.options = options;
@@ -1953,7 +2101,8 @@ final class CassandraRestore implements Database {
   private CassandraPlan makePlan(JsonNode unfinished) throws InterruptedException {
     var opened = CompletableFuture.supplyAsync(() -> CassandraCluster.open(settings, script));
     TableStreaming.initialise(options.throttle(), work());
-    backups.forEach(backup -> archives.add(Archive.openSeekable(backup.file(), archivePassword, settings.workFolder())));
+    backups
+        .forEach(backup -> archives.add(Archive.openSeekable(backup.file(), archivePassword, settings.workFolder())));
     var proof = CompletableFuture.supplyAsync(() -> CassandraBackup.prove(archives, settings.keyspace()));
     cluster = opened.join();
     requireNodes();
@@ -1970,10 +2119,13 @@ final class CassandraRestore implements Database {
     requireRoom(contents.bytes());
     var nodes = cluster.nodes();
     var rooms = nodes.stream().flatMap(node -> NodeRoom.of(cluster, node, settings.keyspace()).stream()).toList();
-    var withoutSnapshot = nodes.stream().filter(node -> cluster.setting(node, "auto_snapshot").equals("false")).map(CassandraCluster::host).toList();
-    var made = new CassandraPlan(contents, doubt, target, cluster.describe(), rows.join(), cluster.name(), nodes, cluster.version(), cluster.usage(), rooms,
+    var withoutSnapshot = nodes.stream().filter(node -> cluster.setting(node, "auto_snapshot").equals("false"))
+        .map(CassandraCluster::host).toList();
+    var made = new CassandraPlan(contents, doubt, target, cluster.describe(), rows.join(), cluster.name(), nodes,
+        cluster.version(), cluster.usage(), rooms,
         grants, encryption, withoutSnapshot, work());
-    rooms.forEach(room -> room.require(made.bytesForEachNode() - (withoutSnapshot.contains(room.node()) ? made.usage() : 0), settings.keyspace()));
+    rooms.forEach(room -> room.require(
+        made.bytesForEachNode() - (withoutSnapshot.contains(room.node()) ? made.usage() : 0), settings.keyspace()));
     return made;
   }
 
@@ -1995,7 +2147,8 @@ final class CassandraRestore implements Database {
   private void requireNoOtherClients() {
     var others = cluster.otherClients(script, READER);
     if (!others.isEmpty()) {
-      console.refuseUnlessForced(new Failure(Exit.UNSAFE, "other clients are connected to Cassandra: " + String.join(", ", others),
+      console.refuseUnlessForced(
+          new Failure(Exit.UNSAFE, "other clients are connected to Cassandra: " + String.join(", ", others),
           "stop TheHive on every node: ./jbang service-control.java stop; --force if they do not write"));
     }
   }
@@ -2006,7 +2159,8 @@ final class CassandraRestore implements Database {
     if (!missing.isEmpty()) {
       var text = "the backup holds only a part of the ring: " + String.join("; ", missing);
       if (!options.partialRing()) {
-        throw new Failure(Exit.BAD_BACKUP, text, "restore the archives of all nodes together: name their folders in CASSANDRA_GENERAL_ARCHIVE_PATH,"
+        throw new Failure(Exit.BAD_BACKUP, text,
+            "restore the archives of all nodes together: name their folders in CASSANDRA_GENERAL_ARCHIVE_PATH,"
             + " with commas; --partial-ring restores this part alone, and what it lacks is lost");
       }
       return Optional.of(text);
@@ -2046,9 +2200,11 @@ final class CassandraRestore implements Database {
     var hint = "name another folder with RESTORE_WORK_PATH";
     try {
       // What a killed run left unpacked is removed before anything is unpacked again.
-      var free = Files.getFileStore(folder).getUsableSpace() + (Files.exists(work()) ? FileUtils.sizeOfDirectory(work().toFile()) : 0);
+      var free = Files.getFileStore(folder).getUsableSpace()
+          + (Files.exists(work()) ? FileUtils.sizeOfDirectory(work().toFile()) : 0);
       if (free < bytes + bytes / 10) {
-        throw new Failure(Exit.UNSAFE, "%s has %s free, unpacking needs %s".formatted(folder, Console.size(free), Console.size(bytes)), hint);
+        throw new Failure(Exit.UNSAFE,
+            "%s has %s free, unpacking needs %s".formatted(folder, Console.size(free), Console.size(bytes)), hint);
       }
       if (!Files.isWritable(folder)) {
         throw new Failure(Exit.UNSAFE, "cannot write to " + folder, hint);
@@ -2073,7 +2229,10 @@ final class CassandraRestore implements Database {
     requireStillSafe();
   }
 
-  /** Proof, question and the other database may have taken long: what was true of nodes and clients then must be true now. */
+  /**
+   * Proof, question and the other database may have taken long: what was true of nodes and clients then must be true
+   * now.
+   */
   private void requireStillSafe() throws InterruptedException {
     try {
       requireNodes();
@@ -2121,7 +2280,8 @@ final class CassandraRestore implements Database {
   private void requireNoLateClients() {
     var others = cluster.otherClients(script, READER);
     if (!others.isEmpty() && !console.force) {
-      throw new Failure(Exit.PARTIAL, "other clients came while Cassandra was restored and may have written to it: " + String.join(", ", others),
+      throw new Failure(Exit.PARTIAL,
+          "other clients came while Cassandra was restored and may have written to it: " + String.join(", ", others),
           "stop TheHive on every node, ./jbang service-control.java stop, and run the same command again");
     }
   }
@@ -2147,7 +2307,9 @@ final class CassandraRestore implements Database {
     var tables = plan.contents().tables().stream().map(table -> Map.of("name", table.name(), "sstables",
         table.sstables().size(), "bytes", table.bytes())).toList();
     var files = backups.stream().map(backup -> backup.file().toString()).toList();
-    return Map.of("backup", backups.get(0).name(), "archive", files.get(0), "archives", files, "keyspace", settings.keyspace(), "sameDefinition", plan.keepsDefinition(), "replication", plan.target().replication(), "cluster", plan.cluster(), "tables", tables, "grants", plan.grants());
+    return Map.of("backup", backups.get(0).name(), "archive", files.get(0), "archives", files, "keyspace",
+        settings.keyspace(), "sameDefinition", plan.keepsDefinition(), "replication", plan.target().replication(),
+        "cluster", plan.cluster(), "tables", tables, "grants", plan.grants());
   }
 
   @Override
@@ -2169,7 +2331,8 @@ final class CassandraRestore implements Database {
  * @param client TLS of the client port; empty where it has none
  * @param internode TLS of the port on which nodes talk to each other; empty where no files are named
  */
-record CassandraSettings(CassandraConnection connection, String keyspace, List<Path> archives, String role, Path workFolder,
+record CassandraSettings(CassandraConnection connection, String keyspace, List<Path> archives, String role,
+    Path workFolder,
     Optional<Pem> client, Optional<Pem> internode) {
   static final Variable CONNECTION = Variable.optional("CASSANDRA_CONNECTION");
   static final Variable USER = Variable.optional("CASSANDRA_USER");
@@ -2186,7 +2349,8 @@ record CassandraSettings(CassandraConnection connection, String keyspace, List<P
   static final Variable INTERNODE_CA = Variable.optional("CASSANDRA_INTERNODE_CA");
   static final Variable INTERNODE_CERTIFICATE = Variable.optional("CASSANDRA_INTERNODE_CERT");
   static final Variable INTERNODE_KEY = Variable.optional("CASSANDRA_INTERNODE_KEY");
-  static final List<Variable> VARIABLES = List.of(CONNECTION, USER, PASSWORD, KEYSPACE, ARCHIVES, ROLE, WORK, CA, CERTIFICATE, KEY,
+  static final List<Variable> VARIABLES =
+      List.of(CONNECTION, USER, PASSWORD, KEYSPACE, ARCHIVES, ROLE, WORK, CA, CERTIFICATE, KEY,
       CA_PASSWORD, KEY_PASSWORD, INTERNODE_CA, INTERNODE_CERTIFICATE, INTERNODE_KEY);
 
   /** Reads all of it, also log-in and addresses: for what talks to the cluster. */
@@ -2202,7 +2366,8 @@ record CassandraSettings(CassandraConnection connection, String keyspace, List<P
   private static CassandraSettings read(Settings settings, CassandraConnection connection) {
     var archives = List.of(settings.text(ARCHIVES).split(",")).stream().map(String::strip).map(Path::of).toList();
     var client = new Pem(settings.optionalPath(CA).orElse(null), settings.optionalPath(CERTIFICATE).orElse(null),
-        settings.optionalPath(KEY).orElse(null), settings.secret(CA_PASSWORD).orElse(null), settings.secret(KEY_PASSWORD).orElse(null));
+        settings.optionalPath(KEY).orElse(null), settings.secret(CA_PASSWORD).orElse(null),
+        settings.secret(KEY_PASSWORD).orElse(null));
     return new CassandraSettings(connection, settings.text(KEYSPACE), archives, settings.text(ROLE),
         settings.optionalPath(WORK).orElse(archives.get(0)), Optional.of(client).filter(pem -> pem.ca() != null),
         Optional.of(internode(settings, client)).filter(pem -> pem.ca() != null && pem.certificate() != null
@@ -2213,7 +2378,8 @@ record CassandraSettings(CassandraConnection connection, String keyspace, List<P
   private static Pem internode(Settings settings, Pem client) {
     var ca = settings.optionalPath(INTERNODE_CA);
     var certificate = settings.optionalPath(INTERNODE_CERTIFICATE);
-    return new Pem(ca.orElse(client.ca()), certificate.orElse(client.certificate()), settings.optionalPath(INTERNODE_KEY).orElse(client.key()),
+    return new Pem(ca.orElse(client.ca()), certificate.orElse(client.certificate()),
+        settings.optionalPath(INTERNODE_KEY).orElse(client.key()),
         ca.isPresent() ? null : client.caPassword(), certificate.isPresent() ? null : client.keyPassword());
   }
 }
@@ -2253,7 +2419,8 @@ final class CassandraTools {
 
 /**
  * Compares what the nodes of a Cassandra cluster say of each other: gossip, which knows who is in the cluster, and each
- * node's own table system.peers_v2, from which clients learn of the others. A node that clients do not see gets no rows.
+ * node's own table system.peers_v2, from which clients learn of the others. A node that clients do not see gets no
+ * rows.
  *
  * @param gossip empty where the nodes do not tell it (before Cassandra 4.1)
  * @param answered the nodes that were asked and answered
@@ -2317,21 +2484,25 @@ record ClusterView(List<Gossip> gossip, Set<String> answered, List<Listed> liste
     var problems = new ArrayList<Problem>();
     listers(false).forEach((node, by) -> {
       if (gossip.isEmpty() || members().contains(node)) {
-        problems.add(new Problem(node, "clients do not see Cassandra node %s: its row in system.peers_v2 of %s is not complete (no host_id, say)"
+        problems.add(new Problem(node,
+            "clients do not see Cassandra node %s: its row in system.peers_v2 of %s is not complete (no host_id, say)"
             .formatted(node, names(by)), restart(by)));
       }
     });
     return problems;
   }
 
-  /** Nodes of the cluster that an answering node does not list. Without gossip, those that answer or that another lists. */
+  /**
+   * Nodes of the cluster that an answering node does not list. Without gossip, those that answer or that another lists.
+   */
   private List<Problem> missing() {
     var all = new TreeSet<>(members());
     if (gossip.isEmpty()) {
       all.addAll(answered);
       listed.stream().filter(Listed::complete).map(Listed::node).forEach(all::add);
     }
-    var rows = listed.stream().collect(Collectors.groupingBy(Listed::node, Collectors.mapping(Listed::by, Collectors.toSet())));
+    var rows = listed.stream()
+        .collect(Collectors.groupingBy(Listed::node, Collectors.mapping(Listed::by, Collectors.toSet())));
     var problems = new ArrayList<Problem>();
     for (var node : all) {
       var without = new TreeSet<>(answered);
@@ -2340,10 +2511,12 @@ record ClusterView(List<Gossip> gossip, Set<String> answered, List<Listed> liste
       if (without.isEmpty()) {
         continue;
       }
-      var text = "clients do not see Cassandra node %s: it is not in system.peers_v2 of %s".formatted(node, names(without));
+      var text =
+          "clients do not see Cassandra node %s: it is not in system.peers_v2 of %s".formatted(node, names(without));
       var certain = !gossip.isEmpty() || answered.contains(node);
       problems.add(new Problem(node, text, certain ? restart(without)
-          : "if nodetool status shows it, %s; if not, on %s: %s".formatted(restart(without), names(rows.get(node)), removal(node))));
+          : "if nodetool status shows it, %s; if not, on %s: %s".formatted(restart(without), names(rows.get(node)),
+              removal(node))));
     }
     return problems;
   }
@@ -2359,7 +2532,8 @@ record ClusterView(List<Gossip> gossip, Set<String> answered, List<Listed> liste
         .forEach(row -> rows.computeIfAbsent(row.node(), node -> new TreeSet<>()).add(row.by()));
     var problems = new ArrayList<Problem>();
     rows.forEach((node, by) -> problems.add(new Problem(node,
-        "Cassandra node %s is not in the cluster, only in system.peers_v2 of %s: a leftover row".formatted(node, names(by)),
+        "Cassandra node %s is not in the cluster, only in system.peers_v2 of %s: a leftover row".formatted(node,
+            names(by)),
         "remove it in cqlsh on %s: %s".formatted(names(by), removal(node)))));
     return problems;
   }
@@ -2367,7 +2541,8 @@ record ClusterView(List<Gossip> gossip, Set<String> answered, List<Listed> liste
   private String removal(String node) {
     var ports = new LinkedHashSet<Integer>();
     listed.stream().filter(row -> row.node().equals(node)).forEach(row -> ports.add(row.port()));
-    return ports.stream().map(port -> "DELETE FROM system.peers_v2 WHERE peer = '%s' AND peer_port = %d;".formatted(node, port))
+    return ports.stream()
+        .map(port -> "DELETE FROM system.peers_v2 WHERE peer = '%s' AND peer_port = %d;".formatted(node, port))
         .collect(Collectors.joining(" ")) + " DELETE FROM system.peers WHERE peer = '%s';".formatted(node);
   }
 
@@ -2380,10 +2555,13 @@ record ClusterView(List<Gossip> gossip, Set<String> answered, List<Listed> liste
   }
 }
 
-/** Runs a script's command the same way in all scripts: errors as {@code error:} and {@code hint:}, and the exit code. */
+/**
+ * Runs a script's command the same way in all scripts: errors as {@code error:} and {@code hint:}, and the exit code.
+ */
 final class Commands {
   /** How picocli tells of a value that is not of the option's type. */
-  private static final Pattern CANNOT_CONVERT = Pattern.compile("cannot convert '(.*?)' to (?:\\S+ )?(?:\\w+[.$])*(\\w+) \\(.*");
+  private static final Pattern CANNOT_CONVERT =
+      Pattern.compile("cannot convert '(.*?)' to (?:\\S+ )?(?:\\w+[.$])*(\\w+) \\(.*");
 
   private Commands() {}
 
@@ -2393,7 +2571,8 @@ final class Commands {
    * @param variables what the help lists below the options, with the present values
    * @param failed shows a failure and returns the exit code
    */
-  static int run(Object command, Console console, List<Variable> variables, Function<Failure, Integer> failed, String... args) {
+  static int run(Object command, Console console, List<Variable> variables, Function<Failure, Integer> failed,
+      String... args) {
     console.onInterrupt("Nothing was changed.");
     try {
       return run(command, variables, failed, args);
@@ -2408,13 +2587,15 @@ final class Commands {
         .setParameterExceptionHandler((thrown, given) -> failed.apply(wrongUsage(thrown)))
         .setExecutionStrategy(parsed -> {
           if (parsed.isUsageHelpRequested()) {
-            addFooter(parsed.commandSpec().commandLine(), variables); // reads TheHive's configuration: not at every start
+            // reads TheHive's configuration: not at every start
+            addFooter(parsed.commandSpec().commandLine(), variables);
           }
           if (CommandLine.executeHelpRequest(parsed) != null) {
             return Exit.DONE;
           }
           try {
-            Settings.fromEnvironment().warnings(variables).forEach(warning -> System.err.println("warning: " + warning));
+            Settings.fromEnvironment().warnings(variables)
+                .forEach(warning -> System.err.println("warning: " + warning));
           } catch (Failure e) {
             return failed.apply(e);
           }
@@ -2424,7 +2605,8 @@ final class Commands {
     try {
       var code = line.execute(args);
       return code == Exit.DONE && System.out.checkError() ? failed.apply(new Failure(Exit.UNEXPECTED,
-          "the result could not be written to standard output", "everything else is done; is its file system full?")) : code;
+          "the result could not be written to standard output", "everything else is done; is its file system full?"))
+          : code;
     } catch (Error e) { // picocli hands on exceptions only
       return failed.apply(Failure.of(e));
     }
@@ -2432,13 +2614,16 @@ final class Commands {
 
   private static Failure wrongUsage(ParameterException thrown) {
     var message = thrown.getMessage().lines().findFirst().orElse("wrong usage");
-    var text = withoutJavaTypes(message.isEmpty() ? message : message.substring(0, 1).toLowerCase(Locale.ROOT) + message.substring(1));
-    return new Failure(Exit.USAGE, text, "see ./jbang " + thrown.getCommandLine().getCommandSpec().root().name() + " --help", thrown);
+    var text = withoutJavaTypes(
+        message.isEmpty() ? message : message.substring(0, 1).toLowerCase(Locale.ROOT) + message.substring(1));
+    return new Failure(Exit.USAGE, text,
+        "see ./jbang " + thrown.getCommandLine().getCommandSpec().root().name() + " --help", thrown);
   }
 
   private static String withoutJavaTypes(String message) {
     var type = CANNOT_CONVERT.matcher(message);
-    return type.find() ? message.substring(0, type.start()) + "'" + type.group(1) + "' is not " + switch (type.group(2)) {
+    return type.find()
+        ? message.substring(0, type.start()) + "'" + type.group(1) + "' is not " + switch (type.group(2)) {
       case "Duration" -> "a duration such as PT15M";
       case "Pattern" -> "a regular expression";
       default -> "allowed";
@@ -2448,7 +2633,8 @@ final class Commands {
   private static void addFooter(CommandLine line, List<Variable> variables) {
     var own = line.getCommandSpec().usageMessage().footer();
     var lines = values(variables).stream().map(text -> text.replace("%", "%%").replace("@|", "@ |"));
-    line.getCommandSpec().usageMessage().footer(Stream.of(Stream.of("%nVariables, with their values now:"), lines, Stream.of(own))
+    line.getCommandSpec().usageMessage()
+        .footer(Stream.of(Stream.of("%nVariables, with their values now:"), lines, Stream.of(own))
         .flatMap(text -> text).toArray(String[]::new));
   }
 
@@ -2522,7 +2708,8 @@ enum Compression {
     try {
       return switch (this) {
         case NONE -> in;
-        case GZIP -> buffered(GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get());
+      case GZIP ->
+          buffered(GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get());
         case BZIP2 -> buffered(new BZip2CompressorInputStream(in, true));
         case XZ -> buffered(XZCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get());
         case ZSTD -> buffered(new ZstdCompressorInputStream(in));
@@ -2557,7 +2744,8 @@ final class Compressors {
   static Optional<RuntimeException> missingLibrary(Throwable thrown) {
     for (var cause = thrown; cause != null; cause = cause.getCause()) {
       if (cause instanceof LinkageError || cause.getClass().getName().contains("SnappyError")) {
-        return Optional.of(new Failure(Exit.UNSAFE, "a library that compressed tables need cannot be loaded: " + cause.getMessage(),
+        return Optional.of(new Failure(Exit.UNSAFE,
+            "a library that compressed tables need cannot be loaded: " + cause.getMessage(),
             "is %s mounted noexec? Name another folder: export JAVA_TOOL_OPTIONS=-Djava.io.tmpdir=<folder>".formatted(
                 System.getProperty("java.io.tmpdir")), thrown));
       }
@@ -2571,28 +2759,35 @@ final class ConnectionError {
   private static final List<Map.Entry<String, String>> WORDS = List.of(
       Map.entry("connection refused", "connection refused: nothing listens on that port"),
       Map.entry("UnknownHost|UnresolvedAddress|not known", "unknown host"),
-      Map.entry("ConnectException(\\n|$)", "connection refused: nothing listens on that port"), // java.net.http says no more
+      // java.net.http says no more
+      Map.entry("ConnectException(\\n|$)", "connection refused: nothing listens on that port"),
       Map.entry("NotSslRecord|not an SSL/TLS record|Unsupported or unrecognized SSL", "it speaks http, not https"),
-      Map.entry("PKIX|unable to find valid certification path", "its certificate is not signed by a CA that is trusted here"),
-      Map.entry("No name matching|No subject alternative|not verified|doesn't match", "its certificate is for another name"),
+      Map.entry("PKIX|unable to find valid certification path",
+          "its certificate is not signed by a CA that is trusted here"),
+      Map.entry("No name matching|No subject alternative|not verified|doesn't match",
+          "its certificate is for another name"),
       Map.entry("certificate_expired|CertificateExpired", "its certificate has expired"),
       Map.entry("certificate_required|bad_certificate", "it wants a certificate of the client"),
       Map.entry("handshake_failure|protocol_version", "it and this host have no TLS version in common"),
       Map.entry("No route to host|Network is unreachable|Host is unreachable", "no route to that host"),
       Map.entry("timed out|Timeout", "no answer in time"),
       Map.entry("Invalid status line|unsupported (HTTP )?version|not a valid HTTP", "it is not an HTTP port"),
-      Map.entry("Connection reset|ClosedChannel|ConnectionClosed|connection (was )?closed|EOF|no bytes|Broken pipe|Remote host terminated",
+      Map.entry(
+          "Connection reset|ClosedChannel|ConnectionClosed|connection (was )?closed|EOF|no bytes|Broken pipe|Remote"
+              + " host terminated",
           "it closed the connection: perhaps it speaks https, or this is not its port"));
 
   private ConnectionError() {}
 
   static String words(Throwable thrown) {
-    var all = Stream.iterate(thrown, Objects::nonNull, Throwable::getCause).map(Throwable::toString).collect(Collectors.joining("\n"));
+    var all = Stream.iterate(thrown, Objects::nonNull, Throwable::getCause).map(Throwable::toString)
+        .collect(Collectors.joining("\n"));
     return known(all).orElseGet(() -> Failure.of(thrown).getMessage());
   }
 
   private static Optional<String> known(String text) {
-    return WORDS.stream().filter(entry -> Pattern.compile(entry.getKey(), Pattern.CASE_INSENSITIVE).matcher(text).find())
+    return WORDS.stream()
+        .filter(entry -> Pattern.compile(entry.getKey(), Pattern.CASE_INSENSITIVE).matcher(text).find())
         .map(Map.Entry::getValue).findFirst();
   }
 }
@@ -2643,7 +2838,10 @@ class Console {
     }
   }
 
-  /** Shows a line that moves on a terminal, a line every five seconds elsewhere, until closed; nothing where there are no bytes. */
+  /**
+   * Shows a line that moves on a terminal, a line every five seconds elsewhere, until closed; nothing where there are
+   * no bytes.
+   */
   Closeable progress(String task, long total, LongSupplier done, Supplier<String> state) {
     if (total <= 0) {
       return () -> {};
@@ -2651,7 +2849,8 @@ class Console {
     var moves = canDraw();
     var width = moves ? columns() - 3 : WIDTH_OF_LOGS; // room for ^C
     var begun = Instant.now();
-    Supplier<String> line = () -> ProgressLine.of(task, Math.min(done.getAsLong(), total), total, Duration.between(begun, Instant.now()),
+    Supplier<String> line =
+        () -> ProgressLine.of(task, Math.min(done.getAsLong(), total), total, Duration.between(begun, Instant.now()),
         state.get(), width);
     var clock = Executors.newSingleThreadScheduledExecutor(Console::daemon);
     var pause = moves ? 200 : BETWEEN_LINES.toMillis();
@@ -2665,7 +2864,8 @@ class Console {
   private synchronized void show(String line, boolean moves) {
     if (moves) {
       drawn = line;
-      System.err.print("\r\033[?7l" + line + "\033[K\033[?7h"); // never onto a second line, should the terminal have become narrower
+      // never onto a second line, should the terminal have become narrower
+      System.err.print("\r\033[?7l" + line + "\033[K\033[?7h");
     } else {
       step("%s", line);
     }
@@ -2718,7 +2918,8 @@ final class CqlStatements {
   private static final Pattern QUOTED = Pattern.compile("(?s)'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\\$\\$.*?\\$\\$");
   private static final Pattern OPTIONS = Pattern.compile("(?i) WITH ");
   private static final Pattern OPTION = Pattern.compile(
-      "(?is)(WITH|AND) ((?<name>\\w+) ?= ?('[^']*'|\\{[^}]*}|[\\w.+-]+)|CLUSTERING ORDER BY \\([^)]*\\)|COMPACT STORAGE)");
+      "(?is)(WITH|AND) ((?<name>\\w+) ?= ?('[^']*'|\\{[^}]*}|[\\w.+-]+)|CLUSTERING ORDER BY \\([^)]*\\)|COMPACT"
+          + " STORAGE)");
 
   private CqlStatements() {}
 
@@ -2726,7 +2927,8 @@ final class CqlStatements {
   static List<String> split(String cql) {
     var statements = new ArrayList<String>();
     var current = new StringBuilder();
-    var text = cql.lines().filter(line -> !line.regionMatches(true, 0, "warning", 0, 7)).collect(Collectors.joining("\n"));
+    var text =
+        cql.lines().filter(line -> !line.regionMatches(true, 0, "warning", 0, 7)).collect(Collectors.joining("\n"));
     for (var token : (Iterable<String>) TOKEN.matcher(text).results().map(MatchResult::group)::iterator) {
       if (token.equals(";")) {
         statements.add(current.toString().strip());
@@ -2750,7 +2952,8 @@ final class CqlStatements {
     }
     var from = first.start() + 1;
     var all = OPTION.matcher(masked.substring(from)).results().toList();
-    var kept = all.stream().filter(option -> option.group(3) == null || options.contains(option.group(3).toLowerCase(Locale.ROOT)))
+    var kept = all.stream()
+        .filter(option -> option.group(3) == null || options.contains(option.group(3).toLowerCase(Locale.ROOT)))
         .map(option -> table.substring(from + option.start(2), from + option.end(2))).toList();
     if (kept.size() == all.size()) {
       return table;
@@ -2763,14 +2966,16 @@ final class CqlStatements {
     var masked = masked(table);
     var first = OPTIONS.matcher(masked);
     return !first.find() ? Set.of() : OPTION.matcher(masked.substring(first.start() + 1)).results()
-        .filter(option -> option.group(3) != null).map(option -> option.group(3).toLowerCase(Locale.ROOT)).collect(Collectors.toSet());
+        .filter(option -> option.group(3) != null).map(option -> option.group(3).toLowerCase(Locale.ROOT))
+        .collect(Collectors.toSet());
   }
 
   /** The text with every quoted character replaced, so that patterns do not match inside quotes; of the same length. */
   private static String masked(String text) {
     return QUOTED.matcher(text).replaceAll(match -> {
       var quoted = match.group();
-      return Matcher.quoteReplacement(quoted.charAt(0) + "_".repeat(quoted.length() - 2) + quoted.charAt(quoted.length() - 1));
+      return Matcher
+          .quoteReplacement(quoted.charAt(0) + "_".repeat(quoted.length() - 2) + quoted.charAt(quoted.length() - 1));
     });
   }
 }
@@ -2813,8 +3018,8 @@ interface Database extends Closeable {
   List<String> plan();
 
   /**
-   * Begins what changes nothing live, such as copies beside the live data, and returns when it has shown that the restore
-   * can go through. Nothing live is changed before all databases have returned.
+   * Begins what changes nothing live, such as copies beside the live data, and returns when it has shown that the
+   * restore can go through. Nothing live is changed before all databases have returned.
    */
   default void prepare() throws Exception {}
 
@@ -2871,14 +3076,17 @@ record Databases(List<Database> list) implements Closeable {
     var last = chosen.stream().max(Comparator.comparing(Backup::taken)).orElseThrow();
     var apart = Duration.between(first.taken(), last.taken());
     if (apart.compareTo(gap) > 0) {
-      throw new Failure(Exit.BAD_BACKUP, "%s and %s were taken %s apart: database and index may not belong together".formatted(
-          first.name(), last.name(), text(apart)), "choose a restore point that both have with --backup; to restore these all the same: --max-gap PT%dM"
+      throw new Failure(Exit.BAD_BACKUP,
+          "%s and %s were taken %s apart: database and index may not belong together".formatted(
+              first.name(), last.name(), text(apart)),
+          "choose a restore point that both have with --backup; to restore these all the same: --max-gap PT%dM"
           .formatted(apart.toMinutes() + 1));
     }
   }
 
   private static String text(Duration time) {
-    return time.toDays() > 1 ? time.toDays() + " days" : time.toHours() > 1 ? time.toHours() + " hours" : time.toMinutes() + " minutes";
+    return time.toDays() > 1 ? time.toDays() + " days" : time.toHours() > 1 ? time.toHours() + " hours"
+        : time.toMinutes() + " minutes";
   }
 
   Set<String> names() {
@@ -2887,7 +3095,8 @@ record Databases(List<Database> list) implements Closeable {
 
   /** The names of those that did not fail. */
   Set<String> finished(Map<Database.Name, Failure> failed) {
-    return list.stream().map(Database::name).filter(name -> !failed.containsKey(name)).map(Database.Name::toString).collect(Collectors.toSet());
+    return list.stream().map(Database::name).filter(name -> !failed.containsKey(name)).map(Database.Name::toString)
+        .collect(Collectors.toSet());
   }
 
   long done() {
@@ -2922,7 +3131,9 @@ record DefinitionComparison(KeyspaceDefinition backup, KeyspaceDefinition live) 
   private static final Pattern OPTION =
       Pattern.compile("(?m)^(?:\\) WITH|    AND) (?:(\\w+) = (.*?)|CLUSTERING ORDER BY .*?);?$");
 
-  /** The order of options, written-out defaults and columns that only the live keyspace had for a while do not count. */
+  /**
+   * The order of options, written-out defaults and columns that only the live keyspace had for a while do not count.
+   */
   boolean isSame() {
     return backup.replication().equals(live.replication()) && backup.durable() == live.durable()
         && backup.tables().keySet().equals(live.tables().keySet())
@@ -2935,7 +3146,8 @@ record DefinitionComparison(KeyspaceDefinition backup, KeyspaceDefinition live) 
     var present = live.table(table, ID);
     present = present.unbuild().droppedColumns(relevant(present, wanted)).build();
     // Some compressors are not equal to themselves; as text they are.
-    return wanted.equals(present) || wanted.toCqlString(true, true, false).equals(present.toCqlString(true, true, false));
+    return wanted.equals(present)
+        || wanted.toCqlString(true, true, false).equals(present.toCqlString(true, true, false));
   }
 
   /** A dropped column hides only cells of its name that are older than the drop. */
@@ -3015,7 +3227,8 @@ record DefinitionComparison(KeyspaceDefinition backup, KeyspaceDefinition live) 
   private static Map<String, String> columns(org.apache.cassandra.schema.TableMetadata table) {
     var columns = new TreeMap<String, String>();
     for (var column : table.columns()) {
-      columns.put(column.name.toCQLString(), column.type.asCQL3Type() + (column.isStatic() ? " static" : "") + place(column));
+      columns.put(column.name.toCQLString(),
+          column.type.asCQL3Type() + (column.isStatic() ? " static" : "") + place(column));
     }
     return columns;
   }
@@ -3058,14 +3271,16 @@ record DiskRoom(List<Node> nodes) {
     if (watermark.endsWith("b")) {
       return bytes(watermark);
     }
-    var used = watermark.endsWith("%") ? Double.parseDouble(watermark.replace("%", "")) / 100 : Double.parseDouble(watermark);
+    var used =
+        watermark.endsWith("%") ? Double.parseDouble(watermark.replace("%", "")) / 100 : Double.parseDouble(watermark);
     var share = Math.round(total * (1 - used));
     return headroom.filter(text -> text.endsWith("b")).map(text -> Math.min(share, bytes(text))).orElse(share);
   }
 
   private static long bytes(String text) {
     var unit = "b kb mb gb tb pb".indexOf(text.replaceFirst("^[\\d.]+", ""));
-    return Math.round(Double.parseDouble(text.replaceFirst("[a-z]+$", "")) * Math.pow(1024, unit <= 0 ? 0 : (unit + 1) / 3));
+    return Math
+        .round(Double.parseDouble(text.replaceFirst("[a-z]+$", "")) * Math.pow(1024, unit <= 0 ? 0 : (unit + 1) / 3));
   }
 
   long total() {
@@ -3086,12 +3301,14 @@ record DiskRoom(List<Node> nodes) {
  */
 record ElasticsearchAddress(List<HttpHost> hosts, String path) {
   private static final Pattern URL =
-      Pattern.compile("(?:(?<scheme>https?)://)?(?<host>\\[[0-9A-Fa-f:.%]+]|[^/:@?#\\s\\[\\]]+)(?::(?<port>\\d+))?(?<path>/[^?#\\s]*)?");
+      Pattern.compile(
+          "(?:(?<scheme>https?)://)?(?<host>\\[[0-9A-Fa-f:.%]+]|[^/:@?#\\s\\[\\]]+)(?::(?<port>\\d+))?(?<path>/[^?#\\s]*)?");
 
   static ElasticsearchAddress of(List<String> urls) {
     var all = urls.stream().map(ElasticsearchAddress::one).toList();
     if (all.stream().map(ElasticsearchAddress::path).distinct().count() > 1) {
-      throw new Failure(Exit.USAGE, "the addresses in ELASTICSEARCH_API_URL have different paths: " + String.join(", ", urls),
+      throw new Failure(Exit.USAGE,
+          "the addresses in ELASTICSEARCH_API_URL have different paths: " + String.join(", ", urls),
           "give all of them the same path");
     }
     return new ElasticsearchAddress(all.stream().flatMap(address -> address.hosts.stream()).toList(), all.get(0).path);
@@ -3099,7 +3316,8 @@ record ElasticsearchAddress(List<HttpHost> hosts, String path) {
 
   private static ElasticsearchAddress one(String url) {
     if (url.contains("@")) {
-      throw new Failure(Exit.USAGE, "ELASTICSEARCH_API_URL contains a user name", "set ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD instead");
+      throw new Failure(Exit.USAGE, "ELASTICSEARCH_API_URL contains a user name",
+          "set ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD instead");
     }
     var match = URL.matcher(url.strip());
     if (!match.matches()) {
@@ -3139,7 +3357,8 @@ final class ElasticsearchApi implements Closeable {
     if (!address.path().isEmpty()) {
       builder.setPathPrefix(address.path());
     }
-    settings.authorization().ifPresent(value -> builder.setDefaultHeaders(new Header[] {new BasicHeader("Authorization", value)}));
+    settings.authorization()
+        .ifPresent(value -> builder.setDefaultHeaders(new Header[] {new BasicHeader("Authorization", value)}));
     settings.ca().ifPresent(ca -> builder.setHttpClientConfigCallback(http -> http.setSSLContext(
         Tls.context(Tls.trust(ca, settings.caPassword().orElse(null))))));
     builder.setRequestConfigCallback(config -> config.setConnectTimeout(5_000).setSocketTimeout(60_000));
@@ -3148,7 +3367,8 @@ final class ElasticsearchApi implements Closeable {
 
   /** A path of these names, each encoded. */
   static String path(String... names) {
-    return Stream.of(names).map(name -> URLEncoder.encode(name, StandardCharsets.UTF_8).replace("+", "%20").replace("%2C", ","))
+    return Stream.of(names)
+        .map(name -> URLEncoder.encode(name, StandardCharsets.UTF_8).replace("+", "%20").replace("%2C", ","))
         .collect(Collectors.joining("/", "/", ""));
   }
 
@@ -3198,16 +3418,19 @@ final class ElasticsearchApi implements Closeable {
       answered = true;
       throw e;
     } catch (JsonProcessingException e) {
-      throw new Failure(Exit.USAGE, "%s does not answer as Elasticsearch does".formatted(address), "is ELASTICSEARCH_API_URL right?", e);
+      throw new Failure(Exit.USAGE, "%s does not answer as Elasticsearch does".formatted(address),
+          "is ELASTICSEARCH_API_URL right?", e);
     } catch (IOException | RuntimeException e) {
       // A server that is stopped closes its connections, too.
-      if (!answered && Stream.<Throwable>iterate(e, Objects::nonNull, Throwable::getCause).anyMatch(ElasticsearchApi::isNotHttp)) {
+      if (!answered && Stream.<Throwable>iterate(e, Objects::nonNull, Throwable::getCause)
+          .anyMatch(ElasticsearchApi::isNotHttp)) {
         throw notHttp(e);
       }
       if (e instanceof RuntimeException unexpected) {
         throw unexpected;
       }
-      throw new Failure(Exit.UNREACHABLE, "cannot reach Elasticsearch at %s: %s".formatted(address, ConnectionError.words(e)),
+      throw new Failure(Exit.UNREACHABLE,
+          "cannot reach Elasticsearch at %s: %s".formatted(address, ConnectionError.words(e)),
           "is it started, is ELASTICSEARCH_API_URL right? For https: ELASTICSEARCH_CA names its CA", e);
     }
   }
@@ -3223,7 +3446,8 @@ final class ElasticsearchApi implements Closeable {
 
   private Failure failure(String method, String path, ResponseException thrown) throws IOException {
     var entity = thrown.getResponse().getEntity();
-    return new ElasticsearchError(address.toString(), method + " " + path, thrown.getResponse().getStatusLine().getStatusCode(),
+    return new ElasticsearchError(address.toString(), method + " " + path,
+        thrown.getResponse().getStatusLine().getStatusCode(),
         entity == null ? "" : EntityUtils.toString(entity)).failure(thrown);
   }
 
@@ -3253,7 +3477,8 @@ final class ElasticsearchChecks {
 
   ElasticsearchPlan plan(String stamp, IndexReplacement replacement) throws IOException {
     var cluster = ElasticsearchCluster.ask(api);
-    requireNoOtherRestore(options.indices().isEmpty() ? List.of("*_global*") : options.indices()); // such a restore may hold up the questions below
+    // such a restore may hold up the questions below
+    requireNoOtherRestore(options.indices().isEmpty() ? List.of("*_global*") : options.indices());
     source.requireRepository(cluster);
     var all = source.requireWhole(cluster);
     var wanted = requireWanted(all, options.indices());
@@ -3265,7 +3490,8 @@ final class ElasticsearchChecks {
     var live = LiveIndices.ask(api, names);
     live.requireReplaceable(api, names);
     cluster.requireDeletable(names);
-    requireNoOtherRestore(names.stream().filter(name -> live.get(name).filter(LiveIndices.Index::open).isPresent()).toList());
+    requireNoOtherRestore(
+        names.stream().filter(name -> live.get(name).filter(LiveIndices.Index::open).isPresent()).toList());
     var leftovers = live.leftovers(names);
     var complete = new HashSet<String>();
     for (var index : wanted) {
@@ -3288,16 +3514,20 @@ final class ElasticsearchChecks {
     var names = own.stream().map(SnapshotIndex::name).toList();
     var unknown = named.stream().filter(name -> !names.contains(name)).toList();
     if (!unknown.isEmpty()) {
-      throw new Failure(Exit.USAGE, "the snapshot does not contain %s but %s".formatted(String.join(", ", unknown), String.join(", ", names)),
+      throw new Failure(Exit.USAGE,
+          "the snapshot does not contain %s but %s".formatted(String.join(", ", unknown), String.join(", ", names)),
           "check --index");
     }
     if (own.isEmpty()) {
       throw new Failure(Exit.BAD_BACKUP, all.isEmpty() ? "the snapshot contains no index"
-          : "the snapshot contains no index of TheHive, only " + all.stream().map(SnapshotIndex::name).collect(Collectors.joining(", ")),
+          : "the snapshot contains no index of TheHive, only "
+              + all.stream().map(SnapshotIndex::name).collect(Collectors.joining(", ")),
           "choose another with --backup");
     }
     if (named.isEmpty() && names.stream().noneMatch(LiveIndices::isMain)) {
-      throw new Failure(Exit.BAD_BACKUP, "the snapshot does not contain TheHive's main index, such as thehive_global, but %s".formatted(String.join(", ", names)),
+      throw new Failure(Exit.BAD_BACKUP,
+          "the snapshot does not contain TheHive's main index, such as thehive_global, but %s"
+              .formatted(String.join(", ", names)),
           "choose another with --backup; if that index has another name, give all names with --index");
     }
     return named.isEmpty() ? own : own.stream().filter(index -> named.contains(index.name())).toList();
@@ -3311,24 +3541,36 @@ final class ElasticsearchChecks {
    */
   private void requireNoOtherRestore(List<String> names) throws IOException {
     for (var group : names.isEmpty() ? List.<String>of() : ShardWatch.groups(names)) {
-      for (var index : api.get(ElasticsearchApi.path(group, "_recovery") + "?active_only=true&ignore_unavailable=true").properties()) {
-        if (index.getValue().path("shards").valueStream().anyMatch(shard -> shard.path("type").asText().equals("SNAPSHOT"))) {
-          throw new Failure(Exit.UNSAFE, "%s is being restored from a snapshot right now".formatted(index.getKey()), "wait for the end of that restore");
+      for (var index : api.get(ElasticsearchApi.path(group, "_recovery") + "?active_only=true&ignore_unavailable=true")
+          .properties()) {
+        if (!LiveIndices.isCopy(index.getKey()) && index.getValue().path("shards").valueStream()
+            .anyMatch(shard -> shard.path("type").asText().equals("SNAPSHOT"))) {
+          throw new Failure(Exit.UNSAFE, "%s is being restored from a snapshot right now".formatted(index.getKey()),
+              "wait for the end of that restore");
         }
       }
     }
   }
 
-  /** The live indices, their copies, and an index with its clone that shows whether cloning works are open at the same time. */
+  /**
+   * The live indices, their copies, and an index with its clone that shows whether cloning works are open at the same
+   * time.
+   */
   private void requireShardsAllowed(ElasticsearchPlan plan) throws IOException {
     var open = 0;
-    for (var index : api.tryTo("GET", "/_cat/indices?format=json&h=status,pri,rep&expand_wildcards=all", null, Set.of(403)).orElse(MissingNode.getInstance())) {
-      open += index.path("status").asText().equals("open") ? index.path("pri").asInt() * (1 + index.path("rep").asInt()) : 0;
+    for (var index : api
+        .tryTo("GET", "/_cat/indices?format=json&h=status,pri,rep&expand_wildcards=all", null, Set.of(403))
+        .orElse(MissingNode.getInstance())) {
+      open += index.path("status").asText().equals("open") ? index.path("pri").asInt() * (1 + index.path("rep").asInt())
+          : 0;
     }
-    var more = 2 + plan.indices().stream().filter(index -> !plan.complete().contains(index.copy(plan.stamp()))).mapToInt(SnapshotIndex::shards).sum();
-    var allowed = plan.cluster().dataNodes() * plan.cluster().setting("cluster.max_shards_per_node").map(Integer::parseInt).orElse(Integer.MAX_VALUE / 1000);
+    var more = 2 + plan.indices().stream().filter(index -> !plan.complete().contains(index.copy(plan.stamp())))
+        .mapToInt(SnapshotIndex::shards).sum();
+    var allowed = plan.cluster().dataNodes()
+        * plan.cluster().setting("cluster.max_shards_per_node").map(Integer::parseInt).orElse(Integer.MAX_VALUE / 1000);
     if (open - leftShards(plan) + more > allowed) {
-      throw new Failure(Exit.UNSAFE, "the restore needs %d more shards, but %d are open and the cluster allows %d".formatted(more, open, allowed),
+      throw new Failure(Exit.UNSAFE,
+          "the restore needs %d more shards, but %d are open and the cluster allows %d".formatted(more, open, allowed),
           "raise cluster.max_shards_per_node, or delete indices that nobody needs");
     }
   }
@@ -3343,23 +3585,31 @@ final class ElasticsearchChecks {
     var cluster = plan.cluster();
     var watched = cluster.setting(DISK + "threshold_enabled").map(Boolean::parseBoolean).orElse(true);
     var disks = DiskRoom.of(api.get("/_cat/allocation?format=json&bytes=b"),
-        watched ? cluster.setting(DISK + "watermark.low").orElse("85%") : "100%", cluster.setting(DISK + "watermark.low.max_headroom"));
+        watched ? cluster.setting(DISK + "watermark.low").orElse("85%") : "100%",
+        cluster.setting(DISK + "watermark.low.max_headroom"));
     var missing = plan.indices().stream().filter(index -> !plan.complete().contains(index.copy(plan.stamp()))).toList();
     var bytes = missing.stream().mapToLong(SnapshotIndex::bytes).sum();
     var freed = freed(plan);
     if (disks.total() + freed < bytes) {
       throw new Failure(Exit.UNSAFE, "Elasticsearch has room for %s, a second copy of %s needs %s".formatted(
           Console.size(disks.total() + freed), String.join(", ", plan.names()), Console.size(bytes)),
-          "free some%s".formatted(options.inPlace() ? "" : ", or restore with --in-place (deletes the live indices first)"));
+          "free some%s"
+              .formatted(options.inPlace() ? "" : ", or restore with --in-place (deletes the live indices first)"));
     }
-    var homeless = freed > 0 ? disks.withoutRoom(List.of()) : disks.withoutRoom(missing.stream().map(SnapshotIndex::largestShard).toList());
+    var homeless = freed > 0 ? disks.withoutRoom(List.of())
+        : disks.withoutRoom(missing.stream().map(SnapshotIndex::largestShard).toList());
     if (homeless.isPresent()) {
-      throw new Failure(Exit.UNSAFE, "no Elasticsearch node has room for a shard of %s below its disk watermark".formatted(Console.size(homeless.get())),
+      throw new Failure(Exit.UNSAFE,
+          "no Elasticsearch node has room for a shard of %s below its disk watermark"
+              .formatted(Console.size(homeless.get())),
           "free some on one node, or restore with --in-place (deletes the live indices first)");
     }
   }
 
-  /** Bytes of what is removed first: an interrupted run's copies, where they cannot be the only ones, and with --in-place the live indices. */
+  /**
+   * Bytes of what is removed first: an interrupted run's copies, where they cannot be the only ones, and with
+   * --in-place the live indices.
+   */
   private long freed(ElasticsearchPlan plan) {
     var live = plan.indices().stream().allMatch(plan::isLive);
     var first = new ArrayList<String>(live ? plan.useless() : List.of());
@@ -3377,7 +3627,8 @@ final class ElasticsearchChecks {
  * @param settings the cluster's, defaults included, as {@code scope: {name: value}}
  * @param blocks what refuses changes, of the cluster ({@code global}) and of its indices ({@code indices})
  */
-record ElasticsearchCluster(String name, SortedSet<String> versions, boolean openSearch, int dataNodes, int repositoryNodes,
+record ElasticsearchCluster(String name, SortedSet<String> versions, boolean openSearch, int dataNodes,
+    int repositoryNodes,
     JsonNode settings, JsonNode blocks) {
   private static final String ENABLE = "cluster.routing.allocation.enable";
   private static final String READ_ONLY_ALLOW_DELETE = "12";
@@ -3394,9 +3645,12 @@ record ElasticsearchCluster(String name, SortedSet<String> versions, boolean ope
       dataNodes += data ? 1 : 0;
       repositoryNodes += data || roles.contains("master") || roles.contains("cluster_manager") ? 1 : 0;
     }
-    var openSearch = api.tryGet("/").map(root -> root.path("version").path("distribution").asText().equals("opensearch")).orElse(false);
-    return new ElasticsearchCluster(nodes.path("cluster_name").asText(), versions, openSearch, dataNodes, repositoryNodes,
-        api.get("/_cluster/settings?include_defaults=true&flat_settings=true"), api.get("/_cluster/state/blocks").path("blocks"));
+    var openSearch = api.tryGet("/")
+        .map(root -> root.path("version").path("distribution").asText().equals("opensearch")).orElse(false);
+    return new ElasticsearchCluster(nodes.path("cluster_name").asText(), versions, openSearch, dataNodes,
+        repositoryNodes,
+        api.get("/_cluster/settings?include_defaults=true&flat_settings=true"),
+        api.get("/_cluster/state/blocks").path("blocks"));
   }
 
   /** The oldest of its nodes' versions. */
@@ -3418,7 +3672,8 @@ record ElasticsearchCluster(String name, SortedSet<String> versions, boolean ope
     }
     if (setting(ENABLE).filter("none"::equals).isPresent()) {
       throw new Failure(Exit.UNSAFE, "the cluster gives no shard a node: %s is none".formatted(ENABLE),
-          "allow it: PUT /_cluster/settings {\"persistent\": {\"%1$s\": null}, \"transient\": {\"%1$s\": null}}".formatted(ENABLE));
+          "allow it: PUT /_cluster/settings {\"persistent\": {\"%1$s\": null}, \"transient\": {\"%1$s\": null}}"
+              .formatted(ENABLE));
     }
   }
 
@@ -3435,7 +3690,9 @@ record ElasticsearchCluster(String name, SortedSet<String> versions, boolean ope
 
   private static Failure blocked(String what, Map.Entry<String, JsonNode> block) {
     var setting = ElasticsearchError.blockSetting(block.getKey());
-    return new Failure(Exit.UNSAFE, "%s: %s".formatted(what, setting.map(name -> name + " is set").orElse(block.getValue().path("description").asText())),
+    return new Failure(Exit.UNSAFE,
+        "%s: %s".formatted(what,
+            setting.map(name -> name + " is set").orElse(block.getValue().path("description").asText())),
         setting.map(ElasticsearchError::removeBlock).orElse("wait until Elasticsearch has removed this block"));
   }
 
@@ -3452,8 +3709,10 @@ record ElasticsearchCluster(String name, SortedSet<String> versions, boolean ope
  */
 record ElasticsearchError(String address, String request, int status, String body) {
   private static final Pattern BLOCK = Pattern.compile("\\[[A-Z_]+/(\\d+)/");
-  private static final Map<String, String> BLOCKS = Map.of("5", "index.blocks.read_only", "6", "cluster.blocks.read_only",
-      "7", "index.blocks.read", "8", "index.blocks.write", "9", "index.blocks.metadata", "12", "index.blocks.read_only_allow_delete",
+  private static final Map<String, String> BLOCKS =
+      Map.of("5", "index.blocks.read_only", "6", "cluster.blocks.read_only",
+          "7", "index.blocks.read", "8", "index.blocks.write", "9", "index.blocks.metadata", "12",
+          "index.blocks.read_only_allow_delete",
       "13", "cluster.blocks.read_only_allow_delete");
 
   /** The setting behind a block, by the number that Elasticsearch gives it. */
@@ -3466,10 +3725,12 @@ record ElasticsearchError(String address, String request, int status, String bod
     var type = error.path("type").asText();
     var reason = reason(error);
     if (type.equals("cluster_block_exception") && status != 503) {
-      return new Failure(Exit.UNSAFE, "Elasticsearch at %s refuses %s: %s".formatted(address, request, reason), blockHint(reason), cause);
+      return new Failure(Exit.UNSAFE, "Elasticsearch at %s refuses %s: %s".formatted(address, request, reason),
+          blockHint(reason), cause);
     }
     if (status == 401 || status == 403) {
-      return new Failure(Exit.AUTHENTICATION, "Elasticsearch at %s refuses %s: HTTP %d %s".formatted(address, request, status, reason),
+      return new Failure(Exit.AUTHENTICATION,
+          "Elasticsearch at %s refuses %s: HTTP %d %s".formatted(address, request, status, reason),
           "check ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_API_KEY, and what it may do", cause);
     }
     // A server that is busy, starting or electing a master counts as not reached.
@@ -3506,7 +3767,8 @@ record ElasticsearchError(String address, String request, int status, String bod
   static String removeBlock(String setting) {
     // A cluster that is blocked takes one setting at a time, and only this one.
     return setting.startsWith("cluster.")
-        ? "remove it: PUT /_cluster/settings {\"persistent\": {\"%s\": null}}, and the same with \"transient\" in a second request".formatted(setting)
+        ? "remove it: PUT /_cluster/settings {\"persistent\": {\"%s\": null}}, and the same with \"transient\" in a second request"
+            .formatted(setting)
         : "remove it: PUT /<index>/_settings {\"%s\": null}".formatted(setting);
   }
 
@@ -3528,8 +3790,10 @@ record ElasticsearchError(String address, String request, int status, String bod
  * @param leftovers copies of interrupted runs
  * @param rate the recovery limit now
  */
-record ElasticsearchPlan(String address, ElasticsearchCluster cluster, String snapshot, String stamp, List<SnapshotIndex> indices,
-    List<String> leftOut, List<String> system, LiveIndices live, Set<String> complete, SortedSet<String> leftovers, String rate) {
+record ElasticsearchPlan(String address, ElasticsearchCluster cluster, String snapshot, String stamp,
+    List<SnapshotIndex> indices,
+    List<String> leftOut, List<String> system, LiveIndices live, Set<String> complete, SortedSet<String> leftovers,
+    String rate) {
   Set<String> names() {
     return indices.stream().map(SnapshotIndex::name).collect(Collectors.toCollection(LinkedHashSet::new));
   }
@@ -3552,38 +3816,50 @@ record ElasticsearchPlan(String address, ElasticsearchCluster cluster, String sn
     return leftovers.stream().filter(index -> !complete.contains(index)).toList();
   }
 
-  /** Indices that TheHive uses and the snapshot does not have; its names may go on with a number ({@code thehive-audits-000001}). */
+  /**
+   * Indices that TheHive uses and the snapshot does not have; its names may go on with a number ({@code
+   * thehive-audits-000001}).
+   */
   static List<String> missing(List<String> used, Set<String> names) {
-    return used.stream().filter(name -> names.stream().noneMatch(index -> index.startsWith(name) || index.startsWith(".ds-" + name))).toList();
+    return used.stream()
+        .filter(name -> names.stream().noneMatch(index -> index.startsWith(name) || index.startsWith(".ds-" + name)))
+        .toList();
   }
 
   List<String> lines(boolean inPlace, String wantedRate) {
     var lines = new ArrayList<String>();
-    lines.add("cluster %s at %s, version %s, %d data nodes".formatted(cluster.name(), address, String.join(" and ", cluster.versions()), cluster.dataNodes()));
+    lines.add("cluster %s at %s, version %s, %d data nodes".formatted(cluster.name(), address,
+        String.join(" and ", cluster.versions()), cluster.dataNodes()));
     lines.add("snapshot proven: %s, %d indices, %d shards, %s".formatted(snapshot, indices.size(),
         indices.stream().mapToInt(SnapshotIndex::shards).sum(), Console.size(bytes())));
     for (var index : indices) {
-      lines.add("index %s: %s now; %d shards, %s in the snapshot".formatted(index.name(), now(index), index.shards(), Console.size(index.bytes())));
+      lines.add("index %s: %s now; %d shards, %s in the snapshot".formatted(index.name(), now(index), index.shards(),
+          Console.size(index.bytes())));
       if (inPlace) {
-        lines.add("→ delete %s, then restore it in its place: until that is done there is no index".formatted(index.name()));
+        lines.add(
+            "→ delete %s, then restore it in its place: until that is done there is no index".formatted(index.name()));
       } else {
-        lines.add((complete.contains(index.copy(stamp)) ? "→ use %s, which an interrupted run restored completely" : "→ restore as %s, beside the live index")
+        lines.add((complete.contains(index.copy(stamp)) ? "→ use %s, which an interrupted run restored completely"
+            : "→ restore as %s, beside the live index")
             .formatted(index.copy(stamp)));
-        lines.add("→ replace %s by it when %s complete".formatted(index.name(), indices.size() == 1 ? "it is" : "all copies are"));
+        lines.add("→ replace %s by it when %s complete".formatted(index.name(),
+            indices.size() == 1 ? "it is" : "all copies are"));
       }
     }
     addNotRestored(lines);
     if (!useless().isEmpty()) {
       lines.add("→ remove what an interrupted run left: " + String.join(", ", useless()));
     }
-    lines.add(wantedRate == null ? "recovery is limited to %s a second and node (raise it with --recovery-rate)".formatted(rate)
+    lines.add(wantedRate == null
+        ? "recovery is limited to %s a second and node (raise it with --recovery-rate)".formatted(rate)
         : "→ raise the recovery limit from %s to %s until the end".formatted(rate, wantedRate));
     return lines;
   }
 
   private String now(SnapshotIndex index) {
     return live.get(index.name()).map(now -> !now.open() ? "closed (it will be open)"
-        : now.documents() < 0 ? "an unknown number of documents (it is red)" : "%,d documents".formatted(now.documents())).orElse("does not exist");
+        : now.documents() < 0 ? "an unknown number of documents (it is red)"
+        : "%,d documents".formatted(now.documents())).orElse("does not exist");
   }
 
   private void addNotRestored(List<String> lines) {
@@ -3674,7 +3950,8 @@ final class ElasticsearchRestore implements Database {
     replacement = new IndexReplacement(api, source, watch, console, stamp);
     plan = new ElasticsearchChecks(api, source, options).plan(stamp, replacement);
     ElasticsearchPlan.missing(settings.usedIndices(), plan.names()).forEach(name -> console.warn(
-        "TheHive's configuration names the index %s, and the snapshot %s does not have it: it is not restored", name, plan.snapshot()));
+        "TheHive's configuration names the index %s, and the snapshot %s does not have it: it is not restored", name,
+        plan.snapshot()));
   }
 
   @Override
@@ -3703,7 +3980,8 @@ final class ElasticsearchRestore implements Database {
     requireAliases();
     replacement.requireReceiving(begun, options.inPlace());
     for (var index : plan.indices()) {
-      notAsInTheSnapshot(index, replacement.probe(index, definitions.get(index.name()), LiveIndices.prefix(index.name())));
+      notAsInTheSnapshot(index,
+          replacement.probe(index, definitions.get(index.name()), LiveIndices.prefix(index.name())));
       warnOfPolicy(index, definitions.get(index.name()));
     }
     if (options.inPlace()) {
@@ -3716,7 +3994,8 @@ final class ElasticsearchRestore implements Database {
     var aliases = new TreeSet<String>();
     for (var index : plan.names()) {
       definitions.get(index).aliases().ifPresent(all -> all.fieldNames().forEachRemaining(aliases::add));
-      Optional.ofNullable(plan.live().aliases().get(index)).ifPresent(all -> all.fieldNames().forEachRemaining(aliases::add));
+      Optional.ofNullable(plan.live().aliases().get(index))
+          .ifPresent(all -> all.fieldNames().forEachRemaining(aliases::add));
     }
     ElasticsearchRights.requireToAlias(api, aliases);
   }
@@ -3769,7 +4048,9 @@ final class ElasticsearchRestore implements Database {
     var name = definition.policy().get();
     var policy = api.tryTo("GET", ElasticsearchApi.path("_ilm", "policy", name), null, Set.of(400, 403, 404, 405));
     if (policy.isEmpty()) {
-      console.warn("%s has lifecycle policy %s, which this cluster does not have or this user may not read: whether it deletes the index is not known",
+      console.warn(
+          "%s has lifecycle policy %s, which this cluster does not have or this user may not read: whether it"
+              + " deletes the index is not known",
           index.name(), name);
       return;
     }
@@ -3777,7 +4058,9 @@ final class ElasticsearchRestore implements Database {
     var created = options.inPlace() ? definition.settings().get("index.creation_date").asLong(now) : now;
     var age = now - definition.ageFrom(created);
     IndexDefinition.deletesAt(policy.get().path(name)).filter(at -> at.toMillis() - age <= DAY).ifPresent(at ->
-        console.warn("lifecycle policy %s deletes %s within a day of the restore: its delete phase begins at an age of %s hours, the index is %d hours old",
+    console.warn(
+        "lifecycle policy %s deletes %s within a day of the restore: its delete phase begins at an age of %s hours,"
+            + " the index is %d hours old",
             name, index.name(), at.toHours(), Duration.ofMillis(age).toHours()));
   }
 
@@ -3793,7 +4076,8 @@ final class ElasticsearchRestore implements Database {
         restoreBeside();
       }
       for (var index : plan.indices()) {
-        notAsInTheSnapshot(index, replacement.complete(index, definitions.get(index.name()), plan.live(), plan.names()));
+        notAsInTheSnapshot(index,
+            replacement.complete(index, definitions.get(index.name()), plan.live(), plan.names()));
       }
       stage = "waiting for replicas";
       for (var index : plan.indices()) {
@@ -3893,9 +4177,12 @@ final class ElasticsearchRestore implements Database {
   }
 }
 
-/** What the user may do, as Elasticsearch's security tells it; OpenSearch, and a cluster without security, tell nothing. */
+/**
+ * What the user may do, as Elasticsearch's security tells it; OpenSearch, and a cluster without security, tell nothing.
+ */
 final class ElasticsearchRights {
-  private static final List<String> CLUSTER = List.of("monitor", "cluster:admin/snapshot/get", "cluster:admin/snapshot/status",
+  private static final List<String> CLUSTER =
+      List.of("monitor", "cluster:admin/snapshot/get", "cluster:admin/snapshot/status",
       "cluster:admin/snapshot/restore", "cluster:admin/repository/get", "cluster:admin/repository/verify");
 
   private ElasticsearchRights() {}
@@ -3906,7 +4193,9 @@ final class ElasticsearchRights {
     if (changesSettings) {
       cluster.add("cluster:admin/settings/update");
     }
-    var patterns = indices.stream().flatMap(name -> Stream.of(name, name + "_restoring_*", LiveIndices.prefix(name) + "_restoring_*")).distinct().toList();
+    var patterns = indices.stream()
+        .flatMap(name -> Stream.of(name, name + "_restoring_*", LiveIndices.prefix(name) + "_restoring_*")).distinct()
+        .toList();
     require(ask(api, cluster, patterns, List.of("manage", "read")), "indices " + String.join(", ", indices));
   }
 
@@ -3917,17 +4206,22 @@ final class ElasticsearchRights {
     }
   }
 
-  private static JsonNode ask(ElasticsearchApi api, List<String> cluster, List<String> names, List<String> privileges) throws IOException {
+  private static JsonNode ask(ElasticsearchApi api, List<String> cluster, List<String> names, List<String> privileges)
+      throws IOException {
     var wanted = Map.of("cluster", cluster, "index", List.of(Map.of("names", names, "privileges", privileges)));
-    return api.tryTo("POST", "/_security/user/_has_privileges", wanted, ElasticsearchApi.ABSENT).orElse(MissingNode.getInstance());
+    return api.tryTo("POST", "/_security/user/_has_privileges", wanted, ElasticsearchApi.ABSENT)
+        .orElse(MissingNode.getInstance());
   }
 
   /** Reads the answer. */
   static void require(JsonNode answer, String what) {
     if (!answer.path("has_all_requested").asBoolean(true)) {
-      var lacking = Stream.concat(Stream.of(answer.path("cluster")), answer.path("index").valueStream()).flatMap(JsonNode::propertyStream)
-          .filter(right -> !right.getValue().asBoolean()).map(Map.Entry::getKey).distinct().collect(Collectors.joining(", "));
-      throw new Failure(Exit.AUTHENTICATION, "Elasticsearch's user %s lacks these rights for cluster and %s: %s".formatted(
+      var lacking = Stream.concat(Stream.of(answer.path("cluster")), answer.path("index").valueStream())
+          .flatMap(JsonNode::propertyStream)
+          .filter(right -> !right.getValue().asBoolean()).map(Map.Entry::getKey).distinct()
+          .collect(Collectors.joining(", "));
+      throw new Failure(Exit.AUTHENTICATION,
+          "Elasticsearch's user %s lacks these rights for cluster and %s: %s".formatted(
           answer.path("username").asText(), what, lacking), "log in as one that has them");
     }
   }
@@ -3942,7 +4236,8 @@ final class ElasticsearchRights {
  * @param archives folder of the markers {@code elasticsearch_<time>.info}
  * @param usedIndices names of the indices that TheHive uses by its own configuration; empty where that is not known
  */
-record ElasticsearchSettings(List<String> urls, Optional<String> authorization, Optional<Path> ca, Optional<String> caPassword,
+record ElasticsearchSettings(List<String> urls, Optional<String> authorization, Optional<Path> ca,
+    Optional<String> caPassword,
     String repository, Path archives, List<String> usedIndices) {
   static final Variable URL = Variable.withDefault("ELASTICSEARCH_API_URL", "http://127.0.0.1:9200");
   static final Variable USER = Variable.optional("ELASTICSEARCH_USER");
@@ -3953,11 +4248,14 @@ record ElasticsearchSettings(List<String> urls, Optional<String> authorization, 
   static final Variable INDEX = Variable.optional("ELASTICSEARCH_INDEX");
   static final Variable AUDIT_INDEX = Variable.optional("ELASTICSEARCH_AUDIT_INDEX");
   static final Variable REPOSITORY = Variable.withDefault("ELASTICSEARCH_SNAPSHOT_REPOSITORY", "thehive_repository");
-  static final Variable ARCHIVES = Variable.withDefault("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", "/mnt/backup/elasticsearch");
-  static final List<Variable> VARIABLES = List.of(URL, USER, PASSWORD, API_KEY, CA, CA_PASSWORD, INDEX, AUDIT_INDEX, REPOSITORY, ARCHIVES);
+  static final Variable ARCHIVES =
+      Variable.withDefault("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", "/mnt/backup/elasticsearch");
+  static final List<Variable> VARIABLES =
+      List.of(URL, USER, PASSWORD, API_KEY, CA, CA_PASSWORD, INDEX, AUDIT_INDEX, REPOSITORY, ARCHIVES);
 
   static ElasticsearchSettings of(Settings settings) {
-    return new ElasticsearchSettings(Stream.of(settings.text(URL).split(",")).map(String::strip).toList(), authorization(settings),
+    return new ElasticsearchSettings(Stream.of(settings.text(URL).split(",")).map(String::strip).toList(),
+        authorization(settings),
         settings.optionalPath(CA), settings.secret(CA_PASSWORD), settings.text(REPOSITORY), settings.path(ARCHIVES),
         Stream.of(INDEX, AUDIT_INDEX).flatMap(variable -> settings.optional(variable).stream()).toList());
   }
@@ -3970,7 +4268,8 @@ record ElasticsearchSettings(List<String> urls, Optional<String> authorization, 
     }
     if (user.isEmpty()) {
       if (settings.isSet(PASSWORD)) {
-        throw new Failure(Exit.USAGE, "ELASTICSEARCH_PASSWORD is set, but ELASTICSEARCH_USER is not", "set ELASTICSEARCH_USER, or unset the password");
+        throw new Failure(Exit.USAGE, "ELASTICSEARCH_PASSWORD is set, but ELASTICSEARCH_USER is not",
+            "set ELASTICSEARCH_USER, or unset the password");
       }
       return Optional.empty();
     }
@@ -4045,7 +4344,8 @@ final class EntryName {
   }
 
   private static IOException unsafe(byte[] raw) {
-    return new IOException("its entry '%s' leads out of the backup's folder".formatted(shown(new String(raw, StandardCharsets.UTF_8))));
+    return new IOException(
+        "its entry '%s' leads out of the backup's folder".formatted(shown(new String(raw, StandardCharsets.UTF_8))));
   }
 
   /** The text of a link; it belongs to the entry of the given name. */
@@ -4061,7 +4361,8 @@ final class EntryName {
           StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(raw));
           return;
         } catch (CharacterCodingException e) {
-          throw new IOException("its entry '%s' has a %s that is not UTF-8".formatted(shown(new String(name, StandardCharsets.UTF_8)),
+          throw new IOException(
+              "its entry '%s' has a %s that is not UTF-8".formatted(shown(new String(name, StandardCharsets.UTF_8)),
               raw == name ? "name" : "link"), e);
         }
       }
@@ -4121,24 +4422,31 @@ final class Failure extends RuntimeException {
     if (cause instanceof Failure failure) {
       return failure;
     }
-    var message = cause.getMessage() != null ? cause.getMessage() : cause instanceof EOFException ? "it ends too early" : cause.toString();
+    var message = cause.getMessage() != null ? cause.getMessage() : cause instanceof EOFException ? "it ends too early"
+        : cause.toString();
     if (cause instanceof FileSystemException file) {
-      var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ").toLowerCase(Locale.ROOT);
+      var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ")
+          .toLowerCase(Locale.ROOT);
       message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : words);
     }
     return cause instanceof Error error ? of(error, message.lines().findFirst().orElse(message))
         : new Failure(Exit.UNEXPECTED, message, "run again with --verbose for the trace", cause);
   }
 
-  /** Errors of the virtual machine, with what helps: libraries that are not Java are unpacked where it may be forbidden to run them. */
+  /**
+   * Errors of the virtual machine, with what helps: libraries that are not Java are unpacked where it may be forbidden
+   * to run them.
+   */
   private static Failure of(Error error, String message) {
     if (error instanceof LinkageError) {
       return new Failure(Exit.UNEXPECTED, "a library could not be loaded: " + message,
           "is %s on a file system that is mounted noexec? _JAVA_OPTIONS=-Djava.io.tmpdir=<another folder> names another"
               .formatted(System.getProperty("java.io.tmpdir")), error);
     }
-    var hint = error instanceof OutOfMemoryError ? "_JAVA_OPTIONS=-Xmx1g gives it more" : "run again with --verbose for the trace";
-    return new Failure(Exit.UNEXPECTED, error instanceof OutOfMemoryError ? "out of memory: " + message : message, hint, error);
+    var hint = error instanceof OutOfMemoryError ? "_JAVA_OPTIONS=-Xmx1g gives it more"
+        : "run again with --verbose for the trace";
+    return new Failure(Exit.UNEXPECTED, error instanceof OutOfMemoryError ? "out of memory: " + message : message, hint,
+        error);
   }
 }
 
@@ -4149,10 +4457,13 @@ final class Failure extends RuntimeException {
  * @param container in which TheHive runs there; null where it is a systemd unit
  */
 record Host(String name, String destination, String port, TheHiveContainer container) {
-  private static final Pattern IN_CONTAINER = Pattern.compile("((?<host>.+)/)?(?<engine>docker|podman):(?<name>(?!\\d+$)[A-Za-z0-9][\\w.-]*)");
+
+  private static final Pattern IN_CONTAINER =
+      Pattern.compile("((?<host>.+)/)?(?<engine>docker|podman):(?<name>(?!\\d+$)[A-Za-z0-9][\\w.-]*)");
   /** Stands between what the login shell prints by itself and the answer. */
   private static final String BEGIN = "thehive-answer-begins";
-  private static final Pattern NAMED = Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[0-9a-fA-F:]+]))(:(?<port>\\d+))?");
+  private static final Pattern NAMED =
+      Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[0-9a-fA-F:]+]))(:(?<port>\\d+))?");
   private static final String PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,StateChangeTimestamp,InvocationID";
 
   Host(String name, String destination, String port) {
@@ -4189,17 +4500,22 @@ record Host(String name, String destination, String port, TheHiveContainer conta
     if (inContainer.matches()) {
       var host = parse(inContainer.group("host") == null ? "localhost" : inContainer.group("host"));
       var container = new TheHiveContainer(inContainer.group("engine"), inContainer.group("name"));
-      return new Host(inContainer.group("host") == null ? container.toString() : host.name + "/" + container, host.destination, host.port, container);
+      return new Host(inContainer.group("host") == null ? container.toString() : host.name + "/" + container,
+          host.destination, host.port, container);
     }
     var match = NAMED.matcher(name);
     if (!match.matches()) {
-      throw new Failure(Exit.USAGE, "'%s' is not a host name".formatted(name), "name hosts like node1, admin@node2:2222 or localhost, containers like docker:thehive or node2/docker:thehive");
+      throw new Failure(Exit.USAGE, "'%s' is not a host name".formatted(name),
+          "name hosts like node1, admin@node2:2222 or localhost, containers like docker:thehive or"
+              + " node2/docker:thehive");
     }
     if (match.group("port") != null && !isPort(match.group("port"))) {
-      throw new Failure(Exit.USAGE, "'%s' names port %s, which no host has".formatted(name, match.group("port")), "ports are numbers from 1 to 65535, ssh's is mostly 22");
+      throw new Failure(Exit.USAGE, "'%s' names port %s, which no host has".formatted(name, match.group("port")),
+          "ports are numbers from 1 to 65535, ssh's is mostly 22");
     }
     var local = Set.of("localhost", "127.0.0.1", "[::1]").contains(match.group("to")) && match.group("port") == null;
-    return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""), match.group("port"));
+    return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""),
+        match.group("port"));
   }
 
   private static boolean isPort(String digits) {
@@ -4227,31 +4543,41 @@ record Host(String name, String destination, String port, TheHiveContainer conta
       return "localhost";
     }
     var known = new Host("localhost", null, null).run("ssh -G -- " + destination, Duration.ofSeconds(10)).out();
-    return known.lines().filter(line -> line.startsWith("hostname ")).map(line -> line.substring(9)).findFirst().orElse(destination);
+    return known.lines().filter(line -> line.startsWith("hostname ")).map(line -> line.substring(9)).findFirst()
+        .orElse(destination);
   }
 
-  /** Never asks and never accepts an unknown host key: a runbook must not hang, and a key is the administrator's to trust. */
+  /**
+   * Never asks and never accepts an unknown host key: a runbook must not hang, and a key is the administrator's to
+   * trust.
+   */
   List<String> command(String shell) {
     if (isLocal()) {
       return List.of("sh", "-c", shell);
     }
-    var ssh = Stream.of("ssh", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10",
+    var ssh =
+        Stream.of("ssh", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10",
         "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3");
     var to = port == null ? Stream.of("--", destination) : Stream.of("-p", port, "--", destination);
     return Stream.of(ssh, to, Stream.of("sh -c '" + shell + "'")).flatMap(part -> part).toList();
   }
 
-  /** Runs a shell command there, one without single quotes. Files take its output: a shared ssh connection keeps pipes open. */
+  /**
+   * Runs a shell command there, one without single quotes. Files take its output: a shared ssh connection keeps pipes
+   * open.
+   */
   Output run(String shell, Duration limit) {
     try {
       var out = Files.createTempFile("thehive-host", ".out");
       var err = Files.createTempFile("thehive-host", ".err");
       try {
-        var process = new ProcessBuilder(command(isLocal() ? shell : "echo " + BEGIN + "; " + shell)).redirectInput(new File("/dev/null"))
+        var process = new ProcessBuilder(command(isLocal() ? shell : "echo " + BEGIN + "; " + shell))
+            .redirectInput(new File("/dev/null"))
             .redirectOutput(out.toFile()).redirectError(err.toFile()).start();
         if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
           process.destroyForcibly();
-          throw new Failure(Exit.UNREACHABLE, "%s: no answer within %d s to: %s".formatted(name, limit.toSeconds(), shell), null);
+          throw new Failure(Exit.UNREACHABLE,
+              "%s: no answer within %d s to: %s".formatted(name, limit.toSeconds(), shell), null);
         }
         var output = new Output(process.exitValue(), Files.readString(out), Files.readString(err).strip());
         return isLocal() ? output : output.code() == 255 ? unreachable(output.err()) : withoutGreeting(this, output);
@@ -4260,7 +4586,8 @@ record Host(String name, String destination, String port, TheHiveContainer conta
         Files.delete(err);
       }
     } catch (IOException e) {
-      throw new Failure(Exit.UNREACHABLE, "%s: %s".formatted(name, e.getMessage()), "the OpenSSH client is needed for other hosts", e);
+      throw new Failure(Exit.UNREACHABLE, "%s: %s".formatted(name, e.getMessage()),
+          "the OpenSSH client is needed for other hosts", e);
     } catch (InterruptedException e) {
       throw new Failure(Exit.UNREACHABLE, name + ": interrupted", null, e);
     }
@@ -4270,7 +4597,9 @@ record Host(String name, String destination, String port, TheHiveContainer conta
   static Output withoutGreeting(Host host, Output output) {
     var begins = output.out().indexOf(BEGIN + "\n");
     if (begins < 0) {
-      throw new Failure(Exit.UNREACHABLE, "%s: the login shell there did not run the command: %s".formatted(host.name, last(output.err().isEmpty() ? output.out() : output.err())),
+      throw new Failure(Exit.UNREACHABLE,
+          "%s: the login shell there did not run the command: %s".formatted(host.name,
+              last(output.err().isEmpty() ? output.out() : output.err())),
           "try it by hand: ssh %s echo works".formatted(host.destination));
     }
     return new Output(output.code(), output.out().substring(begins + BEGIN.length() + 1), output.err());
@@ -4280,9 +4609,11 @@ record Host(String name, String destination, String port, TheHiveContainer conta
     var reason = last(said).replaceFirst("^ssh: ", "");
     var by = "ssh " + (port == null ? "" : "-p " + port + " ") + destination;
     if (said.contains("Permission denied")) {
-      throw new Failure(Exit.AUTHENTICATION, "%s: ssh: %s".formatted(name, reason), "log in with a key, without a password: " + by);
+      throw new Failure(Exit.AUTHENTICATION, "%s: ssh: %s".formatted(name, reason),
+          "log in with a key, without a password: " + by);
     }
-    throw new Failure(Exit.UNREACHABLE, "%s: ssh: %s".formatted(name, reason), said.contains("Host key verification failed")
+    throw new Failure(Exit.UNREACHABLE, "%s: ssh: %s".formatted(name, reason),
+        said.contains("Host key verification failed")
         ? "compare its host key and accept it by hand: " + by : "try it by hand: " + by);
   }
 
@@ -4291,7 +4622,8 @@ record Host(String name, String destination, String port, TheHiveContainer conta
   }
 
   Unit unit(String service) {
-    var output = run("id -u; LC_ALL=C systemctl show --property=%s -- %s".formatted(PROPERTIES, service), Duration.ofSeconds(30));
+    var output = run("id -u; LC_ALL=C systemctl show --property=%s -- %s".formatted(PROPERTIES, service),
+        Duration.ofSeconds(30));
     if (output.code() != 0) {
       throw new Failure(Exit.UNSAFE, "%s has no systemd that answers: %s".formatted(name, last(output.err())),
           "look after TheHive there by hand: in its container, or with its own start script");
@@ -4302,7 +4634,8 @@ record Host(String name, String destination, String port, TheHiveContainer conta
     }
     var is = lines.stream().filter(line -> line.contains("=")).map(line -> line.split("=", 2))
         .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1], (one, other) -> one));
-    return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""), is.getOrDefault("SubState", ""),
+    return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""),
+        is.getOrDefault("SubState", ""),
         Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("StateChangeTimestamp", ""),
         is.getOrDefault("InvocationID", ""), lines.get(0).equals("0"));
   }
@@ -4318,15 +4651,20 @@ record IndexDefinition(SortedMap<String, JsonNode> settings, Optional<JsonNode> 
   static final String EXPAND = "index.auto_expand_replicas";
   static final String POLICY = "index.lifecycle.name";
   private static final String WRITE = "index.blocks.write";
-  /** Settings of the old cluster, or that would act on a copy: a copy has none of them, the index gets them at the end. */
+  /**
+   * Settings of the old cluster, or that would act on a copy: a copy has none of them, the index gets them at the end.
+   */
   static final List<String> NOT_ON_A_COPY = List.of("index.blocks.*", "index.routing.allocation.*", "index.lifecycle.*",
       "index.plugins.index_state_management.*", "index.opendistro.index_state_management.*");
   /** Settings that Elasticsearch itself gives an index, or that need its mapping or its shards. */
-  private static final Pattern NOT_AT_CREATION = Pattern.compile("index\\.(uuid|creation_date.*|provided_name|version\\..*|history\\..*|resize\\..*"
-      + "|number_of_.*|routing_partition_size|sort\\..*|soft_deletes\\..*|verified_before_close|frozen|search\\.throttled|store\\.snapshot\\..*)");
+  private static final Pattern NOT_AT_CREATION =
+      Pattern.compile("index\\.(uuid|creation_date.*|provided_name|version\\..*|history\\..*|resize\\..*"
+          + "|number_of_.*|routing_partition_size|sort\\..*|soft_deletes\\..*|verified_before_close|frozen|search\\.throttled|store\\.snapshot\\..*)");
   private static final Pattern AGE = Pattern.compile("(\\d+)(d|h|m|s|ms|micros|nanos)?");
 
-  /** A copy is blocked for writing from its first moment: nothing but the snapshot is in it, and cloning asks for it. */
+  /**
+   * A copy is blocked for writing from its first moment: nothing but the snapshot is in it, and cloning asks for it.
+   */
   static Map<String, Object> ofCopy() {
     return Map.of(REPLICAS, 0, EXPAND, "false", WRITE, true);
   }
@@ -4346,7 +4684,8 @@ record IndexDefinition(SortedMap<String, JsonNode> settings, Optional<JsonNode> 
 
   /** A small empty index that shows whether such an index can be made. */
   Map<String, Object> ofProbe() {
-    var probe = new HashMap<String, Object>(withPrefix(name -> !NOT_AT_CREATION.matcher(name).matches() && !isLeftOut(name)));
+    var probe =
+        new HashMap<String, Object>(withPrefix(name -> !NOT_AT_CREATION.matcher(name).matches() && !isLeftOut(name)));
     probe.putAll(ofCopy());
     probe.put("index.number_of_shards", 1);
     return probe;
@@ -4363,7 +4702,8 @@ record IndexDefinition(SortedMap<String, JsonNode> settings, Optional<JsonNode> 
 
   /** The lifecycle policy's settings. */
   Map<String, JsonNode> lifecycle() {
-    return withPrefix(name -> isLeftOut(name) && !name.startsWith("index.blocks.") && !name.startsWith("index.routing."));
+    return withPrefix(
+        name -> isLeftOut(name) && !name.startsWith("index.blocks.") && !name.startsWith("index.routing."));
   }
 
   private Map<String, JsonNode> withPrefix(Predicate<String> wanted) {
@@ -4391,7 +4731,8 @@ record IndexDefinition(SortedMap<String, JsonNode> settings, Optional<JsonNode> 
 
   /** The moment from which the policy counts the index's age. */
   long ageFrom(long otherwise) {
-    return settings.containsKey("index.lifecycle.origination_date") ? settings.get("index.lifecycle.origination_date").asLong() : otherwise;
+    return settings.containsKey("index.lifecycle.origination_date")
+        ? settings.get("index.lifecycle.origination_date").asLong() : otherwise;
   }
 
   /** With a number of replicas that was learned in another way. */
@@ -4425,8 +4766,9 @@ record IndexDefinition(SortedMap<String, JsonNode> settings, Optional<JsonNode> 
 }
 
 /**
- * Reads what settings and aliases an index of the snapshot has, and gives them to the restored index. Elasticsearch tells
- * them only of an index that exists: it is restored for a moment under a temporary name, on a node that does not exist.
+ * Reads what settings and aliases an index of the snapshot has, and gives them to the restored index. Elasticsearch
+ * tells them only of an index that exists: it is restored for a moment under a temporary name, on a node that does not
+ * exist.
  */
 final class IndexDefinitions {
   private static final String NOWHERE = "index.routing.allocation.include._id";
@@ -4452,18 +4794,21 @@ final class IndexDefinitions {
         throw e;
       }
       var replicas = Math.max(0, Integer.parseInt(shards.group(1)) / Math.max(1, index.shards()) - 1);
-      return new IndexDefinition(settings(index, temporary, Map.of(IndexDefinition.REPLICAS, 0)), aliases(index, temporary))
+      return new IndexDefinition(settings(index, temporary, Map.of(IndexDefinition.REPLICAS, 0)),
+          aliases(index, temporary))
           .withReplicas(IntNode.valueOf(replicas));
     }
   }
 
-  private TreeMap<String, JsonNode> settings(SnapshotIndex index, String temporary, Map<String, Object> changes) throws IOException {
+  private TreeMap<String, JsonNode> settings(SnapshotIndex index, String temporary, Map<String, Object> changes)
+      throws IOException {
     var settings = new HashMap<>(changes);
     settings.put(NOWHERE, "none");
     try {
       source.restore(index.name(), temporary, false, settings, List.of());
       var all = new TreeMap<String, JsonNode>();
-      api.get(ElasticsearchApi.path(temporary, "_settings") + "?flat_settings=true").path(temporary).path("settings").forEachEntry(all::put);
+      api.get(ElasticsearchApi.path(temporary, "_settings") + "?flat_settings=true").path(temporary).path("settings")
+          .forEachEntry(all::put);
       all.remove(NOWHERE);
       return all;
     } finally {
@@ -4484,7 +4829,8 @@ final class IndexDefinitions {
   }
 
   /** The aliases, once the live index is gone; an index that stays gives up to be written through one of them. */
-  JsonNode aliasesOfWriteIndex(SnapshotIndex index, String temporary, LiveIndices live, Set<String> replaced) throws IOException {
+  JsonNode aliasesOfWriteIndex(SnapshotIndex index, String temporary, LiveIndices live, Set<String> replaced)
+      throws IOException {
     var given = new HashSet<String>();
     while (true) {
       try {
@@ -4519,7 +4865,8 @@ final class IndexDefinitions {
         throw e;
       }
       var blocks = new HashMap<String, Object>();
-      List.of("read_only", "read_only_allow_delete", "metadata").forEach(block -> blocks.put("index.blocks." + block, null));
+      List.of("read_only", "read_only_allow_delete", "metadata")
+          .forEach(block -> blocks.put("index.blocks." + block, null));
       put(index, blocks);
       api.delete(index);
     }
@@ -4593,7 +4940,8 @@ final class IndexDefinitions {
       try {
         put(index, Map.of(IndexDefinition.REPLICAS, replicas));
         if (reason != null) {
-          refused.add("%s is %d instead of %d: %s".formatted(IndexDefinition.REPLICAS, replicas, wanted, reason.getMessage()));
+          refused.add(
+              "%s is %d instead of %d: %s".formatted(IndexDefinition.REPLICAS, replicas, wanted, reason.getMessage()));
         }
         return;
       } catch (Failure e) {
@@ -4604,8 +4952,12 @@ final class IndexDefinitions {
     refused.add("%s (%d): %s".formatted(IndexDefinition.REPLICAS, wanted, reason == null ? "" : reason.getMessage()));
   }
 
-  /** Takes filters back that no node here satisfies: after its next start the cluster would not find a place for the shards. */
-  private void requirePlace(String index, int shards, Map<String, JsonNode> routing, List<String> refused) throws IOException {
+  /**
+   * Takes filters back that no node here satisfies: after its next start the cluster would not find a place for the
+   * shards.
+   */
+  private void requirePlace(String index, int shards, Map<String, JsonNode> routing, List<String> refused)
+      throws IOException {
     for (var shard = 0; shard < shards; shard++) {
       var explanation = watch.explain(index, shard);
       if (explanation.mustLeaveItsNode()) {
@@ -4632,7 +4984,8 @@ final class IndexDefinitions {
 
   private static List<Map<String, Object>> giveUpWriting(String alias, LiveIndices live, Set<String> replaced) {
     return live.writeIndices(alias, replaced).stream()
-        .map(other -> add(other, alias, live.aliases().get(other).path(alias), Map.of("is_write_index", false))).toList();
+        .map(other -> add(other, alias, live.aliases().get(other).path(alias), Map.of("is_write_index", false)))
+        .toList();
   }
 
   private void act(List<Map<String, Object>> actions) throws IOException {
@@ -4695,7 +5048,8 @@ final class IndexReplacement {
     requireNotWithdrawn();
     var copy = index.copy(stamp);
     begun.add(copy);
-    create(copy, () -> source.restore(index.name(), copy, false, IndexDefinition.ofCopy(), IndexDefinition.NOT_ON_A_COPY));
+    create(copy,
+        () -> source.restore(index.name(), copy, false, IndexDefinition.ofCopy(), IndexDefinition.NOT_ON_A_COPY));
   }
 
   /**
@@ -4706,14 +5060,17 @@ final class IndexReplacement {
   void requireReceiving(Collection<String> copies, boolean inPlace) throws Exception {
     var refusal = copies.isEmpty() ? null : watch.awaitReceiving(copies);
     if (refusal != null && !(inPlace && refusal.explanation().isOnlyDisk())) {
-      throw new Failure(Exit.UNSAFE, "no node takes shard %d of %s: %s".formatted(refusal.shard(), refusal.index(), refusal.explanation().reason()),
+      throw new Failure(Exit.UNSAFE,
+          "no node takes shard %d of %s: %s".formatted(refusal.shard(), refusal.index(),
+              refusal.explanation().reason()),
           "the live indices were not touched; see GET /_cluster/allocation/explain");
     }
   }
 
   /**
-   * Makes a small index of the same settings, clones it, gives the clone settings and aliases, and deletes both. Its name
-   * does not begin with the index's: a template for such indices could give it a policy, or an alias to write through.
+   * Makes a small index of the same settings, clones it, gives the clone settings and aliases, and deletes both. Its
+   * name does not begin with the index's: a template for such indices could give it a policy, or an alias to write
+   * through.
    */
   synchronized List<String> probe(SnapshotIndex index, IndexDefinition definition, String prefix) throws Exception {
     requireNotWithdrawn();
@@ -4727,7 +5084,8 @@ final class IndexReplacement {
       requireStarted(clone, index);
       var refused = definitions.applyAllocation(clone, 1, definition);
       if (definition.aliases().isPresent()) {
-        definitions.applyAliases(clone, renamed(definition.aliases().get(), clone), new LiveIndices(new TreeMap<>(), Map.of()), Set.of());
+        definitions.applyAliases(clone, renamed(definition.aliases().get(), clone),
+            new LiveIndices(new TreeMap<>(), Map.of()), Set.of());
       }
       return refused;
     } finally {
@@ -4762,8 +5120,10 @@ final class IndexReplacement {
   }
 
   private void requireStarted(String probe, SnapshotIndex index) throws Exception {
-    if (!watch.await(() -> watch.isStarted(Set.of(probe)), () -> watch.recoveredBytes(Set.of(probe)), Duration.ofSeconds(30))) {
-      throw new Failure(Exit.UNSAFE, "no node takes a copy of %s: %s".formatted(index.name(), watch.explain(probe, 0).reason()),
+    if (!watch.await(() -> watch.isStarted(Set.of(probe)), () -> watch.recoveredBytes(Set.of(probe)),
+        Duration.ofSeconds(30))) {
+      throw new Failure(Exit.UNSAFE,
+          "no node takes a copy of %s: %s".formatted(index.name(), watch.explain(probe, 0).reason()),
           "the live indices were not touched; free some room, or restore with --in-place");
     }
   }
@@ -4807,7 +5167,8 @@ final class IndexReplacement {
   long restoreInPlace(SnapshotIndex index) throws Exception {
     console.step("Deleting %s and restoring it from snapshot %s", index.name(), source.name());
     api.delete(index.name());
-    create(index.name(), () -> source.restore(index.name(), index.name(), false, IndexDefinition.ofCopy(), IndexDefinition.NOT_ON_A_COPY));
+    create(index.name(), () -> source.restore(index.name(), index.name(), false, IndexDefinition.ofCopy(),
+        IndexDefinition.NOT_ON_A_COPY));
     watch.awaitStarted(Set.of(index.name()), "run the same command again");
     if (!watch.isRestoredFrom(index.name(), source.repository(), source.name()) // a node may have restarted since: then its age tells
         && !source.isOlder(Long.parseLong(setting(index.name(), "index.creation_date")))) {
@@ -4817,11 +5178,13 @@ final class IndexReplacement {
   }
 
   private static Failure madeMeanwhile(String what, String index) {
-    return new Failure(Exit.PARTIAL, what.formatted(index) + ": something else made it meanwhile", "is TheHive stopped? Then run the same command again");
+    return new Failure(Exit.PARTIAL, what.formatted(index) + ": something else made it meanwhile",
+        "is TheHive stopped? Then run the same command again");
   }
 
   /** Gives the index that is now live what the snapshot's has; says what it cannot have in this cluster. */
-  List<String> complete(SnapshotIndex index, IndexDefinition definition, LiveIndices live, Set<String> replaced) throws IOException {
+  List<String> complete(SnapshotIndex index, IndexDefinition definition, LiveIndices live, Set<String> replaced)
+      throws IOException {
     var refused = new ArrayList<>(definitions.applyReplicas(index.name(), definition));
     refused.addAll(definitions.applyAllocation(index.name(), index.shards(), definition));
     var aliases = definition.aliases().isPresent() ? definition.aliases().get()
@@ -4882,7 +5245,8 @@ final class IndexReplacement {
     var healthy = watch.await(() -> List.of("green", wanted).contains(status(index)),
         () -> watch.recoveredBytes(Set.of(index)) + health(index).path("active_shards").asInt(), Duration.ofMinutes(1));
     if (!healthy && status(index).equals("red")) {
-      throw new Failure(Exit.PARTIAL, "%s is red: %s".formatted(index, watch.explain(index, 0).reason()), "see GET /_cluster/allocation/explain");
+      throw new Failure(Exit.PARTIAL, "%s is red: %s".formatted(index, watch.explain(index, 0).reason()),
+          "see GET /_cluster/allocation/explain");
     }
     if (!healthy) {
       console.warn("%s is complete but stays %s: not all replicas are allocated", index, status(index));
@@ -4950,7 +5314,8 @@ record KeyspaceDefinition(String keyspace, Map<String, String> replication, bool
         definition.others.add(statement);
       } else if (!definition.add(statement)) {
         // A definition creates; anything else in it is a mistake or an attack.
-        throw new Failure(Exit.BAD_BACKUP, "the definition of keyspace %s has a statement that does not belong there: %s"
+        throw new Failure(Exit.BAD_BACKUP,
+            "the definition of keyspace %s has a statement that does not belong there: %s"
             .formatted(keyspace, statement.substring(0, Math.min(80, statement.length()))), lookAt(keyspace));
       }
     }
@@ -5106,7 +5471,8 @@ record KeyspaceDefinition(String keyspace, Map<String, String> replication, bool
     var name = identifier(add.group("column"));
     var column = created.getColumn(name);
     if (column == null) {
-      var text = "CREATE TABLE t (k int, c int, %s, PRIMARY KEY (k, c))".formatted(add.group().substring("ADD ".length()));
+      var text =
+          "CREATE TABLE t (k int, c int, %s, PRIMARY KEY (k, c))".formatted(add.group().substring("ADD ".length()));
       var parsed = CQLFragmentParser.parseAny(CqlParser::createTableStatement, text, "CREATE TABLE")
           .keyspace(table.keyspace).prepare(null).builder(Types.none()).id(table.id).build().getColumn(name);
       column = new ColumnMetadata(table.keyspace, table.name, name, parsed.type, parsed.position(), parsed.kind);
@@ -5141,7 +5507,8 @@ record KeyspaceReset(CassandraCluster cluster, KeyspaceDefinition definition, Li
   /** Runs the definition's statements one after the other through one node, which so knows each before the next. */
   void create() throws InterruptedException {
     var known = new HashSet<String>();
-    cluster.session().execute("SELECT column_name FROM system_schema.columns WHERE keyspace_name = 'system_schema' AND table_name = 'tables'")
+    cluster.session().execute(
+        "SELECT column_name FROM system_schema.columns WHERE keyspace_name = 'system_schema' AND table_name = 'tables'")
         .forEach(row -> known.add(row.getString("column_name")));
     for (var statement : definition.statements(known)) {
       cluster.session().execute(SimpleStatement.newInstance(statement).setNode(nodes.get(0)));
@@ -5162,7 +5529,8 @@ final class KeyspaceStreaming {
   private final Set<String> done = ConcurrentHashMap.newKeySet();
   private final Map<Node, Instant> silentSince = new HashMap<>();
 
-  KeyspaceStreaming(CassandraCluster cluster, KeyspaceDefinition definition, Optional<ServerEncryptionOptions> encryption, int connections,
+  KeyspaceStreaming(CassandraCluster cluster, KeyspaceDefinition definition,
+      Optional<ServerEncryptionOptions> encryption, int connections,
       RestoreConsole console) {
     this.cluster = cluster;
     this.definition = definition;
@@ -5181,7 +5549,8 @@ final class KeyspaceStreaming {
   }
 
   /** @param folders where each table is being unpacked */
-  void stream(List<Node> nodes, Map<CassandraBackup.Table, Future<Path>> folders, ExecutorService workers) throws InterruptedException {
+  void stream(List<Node> nodes, Map<CassandraBackup.Table, Future<Path>> folders, ExecutorService workers)
+      throws InterruptedException {
     var tables = folders.keySet().stream().filter(table -> !table.sstables().isEmpty()).toList();
     var name = CqlIdentifier.fromInternal(definition.keyspace());
     var keyspace = cluster.session().refreshSchema().getKeyspace(name).orElseThrow();
@@ -5193,7 +5562,8 @@ final class KeyspaceStreaming {
       var metadata = definition.table(table.name(), id);
       streams.put(table.name(), workers.submit(() -> {
         var folder = folders.get(table).get();
-        TableStreaming.stream(folder, metadata, table.sstables().size(), ring, encryption, connections, streamed, console);
+        TableStreaming.stream(folder, metadata, table.sstables().size(), ring, encryption, connections, streamed,
+            console);
         done.add(table.name());
         return UnpackedTables.delete(folder);
       }));
@@ -5240,7 +5610,8 @@ final class KeyspaceStreaming {
       if (node.getState() != NodeState.DOWN) {
         silentSince.remove(node);
       } else if (silentSince.computeIfAbsent(node, any -> Instant.now()).isBefore(Instant.now().minus(SILENT))) {
-        throw new Failure(Exit.PARTIAL, "Cassandra node %s does not answer any more".formatted(CassandraCluster.host(node)),
+        throw new Failure(Exit.PARTIAL,
+            "Cassandra node %s does not answer any more".formatted(CassandraCluster.host(node)),
             CassandraCluster.WORKING);
       }
     }
@@ -5283,7 +5654,8 @@ record LiveIndices(SortedMap<String, Index> indices, Map<String, JsonNode> alias
       for (var index : api.get("/_cat/indices" + ElasticsearchApi.path(pattern)
           + "?format=json&bytes=b&h=index,status,docs.count,store.size&expand_wildcards=all")) {
         var name = index.path("index").asText();
-        indices.put(name, new Index(name, index.path("status").asText().equals("open"), index.path("docs.count").asLong(-1),
+        indices.put(name,
+            new Index(name, index.path("status").asText().equals("open"), index.path("docs.count").asLong(-1),
             index.path("store.size").asLong()));
       }
     }
@@ -5333,20 +5705,27 @@ record LiveIndices(SortedMap<String, Index> indices, Map<String, JsonNode> alias
     return indices.keySet().stream().filter(name -> isCopy(name, names)).collect(Collectors.toCollection(TreeSet::new));
   }
 
+  /** True if the name is one that a restore gives to a copy. */
+  static boolean isCopy(String name) {
+    return COPY.matcher(name).matches();
+  }
+
   private static boolean isCopy(String name, Set<String> names) {
     var copy = COPY.matcher(name);
-    return copy.matches() && (names.contains(copy.group("index")) || names.stream().map(LiveIndices::prefix).anyMatch(copy.group("index")::equals));
+    return copy.matches() && (names.contains(copy.group("index"))
+        || names.stream().map(LiveIndices::prefix).anyMatch(copy.group("index")::equals));
   }
 
   /** TheHive's indices that a restore of these leaves as they are. */
   List<Index> others(Set<String> names) {
-    return indices.values().stream().filter(index -> !names.contains(index.name()) && !COPY.matcher(index.name()).matches()).toList();
+    return indices.values().stream().filter(index -> !names.contains(index.name()) && !isCopy(index.name())).toList();
   }
 
   /** The indices that stay and take what is written through an alias. */
   SortedSet<String> writeIndices(String alias, Set<String> replaced) {
     return aliases.entrySet().stream()
-        .filter(index -> !replaced.contains(index.getKey()) && index.getValue().path(alias).path("is_write_index").asBoolean())
+        .filter(index -> !replaced.contains(index.getKey())
+            && index.getValue().path(alias).path("is_write_index").asBoolean())
         .map(Map.Entry::getKey).collect(Collectors.toCollection(TreeSet::new));
   }
 
@@ -5355,12 +5734,14 @@ record LiveIndices(SortedMap<String, Index> indices, Map<String, JsonNode> alias
     for (var name : names) {
       var live = api.tryGet(ElasticsearchApi.path(name, "_alias"));
       if (live.isPresent() && !live.get().isEmpty() && !live.get().has(name)) {
-        throw new Failure(Exit.UNSAFE, "%s is an alias of %s, not an index".formatted(name, live.get().fieldNames().next()),
+        throw new Failure(Exit.UNSAFE,
+            "%s is an alias of %s, not an index".formatted(name, live.get().fieldNames().next()),
             "TheHive's hot backup names an index: remove the alias first");
       }
     }
     for (var pattern : patterns(names)) {
-      var streams = api.tryGet("/_data_stream" + ElasticsearchApi.path(pattern) + "?expand_wildcards=all").orElse(MissingNode.getInstance());
+      var streams = api.tryGet("/_data_stream" + ElasticsearchApi.path(pattern) + "?expand_wildcards=all")
+          .orElse(MissingNode.getInstance());
       for (var stream : streams.path("data_streams")) {
         requireNotIn(stream, names);
       }
@@ -5369,11 +5750,13 @@ record LiveIndices(SortedMap<String, Index> indices, Map<String, JsonNode> alias
 
   private static void requireNotIn(JsonNode stream, Collection<String> names) {
     var name = stream.path("name").asText();
-    var backing = stream.path("indices").valueStream().map(index -> index.path("index_name").asText()).filter(names::contains).findFirst();
+    var backing = stream.path("indices").valueStream().map(index -> index.path("index_name").asText())
+        .filter(names::contains).findFirst();
     if (names.contains(name) || backing.isPresent()) {
       throw new Failure(Exit.UNSAFE, names.contains(name) ? "%s is a data stream, not an index".formatted(name)
           : "%s belongs to data stream %s".formatted(backing.get(), name),
-          "an index of the snapshot cannot take its place: restore without it (--index), or delete the data stream first");
+          "an index of the snapshot cannot take its place: restore without it (--index), or delete the data stream"
+              + " first");
     }
   }
 }
@@ -5419,8 +5802,11 @@ record NodeRoom(String node, List<Path> folders, long free, long held) {
   /** Throws if what the restore brings would not fit. */
   void require(long bytes, String keyspace) {
     if (free < bytes + bytes / 10) {
-      throw new Failure(Exit.UNSAFE, "Cassandra node %s has %s free in %s, the restore brings %s%s".formatted(node, Console.size(free), folders.get(0),
-          Console.size(bytes), held == 0 ? "" : "; snapshots of what earlier restores removed hold " + Console.size(held)),
+      throw new Failure(Exit.UNSAFE,
+          "Cassandra node %s has %s free in %s, the restore brings %s%s".formatted(node, Console.size(free),
+              folders.get(0),
+              Console.size(bytes),
+              held == 0 ? "" : "; snapshots of what earlier restores removed hold " + Console.size(held)),
           "free some room there: " + removal(keyspace));
     }
   }
@@ -5431,7 +5817,8 @@ record NodeRoom(String node, List<Path> folders, long free, long held) {
       return Optional.empty();
     }
     var setting = cluster.setting(node, "data_file_directories").replaceFirst("^\\[(.*)]$", "$1");
-    var folders = Stream.of(setting.split(",")).map(String::strip).filter(folder -> folder.startsWith("/")).map(Path::of).toList();
+    var folders = Stream.of(setting.split(",")).map(String::strip).filter(folder -> folder.startsWith("/"))
+        .map(Path::of).toList();
     try {
       if (folders.isEmpty() || !isOf(cluster, keyspace, folders)) {
         return Optional.empty();
@@ -5440,7 +5827,8 @@ record NodeRoom(String node, List<Path> folders, long free, long held) {
       for (var folder : folders) {
         free.put(Files.getFileStore(folder), Files.getFileStore(folder).getUsableSpace());
       }
-      return Optional.of(new NodeRoom(CassandraCluster.host(node), folders, free.values().stream().mapToLong(bytes -> bytes).sum(),
+      return Optional
+          .of(new NodeRoom(CassandraCluster.host(node), folders, free.values().stream().mapToLong(bytes -> bytes).sum(),
           held(folders, keyspace)));
     } catch (IOException | UncheckedIOException e) {
       return Optional.empty();
@@ -5457,12 +5845,16 @@ record NodeRoom(String node, List<Path> folders, long free, long held) {
     }
   }
 
-  /** The folder of a table has its id in its name, so that folders of another Cassandra are not taken for this one's. */
+  /**
+   * The folder of a table has its id in its name, so that folders of another Cassandra are not taken for this one's.
+   */
   private static boolean isOf(CassandraCluster cluster, String keyspace, List<Path> folders) {
     return cluster.session().getMetadata().getKeyspace(CqlIdentifier.fromInternal(keyspace)).stream()
         .flatMap(live -> live.getTables().values().stream())
-        .flatMap(table -> table.getId().stream().map(id -> table.getName().asInternal() + "-" + id.toString().replace("-", "")))
-        .anyMatch(name -> folders.stream().anyMatch(folder -> Files.isDirectory(folder.resolve(keyspace).resolve(name))));
+        .flatMap(table -> table.getId().stream()
+            .map(id -> table.getName().asInternal() + "-" + id.toString().replace("-", "")))
+        .anyMatch(
+            name -> folders.stream().anyMatch(folder -> Files.isDirectory(folder.resolve(keyspace).resolve(name))));
   }
 
   /** Files of automatic snapshots that no live table has any more: hard links keep the others at no cost. */
@@ -5473,9 +5865,11 @@ record NodeRoom(String node, List<Path> folders, long free, long held) {
         continue;
       }
       try (var files = Files.walk(folder.resolve(keyspace), 4)) {
-        for (var file : files.filter(file -> file.toString().matches(".*/snapshots/(truncated|dropped)-[^/]+/[^/]+")).toList()) {
+        for (var file : files.filter(file -> file.toString().matches(".*/snapshots/(truncated|dropped)-[^/]+/[^/]+"))
+            .toList()) {
           var attributes = Files.readAttributes(file, "unix:nlink,size,isRegularFile");
-          bytes += Boolean.TRUE.equals(attributes.get("isRegularFile")) && ((Number) attributes.get("nlink")).intValue() == 1
+          bytes +=
+              Boolean.TRUE.equals(attributes.get("isRegularFile")) && ((Number) attributes.get("nlink")).intValue() == 1
               ? ((Number) attributes.get("size")).longValue() : 0;
         }
       }
@@ -5515,7 +5909,8 @@ final class PaxRecords {
         throw damaged();
       }
       end = from + (int) length;
-      all.put(new String(header, space + 1, equals - space - 1, StandardCharsets.UTF_8), Arrays.copyOfRange(header, equals + 1, end - 1));
+      all.put(new String(header, space + 1, equals - space - 1, StandardCharsets.UTF_8),
+          Arrays.copyOfRange(header, equals + 1, end - 1));
     }
     return all;
   }
@@ -5632,8 +6027,10 @@ record Pem(Path ca, Path certificate, Path key, String caPassword, String keyPas
   }
 
   private Failure unusable(Exception e) {
-    return new Failure(Exit.USAGE, "cannot use the client certificate %s%s: %s".formatted(certificate, key == null ? "" : " and its key " + key,
-        Failure.of(e).getMessage()), "they must be PEM files, or one JKS or PKCS12 store with its password (CASSANDRA_SSL_KEY_PASSWORD)");
+    return new Failure(Exit.USAGE,
+        "cannot use the client certificate %s%s: %s".formatted(certificate, key == null ? "" : " and its key " + key,
+            Failure.of(e).getMessage()),
+        "they must be PEM files, or one JKS or PKCS12 store with its password (CASSANDRA_SSL_KEY_PASSWORD)");
   }
 
   private Own own() throws GeneralSecurityException, IOException {
@@ -5648,7 +6045,8 @@ record Pem(Path ca, Path certificate, Path key, String caPassword, String keyPas
       }
     }
     for (var alias : Collections.list(store.get().aliases())) {
-      Key found = store.get().isKeyEntry(alias) ? store.get().getKey(alias, keyPassword == null ? new char[0] : keyPassword.toCharArray()) : null;
+      Key found = store.get().isKeyEntry(alias)
+          ? store.get().getKey(alias, keyPassword == null ? new char[0] : keyPassword.toCharArray()) : null;
       if (found instanceof PrivateKey own) {
         return new Own(own, store.get().getCertificateChain(alias));
       }
@@ -5734,8 +6132,8 @@ final class ProgressLine {
   private ProgressLine() {}
 
   /**
-   * Returns one line of at most {@code width} characters: task, bar, bytes, rate, elapsed and left time, state. What does
-   * not fit is left out from the end, never cut within a word; a narrow line has no bar.
+   * Returns one line of at most {@code width} characters: task, bar, bytes, rate, elapsed and left time, state. What
+   * does not fit is left out from the end, never cut within a word; a narrow line has no bar.
    *
    * @param done bytes of {@code total} that are done
    * @param state a few words, such as {@code 3 of 9 tables}; may be empty
@@ -5744,7 +6142,8 @@ final class ProgressLine {
     var millis = Math.max(1, elapsed.toMillis());
     var rate = done * 1000 / millis;
     var text = " %s of %s".formatted(size(done), size(total));
-    var more = new StringBuilder(rate > 0 ? ", %s/s".formatted(size(rate)) : "").append(", elapsed ").append(clock(elapsed.toSeconds()));
+    var more = new StringBuilder(rate > 0 ? ", %s/s".formatted(size(rate)) : "").append(", elapsed ")
+        .append(clock(elapsed.toSeconds()));
     if (rate > 0 && done < total) {
       more.append(", left ").append(clock((total - done + rate - 1) / rate));
     }
@@ -5772,13 +6171,14 @@ final class ProgressLine {
   /** A number of bytes as an administrator reads it, such as {@code 12 MB}. */
   static String size(long bytes) {
     return bytes < 1_000_000 ? (bytes + 999) / 1000 + " kB"
-        : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB" : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
+        : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB"
+        : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
   }
 }
 
 /**
- * The limit of each node's recovery, raised for the time of a restore. What it was before is kept in the cluster itself,
- * in a setting that Elasticsearch leaves to its users: a run after a killed one puts it back.
+ * The limit of each node's recovery, raised for the time of a restore. What it was before is kept in the cluster
+ * itself, in a setting that Elasticsearch leaves to its users: a run after a killed one puts it back.
  */
 final class RecoveryRate {
   static final String SETTING = "indices.recovery.max_bytes_per_sec";
@@ -5796,7 +6196,8 @@ final class RecoveryRate {
   /** Elasticsearch's own form of a size: 200mb, or -1 for no limit. */
   static void requireValid(String rate) {
     if (!rate.matches("(?i)-1|0|\\d+(\\.\\d+)?([kmgtp]?b|[kmgtp])")) {
-      throw new Failure(Exit.USAGE, "--recovery-rate '%s' is not a size".formatted(rate), "such as 200mb; -1 is no limit");
+      throw new Failure(Exit.USAGE, "--recovery-rate '%s' is not a size".formatted(rate),
+          "such as 200mb; -1 is no limit");
     }
   }
 
@@ -5852,14 +6253,16 @@ final class Replication {
       for (var entry : available.entrySet()) {
         fitting.put(entry.getKey(), Long.toString(Math.min(most, entry.getValue())));
       }
-      throw new Failure(Exit.UNSAFE, "the backup's replication %s does not fit the nodes there are: %s".formatted(text(replication), nodes),
+      throw new Failure(Exit.UNSAFE,
+          "the backup's replication %s does not fit the nodes there are: %s".formatted(text(replication), nodes),
           "to restore with what fits: --replication \"%s\"".formatted(text(fitting)));
     }
   }
 
   /** How many copies of each row there are in these data centres together. */
   static int copies(Map<String, String> replication, List<String> dataCentres) {
-    return replication.entrySet().stream().filter(e -> e.getKey().equals("replication_factor") || dataCentres.contains(e.getKey()))
+    return replication.entrySet().stream()
+        .filter(e -> e.getKey().equals("replication_factor") || dataCentres.contains(e.getKey()))
         .mapToInt(e -> (int) factor(e.getValue())).sum();
   }
 
@@ -5867,12 +6270,14 @@ final class Replication {
     try {
       return Long.parseLong(text);
     } catch (NumberFormatException e) {
-      throw new Failure(Exit.USAGE, "replication factor '%s' is not supported".formatted(text), "name a plain one with --replication");
+      throw new Failure(Exit.USAGE, "replication factor '%s' is not supported".formatted(text),
+          "name a plain one with --replication");
     }
   }
 
   static String text(Map<String, String> replication) {
-    return replication.entrySet().stream().map(e -> "'%s': '%s'".formatted(e.getKey(), e.getValue())).collect(Collectors.joining(", ", "{", "}"));
+    return replication.entrySet().stream().map(e -> "'%s': '%s'".formatted(e.getKey(), e.getValue()))
+        .collect(Collectors.joining(", ", "{", "}"));
   }
 }
 
@@ -5938,8 +6343,8 @@ final class RestoreConsole extends Console {
 }
 
 /**
- * The lock, the marker of an unfinished restore and the report, beside the archives or in RESTORE_STATE_PATH. The marker
- * stands from the first change to the success; while it stands, TheHive must not be started.
+ * The lock, the marker of an unfinished restore and the report, beside the archives or in RESTORE_STATE_PATH. The
+ * marker stands from the first change to the success; while it stands, TheHive must not be started.
  */
 final class RestoreRun implements Closeable {
   private final Path folder;
@@ -5969,12 +6374,15 @@ final class RestoreRun implements Closeable {
 
   private static Failure notWritable(Path folder, String reason, Throwable cause) {
     return new Failure(Exit.UNSAFE, "cannot write to %s: %s".formatted(folder, reason),
-        "lock, marker and report are kept there: make it writable, make room, or name another folder with RESTORE_STATE_PATH", cause);
+        "lock, marker and report are kept there: make it writable, make room, or name another folder with"
+            + " RESTORE_STATE_PATH",
+        cause);
   }
 
   /** Tells in a dry run, which writes nothing there, why a real run could not begin. */
   Optional<Failure> problem() {
-    return lock != null ? Optional.empty() : Optional.of(notWritable(folder, Files.isDirectory(folder) ? "access denied" : "no such folder", null));
+    return lock != null ? Optional.empty()
+        : Optional.of(notWritable(folder, Files.isDirectory(folder) ? "access denied" : "no such folder", null));
   }
 
   /** What an interrupted run left for this one; empty when there was none. */
@@ -5985,7 +6393,9 @@ final class RestoreRun implements Closeable {
       }
       var left = Json.MAPPER.readTree(marker.toFile());
       if (!left.isObject()) {
-        throw unreadable(Files.size(marker) == 0 ? "it is empty, as a full disk leaves it" : "it is not a marker of these scripts", null);
+        throw unreadable(
+            Files.size(marker) == 0 ? "it is empty, as a full disk leaves it" : "it is not a marker of these scripts",
+            null);
       }
       return left;
     } catch (JsonProcessingException e) {
@@ -5996,7 +6406,8 @@ final class RestoreRun implements Closeable {
   }
 
   private Failure unreadable(String reason, Throwable cause) {
-    return new Failure(Exit.UNSAFE, "cannot read %s: %s. A restore was begun and may be unfinished".formatted(marker, reason),
+    return new Failure(Exit.UNSAFE,
+        "cannot read %s: %s. A restore was begun and may be unfinished".formatted(marker, reason),
         "keep TheHive stopped, remove that file, and run the same restore again to its end", cause);
   }
 
@@ -6061,9 +6472,9 @@ final class RestoreRun implements Closeable {
 }
 
 /**
- * The part of the ring that the partitions of a backup cover. Cassandra's partitioner hashes keys, so the partitions of a
- * whole keyspace lie evenly by chance: gaps between them are as long as chance makes them. A node that the backup lacks
- * leaves gaps where its ranges were; they are longer than chance allows if there are enough partitions.
+ * The part of the ring that the partitions of a backup cover. Cassandra's partitioner hashes keys, so the partitions of
+ * a whole keyspace lie evenly by chance: gaps between them are as long as chance makes them. A node that the backup
+ * lacks leaves gaps where its ranges were; they are longer than chance allows if there are enough partitions.
  *
  * @param partitions the number of different partitions that were looked at
  * @param largestGap the largest part of the ring without a partition, of 1
@@ -6133,8 +6544,8 @@ record RingCoverage(int partitions, double largestGap, double missing, double ch
   }
 
   /**
-   * The lengths of the longest gap, the second, third, fourth, sixth, … are each compared with chance, so that one large
-   * hole is found and many medium ones are. The sum of the single chances bounds that of any of them.
+   * The lengths of the longest gap, the second, third, fourth, sixth, … are each compared with chance, so that one
+   * large hole is found and many medium ones are. The sum of the single chances bounds that of any of them.
    */
   private static double chance(double[] gaps) {
     var n = gaps.length;
@@ -6174,7 +6585,9 @@ record RingCoverage(int partitions, double largestGap, double missing, double ch
     return Math.exp(-n * (share * (Math.log(share) - one) + rest));
   }
 
-  /** Half of the gaps tell how dense partitions are where they are, and so how much of the ring so many of them fill. */
+  /**
+   * Half of the gaps tell how dense partitions are where they are, and so how much of the ring so many of them fill.
+   */
   private static double missing(double[] gaps) {
     var n = gaps.length;
     var mean = gaps[n / 2] / Math.log(2);
@@ -6195,16 +6608,18 @@ final class RingDoubt {
   private RingDoubt() {}
 
   /**
-   * Returns what cannot be told; empty where every node has every row, the archives are of enough nodes, or a hole of the
-   * size that missing nodes leave would have been found.
+   * Returns what cannot be told; empty where every node has every row, the archives are of enough nodes, or a hole of
+   * the size that missing nodes leave would have been found.
    *
    * @param tokens of each node now, by data centre
    * @param replication of the backup
    * @param archives the number of nodes whose archives there are
    */
-  static Optional<String> of(RingCoverage coverage, Map<String, List<long[]>> tokens, Map<String, String> replication, int archives) {
+  static Optional<String> of(RingCoverage coverage, Map<String, List<long[]>> tokens, Map<String, String> replication,
+      int archives) {
     var simple = replication.get("class").equals("SimpleStrategy");
-    var rings = simple ? Map.of("replication_factor", tokens.values().stream().flatMap(List::stream).toList()) : new TreeMap<>(tokens);
+    var rings = simple ? Map.of("replication_factor", tokens.values().stream().flatMap(List::stream).toList())
+        : new TreeMap<>(tokens);
     for (var ring : rings.entrySet()) {
       var nodes = ring.getValue().size();
       var factor = (int) Replication.factor(replication.getOrDefault(ring.getKey(), "0"));
@@ -6212,8 +6627,10 @@ final class RingDoubt {
         continue;
       }
       if (archives > 1 || !RingHoles.of(ring.getValue(), factor).stream().allMatch(coverage::wouldShow)) {
-        return Optional.of(("whether the backup is the whole cannot be told: %,d partitions are too few. With %d nodes%s and %d cop%s of each row"
-            + " one node's backup is only a part").formatted(coverage.partitions(), nodes, simple ? "" : " in " + ring.getKey(), factor,
+        return Optional.of(
+            ("whether the backup is the whole cannot be told: %,d partitions are too few. With %d nodes%s and %d cop%s of each row"
+                + " one node's backup is only a part").formatted(coverage.partitions(), nodes,
+                    simple ? "" : " in " + ring.getKey(), factor,
             factor == 1 ? "y" : "ies"));
       }
     }
@@ -6221,7 +6638,9 @@ final class RingDoubt {
   }
 }
 
-/** The parts of the ring that a single node does not have: they are missing where only that node's backup is restored. */
+/**
+ * The parts of the ring that a single node does not have: they are missing where only that node's backup is restored.
+ */
 final class RingHoles {
   private record Owned(long token, int node) {}
 
@@ -6291,8 +6710,8 @@ final class RingHoles {
 }
 
 /**
- * About how many rows a table holds: counted where they are few, else estimated from how close together the tokens of some
- * are.
+ * About how many rows a table holds: counted where they are few, else estimated from how close together the tokens of
+ * some are.
  *
  * @param rows the number
  * @param certainty how well it is known
@@ -6324,19 +6743,22 @@ record RowEstimate(long rows, Certainty certainty) {
   static Map<String, RowEstimate> of(CqlSession session, String keyspace) {
     var estimates = new TreeMap<String, RowEstimate>();
     session.getMetadata().getKeyspace(CqlIdentifier.fromInternal(keyspace)).ifPresent(live -> live.getTables().values()
-        .forEach(table -> of(session, table).ifPresent(estimate -> estimates.put(table.getName().asInternal(), estimate))));
+        .forEach(
+            table -> of(session, table).ifPresent(estimate -> estimates.put(table.getName().asInternal(), estimate))));
     return estimates;
   }
 
   private static Optional<RowEstimate> of(CqlSession session, TableMetadata table) {
-    var key = table.getPartitionKey().stream().map(column -> column.getName().asCql(true)).collect(Collectors.joining(", "));
+    var key =
+        table.getPartitionKey().stream().map(column -> column.getName().asCql(true)).collect(Collectors.joining(", "));
     var query = "SELECT token(%s) AS t FROM %s.%s WHERE token(%s) >= ? AND token(%s) < ? LIMIT %d".formatted(
         key, table.getKeyspace().asCql(true), table.getName().asCql(true), key, key, SAMPLE);
     var sum = new RowEstimate(0, Certainty.EXACT);
     try {
       for (var from : starts()) {
         var to = from + size() - 1; // the last token of all, which no partition has, is left out for a plain query
-        var rows = session.execute(SimpleStatement.newInstance(query, from, to).setTimeout(Duration.ofSeconds(20))).all();
+        var rows =
+            session.execute(SimpleStatement.newInstance(query, from, to).setTimeout(Duration.ofSeconds(20))).all();
         sum = sum.plus(of(from, rows.stream().mapToLong(row -> row.getLong("t")).toArray()));
       }
       return Optional.of(sum);
@@ -6416,7 +6838,9 @@ abstract class SSTableData extends PositionedInput {
     file.close();
   }
 
-  /** Chunks of one length, each compressed by itself, with a checksum behind it; CompressionInfo.db says where they are. */
+  /**
+   * Chunks of one length, each compressed by itself, with a checksum behind it; CompressionInfo.db says where they are.
+   */
   private static final class Compressed extends SSTableData {
     private final DataInputStream info;
     private final ICompressor compressor;
@@ -6443,7 +6867,8 @@ abstract class SSTableData extends PositionedInput {
         dataLength = info.readLong();
         chunks = info.readInt();
         start = info.readLong();
-        if (chunkLength <= 0 || chunks <= 0 || start != 0 || (dataLength - 1) / chunkLength != chunks - 1 || dataLength <= 0) {
+        if (chunkLength <= 0 || chunks <= 0 || start != 0 || (dataLength - 1) / chunkLength != chunks - 1
+            || dataLength <= 0) {
           throw new IOException("%d chunks of %d bytes are not %d bytes".formatted(chunks, chunkLength, dataLength));
         }
         compressor = Compressors.make(name, options, chunkLength, maxCompressedLength);
@@ -6720,12 +7145,14 @@ final class SSTableIndex extends PositionedInput {
 }
 
 /**
- * Reads one SSTable in an archive from end to end and proves that its components are whole and agree: the index names each
- * partition of the data, and no other, where it is; the filter has each; each row can be read through the definition.
+ * Reads one SSTable in an archive from end to end and proves that its components are whole and agree: the index names
+ * each partition of the data, and no other, where it is; the filter has each; each row can be read through the
+ * definition.
  */
 final class SSTableProof {
   private static final Set<String> READ_WITH_DATA = Set.of(SSTableFiles.DATA, SSTableFiles.INDEX, SSTableFiles.FILTER,
-      SSTableFiles.STATISTICS, SSTableFiles.COMPRESSION, SSTableFiles.CHECKSUMS, SSTableFiles.DIGEST, SSTableFiles.CONTENTS);
+      SSTableFiles.STATISTICS, SSTableFiles.COMPRESSION, SSTableFiles.CHECKSUMS, SSTableFiles.DIGEST,
+      SSTableFiles.CONTENTS);
   private final SSTableFiles files;
   private final SSTableStatistics statistics;
   private final org.apache.cassandra.schema.TableMetadata table;
@@ -6733,7 +7160,8 @@ final class SSTableProof {
   private final DeserializationHelper helper;
   private final TokenSample tokens;
 
-  private SSTableProof(SSTableStatistics statistics, org.apache.cassandra.schema.TableMetadata table, TokenSample tokens) {
+  private SSTableProof(SSTableStatistics statistics, org.apache.cassandra.schema.TableMetadata table,
+      TokenSample tokens) {
     this.files = statistics.files();
     this.statistics = statistics;
     this.table = statistics.readable(table);
@@ -6772,10 +7200,14 @@ final class SSTableProof {
     }
   }
 
-  /** Cassandra writes no table of contents for SSTables that came as whole files: then it is the set that it always writes. */
+  /**
+   * Cassandra writes no table of contents for SSTables that came as whole files: then it is the set that it always
+   * writes.
+   */
   private void requireComponents() {
     if (files.has(SSTableFiles.CONTENTS)) {
-      files.text(SSTableFiles.CONTENTS).lines().map(String::strip).filter(name -> !name.isEmpty()).forEach(files::require);
+      files.text(SSTableFiles.CONTENTS).lines().map(String::strip).filter(name -> !name.isEmpty())
+          .forEach(files::require);
     }
     files.require(SSTableFiles.DATA);
     files.require(SSTableFiles.INDEX);
@@ -6808,7 +7240,8 @@ final class SSTableProof {
       if (hashes < 1 || hashes > 64 || bytes.length != 8 + 8L * ByteBuffer.wrap(bytes).getInt(4)) {
         throw new IOException("its length is wrong");
       }
-      return BloomFilterSerializer.deserialize(new DataInputStream(new ByteArrayInputStream(bytes)), files.version().hasOldBfFormat());
+      return BloomFilterSerializer.deserialize(new DataInputStream(new ByteArrayInputStream(bytes)),
+          files.version().hasOldBfFormat());
     } catch (IOException e) {
       throw files.damaged(SSTableFiles.FILTER, e);
     }
@@ -6822,11 +7255,13 @@ final class SSTableProof {
         var start = data.position();
         var entry = next(index);
         if (entry == null) {
-          throw files.damaged(SSTableFiles.INDEX, "it ends after %d partitions, the data go on".formatted(partitions), null);
+          throw files.damaged(SSTableFiles.INDEX, "it ends after %d partitions, the data go on".formatted(partitions),
+              null);
         }
         var key = key(data);
         if (entry.position() != start || !entry.key().getKey().equals(key)) {
-          throw files.damaged(SSTableFiles.INDEX, "entry %d is not that of the data at %d".formatted(partitions + 1, start), null);
+          throw files.damaged(SSTableFiles.INDEX,
+              "entry %d is not that of the data at %d".formatted(partitions + 1, start), null);
         }
         if (before != null && before.compareTo(entry.key()) >= 0 || !filter.isPresent(entry.key())) {
           throw files.damaged(SSTableFiles.INDEX, "it does not agree with its filter and order", null);
@@ -6862,7 +7297,8 @@ final class SSTableProof {
     data.requireDigest();
     var written = statistics.stats().estimatedPartitionSize;
     if (partitions == 0 || !written.isOverflowed() && written.count() != partitions) {
-      throw files.damaged(SSTableFiles.DATA, "it has %d partitions, %d were written".formatted(partitions, written.count()), null);
+      throw files.damaged(SSTableFiles.DATA,
+          "it has %d partitions, %d were written".formatted(partitions, written.count()), null);
     }
   }
 
@@ -6888,7 +7324,8 @@ final class SSTableProof {
     } catch (Failure e) {
       throw e;
     } catch (IOException | RuntimeException | IOError | OutOfMemoryError e) {
-      throw files.refused(SSTableFiles.DATA, "cannot be read through the table's definition: partition at %d: %s".formatted(
+      throw files.refused(SSTableFiles.DATA,
+          "cannot be read through the table's definition: partition at %d: %s".formatted(
           start, e.getMessage()), e);
     }
   }
@@ -6952,14 +7389,18 @@ final class SSTableProof {
   }
 }
 
-/** An SSTable's Statistics.db: how it was written, and with which columns. Since Cassandra 4.0 it has checksums of its own. */
+/**
+ * An SSTable's Statistics.db: how it was written, and with which columns. Since Cassandra 4.0 it has checksums of its
+ * own.
+ */
 record SSTableStatistics(
     SSTableFiles files, StatsMetadata stats, ValidationMetadata validation, SerializationHeader.Component header) {
   static SSTableStatistics read(SSTableFiles files) {
     var name = files.name() + "-" + SSTableFiles.STATISTICS;
     try (var in = files.open(SSTableFiles.STATISTICS)) {
       var path = Path.of("/", "keyspace", files.table(), name);
-      var all = new MetadataSerializer().deserialize(Descriptor.fromFilename(new org.apache.cassandra.io.util.File(path)),
+      var all = new MetadataSerializer().deserialize(
+          Descriptor.fromFilename(new org.apache.cassandra.io.util.File(path)),
           new FileSegmentInputStream(ByteBuffer.wrap(in.readAllBytes()), name, 0), EnumSet.allOf(MetadataType.class));
       var stats = (StatsMetadata) all.get(MetadataType.STATS);
       var validation = (ValidationMetadata) all.get(MetadataType.VALIDATION);
@@ -6975,7 +7416,8 @@ record SSTableStatistics(
 
   private SSTableStatistics requirePartitioner() {
     if (!validation.partitioner.equals(Murmur3Partitioner.class.getCanonicalName())) {
-      throw files.refused(SSTableFiles.STATISTICS, "names partitioner %s: only Murmur3Partitioner is supported".formatted(
+      throw files.refused(SSTableFiles.STATISTICS,
+          "names partitioner %s: only Murmur3Partitioner is supported".formatted(
           validation.partitioner), null);
     }
     return this;
@@ -6986,7 +7428,8 @@ record SSTableStatistics(
   }
 
   /** Gives the columns that the table neither has nor had: their names and types. */
-  void unknownColumns(org.apache.cassandra.schema.TableMetadata table, boolean statics, BiConsumer<String, String> column) {
+  void unknownColumns(org.apache.cassandra.schema.TableMetadata table, boolean statics,
+      BiConsumer<String, String> column) {
     (statics ? header.getStaticColumns() : header.getRegularColumns()).forEach((name, type) -> {
       var known = table.getColumn(name);
       if ((known == null || known.isStatic() != statics) && table.getDroppedColumn(name, statics) == null) {
@@ -7053,7 +7496,8 @@ record SSTableStatistics(
   }
 
   private Failure unreadable(String stored, String wanted) {
-    return files.refused(SSTableFiles.STATISTICS, "does not fit the table's definition: it has %s, the definition has %s".formatted(
+    return files.refused(SSTableFiles.STATISTICS,
+        "does not fit the table's definition: it has %s, the definition has %s".formatted(
         stored, wanted), null);
   }
 }
@@ -7087,7 +7531,9 @@ final class Settings {
       return new Settings(System.getenv());
     }
     if (!Files.isReadable(file)) {
-      throw new Failure(Exit.USAGE, "cannot read TheHive's configuration %s, which THEHIVE_CONFIG names".formatted(file), "check its path, owner and mode");
+      throw new Failure(Exit.USAGE,
+          "cannot read TheHive's configuration %s, which THEHIVE_CONFIG names".formatted(file),
+          "check its path, owner and mode");
     }
     return new Settings(System.getenv(), TheHiveConfig.read(file), file.toString());
   }
@@ -7098,7 +7544,8 @@ final class Settings {
   }
 
   private boolean isVariable(Variable variable) {
-    return environment.containsKey(variable.name()) || variable.secret() && environment.containsKey(variable.name() + "_FILE");
+    return environment.containsKey(variable.name())
+        || variable.secret() && environment.containsKey(variable.name() + "_FILE");
   }
 
   /** The variable's value, or its default; empty where there is neither. */
@@ -7116,7 +7563,8 @@ final class Settings {
 
   /** The value of a variable that has a default. */
   String text(Variable variable) {
-    return optional(variable).orElseThrow(() -> new Failure(Exit.USAGE, variable.name() + " is not set", "give it a value"));
+    return optional(variable)
+        .orElseThrow(() -> new Failure(Exit.USAGE, variable.name() + " is not set", "give it a value"));
   }
 
   Optional<Path> optionalPath(Variable variable) {
@@ -7131,7 +7579,8 @@ final class Settings {
     try {
       return Path.of(value);
     } catch (InvalidPathException e) {
-      throw new Failure(Exit.USAGE, "%s '%s' is not a path: %s".formatted(variable.name(), value, e.getReason()), "give it a path");
+      throw new Failure(Exit.USAGE, "%s '%s' is not a path: %s".formatted(variable.name(), value, e.getReason()),
+          "give it a path");
     }
   }
 
@@ -7143,12 +7592,16 @@ final class Settings {
     return Boolean.parseBoolean(value);
   }
 
-  /** A secret from its variable, or from the file that the variable with {@code _FILE} names, without its last line break. */
+  /**
+   * A secret from its variable, or from the file that the variable with {@code _FILE} names, without its last line
+   * break.
+   */
   Optional<String> secret(Variable variable) {
     var value = Optional.ofNullable(environment.get(variable.name()));
     var file = optional(Variable.optional(variable.name() + "_FILE"));
     if (value.isPresent() && file.isPresent()) {
-      throw new Failure(Exit.USAGE, "%s and %s_FILE are both set".formatted(variable.name(), variable.name()), "unset one of them");
+      throw new Failure(Exit.USAGE, "%s and %s_FILE are both set".formatted(variable.name(), variable.name()),
+          "unset one of them");
     }
     value.ifPresent(secret -> requireNotBlank(variable.name(), secret));
     return file.isPresent() ? Optional.of(read(variable.name() + "_FILE", file.get()))
@@ -7163,7 +7616,8 @@ final class Settings {
       }
       return secret;
     } catch (IOException | InvalidPathException e) {
-      throw new Failure(Exit.USAGE, "cannot read %s, which %s names: %s".formatted(file, name, Failure.of(e).getMessage()),
+      throw new Failure(Exit.USAGE,
+          "cannot read %s, which %s names: %s".formatted(file, name, Failure.of(e).getMessage()),
           "check its path, owner and mode");
     }
   }
@@ -7186,19 +7640,23 @@ final class Settings {
   private static void requireClean(String name, String value) {
     requireNotBlank(name, value);
     if (value.startsWith(BYTE_ORDER_MARK)) {
-      throw new Failure(Exit.USAGE, name + " begins with a byte order mark", "save the file it comes from as UTF-8 without a byte order mark");
+      throw new Failure(Exit.USAGE, name + " begins with a byte order mark",
+          "save the file it comes from as UTF-8 without a byte order mark");
     }
     if (value.endsWith("\r")) {
-      throw new Failure(Exit.USAGE, name + " ends with a carriage return", "the file it comes from was edited on Windows: dos2unix mends it");
+      throw new Failure(Exit.USAGE, name + " ends with a carriage return",
+          "the file it comes from was edited on Windows: dos2unix mends it");
     }
     if (value.length() > 1 && value.matches("(?s)([\"']).*\\1")) {
-      throw new Failure(Exit.USAGE, "%s has quotes around its value: %s".formatted(name, value), "leave out the quotes");
+      throw new Failure(Exit.USAGE, "%s has quotes around its value: %s".formatted(name, value),
+          "leave out the quotes");
     }
   }
 
   /** The documentation shows a password in CASSANDRA_CONNECTION; URLs may hold one, too. */
   private static String withoutSecrets(String value) {
-    return value.replaceAll("(\\s|^)(-p|--password)(\\s*=?\\s*).+", "$1$2 (not shown)").replaceAll("(://)[^,]*@", "$1(not shown)@");
+    return value.replaceAll("(\\s|^)(-p|--password)(\\s*=?\\s*).+", "$1$2 (not shown)").replaceAll("(://)[^,]*@",
+        "$1(not shown)@");
   }
 
   /** Lines for the help: each variable that has a value, with the value and where it comes from, then the others. */
@@ -7248,7 +7706,8 @@ final class Settings {
   /** Its value without secrets; empty where it has none. */
   String shown(Variable variable) {
     return isSet(variable) && variable.secret() ? "not shown"
-        : withoutSecrets(environment.getOrDefault(variable.name(), configured.getOrDefault(variable.name(), variable.fallback())));
+        : withoutSecrets(
+            environment.getOrDefault(variable.name(), configured.getOrDefault(variable.name(), variable.fallback())));
   }
 
   String origin(Variable variable) {
@@ -7279,15 +7738,20 @@ final class Settings {
       var value = environment.get(variable.name());
       if (configuredValue != null && value != null && !value.equals(configuredValue)) {
         warnings.add(variable.secret() ? "%s is not what %s says".formatted(variable.name(), configFile)
-            : "%s is %s, but %s says %s".formatted(variable.name(), withoutSecrets(value), configFile, withoutSecrets(configuredValue)));
+            : "%s is %s, but %s says %s".formatted(variable.name(), withoutSecrets(value), configFile,
+                withoutSecrets(configuredValue)));
       }
     }
-    var names = variables.stream().flatMap(variable -> variable.secret() ? Stream.of(variable.name(), variable.name() + "_FILE")
+    var names =
+        variables.stream().flatMap(variable -> variable.secret() ? Stream.of(variable.name(), variable.name() + "_FILE")
         : Stream.of(variable.name())).toList();
-    variables.stream().filter(Variable::secret).forEach(variable -> leftovers(variable.name()).ifPresent(warnings::add));
+    variables.stream().filter(Variable::secret)
+        .forEach(variable -> leftovers(variable.name()).ifPresent(warnings::add));
     for (var name : new TreeSet<>(environment.keySet())) {
       if (name.startsWith(BYTE_ORDER_MARK)) {
-        warnings.add("the name %s begins with a byte order mark, so nothing reads it: save the file it comes from as UTF-8 without one".formatted(name.substring(1)));
+        warnings.add(
+            "the name %s begins with a byte order mark, so nothing reads it: save the file it comes from as UTF-8 without one"
+                .formatted(name.substring(1)));
         continue;
       }
       names.stream().filter(known -> !names.contains(name) && isAlmost(name, known)).findFirst()
@@ -7299,7 +7763,8 @@ final class Settings {
   /** What an editor or a shell may have left in a secret: it is taken as it stands, for it may be meant. */
   private Optional<String> leftovers(String name) {
     var value = environment.getOrDefault(name, "");
-    var found = value.startsWith(BYTE_ORDER_MARK) ? "begins with a byte order mark" : value.endsWith("\r") ? "ends with a carriage return"
+    var found = value.startsWith(BYTE_ORDER_MARK) ? "begins with a byte order mark"
+        : value.endsWith("\r") ? "ends with a carriage return"
         : value.length() > 1 && value.matches("(?s)([\"']).*\\1") ? "has quotes around its value" : "";
     return found.isEmpty() ? Optional.empty() : Optional.of("%s %s, which counts as part of it".formatted(name, found));
   }
@@ -7317,7 +7782,8 @@ final class Settings {
     var other = known.substring(at);
     if (one.length() == other.length()) {
       return one.length() > 0 && one.substring(1).equals(other.substring(1))
-          || one.length() > 1 && one.charAt(0) == other.charAt(1) && one.charAt(1) == other.charAt(0) && one.substring(2).equals(other.substring(2));
+          || one.length() > 1 && one.charAt(0) == other.charAt(1) && one.charAt(1) == other.charAt(0)
+              && one.substring(2).equals(other.substring(2));
     }
     return one.length() > other.length() ? one.substring(1).equals(other) : other.substring(1).equals(one);
   }
@@ -7328,7 +7794,8 @@ final class ShardWatch {
   private static final Duration STALLED = Duration.ofMinutes(5);
   private static final Duration UNREACHABLE_FOR = Duration.ofMinutes(1);
   /** Reasons for which an unassigned shard stays so once no node may take it. */
-  private static final Set<String> FINAL = Set.of("NEW_INDEX_RESTORED", "EXISTING_INDEX_RESTORED", "CLUSTER_RECOVERED", "ALLOCATION_FAILED");
+  private static final Set<String> FINAL =
+      Set.of("NEW_INDEX_RESTORED", "EXISTING_INDEX_RESTORED", "CLUSTER_RECOVERED", "ALLOCATION_FAILED");
   private static final int NAMES_LENGTH = 2_500; // a request's first line holds 4 KB
   private final ElasticsearchApi api;
   private volatile long recovered;
@@ -7350,7 +7817,9 @@ final class ShardWatch {
     return recovered;
   }
 
-  /** Asks until the answer is yes; false when the figure stood still for too long. A node that restarts is asked again. */
+  /**
+   * Asks until the answer is yes; false when the figure stood still for too long. A node that restarts is asked again.
+   */
   boolean await(Question<Boolean> done, Question<Long> figure, Duration limit) throws Exception {
     var before = -1L;
     for (var moved = Instant.now(); Instant.now().isBefore(moved.plus(limit)); Thread.sleep(200)) {
@@ -7379,7 +7848,9 @@ final class ShardWatch {
     }
   }
 
-  /** Waits until every primary has a node and data arrives there; returns the first shard that no node takes, or null. */
+  /**
+   * Waits until every primary has a node and data arrives there; returns the first shard that no node takes, or null.
+   */
   Refusal awaitReceiving(Collection<String> indices) throws Exception {
     var refused = new ArrayList<Refusal>();
     var began = await(() -> {
@@ -7409,7 +7880,8 @@ final class ShardWatch {
 
   private boolean allReceive(Collection<String> indices) throws IOException {
     var primaries = primaries(indices);
-    var receiving = recoveries(indices).stream().filter(shard -> shard.path("primary").asBoolean() && receives(shard)).count();
+    var receiving =
+        recoveries(indices).stream().filter(shard -> shard.path("primary").asBoolean() && receives(shard)).count();
     return primaries.stream().allMatch(shard -> shard.path("state").asText().matches("INITIALIZING|STARTED|RELOCATING"))
         && receiving >= primaries.size();
   }
@@ -7417,7 +7889,8 @@ final class ShardWatch {
   private static boolean receives(JsonNode recovery) {
     var size = recovery.path("index").path("size");
     var stage = recovery.path("stage").asText();
-    return !stage.equals("INIT") && (!stage.equals("INDEX") || size.path("recovered_in_bytes").asLong() > 0 || size.path("total_in_bytes").asLong(1) == 0);
+    return !stage.equals("INIT") && (!stage.equals("INDEX") || size.path("recovered_in_bytes").asLong() > 0
+        || size.path("total_in_bytes").asLong(1) == 0);
   }
 
   boolean isStarted(Collection<String> indices) throws IOException {
@@ -7442,14 +7915,19 @@ final class ShardWatch {
     if (!explanation.isRefused()) {
       return;
     }
-    throw new Failure(Exit.PARTIAL, "shard %d of %s failed: %s".formatted(shard.path("shard").asInt(), shard.path("index").asText(),
+    throw new Failure(Exit.PARTIAL,
+        "shard %d of %s failed: %s".formatted(shard.path("shard").asInt(), shard.path("index").asText(),
         reason.equals("CLUSTER_RECOVERED") ? "Elasticsearch was started again meanwhile"
-            : reason.equals("ALLOCATION_FAILED") ? AllocationExplanation.withoutTrace(shard.path("unassigned.details").asText()) : explanation.reason()), hint);
+                : reason.equals("ALLOCATION_FAILED")
+                    ? AllocationExplanation.withoutTrace(shard.path("unassigned.details").asText())
+                : explanation.reason()),
+        hint);
   }
 
   /** The primaries that are not started. */
   private List<JsonNode> notStarted(Collection<String> indices) throws IOException {
-    return primaries(indices).stream().filter(shard -> !shard.path("state").asText().matches("STARTED|RELOCATING")).toList();
+    return primaries(indices).stream().filter(shard -> !shard.path("state").asText().matches("STARTED|RELOCATING"))
+        .toList();
   }
 
   private List<JsonNode> primaries(Collection<String> indices) throws IOException {
@@ -7471,7 +7949,8 @@ final class ShardWatch {
 
   AllocationExplanation explain(String index, int shard) throws IOException {
     return new AllocationExplanation(api.tryTo("POST", "/_cluster/allocation/explain",
-        Map.of("index", index, "shard", shard, "primary", true), ElasticsearchApi.ABSENT).orElse(MissingNode.getInstance()));
+        Map.of("index", index, "shard", shard, "primary", true), ElasticsearchApi.ABSENT)
+        .orElse(MissingNode.getInstance()));
   }
 
   long recoveredBytes(Collection<String> indices) throws IOException {
@@ -7509,7 +7988,8 @@ final class ShardWatch {
 
   /** True if every primary of an index is started and came whole from the snapshot. */
   boolean isRestoredFrom(String index, String repository, String snapshot) throws IOException {
-    var health = api.get("/_cluster/health" + ElasticsearchApi.path(index) + "?level=indices").path("indices").path(index);
+    var health =
+        api.get("/_cluster/health" + ElasticsearchApi.path(index) + "?level=indices").path("indices").path(index);
     var primaries = health.path("number_of_shards").asInt(-1);
     var restored = recoveries(Set.of(index)).stream().filter(shard -> shard.path("primary").asBoolean()
         && shard.path("type").asText().equals("SNAPSHOT") && shard.path("stage").asText().equals("DONE")
@@ -7531,7 +8011,9 @@ record SnapshotIndex(String name, int shards, long bytes, long largestShard) {
   }
 }
 
-/** The snapshot to restore, in its repository: whether it is whole, what it holds, whether this cluster may restore it. */
+/**
+ * The snapshot to restore, in its repository: whether it is whole, what it holds, whether this cluster may restore it.
+ */
 final class SnapshotSource {
   private static final String IMPOSSIBLE = "RESTORING_";
   private final ElasticsearchApi api;
@@ -7542,7 +8024,8 @@ final class SnapshotSource {
   SnapshotSource(ElasticsearchApi api, String repository, Backup backup) {
     if (!repository.matches("[^\\s\\p{Cntrl}\\\\/*?\"<>|,#]+")) {
       throw new Failure(Exit.USAGE, "ELASTICSEARCH_SNAPSHOT_REPOSITORY '%s' is not a repository's name".formatted(
-          repository.replaceAll("\\p{Cntrl}", "?")), "it has no blanks, no line breaks and none of \\ / * ? \" < > | , #");
+          repository.replaceAll("\\p{Cntrl}", "?")),
+          "it has no blanks, no line breaks and none of \\ / * ? \" < > | , #");
     }
     this.api = api;
     this.repository = repository;
@@ -7570,7 +8053,8 @@ final class SnapshotSource {
     }
     var verified = verify().path("nodes").size();
     if (verified < cluster.repositoryNodes()) {
-      throw new Failure(Exit.UNSAFE, "repository %s is verified on %d of %d nodes".formatted(repository, verified, cluster.repositoryNodes()),
+      throw new Failure(Exit.UNSAFE,
+          "repository %s is verified on %d of %d nodes".formatted(repository, verified, cluster.repositoryNodes()),
           "mount it on every node at the same path");
     }
   }
@@ -7587,19 +8071,22 @@ final class SnapshotSource {
   /** The snapshot's indices, the largest first. */
   List<SnapshotIndex> requireWhole(ElasticsearchCluster cluster) throws IOException {
     var snapshot = read(cluster).orElseThrow(() -> new Failure(Exit.BAD_BACKUP,
-        "repository %s has no snapshot %s, though its marker %s exists".formatted(repository, backup.name(), backup.file()),
+        "repository %s has no snapshot %s, though its marker %s exists".formatted(repository, backup.name(),
+            backup.file()),
         "the backup failed after its marker was written: choose another with --backup"));
     var state = snapshot.path("state").asText();
     var failed = snapshot.path("shards").path("failed").asInt();
     if (!state.equals("SUCCESS") || failed > 0) {
-      throw new Failure(Exit.BAD_BACKUP, "snapshot %s is %s, %d of its shards failed".formatted(backup.name(), state, failed),
+      throw new Failure(Exit.BAD_BACKUP,
+          "snapshot %s is %s, %d of its shards failed".formatted(backup.name(), state, failed),
           state.equals("IN_PROGRESS") ? "it is still being taken: wait for its end" : "choose another with --backup");
     }
     var version = snapshot.path("version").asText();
     // Names both versions, before questions that a server cannot answer of a version that it does not know; whether a
     // version that it knows can be restored, it is asked itself.
     if (!version.isEmpty() && !SnapshotVersion.isRestorable(version, cluster.version(), cluster.openSearch())) {
-      throw new Failure(Exit.BAD_BACKUP, "snapshot %s was taken by version %s, which version %s cannot restore".formatted(
+      throw new Failure(Exit.BAD_BACKUP,
+          "snapshot %s was taken by version %s, which version %s cannot restore".formatted(
           backup.name(), version, cluster.version()), "restore it with the same major version or the next");
     }
     ended = snapshot.path("end_time_in_millis").asLong();
@@ -7611,7 +8098,9 @@ final class SnapshotSource {
       return api.tryGet(path(backup.name())).map(answer -> answer.path("snapshots").path(0));
     } catch (Failure e) {
       throw e.code != Exit.UNSAFE ? e : new Failure(Exit.UNSAFE, e.getMessage(),
-          "version %s cannot read this repository: did another one write it, or is it damaged?".formatted(cluster.version()), e);
+          "version %s cannot read this repository: did another one write it, or is it damaged?"
+              .formatted(cluster.version()),
+          e);
     }
   }
 
@@ -7625,7 +8114,8 @@ final class SnapshotSource {
 
   private static SnapshotIndex index(String name, JsonNode status) {
     var size = status.path("stats").path("total").path("size_in_bytes").asLong();
-    var largest = status.path("shards").valueStream().mapToLong(shard -> shard.path("stats").path("total").path("size_in_bytes").asLong()).max();
+    var largest = status.path("shards").valueStream()
+        .mapToLong(shard -> shard.path("stats").path("total").path("size_in_bytes").asLong()).max();
     return new SnapshotIndex(name, status.path("shards_stats").path("total").asInt(), size, largest.orElse(size));
   }
 
@@ -7642,8 +8132,11 @@ final class SnapshotSource {
           throw e;
         }
         if (!e.getMessage().contains("[" + IMPOSSIBLE)) {
-          throw new Failure(Exit.BAD_BACKUP, "version %s cannot restore %s of snapshot %s: %s".formatted(cluster.version(), index.name(),
-              backup.name(), e.getMessage()), "restore it with the same major version or the next; an index made before that must have been reindexed", e);
+          throw new Failure(Exit.BAD_BACKUP,
+              "version %s cannot restore %s of snapshot %s: %s".formatted(cluster.version(), index.name(),
+                  backup.name(), e.getMessage()),
+              "restore it with the same major version or the next; an index made before that must have been reindexed",
+              e);
         }
       }
     }
@@ -7652,18 +8145,23 @@ final class SnapshotSource {
   /** No index that a snapshot is being taken of can be deleted: the nightly backup may be at work. */
   void requireNoneRunning(Set<String> indices) throws IOException {
     for (var running : api.get("/_snapshot/_status").path("snapshots")) {
-      for (var index : running.path("indices").propertyStream().map(Map.Entry::getKey).filter(indices::contains).toList()) {
-        throw new Failure(Exit.UNSAFE, "snapshot %s of %s is being taken right now".formatted(running.path("snapshot").asText(), index),
+      for (var index : running.path("indices").propertyStream().map(Map.Entry::getKey).filter(indices::contains)
+          .toList()) {
+        throw new Failure(Exit.UNSAFE,
+            "snapshot %s of %s is being taken right now".formatted(running.path("snapshot").asText(), index),
             "wait for its end, and see that no other backup starts");
       }
     }
   }
 
   /** Begins to restore an index under a name. */
-  void restore(String index, String name, boolean aliases, Map<String, ?> settings, List<String> ignoredSettings) throws IOException {
-    var body = new HashMap<String, Object>(Map.of("indices", index, "include_global_state", false, "include_aliases", aliases));
+  void restore(String index, String name, boolean aliases, Map<String, ?> settings, List<String> ignoredSettings)
+      throws IOException {
+    var body = new HashMap<String, Object>(
+        Map.of("indices", index, "include_global_state", false, "include_aliases", aliases));
     if (!name.equals(index)) {
-      body.putAll(Map.of("rename_pattern", "^.+$", "rename_replacement", name.replace("\\", "\\\\").replace("$", "\\$")));
+      body.putAll(
+          Map.of("rename_pattern", "^.+$", "rename_replacement", name.replace("\\", "\\\\").replace("$", "\\$")));
     }
     if (!settings.isEmpty()) {
       body.put("index_settings", settings);
@@ -7686,7 +8184,10 @@ final class SnapshotSource {
 final class SnapshotVersion {
   private SnapshotVersion() {}
 
-  /** A snapshot can go to the same or a later version, of this or the next major; OpenSearch 1 and 2 count as Elasticsearch 7.10. */
+  /**
+   * A snapshot can go to the same or a later version, of this or the next major; OpenSearch 1 and 2 count as
+   * Elasticsearch 7.10.
+   */
   static boolean isRestorable(String snapshot, String cluster, boolean openSearch) {
     var from = majorMinor(snapshot);
     var to = majorMinor(cluster);
@@ -7697,7 +8198,8 @@ final class SnapshotVersion {
   }
 
   private static int[] majorMinor(String version) {
-    return Pattern.compile("\\d+").matcher(version).results().limit(2).mapToInt(m -> Integer.parseInt(m.group())).toArray();
+    return Pattern.compile("\\d+").matcher(version).results().limit(2).mapToInt(m -> Integer.parseInt(m.group()))
+        .toArray();
   }
 }
 
@@ -7795,14 +8297,16 @@ final class SparseMap {
 record StoragePorts(CassandraCluster cluster, Optional<Pem> pem) {
   /** The TLS that the nodes want of each other; empty where they want none. */
   Optional<ServerEncryptionOptions> encryption() {
-    var wanted = cluster.nodes().stream().map(node -> cluster.setting(node, "server_encryption_options.internode_encryption"))
+    var wanted =
+        cluster.nodes().stream().map(node -> cluster.setting(node, "server_encryption_options.internode_encryption"))
         .anyMatch(setting -> !Set.of("none", "").contains(setting));
     if (!wanted) {
       return Optional.empty();
     }
     return Optional.of(TableStreaming.internode(pem.orElseThrow(() -> new Failure(Exit.USAGE,
         "Cassandra's nodes encrypt what they send each other, streams too",
-        "set CASSANDRA_SSL_CA, CASSANDRA_SSL_CERT and CASSANDRA_SSL_KEY (PEM files), or CASSANDRA_INTERNODE_CA, _CERT and _KEY for this port only"))));
+        "set CASSANDRA_SSL_CA, CASSANDRA_SSL_CERT and CASSANDRA_SSL_KEY (PEM files), or CASSANDRA_INTERNODE_CA,"
+            + " _CERT and _KEY for this port only"))));
   }
 
   /** Throws if a port cannot be reached: a firewall in between must not show after the truncate. */
@@ -7814,12 +8318,14 @@ record StoragePorts(CassandraCluster cluster, Optional<Pem> pem) {
         if (encrypted) {
           socket.setSoTimeout(10_000);
           var factory = pem.orElseThrow().tls().getSocketFactory();
-          try (var secured = (SSLSocket) factory.createSocket(socket, CassandraCluster.host(node), address.getPort(), false)) {
+          try (var secured =
+              (SSLSocket) factory.createSocket(socket, CassandraCluster.host(node), address.getPort(), false)) {
             secured.startHandshake();
           }
         }
       } catch (IOException e) {
-        throw new Failure(Exit.UNREACHABLE, "the storage port of Cassandra node %s:%d cannot be reached from here: %s".formatted(
+        throw new Failure(Exit.UNREACHABLE,
+            "the storage port of Cassandra node %s:%d cannot be reached from here: %s".formatted(
             CassandraCluster.host(node), address.getPort(), e.getMessage()),
             "streams go there: open it for this host (and its TLS), or restore from a node", e);
       }
@@ -7842,7 +8348,9 @@ record TableFolder(Archive archive, String table, SortedMap<String, ArchiveEntry
     files.forEach((name, entry) -> {
       var component = COMPONENT.matcher(name);
       if (component.matches()) {
-        sstables.computeIfAbsent(component.group("sstable"), sstable -> new SSTableFiles(archive, table, sstable, new TreeMap<>()))
+        sstables
+            .computeIfAbsent(component.group("sstable"),
+                sstable -> new SSTableFiles(archive, table, sstable, new TreeMap<>()))
             .components().put(component.group("component"), entry);
       }
     });
@@ -7896,13 +8404,15 @@ final class TableStreaming {
   }
 
   /** Every node that holds a replica, with its ranges of the ring. */
-  static Map<InetAddressAndPort, Collection<Range<Token>>> ring(TokenMap tokens, CqlIdentifier keyspace, List<Node> nodes) {
+  static Map<InetAddressAndPort, Collection<Range<Token>>> ring(TokenMap tokens, CqlIdentifier keyspace,
+      List<Node> nodes) {
     var factory = DatabaseDescriptor.getPartitioner().getTokenFactory();
     var ring = new HashMap<InetAddressAndPort, Collection<Range<Token>>>();
     for (var node : nodes) {
       var ranges = new HashSet<Range<Token>>();
       for (var range : tokens.getTokenRanges(keyspace, node)) {
-        ranges.add(new Range<>(factory.fromString(tokens.format(range.getStart())), factory.fromString(tokens.format(range.getEnd()))));
+        ranges.add(new Range<>(factory.fromString(tokens.format(range.getStart())),
+            factory.fromString(tokens.format(range.getEnd()))));
       }
       if (!ranges.isEmpty()) {
         var address = node.getBroadcastAddress().orElseThrow();
@@ -7922,7 +8432,8 @@ final class TableStreaming {
 
   /** Streams one table's folder to every replica; nodes that failed are tried again, the others are not. */
   static void stream(Path folder, org.apache.cassandra.schema.TableMetadata table, int sstables,
-      Map<InetAddressAndPort, Collection<Range<Token>>> ring, Optional<ServerEncryptionOptions> encryption, int connections,
+      Map<InetAddressAndPort, Collection<Range<Token>>> ring, Optional<ServerEncryptionOptions> encryption,
+      int connections,
       AtomicLong streamed, RestoreConsole console) {
     var open = new HashMap<>(ring);
     for (var attempt = 1; ; attempt++) {
@@ -7934,14 +8445,18 @@ final class TableStreaming {
       } catch (Exception e) {
         var failed = loader.getFailedHosts();
         open.keySet().removeIf(host -> !failed.isEmpty() && !failed.contains(host));
-        var names = open.keySet().stream().map(host -> host.getHostAddress(false)).sorted().collect(Collectors.joining(", "));
+        var names =
+            open.keySet().stream().map(host -> host.getHostAddress(false)).sorted().collect(Collectors.joining(", "));
         var cause = Failure.of(e);
         if (cause.code == Exit.BAD_BACKUP) {
-          throw new Failure(Exit.PARTIAL, "cannot stream table %s: %s".formatted(table.name, cause.getMessage()), cause.hint, e);
+          throw new Failure(Exit.PARTIAL, "cannot stream table %s: %s".formatted(table.name, cause.getMessage()),
+              cause.hint, e);
         }
         if (attempt == ATTEMPTS) {
-          throw new Failure(Exit.PARTIAL, "streaming to %s failed: %s".formatted(names, cause.getMessage().lines().findFirst().orElse("")),
-              "look at system.log of %s; if its disk is full: %s".formatted(names, NodeRoom.removal(table.keyspace)), e);
+          throw new Failure(Exit.PARTIAL,
+              "streaming to %s failed: %s".formatted(names, cause.getMessage().lines().findFirst().orElse("")),
+              "look at system.log of %s; if its disk is full: %s".formatted(names, NodeRoom.removal(table.keyspace)),
+              e);
         }
         console.warn("streaming table %s to %s failed, trying again", table.name, names);
       }
@@ -7963,7 +8478,8 @@ final class TableStreaming {
     protected Collection<SSTableReader> openSSTables(Map<InetAddressAndPort, Collection<Range<Token>>> ranges) {
       var opened = super.openSSTables(ranges);
       if (opened.size() != expected) {
-        throw new Failure(Exit.BAD_BACKUP, "%d of %d SSTables in %s cannot be opened".formatted(expected - opened.size(), expected, folder),
+        throw new Failure(Exit.BAD_BACKUP,
+            "%d of %d SSTables in %s cannot be opened".formatted(expected - opened.size(), expected, folder),
             "run again with --verbose to see why");
       }
       return opened;
@@ -8067,8 +8583,8 @@ final class TarArchive extends Archive {
   }
 
   /**
-   * True if zeros behind the last entry are the rest of a record, not what was left unwritten of a file of the full size.
-   * Records are 10 KiB, or what the option -b says, mostly a power of two; the archive is a whole number of them.
+   * True if zeros behind the last entry are the rest of a record, not what was left unwritten of a file of the full
+   * size. Records are 10 KiB, or what the option -b says, mostly a power of two; the archive is a whole number of them.
    *
    * @param turnsToZeros the last file's bytes end in zeros, too: a sign that they were not written, either
    */
@@ -8230,7 +8746,10 @@ final class TarArchive extends Archive {
   }
 }
 
-/** A header of a tar: a block of 512 bytes with fields at fixed places, in each of the formats v7, ustar, pax, oldgnu and gnu. */
+/**
+ * A header of a tar: a block of 512 bytes with fields at fixed places, in each of the formats v7, ustar, pax, oldgnu
+ * and gnu.
+ */
 final class TarHeader {
   static final int BLOCK = 512;
   private final byte[] block;
@@ -8362,12 +8881,15 @@ final class TarHeader {
 }
 
 /**
- * Reads the entries of a tar in order, in every format that GNU tar, bsdtar and Python write. It counts what it takes from
- * the stream by itself: where an entry's bytes begin is the same for a file that can be read at any place and for one that
- * is unpacked on the way.
+ * Reads the entries of a tar in order, in every format that GNU tar, bsdtar and Python write. It counts what it takes
+ * from the stream by itself: where an entry's bytes begin is the same for a file that can be read at any place and for
+ * one that is unpacked on the way.
  */
 final class TarReader implements Closeable {
-  /** A tar ends with zeros up to a whole record, which has at most 1 MiB; the first block of them may need a record more. */
+  /**
+   * A tar ends with zeros up to a whole record, which has at most 1 MiB; the first block of them may need a record
+   * more.
+   */
   static final int MOST_ZEROS = (1 << 20) + TarHeader.BLOCK;
   /** The longest padding of a tar made without the option -b. */
   static final int USUAL_ZEROS = 20 * TarHeader.BLOCK + TarHeader.BLOCK;
@@ -8408,10 +8930,12 @@ final class TarReader implements Closeable {
         return null;
       }
       if (!header.isIntact() || header.size() < 0) {
-        throw new IOException("the header of its entry '%s' is damaged".formatted(EntryName.shown(new String(header.name(), "UTF-8"))));
+        throw new IOException(
+            "the header of its entry '%s' is damaged".formatted(EntryName.shown(new String(header.name(), "UTF-8"))));
       }
       switch (header.type()) {
-        case 'x', 'X' -> extensions = new Extensions(extensions.pax.with(extension(header)), extensions.name, extensions.link);
+      case 'x', 'X' ->
+          extensions = new Extensions(extensions.pax.with(extension(header)), extensions.name, extensions.link);
         case 'g' -> {
           global = global.with(extension(header));
           extensions = new Extensions(global, extensions.name, extensions.link);
@@ -8430,17 +8954,20 @@ final class TarReader implements Closeable {
 
   private ArchiveEntry entry(TarHeader header, Extensions extensions) throws IOException {
     var pax = extensions.pax;
-    var rawName = pax.bytes("GNU.sparse.name", pax.bytes("path", extensions.name != null ? extensions.name : header.name()));
+    var rawName =
+        pax.bytes("GNU.sparse.name", pax.bytes("path", extensions.name != null ? extensions.name : header.name()));
     var rawLink = pax.bytes("linkpath", extensions.link != null ? extensions.link : header.link());
     var kind = kind(header.type(), rawName);
     data("123456".indexOf(header.type()) >= 0 ? 0 : pax.number("size", header.size()));
     var size = kind == Kind.FILE ? left : 0;
     SparseMap holes = null;
     if (kind == Kind.FILE && (header.type() == 'S' || pax.has("GNU.sparse.size") || pax.has("GNU.sparse.realsize"))) {
-      size = header.type() == 'S' ? header.number(483, 12) : pax.number("GNU.sparse.realsize", pax.number("GNU.sparse.size", 0));
+      size = header.type() == 'S' ? header.number(483, 12)
+          : pax.number("GNU.sparse.realsize", pax.number("GNU.sparse.size", 0));
       holes = new SparseMap(pieces(header, pax), size);
       if (holes.stored() != left) {
-        throw new IOException("the map of its sparse file '%s' is damaged".formatted(EntryName.shown(new String(rawName, "UTF-8"))));
+        throw new IOException(
+            "the map of its sparse file '%s' is damaged".formatted(EntryName.shown(new String(rawName, "UTF-8"))));
       }
     }
     var path = EntryName.normal(rawName);
@@ -8473,7 +9000,8 @@ final class TarReader implements Closeable {
     if (pax.isEmpty()) {
       return plain;
     }
-    var owner = new Owner(pax.text("uname", plain.user()), pax.number("uid", plain.uid()), pax.text("gname", plain.group()),
+    var owner =
+        new Owner(pax.text("uname", plain.user()), pax.number("uid", plain.uid()), pax.text("gname", plain.group()),
         pax.number("gid", plain.gid()));
     return owners.computeIfAbsent(owner, known -> known);
   }
@@ -8636,7 +9164,8 @@ final class TarReader implements Closeable {
   }
 
   static IOException unfinished(long end, long total) {
-    return new IOException("its entries end after %d of %d bytes: the rest is damaged or was never written".formatted(end, total));
+    return new IOException(
+        "its entries end after %d of %d bytes: the rest is damaged or was never written".formatted(end, total));
   }
 
   @Override
@@ -8646,8 +9175,8 @@ final class TarReader implements Closeable {
 }
 
 /**
- * TheHive's own configuration file as a source of settings: what it says of database, index and attachments, by the names
- * of the variables. Keys of TheHive 5.0 and 4 are read, too, where they differ.
+ * TheHive's own configuration file as a source of settings: what it says of database, index and attachments, by the
+ * names of the variables. Keys of TheHive 5.0 and 4 are read, too, where they differ.
  */
 final class TheHiveConfig {
   static final Path USUAL = Path.of("/etc/thehive/application.conf");
@@ -8657,7 +9186,8 @@ final class TheHiveConfig {
   static Map<String, String> read(Path file) {
     try {
       // Secrets often come from variables of TheHive's own service, which are not set here.
-      return settings(ConfigFactory.parseFile(file.toFile()).resolve(ConfigResolveOptions.defaults().setAllowUnresolved(true)));
+      return settings(
+          ConfigFactory.parseFile(file.toFile()).resolve(ConfigResolveOptions.defaults().setAllowUnresolved(true)));
     } catch (ConfigException e) {
       throw new Failure(Exit.USAGE, "cannot read TheHive's configuration %s: %s".formatted(file, e.getMessage()),
           "THEHIVE_CONFIG names it; set THEHIVE_CONFIG=/dev/null to go on without it");
@@ -8683,23 +9213,29 @@ final class TheHiveConfig {
     return settings;
   }
 
-  /** True if the key has one of these values, or is not there: TheHive 4 may have the database in a local folder, say. */
+  /**
+   * True if the key has one of these values, or is not there: TheHive 4 may have the database in a local folder, say.
+   */
   private static boolean isOneOf(com.typesafe.config.Config config, String path, String... values) {
     return first(config, path).map(value -> List.of(values).contains(value)).orElse(true);
   }
 
   private static void addCassandra(Map<String, String> settings, com.typesafe.config.Config config) {
-    put(settings, "CASSANDRA_KEYSPACE", first(config, "db.janusgraph.storage.cql.keyspace", "db.janusgraph.storage.cassandra.keyspace"));
-    put(settings, "CASSANDRA_CONNECTION", list(config, "db.janusgraph.storage.hostname").map(hosts -> String.join(",", hosts)
+    put(settings, "CASSANDRA_KEYSPACE",
+        first(config, "db.janusgraph.storage.cql.keyspace", "db.janusgraph.storage.cassandra.keyspace"));
+    put(settings, "CASSANDRA_CONNECTION",
+        list(config, "db.janusgraph.storage.hostname").map(hosts -> String.join(",", hosts)
         + first(config, "db.janusgraph.storage.port").map(" "::concat).orElse("")));
-    put(settings, "CASSANDRA_THEHIVE_USER", first(config, "db.janusgraph.storage.username", "db.janusgraph.storage.cql.username"));
+    put(settings, "CASSANDRA_THEHIVE_USER",
+        first(config, "db.janusgraph.storage.username", "db.janusgraph.storage.cql.username"));
     var ssl = "db.janusgraph.storage.cql.ssl.";
     if (isTrue(config, ssl + "enabled")) {
       put(settings, "CASSANDRA_SSL_CA", first(config, ssl + "truststore.location"));
       put(settings, "CASSANDRA_SSL_CA_PASSWORD", first(config, ssl + "truststore.password", ssl + "password"));
       if (isTrue(config, ssl + "client-authentication-enabled")) {
         put(settings, "CASSANDRA_SSL_CERT", first(config, ssl + "keystore.location"));
-        put(settings, "CASSANDRA_SSL_KEY_PASSWORD", first(config, ssl + "keystore.storepassword", ssl + "truststore.storepassword",
+        put(settings, "CASSANDRA_SSL_KEY_PASSWORD",
+            first(config, ssl + "keystore.storepassword", ssl + "truststore.storepassword",
             ssl + "keystore.keypassword"));
       }
     }
@@ -8729,7 +9265,8 @@ final class TheHiveConfig {
     put(settings, "MINIO_ACCESS_KEY", ofStore(config, "accessKey", "aws.credentials.access-key-id"));
     put(settings, "MINIO_SECRET_KEY", ofStore(config, "aws.credentials.secret-access-key", "secretKey"));
     put(settings, "MINIO_REGION", ofStore(config, "aws.region.default-region", "region"));
-    put(settings, "MINIO_VIRTUAL_HOST", ofStore(config, "access-style").filter(style -> style.equals("virtual")).map(style -> "true"));
+    put(settings, "MINIO_VIRTUAL_HOST",
+        ofStore(config, "access-style").filter(style -> style.equals("virtual")).map(style -> "true"));
   }
 
   private static Optional<String> ofStore(com.typesafe.config.Config config, String... names) {
@@ -8739,7 +9276,8 @@ final class TheHiveConfig {
 
   /** TheHive's port, and the path in front of its own where it has one. */
   private static void addAddress(Map<String, String> settings, com.typesafe.config.Config config) {
-    var path = first(config, "play.http.context", "application.context").map(context -> context.replaceFirst("/+$", "")).orElse("");
+    var path = first(config, "play.http.context", "application.context").map(context -> context.replaceFirst("/+$", ""))
+        .orElse("");
     var https = first(config, "https.port", "play.server.https.port");
     var http = first(config, "http.port", "play.server.http.port").filter(port -> !port.equals("disabled"));
     var address = http.map("http://<node>:"::concat).or(() -> https.map("https://<node>:"::concat))
@@ -8754,7 +9292,9 @@ final class TheHiveConfig {
   private static String urls(com.typesafe.config.Config config, List<String> hosts) {
     var scheme = isTrue(config, "db.janusgraph.index.search.elasticsearch.ssl.enabled") ? "https" : "http";
     var port = first(config, "db.janusgraph.index.search.port").orElse("9200");
-    return hosts.stream().map(host -> host.matches("https?://.*") ? host : scheme + "://" + host + (host.matches(".*:\\d+") ? "" : ":" + port))
+    return hosts.stream()
+        .map(host -> host.matches("https?://.*") ? host
+            : scheme + "://" + host + (host.matches(".*:\\d+") ? "" : ":" + port))
         .collect(Collectors.joining(","));
   }
 
@@ -8797,7 +9337,8 @@ final class TheHiveConfig {
  * @param name of the container, or of the service in its compose file
  */
 record TheHiveContainer(String engine, String name) {
-  private static final Pattern ANSWER = Pattern.compile("thehive-container\\|(?<how>[^|]*)\\|(?<id>[^|]*)\\|(?<status>[^|]*)\\|(?<exit>-?\\d+)\\|(?<restarts>\\d+)\\|(?<since>[^|]*)");
+  private static final Pattern ANSWER = Pattern.compile(
+      "thehive-container\\|(?<how>[^|]*)\\|(?<id>[^|]*)\\|(?<status>[^|]*)\\|(?<exit>-?\\d+)\\|(?<restarts>\\d+)\\|(?<since>[^|]*)");
   /** A JVM that ends on SIGTERM, or that the engine had to kill, did not fail. */
   private static final Set<String> STOPPED = Set.of("0", "130", "137", "143");
   private static final String NO_CONTAINER = "(?is).*(no such (object|container)|no container with name).*";
@@ -8807,7 +9348,10 @@ record TheHiveContainer(String engine, String name) {
     return engine + ":" + name;
   }
 
-  /** Asks as this user and, where that does not find it, with sudo: by the container's name, else by its compose service. */
+  /**
+   * Asks as this user and, where that does not find it, with sudo: by the container's name, else by its compose
+   * service.
+   */
   String inspect() {
     var inspect = "LC_ALL=C $d inspect --type container -f "
         + "\"thehive-container|$d|{{.Id}}|{{.State.Status}}|{{.State.ExitCode}}|{{.RestartCount}}|{{.State.StartedAt}}\"";
@@ -8818,21 +9362,25 @@ record TheHiveContainer(String engine, String name) {
   /** The container as a unit; one that is not there is not found. */
   Host.Unit unit(Host host) {
     var output = host.run(inspect(), Duration.ofSeconds(30));
-    var found = output.out().lines().map(ANSWER::matcher).filter(match -> match.matches()).collect(Collectors.toMap(match -> match.group("id"), match -> match,
+    var found = output.out().lines().map(ANSWER::matcher).filter(match -> match.matches())
+        .collect(Collectors.toMap(match -> match.group("id"), match -> match,
         (one, other) -> one)).values();
     if (found.size() > 1) {
-      throw new Failure(Exit.USAGE, "%s: %d containers have the compose service %s".formatted(host.name(), found.size(), name),
+      throw new Failure(Exit.USAGE,
+          "%s: %d containers have the compose service %s".formatted(host.name(), found.size(), name),
           "name each in THEHIVE_NODES as '%s ps' does".formatted(engine));
     }
     if (!found.isEmpty()) {
       var match = found.iterator().next();
       return new Host.Unit("loaded", active(match.group("status"), match.group("exit")), match.group("status"),
-          Integer.parseInt(match.group("restarts")), match.group("since"), match.group("id"), !match.group("how").startsWith("sudo"));
+          Integer.parseInt(match.group("restarts")), match.group("since"), match.group("id"),
+          !match.group("how").startsWith("sudo"));
     }
     if (output.err().matches(NO_CONTAINER)) {
       return new Host.Unit("not-found", "inactive", "", 0, "", "", true);
     }
-    throw new Failure(Exit.UNSAFE, "%s: %s does not tell of the container %s: %s".formatted(host.name(), engine, name, Host.last(output.err())),
+    throw new Failure(Exit.UNSAFE,
+        "%s: %s does not tell of the container %s: %s".formatted(host.name(), engine, name, Host.last(output.err())),
         "is %1$s installed there, and may this user ask it, or with sudo? NOPASSWD: /usr/bin/%1$s *".formatted(engine));
   }
 
@@ -8857,7 +9405,8 @@ record TheHiveContainer(String engine, String name) {
   String logs(Host.Unit unit, String range) {
     var since = Pattern.compile("--since=\"([^\"]*)\"").matcher(range);
     var options = since.find() ? since.replaceFirst("--since=" + since(since.group(1))) : range;
-    return sudo(unit) + engine + " logs" + options.replaceAll("--lines=(\\d+)", "--tail=$1") + " " + unit.invocation() + " 2>&1";
+    return sudo(unit) + engine + " logs" + options.replaceAll("--lines=(\\d+)", "--tail=$1") + " " + unit.invocation()
+        + " 2>&1";
   }
 
   /** A time of journalctl as the engines know it. */
@@ -8866,7 +9415,9 @@ record TheHiveContainer(String engine, String name) {
     if (ago.matches()) {
       return ago.group(1) + ago.group(2);
     }
-    var time = Pattern.compile("(\\d{4}-\\d\\d-\\d\\d)[ T](\\d\\d:\\d\\d(?::\\d\\d(?:\\.\\d+)?)?)(?: ?(Z|[+-]\\d\\d):?(\\d\\d)?.*)?").matcher(text);
+    var time = Pattern
+        .compile("(\\d{4}-\\d\\d-\\d\\d)[ T](\\d\\d:\\d\\d(?::\\d\\d(?:\\.\\d+)?)?)(?: ?(Z|[+-]\\d\\d):?(\\d\\d)?.*)?")
+        .matcher(text);
     if (time.matches()) {
       var clock = time.group(2).length() == 5 ? time.group(2) + ":00" : time.group(2);
       var zone = time.group(3) == null ? "" : time.group(3).equals("Z") ? "Z" : time.group(3) + ":" + time.group(4);
@@ -8875,7 +9426,8 @@ record TheHiveContainer(String engine, String name) {
     if (text.matches("\\d{4}-\\d\\d-\\d\\d")) {
       return text;
     }
-    throw new Failure(Exit.USAGE, "--since '%s' is not a time that docker or podman knows".formatted(text), "write it as '10 min ago' or '2026-11-22 18:00'");
+    throw new Failure(Exit.USAGE, "--since '%s' is not a time that docker or podman knows".formatted(text),
+        "write it as '10 min ago' or '2026-11-22 18:00'");
   }
 
   private static String sudo(Host.Unit unit) {
@@ -8916,7 +9468,8 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
   Host.Unit requireInstalled() {
     var unit = unit();
     if (!unit.isInstalled()) {
-      throw new Failure(Exit.UNSAFE, "%s: the %s is %s".formatted(host.name(), kind(), unit.load().isEmpty() ? "unknown" : unit.load()),
+      throw new Failure(Exit.UNSAFE,
+          "%s: the %s is %s".formatted(host.name(), kind(), unit.load().isEmpty() ? "unknown" : unit.load()),
           host.container() == null ? "THEHIVE_SERVICE names TheHive's unit; is TheHive installed there?"
               : "THEHIVE_NODES names the container as '%s ps -a' does".formatted(host.container().engine()));
     }
@@ -8928,7 +9481,8 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
   }
 
   String systemctl(Host.Unit unit, String verb) {
-    return host.container() != null ? host.container().command(unit, verb) : asRoot(unit, "systemctl %s %s".formatted(verb, settings.service()));
+    return host.container() != null ? host.container().command(unit, verb)
+        : asRoot(unit, "systemctl %s %s".formatted(verb, settings.service()));
   }
 
   /** Runs systemctl. What sudo warns of counts only where the command fails. */
@@ -8953,15 +9507,18 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     if (!said.startsWith("sudo:")) {
       return new Failure(Exit.UNSAFE, "%s: %s %s: %s".formatted(name(), program, verb, said), null);
     }
-    return new Failure(Exit.AUTHENTICATION, "%s: %s".formatted(name(), said), said.contains("tty") || said.contains("terminal is required")
+    return new Failure(Exit.AUTHENTICATION, "%s: %s".formatted(name(), said),
+        said.contains("tty") || said.contains("terminal is required")
         ? "sudo wants a terminal there: \"Defaults !requiretty\" for this user, or name the node as root@" + name()
         : "allow it without a password there: NOPASSWD: " + (host.container() == null
-            ? "/usr/bin/systemctl * %s, /usr/bin/journalctl *".formatted(settings.service()) : "/usr/bin/%s *".formatted(program)));
+                ? "/usr/bin/systemctl * %s, /usr/bin/journalctl *".formatted(settings.service())
+                : "/usr/bin/%s *".formatted(program)));
   }
 
   /** @param range options of journalctl, such as {@code  --lines=20} */
   String journal(Host.Unit unit, String range) {
-    return host.container() != null ? host.container().logs(unit, range) : asRoot(unit, "journalctl --unit=%s --output=short-iso --no-hostname --no-pager%s".formatted(settings.service(), range));
+    return host.container() != null ? host.container().logs(unit, range) : asRoot(unit,
+        "journalctl --unit=%s --output=short-iso --no-hostname --no-pager%s".formatted(settings.service(), range));
   }
 
   private static String asRoot(Host.Unit unit, String shell) {
@@ -8977,11 +9534,13 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     try {
       var unit = unit();
       if (settings.named() && !unit.isInstalled()) {
-        return Optional.of(new Failure(Exit.UNSAFE, "%s has no %s: whether TheHive runs there is not known".formatted(host.name(), kind()),
+        return Optional.of(new Failure(Exit.UNSAFE,
+            "%s has no %s: whether TheHive runs there is not known".formatted(host.name(), kind()),
             "check THEHIVE_NODES and THEHIVE_SERVICE; --force goes on all the same"));
       }
       if (!unit.isStopped()) {
-        return Optional.of(new Failure(Exit.UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name(), service(), unit),
+        return Optional.of(
+            new Failure(Exit.UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name(), service(), unit),
             "stop it on every node: ./jbang service-control.java stop; --force goes on all the same"));
       }
     } catch (Failure e) {
@@ -9002,12 +9561,15 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     var port = listener.get().port();
     var application = application();
     return switch (application.answer()) {
-      case THEHIVE -> Optional.of(new Failure(Exit.UNSAFE, "TheHive answers on %s, port %d, although its %s does not run".formatted(host.name(), port, kind()),
-          "it was started by hand or runs in a container: stop it there (ss -ltnp shows the process); --force goes on all the same"));
+    case THEHIVE -> Optional.of(new Failure(Exit.UNSAFE,
+        "TheHive answers on %s, port %d, although its %s does not run".formatted(host.name(), port, kind()),
+        "it was started by hand or runs in a container: stop it there (ss -ltnp shows the process); --force goes"
+            + " on all the same"));
       case SOMETHING_ELSE, NOBODY -> Optional.empty();
       case NO_ANSWER -> !listener.get().isJava() ? Optional.empty() : Optional.of(new Failure(Exit.UNSAFE,
           "a Java process listens on TheHive's port %d of %s and does not answer".formatted(port, host.name()),
-          "it may be TheHive on its way up or down: see ss -ltnp there; THEHIVE_URL names another port; --force goes on all the same"));
+        "it may be TheHive on its way up or down: see ss -ltnp there; THEHIVE_URL names another port; --force"
+            + " goes on all the same"));
     };
   }
 
@@ -9016,7 +9578,8 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     var port = application().port();
     try {
       var hex = "%04X".formatted(port);
-      var answer = host.run("grep -ci \"^ *[0-9]*: [0-9A-F]*:%s [0-9A-F]*:0000 0A\" /proc/net/tcp /proc/net/tcp6; (sudo -n ss -Hltnp || ss -Hltnp) 2>/dev/null | grep \":%d \""
+      var answer = host.run(
+          "grep -ci \"^ *[0-9]*: [0-9A-F]*:%s [0-9A-F]*:0000 0A\" /proc/net/tcp /proc/net/tcp6; (sudo -n ss -Hltnp || ss -Hltnp) 2>/dev/null | grep \":%d \""
           .formatted(hex, port), Duration.ofSeconds(30)).out();
       return parse(port, answer);
     } catch (Failure e) {
@@ -9054,9 +9617,11 @@ record TheHiveSettings(List<Host> hosts, boolean named, String service, String u
   static TheHiveSettings of(Settings settings) {
     var service = settings.text(SERVICE);
     if (!service.matches("[A-Za-z0-9:_.@-]+")) {
-      throw new Failure(Exit.USAGE, "THEHIVE_SERVICE '%s' is not the name of a unit".formatted(service), "name it as systemctl does, such as thehive");
+      throw new Failure(Exit.USAGE, "THEHIVE_SERVICE '%s' is not the name of a unit".formatted(service),
+          "name it as systemctl does, such as thehive");
     }
-    return new TheHiveSettings(Host.named(settings.text(NODES)), settings.isSet(NODES), service, settings.text(URL), settings.optionalPath(CA));
+    return new TheHiveSettings(Host.named(settings.text(NODES)), settings.isSet(NODES), service, settings.text(URL),
+        settings.optionalPath(CA));
   }
 }
 
@@ -9084,7 +9649,8 @@ final class Tls {
         trusted.setCertificateEntry("ca" + trusted.size(), certificate);
       }
       if (trusted.size() == 0) {
-        throw new CertificateException(password == null && store(ca, null).isPresent() ? "it shows no certificate without its password" : "it holds no certificate");
+        throw new CertificateException(password == null && store(ca, null).isPresent()
+            ? "it shows no certificate without its password" : "it holds no certificate");
       }
       var managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
       managers.init(trusted);
@@ -9095,7 +9661,8 @@ final class Tls {
     }
   }
 
-  private static Collection<? extends Certificate> certificates(Path file, String password) throws GeneralSecurityException, IOException {
+  private static Collection<? extends Certificate> certificates(Path file, String password)
+      throws GeneralSecurityException, IOException {
     var store = store(file, password);
     if (store.isEmpty()) {
       try (var in = Files.newInputStream(file)) {
@@ -9365,7 +9932,8 @@ final class ZipArchive extends Archive {
     var link = kind == Kind.LINK ? EntryName.link(link(header), path) : null;
     var size = kind == Kind.FILE ? header.getUncompressedSize() : 0;
     var time = time(header);
-    return new ArchiveEntry(kind, path, size, i, null, link, mode == 0 ? -1 : mode & 07777, Math.floorDiv(time, 1_000_000_000L),
+    return new ArchiveEntry(kind, path, size, i, null, link, mode == 0 ? -1 : mode & 07777,
+        Math.floorDiv(time, 1_000_000_000L),
         (int) Math.floorMod(time, 1_000_000_000L), Owner.UNKNOWN);
   }
 
@@ -9375,7 +9943,10 @@ final class ZipArchive extends Archive {
     }
   }
 
-  /** UTF-8 where the entry says so; otherwise the bytes as they are on Unix, and of the old code page of DOS from elsewhere. */
+  /**
+   * UTF-8 where the entry says so; otherwise the bytes as they are on Unix, and of the old code page of DOS from
+   * elsewhere.
+   */
   private static byte[] name(FileHeader header) {
     var raw = header.getFileName().getBytes(StandardCharsets.ISO_8859_1);
     if (header.isFileNameUTF8Encoded()) {
@@ -9390,7 +9961,8 @@ final class ZipArchive extends Archive {
       }
     }
     var host = header.getVersionMadeBy() >> 8;
-    return host == UNIX || !Charset.isSupported("IBM437") ? raw : new String(raw, Charset.forName("IBM437")).getBytes(StandardCharsets.UTF_8);
+    return host == UNIX || !Charset.isSupported("IBM437") ? raw
+        : new String(raw, Charset.forName("IBM437")).getBytes(StandardCharsets.UTF_8);
   }
 
   /** In nanoseconds since 1970: exact where an extension has it; DOS knows even seconds of an unknown time zone. */
@@ -9409,8 +9981,10 @@ final class ZipArchive extends Archive {
 
   private static ByteBuffer extra(FileHeader header, int id) {
     var records = header.getExtraDataRecords();
-    return records == null ? null : records.stream().filter(record -> record.getHeader() == id && record.getData() != null)
-        .map(ExtraDataRecord::getData).map(data -> ByteBuffer.wrap(data).order(ByteOrder.LITTLE_ENDIAN)).findFirst().orElse(null);
+    return records == null ? null
+        : records.stream().filter(record -> record.getHeader() == id && record.getData() != null)
+            .map(ExtraDataRecord::getData).map(data -> ByteBuffer.wrap(data).order(ByteOrder.LITTLE_ENDIAN)).findFirst()
+            .orElse(null);
   }
 
   @Override
@@ -9437,7 +10011,8 @@ final class ZipArchive extends Archive {
         return zip.getInputStream(header);
       } catch (ZipException e) {
         if (e.getType() == ZipException.Type.WRONG_PASSWORD) {
-          throw new Failure(Exit.AUTHENTICATION, "wrong password for " + path, "check BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
+          throw new Failure(Exit.AUTHENTICATION, "wrong password for " + path,
+              "check BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
         }
         throw e;
       }

@@ -204,7 +204,8 @@ import picocli.CommandLine;
     footer = {"%nExample: ./jbang restore-files-minio.java --dry-run", Exit.OF_RESTORES})
 class RestoreFilesMinio implements Callable<Integer> {
   static final String SCRIPT = "restore-files-minio";
-  static final List<Variable> VARIABLES = Stream.of(S3Settings.VARIABLES, TheHiveSettings.VARIABLES, CommonSettings.VARIABLES)
+  static final List<Variable> VARIABLES =
+      Stream.of(S3Settings.VARIABLES, TheHiveSettings.VARIABLES, CommonSettings.VARIABLES)
       .flatMap(List::stream).toList();
 
   @Option(names = "--backup", paramLabel = "POINT",
@@ -225,7 +226,8 @@ class RestoreFilesMinio implements Callable<Integer> {
   @Option(names = "--create-bucket", description = "create the bucket if it is not there")
   boolean createBucket;
 
-  @Option(names = "--transfers", paramLabel = "N", description = "requests side by side, 1 to 12 (by the cores: ${DEFAULT-VALUE})")
+  @Option(names = "--transfers", paramLabel = "N",
+      description = "requests side by side, 1 to 12 (by the cores: ${DEFAULT-VALUE})")
   int transfers = Math.max(4, Math.min(8, 2 * Runtime.getRuntime().availableProcessors()));
 
   @Option(names = "--one-by-one", description = "send every object by itself, also to a server that unpacks tars")
@@ -269,15 +271,18 @@ class RestoreFilesMinio implements Callable<Integer> {
 
   private void requireOptions() {
     if (transfers < 1 || transfers > 12) {
-      throw new Failure(Exit.USAGE, "--transfers " + transfers + " is not within 1 to 12", "each one needs 8 MB of memory");
+      throw new Failure(Exit.USAGE, "--transfers " + transfers + " is not within 1 to 12",
+          "each one needs 8 MB of memory");
     }
     if (maxDelete < 0 || maxDelete > 100) {
-      throw new Failure(Exit.USAGE, "--max-delete " + maxDelete + " is not within 0 to 100", "it is a percentage of the bucket's objects");
+      throw new Failure(Exit.USAGE, "--max-delete " + maxDelete + " is not within 0 to 100",
+          "it is a percentage of the bucket's objects");
     }
   }
 
   /** Compares the bucket with the backup; content is read only where size and name are the same. */
-  private BucketPlan compare(BucketComparison comparison, S3Bucket bucket, RestoreRun run, Settings settings) throws IOException {
+  private BucketPlan compare(BucketComparison comparison, S3Bucket bucket, RestoreRun run, Settings settings)
+      throws IOException {
     var exists = bucket.exists();
     if (!exists && !createBucket) {
       throw bucket.missing();
@@ -288,13 +293,16 @@ class RestoreFilesMinio implements Callable<Integer> {
       console.step("Comparing %d objects of the same name and size (%s)", unsure.count(), Console.size(unsure.bytes()));
     }
     var done = new AtomicLong();
-    try (var progress = console.progress("Comparing", unsure.bytes(), done::get, () -> ""); var workers = new Workers(transfers)) {
+    try (var progress = console.progress("Comparing", unsure.bytes(), done::get, () -> "");
+        var workers = new Workers(transfers)) {
       comparison.compareContents(bucket, workers, done::addAndGet);
     }
-    return new BucketPlan(new BucketPlan.Setting(bucket.endpoint, settings.isSet(S3Settings.ENDPOINT) ? origin(settings, S3Settings.ENDPOINT)
+    return new BucketPlan(new BucketPlan.Setting(bucket.endpoint,
+        settings.isSet(S3Settings.ENDPOINT) ? origin(settings, S3Settings.ENDPOINT)
             : "mc's alias " + settings.text(S3Settings.ALIAS)),
         new BucketPlan.Setting(bucket.name, origin(settings, S3Settings.BUCKET)),
-        new BucketPlan.State(exists, exists && bucket.isVersioned(), exists && bucket.isLocked(), run.unfinished().has("unfinished")),
+        new BucketPlan.State(exists, exists && bucket.isVersioned(), exists && bucket.isLocked(),
+            run.unfinished().has("unfinished")),
         comparison.sum(BucketComparison.State.MISSING), comparison.sum(BucketComparison.State.DIFFERENT),
         comparison.sum(BucketComparison.State.PROVEN), extras, keepExtra);
   }
@@ -327,23 +335,27 @@ class RestoreFilesMinio implements Callable<Integer> {
 
   /** The classic way to lose a bucket is to name the wrong one. */
   private void confirmRemoval(BucketPlan plan) {
-    var question = "%d of the bucket's %d objects are not in the backup and would be removed".formatted(plan.extras().count(), plan.extras().listed());
+    var question = "%d of the bucket's %d objects are not in the backup and would be removed"
+        .formatted(plan.extras().count(), plan.extras().listed());
     var refusal = new Failure(Exit.DECLINED, question + ", nothing was changed",
         "is it the right bucket and backup? --keep-extra leaves them, --max-delete 100 removes them");
     if (console.dryRun) {
       console.refuseUnlessForced(refusal);
     } else if (!console.terminal
-        || !("" + plan.extras().count()).equals(System.console().readLine("%n%s.%nType their number to remove them: ", question))) {
+        || !("" + plan.extras().count())
+            .equals(System.console().readLine("%n%s.%nType their number to remove them: ", question))) {
       throw refusal;
     }
   }
 
   private int endDryRun(BucketPlan plan) {
-    console.step("A dry run does not try whether these keys may put and delete: a real run does, before the first change.");
+    console.step(
+        "A dry run does not try whether these keys may put and delete: a real run does, before the first change.");
     var code = console.endDryRun();
     var report = Json.MAPPER.createObjectNode().put("script", SCRIPT).put("exit", code);
     plan.summary(0, Map.of()).forEach((name, value) -> report.set(name, Json.MAPPER.valueToTree(value)));
-    return print(report.toPrettyString(), code == Exit.DONE ? plan.success("Would restore", plan.bytes()) : lastLine(code), code);
+    return print(report.toPrettyString(),
+        code == Exit.DONE ? plan.success("Would restore", plan.bytes()) : lastLine(code), code);
   }
 
   private int restore(BucketPlan plan, BucketComparison comparison, S3Bucket bucket, RestoreRun run) throws Exception {
@@ -355,7 +367,9 @@ class RestoreFilesMinio implements Callable<Integer> {
       restore.abortOpenUploads();
       restore.clearTheWay(keepExtra ? List.of() : plan.extras().inTheWay());
       var extras = restore.send(batches);
-      console.onInterrupt("All of the backup is in the bucket, and perhaps more. Leave TheHive stopped, and run the same command again.");
+      console.onInterrupt(
+          "All of the backup is in the bucket, and perhaps more. Leave TheHive stopped, and run the same command"
+              + " again.");
       restore.removeExtras(extras, keepExtra);
     } catch (Exception e) {
       return failed(run, plan, restore, Failure.of(e));
@@ -368,7 +382,8 @@ class RestoreFilesMinio implements Callable<Integer> {
     if (!plan.state().exists()) {
       bucket.create();
     }
-    console.onInterrupt((plan.state().exists() ? "No object of the bucket was changed" : "The bucket was created and is empty")
+    console.onInterrupt(
+        (plan.state().exists() ? "No object of the bucket was changed" : "The bucket was created and is empty")
         + "; an object with which the rights were tried may be left. Run the same command again.");
     return new BucketProbe(bucket, plan.state().versioned()).run() && !oneByOne;
   }
@@ -379,7 +394,9 @@ class RestoreFilesMinio implements Callable<Integer> {
     var file = run.end(Exit.DONE, Set.of("files"), summary);
     console.onInterrupt(null);
     console.step("Report: %s", file);
-    console.step("Next: when Cassandra and Elasticsearch are restored too: ./jbang verify.java --exact --skip services,logs, then ./jbang service-control.java start");
+    console.step(
+        "Next: when Cassandra and Elasticsearch are restored too: ./jbang verify.java --exact --skip"
+            + " services,logs, then ./jbang service-control.java start");
     return print(Files.readString(file), plan.success("Restored", restore.sent()), Exit.DONE);
   }
 
@@ -409,14 +426,16 @@ class RestoreFilesMinio implements Callable<Integer> {
   }
 
   private static String refusalAsJson(Failure failure) {
-    return Json.MAPPER.createObjectNode().put("script", SCRIPT).put("exit", failure.code).put("error", failure.getMessage())
+    return Json.MAPPER.createObjectNode().put("script", SCRIPT).put("exit", failure.code)
+        .put("error", failure.getMessage())
         .put("hint", failure.hint).toPrettyString();
   }
 
   private int print(String report, String line, int code) {
     System.out.println(json || jsonNamed ? report : line);
     if (System.out.checkError() && code == Exit.DONE) {
-      return console.error("", new Failure(Exit.UNEXPECTED, "the result could not be written to standard output", "it was: " + line));
+      return console.error("",
+          new Failure(Exit.UNEXPECTED, "the result could not be written to standard output", "it was: " + line));
     }
     return code;
   }
@@ -429,7 +448,8 @@ record Application(HttpRequest status, HttpClient client) {
   /** Where it logs to, whatever its unit does with its output. */
   static final String LOG = "/var/log/thehive/application.log";
   /** How its log tells of an error: by the level, or where the JVM itself says so. */
-  static final Pattern ERROR = Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception in thread|OutOfMemoryError");
+  static final Pattern ERROR =
+      Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception in thread|OutOfMemoryError");
   private static final Duration LIMIT = Duration.ofSeconds(10);
 
   /** Who answers at TheHive's address. */
@@ -448,7 +468,8 @@ record Application(HttpRequest status, HttpClient client) {
       }
       return new Application(HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).build(), client.build());
     } catch (IllegalArgumentException e) {
-      throw new Failure(Exit.USAGE, "THEHIVE_URL '%s' is not an address: %s".formatted(url, e.getMessage()), "such as http://<node>:9000, <node> as it stands");
+      throw new Failure(Exit.USAGE, "THEHIVE_URL '%s' is not an address: %s".formatted(url, e.getMessage()),
+          "such as http://<node>:9000, <node> as it stands");
     }
   }
 
@@ -462,15 +483,20 @@ record Application(HttpRequest status, HttpClient client) {
     return uri.getPort() > 0 ? uri.getPort() : uri.getScheme().equals("https") ? 443 : 80;
   }
 
-  /** TheHive's status page is JSON that names versions or configuration; MinIO, whose port is the same, says something else. */
+  /**
+   * TheHive's status page is JSON that names versions or configuration; MinIO, whose port is the same, says something
+   * else.
+   */
   Answer answer() {
     try {
-      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.ofString()).orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
+      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.ofString())
+          .orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
       var json = answer.body().strip().startsWith("{");
       return answer.statusCode() == 200 && json ? Answer.THEHIVE : Answer.SOMETHING_ELSE;
     } catch (CompletionException e) {
       // Refused: the port is open on another address only, which is not where TheHive is asked.
-      return e.getCause() instanceof ConnectException && !(e.getCause() instanceof HttpConnectTimeoutException) ? Answer.NOBODY : Answer.NO_ANSWER;
+      return e.getCause() instanceof ConnectException && !(e.getCause() instanceof HttpConnectTimeoutException)
+          ? Answer.NOBODY : Answer.NO_ANSWER;
     }
   }
 
@@ -478,20 +504,23 @@ record Application(HttpRequest status, HttpClient client) {
   Optional<String> problem() {
     try {
       // The request's own limit would end with the head of the answer.
-      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.discarding()).orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
-      return answer.statusCode() == 200 ? Optional.empty() : Optional.of("%s answers HTTP %d".formatted(status.uri(), answer.statusCode()));
+      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.discarding())
+          .orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
+      return answer.statusCode() == 200 ? Optional.empty()
+          : Optional.of("%s answers HTTP %d".formatted(status.uri(), answer.statusCode()));
     } catch (CompletionException e) {
       var why = e.getCause() instanceof TimeoutException ? "not within %d s".formatted(LIMIT.toSeconds())
           : ConnectionError.words(e.getCause());
-      return Optional.of("%s does not answer: %s%s".formatted(status.uri(), why, e.getCause() instanceof SSLException ? " (THEHIVE_CA names its CA)" : ""));
+      return Optional.of("%s does not answer: %s%s".formatted(status.uri(), why,
+          e.getCause() instanceof SSLException ? " (THEHIVE_CA names its CA)" : ""));
     }
   }
 }
 
 /**
  * A backup's archive: .tar, plain or compressed with gzip, bzip2, xz or zstd, and .zip, also AES-encrypted. Its content
- * tells which it is. In a plain tar and in a zip every entry can be read at any time; a compressed tar is read in one pass
- * ({@link #each}), or unpacked to a plain one first ({@link #seekable}).
+ * tells which it is. In a plain tar and in a zip every entry can be read at any time; a compressed tar is read in one
+ * pass ({@link #each}), or unpacked to a plain one first ({@link #seekable}).
  */
 abstract class Archive implements Closeable {
   /** The file as it was named. */
@@ -507,20 +536,25 @@ abstract class Archive implements Closeable {
       if (Files.size(path) == 0) {
         throw broken(path, "it is empty", null);
       }
-      return Compression.starts(head, 'P', 'K', 3, 4) || Compression.starts(head, 'P', 'K', 5, 6) || Compression.starts(head, 'P', 'K', 7, 8)
+      return Compression.starts(head, 'P', 'K', 3, 4) || Compression.starts(head, 'P', 'K', 5, 6)
+          || Compression.starts(head, 'P', 'K', 7, 8)
           ? new ZipArchive(path, password) : new TarArchive(path, path, Compression.of(head));
     } catch (IOException e) {
       throw broken(path, Failure.of(e).getMessage(), e);
     }
   }
 
-  /** Opens an archive whose files can be read in any order: a compressed one is unpacked to a plain tar in the folder first. */
+  /**
+   * Opens an archive whose files can be read in any order: a compressed one is unpacked to a plain tar in the folder
+   * first.
+   */
   static Archive openSeekable(Path path, Optional<String> password, Path folder) {
     try {
       return open(path, password).seekable(folder);
     } catch (IOException e) {
       var noRoom = e instanceof FileSystemException || String.valueOf(e.getMessage()).contains("No space left");
-      throw !noRoom ? broken(path, Failure.of(e).getMessage(), e) : new Failure(Exit.UNSAFE, "cannot unpack %s in %s: %s".formatted(path, folder, Failure.of(e).getMessage()),
+      throw !noRoom ? broken(path, Failure.of(e).getMessage(), e)
+          : new Failure(Exit.UNSAFE, "cannot unpack %s in %s: %s".formatted(path, folder, Failure.of(e).getMessage()),
           "name another folder by RESTORE_WORK_PATH", e);
     }
   }
@@ -541,7 +575,10 @@ abstract class Archive implements Closeable {
     }
   }
 
-  /** Gives all entries in the archive's order; proves that the archive is complete and that no name leads out of its folder. */
+  /**
+   * Gives all entries in the archive's order; proves that the archive is complete and that no name leads out of its
+   * folder.
+   */
   abstract void index(Consumer<ArchiveEntry> visitor);
 
   /** Gives all entries with their bytes in one pass; a content is to be read before the visitor returns, and once. */
@@ -562,8 +599,8 @@ abstract class Archive implements Closeable {
   }
 
   /**
-   * This archive if it is seekable; otherwise the same, unpacked to a plain tar in the folder. That file is removed when
-   * the archive is closed; this one is closed at once. Messages name the file of the backup.
+   * This archive if it is seekable; otherwise the same, unpacked to a plain tar in the folder. That file is removed
+   * when the archive is closed; this one is closed at once. Messages name the file of the backup.
    */
   Archive seekable(Path folder) throws IOException {
     return this;
@@ -593,7 +630,8 @@ abstract class Archive implements Closeable {
  * @param mode the last twelve bits, -1 where the archive does not tell
  * @param seconds the time of the last change since 1970, NO_TIME where the archive does not tell
  */
-record ArchiveEntry(Kind kind, byte[] path, long size, long offset, SparseMap holes, String link, int mode, long seconds, int nanos,
+record ArchiveEntry(Kind kind, byte[] path, long size, long offset, SparseMap holes, String link, int mode,
+    long seconds, int nanos,
     Owner owner) {
   static final long NO_TIME = Long.MIN_VALUE;
 
@@ -638,9 +676,9 @@ final class ArchiveFolders {
 }
 
 /**
- * A backup of attachments: its files, folders and symbolic links by number, in the archive's order, and by name below the
- * backup's own folder, which has the empty name. Hard links are files of their own here. Making it reads the whole archive
- * and proves it complete.
+ * A backup of attachments: its files, folders and symbolic links by number, in the archive's order, and by name below
+ * the backup's own folder, which has the empty name. Hard links are files of their own here. Making it reads the whole
+ * archive and proves it complete.
  */
 final class AttachmentArchive implements Closeable {
   private static final Pattern ROOT = Pattern.compile("(files|minio|seaweedfs)_\\d{8}_\\d\\dh\\d\\dm\\d\\ds");
@@ -691,7 +729,8 @@ final class AttachmentArchive implements Closeable {
         put(entry.named(path));
       }
       case HARD_LINK -> put(linked(entry.named(path)));
-      default -> throw refused(entry.named(path).name(), "is a device or something else that is neither file, folder nor link");
+      default -> throw refused(entry.named(path).name(),
+          "is a device or something else that is neither file, folder nor link");
     }
   }
 
@@ -713,7 +752,8 @@ final class AttachmentArchive implements Closeable {
   }
 
   private static boolean startsWith(byte[] path, String text) {
-    return path.length >= text.length() && Arrays.equals(path, 0, text.length(), text.getBytes(StandardCharsets.UTF_8), 0, text.length());
+    return path.length >= text.length()
+        && Arrays.equals(path, 0, text.length(), text.getBytes(StandardCharsets.UTF_8), 0, text.length());
   }
 
   /** The file or symbolic link that a hard link leads to, under the link's own name. */
@@ -721,12 +761,14 @@ final class AttachmentArchive implements Closeable {
     var target = -1;
     try {
       var path = EntryName.normal(entry.link().getBytes(StandardCharsets.UTF_8));
-      target = path.length > root.length && startsWith(path, new String(root, StandardCharsets.UTF_8) + "/") ? find(relative(path)) : -1;
+      target = path.length > root.length && startsWith(path, new String(root, StandardCharsets.UTF_8) + "/")
+          ? find(relative(path)) : -1;
     } catch (IOException e) {
       // a name that leads out of the folder is that of no file in it
     }
     if (target < 0 || all.get(target).folder()) {
-      throw refused(entry.name(), "is a hard link to '%s', which is no file before it".formatted(EntryName.shown(entry.link())));
+      throw refused(entry.name(),
+          "is a hard link to '%s', which is no file before it".formatted(EntryName.shown(entry.link())));
     }
     var first = all.get(target);
     if (first.file() && !archive.isSeekable()) {
@@ -774,7 +816,8 @@ final class AttachmentArchive implements Closeable {
     var link = entry.link();
     var parts = List.of(link.split("/"));
     var ups = Collections.frequency(parts, "..");
-    if (link.isEmpty() || link.startsWith("/") || link.indexOf('\0') >= 0 || parts.lastIndexOf("..") != ups - 1 || ups > name.split("/").length - 1) {
+    if (link.isEmpty() || link.startsWith("/") || link.indexOf('\0') >= 0 || parts.lastIndexOf("..") != ups - 1
+        || ups > name.split("/").length - 1) {
       throw refused(name, "is a link that leaves the folder, to '%s'".formatted(EntryName.shown(link)));
     }
   }
@@ -788,7 +831,8 @@ final class AttachmentArchive implements Closeable {
       do {
         length--;
       } while (length > 0 && path[length] != '/');
-      if (i > 0 && Math.max(0, length) == known.length && Arrays.equals(path, 0, known.length, known, 0, known.length)) {
+      if (i > 0 && Math.max(0, length) == known.length
+          && Arrays.equals(path, 0, known.length, known, 0, known.length)) {
         continue; // the same folder as that of the entry before
       }
       var parent = Arrays.copyOf(path, Math.max(0, length));
@@ -841,7 +885,9 @@ final class AttachmentArchive implements Closeable {
     }
   }
 
-  /** Gives every wanted file to the reader: by all workers where the archive allows it, otherwise in one pass by one. */
+  /**
+   * Gives every wanted file to the reader: by all workers where the archive allows it, otherwise in one pass by one.
+   */
   void read(Workers workers, IntPredicate wanted, Reader reader) throws IOException {
     IntPredicate read = i -> all.get(i).file() && wanted.test(i);
     if (archive.isSeekable()) {
@@ -865,7 +911,8 @@ final class AttachmentArchive implements Closeable {
   }
 
   /** Reads an entry for each of its names; where they are several and it is long, for one of them in this pass. */
-  private void readShared(ArchiveEntry entry, Archive.Content content, BitSet left, int worker, Reader reader) throws Exception {
+  private void readShared(ArchiveEntry entry, Archive.Content content, BitSet left, int worker, Reader reader)
+      throws Exception {
     if (!entry.file()) {
       return;
     }
@@ -926,8 +973,10 @@ record BackupFile(Path file, BackupName name, String problem, long bytes, Instan
     try {
       var attributes = Files.readAttributes(file, BasicFileAttributes.class);
       var problem = !attributes.isRegularFile() ? notAFile(file, name)
-          : types.contains(name.type()) ? null : name.isUnfinished() ? "it is unfinished, by its name" : "it is of a type that cannot be read";
-      return new BackupFile(file, name, problem, attributes.isRegularFile() ? attributes.size() : 0, attributes.lastModifiedTime().toInstant());
+          : types.contains(name.type()) ? null : name.isUnfinished() ? "it is unfinished, by its name"
+          : "it is of a type that cannot be read";
+      return new BackupFile(file, name, problem, attributes.isRegularFile() ? attributes.size() : 0,
+          attributes.lastModifiedTime().toInstant());
     } catch (IOException e) {
       return new BackupFile(file, name, notAFile(file, name), 0, Instant.EPOCH);
     }
@@ -935,7 +984,8 @@ record BackupFile(Path file, BackupName name, String problem, long bytes, Instan
 
   private static String notAFile(Path file, BackupName name) {
     return Files.isSymbolicLink(file) ? "it is a link to %s, which does not exist".formatted(target(file))
-        : Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS) && name.type().isEmpty() ? "it is a folder, of a backup that runs or was not packed"
+        : Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS) && name.type().isEmpty()
+            ? "it is a folder, of a backup that runs or was not packed"
         : "it is not a file";
   }
 
@@ -955,7 +1005,8 @@ record BackupFile(Path file, BackupName name, String problem, long bytes, Instan
   /** The backup: its name is that of the file without the type. */
   Backup backup() {
     var fileName = file.getFileName().toString();
-    return new Backup(file, fileName.substring(0, fileName.length() - (name.type().isEmpty() ? 0 : name.type().length() + 1)), taken());
+    return new Backup(file,
+        fileName.substring(0, fileName.length() - (name.type().isEmpty() ? 0 : name.type().length() + 1)), taken());
   }
 
   /** Archives of one source are runs of one node: the node of the name, or of a folder without names of nodes. */
@@ -963,44 +1014,58 @@ record BackupFile(Path file, BackupName name, String problem, long bytes, Instan
     return name.node().isEmpty() ? "folder " + file.getParent() : "node " + name.node();
   }
 
-  /** True if it may be passed over with a warning: everything else that is newer and cannot be read is the backup that is meant. */
+  /**
+   * True if it may be passed over with a warning: everything else that is newer and cannot be read is the backup that
+   * is meant.
+   */
   boolean isUnfinished() {
     return problem != null && (name.isUnfinished() || name.type().isEmpty() && problem.startsWith("it is a folder"));
   }
 }
 
 /**
- * The name of a backup's file: component, timestamp and type, such as {@code files_20261122_12h00m56s.tar}. Where several
- * nodes keep their archives in one folder, the node stands before or behind the timestamp:
- * {@code cassandra_node1_20261122_12h00m56s.tar}.
+ * The name of a backup's file: component, timestamp and type, such as {@code files_20261122_12h00m56s.tar}. Where
+ * several nodes keep their archives in one folder, the node stands before or behind the timestamp: {@code
+ * cassandra_node1_20261122_12h00m56s.tar}.
  *
  * @param node empty where the name has none
  * @param taken empty where the timestamp is not a date
  * @param type in small letters, empty where the name has none
  */
 record BackupName(String component, String node, String stamp, Optional<LocalDateTime> taken, String type) {
-  static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("uuuuMMdd_HH'h'mm'm'ss's'").withResolverStyle(ResolverStyle.STRICT);
+
+  static final DateTimeFormatter STAMP =
+      DateTimeFormatter.ofPattern("uuuuMMdd_HH'h'mm'm'ss's'").withResolverStyle(ResolverStyle.STRICT);
   /** The types that {@link Archive} reads. */
-  static final Set<String> ARCHIVES = Set.of("tar", "tar.gz", "tgz", "tar.bz2", "tbz", "tbz2", "tar.xz", "txz", "tar.zst", "zip");
+  static final Set<String> ARCHIVES =
+      Set.of("tar", "tar.gz", "tgz", "tar.bz2", "tbz", "tbz2", "tar.xz", "txz", "tar.zst", "zip");
   static final Set<String> MARKERS = Set.of("info");
   static final Set<String> COMPONENTS = Set.of("cassandra", "elasticsearch", "files", "minio", "seaweedfs");
   private static final String DIGITS = "\\d{8}_\\d\\dh\\d\\dm\\d\\ds";
-  private static final String START = "(?<component>[A-Za-z]+)(?:[_-](?<before>.+?))?_(?<stamp>" + DIGITS + ")(?:[_-](?<behind>.+?))?";
-  private static final Pattern NAME = Pattern.compile(START + "\\.(?<type>(?i:tar|tar\\.gz|tar\\.bz2|tar\\.xz|tar\\.zst|tgz|tbz2?|txz|zip|info))");
-  private static final Pattern OTHER_NAME = Pattern.compile(START + "(?:\\.(?<type>\\w*[A-Za-z]\\w*(?:\\.\\w*[A-Za-z]\\w*)*))?");
-  private static final Pattern POINT = Pattern.compile("(?:[A-Za-z]+(?:[_-].+)?_)?(?<stamp>" + DIGITS + ")(?:[_-][^./]+)?");
+  private static final String START =
+      "(?<component>[A-Za-z]+)(?:[_-](?<before>.+?))?_(?<stamp>" + DIGITS + ")(?:[_-](?<behind>.+?))?";
+  private static final Pattern NAME =
+      Pattern.compile(START + "\\.(?<type>(?i:tar|tar\\.gz|tar\\.bz2|tar\\.xz|tar\\.zst|tgz|tbz2?|txz|zip|info))");
+  private static final Pattern OTHER_NAME =
+      Pattern.compile(START + "(?:\\.(?<type>\\w*[A-Za-z]\\w*(?:\\.\\w*[A-Za-z]\\w*)*))?");
+  private static final Pattern POINT =
+      Pattern.compile("(?:[A-Za-z]+(?:[_-].+)?_)?(?<stamp>" + DIGITS + ")(?:[_-][^./]+)?");
   /** Files that stand beside a backup and hold none. */
-  private static final Pattern BESIDE = Pattern.compile("(.*\\.)?(md5|sha1|sha256|sha512|md5sum|sha256sum|sha1sum|sig|asc|log|txt|json|csv|list|idx|err|out)");
-  private static final Pattern UNFINISHED = Pattern.compile("(.*\\.)?(part|partial|tmp|temp|filepart|crdownload|swp|inprogress|incomplete)");
+  private static final Pattern BESIDE = Pattern
+      .compile("(.*\\.)?(md5|sha1|sha256|sha512|md5sum|sha256sum|sha1sum|sig|asc|log|txt|json|csv|list|idx|err|out)");
+  private static final Pattern UNFINISHED =
+      Pattern.compile("(.*\\.)?(part|partial|tmp|temp|filepart|crdownload|swp|inprogress|incomplete)");
 
   static Optional<BackupName> of(String fileName) {
     var match = NAME.matcher(fileName);
     if (!match.matches() && !match.usePattern(OTHER_NAME).matches()) {
       return Optional.empty();
     }
-    var node = Optional.ofNullable(match.group("before")).or(() -> Optional.ofNullable(match.group("behind"))).orElse("");
+    var node =
+        Optional.ofNullable(match.group("before")).or(() -> Optional.ofNullable(match.group("behind"))).orElse("");
     var type = match.group("type") == null ? "" : match.group("type").toLowerCase(Locale.ROOT);
-    return Optional.of(new BackupName(match.group("component"), node, match.group("stamp"), time(match.group("stamp")), type));
+    return Optional
+        .of(new BackupName(match.group("component"), node, match.group("stamp"), time(match.group("stamp")), type));
   }
 
   /** The time of a restore point: a timestamp, or a backup's name without a type. */
@@ -1020,7 +1085,8 @@ record BackupName(String component, String node, String stamp, Optional<LocalDat
   /** True if the text names a file, not a point in time: it has a slash, or ends in a type of a backup. */
   static boolean isFile(String text) {
     var small = text.toLowerCase(Locale.ROOT);
-    return text.contains("/") || List.of(ARCHIVES, MARKERS).stream().flatMap(Set::stream).anyMatch(type -> small.endsWith("." + type))
+    return text.contains("/")
+        || List.of(ARCHIVES, MARKERS).stream().flatMap(Set::stream).anyMatch(type -> small.endsWith("." + type))
         || of(text).filter(name -> !name.type().isEmpty()).isPresent();
   }
 
@@ -1083,7 +1149,8 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   }
 
   /**
-   * The newest backup, or the newest at or before the wanted restore point. A path, or a name with a type, is that file.
+   * The newest backup, or the newest at or before the wanted restore point. A path, or a name with a type, is that
+   * file.
    *
    * @param wanted null for the newest
    * @param gap backups of one restore point are at most this far apart
@@ -1097,9 +1164,9 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   }
 
   /**
-   * The newest archive with those of the other nodes of the same restore point: within the gap, and in other folders, with
-   * other nodes in their names, or, where neither tells, in the same folder within a minute. Others within the gap are
-   * other runs of the same node and passed over with a warning.
+   * The newest archive with those of the other nodes of the same restore point: within the gap, and in other folders,
+   * with other nodes in their names, or, where neither tells, in the same folder within a minute. Others within the gap
+   * are other runs of the same node and passed over with a warning.
    */
   Chosen chooseAll(String wanted, Duration gap) {
     return chooseAll(wanted, gap, LocalDateTime.now());
@@ -1130,10 +1197,12 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     return choose(files, STAMP.format(point), point, gap, now, all, new ArrayList<>());
   }
 
-  private Chosen choose(List<BackupFile> files, String wanted, LocalDateTime until, Duration gap, LocalDateTime now, boolean all,
+  private Chosen choose(List<BackupFile> files, String wanted, LocalDateTime until, Duration gap, LocalDateTime now,
+      boolean all,
       List<String> warnings) {
     var chosen = newest(files, wanted, until, gap);
-    files.stream().filter(one -> one.problem() != null && one.taken().isAfter(chosen.taken()) && !one.taken().isAfter(until))
+    files.stream()
+        .filter(one -> one.problem() != null && one.taken().isAfter(chosen.taken()) && !one.taken().isAfter(until))
         .forEach(one -> warnings.add("%s is passed over: %s".formatted(one.file(), one.problem())));
     warnOfFuture(chosen, now, warnings);
     var others = all ? ofOtherNodes(chosen, files, gap, warnings) : List.<BackupFile>of();
@@ -1144,30 +1213,40 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
 
   private static void warnOfFuture(BackupFile chosen, LocalDateTime now, List<String> warnings) {
     if (chosen.taken().isAfter(now.plus(CLOCKS_DIFFER))) {
-      warnings.add("the name of %s is of the future: check this host's clock and the backup host's".formatted(chosen.file()));
+      warnings.add(
+          "the name of %s is of the future: check this host's clock and the backup host's".formatted(chosen.file()));
     }
   }
 
-  // ------------------------------------------------------------------------------------------------------- a named file
+  // ------------------------------------------------------------------------------------------------------ a named file
 
-  /** A file of another component names only its time here, such as an archive of Cassandra for Elasticsearch's marker. */
+  /**
+   * A file of another component names only its time here, such as an archive of Cassandra for Elasticsearch's marker.
+   */
   private boolean isOfOtherComponent(String wanted) {
     return BackupName.of(wanted.substring(wanted.lastIndexOf('/') + 1))
-        .filter(name -> !components.contains(name.component()) && BackupName.COMPONENTS.contains(name.component())).isPresent();
+        .filter(name -> !components.contains(name.component()) && BackupName.COMPONENTS.contains(name.component()))
+        .isPresent();
   }
 
   private BackupFile named(String wanted) {
     var file = wanted.contains("/") ? path(wanted)
-        : folders.stream().map(folder -> folder.resolve(wanted)).filter(Files::exists).findFirst().orElse(folders.get(0).resolve(wanted));
+        : folders.stream().map(folder -> folder.resolve(wanted)).filter(Files::exists).findFirst()
+            .orElse(folders.get(0).resolve(wanted));
     var name = BackupName.of(file.getFileName().toString());
     if (Files.isSymbolicLink(file) && !Files.exists(file)) {
-      throw new Failure(Exit.BAD_BACKUP, "%s is a link to %s, which does not exist".formatted(file, BackupFile.target(file)), "check the path given with --backup");
+      throw new Failure(Exit.BAD_BACKUP,
+          "%s is a link to %s, which does not exist".formatted(file, BackupFile.target(file)),
+          "check the path given with --backup");
     }
     if (!Files.isRegularFile(file)) {
-      throw new Failure(Exit.BAD_BACKUP, (Files.exists(file) ? "not a file: " : "there is no file ") + file, alike(file));
+      throw new Failure(Exit.BAD_BACKUP, (Files.exists(file) ? "not a file: " : "there is no file ") + file,
+          alike(file));
     }
-    if (name.isEmpty() || name.get().taken().isEmpty() || components.stream().noneMatch(name.get().component()::equalsIgnoreCase)) {
-      throw new Failure(Exit.BAD_BACKUP, "%s does not have a backup's name: %s".formatted(file, pattern()), "rename it, or choose another with --backup");
+    if (name.isEmpty() || name.get().taken().isEmpty()
+        || components.stream().noneMatch(name.get().component()::equalsIgnoreCase)) {
+      throw new Failure(Exit.BAD_BACKUP, "%s does not have a backup's name: %s".formatted(file, pattern()),
+          "rename it, or choose another with --backup");
     }
     if (!types.contains(name.get().type())) {
       throw new Failure(Exit.BAD_BACKUP, "%s is of a type that cannot be read".formatted(file), readable());
@@ -1179,7 +1258,8 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     try {
       return Path.of(wanted).getFileName() == null ? Path.of(wanted).resolve(".") : Path.of(wanted);
     } catch (InvalidPathException e) {
-      throw new Failure(Exit.USAGE, "'%s' is not a path".formatted(EntryName.shown(wanted)), "check the path given with --backup");
+      throw new Failure(Exit.USAGE, "'%s' is not a path".formatted(EntryName.shown(wanted)),
+          "check the path given with --backup");
     }
   }
 
@@ -1187,18 +1267,21 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     var parent = file.toAbsolutePath().getParent();
     var name = file.getFileName().toString().split("\\.", 2)[0];
     try (var files = Files.list(parent)) {
-      var alike = files.map(other -> other.getFileName().toString()).filter(other -> other.startsWith(name)).sorted().limit(LISTED).toList();
-      return alike.isEmpty() ? "check the path given with --backup" : "there is %s in %s".formatted(String.join(", ", alike), parent);
+      var alike = files.map(other -> other.getFileName().toString()).filter(other -> other.startsWith(name)).sorted()
+          .limit(LISTED).toList();
+      return alike.isEmpty() ? "check the path given with --backup"
+          : "there is %s in %s".formatted(String.join(", ", alike), parent);
     } catch (IOException e) {
       return "check the path given with --backup";
     }
   }
 
-  // ---------------------------------------------------------------------------------------------------- a restore point
+  // --------------------------------------------------------------------------------------------------- a restore point
 
   private static LocalDateTime point(String wanted) {
     var fileName = wanted.substring(wanted.lastIndexOf('/') + 1);
-    return BackupName.point(wanted).or(() -> BackupName.of(fileName).filter(name -> BackupName.isFile(wanted)).flatMap(BackupName::taken))
+    return BackupName.point(wanted)
+        .or(() -> BackupName.of(fileName).filter(name -> BackupName.isFile(wanted)).flatMap(BackupName::taken))
         .orElseThrow(() -> new Failure(Exit.USAGE, "'%s' is not a restore point".formatted(EntryName.shown(wanted)),
             "name one like 20261122_12h00m56s, cassandra_20261122_12h00m56s or the path of an archive"));
   }
@@ -1231,7 +1314,8 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     } catch (NoSuchFileException e) {
       throw new Failure(Exit.BAD_BACKUP, "no backup %s: there is no folder %s".formatted(pattern(), folder), MOUNTED);
     } catch (IOException e) {
-      throw new Failure(Exit.BAD_BACKUP, "cannot list %s: %s".formatted(folder, Failure.of(e).getMessage()), "check its mode and owner");
+      throw new Failure(Exit.BAD_BACKUP, "cannot list %s: %s".formatted(folder, Failure.of(e).getMessage()),
+          "check its mode and owner");
     }
   }
 
@@ -1245,22 +1329,28 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
           readable() + chosen.map(older -> "; for the one before it: --backup " + older.name().stamp()).orElse(""));
     }
     requireNoneShortlyAfter(chosen, usable, wanted, until, gap);
-    return chosen.orElseThrow(() -> new Failure(Exit.BAD_BACKUP, "no backup %s in %s%s".formatted(pattern(), shownFolders(),
+    return chosen.orElseThrow(() -> new Failure(Exit.BAD_BACKUP, "no backup %s in %s%s".formatted(pattern(),
+        shownFolders(),
         wanted == null ? "" : " at or before " + wanted), usable.isEmpty() ? MOUNTED : "there are: " + listed(usable)));
   }
 
   /** The newest backup at or before a time, if it cannot be used: it stands in the way of older ones. */
   static Optional<BackupFile> unusable(List<BackupFile> files, LocalDateTime until) {
     return files.stream().filter(one -> !one.taken().isAfter(until) && !one.isUnfinished())
-        .reduce((first, last) -> first.taken().equals(last.taken()) && first.problem() == null ? first : last).filter(one -> one.problem() != null);
+        .reduce((first, last) -> first.taken().equals(last.taken()) && first.problem() == null ? first : last)
+        .filter(one -> one.problem() != null);
   }
 
-  /** Parts of one run differ by seconds: a point named after its first part must not silently select yesterday's rest. */
-  private static void requireNoneShortlyAfter(Optional<BackupFile> chosen, List<BackupFile> usable, String wanted, LocalDateTime until, Duration gap) {
+  /**
+   * Parts of one run differ by seconds: a point named after its first part must not silently select yesterday's rest.
+   */
+  private static void requireNoneShortlyAfter(Optional<BackupFile> chosen, List<BackupFile> usable, String wanted,
+      LocalDateTime until, Duration gap) {
     var next = usable.stream().filter(one -> one.taken().isAfter(until)).findFirst();
     if (next.isPresent() && Duration.between(until, next.get().taken()).compareTo(gap) <= 0
         && chosen.map(one -> Duration.between(one.taken(), until).compareTo(gap) > 0).orElse(true)) {
-      throw new Failure(Exit.BAD_BACKUP, "%s was taken shortly after the restore point %s, and nothing shortly before it".formatted(
+      throw new Failure(Exit.BAD_BACKUP,
+          "%s was taken shortly after the restore point %s, and nothing shortly before it".formatted(
           next.get().backup().name(), wanted), "for that one: --backup " + next.get().name().stamp());
     }
   }
@@ -1271,15 +1361,17 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
         + (stamps.size() > LISTED ? " and %d more".formatted(stamps.size() - LISTED) : "");
   }
 
-  // ------------------------------------------------------------------------------------------------------ several nodes
+  // ----------------------------------------------------------------------------------------------------- several nodes
 
-  private List<BackupFile> ofOtherNodes(BackupFile chosen, List<BackupFile> candidates, Duration gap, List<String> warnings) {
+  private List<BackupFile> ofOtherNodes(BackupFile chosen, List<BackupFile> candidates, Duration gap,
+      List<String> warnings) {
     var sources = candidates.stream().filter(one -> one.problem() == null)
         .collect(Collectors.groupingBy(BackupFile::source, LinkedHashMap::new, Collectors.toList()));
     var others = new ArrayList<BackupFile>();
     for (var ofSource : sources.values()) {
       var near = ofSource.stream().filter(one -> apart(one, chosen).compareTo(gap) <= 0).toList();
-      var nearest = ofSource.contains(chosen) ? Optional.of(chosen) : near.stream().min(Comparator.comparing(one -> apart(one, chosen)));
+      var nearest = ofSource.contains(chosen) ? Optional.of(chosen)
+          : near.stream().min(Comparator.comparing(one -> apart(one, chosen)));
       if (nearest.isEmpty()) {
         warnings.add("%s has no backup within --max-gap of %s; its newest is %s".formatted(
             ofSource.get(0).source(), chosen.backup().name(), ofSource.get(ofSource.size() - 1).backup().name()));
@@ -1288,8 +1380,10 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
       var run = run(nearest.get(), near);
       run.stream().filter(one -> one != chosen).forEach(others::add);
       near.stream().filter(one -> run.stream().noneMatch(taken -> taken.taken().equals(one.taken()))).forEach(one ->
-          warnings.add("%s is passed over: by its name it is another run of the node of %s".formatted(one.file(), nearest.get().file().getFileName())
-              + (one.name().node().isEmpty() ? "; archives of several nodes need cassandra_<node>_<timestamp>.tar or a folder each" : "")));
+      warnings.add("%s is passed over: by its name it is another run of the node of %s".formatted(one.file(),
+          nearest.get().file().getFileName())
+          + (one.name().node().isEmpty()
+              ? "; archives of several nodes need cassandra_<node>_<timestamp>.tar or a folder each" : "")));
     }
     return others;
   }
@@ -1300,7 +1394,8 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
       return List.of(nearest);
     }
     var byTime = new LinkedHashMap<LocalDateTime, BackupFile>();
-    near.stream().filter(one -> apart(one, nearest).compareTo(ONE_RUN) <= 0).forEach(one -> byTime.put(one.taken(), one));
+    near.stream().filter(one -> apart(one, nearest).compareTo(ONE_RUN) <= 0)
+        .forEach(one -> byTime.put(one.taken(), one));
     byTime.put(nearest.taken(), nearest); // the same one in two types is one
     return List.copyOf(byTime.values());
   }
@@ -1309,7 +1404,7 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     return Duration.between(one.taken(), other.taken()).abs();
   }
 
-  // --------------------------------------------------------------------------------------------------------- for messages
+  // ------------------------------------------------------------------------------------------------------ for messages
 
   private String pattern() {
     return sorted(components).get(0) + "_<timestamp>." + String.join("|", sorted(types));
@@ -1485,7 +1580,8 @@ final class BucketComparison {
   /** The first objects that are not proven, each on a line, with the reason. */
   String unproven(int most, Map<String, Failure> reasons) {
     return files().filter(i -> !isProven(i)).limit(most)
-        .mapToObj(i -> "\n  %s: %s".formatted(EntryName.shown(backup.all.get(i).name()), reason(i, reasons))).collect(Collectors.joining());
+        .mapToObj(i -> "\n  %s: %s".formatted(EntryName.shown(backup.all.get(i).name()), reason(i, reasons)))
+        .collect(Collectors.joining());
   }
 
   private String reason(int i, Map<String, Failure> reasons) {
@@ -1513,10 +1609,12 @@ final class BucketLimits {
         throw backup.refused(entry.name(), "is a symbolic link, which a bucket cannot hold");
       }
       if (entry.path().length > LONGEST_KEY) {
-        throw backup.refused(entry.name(), "has a name of more than %d bytes, which no object can have".formatted(LONGEST_KEY));
+        throw backup.refused(entry.name(),
+            "has a name of more than %d bytes, which no object can have".formatted(LONGEST_KEY));
       }
       if (entry.size() > LARGEST) {
-        throw backup.refused(entry.name(), "is larger than an object can be that is sent in parts (%s)".formatted(Console.size(LARGEST)));
+        throw backup.refused(entry.name(),
+            "is larger than an object can be that is sent in parts (%s)".formatted(Console.size(LARGEST)));
       }
     }
   }
@@ -1532,7 +1630,8 @@ final class BucketLimits {
  * @param unchanged objects that are as in the backup
  * @param keepExtra true to leave objects that are not in the backup
  */
-record BucketPlan(Setting endpoint, Setting bucket, State state, BucketComparison.Sum created, BucketComparison.Sum changed,
+record BucketPlan(Setting endpoint, Setting bucket, State state, BucketComparison.Sum created,
+    BucketComparison.Sum changed,
     BucketComparison.Sum unchanged, BucketComparison.Extras extras, boolean keepExtra) {
 
   /** A value, and where it comes from. */
@@ -1559,7 +1658,10 @@ record BucketPlan(Setting endpoint, Setting bucket, State state, BucketCompariso
     return created.bytes() + changed.bytes();
   }
 
-  /** True if more than this percentage of the bucket's objects would go: the wrong bucket is the classic way to lose one. */
+  /**
+   * True if more than this percentage of the bucket's objects would go: the wrong bucket is the classic way to lose
+   * one.
+   */
   boolean removesMoreThan(int percent) {
     return !keepExtra && extras.count() * 100 > percent * extras.listed();
   }
@@ -1584,12 +1686,15 @@ record BucketPlan(Setting endpoint, Setting bucket, State state, BucketCompariso
     if (!state.exists) {
       lines.add("  %s create it".formatted(verb));
     }
-    lines.add("  %s send %d new objects and %d changed ones (%s)".formatted(verb, created.count(), changed.count(), Console.size(bytes())));
+    lines.add("  %s send %d new objects and %d changed ones (%s)".formatted(verb, created.count(), changed.count(),
+        Console.size(bytes())));
     lines.add("  %s leave %d unchanged objects".formatted(verb, unchanged.count()));
-    lines.add("  %s %s %d objects that are not in the backup%s".formatted(verb, keepExtra ? "leave" : "remove", extras.count(),
+    lines.add("  %s %s %d objects that are not in the backup%s".formatted(verb, keepExtra ? "leave" : "remove",
+        extras.count(),
         extras.newest() == null ? "" : ", the newest of " + extras.newest().truncatedTo(ChronoUnit.SECONDS)));
     if (!extras.inTheWay().isEmpty() && !keepExtra) {
-      lines.add("  %s remove %d of them first: they are in the way of objects of the backup, such as %s".formatted(verb, extras.inTheWay().size(),
+      lines.add("  %s remove %d of them first: they are in the way of objects of the backup, such as %s".formatted(verb,
+          extras.inTheWay().size(),
           EntryName.shown(extras.inTheWay().get(0))));
     }
     if (state.versioned) {
@@ -1601,7 +1706,8 @@ record BucketPlan(Setting endpoint, Setting bucket, State state, BucketCompariso
 
   /** The last line after a success. */
   String success(String verb, long bytes) {
-    return "=== ✓ %s %d objects: %d new, %d changed, %d unchanged, %d %s, %s sent ===".formatted(verb, objects(), created.count(),
+    return "=== ✓ %s %d objects: %d new, %d changed, %d unchanged, %d %s, %s sent ===".formatted(verb, objects(),
+        created.count(),
         changed.count(), unchanged.count(), extras.count(), keepExtra ? "extra left" : "removed", Console.size(bytes));
   }
 
@@ -1651,7 +1757,8 @@ record BucketProbe(S3Bucket bucket, boolean versioned) {
     try {
       new S3Uploads(bucket).putTar(NAME, batch.body);
       // Where the server encrypts, an ETag is no MD5.
-      return stat(UNPACKED).filter(stat -> ETag.of(stat.etag()).equals(ETag.of(DigestUtils.md5(CONTENT), 0))).isPresent();
+      return stat(UNPACKED).filter(stat -> ETag.of(stat.etag()).equals(ETag.of(DigestUtils.md5(CONTENT), 0)))
+          .isPresent();
     } finally {
       removeOrTell(NAME);
       removeOrTell(UNPACKED);
@@ -1662,7 +1769,8 @@ record BucketProbe(S3Bucket bucket, boolean versioned) {
     try {
       remove(key);
     } catch (Failure failure) {
-      throw new Failure(failure.code, "%s; the object %s stays in it".formatted(failure.getMessage(), key), failure.hint, failure);
+      throw new Failure(failure.code, "%s; the object %s stays in it".formatted(failure.getMessage(), key),
+          failure.hint, failure);
     }
   }
 
@@ -1674,8 +1782,10 @@ record BucketProbe(S3Bucket bucket, boolean versioned) {
   private void remove(String key) {
     if (versioned) {
       try {
-        var stat = bucket.ask("read from", client -> client.statObject(StatObjectArgs.builder().bucket(bucket.name).object(key).build()));
-        if (stat.versionId() != null && bucket.tryTo(client -> client.removeObject(request(key).versionId(stat.versionId()).build())
+        var stat = bucket.ask("read from",
+            client -> client.statObject(StatObjectArgs.builder().bucket(bucket.name).object(key).build()));
+        if (stat.versionId() != null
+            && bucket.tryTo(client -> client.removeObject(request(key).versionId(stat.versionId()).build())
             .thenApply(nothing -> key)).isPresent()) {
           return;
         }
@@ -1697,8 +1807,8 @@ record BucketProbe(S3Bucket bucket, boolean versioned) {
 }
 
 /**
- * Makes a bucket hold exactly what the backup holds: sends what differs, proves it by the listing, and only then removes
- * what the backup does not hold. It may be broken off at any moment, and done again.
+ * Makes a bucket hold exactly what the backup holds: sends what differs, proves it by the listing, and only then
+ * removes what the backup does not hold. It may be broken off at any moment, and done again.
  */
 final class BucketRestore {
   private static final int NAMED = 20;
@@ -1735,7 +1845,8 @@ final class BucketRestore {
 
   /** Removes the parts of large objects that an earlier run did not complete: they are in no listing, and take room. */
   void abortOpenUploads() {
-    run.unfinished().path("uploads").properties().forEach(open -> new S3Uploads(bucket).abort(open.getValue().asText(), open.getKey()));
+    run.unfinished().path("uploads").properties()
+        .forEach(open -> new S3Uploads(bucket).abort(open.getValue().asText(), open.getKey()));
   }
 
   /** Removes objects that are in the way of those of the backup. */
@@ -1746,12 +1857,15 @@ final class BucketRestore {
     console.step("Removing %d objects that are in the way", keys.size());
     var refused = ObjectRemoval.remove(bucket, keys);
     if (!refused.isEmpty()) {
-      throw new Failure(Exit.PARTIAL, "%d objects that are in the way could not be removed:%s".formatted(refused.size(), lines(refused)),
+      throw new Failure(Exit.PARTIAL,
+          "%d objects that are in the way could not be removed:%s".formatted(refused.size(), lines(refused)),
           "nothing was sent; run again when they can be removed");
     }
   }
 
-  /** Sends what is not in the bucket as it is in the backup, and proves that it arrived; returns what else is listed. */
+  /**
+   * Sends what is not in the bucket as it is in the backup, and proves that it arrived; returns what else is listed.
+   */
   BucketComparison.Extras send(boolean batches) throws Exception {
     if (comparison.unproven().count() > 0) {
       console.step("Sending %d objects, %d requests side by side%s", comparison.unproven().count(), transfers,
@@ -1774,7 +1888,8 @@ final class BucketRestore {
     failures.clear();
     var sender = new ObjectSender(bucket, run, transfers, batches, comparison::expect);
     var before = sent.get();
-    try (var progress = console.progress("Sending", comparison.unproven().bytes(), sender.sent::get, () -> ""); var reader = new Workers(1)) {
+    try (var progress = console.progress("Sending", comparison.unproven().bytes(), sender.sent::get, () -> "");
+        var reader = new Workers(1)) {
       comparison.backup.read(reader, i -> !comparison.isProven(i) && sender.goesOn(), (worker, i, content) -> {
         var entry = comparison.backup.all.get(i);
         try (var in = content.open()) {
@@ -1817,7 +1932,8 @@ final class BucketRestore {
       requireProven("the bucket lost them while others were removed: does something else write to it? run again");
       if (left.removable(keep) >= extras.removable(keep)) {
         left.keys().forEach(key -> refused.putIfAbsent(key, "the server does not say why it is still listed"));
-        throw new Failure(Exit.PARTIAL, "%d objects that are not in the backup could not be removed:%s".formatted(left.removable(keep),
+        throw new Failure(Exit.PARTIAL,
+            "%d objects that are not in the backup could not be removed:%s".formatted(left.removable(keep),
             lines(refused)), "everything in the backup is in the bucket; --keep-extra leaves the others");
       }
       extras = left;
@@ -1825,15 +1941,19 @@ final class BucketRestore {
   }
 
   private static String lines(Map<String, String> reasons) {
-    return reasons.entrySet().stream().limit(NAMED).map(reason -> "\n  " + EntryName.shown(reason.getKey()) + ": " + reason.getValue())
+    return reasons.entrySet().stream().limit(NAMED)
+        .map(reason -> "\n  " + EntryName.shown(reason.getKey()) + ": " + reason.getValue())
         .collect(Collectors.joining());
   }
 }
 
-/** Runs a script's command the same way in all scripts: errors as {@code error:} and {@code hint:}, and the exit code. */
+/**
+ * Runs a script's command the same way in all scripts: errors as {@code error:} and {@code hint:}, and the exit code.
+ */
 final class Commands {
   /** How picocli tells of a value that is not of the option's type. */
-  private static final Pattern CANNOT_CONVERT = Pattern.compile("cannot convert '(.*?)' to (?:\\S+ )?(?:\\w+[.$])*(\\w+) \\(.*");
+  private static final Pattern CANNOT_CONVERT =
+      Pattern.compile("cannot convert '(.*?)' to (?:\\S+ )?(?:\\w+[.$])*(\\w+) \\(.*");
 
   private Commands() {}
 
@@ -1843,7 +1963,8 @@ final class Commands {
    * @param variables what the help lists below the options, with the present values
    * @param failed shows a failure and returns the exit code
    */
-  static int run(Object command, Console console, List<Variable> variables, Function<Failure, Integer> failed, String... args) {
+  static int run(Object command, Console console, List<Variable> variables, Function<Failure, Integer> failed,
+      String... args) {
     console.onInterrupt("Nothing was changed.");
     try {
       return run(command, variables, failed, args);
@@ -1858,13 +1979,15 @@ final class Commands {
         .setParameterExceptionHandler((thrown, given) -> failed.apply(wrongUsage(thrown)))
         .setExecutionStrategy(parsed -> {
           if (parsed.isUsageHelpRequested()) {
-            addFooter(parsed.commandSpec().commandLine(), variables); // reads TheHive's configuration: not at every start
+            // reads TheHive's configuration: not at every start
+            addFooter(parsed.commandSpec().commandLine(), variables);
           }
           if (CommandLine.executeHelpRequest(parsed) != null) {
             return Exit.DONE;
           }
           try {
-            Settings.fromEnvironment().warnings(variables).forEach(warning -> System.err.println("warning: " + warning));
+            Settings.fromEnvironment().warnings(variables)
+                .forEach(warning -> System.err.println("warning: " + warning));
           } catch (Failure e) {
             return failed.apply(e);
           }
@@ -1874,7 +1997,8 @@ final class Commands {
     try {
       var code = line.execute(args);
       return code == Exit.DONE && System.out.checkError() ? failed.apply(new Failure(Exit.UNEXPECTED,
-          "the result could not be written to standard output", "everything else is done; is its file system full?")) : code;
+          "the result could not be written to standard output", "everything else is done; is its file system full?"))
+          : code;
     } catch (Error e) { // picocli hands on exceptions only
       return failed.apply(Failure.of(e));
     }
@@ -1882,13 +2006,16 @@ final class Commands {
 
   private static Failure wrongUsage(ParameterException thrown) {
     var message = thrown.getMessage().lines().findFirst().orElse("wrong usage");
-    var text = withoutJavaTypes(message.isEmpty() ? message : message.substring(0, 1).toLowerCase(Locale.ROOT) + message.substring(1));
-    return new Failure(Exit.USAGE, text, "see ./jbang " + thrown.getCommandLine().getCommandSpec().root().name() + " --help", thrown);
+    var text = withoutJavaTypes(
+        message.isEmpty() ? message : message.substring(0, 1).toLowerCase(Locale.ROOT) + message.substring(1));
+    return new Failure(Exit.USAGE, text,
+        "see ./jbang " + thrown.getCommandLine().getCommandSpec().root().name() + " --help", thrown);
   }
 
   private static String withoutJavaTypes(String message) {
     var type = CANNOT_CONVERT.matcher(message);
-    return type.find() ? message.substring(0, type.start()) + "'" + type.group(1) + "' is not " + switch (type.group(2)) {
+    return type.find()
+        ? message.substring(0, type.start()) + "'" + type.group(1) + "' is not " + switch (type.group(2)) {
       case "Duration" -> "a duration such as PT15M";
       case "Pattern" -> "a regular expression";
       default -> "allowed";
@@ -1898,7 +2025,8 @@ final class Commands {
   private static void addFooter(CommandLine line, List<Variable> variables) {
     var own = line.getCommandSpec().usageMessage().footer();
     var lines = values(variables).stream().map(text -> text.replace("%", "%%").replace("@|", "@ |"));
-    line.getCommandSpec().usageMessage().footer(Stream.of(Stream.of("%nVariables, with their values now:"), lines, Stream.of(own))
+    line.getCommandSpec().usageMessage()
+        .footer(Stream.of(Stream.of("%nVariables, with their values now:"), lines, Stream.of(own))
         .flatMap(text -> text).toArray(String[]::new));
   }
 
@@ -1972,7 +2100,8 @@ enum Compression {
     try {
       return switch (this) {
         case NONE -> in;
-        case GZIP -> buffered(GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get());
+      case GZIP ->
+          buffered(GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get());
         case BZIP2 -> buffered(new BZip2CompressorInputStream(in, true));
         case XZ -> buffered(XZCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get());
         case ZSTD -> buffered(new ZstdCompressorInputStream(in));
@@ -1993,28 +2122,35 @@ final class ConnectionError {
   private static final List<Map.Entry<String, String>> WORDS = List.of(
       Map.entry("connection refused", "connection refused: nothing listens on that port"),
       Map.entry("UnknownHost|UnresolvedAddress|not known", "unknown host"),
-      Map.entry("ConnectException(\\n|$)", "connection refused: nothing listens on that port"), // java.net.http says no more
+      // java.net.http says no more
+      Map.entry("ConnectException(\\n|$)", "connection refused: nothing listens on that port"),
       Map.entry("NotSslRecord|not an SSL/TLS record|Unsupported or unrecognized SSL", "it speaks http, not https"),
-      Map.entry("PKIX|unable to find valid certification path", "its certificate is not signed by a CA that is trusted here"),
-      Map.entry("No name matching|No subject alternative|not verified|doesn't match", "its certificate is for another name"),
+      Map.entry("PKIX|unable to find valid certification path",
+          "its certificate is not signed by a CA that is trusted here"),
+      Map.entry("No name matching|No subject alternative|not verified|doesn't match",
+          "its certificate is for another name"),
       Map.entry("certificate_expired|CertificateExpired", "its certificate has expired"),
       Map.entry("certificate_required|bad_certificate", "it wants a certificate of the client"),
       Map.entry("handshake_failure|protocol_version", "it and this host have no TLS version in common"),
       Map.entry("No route to host|Network is unreachable|Host is unreachable", "no route to that host"),
       Map.entry("timed out|Timeout", "no answer in time"),
       Map.entry("Invalid status line|unsupported (HTTP )?version|not a valid HTTP", "it is not an HTTP port"),
-      Map.entry("Connection reset|ClosedChannel|ConnectionClosed|connection (was )?closed|EOF|no bytes|Broken pipe|Remote host terminated",
+      Map.entry(
+          "Connection reset|ClosedChannel|ConnectionClosed|connection (was )?closed|EOF|no bytes|Broken pipe|Remote"
+              + " host terminated",
           "it closed the connection: perhaps it speaks https, or this is not its port"));
 
   private ConnectionError() {}
 
   static String words(Throwable thrown) {
-    var all = Stream.iterate(thrown, Objects::nonNull, Throwable::getCause).map(Throwable::toString).collect(Collectors.joining("\n"));
+    var all = Stream.iterate(thrown, Objects::nonNull, Throwable::getCause).map(Throwable::toString)
+        .collect(Collectors.joining("\n"));
     return known(all).orElseGet(() -> Failure.of(thrown).getMessage());
   }
 
   private static Optional<String> known(String text) {
-    return WORDS.stream().filter(entry -> Pattern.compile(entry.getKey(), Pattern.CASE_INSENSITIVE).matcher(text).find())
+    return WORDS.stream()
+        .filter(entry -> Pattern.compile(entry.getKey(), Pattern.CASE_INSENSITIVE).matcher(text).find())
         .map(Map.Entry::getValue).findFirst();
   }
 }
@@ -2065,7 +2201,10 @@ class Console {
     }
   }
 
-  /** Shows a line that moves on a terminal, a line every five seconds elsewhere, until closed; nothing where there are no bytes. */
+  /**
+   * Shows a line that moves on a terminal, a line every five seconds elsewhere, until closed; nothing where there are
+   * no bytes.
+   */
   Closeable progress(String task, long total, LongSupplier done, Supplier<String> state) {
     if (total <= 0) {
       return () -> {};
@@ -2073,7 +2212,8 @@ class Console {
     var moves = canDraw();
     var width = moves ? columns() - 3 : WIDTH_OF_LOGS; // room for ^C
     var begun = Instant.now();
-    Supplier<String> line = () -> ProgressLine.of(task, Math.min(done.getAsLong(), total), total, Duration.between(begun, Instant.now()),
+    Supplier<String> line =
+        () -> ProgressLine.of(task, Math.min(done.getAsLong(), total), total, Duration.between(begun, Instant.now()),
         state.get(), width);
     var clock = Executors.newSingleThreadScheduledExecutor(Console::daemon);
     var pause = moves ? 200 : BETWEEN_LINES.toMillis();
@@ -2087,7 +2227,8 @@ class Console {
   private synchronized void show(String line, boolean moves) {
     if (moves) {
       drawn = line;
-      System.err.print("\r\033[?7l" + line + "\033[K\033[?7h"); // never onto a second line, should the terminal have become narrower
+      // never onto a second line, should the terminal have become narrower
+      System.err.print("\r\033[?7l" + line + "\033[K\033[?7h");
     } else {
       step("%s", line);
     }
@@ -2238,7 +2379,8 @@ final class EntryName {
   }
 
   private static IOException unsafe(byte[] raw) {
-    return new IOException("its entry '%s' leads out of the backup's folder".formatted(shown(new String(raw, StandardCharsets.UTF_8))));
+    return new IOException(
+        "its entry '%s' leads out of the backup's folder".formatted(shown(new String(raw, StandardCharsets.UTF_8))));
   }
 
   /** The text of a link; it belongs to the entry of the given name. */
@@ -2254,7 +2396,8 @@ final class EntryName {
           StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(raw));
           return;
         } catch (CharacterCodingException e) {
-          throw new IOException("its entry '%s' has a %s that is not UTF-8".formatted(shown(new String(name, StandardCharsets.UTF_8)),
+          throw new IOException(
+              "its entry '%s' has a %s that is not UTF-8".formatted(shown(new String(name, StandardCharsets.UTF_8)),
               raw == name ? "name" : "link"), e);
         }
       }
@@ -2314,24 +2457,31 @@ final class Failure extends RuntimeException {
     if (cause instanceof Failure failure) {
       return failure;
     }
-    var message = cause.getMessage() != null ? cause.getMessage() : cause instanceof EOFException ? "it ends too early" : cause.toString();
+    var message = cause.getMessage() != null ? cause.getMessage() : cause instanceof EOFException ? "it ends too early"
+        : cause.toString();
     if (cause instanceof FileSystemException file) {
-      var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ").toLowerCase(Locale.ROOT);
+      var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ")
+          .toLowerCase(Locale.ROOT);
       message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : words);
     }
     return cause instanceof Error error ? of(error, message.lines().findFirst().orElse(message))
         : new Failure(Exit.UNEXPECTED, message, "run again with --verbose for the trace", cause);
   }
 
-  /** Errors of the virtual machine, with what helps: libraries that are not Java are unpacked where it may be forbidden to run them. */
+  /**
+   * Errors of the virtual machine, with what helps: libraries that are not Java are unpacked where it may be forbidden
+   * to run them.
+   */
   private static Failure of(Error error, String message) {
     if (error instanceof LinkageError) {
       return new Failure(Exit.UNEXPECTED, "a library could not be loaded: " + message,
           "is %s on a file system that is mounted noexec? _JAVA_OPTIONS=-Djava.io.tmpdir=<another folder> names another"
               .formatted(System.getProperty("java.io.tmpdir")), error);
     }
-    var hint = error instanceof OutOfMemoryError ? "_JAVA_OPTIONS=-Xmx1g gives it more" : "run again with --verbose for the trace";
-    return new Failure(Exit.UNEXPECTED, error instanceof OutOfMemoryError ? "out of memory: " + message : message, hint, error);
+    var hint = error instanceof OutOfMemoryError ? "_JAVA_OPTIONS=-Xmx1g gives it more"
+        : "run again with --verbose for the trace";
+    return new Failure(Exit.UNEXPECTED, error instanceof OutOfMemoryError ? "out of memory: " + message : message, hint,
+        error);
   }
 }
 
@@ -2343,9 +2493,13 @@ final class FolderContents {
   /** Everything that restore-files-nfs.java makes in or beside the folder has a name that begins so. */
   static final String OF_RESTORE = ".restore-files-nfs";
 
-  /** Names in lower case: file systems, NetApp, ZFS, Ceph, Synology, QNAP, quotas, Windows, macOS, GlusterFS, JuiceFS. */
-  private static final Set<String> OF_STORAGE = Set.of("lost+found", ".snapshot", "~snapshot", ".snapshots", ".zfs", ".snap",
-      "#snapshot", "#recycle", "@eadir", "@tmp", "@recycle", "@recently-snapshot", ".@__thumb", "aquota.user", "aquota.group",
+  /**
+   * Names in lower case: file systems, NetApp, ZFS, Ceph, Synology, QNAP, quotas, Windows, macOS, GlusterFS, JuiceFS.
+   */
+  private static final Set<String> OF_STORAGE =
+      Set.of("lost+found", ".snapshot", "~snapshot", ".snapshots", ".zfs", ".snap",
+          "#snapshot", "#recycle", "@eadir", "@tmp", "@recycle", "@recently-snapshot", ".@__thumb", "aquota.user",
+          "aquota.group",
       "quota.user", "quota.group", "system volume information", "$recycle.bin", "recycler", ".trash", ".trashes",
       ".spotlight-v100", ".fseventsd", ".temporaryitems", ".documentrevisions-v100", ".trashcan", ".glusterfs");
   private static final Pattern TRASH_OF_USER = Pattern.compile("\\.trash-\\d+");
@@ -2387,10 +2541,13 @@ final class FolderContents {
  * @param container in which TheHive runs there; null where it is a systemd unit
  */
 record Host(String name, String destination, String port, TheHiveContainer container) {
-  private static final Pattern IN_CONTAINER = Pattern.compile("((?<host>.+)/)?(?<engine>docker|podman):(?<name>(?!\\d+$)[A-Za-z0-9][\\w.-]*)");
+
+  private static final Pattern IN_CONTAINER =
+      Pattern.compile("((?<host>.+)/)?(?<engine>docker|podman):(?<name>(?!\\d+$)[A-Za-z0-9][\\w.-]*)");
   /** Stands between what the login shell prints by itself and the answer. */
   private static final String BEGIN = "thehive-answer-begins";
-  private static final Pattern NAMED = Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[0-9a-fA-F:]+]))(:(?<port>\\d+))?");
+  private static final Pattern NAMED =
+      Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[0-9a-fA-F:]+]))(:(?<port>\\d+))?");
   private static final String PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,StateChangeTimestamp,InvocationID";
 
   Host(String name, String destination, String port) {
@@ -2427,17 +2584,22 @@ record Host(String name, String destination, String port, TheHiveContainer conta
     if (inContainer.matches()) {
       var host = parse(inContainer.group("host") == null ? "localhost" : inContainer.group("host"));
       var container = new TheHiveContainer(inContainer.group("engine"), inContainer.group("name"));
-      return new Host(inContainer.group("host") == null ? container.toString() : host.name + "/" + container, host.destination, host.port, container);
+      return new Host(inContainer.group("host") == null ? container.toString() : host.name + "/" + container,
+          host.destination, host.port, container);
     }
     var match = NAMED.matcher(name);
     if (!match.matches()) {
-      throw new Failure(Exit.USAGE, "'%s' is not a host name".formatted(name), "name hosts like node1, admin@node2:2222 or localhost, containers like docker:thehive or node2/docker:thehive");
+      throw new Failure(Exit.USAGE, "'%s' is not a host name".formatted(name),
+          "name hosts like node1, admin@node2:2222 or localhost, containers like docker:thehive or"
+              + " node2/docker:thehive");
     }
     if (match.group("port") != null && !isPort(match.group("port"))) {
-      throw new Failure(Exit.USAGE, "'%s' names port %s, which no host has".formatted(name, match.group("port")), "ports are numbers from 1 to 65535, ssh's is mostly 22");
+      throw new Failure(Exit.USAGE, "'%s' names port %s, which no host has".formatted(name, match.group("port")),
+          "ports are numbers from 1 to 65535, ssh's is mostly 22");
     }
     var local = Set.of("localhost", "127.0.0.1", "[::1]").contains(match.group("to")) && match.group("port") == null;
-    return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""), match.group("port"));
+    return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""),
+        match.group("port"));
   }
 
   private static boolean isPort(String digits) {
@@ -2465,31 +2627,41 @@ record Host(String name, String destination, String port, TheHiveContainer conta
       return "localhost";
     }
     var known = new Host("localhost", null, null).run("ssh -G -- " + destination, Duration.ofSeconds(10)).out();
-    return known.lines().filter(line -> line.startsWith("hostname ")).map(line -> line.substring(9)).findFirst().orElse(destination);
+    return known.lines().filter(line -> line.startsWith("hostname ")).map(line -> line.substring(9)).findFirst()
+        .orElse(destination);
   }
 
-  /** Never asks and never accepts an unknown host key: a runbook must not hang, and a key is the administrator's to trust. */
+  /**
+   * Never asks and never accepts an unknown host key: a runbook must not hang, and a key is the administrator's to
+   * trust.
+   */
   List<String> command(String shell) {
     if (isLocal()) {
       return List.of("sh", "-c", shell);
     }
-    var ssh = Stream.of("ssh", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10",
+    var ssh =
+        Stream.of("ssh", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10",
         "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3");
     var to = port == null ? Stream.of("--", destination) : Stream.of("-p", port, "--", destination);
     return Stream.of(ssh, to, Stream.of("sh -c '" + shell + "'")).flatMap(part -> part).toList();
   }
 
-  /** Runs a shell command there, one without single quotes. Files take its output: a shared ssh connection keeps pipes open. */
+  /**
+   * Runs a shell command there, one without single quotes. Files take its output: a shared ssh connection keeps pipes
+   * open.
+   */
   Output run(String shell, Duration limit) {
     try {
       var out = Files.createTempFile("thehive-host", ".out");
       var err = Files.createTempFile("thehive-host", ".err");
       try {
-        var process = new ProcessBuilder(command(isLocal() ? shell : "echo " + BEGIN + "; " + shell)).redirectInput(new File("/dev/null"))
+        var process = new ProcessBuilder(command(isLocal() ? shell : "echo " + BEGIN + "; " + shell))
+            .redirectInput(new File("/dev/null"))
             .redirectOutput(out.toFile()).redirectError(err.toFile()).start();
         if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
           process.destroyForcibly();
-          throw new Failure(Exit.UNREACHABLE, "%s: no answer within %d s to: %s".formatted(name, limit.toSeconds(), shell), null);
+          throw new Failure(Exit.UNREACHABLE,
+              "%s: no answer within %d s to: %s".formatted(name, limit.toSeconds(), shell), null);
         }
         var output = new Output(process.exitValue(), Files.readString(out), Files.readString(err).strip());
         return isLocal() ? output : output.code() == 255 ? unreachable(output.err()) : withoutGreeting(this, output);
@@ -2498,7 +2670,8 @@ record Host(String name, String destination, String port, TheHiveContainer conta
         Files.delete(err);
       }
     } catch (IOException e) {
-      throw new Failure(Exit.UNREACHABLE, "%s: %s".formatted(name, e.getMessage()), "the OpenSSH client is needed for other hosts", e);
+      throw new Failure(Exit.UNREACHABLE, "%s: %s".formatted(name, e.getMessage()),
+          "the OpenSSH client is needed for other hosts", e);
     } catch (InterruptedException e) {
       throw new Failure(Exit.UNREACHABLE, name + ": interrupted", null, e);
     }
@@ -2508,7 +2681,9 @@ record Host(String name, String destination, String port, TheHiveContainer conta
   static Output withoutGreeting(Host host, Output output) {
     var begins = output.out().indexOf(BEGIN + "\n");
     if (begins < 0) {
-      throw new Failure(Exit.UNREACHABLE, "%s: the login shell there did not run the command: %s".formatted(host.name, last(output.err().isEmpty() ? output.out() : output.err())),
+      throw new Failure(Exit.UNREACHABLE,
+          "%s: the login shell there did not run the command: %s".formatted(host.name,
+              last(output.err().isEmpty() ? output.out() : output.err())),
           "try it by hand: ssh %s echo works".formatted(host.destination));
     }
     return new Output(output.code(), output.out().substring(begins + BEGIN.length() + 1), output.err());
@@ -2518,9 +2693,11 @@ record Host(String name, String destination, String port, TheHiveContainer conta
     var reason = last(said).replaceFirst("^ssh: ", "");
     var by = "ssh " + (port == null ? "" : "-p " + port + " ") + destination;
     if (said.contains("Permission denied")) {
-      throw new Failure(Exit.AUTHENTICATION, "%s: ssh: %s".formatted(name, reason), "log in with a key, without a password: " + by);
+      throw new Failure(Exit.AUTHENTICATION, "%s: ssh: %s".formatted(name, reason),
+          "log in with a key, without a password: " + by);
     }
-    throw new Failure(Exit.UNREACHABLE, "%s: ssh: %s".formatted(name, reason), said.contains("Host key verification failed")
+    throw new Failure(Exit.UNREACHABLE, "%s: ssh: %s".formatted(name, reason),
+        said.contains("Host key verification failed")
         ? "compare its host key and accept it by hand: " + by : "try it by hand: " + by);
   }
 
@@ -2529,7 +2706,8 @@ record Host(String name, String destination, String port, TheHiveContainer conta
   }
 
   Unit unit(String service) {
-    var output = run("id -u; LC_ALL=C systemctl show --property=%s -- %s".formatted(PROPERTIES, service), Duration.ofSeconds(30));
+    var output = run("id -u; LC_ALL=C systemctl show --property=%s -- %s".formatted(PROPERTIES, service),
+        Duration.ofSeconds(30));
     if (output.code() != 0) {
       throw new Failure(Exit.UNSAFE, "%s has no systemd that answers: %s".formatted(name, last(output.err())),
           "look after TheHive there by hand: in its container, or with its own start script");
@@ -2540,7 +2718,8 @@ record Host(String name, String destination, String port, TheHiveContainer conta
     }
     var is = lines.stream().filter(line -> line.contains("=")).map(line -> line.split("=", 2))
         .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1], (one, other) -> one));
-    return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""), is.getOrDefault("SubState", ""),
+    return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""),
+        is.getOrDefault("SubState", ""),
         Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("StateChangeTimestamp", ""),
         is.getOrDefault("InvocationID", ""), lines.get(0).equals("0"));
   }
@@ -2648,12 +2827,14 @@ final class ObjectRemoval {
    */
   static boolean isPlainInXml(String key) {
     return key.equals(key.strip())
-        && key.codePoints().noneMatch(c -> Character.isISOControl(c) || c == 0x2028 || c == 0x2029 || c >= 0xd800 && c <= 0xdfff || (c & 0xfffe) == 0xfffe);
+        && key.codePoints().noneMatch(c -> Character.isISOControl(c) || c == 0x2028 || c == 0x2029
+            || c >= 0xd800 && c <= 0xdfff || (c & 0xfffe) == 0xfffe);
   }
 
   private static void removeOne(S3Bucket bucket, String key, Map<String, String> refused) {
     try {
-      bucket.ask("delete from", client -> client.removeObject(RemoveObjectArgs.builder().bucket(bucket.name).object(key).build()));
+      bucket.ask("delete from",
+          client -> client.removeObject(RemoveObjectArgs.builder().bucket(bucket.name).object(key).build()));
     } catch (Failure failure) {
       if (failure.code == Exit.UNREACHABLE) {
         throw failure;
@@ -2665,8 +2846,12 @@ final class ObjectRemoval {
   private static void removePage(S3Bucket bucket, List<String> keys, Map<String, String> refused) {
     var objects = keys.stream().map(DeleteRequest.Object::new).toList();
     try {
-      bucket.ask("delete from", client -> client.deleteObjects(DeleteObjectsArgs.builder().bucket(bucket.name).objects(objects).quiet(true).build()))
-          .result().errors().forEach(error -> refused.put("" + error.objectName(), error.code() + ": " + error.message()));
+      bucket
+          .ask("delete from",
+              client -> client
+                  .deleteObjects(DeleteObjectsArgs.builder().bucket(bucket.name).objects(objects).quiet(true).build()))
+          .result().errors()
+          .forEach(error -> refused.put("" + error.objectName(), error.code() + ": " + error.message()));
     } catch (Failure failure) {
       if (failure.code != Exit.UNEXPECTED) {
         throw failure;
@@ -2677,8 +2862,8 @@ final class ObjectRemoval {
 }
 
 /**
- * Sends objects side by side while one thread reads the archive. Its memory is that of the requests' bodies, whatever the
- * size of the archive. What it believes to have sent is proven by the bucket's listing afterwards, not here.
+ * Sends objects side by side while one thread reads the archive. Its memory is that of the requests' bodies, whatever
+ * the size of the archive. What it believes to have sent is proven by the bucket's listing afterwards, not here.
  */
 final class ObjectSender {
   /** Larger objects are not worth a tar. */
@@ -2772,7 +2957,8 @@ final class ObjectSender {
     }
     var md5s = new byte[16 * ETag.partsOf(size)];
     var parts = new ArrayList<CompletableFuture<Part>>();
-    for (var left = size; left > 0 && parts.stream().noneMatch(CompletableFuture::isCompletedExceptionally); left -= ETag.PART) {
+    for (var left = size; left > 0 && parts.stream().noneMatch(CompletableFuture::isCompletedExceptionally); left -=
+        ETag.PART) {
       var body = free.take();
       body.read(content, left);
       var number = parts.size() + 1;
@@ -2895,7 +3081,8 @@ final class PaxRecords {
         throw damaged();
       }
       end = from + (int) length;
-      all.put(new String(header, space + 1, equals - space - 1, StandardCharsets.UTF_8), Arrays.copyOfRange(header, equals + 1, end - 1));
+      all.put(new String(header, space + 1, equals - space - 1, StandardCharsets.UTF_8),
+          Arrays.copyOfRange(header, equals + 1, end - 1));
     }
     return all;
   }
@@ -2984,8 +3171,8 @@ final class ProgressLine {
   private ProgressLine() {}
 
   /**
-   * Returns one line of at most {@code width} characters: task, bar, bytes, rate, elapsed and left time, state. What does
-   * not fit is left out from the end, never cut within a word; a narrow line has no bar.
+   * Returns one line of at most {@code width} characters: task, bar, bytes, rate, elapsed and left time, state. What
+   * does not fit is left out from the end, never cut within a word; a narrow line has no bar.
    *
    * @param done bytes of {@code total} that are done
    * @param state a few words, such as {@code 3 of 9 tables}; may be empty
@@ -2994,7 +3181,8 @@ final class ProgressLine {
     var millis = Math.max(1, elapsed.toMillis());
     var rate = done * 1000 / millis;
     var text = " %s of %s".formatted(size(done), size(total));
-    var more = new StringBuilder(rate > 0 ? ", %s/s".formatted(size(rate)) : "").append(", elapsed ").append(clock(elapsed.toSeconds()));
+    var more = new StringBuilder(rate > 0 ? ", %s/s".formatted(size(rate)) : "").append(", elapsed ")
+        .append(clock(elapsed.toSeconds()));
     if (rate > 0 && done < total) {
       more.append(", left ").append(clock((total - done + rate - 1) / rate));
     }
@@ -3022,7 +3210,8 @@ final class ProgressLine {
   /** A number of bytes as an administrator reads it, such as {@code 12 MB}. */
   static String size(long bytes) {
     return bytes < 1_000_000 ? (bytes + 999) / 1000 + " kB"
-        : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB" : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
+        : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB"
+        : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
   }
 }
 
@@ -3132,8 +3321,8 @@ final class RestoreConsole extends Console {
 }
 
 /**
- * The lock, the marker of an unfinished restore and the report, beside the archives or in RESTORE_STATE_PATH. The marker
- * stands from the first change to the success; while it stands, TheHive must not be started.
+ * The lock, the marker of an unfinished restore and the report, beside the archives or in RESTORE_STATE_PATH. The
+ * marker stands from the first change to the success; while it stands, TheHive must not be started.
  */
 final class RestoreRun implements Closeable {
   private final Path folder;
@@ -3163,12 +3352,15 @@ final class RestoreRun implements Closeable {
 
   private static Failure notWritable(Path folder, String reason, Throwable cause) {
     return new Failure(Exit.UNSAFE, "cannot write to %s: %s".formatted(folder, reason),
-        "lock, marker and report are kept there: make it writable, make room, or name another folder with RESTORE_STATE_PATH", cause);
+        "lock, marker and report are kept there: make it writable, make room, or name another folder with"
+            + " RESTORE_STATE_PATH",
+        cause);
   }
 
   /** Tells in a dry run, which writes nothing there, why a real run could not begin. */
   Optional<Failure> problem() {
-    return lock != null ? Optional.empty() : Optional.of(notWritable(folder, Files.isDirectory(folder) ? "access denied" : "no such folder", null));
+    return lock != null ? Optional.empty()
+        : Optional.of(notWritable(folder, Files.isDirectory(folder) ? "access denied" : "no such folder", null));
   }
 
   /** What an interrupted run left for this one; empty when there was none. */
@@ -3179,7 +3371,9 @@ final class RestoreRun implements Closeable {
       }
       var left = Json.MAPPER.readTree(marker.toFile());
       if (!left.isObject()) {
-        throw unreadable(Files.size(marker) == 0 ? "it is empty, as a full disk leaves it" : "it is not a marker of these scripts", null);
+        throw unreadable(
+            Files.size(marker) == 0 ? "it is empty, as a full disk leaves it" : "it is not a marker of these scripts",
+            null);
       }
       return left;
     } catch (JsonProcessingException e) {
@@ -3190,7 +3384,8 @@ final class RestoreRun implements Closeable {
   }
 
   private Failure unreadable(String reason, Throwable cause) {
-    return new Failure(Exit.UNSAFE, "cannot read %s: %s. A restore was begun and may be unfinished".formatted(marker, reason),
+    return new Failure(Exit.UNSAFE,
+        "cannot read %s: %s. A restore was begun and may be unfinished".formatted(marker, reason),
         "keep TheHive stopped, remove that file, and run the same restore again to its end", cause);
   }
 
@@ -3280,8 +3475,11 @@ final class S3Bucket implements Closeable {
     requireEndpoint(endpoint);
     failures = new S3Failures(endpoint, name, settings.ca());
     try {
-      client = MinioAsyncClient.builder().endpoint(endpoint).region(settings.region().orElse(null)).httpClient(http(settings, connections))
-          .credentialsProvider(new StaticProvider(settings.login().access(), settings.login().secret(), settings.login().token())).build();
+      client = MinioAsyncClient.builder().endpoint(endpoint).region(settings.region().orElse(null))
+          .httpClient(http(settings, connections))
+          .credentialsProvider(
+              new StaticProvider(settings.login().access(), settings.login().secret(), settings.login().token()))
+          .build();
       if (settings.virtualHost()) {
         client.enableVirtualStyleEndpoint();
       }
@@ -3295,10 +3493,12 @@ final class S3Bucket implements Closeable {
   /** An endpoint names scheme, host and port, and never the keys: it is shown. */
   static void requireEndpoint(String endpoint) {
     if (endpoint.contains("@")) {
-      throw new Failure(Exit.USAGE, "the endpoint holds keys", "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY or MINIO_SECRET_KEY_FILE instead");
+      throw new Failure(Exit.USAGE, "the endpoint holds keys",
+          "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY or MINIO_SECRET_KEY_FILE instead");
     }
     if (!endpoint.matches("https?://[^/?#\\s]+/?")) {
-      throw new Failure(Exit.USAGE, "the endpoint '%s' is not of the form https://HOST:PORT".formatted(endpoint), "check MINIO_ENDPOINT");
+      throw new Failure(Exit.USAGE, "the endpoint '%s' is not of the form https://HOST:PORT".formatted(endpoint),
+          "check MINIO_ENDPOINT");
     }
   }
 
@@ -3347,7 +3547,8 @@ final class S3Bucket implements Closeable {
     } catch (Failure failure) {
       // The SDK always names a region, which AWS wants left out where it is us-east-1, and others everywhere.
       throw failure.code != Exit.UNEXPECTED ? failure
-          : new Failure(Exit.UNSAFE, failure.getMessage(), "nothing was changed; create the bucket with the server's own tools, and run again", failure);
+          : new Failure(Exit.UNSAFE, failure.getMessage(),
+              "nothing was changed; create the bucket with the server's own tools, and run again", failure);
     }
   }
 
@@ -3359,7 +3560,9 @@ final class S3Bucket implements Closeable {
   }
 
   boolean isLocked() {
-    return tryTo(client -> client.getObjectLockConfiguration(GetObjectLockConfigurationArgs.builder().bucket(name).build())).isPresent();
+    return tryTo(
+        client -> client.getObjectLockConfiguration(GetObjectLockConfigurationArgs.builder().bucket(name).build()))
+        .isPresent();
   }
 
   /** Gives every object to the visitor, a page after the other; fails rather than end before the bucket does. */
@@ -3374,8 +3577,10 @@ final class S3Bucket implements Closeable {
       }).toList());
       var next = result.nextContinuationToken();
       if (result.isTruncated() && (next == null || next.isEmpty() || next.equals(token))) {
-        throw new Failure(Exit.UNREACHABLE, "%s cuts its list of bucket %s and does not say how it goes on".formatted(endpoint, name),
-            "what the bucket holds is not known without the rest; see the server's log, and what stands between it and this host");
+        throw new Failure(Exit.UNREACHABLE,
+            "%s cuts its list of bucket %s and does not say how it goes on".formatted(endpoint, name),
+            "what the bucket holds is not known without the rest; see the server's log, and what stands between it"
+                + " and this host");
       }
       token = result.isTruncated() ? next : null;
     } while (token != null);
@@ -3384,7 +3589,8 @@ final class S3Bucket implements Closeable {
   /** Names that XML cannot hold, such as those with control characters, only come through encoded. */
   private io.minio.messages.ListBucketResultV2 page(String token, Integer most) {
     var request = ListObjectsV2Args.builder().bucket(name).encodingType("url").continuationToken(token);
-    return ask("list", client -> client.listObjectsV2((most == null ? request : request.maxKeys(most)).build())).result();
+    return ask("list", client -> client.listObjectsV2((most == null ? request : request.maxKeys(most)).build()))
+        .result();
   }
 
   /**
@@ -3410,11 +3616,12 @@ final class S3Bucket implements Closeable {
   }
 
   /**
-   * True if a failure to read an object may be that object's alone: it is broken, or archived. A broken one answers like
-   * a server that is gone; so many do not.
+   * True if a failure to read an object may be that object's alone: it is broken, or archived. A broken one answers
+   * like a server that is gone; so many do not.
    */
   boolean isOfOneObject(Failure failure) {
-    return failure.code != Exit.AUTHENTICATION && (failure.code != Exit.UNREACHABLE || unreadable.incrementAndGet() <= MOST_UNREADABLE);
+    return failure.code != Exit.AUTHENTICATION
+        && (failure.code != Exit.UNREACHABLE || unreadable.incrementAndGet() <= MOST_UNREADABLE);
   }
 
   /** The answer; empty where the server refuses, or does not know what is asked. */
@@ -3460,20 +3667,25 @@ final class S3Bucket implements Closeable {
 record S3Failures(String endpoint, String bucket, Optional<Path> ca) {
   private static final Pattern STATUS = Pattern.compile("Response code: (\\d+)");
   private static final Set<String> WRONG_REGION =
-      Set.of("AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException", "InvalidRegion");
+      Set.of("AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException",
+          "InvalidRegion");
   /** Answers of Go's and nginx's servers, and a TLS record where a status line was expected. */
   private static final Pattern WANTS_HTTPS =
-      Pattern.compile("(?s).*(HTTP request to an HTTPS server|plain HTTP request was sent to HTTPS port|Unexpected status line: \\x15).*");
+      Pattern.compile(
+          "(?s).*(HTTP request to an HTTPS server|plain HTTP request was sent to HTTPS port|Unexpected status"
+              + " line: \\x15).*");
 
   /** True if it is worth another try: the network, a server that is busy or starting, an answer that was cut. */
   static boolean isPassing(Throwable thrown) {
-    if (find(thrown, SSLHandshakeException.class).isPresent() || find(thrown, SSLPeerUnverifiedException.class).isPresent()
+    if (find(thrown, SSLHandshakeException.class).isPresent()
+        || find(thrown, SSLPeerUnverifiedException.class).isPresent()
         || isPlainAnswer(thrown) || find(thrown, UnknownHostException.class).isPresent()) {
       return false;
     }
     var status = status(thrown);
     return status >= 500 && status != 501 && status != 507 || status == 429 || status == 408
-        || status == 0 && (find(thrown, IOException.class).isPresent() || find(thrown, XmlParserException.class).isPresent());
+        || status == 0
+            && (find(thrown, IOException.class).isPresent() || find(thrown, XmlParserException.class).isPresent());
   }
 
   /** The server's own name of what went wrong, such as {@code NoSuchBucket}; empty where it gave none. */
@@ -3489,32 +3701,40 @@ record S3Failures(String endpoint, String bucket, Optional<Path> ca) {
       return missing(thrown);
     }
     if (code.equals("AccessDenied") || code.equals("AllAccessDisabled")) {
-      return new Failure(Exit.AUTHENTICATION, "the access key may not %s bucket %s at %s".formatted(verb, bucket, endpoint),
-          "its policy needs s3:GetBucketLocation (or set MINIO_REGION), s3:ListBucket, s3:GetObject, s3:PutObject, s3:DeleteObject", thrown);
+      return new Failure(Exit.AUTHENTICATION,
+          "the access key may not %s bucket %s at %s".formatted(verb, bucket, endpoint),
+          "its policy needs s3:GetBucketLocation (or set MINIO_REGION), s3:ListBucket, s3:GetObject, s3:PutObject,"
+              + " s3:DeleteObject",
+          thrown);
     }
     if (status == 507 || code.contains("Quota") || code.equals("XMinioStorageFull")) {
       return new Failure(Exit.UNSAFE, "no room left in bucket %s at %s: %s".formatted(bucket, endpoint, reason(thrown)),
           "free some room, or raise the bucket's quota; then run again", thrown);
     }
     if (WRONG_REGION.contains(code)) {
-      return new Failure(Exit.USAGE, "%s expects another region: %s".formatted(endpoint, reason(thrown)), "set MINIO_REGION to the bucket's region", thrown);
+      return new Failure(Exit.USAGE, "%s expects another region: %s".formatted(endpoint, reason(thrown)),
+          "set MINIO_REGION to the bucket's region", thrown);
     }
     if ((status == 403 || status == 401) && !code.equals("InvalidObjectState")) {
       return new Failure(Exit.AUTHENTICATION, "%s refuses the keys: %s".formatted(endpoint, reason(thrown)),
           "check MINIO_ACCESS_KEY and MINIO_SECRET_KEY (or the alias), and this host's clock", thrown);
     }
     if (find(thrown, Exception.class, WANTS_HTTPS).isPresent()) {
-      return new Failure(Exit.UNREACHABLE, endpoint + " speaks https, not http", "check MINIO_ENDPOINT: https://" + host(), thrown);
+      return new Failure(Exit.UNREACHABLE, endpoint + " speaks https, not http",
+          "check MINIO_ENDPOINT: https://" + host(), thrown);
     }
     if (status == 0 && find(thrown, IOException.class).isPresent()) {
       return unreachable(find(thrown, IOException.class).get(), thrown);
     }
-    if (find(thrown, InvalidResponseException.class).isPresent() || find(thrown, XmlParserException.class).isPresent()) {
-      return new Failure(Exit.UNREACHABLE, "%s does not answer as an S3 server does%s".formatted(endpoint, status > 0 ? " (status " + status + ")" : ""),
+    if (find(thrown, InvalidResponseException.class).isPresent()
+        || find(thrown, XmlParserException.class).isPresent()) {
+      return new Failure(Exit.UNREACHABLE,
+          "%s does not answer as an S3 server does%s".formatted(endpoint, status > 0 ? " (status " + status + ")" : ""),
           "is it the port of the S3 API? check MINIO_ENDPOINT", thrown);
     }
     return new Failure(status >= 500 && status != 501 ? Exit.UNREACHABLE : Exit.UNEXPECTED,
-        "cannot %s bucket %s at %s: %s".formatted(verb, bucket, endpoint, reason(thrown)), "see the server's log", thrown);
+        "cannot %s bucket %s at %s: %s".formatted(verb, bucket, endpoint, reason(thrown)), "see the server's log",
+        thrown);
   }
 
   /** There is no such bucket: a wrong name is more likely than a bucket that is to be made. */
@@ -3525,18 +3745,21 @@ record S3Failures(String endpoint, String bucket, Optional<Path> ca) {
 
   private Failure unreachable(IOException cause, Throwable thrown) {
     if (isPlainAnswer(cause)) {
-      return new Failure(Exit.UNREACHABLE, endpoint + " speaks http, not https", "check MINIO_ENDPOINT: http://" + host(), thrown);
+      return new Failure(Exit.UNREACHABLE, endpoint + " speaks http, not https",
+          "check MINIO_ENDPOINT: http://" + host(), thrown);
     }
     if (cause instanceof SSLPeerUnverifiedException) {
       return new Failure(Exit.UNREACHABLE, "the certificate of %s is for another name".formatted(endpoint),
           "check MINIO_ENDPOINT: use a name that stands in the certificate", thrown);
     }
     if (cause instanceof SSLException) {
-      return new Failure(Exit.UNREACHABLE, "cannot trust the certificate of %s: %s".formatted(endpoint, cause.getMessage()),
+      return new Failure(Exit.UNREACHABLE,
+          "cannot trust the certificate of %s: %s".formatted(endpoint, cause.getMessage()),
           ca.map(file -> "is %s, which MINIO_CA names, the CA that signed it?".formatted(file))
               .orElse("name the CA that signed it with MINIO_CA"), thrown);
     }
-    return new Failure(Exit.UNREACHABLE, "cannot reach %s: %s".formatted(endpoint, words(cause)), "is it started? check MINIO_ENDPOINT", thrown);
+    return new Failure(Exit.UNREACHABLE, "cannot reach %s: %s".formatted(endpoint, words(cause)),
+        "is it started? check MINIO_ENDPOINT", thrown);
   }
 
   private static String words(IOException cause) {
@@ -3553,7 +3776,8 @@ record S3Failures(String endpoint, String bucket, Optional<Path> ca) {
   }
 
   private static boolean isPlainAnswer(Throwable thrown) {
-    return find(thrown, SSLException.class).filter(e -> ("" + e.getMessage()).contains("Unsupported or unrecognized SSL message")).isPresent();
+    return find(thrown, SSLException.class)
+        .filter(e -> ("" + e.getMessage()).contains("Unsupported or unrecognized SSL message")).isPresent();
   }
 
   private String host() {
@@ -3578,7 +3802,8 @@ record S3Failures(String endpoint, String bucket, Optional<Path> ca) {
   }
 
   private static <T extends Throwable> Optional<T> find(Throwable thrown, Class<T> type) {
-    return Stream.iterate(thrown, Objects::nonNull, Throwable::getCause).filter(type::isInstance).map(type::cast).findFirst();
+    return Stream.iterate(thrown, Objects::nonNull, Throwable::getCause).filter(type::isInstance).map(type::cast)
+        .findFirst();
   }
 
   private static <T extends Throwable> Optional<T> find(Throwable thrown, Class<T> type, Pattern message) {
@@ -3596,7 +3821,8 @@ record S3Failures(String endpoint, String bucket, Optional<Path> ca) {
  * @param virtualHost true if the bucket is part of the host's name, not of the path
  * @param ca PEM file of the CA to trust for https; empty for the JDK's
  */
-record S3Settings(Account login, String bucket, Optional<String> region, boolean virtualHost, Optional<Path> ca, Path archives) {
+record S3Settings(Account login, String bucket, Optional<String> region, boolean virtualHost, Optional<Path> ca,
+    Path archives) {
   static final Variable ENDPOINT = Variable.optional("MINIO_ENDPOINT");
   static final Variable ACCESS_KEY = Variable.secret("MINIO_ACCESS_KEY");
   static final Variable SECRET_KEY = Variable.secret("MINIO_SECRET_KEY");
@@ -3648,7 +3874,9 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
     }
     var port = PORT.matcher(endpoint.get());
     if (port.find() && (port.group(1).length() > 5 || Integer.parseInt(port.group(1)) > 65_535)) {
-      throw new Failure(Exit.USAGE, "MINIO_ENDPOINT '%s' has port %s; ports are from 1 to 65535".formatted(endpoint.get(), port.group(1)), "such as http://10.0.0.8:9000");
+      throw new Failure(Exit.USAGE,
+          "MINIO_ENDPOINT '%s' has port %s; ports are from 1 to 65535".formatted(endpoint.get(), port.group(1)),
+          "such as http://10.0.0.8:9000");
     }
     var access = settings.secretOrPrompt(ACCESS_KEY, "Access key of " + endpoint.get());
     var secret = settings.secretOrPrompt(SECRET_KEY, "Secret key of " + endpoint.get());
@@ -3662,7 +3890,8 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
   private static Account ofAlias(String alias, Map<String, String> environment) {
     var variable = environment.get("MC_HOST_" + alias);
     var files = configFiles(environment);
-    var login = variable != null ? ofVariable(alias, variable) : files.stream().flatMap(file -> ofFile(file, alias).stream()).findFirst();
+    var login = variable != null ? ofVariable(alias, variable)
+        : files.stream().flatMap(file -> ofFile(file, alias).stream()).findFirst();
     return login.orElseThrow(() -> new Failure(Exit.USAGE, "MINIO_ENDPOINT is not set, and mc has no alias " + alias,
         "set MINIO_ENDPOINT, MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or name an alias of mc with MINIO_ALIAS; looked in MC_HOST_%s, %s"
             .formatted(alias, files.stream().map(Path::toString).collect(Collectors.joining(", ")))));
@@ -3677,12 +3906,15 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
     if (keys.matches()) {
       return Optional.of(new Account(keys.group(1) + keys.group(4), keys.group(2), keys.group(3), null));
     }
-    throw new Failure(Exit.USAGE, "MC_HOST_%s is not of the form https://ACCESS:SECRET@HOST:PORT".formatted(alias), null);
+    throw new Failure(Exit.USAGE, "MC_HOST_%s is not of the form https://ACCESS:SECRET@HOST:PORT".formatted(alias),
+        null);
   }
 
   private static List<Path> configFiles(Map<String, String> environment) {
     var home = Path.of(environment.getOrDefault("HOME", System.getProperty("user.home")));
-    return Stream.concat(Stream.ofNullable(environment.get("MC_CONFIG_DIR")).map(Path::of), Stream.of(home.resolve(".mc"), home.resolve(".mcli")))
+    return Stream
+        .concat(Stream.ofNullable(environment.get("MC_CONFIG_DIR")).map(Path::of),
+            Stream.of(home.resolve(".mc"), home.resolve(".mcli")))
         .map(path -> path.resolve("config.json")).toList();
   }
 
@@ -3695,7 +3927,8 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
       return Optional.empty();
     } catch (IOException e) {
       // Jackson's message would show the line, and with it a key.
-      throw new Failure(Exit.USAGE, "cannot read mc's " + file, "is it readable, and JSON? or set MINIO_ENDPOINT and the keys");
+      throw new Failure(Exit.USAGE, "cannot read mc's " + file,
+          "is it readable, and JSON? or set MINIO_ENDPOINT and the keys");
     }
   }
 }
@@ -3722,13 +3955,15 @@ record S3Uploads(S3Bucket bucket) {
     var headers = new Http.Headers();
     headers.put("X-Amz-Meta-Snowball-Auto-Extract", "true");
     headers.put(Http.Headers.X_AMZ_CONTENT_SHA256, UNSIGNED);
-    // Each object out of it is proven by its own MD5 in the listing. Without one of ours the SDK makes this checksum, slowly.
+    // Each object out of it is proven by its own MD5 in the listing. Without one of ours the SDK makes this checksum,
+    // slowly.
     headers.put(Checksum.Algorithm.CRC32C.header(), body.crc32c());
     put(key, body, headers);
   }
 
   private ETag put(String key, RequestBody body, Http.Headers headers) {
-    return ETag.of(bucket.ask(VERB, client -> client.putObject(PutObjectAPIArgs.builder().bucket(bucket.name).object(key)
+    return ETag
+        .of(bucket.ask(VERB, client -> client.putObject(PutObjectAPIArgs.builder().bucket(bucket.name).object(key)
         .data(body.bytes(), body.size()).headers(headers).contentType(contentType(key)).build())).etag());
   }
 
@@ -3742,19 +3977,22 @@ record S3Uploads(S3Bucket bucket) {
   String begin(String key) {
     var headers = new Http.Headers(Http.Headers.CONTENT_TYPE, contentType(key));
     return bucket.ask(VERB, client -> client.createMultipartUpload(
-        CreateMultipartUploadArgs.builder().bucket(bucket.name).object(key).headers(headers).build())).result().uploadId();
+        CreateMultipartUploadArgs.builder().bucket(bucket.name).object(key).headers(headers).build())).result()
+        .uploadId();
   }
 
   Part putPart(String key, String upload, int number, RequestBody body, byte[] md5) {
     var headers = new Http.Headers();
     sign(headers, md5);
-    return bucket.ask(VERB, client -> client.uploadPart(UploadPartArgs.builder().bucket(bucket.name).object(key).uploadId(upload)
+    return bucket
+        .ask(VERB, client -> client.uploadPart(UploadPartArgs.builder().bucket(bucket.name).object(key).uploadId(upload)
         .partNumber(number).data(body.bytes(), body.size()).headers(headers).build())).part();
   }
 
   /** The new object's ETag; empty where the server does not tell. */
   Optional<ETag> complete(String key, String upload, Part[] parts) {
-    return Optional.ofNullable(bucket.ask(VERB, client -> client.completeMultipartUpload(CompleteMultipartUploadArgs.builder()
+    return Optional
+        .ofNullable(bucket.ask(VERB, client -> client.completeMultipartUpload(CompleteMultipartUploadArgs.builder()
         .bucket(bucket.name).object(key).uploadId(upload).parts(parts).build())).etag()).map(ETag::of);
   }
 
@@ -3793,7 +4031,9 @@ final class Settings {
       return new Settings(System.getenv());
     }
     if (!Files.isReadable(file)) {
-      throw new Failure(Exit.USAGE, "cannot read TheHive's configuration %s, which THEHIVE_CONFIG names".formatted(file), "check its path, owner and mode");
+      throw new Failure(Exit.USAGE,
+          "cannot read TheHive's configuration %s, which THEHIVE_CONFIG names".formatted(file),
+          "check its path, owner and mode");
     }
     return new Settings(System.getenv(), TheHiveConfig.read(file), file.toString());
   }
@@ -3804,7 +4044,8 @@ final class Settings {
   }
 
   private boolean isVariable(Variable variable) {
-    return environment.containsKey(variable.name()) || variable.secret() && environment.containsKey(variable.name() + "_FILE");
+    return environment.containsKey(variable.name())
+        || variable.secret() && environment.containsKey(variable.name() + "_FILE");
   }
 
   /** The variable's value, or its default; empty where there is neither. */
@@ -3822,7 +4063,8 @@ final class Settings {
 
   /** The value of a variable that has a default. */
   String text(Variable variable) {
-    return optional(variable).orElseThrow(() -> new Failure(Exit.USAGE, variable.name() + " is not set", "give it a value"));
+    return optional(variable)
+        .orElseThrow(() -> new Failure(Exit.USAGE, variable.name() + " is not set", "give it a value"));
   }
 
   Optional<Path> optionalPath(Variable variable) {
@@ -3837,7 +4079,8 @@ final class Settings {
     try {
       return Path.of(value);
     } catch (InvalidPathException e) {
-      throw new Failure(Exit.USAGE, "%s '%s' is not a path: %s".formatted(variable.name(), value, e.getReason()), "give it a path");
+      throw new Failure(Exit.USAGE, "%s '%s' is not a path: %s".formatted(variable.name(), value, e.getReason()),
+          "give it a path");
     }
   }
 
@@ -3849,12 +4092,16 @@ final class Settings {
     return Boolean.parseBoolean(value);
   }
 
-  /** A secret from its variable, or from the file that the variable with {@code _FILE} names, without its last line break. */
+  /**
+   * A secret from its variable, or from the file that the variable with {@code _FILE} names, without its last line
+   * break.
+   */
   Optional<String> secret(Variable variable) {
     var value = Optional.ofNullable(environment.get(variable.name()));
     var file = optional(Variable.optional(variable.name() + "_FILE"));
     if (value.isPresent() && file.isPresent()) {
-      throw new Failure(Exit.USAGE, "%s and %s_FILE are both set".formatted(variable.name(), variable.name()), "unset one of them");
+      throw new Failure(Exit.USAGE, "%s and %s_FILE are both set".formatted(variable.name(), variable.name()),
+          "unset one of them");
     }
     value.ifPresent(secret -> requireNotBlank(variable.name(), secret));
     return file.isPresent() ? Optional.of(read(variable.name() + "_FILE", file.get()))
@@ -3869,7 +4116,8 @@ final class Settings {
       }
       return secret;
     } catch (IOException | InvalidPathException e) {
-      throw new Failure(Exit.USAGE, "cannot read %s, which %s names: %s".formatted(file, name, Failure.of(e).getMessage()),
+      throw new Failure(Exit.USAGE,
+          "cannot read %s, which %s names: %s".formatted(file, name, Failure.of(e).getMessage()),
           "check its path, owner and mode");
     }
   }
@@ -3892,19 +4140,23 @@ final class Settings {
   private static void requireClean(String name, String value) {
     requireNotBlank(name, value);
     if (value.startsWith(BYTE_ORDER_MARK)) {
-      throw new Failure(Exit.USAGE, name + " begins with a byte order mark", "save the file it comes from as UTF-8 without a byte order mark");
+      throw new Failure(Exit.USAGE, name + " begins with a byte order mark",
+          "save the file it comes from as UTF-8 without a byte order mark");
     }
     if (value.endsWith("\r")) {
-      throw new Failure(Exit.USAGE, name + " ends with a carriage return", "the file it comes from was edited on Windows: dos2unix mends it");
+      throw new Failure(Exit.USAGE, name + " ends with a carriage return",
+          "the file it comes from was edited on Windows: dos2unix mends it");
     }
     if (value.length() > 1 && value.matches("(?s)([\"']).*\\1")) {
-      throw new Failure(Exit.USAGE, "%s has quotes around its value: %s".formatted(name, value), "leave out the quotes");
+      throw new Failure(Exit.USAGE, "%s has quotes around its value: %s".formatted(name, value),
+          "leave out the quotes");
     }
   }
 
   /** The documentation shows a password in CASSANDRA_CONNECTION; URLs may hold one, too. */
   private static String withoutSecrets(String value) {
-    return value.replaceAll("(\\s|^)(-p|--password)(\\s*=?\\s*).+", "$1$2 (not shown)").replaceAll("(://)[^,]*@", "$1(not shown)@");
+    return value.replaceAll("(\\s|^)(-p|--password)(\\s*=?\\s*).+", "$1$2 (not shown)").replaceAll("(://)[^,]*@",
+        "$1(not shown)@");
   }
 
   /** Lines for the help: each variable that has a value, with the value and where it comes from, then the others. */
@@ -3954,7 +4206,8 @@ final class Settings {
   /** Its value without secrets; empty where it has none. */
   String shown(Variable variable) {
     return isSet(variable) && variable.secret() ? "not shown"
-        : withoutSecrets(environment.getOrDefault(variable.name(), configured.getOrDefault(variable.name(), variable.fallback())));
+        : withoutSecrets(
+            environment.getOrDefault(variable.name(), configured.getOrDefault(variable.name(), variable.fallback())));
   }
 
   String origin(Variable variable) {
@@ -3985,15 +4238,20 @@ final class Settings {
       var value = environment.get(variable.name());
       if (configuredValue != null && value != null && !value.equals(configuredValue)) {
         warnings.add(variable.secret() ? "%s is not what %s says".formatted(variable.name(), configFile)
-            : "%s is %s, but %s says %s".formatted(variable.name(), withoutSecrets(value), configFile, withoutSecrets(configuredValue)));
+            : "%s is %s, but %s says %s".formatted(variable.name(), withoutSecrets(value), configFile,
+                withoutSecrets(configuredValue)));
       }
     }
-    var names = variables.stream().flatMap(variable -> variable.secret() ? Stream.of(variable.name(), variable.name() + "_FILE")
+    var names =
+        variables.stream().flatMap(variable -> variable.secret() ? Stream.of(variable.name(), variable.name() + "_FILE")
         : Stream.of(variable.name())).toList();
-    variables.stream().filter(Variable::secret).forEach(variable -> leftovers(variable.name()).ifPresent(warnings::add));
+    variables.stream().filter(Variable::secret)
+        .forEach(variable -> leftovers(variable.name()).ifPresent(warnings::add));
     for (var name : new TreeSet<>(environment.keySet())) {
       if (name.startsWith(BYTE_ORDER_MARK)) {
-        warnings.add("the name %s begins with a byte order mark, so nothing reads it: save the file it comes from as UTF-8 without one".formatted(name.substring(1)));
+        warnings.add(
+            "the name %s begins with a byte order mark, so nothing reads it: save the file it comes from as UTF-8 without one"
+                .formatted(name.substring(1)));
         continue;
       }
       names.stream().filter(known -> !names.contains(name) && isAlmost(name, known)).findFirst()
@@ -4005,7 +4263,8 @@ final class Settings {
   /** What an editor or a shell may have left in a secret: it is taken as it stands, for it may be meant. */
   private Optional<String> leftovers(String name) {
     var value = environment.getOrDefault(name, "");
-    var found = value.startsWith(BYTE_ORDER_MARK) ? "begins with a byte order mark" : value.endsWith("\r") ? "ends with a carriage return"
+    var found = value.startsWith(BYTE_ORDER_MARK) ? "begins with a byte order mark"
+        : value.endsWith("\r") ? "ends with a carriage return"
         : value.length() > 1 && value.matches("(?s)([\"']).*\\1") ? "has quotes around its value" : "";
     return found.isEmpty() ? Optional.empty() : Optional.of("%s %s, which counts as part of it".formatted(name, found));
   }
@@ -4023,7 +4282,8 @@ final class Settings {
     var other = known.substring(at);
     if (one.length() == other.length()) {
       return one.length() > 0 && one.substring(1).equals(other.substring(1))
-          || one.length() > 1 && one.charAt(0) == other.charAt(1) && one.charAt(1) == other.charAt(0) && one.substring(2).equals(other.substring(2));
+          || one.length() > 1 && one.charAt(0) == other.charAt(1) && one.charAt(1) == other.charAt(0)
+              && one.substring(2).equals(other.substring(2));
     }
     return one.length() > other.length() ? one.substring(1).equals(other) : other.substring(1).equals(one);
   }
@@ -4178,8 +4438,8 @@ final class TarArchive extends Archive {
   }
 
   /**
-   * True if zeros behind the last entry are the rest of a record, not what was left unwritten of a file of the full size.
-   * Records are 10 KiB, or what the option -b says, mostly a power of two; the archive is a whole number of them.
+   * True if zeros behind the last entry are the rest of a record, not what was left unwritten of a file of the full
+   * size. Records are 10 KiB, or what the option -b says, mostly a power of two; the archive is a whole number of them.
    *
    * @param turnsToZeros the last file's bytes end in zeros, too: a sign that they were not written, either
    */
@@ -4341,7 +4601,10 @@ final class TarArchive extends Archive {
   }
 }
 
-/** A header of a tar: a block of 512 bytes with fields at fixed places, in each of the formats v7, ustar, pax, oldgnu and gnu. */
+/**
+ * A header of a tar: a block of 512 bytes with fields at fixed places, in each of the formats v7, ustar, pax, oldgnu
+ * and gnu.
+ */
 final class TarHeader {
   static final int BLOCK = 512;
   private final byte[] block;
@@ -4473,12 +4736,15 @@ final class TarHeader {
 }
 
 /**
- * Reads the entries of a tar in order, in every format that GNU tar, bsdtar and Python write. It counts what it takes from
- * the stream by itself: where an entry's bytes begin is the same for a file that can be read at any place and for one that
- * is unpacked on the way.
+ * Reads the entries of a tar in order, in every format that GNU tar, bsdtar and Python write. It counts what it takes
+ * from the stream by itself: where an entry's bytes begin is the same for a file that can be read at any place and for
+ * one that is unpacked on the way.
  */
 final class TarReader implements Closeable {
-  /** A tar ends with zeros up to a whole record, which has at most 1 MiB; the first block of them may need a record more. */
+  /**
+   * A tar ends with zeros up to a whole record, which has at most 1 MiB; the first block of them may need a record
+   * more.
+   */
   static final int MOST_ZEROS = (1 << 20) + TarHeader.BLOCK;
   /** The longest padding of a tar made without the option -b. */
   static final int USUAL_ZEROS = 20 * TarHeader.BLOCK + TarHeader.BLOCK;
@@ -4519,10 +4785,12 @@ final class TarReader implements Closeable {
         return null;
       }
       if (!header.isIntact() || header.size() < 0) {
-        throw new IOException("the header of its entry '%s' is damaged".formatted(EntryName.shown(new String(header.name(), "UTF-8"))));
+        throw new IOException(
+            "the header of its entry '%s' is damaged".formatted(EntryName.shown(new String(header.name(), "UTF-8"))));
       }
       switch (header.type()) {
-        case 'x', 'X' -> extensions = new Extensions(extensions.pax.with(extension(header)), extensions.name, extensions.link);
+      case 'x', 'X' ->
+          extensions = new Extensions(extensions.pax.with(extension(header)), extensions.name, extensions.link);
         case 'g' -> {
           global = global.with(extension(header));
           extensions = new Extensions(global, extensions.name, extensions.link);
@@ -4541,17 +4809,20 @@ final class TarReader implements Closeable {
 
   private ArchiveEntry entry(TarHeader header, Extensions extensions) throws IOException {
     var pax = extensions.pax;
-    var rawName = pax.bytes("GNU.sparse.name", pax.bytes("path", extensions.name != null ? extensions.name : header.name()));
+    var rawName =
+        pax.bytes("GNU.sparse.name", pax.bytes("path", extensions.name != null ? extensions.name : header.name()));
     var rawLink = pax.bytes("linkpath", extensions.link != null ? extensions.link : header.link());
     var kind = kind(header.type(), rawName);
     data("123456".indexOf(header.type()) >= 0 ? 0 : pax.number("size", header.size()));
     var size = kind == Kind.FILE ? left : 0;
     SparseMap holes = null;
     if (kind == Kind.FILE && (header.type() == 'S' || pax.has("GNU.sparse.size") || pax.has("GNU.sparse.realsize"))) {
-      size = header.type() == 'S' ? header.number(483, 12) : pax.number("GNU.sparse.realsize", pax.number("GNU.sparse.size", 0));
+      size = header.type() == 'S' ? header.number(483, 12)
+          : pax.number("GNU.sparse.realsize", pax.number("GNU.sparse.size", 0));
       holes = new SparseMap(pieces(header, pax), size);
       if (holes.stored() != left) {
-        throw new IOException("the map of its sparse file '%s' is damaged".formatted(EntryName.shown(new String(rawName, "UTF-8"))));
+        throw new IOException(
+            "the map of its sparse file '%s' is damaged".formatted(EntryName.shown(new String(rawName, "UTF-8"))));
       }
     }
     var path = EntryName.normal(rawName);
@@ -4584,7 +4855,8 @@ final class TarReader implements Closeable {
     if (pax.isEmpty()) {
       return plain;
     }
-    var owner = new Owner(pax.text("uname", plain.user()), pax.number("uid", plain.uid()), pax.text("gname", plain.group()),
+    var owner =
+        new Owner(pax.text("uname", plain.user()), pax.number("uid", plain.uid()), pax.text("gname", plain.group()),
         pax.number("gid", plain.gid()));
     return owners.computeIfAbsent(owner, known -> known);
   }
@@ -4747,7 +5019,8 @@ final class TarReader implements Closeable {
   }
 
   static IOException unfinished(long end, long total) {
-    return new IOException("its entries end after %d of %d bytes: the rest is damaged or was never written".formatted(end, total));
+    return new IOException(
+        "its entries end after %d of %d bytes: the rest is damaged or was never written".formatted(end, total));
   }
 
   @Override
@@ -4757,8 +5030,8 @@ final class TarReader implements Closeable {
 }
 
 /**
- * TheHive's own configuration file as a source of settings: what it says of database, index and attachments, by the names
- * of the variables. Keys of TheHive 5.0 and 4 are read, too, where they differ.
+ * TheHive's own configuration file as a source of settings: what it says of database, index and attachments, by the
+ * names of the variables. Keys of TheHive 5.0 and 4 are read, too, where they differ.
  */
 final class TheHiveConfig {
   static final Path USUAL = Path.of("/etc/thehive/application.conf");
@@ -4768,7 +5041,8 @@ final class TheHiveConfig {
   static Map<String, String> read(Path file) {
     try {
       // Secrets often come from variables of TheHive's own service, which are not set here.
-      return settings(ConfigFactory.parseFile(file.toFile()).resolve(ConfigResolveOptions.defaults().setAllowUnresolved(true)));
+      return settings(
+          ConfigFactory.parseFile(file.toFile()).resolve(ConfigResolveOptions.defaults().setAllowUnresolved(true)));
     } catch (ConfigException e) {
       throw new Failure(Exit.USAGE, "cannot read TheHive's configuration %s: %s".formatted(file, e.getMessage()),
           "THEHIVE_CONFIG names it; set THEHIVE_CONFIG=/dev/null to go on without it");
@@ -4794,23 +5068,29 @@ final class TheHiveConfig {
     return settings;
   }
 
-  /** True if the key has one of these values, or is not there: TheHive 4 may have the database in a local folder, say. */
+  /**
+   * True if the key has one of these values, or is not there: TheHive 4 may have the database in a local folder, say.
+   */
   private static boolean isOneOf(com.typesafe.config.Config config, String path, String... values) {
     return first(config, path).map(value -> List.of(values).contains(value)).orElse(true);
   }
 
   private static void addCassandra(Map<String, String> settings, com.typesafe.config.Config config) {
-    put(settings, "CASSANDRA_KEYSPACE", first(config, "db.janusgraph.storage.cql.keyspace", "db.janusgraph.storage.cassandra.keyspace"));
-    put(settings, "CASSANDRA_CONNECTION", list(config, "db.janusgraph.storage.hostname").map(hosts -> String.join(",", hosts)
+    put(settings, "CASSANDRA_KEYSPACE",
+        first(config, "db.janusgraph.storage.cql.keyspace", "db.janusgraph.storage.cassandra.keyspace"));
+    put(settings, "CASSANDRA_CONNECTION",
+        list(config, "db.janusgraph.storage.hostname").map(hosts -> String.join(",", hosts)
         + first(config, "db.janusgraph.storage.port").map(" "::concat).orElse("")));
-    put(settings, "CASSANDRA_THEHIVE_USER", first(config, "db.janusgraph.storage.username", "db.janusgraph.storage.cql.username"));
+    put(settings, "CASSANDRA_THEHIVE_USER",
+        first(config, "db.janusgraph.storage.username", "db.janusgraph.storage.cql.username"));
     var ssl = "db.janusgraph.storage.cql.ssl.";
     if (isTrue(config, ssl + "enabled")) {
       put(settings, "CASSANDRA_SSL_CA", first(config, ssl + "truststore.location"));
       put(settings, "CASSANDRA_SSL_CA_PASSWORD", first(config, ssl + "truststore.password", ssl + "password"));
       if (isTrue(config, ssl + "client-authentication-enabled")) {
         put(settings, "CASSANDRA_SSL_CERT", first(config, ssl + "keystore.location"));
-        put(settings, "CASSANDRA_SSL_KEY_PASSWORD", first(config, ssl + "keystore.storepassword", ssl + "truststore.storepassword",
+        put(settings, "CASSANDRA_SSL_KEY_PASSWORD",
+            first(config, ssl + "keystore.storepassword", ssl + "truststore.storepassword",
             ssl + "keystore.keypassword"));
       }
     }
@@ -4840,7 +5120,8 @@ final class TheHiveConfig {
     put(settings, "MINIO_ACCESS_KEY", ofStore(config, "accessKey", "aws.credentials.access-key-id"));
     put(settings, "MINIO_SECRET_KEY", ofStore(config, "aws.credentials.secret-access-key", "secretKey"));
     put(settings, "MINIO_REGION", ofStore(config, "aws.region.default-region", "region"));
-    put(settings, "MINIO_VIRTUAL_HOST", ofStore(config, "access-style").filter(style -> style.equals("virtual")).map(style -> "true"));
+    put(settings, "MINIO_VIRTUAL_HOST",
+        ofStore(config, "access-style").filter(style -> style.equals("virtual")).map(style -> "true"));
   }
 
   private static Optional<String> ofStore(com.typesafe.config.Config config, String... names) {
@@ -4850,7 +5131,8 @@ final class TheHiveConfig {
 
   /** TheHive's port, and the path in front of its own where it has one. */
   private static void addAddress(Map<String, String> settings, com.typesafe.config.Config config) {
-    var path = first(config, "play.http.context", "application.context").map(context -> context.replaceFirst("/+$", "")).orElse("");
+    var path = first(config, "play.http.context", "application.context").map(context -> context.replaceFirst("/+$", ""))
+        .orElse("");
     var https = first(config, "https.port", "play.server.https.port");
     var http = first(config, "http.port", "play.server.http.port").filter(port -> !port.equals("disabled"));
     var address = http.map("http://<node>:"::concat).or(() -> https.map("https://<node>:"::concat))
@@ -4865,7 +5147,9 @@ final class TheHiveConfig {
   private static String urls(com.typesafe.config.Config config, List<String> hosts) {
     var scheme = isTrue(config, "db.janusgraph.index.search.elasticsearch.ssl.enabled") ? "https" : "http";
     var port = first(config, "db.janusgraph.index.search.port").orElse("9200");
-    return hosts.stream().map(host -> host.matches("https?://.*") ? host : scheme + "://" + host + (host.matches(".*:\\d+") ? "" : ":" + port))
+    return hosts.stream()
+        .map(host -> host.matches("https?://.*") ? host
+            : scheme + "://" + host + (host.matches(".*:\\d+") ? "" : ":" + port))
         .collect(Collectors.joining(","));
   }
 
@@ -4908,7 +5192,8 @@ final class TheHiveConfig {
  * @param name of the container, or of the service in its compose file
  */
 record TheHiveContainer(String engine, String name) {
-  private static final Pattern ANSWER = Pattern.compile("thehive-container\\|(?<how>[^|]*)\\|(?<id>[^|]*)\\|(?<status>[^|]*)\\|(?<exit>-?\\d+)\\|(?<restarts>\\d+)\\|(?<since>[^|]*)");
+  private static final Pattern ANSWER = Pattern.compile(
+      "thehive-container\\|(?<how>[^|]*)\\|(?<id>[^|]*)\\|(?<status>[^|]*)\\|(?<exit>-?\\d+)\\|(?<restarts>\\d+)\\|(?<since>[^|]*)");
   /** A JVM that ends on SIGTERM, or that the engine had to kill, did not fail. */
   private static final Set<String> STOPPED = Set.of("0", "130", "137", "143");
   private static final String NO_CONTAINER = "(?is).*(no such (object|container)|no container with name).*";
@@ -4918,7 +5203,10 @@ record TheHiveContainer(String engine, String name) {
     return engine + ":" + name;
   }
 
-  /** Asks as this user and, where that does not find it, with sudo: by the container's name, else by its compose service. */
+  /**
+   * Asks as this user and, where that does not find it, with sudo: by the container's name, else by its compose
+   * service.
+   */
   String inspect() {
     var inspect = "LC_ALL=C $d inspect --type container -f "
         + "\"thehive-container|$d|{{.Id}}|{{.State.Status}}|{{.State.ExitCode}}|{{.RestartCount}}|{{.State.StartedAt}}\"";
@@ -4929,21 +5217,25 @@ record TheHiveContainer(String engine, String name) {
   /** The container as a unit; one that is not there is not found. */
   Host.Unit unit(Host host) {
     var output = host.run(inspect(), Duration.ofSeconds(30));
-    var found = output.out().lines().map(ANSWER::matcher).filter(match -> match.matches()).collect(Collectors.toMap(match -> match.group("id"), match -> match,
+    var found = output.out().lines().map(ANSWER::matcher).filter(match -> match.matches())
+        .collect(Collectors.toMap(match -> match.group("id"), match -> match,
         (one, other) -> one)).values();
     if (found.size() > 1) {
-      throw new Failure(Exit.USAGE, "%s: %d containers have the compose service %s".formatted(host.name(), found.size(), name),
+      throw new Failure(Exit.USAGE,
+          "%s: %d containers have the compose service %s".formatted(host.name(), found.size(), name),
           "name each in THEHIVE_NODES as '%s ps' does".formatted(engine));
     }
     if (!found.isEmpty()) {
       var match = found.iterator().next();
       return new Host.Unit("loaded", active(match.group("status"), match.group("exit")), match.group("status"),
-          Integer.parseInt(match.group("restarts")), match.group("since"), match.group("id"), !match.group("how").startsWith("sudo"));
+          Integer.parseInt(match.group("restarts")), match.group("since"), match.group("id"),
+          !match.group("how").startsWith("sudo"));
     }
     if (output.err().matches(NO_CONTAINER)) {
       return new Host.Unit("not-found", "inactive", "", 0, "", "", true);
     }
-    throw new Failure(Exit.UNSAFE, "%s: %s does not tell of the container %s: %s".formatted(host.name(), engine, name, Host.last(output.err())),
+    throw new Failure(Exit.UNSAFE,
+        "%s: %s does not tell of the container %s: %s".formatted(host.name(), engine, name, Host.last(output.err())),
         "is %1$s installed there, and may this user ask it, or with sudo? NOPASSWD: /usr/bin/%1$s *".formatted(engine));
   }
 
@@ -4968,7 +5260,8 @@ record TheHiveContainer(String engine, String name) {
   String logs(Host.Unit unit, String range) {
     var since = Pattern.compile("--since=\"([^\"]*)\"").matcher(range);
     var options = since.find() ? since.replaceFirst("--since=" + since(since.group(1))) : range;
-    return sudo(unit) + engine + " logs" + options.replaceAll("--lines=(\\d+)", "--tail=$1") + " " + unit.invocation() + " 2>&1";
+    return sudo(unit) + engine + " logs" + options.replaceAll("--lines=(\\d+)", "--tail=$1") + " " + unit.invocation()
+        + " 2>&1";
   }
 
   /** A time of journalctl as the engines know it. */
@@ -4977,7 +5270,9 @@ record TheHiveContainer(String engine, String name) {
     if (ago.matches()) {
       return ago.group(1) + ago.group(2);
     }
-    var time = Pattern.compile("(\\d{4}-\\d\\d-\\d\\d)[ T](\\d\\d:\\d\\d(?::\\d\\d(?:\\.\\d+)?)?)(?: ?(Z|[+-]\\d\\d):?(\\d\\d)?.*)?").matcher(text);
+    var time = Pattern
+        .compile("(\\d{4}-\\d\\d-\\d\\d)[ T](\\d\\d:\\d\\d(?::\\d\\d(?:\\.\\d+)?)?)(?: ?(Z|[+-]\\d\\d):?(\\d\\d)?.*)?")
+        .matcher(text);
     if (time.matches()) {
       var clock = time.group(2).length() == 5 ? time.group(2) + ":00" : time.group(2);
       var zone = time.group(3) == null ? "" : time.group(3).equals("Z") ? "Z" : time.group(3) + ":" + time.group(4);
@@ -4986,7 +5281,8 @@ record TheHiveContainer(String engine, String name) {
     if (text.matches("\\d{4}-\\d\\d-\\d\\d")) {
       return text;
     }
-    throw new Failure(Exit.USAGE, "--since '%s' is not a time that docker or podman knows".formatted(text), "write it as '10 min ago' or '2026-11-22 18:00'");
+    throw new Failure(Exit.USAGE, "--since '%s' is not a time that docker or podman knows".formatted(text),
+        "write it as '10 min ago' or '2026-11-22 18:00'");
   }
 
   private static String sudo(Host.Unit unit) {
@@ -5027,7 +5323,8 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
   Host.Unit requireInstalled() {
     var unit = unit();
     if (!unit.isInstalled()) {
-      throw new Failure(Exit.UNSAFE, "%s: the %s is %s".formatted(host.name(), kind(), unit.load().isEmpty() ? "unknown" : unit.load()),
+      throw new Failure(Exit.UNSAFE,
+          "%s: the %s is %s".formatted(host.name(), kind(), unit.load().isEmpty() ? "unknown" : unit.load()),
           host.container() == null ? "THEHIVE_SERVICE names TheHive's unit; is TheHive installed there?"
               : "THEHIVE_NODES names the container as '%s ps -a' does".formatted(host.container().engine()));
     }
@@ -5039,7 +5336,8 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
   }
 
   String systemctl(Host.Unit unit, String verb) {
-    return host.container() != null ? host.container().command(unit, verb) : asRoot(unit, "systemctl %s %s".formatted(verb, settings.service()));
+    return host.container() != null ? host.container().command(unit, verb)
+        : asRoot(unit, "systemctl %s %s".formatted(verb, settings.service()));
   }
 
   /** Runs systemctl. What sudo warns of counts only where the command fails. */
@@ -5064,15 +5362,18 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     if (!said.startsWith("sudo:")) {
       return new Failure(Exit.UNSAFE, "%s: %s %s: %s".formatted(name(), program, verb, said), null);
     }
-    return new Failure(Exit.AUTHENTICATION, "%s: %s".formatted(name(), said), said.contains("tty") || said.contains("terminal is required")
+    return new Failure(Exit.AUTHENTICATION, "%s: %s".formatted(name(), said),
+        said.contains("tty") || said.contains("terminal is required")
         ? "sudo wants a terminal there: \"Defaults !requiretty\" for this user, or name the node as root@" + name()
         : "allow it without a password there: NOPASSWD: " + (host.container() == null
-            ? "/usr/bin/systemctl * %s, /usr/bin/journalctl *".formatted(settings.service()) : "/usr/bin/%s *".formatted(program)));
+                ? "/usr/bin/systemctl * %s, /usr/bin/journalctl *".formatted(settings.service())
+                : "/usr/bin/%s *".formatted(program)));
   }
 
   /** @param range options of journalctl, such as {@code  --lines=20} */
   String journal(Host.Unit unit, String range) {
-    return host.container() != null ? host.container().logs(unit, range) : asRoot(unit, "journalctl --unit=%s --output=short-iso --no-hostname --no-pager%s".formatted(settings.service(), range));
+    return host.container() != null ? host.container().logs(unit, range) : asRoot(unit,
+        "journalctl --unit=%s --output=short-iso --no-hostname --no-pager%s".formatted(settings.service(), range));
   }
 
   private static String asRoot(Host.Unit unit, String shell) {
@@ -5088,11 +5389,13 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     try {
       var unit = unit();
       if (settings.named() && !unit.isInstalled()) {
-        return Optional.of(new Failure(Exit.UNSAFE, "%s has no %s: whether TheHive runs there is not known".formatted(host.name(), kind()),
+        return Optional.of(new Failure(Exit.UNSAFE,
+            "%s has no %s: whether TheHive runs there is not known".formatted(host.name(), kind()),
             "check THEHIVE_NODES and THEHIVE_SERVICE; --force goes on all the same"));
       }
       if (!unit.isStopped()) {
-        return Optional.of(new Failure(Exit.UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name(), service(), unit),
+        return Optional.of(
+            new Failure(Exit.UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name(), service(), unit),
             "stop it on every node: ./jbang service-control.java stop; --force goes on all the same"));
       }
     } catch (Failure e) {
@@ -5113,12 +5416,15 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     var port = listener.get().port();
     var application = application();
     return switch (application.answer()) {
-      case THEHIVE -> Optional.of(new Failure(Exit.UNSAFE, "TheHive answers on %s, port %d, although its %s does not run".formatted(host.name(), port, kind()),
-          "it was started by hand or runs in a container: stop it there (ss -ltnp shows the process); --force goes on all the same"));
+    case THEHIVE -> Optional.of(new Failure(Exit.UNSAFE,
+        "TheHive answers on %s, port %d, although its %s does not run".formatted(host.name(), port, kind()),
+        "it was started by hand or runs in a container: stop it there (ss -ltnp shows the process); --force goes"
+            + " on all the same"));
       case SOMETHING_ELSE, NOBODY -> Optional.empty();
       case NO_ANSWER -> !listener.get().isJava() ? Optional.empty() : Optional.of(new Failure(Exit.UNSAFE,
           "a Java process listens on TheHive's port %d of %s and does not answer".formatted(port, host.name()),
-          "it may be TheHive on its way up or down: see ss -ltnp there; THEHIVE_URL names another port; --force goes on all the same"));
+        "it may be TheHive on its way up or down: see ss -ltnp there; THEHIVE_URL names another port; --force"
+            + " goes on all the same"));
     };
   }
 
@@ -5127,7 +5433,8 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     var port = application().port();
     try {
       var hex = "%04X".formatted(port);
-      var answer = host.run("grep -ci \"^ *[0-9]*: [0-9A-F]*:%s [0-9A-F]*:0000 0A\" /proc/net/tcp /proc/net/tcp6; (sudo -n ss -Hltnp || ss -Hltnp) 2>/dev/null | grep \":%d \""
+      var answer = host.run(
+          "grep -ci \"^ *[0-9]*: [0-9A-F]*:%s [0-9A-F]*:0000 0A\" /proc/net/tcp /proc/net/tcp6; (sudo -n ss -Hltnp || ss -Hltnp) 2>/dev/null | grep \":%d \""
           .formatted(hex, port), Duration.ofSeconds(30)).out();
       return parse(port, answer);
     } catch (Failure e) {
@@ -5165,9 +5472,11 @@ record TheHiveSettings(List<Host> hosts, boolean named, String service, String u
   static TheHiveSettings of(Settings settings) {
     var service = settings.text(SERVICE);
     if (!service.matches("[A-Za-z0-9:_.@-]+")) {
-      throw new Failure(Exit.USAGE, "THEHIVE_SERVICE '%s' is not the name of a unit".formatted(service), "name it as systemctl does, such as thehive");
+      throw new Failure(Exit.USAGE, "THEHIVE_SERVICE '%s' is not the name of a unit".formatted(service),
+          "name it as systemctl does, such as thehive");
     }
-    return new TheHiveSettings(Host.named(settings.text(NODES)), settings.isSet(NODES), service, settings.text(URL), settings.optionalPath(CA));
+    return new TheHiveSettings(Host.named(settings.text(NODES)), settings.isSet(NODES), service, settings.text(URL),
+        settings.optionalPath(CA));
   }
 }
 
@@ -5195,7 +5504,8 @@ final class Tls {
         trusted.setCertificateEntry("ca" + trusted.size(), certificate);
       }
       if (trusted.size() == 0) {
-        throw new CertificateException(password == null && store(ca, null).isPresent() ? "it shows no certificate without its password" : "it holds no certificate");
+        throw new CertificateException(password == null && store(ca, null).isPresent()
+            ? "it shows no certificate without its password" : "it holds no certificate");
       }
       var managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
       managers.init(trusted);
@@ -5206,7 +5516,8 @@ final class Tls {
     }
   }
 
-  private static Collection<? extends Certificate> certificates(Path file, String password) throws GeneralSecurityException, IOException {
+  private static Collection<? extends Certificate> certificates(Path file, String password)
+      throws GeneralSecurityException, IOException {
     var store = store(file, password);
     if (store.isEmpty()) {
       try (var in = Files.newInputStream(file)) {
@@ -5361,7 +5672,8 @@ final class ZipArchive extends Archive {
     var link = kind == Kind.LINK ? EntryName.link(link(header), path) : null;
     var size = kind == Kind.FILE ? header.getUncompressedSize() : 0;
     var time = time(header);
-    return new ArchiveEntry(kind, path, size, i, null, link, mode == 0 ? -1 : mode & 07777, Math.floorDiv(time, 1_000_000_000L),
+    return new ArchiveEntry(kind, path, size, i, null, link, mode == 0 ? -1 : mode & 07777,
+        Math.floorDiv(time, 1_000_000_000L),
         (int) Math.floorMod(time, 1_000_000_000L), Owner.UNKNOWN);
   }
 
@@ -5371,7 +5683,10 @@ final class ZipArchive extends Archive {
     }
   }
 
-  /** UTF-8 where the entry says so; otherwise the bytes as they are on Unix, and of the old code page of DOS from elsewhere. */
+  /**
+   * UTF-8 where the entry says so; otherwise the bytes as they are on Unix, and of the old code page of DOS from
+   * elsewhere.
+   */
   private static byte[] name(FileHeader header) {
     var raw = header.getFileName().getBytes(StandardCharsets.ISO_8859_1);
     if (header.isFileNameUTF8Encoded()) {
@@ -5386,7 +5701,8 @@ final class ZipArchive extends Archive {
       }
     }
     var host = header.getVersionMadeBy() >> 8;
-    return host == UNIX || !Charset.isSupported("IBM437") ? raw : new String(raw, Charset.forName("IBM437")).getBytes(StandardCharsets.UTF_8);
+    return host == UNIX || !Charset.isSupported("IBM437") ? raw
+        : new String(raw, Charset.forName("IBM437")).getBytes(StandardCharsets.UTF_8);
   }
 
   /** In nanoseconds since 1970: exact where an extension has it; DOS knows even seconds of an unknown time zone. */
@@ -5405,8 +5721,10 @@ final class ZipArchive extends Archive {
 
   private static ByteBuffer extra(FileHeader header, int id) {
     var records = header.getExtraDataRecords();
-    return records == null ? null : records.stream().filter(record -> record.getHeader() == id && record.getData() != null)
-        .map(ExtraDataRecord::getData).map(data -> ByteBuffer.wrap(data).order(ByteOrder.LITTLE_ENDIAN)).findFirst().orElse(null);
+    return records == null ? null
+        : records.stream().filter(record -> record.getHeader() == id && record.getData() != null)
+            .map(ExtraDataRecord::getData).map(data -> ByteBuffer.wrap(data).order(ByteOrder.LITTLE_ENDIAN)).findFirst()
+            .orElse(null);
   }
 
   @Override
@@ -5433,7 +5751,8 @@ final class ZipArchive extends Archive {
         return zip.getInputStream(header);
       } catch (ZipException e) {
         if (e.getType() == ZipException.Type.WRONG_PASSWORD) {
-          throw new Failure(Exit.AUTHENTICATION, "wrong password for " + path, "check BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
+          throw new Failure(Exit.AUTHENTICATION, "wrong password for " + path,
+              "check BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
         }
         throw e;
       }

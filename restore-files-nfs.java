@@ -167,7 +167,8 @@ import picocli.CommandLine;
     footer = {"%nExample: ./jbang restore-files-nfs.java --dry-run", Exit.OF_RESTORES})
 class RestoreFilesNfs implements Callable<Integer> {
   static final String SCRIPT = "restore-files-nfs";
-  static final List<Variable> VARIABLES = Stream.of(FolderSettings.VARIABLES, CommonSettings.VARIABLES, TheHiveSettings.VARIABLES)
+  static final List<Variable> VARIABLES =
+      Stream.of(FolderSettings.VARIABLES, CommonSettings.VARIABLES, TheHiveSettings.VARIABLES)
       .flatMap(List::stream).toList();
 
   @Option(names = "--backup", paramLabel = "POINT", description = "timestamp, name or path of the backup (the newest)")
@@ -177,7 +178,8 @@ class RestoreFilesNfs implements Callable<Integer> {
       description = "longest time between the backups (${DEFAULT-VALUE})")
   Duration maxGap;
 
-  @Option(names = "--in-place", description = "write only what differs, into the live folder: needs no room for a second tree")
+  @Option(names = "--in-place",
+      description = "write only what differs, into the live folder: needs no room for a second tree")
   boolean inPlace;
 
   @Option(names = "--keep-previous", description = "leave the old tree beside the restored one")
@@ -189,7 +191,8 @@ class RestoreFilesNfs implements Callable<Integer> {
 
   @Mixin FolderAnswers answers = new FolderAnswers();
 
-  @Option(names = "--workers", paramLabel = "N", defaultValue = "8", description = "files side by side (${DEFAULT-VALUE})")
+  @Option(names = "--workers", paramLabel = "N", defaultValue = "8",
+      description = "files side by side (${DEFAULT-VALUE})")
   int workerCount;
 
   @Option(names = "--json", description = "print the result as JSON")
@@ -244,9 +247,11 @@ class RestoreFilesNfs implements Callable<Integer> {
     }
   }
 
-  private RestoreJob job(FolderSettings files, AttachmentFolder target, AttachmentArchive archive, Workers workers) throws IOException {
+  private RestoreJob job(FolderSettings files, AttachmentFolder target, AttachmentArchive archive, Workers workers)
+      throws IOException {
     if (!archive.passedOver.isEmpty()) {
-      console.warn("the backup holds what belongs to the storage or to an interrupted restore, not to TheHive; passed over: %s",
+      console.warn(
+          "the backup holds what belongs to the storage or to an interrupted restore, not to TheHive; passed over: %s",
           EntryName.shown(String.join(", ", archive.passedOver)));
     }
     var live = AttachmentFolder.exists(target.folder()) ? target.folder() : StagedSwap.previous(target);
@@ -258,7 +263,8 @@ class RestoreFilesNfs implements Callable<Integer> {
   private void warnOfOtherOwner(RestoreJob job) throws IOException {
     var owner = job.ownership().folderOwner();
     if (AttachmentFolder.exists(job.folder()) && !owner.agreeWith(Principals.of(job.folder()))) {
-      console.warn("the folder belongs to %1$s and will belong to %2$s: ATTACHMENT_OWNER=%1$s keeps it", Principals.of(job.folder()), owner);
+      console.warn("the folder belongs to %1$s and will belong to %2$s: ATTACHMENT_OWNER=%1$s keeps it",
+          Principals.of(job.folder()), owner);
     }
   }
 
@@ -279,7 +285,8 @@ class RestoreFilesNfs implements Callable<Integer> {
       job.target().requireRoom(job.backup());
     }
     var comparison = FolderComparison.of(job);
-    return new Plan(job, writer, swap, inPlace, keepPrevious, inPlace || console.dryRun ? comparison.contents() : comparison.names());
+    return new Plan(job, writer, swap, inPlace, keepPrevious,
+        inPlace || console.dryRun ? comparison.contents() : comparison.names());
   }
 
   private int endDryRun(Plan plan) throws IOException {
@@ -319,16 +326,20 @@ class RestoreFilesNfs implements Callable<Integer> {
     if (!console.terminal) {
       throw failure;
     }
-    var answer = System.console().readLine("%n%d files are not in the backup and will be removed.%nType their number to remove them: ", differences.extra());
+    var answer = System.console().readLine(
+        "%n%d files are not in the backup and will be removed.%nType their number to remove them: ",
+        differences.extra());
     if (!("" + differences.extra()).equals(answer)) {
       throw new Failure(Exit.DECLINED, "not confirmed, nothing was changed", failure.hint);
     }
   }
 
   private Failure tooMuchToRemove(FolderDifferences differences) {
-    return new Failure(Exit.DECLINED, "%d of the folder's %d files are not in the backup and would be removed, nothing was changed"
+    return new Failure(Exit.DECLINED,
+        "%d of the folder's %d files are not in the backup and would be removed, nothing was changed"
         .formatted(differences.extra(), differences.present() + differences.extra()),
-        "is it the right folder and backup? %s--max-delete 100 removes them".formatted(inPlace ? "" : "--keep-previous keeps them, "));
+        "is it the right folder and backup? %s--max-delete 100 removes them"
+            .formatted(inPlace ? "" : "--keep-previous keeps them, "));
   }
 
   private JsonNode carryOut(Plan plan, RestoreRun run) throws IOException {
@@ -353,7 +364,8 @@ class RestoreFilesNfs implements Callable<Integer> {
     requireAllSet(plan, run);
     var file = run.end(Exit.DONE, Set.of("files"), plan.summary());
     console.step("Report: %s", file);
-    console.step("Next: when Cassandra and Elasticsearch are restored too: ./jbang verify.java --exact --skip services,logs, "
+    console.step(
+        "Next: when Cassandra and Elasticsearch are restored too: ./jbang verify.java --exact --skip services,logs, "
         + "then ./jbang service-control.java start");
     return Json.MAPPER.readTree(file.toFile());
   }
@@ -380,14 +392,17 @@ class RestoreFilesNfs implements Callable<Integer> {
 
   /** All files are in place, but TheHive may be unable to read them. */
   private void requireAllSet(Plan plan, RestoreRun run) throws IOException {
-    plan.writer.unset.forEach((what, times) -> console.warn("the %s of %d files and folders could not be set: %s", what, times,
-        what.equals("owner") || what.equals("group") ? "run as root (on NFS: without root squash), or change it on the server" : "not supported there"));
+    plan.writer.unset
+        .forEach((what, times) -> console.warn("the %s of %d files and folders could not be set: %s", what, times,
+            what.equals("owner") || what.equals("group")
+                ? "run as root (on NFS: without root squash), or change it on the server" : "not supported there"));
     if (!plan.writer.unset.isEmpty()) {
       var what = String.join(", ", plan.writer.unset.keySet());
       var summary = new LinkedHashMap<>(plan.summary());
       summary.put("error", "all files are restored, but not all have their " + what);
       run.end(Exit.PARTIAL, Set.of("files"), summary);
-      throw new Failure(Exit.PARTIAL, "" + summary.get("error"), "if they shall belong to the user who restores them, set ATTACHMENT_OWNER to it");
+      throw new Failure(Exit.PARTIAL, "" + summary.get("error"),
+          "if they shall belong to the user who restores them, set ATTACHMENT_OWNER to it");
     }
   }
 
@@ -402,10 +417,12 @@ class RestoreFilesNfs implements Callable<Integer> {
       return target.gone(Exit.PARTIAL);
     }
     var known = failure.code != Exit.UNEXPECTED;
-    var message = (known || failure.getCause() instanceof FileSystemException ? "" : target.folder() + ": ") + failure.getMessage()
+    var message = (known || failure.getCause() instanceof FileSystemException ? "" : target.folder() + ": ")
+        + failure.getMessage()
         + (!known && target.isGone() ? " (its file system is no longer mounted or does not answer)" : "");
     if (mixed) {
-      var hint = target.folder() + " is mixed now: keep TheHive stopped, and run the same command again when the cause is gone";
+      var hint = target.folder()
+          + " is mixed now: keep TheHive stopped, and run the same command again when the cause is gone";
       return new Failure(Exit.PARTIAL, message, hint, thrown);
     }
     var hint = target.folder() + " is as it was before" + (known && failure.hint != null ? "; " + failure.hint : "");
@@ -421,16 +438,21 @@ class RestoreFilesNfs implements Callable<Integer> {
 
   private int failed(Failure thrown) {
     // A handle that is stale, a server that does not answer a soft mount.
-    var failure = thrown.code == Exit.UNEXPECTED && thrown.getCause() instanceof FileSystemException && !(thrown.getCause() instanceof AccessDeniedException)
-        ? new Failure(Exit.UNSAFE, thrown.getMessage(), "is its file system mounted, and does it answer? unmount it and mount it again", thrown) : thrown;
+    var failure = thrown.code == Exit.UNEXPECTED && thrown.getCause() instanceof FileSystemException
+        && !(thrown.getCause() instanceof AccessDeniedException)
+            ? new Failure(Exit.UNSAFE, thrown.getMessage(),
+                "is its file system mounted, and does it answer? unmount it and mount it again", thrown)
+            : thrown;
     var code = console.error("", failure);
     System.out.println(!arguments.contains("--json") ? "=== ✗ ERROR - attachments: exit %d ===".formatted(code)
-        : Json.MAPPER.createObjectNode().put("script", SCRIPT).put("exit", code).put("error", failure.getMessage()).put("hint", failure.hint).toPrettyString());
+        : Json.MAPPER.createObjectNode().put("script", SCRIPT).put("exit", code).put("error", failure.getMessage())
+            .put("hint", failure.hint).toPrettyString());
     return code;
   }
 
   /** What will be done; the dry run shows the very one that a real run carries out. */
-  record Plan(RestoreJob job, AttachmentWriter writer, StagedSwap swap, boolean inPlace, boolean keepPrevious, FolderDifferences differences) {
+  record Plan(RestoreJob job, AttachmentWriter writer, StagedSwap swap, boolean inPlace, boolean keepPrevious,
+      FolderDifferences differences) {
     List<String> lines(String verb, Settings settings, TheHiveSettings theHive) throws IOException {
       var target = job.target();
       var host = Files.readString(Path.of("/proc/sys/kernel/hostname")).strip();
@@ -464,14 +486,16 @@ class RestoreFilesNfs implements Callable<Integer> {
       }
       var top = job.folders().get(0);
       if (job.backup().all.stream().anyMatch(ownership::isNotRecorded)) {
-        return "set owners as in the backup, but %s where it says root or nobody (ATTACHMENT_OWNER=root:root sets root)".formatted(ownership.folderOwner());
+        return "set owners as in the backup, but %s where it says root or nobody (ATTACHMENT_OWNER=root:root sets root)"
+            .formatted(ownership.folderOwner());
       }
       return "set owners as in the backup" + (top.owner().uid() != 0 ? ""
           : "; the folder belongs to root there: ATTACHMENT_OWNER=thehive:thehive if TheHive runs as thehive");
     }
 
     String counted() {
-      return "%d files, %s: %s".formatted(job.backup().files, Console.size(job.backup().bytes), inPlace ? differences.written() : differences.replaced());
+      return "%d files, %s: %s".formatted(job.backup().files, Console.size(job.backup().bytes),
+          inPlace ? differences.written() : differences.replaced());
     }
 
     Map<String, Object> summary() {
@@ -501,7 +525,8 @@ record Application(HttpRequest status, HttpClient client) {
   /** Where it logs to, whatever its unit does with its output. */
   static final String LOG = "/var/log/thehive/application.log";
   /** How its log tells of an error: by the level, or where the JVM itself says so. */
-  static final Pattern ERROR = Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception in thread|OutOfMemoryError");
+  static final Pattern ERROR =
+      Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception in thread|OutOfMemoryError");
   private static final Duration LIMIT = Duration.ofSeconds(10);
 
   /** Who answers at TheHive's address. */
@@ -520,7 +545,8 @@ record Application(HttpRequest status, HttpClient client) {
       }
       return new Application(HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).build(), client.build());
     } catch (IllegalArgumentException e) {
-      throw new Failure(Exit.USAGE, "THEHIVE_URL '%s' is not an address: %s".formatted(url, e.getMessage()), "such as http://<node>:9000, <node> as it stands");
+      throw new Failure(Exit.USAGE, "THEHIVE_URL '%s' is not an address: %s".formatted(url, e.getMessage()),
+          "such as http://<node>:9000, <node> as it stands");
     }
   }
 
@@ -534,15 +560,20 @@ record Application(HttpRequest status, HttpClient client) {
     return uri.getPort() > 0 ? uri.getPort() : uri.getScheme().equals("https") ? 443 : 80;
   }
 
-  /** TheHive's status page is JSON that names versions or configuration; MinIO, whose port is the same, says something else. */
+  /**
+   * TheHive's status page is JSON that names versions or configuration; MinIO, whose port is the same, says something
+   * else.
+   */
   Answer answer() {
     try {
-      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.ofString()).orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
+      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.ofString())
+          .orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
       var json = answer.body().strip().startsWith("{");
       return answer.statusCode() == 200 && json ? Answer.THEHIVE : Answer.SOMETHING_ELSE;
     } catch (CompletionException e) {
       // Refused: the port is open on another address only, which is not where TheHive is asked.
-      return e.getCause() instanceof ConnectException && !(e.getCause() instanceof HttpConnectTimeoutException) ? Answer.NOBODY : Answer.NO_ANSWER;
+      return e.getCause() instanceof ConnectException && !(e.getCause() instanceof HttpConnectTimeoutException)
+          ? Answer.NOBODY : Answer.NO_ANSWER;
     }
   }
 
@@ -550,20 +581,23 @@ record Application(HttpRequest status, HttpClient client) {
   Optional<String> problem() {
     try {
       // The request's own limit would end with the head of the answer.
-      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.discarding()).orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
-      return answer.statusCode() == 200 ? Optional.empty() : Optional.of("%s answers HTTP %d".formatted(status.uri(), answer.statusCode()));
+      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.discarding())
+          .orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
+      return answer.statusCode() == 200 ? Optional.empty()
+          : Optional.of("%s answers HTTP %d".formatted(status.uri(), answer.statusCode()));
     } catch (CompletionException e) {
       var why = e.getCause() instanceof TimeoutException ? "not within %d s".formatted(LIMIT.toSeconds())
           : ConnectionError.words(e.getCause());
-      return Optional.of("%s does not answer: %s%s".formatted(status.uri(), why, e.getCause() instanceof SSLException ? " (THEHIVE_CA names its CA)" : ""));
+      return Optional.of("%s does not answer: %s%s".formatted(status.uri(), why,
+          e.getCause() instanceof SSLException ? " (THEHIVE_CA names its CA)" : ""));
     }
   }
 }
 
 /**
  * A backup's archive: .tar, plain or compressed with gzip, bzip2, xz or zstd, and .zip, also AES-encrypted. Its content
- * tells which it is. In a plain tar and in a zip every entry can be read at any time; a compressed tar is read in one pass
- * ({@link #each}), or unpacked to a plain one first ({@link #seekable}).
+ * tells which it is. In a plain tar and in a zip every entry can be read at any time; a compressed tar is read in one
+ * pass ({@link #each}), or unpacked to a plain one first ({@link #seekable}).
  */
 abstract class Archive implements Closeable {
   /** The file as it was named. */
@@ -579,20 +613,25 @@ abstract class Archive implements Closeable {
       if (Files.size(path) == 0) {
         throw broken(path, "it is empty", null);
       }
-      return Compression.starts(head, 'P', 'K', 3, 4) || Compression.starts(head, 'P', 'K', 5, 6) || Compression.starts(head, 'P', 'K', 7, 8)
+      return Compression.starts(head, 'P', 'K', 3, 4) || Compression.starts(head, 'P', 'K', 5, 6)
+          || Compression.starts(head, 'P', 'K', 7, 8)
           ? new ZipArchive(path, password) : new TarArchive(path, path, Compression.of(head));
     } catch (IOException e) {
       throw broken(path, Failure.of(e).getMessage(), e);
     }
   }
 
-  /** Opens an archive whose files can be read in any order: a compressed one is unpacked to a plain tar in the folder first. */
+  /**
+   * Opens an archive whose files can be read in any order: a compressed one is unpacked to a plain tar in the folder
+   * first.
+   */
   static Archive openSeekable(Path path, Optional<String> password, Path folder) {
     try {
       return open(path, password).seekable(folder);
     } catch (IOException e) {
       var noRoom = e instanceof FileSystemException || String.valueOf(e.getMessage()).contains("No space left");
-      throw !noRoom ? broken(path, Failure.of(e).getMessage(), e) : new Failure(Exit.UNSAFE, "cannot unpack %s in %s: %s".formatted(path, folder, Failure.of(e).getMessage()),
+      throw !noRoom ? broken(path, Failure.of(e).getMessage(), e)
+          : new Failure(Exit.UNSAFE, "cannot unpack %s in %s: %s".formatted(path, folder, Failure.of(e).getMessage()),
           "name another folder by RESTORE_WORK_PATH", e);
     }
   }
@@ -613,7 +652,10 @@ abstract class Archive implements Closeable {
     }
   }
 
-  /** Gives all entries in the archive's order; proves that the archive is complete and that no name leads out of its folder. */
+  /**
+   * Gives all entries in the archive's order; proves that the archive is complete and that no name leads out of its
+   * folder.
+   */
   abstract void index(Consumer<ArchiveEntry> visitor);
 
   /** Gives all entries with their bytes in one pass; a content is to be read before the visitor returns, and once. */
@@ -634,8 +676,8 @@ abstract class Archive implements Closeable {
   }
 
   /**
-   * This archive if it is seekable; otherwise the same, unpacked to a plain tar in the folder. That file is removed when
-   * the archive is closed; this one is closed at once. Messages name the file of the backup.
+   * This archive if it is seekable; otherwise the same, unpacked to a plain tar in the folder. That file is removed
+   * when the archive is closed; this one is closed at once. Messages name the file of the backup.
    */
   Archive seekable(Path folder) throws IOException {
     return this;
@@ -665,7 +707,8 @@ abstract class Archive implements Closeable {
  * @param mode the last twelve bits, -1 where the archive does not tell
  * @param seconds the time of the last change since 1970, NO_TIME where the archive does not tell
  */
-record ArchiveEntry(Kind kind, byte[] path, long size, long offset, SparseMap holes, String link, int mode, long seconds, int nanos,
+record ArchiveEntry(Kind kind, byte[] path, long size, long offset, SparseMap holes, String link, int mode,
+    long seconds, int nanos,
     Owner owner) {
   static final long NO_TIME = Long.MIN_VALUE;
 
@@ -710,9 +753,9 @@ final class ArchiveFolders {
 }
 
 /**
- * A backup of attachments: its files, folders and symbolic links by number, in the archive's order, and by name below the
- * backup's own folder, which has the empty name. Hard links are files of their own here. Making it reads the whole archive
- * and proves it complete.
+ * A backup of attachments: its files, folders and symbolic links by number, in the archive's order, and by name below
+ * the backup's own folder, which has the empty name. Hard links are files of their own here. Making it reads the whole
+ * archive and proves it complete.
  */
 final class AttachmentArchive implements Closeable {
   private static final Pattern ROOT = Pattern.compile("(files|minio|seaweedfs)_\\d{8}_\\d\\dh\\d\\dm\\d\\ds");
@@ -763,7 +806,8 @@ final class AttachmentArchive implements Closeable {
         put(entry.named(path));
       }
       case HARD_LINK -> put(linked(entry.named(path)));
-      default -> throw refused(entry.named(path).name(), "is a device or something else that is neither file, folder nor link");
+      default -> throw refused(entry.named(path).name(),
+          "is a device or something else that is neither file, folder nor link");
     }
   }
 
@@ -785,7 +829,8 @@ final class AttachmentArchive implements Closeable {
   }
 
   private static boolean startsWith(byte[] path, String text) {
-    return path.length >= text.length() && Arrays.equals(path, 0, text.length(), text.getBytes(StandardCharsets.UTF_8), 0, text.length());
+    return path.length >= text.length()
+        && Arrays.equals(path, 0, text.length(), text.getBytes(StandardCharsets.UTF_8), 0, text.length());
   }
 
   /** The file or symbolic link that a hard link leads to, under the link's own name. */
@@ -793,12 +838,14 @@ final class AttachmentArchive implements Closeable {
     var target = -1;
     try {
       var path = EntryName.normal(entry.link().getBytes(StandardCharsets.UTF_8));
-      target = path.length > root.length && startsWith(path, new String(root, StandardCharsets.UTF_8) + "/") ? find(relative(path)) : -1;
+      target = path.length > root.length && startsWith(path, new String(root, StandardCharsets.UTF_8) + "/")
+          ? find(relative(path)) : -1;
     } catch (IOException e) {
       // a name that leads out of the folder is that of no file in it
     }
     if (target < 0 || all.get(target).folder()) {
-      throw refused(entry.name(), "is a hard link to '%s', which is no file before it".formatted(EntryName.shown(entry.link())));
+      throw refused(entry.name(),
+          "is a hard link to '%s', which is no file before it".formatted(EntryName.shown(entry.link())));
     }
     var first = all.get(target);
     if (first.file() && !archive.isSeekable()) {
@@ -846,7 +893,8 @@ final class AttachmentArchive implements Closeable {
     var link = entry.link();
     var parts = List.of(link.split("/"));
     var ups = Collections.frequency(parts, "..");
-    if (link.isEmpty() || link.startsWith("/") || link.indexOf('\0') >= 0 || parts.lastIndexOf("..") != ups - 1 || ups > name.split("/").length - 1) {
+    if (link.isEmpty() || link.startsWith("/") || link.indexOf('\0') >= 0 || parts.lastIndexOf("..") != ups - 1
+        || ups > name.split("/").length - 1) {
       throw refused(name, "is a link that leaves the folder, to '%s'".formatted(EntryName.shown(link)));
     }
   }
@@ -860,7 +908,8 @@ final class AttachmentArchive implements Closeable {
       do {
         length--;
       } while (length > 0 && path[length] != '/');
-      if (i > 0 && Math.max(0, length) == known.length && Arrays.equals(path, 0, known.length, known, 0, known.length)) {
+      if (i > 0 && Math.max(0, length) == known.length
+          && Arrays.equals(path, 0, known.length, known, 0, known.length)) {
         continue; // the same folder as that of the entry before
       }
       var parent = Arrays.copyOf(path, Math.max(0, length));
@@ -913,7 +962,9 @@ final class AttachmentArchive implements Closeable {
     }
   }
 
-  /** Gives every wanted file to the reader: by all workers where the archive allows it, otherwise in one pass by one. */
+  /**
+   * Gives every wanted file to the reader: by all workers where the archive allows it, otherwise in one pass by one.
+   */
   void read(Workers workers, IntPredicate wanted, Reader reader) throws IOException {
     IntPredicate read = i -> all.get(i).file() && wanted.test(i);
     if (archive.isSeekable()) {
@@ -937,7 +988,8 @@ final class AttachmentArchive implements Closeable {
   }
 
   /** Reads an entry for each of its names; where they are several and it is long, for one of them in this pass. */
-  private void readShared(ArchiveEntry entry, Archive.Content content, BitSet left, int worker, Reader reader) throws Exception {
+  private void readShared(ArchiveEntry entry, Archive.Content content, BitSet left, int worker, Reader reader)
+      throws Exception {
     if (!entry.file()) {
       return;
     }
@@ -980,7 +1032,8 @@ final class AttachmentArchive implements Closeable {
  * @param work where a second tree is staged, on the same file system
  * @param device the file system's number
  */
-record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean isMissing, Object device, Mounts mounts) {
+record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean isMissing, Object device,
+    Mounts mounts) {
   /** Makes every check that can be made without the backup; changes nothing. */
   static AttachmentFolder check(Path named, Path backup, FolderAnswers answers, Console console) throws IOException {
     var absolute = named.toAbsolutePath().normalize();
@@ -992,7 +1045,8 @@ record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean 
     var mounts = Mounts.read();
     requireMounted(mounts, given, answers, console);
     if (!Files.isDirectory(given.getParent())) {
-      throw new Failure(Exit.UNSAFE, "there is no folder " + given, "check ATTACHMENT_FOLDER; is its file system mounted?");
+      throw new Failure(Exit.UNSAFE, "there is no folder " + given,
+          "check ATTACHMENT_FOLDER; is its file system mounted?");
     }
     var folder = missing ? given.getParent().toRealPath().resolve(given.getFileName()) : given.toRealPath();
     requireMounted(mounts, folder, answers, console);
@@ -1000,12 +1054,14 @@ record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean 
       throw new Failure(Exit.UNSAFE, given + " is not a folder", "check ATTACHMENT_FOLDER");
     }
     if (folder.getParent() == null || backup.toRealPath().startsWith(folder)) {
-      throw new Failure(Exit.USAGE, "the backups are in the folder that is to be restored, " + folder, "check ATTACHMENT_FOLDER and GENERAL_ARCHIVE_PATH");
+      throw new Failure(Exit.USAGE, "the backups are in the folder that is to be restored, " + folder,
+          "check ATTACHMENT_FOLDER and GENERAL_ARCHIVE_PATH");
     }
     return check(folder, missing, mounts, answers);
   }
 
-  private static AttachmentFolder check(Path folder, boolean missing, Mounts mounts, FolderAnswers answers) throws IOException {
+  private static AttachmentFolder check(Path folder, boolean missing, Mounts mounts, FolderAnswers answers)
+      throws IOException {
     var beside = folder.resolveSibling("." + folder.getFileName() + FolderContents.OF_RESTORE);
     if (missing && !exists(beside) && !answers.createFolder) {
       throw new Failure(Exit.UNSAFE, "there is no folder " + folder, "create or mount it; --create-folder creates it");
@@ -1013,7 +1069,8 @@ record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean 
     requireWritable(missing ? folder.getParent() : folder);
     var device = device(missing ? folder.getParent() : folder);
     var inside = !missing && mustStay(folder, device, mounts);
-    var target = new AttachmentFolder(folder, inside, inside ? folder.resolve(FolderContents.OF_RESTORE) : beside, missing, device, mounts);
+    var target = new AttachmentFolder(folder, inside, inside ? folder.resolve(FolderContents.OF_RESTORE) : beside,
+        missing, device, mounts);
     for (var point : mounts.below(folder)) {
       if (FolderContents.isContent(folder.relativize(point))) {
         throw otherFileSystem(point);
@@ -1021,7 +1078,8 @@ record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean 
     }
     var other = inside ? beside : folder.resolve(FolderContents.OF_RESTORE);
     if (exists(other)) {
-      throw new Failure(Exit.UNSAFE, "%s holds trees of a restore of another kind, from another host or as another user".formatted(other),
+      throw new Failure(Exit.UNSAFE,
+          "%s holds trees of a restore of another kind, from another host or as another user".formatted(other),
           "run it there again if it is unfinished; move or remove trees that were kept");
     }
     return target;
@@ -1029,7 +1087,8 @@ record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean 
 
   /** True if the folder cannot be replaced by another one of its name, or would lose something of its own with it. */
   private static boolean mustStay(Path folder, Object device, Mounts mounts) throws IOException {
-    return mounts.isMountPoint(folder) || !Files.isWritable(folder.getParent()) || !device.equals(device(folder.getParent()))
+    return mounts.isMountPoint(folder) || !Files.isWritable(folder.getParent())
+        || !device.equals(device(folder.getParent()))
         || mounts.isShared(folder) || holdsOtherThanContent(folder) || hasAccessList(folder);
   }
 
@@ -1044,14 +1103,17 @@ record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean 
     return SystemCommand.output("ls", "-ld", folder.toString()).split(" ")[0].endsWith("+");
   }
 
-  private static void requireMounted(Mounts mounts, Path folder, FolderAnswers answers, Console console) throws IOException {
+  private static void requireMounted(Mounts mounts, Path folder, FolderAnswers answers, Console console)
+      throws IOException {
     var missing = mounts.missing(folder);
     if (missing.isEmpty()) {
       return;
     }
-    var message = "nothing is mounted at %s, where /etc/fstab wants %s".formatted(missing.get().point(), missing.get().source());
+    var message =
+        "nothing is mounted at %s, where /etc/fstab wants %s".formatted(missing.get().point(), missing.get().source());
     if (!answers.allowUnmounted) {
-      throw new Failure(Exit.UNSAFE, message, "mount %s; --allow-unmounted restores to the disk below it".formatted(missing.get().point()));
+      throw new Failure(Exit.UNSAFE, message,
+          "mount %s; --allow-unmounted restores to the disk below it".formatted(missing.get().point()));
     }
     console.warn("%s", message);
   }
@@ -1074,12 +1136,14 @@ record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean 
       }
     } catch (FileSystemException e) {
       ImmutableFiles.requireItself(folder);
-      throw new Failure(Exit.UNSAFE, "cannot write to %s: %s".formatted(folder, e.getReason()), "is it mounted read-write?", e);
+      throw new Failure(Exit.UNSAFE, "cannot write to %s: %s".formatted(folder, e.getReason()),
+          "is it mounted read-write?", e);
     }
   }
 
   static Failure notWritable(Path folder, AccessDeniedException cause) {
-    return new Failure(Exit.UNSAFE, "cannot write to " + folder, "run as root, or where root is squashed as the folder's owner", cause);
+    return new Failure(Exit.UNSAFE, "cannot write to " + folder,
+        "run as root, or where root is squashed as the folder's owner", cause);
   }
 
   /** Differs from Files.exists, which takes a file system that does not answer for a file that is not there. */
@@ -1123,7 +1187,8 @@ record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean 
 
   Failure gone(int code) {
     var first = code == Exit.PARTIAL ? "keep TheHive stopped, remove what was written below the mount point, " : "";
-    return new Failure(code, folder + " is no longer mounted or does not answer", first + "mount it again and run the same command again");
+    return new Failure(code, folder + " is no longer mounted or does not answer",
+        first + "mount it again and run the same command again");
   }
 
   /** Refuses another file system inside the folder, which would be emptied along with it. */
@@ -1140,7 +1205,8 @@ record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean 
   /** A swap gives the folders in it new inodes, which a mount or an export of one of them does not follow. */
   void requireSwappable() {
     mounts.sharedBelow(folder).ifPresent(shared -> {
-      throw new Failure(Exit.UNSAFE, shared + ": it would go on showing the old files", "restore with --in-place, or unmount or unexport it");
+      throw new Failure(Exit.UNSAFE, shared + ": it would go on showing the old files",
+          "restore with --in-place, or unmount or unexport it");
     });
   }
 
@@ -1149,20 +1215,22 @@ record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean 
     var room = Files.getFileStore(place).getUsableSpace();
     var needed = backup.all.stream().mapToLong(entry -> (entry.stored() + 4095) / 4096 * 4096 + 256).sum();
     if (room < needed) {
-      throw new Failure(Exit.UNSAFE, "%s has room for %s, a second tree needs %s".formatted(place, Console.size(room), Console.size(needed)),
+      throw new Failure(Exit.UNSAFE,
+          "%s has room for %s, a second tree needs %s".formatted(place, Console.size(room), Console.size(needed)),
           "free some, or restore with --in-place");
     }
     var inodes = SystemCommand.output("stat", "-f", "-c", "%d %c", place.toString()).split(" ");
     if (!inodes[1].equals("0") && Long.parseLong(inodes[0]) < backup.all.size() + 16L) {
-      throw new Failure(Exit.UNSAFE, "%s has %s inodes left, a second tree needs %d".formatted(place, inodes[0], backup.all.size()),
+      throw new Failure(Exit.UNSAFE,
+          "%s has %s inodes left, a second tree needs %d".formatted(place, inodes[0], backup.all.size()),
           "free some, or restore with --in-place");
     }
   }
 }
 
 /**
- * Tells if a folder holds TheHive's attachments, {@code <folder>/attachment/<SHA-256>}, as the backup does: a typo in its
- * name must not cost another folder.
+ * Tells if a folder holds TheHive's attachments, {@code <folder>/attachment/<SHA-256>}, as the backup does: a typo in
+ * its name must not cost another folder.
  *
  * @param hashFolders the folders of the backup that hold files named by hashes; the empty name is the backup's own
  * @param isFile true for the name of a file of the backup
@@ -1184,7 +1252,8 @@ record AttachmentLayout(Set<String> hashFolders, Predicate<String> isFile, Predi
     static Sample of(Path folder, Set<String> expected) throws IOException {
       var sample = new Sample(new ArrayList<>(), new ArrayList<>());
       sample.add(folder, "");
-      var present = expected.stream().filter(name -> !name.isEmpty() && Files.isDirectory(folder.resolve(name), LinkOption.NOFOLLOW_LINKS));
+      var present = expected.stream()
+          .filter(name -> !name.isEmpty() && Files.isDirectory(folder.resolve(name), LinkOption.NOFOLLOW_LINKS));
       for (var name : Stream.concat(present, sample.folders.stream()).distinct().limit(FOLDERS).toList()) {
         sample.add(folder.resolve(name), name + "/");
       }
@@ -1193,7 +1262,8 @@ record AttachmentLayout(Set<String> hashFolders, Predicate<String> isFile, Predi
 
     private void add(Path folder, String prefix) throws IOException {
       try (var children = Files.list(folder)) {
-        children.filter(child -> FolderContents.isContent(prefix + child.getFileName())).limit(SAMPLE).forEach(child -> {
+        children.filter(child -> FolderContents.isContent(prefix + child.getFileName())).limit(SAMPLE)
+            .forEach(child -> {
           if (!Files.isDirectory(child, LinkOption.NOFOLLOW_LINKS)) {
             files.add(prefix + child.getFileName());
           } else if (prefix.isEmpty()) {
@@ -1225,23 +1295,31 @@ record AttachmentLayout(Set<String> hashFolders, Predicate<String> isFile, Predi
     var tooDeep = layout.hashFolders.contains("attachment") && folder.endsWith("attachment")
         && sample.files.stream().anyMatch(name -> parent(name).isEmpty() && isHash(name));
     throw new Failure(Exit.UNSAFE, folder + " does not look like TheHive's attachments",
-        (tooDeep ? "the backup has them in attachment/: is ATTACHMENT_FOLDER the folder above, %s? ".formatted(folder.getParent())
-            : "check ATTACHMENT_FOLDER against storage.localfs.location; ") + "--allow-other-content goes on, and removes what is there");
+        (tooDeep
+            ? "the backup has them in attachment/: is ATTACHMENT_FOLDER the folder above, %s? "
+                .formatted(folder.getParent())
+            : "check ATTACHMENT_FOLDER against storage.localfs.location; ")
+            + "--allow-other-content goes on, and removes what is there");
   }
 
-  /** True if in one of its folders, or in all, a tenth of the files could be those of the backup; an empty folder may be any. */
+  /**
+   * True if in one of its folders, or in all, a tenth of the files could be those of the backup; an empty folder may be
+   * any.
+   */
   boolean isAlike(Sample live) {
     if (live.files.isEmpty()) {
       return live.folders.stream().allMatch(isFolder);
     }
     var byFolder = new HashMap<String, List<String>>();
     live.files.forEach(name -> byFolder.computeIfAbsent(parent(name), any -> new ArrayList<>()).add(name));
-    return isMostlyAlike(live.files) || byFolder.entrySet().stream().filter(folder -> hashFolders.contains(folder.getKey()))
+    return isMostlyAlike(live.files)
+        || byFolder.entrySet().stream().filter(folder -> hashFolders.contains(folder.getKey()))
         .map(Map.Entry::getValue).anyMatch(this::isMostlyAlike);
   }
 
   private boolean isMostlyAlike(List<String> names) {
-    return names.stream().filter(name -> isFile.test(name) || hashFolders.contains(parent(name)) && isHash(name)).count() * 10 >= names.size();
+    return names.stream().filter(name -> isFile.test(name) || hashFolders.contains(parent(name)) && isHash(name))
+        .count() * 10 >= names.size();
   }
 
   private static boolean isHash(String name) {
@@ -1255,8 +1333,12 @@ record AttachmentLayout(Set<String> hashFolders, Predicate<String> isFile, Predi
 
 /** Writes files, links and folders of a backup with owner, mode and time; counts what this user may not set. */
 final class AttachmentWriter {
-  /** Reasons of a server that squashes root, of a file system without owners, of a container where the number does not exist. */
-  private static final Set<String> NOT_ALLOWED = Set.of("Operation not permitted", "Operation not supported", "Function not implemented", "Invalid argument");
+  /**
+   * Reasons of a server that squashes root, of a file system without owners, of a container where the number does not
+   * exist.
+   */
+  private static final Set<String> NOT_ALLOWED =
+      Set.of("Operation not permitted", "Operation not supported", "Function not implemented", "Invalid argument");
   private static final int OWNER_ALL = 0700;
   private final RestoreJob job;
   /** How many files and folders have not the owner, group, mode or time that they should have. */
@@ -1278,7 +1360,8 @@ final class AttachmentWriter {
     } catch (FileSystemException | Failure e) {
       throw e;
     } catch (IOException e) {
-      throw new FileSystemException(job.path(i).toString(), null, e.getMessage()); // the kernel's error of a copy has no name
+      // the kernel's error of a copy has no name
+      throw new FileSystemException(job.path(i).toString(), null, e.getMessage());
     }
     if (Files.size(temporary) != entry.size()) {
       throw job.backup().refused(entry.name(), "does not have the size that it names");
@@ -1377,8 +1460,10 @@ record BackupFile(Path file, BackupName name, String problem, long bytes, Instan
     try {
       var attributes = Files.readAttributes(file, BasicFileAttributes.class);
       var problem = !attributes.isRegularFile() ? notAFile(file, name)
-          : types.contains(name.type()) ? null : name.isUnfinished() ? "it is unfinished, by its name" : "it is of a type that cannot be read";
-      return new BackupFile(file, name, problem, attributes.isRegularFile() ? attributes.size() : 0, attributes.lastModifiedTime().toInstant());
+          : types.contains(name.type()) ? null : name.isUnfinished() ? "it is unfinished, by its name"
+          : "it is of a type that cannot be read";
+      return new BackupFile(file, name, problem, attributes.isRegularFile() ? attributes.size() : 0,
+          attributes.lastModifiedTime().toInstant());
     } catch (IOException e) {
       return new BackupFile(file, name, notAFile(file, name), 0, Instant.EPOCH);
     }
@@ -1386,7 +1471,8 @@ record BackupFile(Path file, BackupName name, String problem, long bytes, Instan
 
   private static String notAFile(Path file, BackupName name) {
     return Files.isSymbolicLink(file) ? "it is a link to %s, which does not exist".formatted(target(file))
-        : Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS) && name.type().isEmpty() ? "it is a folder, of a backup that runs or was not packed"
+        : Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS) && name.type().isEmpty()
+            ? "it is a folder, of a backup that runs or was not packed"
         : "it is not a file";
   }
 
@@ -1406,7 +1492,8 @@ record BackupFile(Path file, BackupName name, String problem, long bytes, Instan
   /** The backup: its name is that of the file without the type. */
   Backup backup() {
     var fileName = file.getFileName().toString();
-    return new Backup(file, fileName.substring(0, fileName.length() - (name.type().isEmpty() ? 0 : name.type().length() + 1)), taken());
+    return new Backup(file,
+        fileName.substring(0, fileName.length() - (name.type().isEmpty() ? 0 : name.type().length() + 1)), taken());
   }
 
   /** Archives of one source are runs of one node: the node of the name, or of a folder without names of nodes. */
@@ -1414,44 +1501,58 @@ record BackupFile(Path file, BackupName name, String problem, long bytes, Instan
     return name.node().isEmpty() ? "folder " + file.getParent() : "node " + name.node();
   }
 
-  /** True if it may be passed over with a warning: everything else that is newer and cannot be read is the backup that is meant. */
+  /**
+   * True if it may be passed over with a warning: everything else that is newer and cannot be read is the backup that
+   * is meant.
+   */
   boolean isUnfinished() {
     return problem != null && (name.isUnfinished() || name.type().isEmpty() && problem.startsWith("it is a folder"));
   }
 }
 
 /**
- * The name of a backup's file: component, timestamp and type, such as {@code files_20261122_12h00m56s.tar}. Where several
- * nodes keep their archives in one folder, the node stands before or behind the timestamp:
- * {@code cassandra_node1_20261122_12h00m56s.tar}.
+ * The name of a backup's file: component, timestamp and type, such as {@code files_20261122_12h00m56s.tar}. Where
+ * several nodes keep their archives in one folder, the node stands before or behind the timestamp: {@code
+ * cassandra_node1_20261122_12h00m56s.tar}.
  *
  * @param node empty where the name has none
  * @param taken empty where the timestamp is not a date
  * @param type in small letters, empty where the name has none
  */
 record BackupName(String component, String node, String stamp, Optional<LocalDateTime> taken, String type) {
-  static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("uuuuMMdd_HH'h'mm'm'ss's'").withResolverStyle(ResolverStyle.STRICT);
+
+  static final DateTimeFormatter STAMP =
+      DateTimeFormatter.ofPattern("uuuuMMdd_HH'h'mm'm'ss's'").withResolverStyle(ResolverStyle.STRICT);
   /** The types that {@link Archive} reads. */
-  static final Set<String> ARCHIVES = Set.of("tar", "tar.gz", "tgz", "tar.bz2", "tbz", "tbz2", "tar.xz", "txz", "tar.zst", "zip");
+  static final Set<String> ARCHIVES =
+      Set.of("tar", "tar.gz", "tgz", "tar.bz2", "tbz", "tbz2", "tar.xz", "txz", "tar.zst", "zip");
   static final Set<String> MARKERS = Set.of("info");
   static final Set<String> COMPONENTS = Set.of("cassandra", "elasticsearch", "files", "minio", "seaweedfs");
   private static final String DIGITS = "\\d{8}_\\d\\dh\\d\\dm\\d\\ds";
-  private static final String START = "(?<component>[A-Za-z]+)(?:[_-](?<before>.+?))?_(?<stamp>" + DIGITS + ")(?:[_-](?<behind>.+?))?";
-  private static final Pattern NAME = Pattern.compile(START + "\\.(?<type>(?i:tar|tar\\.gz|tar\\.bz2|tar\\.xz|tar\\.zst|tgz|tbz2?|txz|zip|info))");
-  private static final Pattern OTHER_NAME = Pattern.compile(START + "(?:\\.(?<type>\\w*[A-Za-z]\\w*(?:\\.\\w*[A-Za-z]\\w*)*))?");
-  private static final Pattern POINT = Pattern.compile("(?:[A-Za-z]+(?:[_-].+)?_)?(?<stamp>" + DIGITS + ")(?:[_-][^./]+)?");
+  private static final String START =
+      "(?<component>[A-Za-z]+)(?:[_-](?<before>.+?))?_(?<stamp>" + DIGITS + ")(?:[_-](?<behind>.+?))?";
+  private static final Pattern NAME =
+      Pattern.compile(START + "\\.(?<type>(?i:tar|tar\\.gz|tar\\.bz2|tar\\.xz|tar\\.zst|tgz|tbz2?|txz|zip|info))");
+  private static final Pattern OTHER_NAME =
+      Pattern.compile(START + "(?:\\.(?<type>\\w*[A-Za-z]\\w*(?:\\.\\w*[A-Za-z]\\w*)*))?");
+  private static final Pattern POINT =
+      Pattern.compile("(?:[A-Za-z]+(?:[_-].+)?_)?(?<stamp>" + DIGITS + ")(?:[_-][^./]+)?");
   /** Files that stand beside a backup and hold none. */
-  private static final Pattern BESIDE = Pattern.compile("(.*\\.)?(md5|sha1|sha256|sha512|md5sum|sha256sum|sha1sum|sig|asc|log|txt|json|csv|list|idx|err|out)");
-  private static final Pattern UNFINISHED = Pattern.compile("(.*\\.)?(part|partial|tmp|temp|filepart|crdownload|swp|inprogress|incomplete)");
+  private static final Pattern BESIDE = Pattern
+      .compile("(.*\\.)?(md5|sha1|sha256|sha512|md5sum|sha256sum|sha1sum|sig|asc|log|txt|json|csv|list|idx|err|out)");
+  private static final Pattern UNFINISHED =
+      Pattern.compile("(.*\\.)?(part|partial|tmp|temp|filepart|crdownload|swp|inprogress|incomplete)");
 
   static Optional<BackupName> of(String fileName) {
     var match = NAME.matcher(fileName);
     if (!match.matches() && !match.usePattern(OTHER_NAME).matches()) {
       return Optional.empty();
     }
-    var node = Optional.ofNullable(match.group("before")).or(() -> Optional.ofNullable(match.group("behind"))).orElse("");
+    var node =
+        Optional.ofNullable(match.group("before")).or(() -> Optional.ofNullable(match.group("behind"))).orElse("");
     var type = match.group("type") == null ? "" : match.group("type").toLowerCase(Locale.ROOT);
-    return Optional.of(new BackupName(match.group("component"), node, match.group("stamp"), time(match.group("stamp")), type));
+    return Optional
+        .of(new BackupName(match.group("component"), node, match.group("stamp"), time(match.group("stamp")), type));
   }
 
   /** The time of a restore point: a timestamp, or a backup's name without a type. */
@@ -1471,7 +1572,8 @@ record BackupName(String component, String node, String stamp, Optional<LocalDat
   /** True if the text names a file, not a point in time: it has a slash, or ends in a type of a backup. */
   static boolean isFile(String text) {
     var small = text.toLowerCase(Locale.ROOT);
-    return text.contains("/") || List.of(ARCHIVES, MARKERS).stream().flatMap(Set::stream).anyMatch(type -> small.endsWith("." + type))
+    return text.contains("/")
+        || List.of(ARCHIVES, MARKERS).stream().flatMap(Set::stream).anyMatch(type -> small.endsWith("." + type))
         || of(text).filter(name -> !name.type().isEmpty()).isPresent();
   }
 
@@ -1534,7 +1636,8 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   }
 
   /**
-   * The newest backup, or the newest at or before the wanted restore point. A path, or a name with a type, is that file.
+   * The newest backup, or the newest at or before the wanted restore point. A path, or a name with a type, is that
+   * file.
    *
    * @param wanted null for the newest
    * @param gap backups of one restore point are at most this far apart
@@ -1548,9 +1651,9 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   }
 
   /**
-   * The newest archive with those of the other nodes of the same restore point: within the gap, and in other folders, with
-   * other nodes in their names, or, where neither tells, in the same folder within a minute. Others within the gap are
-   * other runs of the same node and passed over with a warning.
+   * The newest archive with those of the other nodes of the same restore point: within the gap, and in other folders,
+   * with other nodes in their names, or, where neither tells, in the same folder within a minute. Others within the gap
+   * are other runs of the same node and passed over with a warning.
    */
   Chosen chooseAll(String wanted, Duration gap) {
     return chooseAll(wanted, gap, LocalDateTime.now());
@@ -1581,10 +1684,12 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     return choose(files, STAMP.format(point), point, gap, now, all, new ArrayList<>());
   }
 
-  private Chosen choose(List<BackupFile> files, String wanted, LocalDateTime until, Duration gap, LocalDateTime now, boolean all,
+  private Chosen choose(List<BackupFile> files, String wanted, LocalDateTime until, Duration gap, LocalDateTime now,
+      boolean all,
       List<String> warnings) {
     var chosen = newest(files, wanted, until, gap);
-    files.stream().filter(one -> one.problem() != null && one.taken().isAfter(chosen.taken()) && !one.taken().isAfter(until))
+    files.stream()
+        .filter(one -> one.problem() != null && one.taken().isAfter(chosen.taken()) && !one.taken().isAfter(until))
         .forEach(one -> warnings.add("%s is passed over: %s".formatted(one.file(), one.problem())));
     warnOfFuture(chosen, now, warnings);
     var others = all ? ofOtherNodes(chosen, files, gap, warnings) : List.<BackupFile>of();
@@ -1595,30 +1700,40 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
 
   private static void warnOfFuture(BackupFile chosen, LocalDateTime now, List<String> warnings) {
     if (chosen.taken().isAfter(now.plus(CLOCKS_DIFFER))) {
-      warnings.add("the name of %s is of the future: check this host's clock and the backup host's".formatted(chosen.file()));
+      warnings.add(
+          "the name of %s is of the future: check this host's clock and the backup host's".formatted(chosen.file()));
     }
   }
 
-  // ------------------------------------------------------------------------------------------------------- a named file
+  // ------------------------------------------------------------------------------------------------------ a named file
 
-  /** A file of another component names only its time here, such as an archive of Cassandra for Elasticsearch's marker. */
+  /**
+   * A file of another component names only its time here, such as an archive of Cassandra for Elasticsearch's marker.
+   */
   private boolean isOfOtherComponent(String wanted) {
     return BackupName.of(wanted.substring(wanted.lastIndexOf('/') + 1))
-        .filter(name -> !components.contains(name.component()) && BackupName.COMPONENTS.contains(name.component())).isPresent();
+        .filter(name -> !components.contains(name.component()) && BackupName.COMPONENTS.contains(name.component()))
+        .isPresent();
   }
 
   private BackupFile named(String wanted) {
     var file = wanted.contains("/") ? path(wanted)
-        : folders.stream().map(folder -> folder.resolve(wanted)).filter(Files::exists).findFirst().orElse(folders.get(0).resolve(wanted));
+        : folders.stream().map(folder -> folder.resolve(wanted)).filter(Files::exists).findFirst()
+            .orElse(folders.get(0).resolve(wanted));
     var name = BackupName.of(file.getFileName().toString());
     if (Files.isSymbolicLink(file) && !Files.exists(file)) {
-      throw new Failure(Exit.BAD_BACKUP, "%s is a link to %s, which does not exist".formatted(file, BackupFile.target(file)), "check the path given with --backup");
+      throw new Failure(Exit.BAD_BACKUP,
+          "%s is a link to %s, which does not exist".formatted(file, BackupFile.target(file)),
+          "check the path given with --backup");
     }
     if (!Files.isRegularFile(file)) {
-      throw new Failure(Exit.BAD_BACKUP, (Files.exists(file) ? "not a file: " : "there is no file ") + file, alike(file));
+      throw new Failure(Exit.BAD_BACKUP, (Files.exists(file) ? "not a file: " : "there is no file ") + file,
+          alike(file));
     }
-    if (name.isEmpty() || name.get().taken().isEmpty() || components.stream().noneMatch(name.get().component()::equalsIgnoreCase)) {
-      throw new Failure(Exit.BAD_BACKUP, "%s does not have a backup's name: %s".formatted(file, pattern()), "rename it, or choose another with --backup");
+    if (name.isEmpty() || name.get().taken().isEmpty()
+        || components.stream().noneMatch(name.get().component()::equalsIgnoreCase)) {
+      throw new Failure(Exit.BAD_BACKUP, "%s does not have a backup's name: %s".formatted(file, pattern()),
+          "rename it, or choose another with --backup");
     }
     if (!types.contains(name.get().type())) {
       throw new Failure(Exit.BAD_BACKUP, "%s is of a type that cannot be read".formatted(file), readable());
@@ -1630,7 +1745,8 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     try {
       return Path.of(wanted).getFileName() == null ? Path.of(wanted).resolve(".") : Path.of(wanted);
     } catch (InvalidPathException e) {
-      throw new Failure(Exit.USAGE, "'%s' is not a path".formatted(EntryName.shown(wanted)), "check the path given with --backup");
+      throw new Failure(Exit.USAGE, "'%s' is not a path".formatted(EntryName.shown(wanted)),
+          "check the path given with --backup");
     }
   }
 
@@ -1638,18 +1754,21 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     var parent = file.toAbsolutePath().getParent();
     var name = file.getFileName().toString().split("\\.", 2)[0];
     try (var files = Files.list(parent)) {
-      var alike = files.map(other -> other.getFileName().toString()).filter(other -> other.startsWith(name)).sorted().limit(LISTED).toList();
-      return alike.isEmpty() ? "check the path given with --backup" : "there is %s in %s".formatted(String.join(", ", alike), parent);
+      var alike = files.map(other -> other.getFileName().toString()).filter(other -> other.startsWith(name)).sorted()
+          .limit(LISTED).toList();
+      return alike.isEmpty() ? "check the path given with --backup"
+          : "there is %s in %s".formatted(String.join(", ", alike), parent);
     } catch (IOException e) {
       return "check the path given with --backup";
     }
   }
 
-  // ---------------------------------------------------------------------------------------------------- a restore point
+  // --------------------------------------------------------------------------------------------------- a restore point
 
   private static LocalDateTime point(String wanted) {
     var fileName = wanted.substring(wanted.lastIndexOf('/') + 1);
-    return BackupName.point(wanted).or(() -> BackupName.of(fileName).filter(name -> BackupName.isFile(wanted)).flatMap(BackupName::taken))
+    return BackupName.point(wanted)
+        .or(() -> BackupName.of(fileName).filter(name -> BackupName.isFile(wanted)).flatMap(BackupName::taken))
         .orElseThrow(() -> new Failure(Exit.USAGE, "'%s' is not a restore point".formatted(EntryName.shown(wanted)),
             "name one like 20261122_12h00m56s, cassandra_20261122_12h00m56s or the path of an archive"));
   }
@@ -1682,7 +1801,8 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     } catch (NoSuchFileException e) {
       throw new Failure(Exit.BAD_BACKUP, "no backup %s: there is no folder %s".formatted(pattern(), folder), MOUNTED);
     } catch (IOException e) {
-      throw new Failure(Exit.BAD_BACKUP, "cannot list %s: %s".formatted(folder, Failure.of(e).getMessage()), "check its mode and owner");
+      throw new Failure(Exit.BAD_BACKUP, "cannot list %s: %s".formatted(folder, Failure.of(e).getMessage()),
+          "check its mode and owner");
     }
   }
 
@@ -1696,22 +1816,28 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
           readable() + chosen.map(older -> "; for the one before it: --backup " + older.name().stamp()).orElse(""));
     }
     requireNoneShortlyAfter(chosen, usable, wanted, until, gap);
-    return chosen.orElseThrow(() -> new Failure(Exit.BAD_BACKUP, "no backup %s in %s%s".formatted(pattern(), shownFolders(),
+    return chosen.orElseThrow(() -> new Failure(Exit.BAD_BACKUP, "no backup %s in %s%s".formatted(pattern(),
+        shownFolders(),
         wanted == null ? "" : " at or before " + wanted), usable.isEmpty() ? MOUNTED : "there are: " + listed(usable)));
   }
 
   /** The newest backup at or before a time, if it cannot be used: it stands in the way of older ones. */
   static Optional<BackupFile> unusable(List<BackupFile> files, LocalDateTime until) {
     return files.stream().filter(one -> !one.taken().isAfter(until) && !one.isUnfinished())
-        .reduce((first, last) -> first.taken().equals(last.taken()) && first.problem() == null ? first : last).filter(one -> one.problem() != null);
+        .reduce((first, last) -> first.taken().equals(last.taken()) && first.problem() == null ? first : last)
+        .filter(one -> one.problem() != null);
   }
 
-  /** Parts of one run differ by seconds: a point named after its first part must not silently select yesterday's rest. */
-  private static void requireNoneShortlyAfter(Optional<BackupFile> chosen, List<BackupFile> usable, String wanted, LocalDateTime until, Duration gap) {
+  /**
+   * Parts of one run differ by seconds: a point named after its first part must not silently select yesterday's rest.
+   */
+  private static void requireNoneShortlyAfter(Optional<BackupFile> chosen, List<BackupFile> usable, String wanted,
+      LocalDateTime until, Duration gap) {
     var next = usable.stream().filter(one -> one.taken().isAfter(until)).findFirst();
     if (next.isPresent() && Duration.between(until, next.get().taken()).compareTo(gap) <= 0
         && chosen.map(one -> Duration.between(one.taken(), until).compareTo(gap) > 0).orElse(true)) {
-      throw new Failure(Exit.BAD_BACKUP, "%s was taken shortly after the restore point %s, and nothing shortly before it".formatted(
+      throw new Failure(Exit.BAD_BACKUP,
+          "%s was taken shortly after the restore point %s, and nothing shortly before it".formatted(
           next.get().backup().name(), wanted), "for that one: --backup " + next.get().name().stamp());
     }
   }
@@ -1722,15 +1848,17 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
         + (stamps.size() > LISTED ? " and %d more".formatted(stamps.size() - LISTED) : "");
   }
 
-  // ------------------------------------------------------------------------------------------------------ several nodes
+  // ----------------------------------------------------------------------------------------------------- several nodes
 
-  private List<BackupFile> ofOtherNodes(BackupFile chosen, List<BackupFile> candidates, Duration gap, List<String> warnings) {
+  private List<BackupFile> ofOtherNodes(BackupFile chosen, List<BackupFile> candidates, Duration gap,
+      List<String> warnings) {
     var sources = candidates.stream().filter(one -> one.problem() == null)
         .collect(Collectors.groupingBy(BackupFile::source, LinkedHashMap::new, Collectors.toList()));
     var others = new ArrayList<BackupFile>();
     for (var ofSource : sources.values()) {
       var near = ofSource.stream().filter(one -> apart(one, chosen).compareTo(gap) <= 0).toList();
-      var nearest = ofSource.contains(chosen) ? Optional.of(chosen) : near.stream().min(Comparator.comparing(one -> apart(one, chosen)));
+      var nearest = ofSource.contains(chosen) ? Optional.of(chosen)
+          : near.stream().min(Comparator.comparing(one -> apart(one, chosen)));
       if (nearest.isEmpty()) {
         warnings.add("%s has no backup within --max-gap of %s; its newest is %s".formatted(
             ofSource.get(0).source(), chosen.backup().name(), ofSource.get(ofSource.size() - 1).backup().name()));
@@ -1739,8 +1867,10 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
       var run = run(nearest.get(), near);
       run.stream().filter(one -> one != chosen).forEach(others::add);
       near.stream().filter(one -> run.stream().noneMatch(taken -> taken.taken().equals(one.taken()))).forEach(one ->
-          warnings.add("%s is passed over: by its name it is another run of the node of %s".formatted(one.file(), nearest.get().file().getFileName())
-              + (one.name().node().isEmpty() ? "; archives of several nodes need cassandra_<node>_<timestamp>.tar or a folder each" : "")));
+      warnings.add("%s is passed over: by its name it is another run of the node of %s".formatted(one.file(),
+          nearest.get().file().getFileName())
+          + (one.name().node().isEmpty()
+              ? "; archives of several nodes need cassandra_<node>_<timestamp>.tar or a folder each" : "")));
     }
     return others;
   }
@@ -1751,7 +1881,8 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
       return List.of(nearest);
     }
     var byTime = new LinkedHashMap<LocalDateTime, BackupFile>();
-    near.stream().filter(one -> apart(one, nearest).compareTo(ONE_RUN) <= 0).forEach(one -> byTime.put(one.taken(), one));
+    near.stream().filter(one -> apart(one, nearest).compareTo(ONE_RUN) <= 0)
+        .forEach(one -> byTime.put(one.taken(), one));
     byTime.put(nearest.taken(), nearest); // the same one in two types is one
     return List.copyOf(byTime.values());
   }
@@ -1760,7 +1891,7 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     return Duration.between(one.taken(), other.taken()).abs();
   }
 
-  // --------------------------------------------------------------------------------------------------------- for messages
+  // ------------------------------------------------------------------------------------------------------ for messages
 
   private String pattern() {
     return sorted(components).get(0) + "_<timestamp>." + String.join("|", sorted(types));
@@ -1779,10 +1910,13 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   }
 }
 
-/** Runs a script's command the same way in all scripts: errors as {@code error:} and {@code hint:}, and the exit code. */
+/**
+ * Runs a script's command the same way in all scripts: errors as {@code error:} and {@code hint:}, and the exit code.
+ */
 final class Commands {
   /** How picocli tells of a value that is not of the option's type. */
-  private static final Pattern CANNOT_CONVERT = Pattern.compile("cannot convert '(.*?)' to (?:\\S+ )?(?:\\w+[.$])*(\\w+) \\(.*");
+  private static final Pattern CANNOT_CONVERT =
+      Pattern.compile("cannot convert '(.*?)' to (?:\\S+ )?(?:\\w+[.$])*(\\w+) \\(.*");
 
   private Commands() {}
 
@@ -1792,7 +1926,8 @@ final class Commands {
    * @param variables what the help lists below the options, with the present values
    * @param failed shows a failure and returns the exit code
    */
-  static int run(Object command, Console console, List<Variable> variables, Function<Failure, Integer> failed, String... args) {
+  static int run(Object command, Console console, List<Variable> variables, Function<Failure, Integer> failed,
+      String... args) {
     console.onInterrupt("Nothing was changed.");
     try {
       return run(command, variables, failed, args);
@@ -1807,13 +1942,15 @@ final class Commands {
         .setParameterExceptionHandler((thrown, given) -> failed.apply(wrongUsage(thrown)))
         .setExecutionStrategy(parsed -> {
           if (parsed.isUsageHelpRequested()) {
-            addFooter(parsed.commandSpec().commandLine(), variables); // reads TheHive's configuration: not at every start
+            // reads TheHive's configuration: not at every start
+            addFooter(parsed.commandSpec().commandLine(), variables);
           }
           if (CommandLine.executeHelpRequest(parsed) != null) {
             return Exit.DONE;
           }
           try {
-            Settings.fromEnvironment().warnings(variables).forEach(warning -> System.err.println("warning: " + warning));
+            Settings.fromEnvironment().warnings(variables)
+                .forEach(warning -> System.err.println("warning: " + warning));
           } catch (Failure e) {
             return failed.apply(e);
           }
@@ -1823,7 +1960,8 @@ final class Commands {
     try {
       var code = line.execute(args);
       return code == Exit.DONE && System.out.checkError() ? failed.apply(new Failure(Exit.UNEXPECTED,
-          "the result could not be written to standard output", "everything else is done; is its file system full?")) : code;
+          "the result could not be written to standard output", "everything else is done; is its file system full?"))
+          : code;
     } catch (Error e) { // picocli hands on exceptions only
       return failed.apply(Failure.of(e));
     }
@@ -1831,13 +1969,16 @@ final class Commands {
 
   private static Failure wrongUsage(ParameterException thrown) {
     var message = thrown.getMessage().lines().findFirst().orElse("wrong usage");
-    var text = withoutJavaTypes(message.isEmpty() ? message : message.substring(0, 1).toLowerCase(Locale.ROOT) + message.substring(1));
-    return new Failure(Exit.USAGE, text, "see ./jbang " + thrown.getCommandLine().getCommandSpec().root().name() + " --help", thrown);
+    var text = withoutJavaTypes(
+        message.isEmpty() ? message : message.substring(0, 1).toLowerCase(Locale.ROOT) + message.substring(1));
+    return new Failure(Exit.USAGE, text,
+        "see ./jbang " + thrown.getCommandLine().getCommandSpec().root().name() + " --help", thrown);
   }
 
   private static String withoutJavaTypes(String message) {
     var type = CANNOT_CONVERT.matcher(message);
-    return type.find() ? message.substring(0, type.start()) + "'" + type.group(1) + "' is not " + switch (type.group(2)) {
+    return type.find()
+        ? message.substring(0, type.start()) + "'" + type.group(1) + "' is not " + switch (type.group(2)) {
       case "Duration" -> "a duration such as PT15M";
       case "Pattern" -> "a regular expression";
       default -> "allowed";
@@ -1847,7 +1988,8 @@ final class Commands {
   private static void addFooter(CommandLine line, List<Variable> variables) {
     var own = line.getCommandSpec().usageMessage().footer();
     var lines = values(variables).stream().map(text -> text.replace("%", "%%").replace("@|", "@ |"));
-    line.getCommandSpec().usageMessage().footer(Stream.of(Stream.of("%nVariables, with their values now:"), lines, Stream.of(own))
+    line.getCommandSpec().usageMessage()
+        .footer(Stream.of(Stream.of("%nVariables, with their values now:"), lines, Stream.of(own))
         .flatMap(text -> text).toArray(String[]::new));
   }
 
@@ -1921,7 +2063,8 @@ enum Compression {
     try {
       return switch (this) {
         case NONE -> in;
-        case GZIP -> buffered(GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get());
+      case GZIP ->
+          buffered(GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get());
         case BZIP2 -> buffered(new BZip2CompressorInputStream(in, true));
         case XZ -> buffered(XZCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get());
         case ZSTD -> buffered(new ZstdCompressorInputStream(in));
@@ -1942,28 +2085,35 @@ final class ConnectionError {
   private static final List<Map.Entry<String, String>> WORDS = List.of(
       Map.entry("connection refused", "connection refused: nothing listens on that port"),
       Map.entry("UnknownHost|UnresolvedAddress|not known", "unknown host"),
-      Map.entry("ConnectException(\\n|$)", "connection refused: nothing listens on that port"), // java.net.http says no more
+      // java.net.http says no more
+      Map.entry("ConnectException(\\n|$)", "connection refused: nothing listens on that port"),
       Map.entry("NotSslRecord|not an SSL/TLS record|Unsupported or unrecognized SSL", "it speaks http, not https"),
-      Map.entry("PKIX|unable to find valid certification path", "its certificate is not signed by a CA that is trusted here"),
-      Map.entry("No name matching|No subject alternative|not verified|doesn't match", "its certificate is for another name"),
+      Map.entry("PKIX|unable to find valid certification path",
+          "its certificate is not signed by a CA that is trusted here"),
+      Map.entry("No name matching|No subject alternative|not verified|doesn't match",
+          "its certificate is for another name"),
       Map.entry("certificate_expired|CertificateExpired", "its certificate has expired"),
       Map.entry("certificate_required|bad_certificate", "it wants a certificate of the client"),
       Map.entry("handshake_failure|protocol_version", "it and this host have no TLS version in common"),
       Map.entry("No route to host|Network is unreachable|Host is unreachable", "no route to that host"),
       Map.entry("timed out|Timeout", "no answer in time"),
       Map.entry("Invalid status line|unsupported (HTTP )?version|not a valid HTTP", "it is not an HTTP port"),
-      Map.entry("Connection reset|ClosedChannel|ConnectionClosed|connection (was )?closed|EOF|no bytes|Broken pipe|Remote host terminated",
+      Map.entry(
+          "Connection reset|ClosedChannel|ConnectionClosed|connection (was )?closed|EOF|no bytes|Broken pipe|Remote"
+              + " host terminated",
           "it closed the connection: perhaps it speaks https, or this is not its port"));
 
   private ConnectionError() {}
 
   static String words(Throwable thrown) {
-    var all = Stream.iterate(thrown, Objects::nonNull, Throwable::getCause).map(Throwable::toString).collect(Collectors.joining("\n"));
+    var all = Stream.iterate(thrown, Objects::nonNull, Throwable::getCause).map(Throwable::toString)
+        .collect(Collectors.joining("\n"));
     return known(all).orElseGet(() -> Failure.of(thrown).getMessage());
   }
 
   private static Optional<String> known(String text) {
-    return WORDS.stream().filter(entry -> Pattern.compile(entry.getKey(), Pattern.CASE_INSENSITIVE).matcher(text).find())
+    return WORDS.stream()
+        .filter(entry -> Pattern.compile(entry.getKey(), Pattern.CASE_INSENSITIVE).matcher(text).find())
         .map(Map.Entry::getValue).findFirst();
   }
 }
@@ -2014,7 +2164,10 @@ class Console {
     }
   }
 
-  /** Shows a line that moves on a terminal, a line every five seconds elsewhere, until closed; nothing where there are no bytes. */
+  /**
+   * Shows a line that moves on a terminal, a line every five seconds elsewhere, until closed; nothing where there are
+   * no bytes.
+   */
   Closeable progress(String task, long total, LongSupplier done, Supplier<String> state) {
     if (total <= 0) {
       return () -> {};
@@ -2022,7 +2175,8 @@ class Console {
     var moves = canDraw();
     var width = moves ? columns() - 3 : WIDTH_OF_LOGS; // room for ^C
     var begun = Instant.now();
-    Supplier<String> line = () -> ProgressLine.of(task, Math.min(done.getAsLong(), total), total, Duration.between(begun, Instant.now()),
+    Supplier<String> line =
+        () -> ProgressLine.of(task, Math.min(done.getAsLong(), total), total, Duration.between(begun, Instant.now()),
         state.get(), width);
     var clock = Executors.newSingleThreadScheduledExecutor(Console::daemon);
     var pause = moves ? 200 : BETWEEN_LINES.toMillis();
@@ -2036,7 +2190,8 @@ class Console {
   private synchronized void show(String line, boolean moves) {
     if (moves) {
       drawn = line;
-      System.err.print("\r\033[?7l" + line + "\033[K\033[?7h"); // never onto a second line, should the terminal have become narrower
+      // never onto a second line, should the terminal have become narrower
+      System.err.print("\r\033[?7l" + line + "\033[K\033[?7h");
     } else {
       step("%s", line);
     }
@@ -2139,7 +2294,8 @@ final class EntryName {
   }
 
   private static IOException unsafe(byte[] raw) {
-    return new IOException("its entry '%s' leads out of the backup's folder".formatted(shown(new String(raw, StandardCharsets.UTF_8))));
+    return new IOException(
+        "its entry '%s' leads out of the backup's folder".formatted(shown(new String(raw, StandardCharsets.UTF_8))));
   }
 
   /** The text of a link; it belongs to the entry of the given name. */
@@ -2155,7 +2311,8 @@ final class EntryName {
           StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(raw));
           return;
         } catch (CharacterCodingException e) {
-          throw new IOException("its entry '%s' has a %s that is not UTF-8".formatted(shown(new String(name, StandardCharsets.UTF_8)),
+          throw new IOException(
+              "its entry '%s' has a %s that is not UTF-8".formatted(shown(new String(name, StandardCharsets.UTF_8)),
               raw == name ? "name" : "link"), e);
         }
       }
@@ -2215,30 +2372,38 @@ final class Failure extends RuntimeException {
     if (cause instanceof Failure failure) {
       return failure;
     }
-    var message = cause.getMessage() != null ? cause.getMessage() : cause instanceof EOFException ? "it ends too early" : cause.toString();
+    var message = cause.getMessage() != null ? cause.getMessage() : cause instanceof EOFException ? "it ends too early"
+        : cause.toString();
     if (cause instanceof FileSystemException file) {
-      var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ").toLowerCase(Locale.ROOT);
+      var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ")
+          .toLowerCase(Locale.ROOT);
       message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : words);
     }
     return cause instanceof Error error ? of(error, message.lines().findFirst().orElse(message))
         : new Failure(Exit.UNEXPECTED, message, "run again with --verbose for the trace", cause);
   }
 
-  /** Errors of the virtual machine, with what helps: libraries that are not Java are unpacked where it may be forbidden to run them. */
+  /**
+   * Errors of the virtual machine, with what helps: libraries that are not Java are unpacked where it may be forbidden
+   * to run them.
+   */
   private static Failure of(Error error, String message) {
     if (error instanceof LinkageError) {
       return new Failure(Exit.UNEXPECTED, "a library could not be loaded: " + message,
           "is %s on a file system that is mounted noexec? _JAVA_OPTIONS=-Djava.io.tmpdir=<another folder> names another"
               .formatted(System.getProperty("java.io.tmpdir")), error);
     }
-    var hint = error instanceof OutOfMemoryError ? "_JAVA_OPTIONS=-Xmx1g gives it more" : "run again with --verbose for the trace";
-    return new Failure(Exit.UNEXPECTED, error instanceof OutOfMemoryError ? "out of memory: " + message : message, hint, error);
+    var hint = error instanceof OutOfMemoryError ? "_JAVA_OPTIONS=-Xmx1g gives it more"
+        : "run again with --verbose for the trace";
+    return new Failure(Exit.UNEXPECTED, error instanceof OutOfMemoryError ? "out of memory: " + message : message, hint,
+        error);
   }
 }
 
 /** The administrator's answers to the reasons not to restore into a folder: one for each reason. */
 final class FolderAnswers {
-  @Option(names = "--allow-unmounted", description = "restore although the file system that /etc/fstab wants there is not mounted")
+  @Option(names = "--allow-unmounted",
+      description = "restore although the file system that /etc/fstab wants there is not mounted")
   boolean allowUnmounted;
 
   @Option(names = "--create-folder", description = "create the folder if it is missing")
@@ -2271,7 +2436,8 @@ record FolderComparison(RestoreJob job, LiveTree tree) {
         present.set(i);
       }
     });
-    return new FolderDifferences(job.backup().files - present.cardinality(), present.cardinality(), extra[0], Optional.empty(), null, null);
+    return new FolderDifferences(job.backup().files - present.cardinality(), present.cardinality(), extra[0],
+        Optional.empty(), null, null);
   }
 
   /** Compares byte for byte, and owner, mode and time. */
@@ -2284,7 +2450,8 @@ record FolderComparison(RestoreJob job, LiveTree tree) {
     job.each("Comparing", i -> true, (worker, i, content) -> {
       var live = live(i, missing);
       if (live.isPresent() && hasContent(content, live.get(), job.entry(i))) {
-        var agrees = job.ownership().agrees(live.get(), Files.readAttributes(live.get(), PosixFileAttributes.class), job.entry(i));
+        var agrees = job.ownership().agrees(live.get(), Files.readAttributes(live.get(), PosixFileAttributes.class),
+            job.entry(i));
         synchronized (write) {
           write.clear(i);
           touch.set(i, !agrees);
@@ -2301,10 +2468,14 @@ record FolderComparison(RestoreJob job, LiveTree tree) {
 
   private boolean isLink(Path live, ArchiveEntry entry) throws IOException {
     return Files.isSymbolicLink(live) && Files.readSymbolicLink(live).toString().equals(entry.link())
-        && job.ownership().agrees(live, Files.readAttributes(live, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS), entry);
+        && job.ownership().agrees(live,
+            Files.readAttributes(live, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS), entry);
   }
 
-  /** Folders of the backup that are not folders here, such as a link to elsewhere: nothing is to be looked for through them. */
+  /**
+   * Folders of the backup that are not folders here, such as a link to elsewhere: nothing is to be looked for through
+   * them.
+   */
   private Set<Path> missingFolders() {
     var missing = new HashSet<Path>();
     for (var entry : job.folders()) {
@@ -2319,7 +2490,8 @@ record FolderComparison(RestoreJob job, LiveTree tree) {
   private Optional<Path> live(int i, Set<Path> missing) throws IOException {
     var path = job.path(i);
     try {
-      return missing.contains(path.getParent()) || !AttachmentFolder.exists(path) ? Optional.empty() : Optional.of(path);
+      return missing.contains(path.getParent()) || !AttachmentFolder.exists(path) ? Optional.empty()
+          : Optional.of(path);
     } catch (AccessDeniedException e) {
       return Optional.empty(); // in a folder that may not be read: it is written anew
     }
@@ -2345,9 +2517,13 @@ final class FolderContents {
   /** Everything that restore-files-nfs.java makes in or beside the folder has a name that begins so. */
   static final String OF_RESTORE = ".restore-files-nfs";
 
-  /** Names in lower case: file systems, NetApp, ZFS, Ceph, Synology, QNAP, quotas, Windows, macOS, GlusterFS, JuiceFS. */
-  private static final Set<String> OF_STORAGE = Set.of("lost+found", ".snapshot", "~snapshot", ".snapshots", ".zfs", ".snap",
-      "#snapshot", "#recycle", "@eadir", "@tmp", "@recycle", "@recently-snapshot", ".@__thumb", "aquota.user", "aquota.group",
+  /**
+   * Names in lower case: file systems, NetApp, ZFS, Ceph, Synology, QNAP, quotas, Windows, macOS, GlusterFS, JuiceFS.
+   */
+  private static final Set<String> OF_STORAGE =
+      Set.of("lost+found", ".snapshot", "~snapshot", ".snapshots", ".zfs", ".snap",
+          "#snapshot", "#recycle", "@eadir", "@tmp", "@recycle", "@recently-snapshot", ".@__thumb", "aquota.user",
+          "aquota.group",
       "quota.user", "quota.group", "system volume information", "$recycle.bin", "recycler", ".trash", ".trashes",
       ".spotlight-v100", ".fseventsd", ".temporaryitems", ".documentrevisions-v100", ".trashcan", ".glusterfs");
   private static final Pattern TRASH_OF_USER = Pattern.compile("\\.trash-\\d+");
@@ -2395,7 +2571,8 @@ final class FolderContents {
 record FolderDifferences(int added, int present, int extra, Optional<Integer> unchanged, BitSet write, BitSet touch) {
   /** In words, for a restore that writes only what differs. */
   String written() {
-    return "%d new, %d changed, %d unchanged, %d removed".formatted(added, present - unchanged.orElse(0), unchanged.orElse(0), extra);
+    return "%d new, %d changed, %d unchanged, %d removed".formatted(added, present - unchanged.orElse(0),
+        unchanged.orElse(0), extra);
   }
 
   /** In words, for a staged restore, which replaces what is equal, too: only a dry run takes the time to compare. */
@@ -2433,10 +2610,13 @@ record FolderSettings(Path folder, Path archives, Optional<String> owner) {
  * @param container in which TheHive runs there; null where it is a systemd unit
  */
 record Host(String name, String destination, String port, TheHiveContainer container) {
-  private static final Pattern IN_CONTAINER = Pattern.compile("((?<host>.+)/)?(?<engine>docker|podman):(?<name>(?!\\d+$)[A-Za-z0-9][\\w.-]*)");
+
+  private static final Pattern IN_CONTAINER =
+      Pattern.compile("((?<host>.+)/)?(?<engine>docker|podman):(?<name>(?!\\d+$)[A-Za-z0-9][\\w.-]*)");
   /** Stands between what the login shell prints by itself and the answer. */
   private static final String BEGIN = "thehive-answer-begins";
-  private static final Pattern NAMED = Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[0-9a-fA-F:]+]))(:(?<port>\\d+))?");
+  private static final Pattern NAMED =
+      Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[0-9a-fA-F:]+]))(:(?<port>\\d+))?");
   private static final String PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,StateChangeTimestamp,InvocationID";
 
   Host(String name, String destination, String port) {
@@ -2473,17 +2653,22 @@ record Host(String name, String destination, String port, TheHiveContainer conta
     if (inContainer.matches()) {
       var host = parse(inContainer.group("host") == null ? "localhost" : inContainer.group("host"));
       var container = new TheHiveContainer(inContainer.group("engine"), inContainer.group("name"));
-      return new Host(inContainer.group("host") == null ? container.toString() : host.name + "/" + container, host.destination, host.port, container);
+      return new Host(inContainer.group("host") == null ? container.toString() : host.name + "/" + container,
+          host.destination, host.port, container);
     }
     var match = NAMED.matcher(name);
     if (!match.matches()) {
-      throw new Failure(Exit.USAGE, "'%s' is not a host name".formatted(name), "name hosts like node1, admin@node2:2222 or localhost, containers like docker:thehive or node2/docker:thehive");
+      throw new Failure(Exit.USAGE, "'%s' is not a host name".formatted(name),
+          "name hosts like node1, admin@node2:2222 or localhost, containers like docker:thehive or"
+              + " node2/docker:thehive");
     }
     if (match.group("port") != null && !isPort(match.group("port"))) {
-      throw new Failure(Exit.USAGE, "'%s' names port %s, which no host has".formatted(name, match.group("port")), "ports are numbers from 1 to 65535, ssh's is mostly 22");
+      throw new Failure(Exit.USAGE, "'%s' names port %s, which no host has".formatted(name, match.group("port")),
+          "ports are numbers from 1 to 65535, ssh's is mostly 22");
     }
     var local = Set.of("localhost", "127.0.0.1", "[::1]").contains(match.group("to")) && match.group("port") == null;
-    return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""), match.group("port"));
+    return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""),
+        match.group("port"));
   }
 
   private static boolean isPort(String digits) {
@@ -2511,31 +2696,41 @@ record Host(String name, String destination, String port, TheHiveContainer conta
       return "localhost";
     }
     var known = new Host("localhost", null, null).run("ssh -G -- " + destination, Duration.ofSeconds(10)).out();
-    return known.lines().filter(line -> line.startsWith("hostname ")).map(line -> line.substring(9)).findFirst().orElse(destination);
+    return known.lines().filter(line -> line.startsWith("hostname ")).map(line -> line.substring(9)).findFirst()
+        .orElse(destination);
   }
 
-  /** Never asks and never accepts an unknown host key: a runbook must not hang, and a key is the administrator's to trust. */
+  /**
+   * Never asks and never accepts an unknown host key: a runbook must not hang, and a key is the administrator's to
+   * trust.
+   */
   List<String> command(String shell) {
     if (isLocal()) {
       return List.of("sh", "-c", shell);
     }
-    var ssh = Stream.of("ssh", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10",
+    var ssh =
+        Stream.of("ssh", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10",
         "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3");
     var to = port == null ? Stream.of("--", destination) : Stream.of("-p", port, "--", destination);
     return Stream.of(ssh, to, Stream.of("sh -c '" + shell + "'")).flatMap(part -> part).toList();
   }
 
-  /** Runs a shell command there, one without single quotes. Files take its output: a shared ssh connection keeps pipes open. */
+  /**
+   * Runs a shell command there, one without single quotes. Files take its output: a shared ssh connection keeps pipes
+   * open.
+   */
   Output run(String shell, Duration limit) {
     try {
       var out = Files.createTempFile("thehive-host", ".out");
       var err = Files.createTempFile("thehive-host", ".err");
       try {
-        var process = new ProcessBuilder(command(isLocal() ? shell : "echo " + BEGIN + "; " + shell)).redirectInput(new File("/dev/null"))
+        var process = new ProcessBuilder(command(isLocal() ? shell : "echo " + BEGIN + "; " + shell))
+            .redirectInput(new File("/dev/null"))
             .redirectOutput(out.toFile()).redirectError(err.toFile()).start();
         if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
           process.destroyForcibly();
-          throw new Failure(Exit.UNREACHABLE, "%s: no answer within %d s to: %s".formatted(name, limit.toSeconds(), shell), null);
+          throw new Failure(Exit.UNREACHABLE,
+              "%s: no answer within %d s to: %s".formatted(name, limit.toSeconds(), shell), null);
         }
         var output = new Output(process.exitValue(), Files.readString(out), Files.readString(err).strip());
         return isLocal() ? output : output.code() == 255 ? unreachable(output.err()) : withoutGreeting(this, output);
@@ -2544,7 +2739,8 @@ record Host(String name, String destination, String port, TheHiveContainer conta
         Files.delete(err);
       }
     } catch (IOException e) {
-      throw new Failure(Exit.UNREACHABLE, "%s: %s".formatted(name, e.getMessage()), "the OpenSSH client is needed for other hosts", e);
+      throw new Failure(Exit.UNREACHABLE, "%s: %s".formatted(name, e.getMessage()),
+          "the OpenSSH client is needed for other hosts", e);
     } catch (InterruptedException e) {
       throw new Failure(Exit.UNREACHABLE, name + ": interrupted", null, e);
     }
@@ -2554,7 +2750,9 @@ record Host(String name, String destination, String port, TheHiveContainer conta
   static Output withoutGreeting(Host host, Output output) {
     var begins = output.out().indexOf(BEGIN + "\n");
     if (begins < 0) {
-      throw new Failure(Exit.UNREACHABLE, "%s: the login shell there did not run the command: %s".formatted(host.name, last(output.err().isEmpty() ? output.out() : output.err())),
+      throw new Failure(Exit.UNREACHABLE,
+          "%s: the login shell there did not run the command: %s".formatted(host.name,
+              last(output.err().isEmpty() ? output.out() : output.err())),
           "try it by hand: ssh %s echo works".formatted(host.destination));
     }
     return new Output(output.code(), output.out().substring(begins + BEGIN.length() + 1), output.err());
@@ -2564,9 +2762,11 @@ record Host(String name, String destination, String port, TheHiveContainer conta
     var reason = last(said).replaceFirst("^ssh: ", "");
     var by = "ssh " + (port == null ? "" : "-p " + port + " ") + destination;
     if (said.contains("Permission denied")) {
-      throw new Failure(Exit.AUTHENTICATION, "%s: ssh: %s".formatted(name, reason), "log in with a key, without a password: " + by);
+      throw new Failure(Exit.AUTHENTICATION, "%s: ssh: %s".formatted(name, reason),
+          "log in with a key, without a password: " + by);
     }
-    throw new Failure(Exit.UNREACHABLE, "%s: ssh: %s".formatted(name, reason), said.contains("Host key verification failed")
+    throw new Failure(Exit.UNREACHABLE, "%s: ssh: %s".formatted(name, reason),
+        said.contains("Host key verification failed")
         ? "compare its host key and accept it by hand: " + by : "try it by hand: " + by);
   }
 
@@ -2575,7 +2775,8 @@ record Host(String name, String destination, String port, TheHiveContainer conta
   }
 
   Unit unit(String service) {
-    var output = run("id -u; LC_ALL=C systemctl show --property=%s -- %s".formatted(PROPERTIES, service), Duration.ofSeconds(30));
+    var output = run("id -u; LC_ALL=C systemctl show --property=%s -- %s".formatted(PROPERTIES, service),
+        Duration.ofSeconds(30));
     if (output.code() != 0) {
       throw new Failure(Exit.UNSAFE, "%s has no systemd that answers: %s".formatted(name, last(output.err())),
           "look after TheHive there by hand: in its container, or with its own start script");
@@ -2586,13 +2787,17 @@ record Host(String name, String destination, String port, TheHiveContainer conta
     }
     var is = lines.stream().filter(line -> line.contains("=")).map(line -> line.split("=", 2))
         .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1], (one, other) -> one));
-    return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""), is.getOrDefault("SubState", ""),
+    return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""),
+        is.getOrDefault("SubState", ""),
         Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("StateChangeTimestamp", ""),
         is.getOrDefault("InvocationID", ""), lines.get(0).equals("0"));
   }
 }
 
-/** Finds what nobody can change or remove, root neither: files with the attributes "immutable" or "append only" of chattr. */
+/**
+ * Finds what nobody can change or remove, root neither: files with the attributes "immutable" or "append only" of
+ * chattr.
+ */
 final class ImmutableFiles {
   private static final Pattern LINE = Pattern.compile("([-A-Za-z]*[ia][-A-Za-z]*)\\s+(/.*)");
   private static final int NAMED = 5;
@@ -2615,16 +2820,21 @@ final class ImmutableFiles {
 
   private static void refuse(List<Path> found, Path folder) {
     if (!found.isEmpty()) {
-      throw new Failure(Exit.UNSAFE, "cannot be changed or removed, because chattr protects it (+i or +a): " + found.get(0)
-          + (found.size() > 1 ? " and others" : ""), "chattr -R -i -a %s".formatted(found.size() > 1 ? folder : found.get(0)));
+      throw new Failure(Exit.UNSAFE,
+          "cannot be changed or removed, because chattr protects it (+i or +a): " + found.get(0)
+              + (found.size() > 1 ? " and others" : ""),
+          "chattr -R -i -a %s".formatted(found.size() > 1 ? folder : found.get(0)));
     }
   }
 
   /** Nothing where the file system knows no attributes, or the host has no lsattr. */
   private static List<Path> find(List<String> command, Path folder) {
     try {
-      return SystemCommand.lines(lines -> lines.map(LINE::matcher).filter(line -> line.matches()).map(line -> Path.of(line.group(2)).normalize())
-          .filter(path -> !path.startsWith(folder) || FolderContents.isContent(folder.relativize(path))).distinct().limit(NAMED).toList(),
+      return SystemCommand.lines(
+          lines -> lines.map(LINE::matcher).filter(line -> line.matches())
+              .map(line -> Path.of(line.group(2)).normalize())
+              .filter(path -> !path.startsWith(folder) || FolderContents.isContent(folder.relativize(path))).distinct()
+              .limit(NAMED).toList(),
           command.toArray(String[]::new));
     } catch (IOException e) {
       return List.of();
@@ -2632,7 +2842,10 @@ final class ImmutableFiles {
   }
 }
 
-/** Writes what differs into the live folder, each file in the work folder and then over its place; removes the rest last. */
+/**
+ * Writes what differs into the live folder, each file in the work folder and then over its place; removes the rest
+ * last.
+ */
 final class InPlaceRestore {
   private static final int BATCH = 10_000;
   private final RestoreJob job;
@@ -2705,7 +2918,9 @@ final class InPlaceRestore {
 
   private void removeExtras() throws IOException {
     job.console().step("Removing what is not in the backup");
-    job.console().onInterrupt("All of the backup is in %s, and some more. Keep TheHive stopped and run the same command again.".formatted(job.folder()));
+    job.console()
+        .onInterrupt("All of the backup is in %s, and some more. Keep TheHive stopped and run the same command again."
+            .formatted(job.folder()));
     while (removeExtrasOnce() > 0) {
       // again: an NFS client may pass over some of a folder that is changed while it is read
     }
@@ -2792,8 +3007,8 @@ record LiveTree(AttachmentFolder target, Workers workers) {
   }
 
   /**
-   * Gives the content of the folder, folders after what they hold. Changes nothing: of a folder that may not be read, only
-   * itself is given.
+   * Gives the content of the folder, folders after what they hold. Changes nothing: of a folder that may not be read,
+   * only itself is given.
    */
   void walk(Visitor visitor) throws IOException {
     walk(visitor, false);
@@ -2906,7 +3121,9 @@ record LiveTree(AttachmentFolder target, Workers workers) {
     });
   }
 
-  /** Gives the owner all rights to a folder; true if that changed something. Where it is not ours, the next step fails. */
+  /**
+   * Gives the owner all rights to a folder; true if that changed something. Where it is not ours, the next step fails.
+   */
   static boolean makeWritable(Path folder) throws IOException {
     if (Files.isWritable(folder) && Files.isExecutable(folder) && Files.isReadable(folder)) {
       return false;
@@ -2937,7 +3154,8 @@ record LiveTree(AttachmentFolder target, Workers workers) {
 
   private List<Path> batch(Path from) throws IOException {
     try (var children = Files.list(from)) {
-      return children.filter(child -> !from.equals(target.folder()) || FolderContents.isContent(child.getFileName())).limit(BATCH).toList();
+      return children.filter(child -> !from.equals(target.folder()) || FolderContents.isContent(child.getFileName()))
+          .limit(BATCH).toList();
     }
   }
 
@@ -2991,8 +3209,10 @@ record Mounts(List<Mount> here, List<Mount> elsewhere, List<Wanted> wanted, List
   record Wanted(Path point, String source) {}
 
   static Mounts read() throws IOException {
-    return new Mounts(parse(lines(Path.of("/proc/self/mountinfo"))), ofOtherProcesses(), parseFstab(lines(Path.of("/etc/fstab"))),
-        Stream.of("/etc/exports", "/var/lib/nfs/etab").flatMap(file -> parseExports(lines(Path.of(file))).stream()).toList());
+    return new Mounts(parse(lines(Path.of("/proc/self/mountinfo"))), ofOtherProcesses(),
+        parseFstab(lines(Path.of("/etc/fstab"))),
+        Stream.of("/etc/exports", "/var/lib/nfs/etab").flatMap(file -> parseExports(lines(Path.of(file))).stream())
+            .toList());
   }
 
   /** Only root can read those of all processes; the others are passed over. */
@@ -3040,7 +3260,8 @@ record Mounts(List<Mount> here, List<Mount> elsewhere, List<Wanted> wanted, List
     try {
       return Files.exists(file) ? Files.readAllLines(file) : List.of();
     } catch (IOException e) {
-      throw new Failure(Exit.UNSAFE, "cannot read %s: %s".formatted(file, Failure.of(e).getMessage()), "run as root", e);
+      throw new Failure(Exit.UNSAFE, "cannot read %s: %s".formatted(file, Failure.of(e).getMessage()), "run as root",
+          e);
     }
   }
 
@@ -3065,7 +3286,8 @@ record Mounts(List<Mount> here, List<Mount> elsewhere, List<Wanted> wanted, List
 
   /** Where something is mounted below the folder. */
   List<Path> below(Path folder) {
-    return here.stream().filter(mount -> mount.point.startsWith(folder) && !mount.point.equals(folder) && !mount.type.equals(AUTOFS))
+    return here.stream()
+        .filter(mount -> mount.point.startsWith(folder) && !mount.point.equals(folder) && !mount.type.equals(AUTOFS))
         .map(Mount::point).toList();
   }
 
@@ -3080,24 +3302,34 @@ record Mounts(List<Mount> here, List<Mount> elsewhere, List<Wanted> wanted, List
     return Optional.empty();
   }
 
-  /** True if the folder is known by its inode, so it must stay: on a network mount, exported, or shown at another place, too. */
+  /**
+   * True if the folder is known by its inode, so it must stay: on a network mount, exported, or shown at another place,
+   * too.
+   */
   boolean isShared(Path folder) {
     return of(folder).isNetwork() || exports.stream().anyMatch(folder::startsWith)
         || shown(folder).anyMatch(mount -> mount.root.equals(inFileSystem(folder)));
   }
 
-  /** Names a folder below that is exported or shown elsewhere: there, another folder under its name would not be seen. */
+  /**
+   * Names a folder below that is exported or shown elsewhere: there, another folder under its name would not be seen.
+   */
   Optional<String> sharedBelow(Path folder) {
-    return Stream.concat(exports.stream().filter(export -> export.startsWith(folder) && !export.equals(folder)).map(export -> export + " is exported"),
+    return Stream.concat(
+        exports.stream().filter(export -> export.startsWith(folder) && !export.equals(folder))
+            .map(export -> export + " is exported"),
         shown(folder).filter(mount -> !mount.root.equals(inFileSystem(folder)))
-            .map(mount -> "%s is mounted at %s, too".formatted(folder.resolve(inFileSystem(folder).relativize(mount.root)), mount.point))).findFirst();
+            .map(mount -> "%s is mounted at %s, too"
+                .formatted(folder.resolve(inFileSystem(folder).relativize(mount.root)), mount.point)))
+        .findFirst();
   }
 
   /** Other mounts of the folder, or of a folder in it. */
   private Stream<Mount> shown(Path folder) {
     var own = of(folder);
     var inside = inFileSystem(folder);
-    return Stream.concat(here.stream(), elsewhere.stream()).filter(mount -> mount.device.equals(own.device) && mount.root.startsWith(inside)
+    return Stream.concat(here.stream(), elsewhere.stream())
+        .filter(mount -> mount.device.equals(own.device) && mount.root.startsWith(inside)
         && !mount.point.startsWith(folder) && !(mount.root.equals(own.root) && mount.point.equals(own.point)));
   }
 
@@ -3113,8 +3345,8 @@ record Owner(String user, long uid, String group, long gid) {
 }
 
 /**
- * Says whose a restored file or folder is, and which mode and time it has. Before and after a restore the answers are the
- * same: what the backup does not record comes from the attachment folder as the restore leaves it.
+ * Says whose a restored file or folder is, and which mode and time it has. Before and after a restore the answers are
+ * the same: what the backup does not record comes from the attachment folder as the restore leaves it.
  */
 final class Ownership {
   /** The user "nobody" of a server that squashes users: a backup made through it records no owners. */
@@ -3168,13 +3400,16 @@ final class Ownership {
     return Principals.of(NOBODY.contains(owner.gid()) ? new Owner(owner.user(), owner.uid(), "", -1) : owner);
   }
 
-  /** True if the owner that the backup records tells nothing: root or nobody, where the folder belongs to another user. */
+  /**
+   * True if the owner that the backup records tells nothing: root or nobody, where the folder belongs to another user.
+   */
   boolean isNotRecorded(ArchiveEntry member) {
     return isNobody(member.owner()) || member.owner().uid() == 0 && !folder.isRoot();
   }
 
   Principals owner(ArchiveEntry member) {
-    return known.computeIfAbsent(member.owner(), owner -> given.or(isNotRecorded(member) ? folder : recorded(owner)).or(folder));
+    return known.computeIfAbsent(member.owner(),
+        owner -> given.or(isNotRecorded(member) ? folder : recorded(owner)).or(folder));
   }
 
   /** The owner that ATTACHMENT_OWNER sets. */
@@ -3259,7 +3494,8 @@ final class PaxRecords {
         throw damaged();
       }
       end = from + (int) length;
-      all.put(new String(header, space + 1, equals - space - 1, StandardCharsets.UTF_8), Arrays.copyOfRange(header, equals + 1, end - 1));
+      all.put(new String(header, space + 1, equals - space - 1, StandardCharsets.UTF_8),
+          Arrays.copyOfRange(header, equals + 1, end - 1));
     }
     return all;
   }
@@ -3421,8 +3657,8 @@ final class ProgressLine {
   private ProgressLine() {}
 
   /**
-   * Returns one line of at most {@code width} characters: task, bar, bytes, rate, elapsed and left time, state. What does
-   * not fit is left out from the end, never cut within a word; a narrow line has no bar.
+   * Returns one line of at most {@code width} characters: task, bar, bytes, rate, elapsed and left time, state. What
+   * does not fit is left out from the end, never cut within a word; a narrow line has no bar.
    *
    * @param done bytes of {@code total} that are done
    * @param state a few words, such as {@code 3 of 9 tables}; may be empty
@@ -3431,7 +3667,8 @@ final class ProgressLine {
     var millis = Math.max(1, elapsed.toMillis());
     var rate = done * 1000 / millis;
     var text = " %s of %s".formatted(size(done), size(total));
-    var more = new StringBuilder(rate > 0 ? ", %s/s".formatted(size(rate)) : "").append(", elapsed ").append(clock(elapsed.toSeconds()));
+    var more = new StringBuilder(rate > 0 ? ", %s/s".formatted(size(rate)) : "").append(", elapsed ")
+        .append(clock(elapsed.toSeconds()));
     if (rate > 0 && done < total) {
       more.append(", left ").append(clock((total - done + rate - 1) / rate));
     }
@@ -3459,7 +3696,8 @@ final class ProgressLine {
   /** A number of bytes as an administrator reads it, such as {@code 12 MB}. */
   static String size(long bytes) {
     return bytes < 1_000_000 ? (bytes + 999) / 1000 + " kB"
-        : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB" : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
+        : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB"
+        : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
   }
 }
 
@@ -3532,7 +3770,8 @@ final class RestoreConsole extends Console {
 }
 
 /** One restore of attachments into a folder: the backup, the folder, and who works on it. */
-record RestoreJob(AttachmentArchive backup, AttachmentFolder target, Ownership ownership, Workers workers, Console console) {
+record RestoreJob(AttachmentArchive backup, AttachmentFolder target, Ownership ownership, Workers workers,
+    Console console) {
   Path folder() {
     return target.folder();
   }
@@ -3558,10 +3797,12 @@ record RestoreJob(AttachmentArchive backup, AttachmentFolder target, Ownership o
 
   /** Gives every wanted file to the reader, and shows how far it is. */
   void each(String task, IntPredicate wanted, AttachmentArchive.Reader reader) throws IOException {
-    var sizes = IntStream.range(0, backup.all.size()).filter(i -> !entry(i).folder() && wanted.test(i)).mapToLong(i -> entry(i).size()).summaryStatistics();
+    var sizes = IntStream.range(0, backup.all.size()).filter(i -> !entry(i).folder() && wanted.test(i))
+        .mapToLong(i -> entry(i).size()).summaryStatistics();
     var bytesDone = new AtomicLong();
     var filesDone = new AtomicInteger();
-    try (var progress = console.progress(task, sizes.getSum(), bytesDone::get, () -> filesDone.get() + " of " + sizes.getCount() + " files")) {
+    try (var progress = console.progress(task, sizes.getSum(), bytesDone::get,
+        () -> filesDone.get() + " of " + sizes.getCount() + " files")) {
       backup.read(workers, wanted, (worker, i, content) -> {
         reader.read(worker, i, content);
         bytesDone.addAndGet(entry(i).size());
@@ -3570,7 +3811,9 @@ record RestoreJob(AttachmentArchive backup, AttachmentFolder target, Ownership o
     }
   }
 
-  /** Asks for errors that a file system could not tell before: it tells them at the next flush, which must not be ours. */
+  /**
+   * Asks for errors that a file system could not tell before: it tells them at the next flush, which must not be ours.
+   */
   void tellOldErrors() {
     try {
       SystemCommand.output("sync", "-f", (target.isStagedInside() ? folder() : folder().getParent()).toString());
@@ -3587,8 +3830,8 @@ record RestoreJob(AttachmentArchive backup, AttachmentFolder target, Ownership o
 }
 
 /**
- * The lock, the marker of an unfinished restore and the report, beside the archives or in RESTORE_STATE_PATH. The marker
- * stands from the first change to the success; while it stands, TheHive must not be started.
+ * The lock, the marker of an unfinished restore and the report, beside the archives or in RESTORE_STATE_PATH. The
+ * marker stands from the first change to the success; while it stands, TheHive must not be started.
  */
 final class RestoreRun implements Closeable {
   private final Path folder;
@@ -3618,12 +3861,15 @@ final class RestoreRun implements Closeable {
 
   private static Failure notWritable(Path folder, String reason, Throwable cause) {
     return new Failure(Exit.UNSAFE, "cannot write to %s: %s".formatted(folder, reason),
-        "lock, marker and report are kept there: make it writable, make room, or name another folder with RESTORE_STATE_PATH", cause);
+        "lock, marker and report are kept there: make it writable, make room, or name another folder with"
+            + " RESTORE_STATE_PATH",
+        cause);
   }
 
   /** Tells in a dry run, which writes nothing there, why a real run could not begin. */
   Optional<Failure> problem() {
-    return lock != null ? Optional.empty() : Optional.of(notWritable(folder, Files.isDirectory(folder) ? "access denied" : "no such folder", null));
+    return lock != null ? Optional.empty()
+        : Optional.of(notWritable(folder, Files.isDirectory(folder) ? "access denied" : "no such folder", null));
   }
 
   /** What an interrupted run left for this one; empty when there was none. */
@@ -3634,7 +3880,9 @@ final class RestoreRun implements Closeable {
       }
       var left = Json.MAPPER.readTree(marker.toFile());
       if (!left.isObject()) {
-        throw unreadable(Files.size(marker) == 0 ? "it is empty, as a full disk leaves it" : "it is not a marker of these scripts", null);
+        throw unreadable(
+            Files.size(marker) == 0 ? "it is empty, as a full disk leaves it" : "it is not a marker of these scripts",
+            null);
       }
       return left;
     } catch (JsonProcessingException e) {
@@ -3645,7 +3893,8 @@ final class RestoreRun implements Closeable {
   }
 
   private Failure unreadable(String reason, Throwable cause) {
-    return new Failure(Exit.UNSAFE, "cannot read %s: %s. A restore was begun and may be unfinished".formatted(marker, reason),
+    return new Failure(Exit.UNSAFE,
+        "cannot read %s: %s. A restore was begun and may be unfinished".formatted(marker, reason),
         "keep TheHive stopped, remove that file, and run the same restore again to its end", cause);
   }
 
@@ -3738,7 +3987,9 @@ final class Settings {
       return new Settings(System.getenv());
     }
     if (!Files.isReadable(file)) {
-      throw new Failure(Exit.USAGE, "cannot read TheHive's configuration %s, which THEHIVE_CONFIG names".formatted(file), "check its path, owner and mode");
+      throw new Failure(Exit.USAGE,
+          "cannot read TheHive's configuration %s, which THEHIVE_CONFIG names".formatted(file),
+          "check its path, owner and mode");
     }
     return new Settings(System.getenv(), TheHiveConfig.read(file), file.toString());
   }
@@ -3749,7 +4000,8 @@ final class Settings {
   }
 
   private boolean isVariable(Variable variable) {
-    return environment.containsKey(variable.name()) || variable.secret() && environment.containsKey(variable.name() + "_FILE");
+    return environment.containsKey(variable.name())
+        || variable.secret() && environment.containsKey(variable.name() + "_FILE");
   }
 
   /** The variable's value, or its default; empty where there is neither. */
@@ -3767,7 +4019,8 @@ final class Settings {
 
   /** The value of a variable that has a default. */
   String text(Variable variable) {
-    return optional(variable).orElseThrow(() -> new Failure(Exit.USAGE, variable.name() + " is not set", "give it a value"));
+    return optional(variable)
+        .orElseThrow(() -> new Failure(Exit.USAGE, variable.name() + " is not set", "give it a value"));
   }
 
   Optional<Path> optionalPath(Variable variable) {
@@ -3782,7 +4035,8 @@ final class Settings {
     try {
       return Path.of(value);
     } catch (InvalidPathException e) {
-      throw new Failure(Exit.USAGE, "%s '%s' is not a path: %s".formatted(variable.name(), value, e.getReason()), "give it a path");
+      throw new Failure(Exit.USAGE, "%s '%s' is not a path: %s".formatted(variable.name(), value, e.getReason()),
+          "give it a path");
     }
   }
 
@@ -3794,12 +4048,16 @@ final class Settings {
     return Boolean.parseBoolean(value);
   }
 
-  /** A secret from its variable, or from the file that the variable with {@code _FILE} names, without its last line break. */
+  /**
+   * A secret from its variable, or from the file that the variable with {@code _FILE} names, without its last line
+   * break.
+   */
   Optional<String> secret(Variable variable) {
     var value = Optional.ofNullable(environment.get(variable.name()));
     var file = optional(Variable.optional(variable.name() + "_FILE"));
     if (value.isPresent() && file.isPresent()) {
-      throw new Failure(Exit.USAGE, "%s and %s_FILE are both set".formatted(variable.name(), variable.name()), "unset one of them");
+      throw new Failure(Exit.USAGE, "%s and %s_FILE are both set".formatted(variable.name(), variable.name()),
+          "unset one of them");
     }
     value.ifPresent(secret -> requireNotBlank(variable.name(), secret));
     return file.isPresent() ? Optional.of(read(variable.name() + "_FILE", file.get()))
@@ -3814,7 +4072,8 @@ final class Settings {
       }
       return secret;
     } catch (IOException | InvalidPathException e) {
-      throw new Failure(Exit.USAGE, "cannot read %s, which %s names: %s".formatted(file, name, Failure.of(e).getMessage()),
+      throw new Failure(Exit.USAGE,
+          "cannot read %s, which %s names: %s".formatted(file, name, Failure.of(e).getMessage()),
           "check its path, owner and mode");
     }
   }
@@ -3837,19 +4096,23 @@ final class Settings {
   private static void requireClean(String name, String value) {
     requireNotBlank(name, value);
     if (value.startsWith(BYTE_ORDER_MARK)) {
-      throw new Failure(Exit.USAGE, name + " begins with a byte order mark", "save the file it comes from as UTF-8 without a byte order mark");
+      throw new Failure(Exit.USAGE, name + " begins with a byte order mark",
+          "save the file it comes from as UTF-8 without a byte order mark");
     }
     if (value.endsWith("\r")) {
-      throw new Failure(Exit.USAGE, name + " ends with a carriage return", "the file it comes from was edited on Windows: dos2unix mends it");
+      throw new Failure(Exit.USAGE, name + " ends with a carriage return",
+          "the file it comes from was edited on Windows: dos2unix mends it");
     }
     if (value.length() > 1 && value.matches("(?s)([\"']).*\\1")) {
-      throw new Failure(Exit.USAGE, "%s has quotes around its value: %s".formatted(name, value), "leave out the quotes");
+      throw new Failure(Exit.USAGE, "%s has quotes around its value: %s".formatted(name, value),
+          "leave out the quotes");
     }
   }
 
   /** The documentation shows a password in CASSANDRA_CONNECTION; URLs may hold one, too. */
   private static String withoutSecrets(String value) {
-    return value.replaceAll("(\\s|^)(-p|--password)(\\s*=?\\s*).+", "$1$2 (not shown)").replaceAll("(://)[^,]*@", "$1(not shown)@");
+    return value.replaceAll("(\\s|^)(-p|--password)(\\s*=?\\s*).+", "$1$2 (not shown)").replaceAll("(://)[^,]*@",
+        "$1(not shown)@");
   }
 
   /** Lines for the help: each variable that has a value, with the value and where it comes from, then the others. */
@@ -3899,7 +4162,8 @@ final class Settings {
   /** Its value without secrets; empty where it has none. */
   String shown(Variable variable) {
     return isSet(variable) && variable.secret() ? "not shown"
-        : withoutSecrets(environment.getOrDefault(variable.name(), configured.getOrDefault(variable.name(), variable.fallback())));
+        : withoutSecrets(
+            environment.getOrDefault(variable.name(), configured.getOrDefault(variable.name(), variable.fallback())));
   }
 
   String origin(Variable variable) {
@@ -3930,15 +4194,20 @@ final class Settings {
       var value = environment.get(variable.name());
       if (configuredValue != null && value != null && !value.equals(configuredValue)) {
         warnings.add(variable.secret() ? "%s is not what %s says".formatted(variable.name(), configFile)
-            : "%s is %s, but %s says %s".formatted(variable.name(), withoutSecrets(value), configFile, withoutSecrets(configuredValue)));
+            : "%s is %s, but %s says %s".formatted(variable.name(), withoutSecrets(value), configFile,
+                withoutSecrets(configuredValue)));
       }
     }
-    var names = variables.stream().flatMap(variable -> variable.secret() ? Stream.of(variable.name(), variable.name() + "_FILE")
+    var names =
+        variables.stream().flatMap(variable -> variable.secret() ? Stream.of(variable.name(), variable.name() + "_FILE")
         : Stream.of(variable.name())).toList();
-    variables.stream().filter(Variable::secret).forEach(variable -> leftovers(variable.name()).ifPresent(warnings::add));
+    variables.stream().filter(Variable::secret)
+        .forEach(variable -> leftovers(variable.name()).ifPresent(warnings::add));
     for (var name : new TreeSet<>(environment.keySet())) {
       if (name.startsWith(BYTE_ORDER_MARK)) {
-        warnings.add("the name %s begins with a byte order mark, so nothing reads it: save the file it comes from as UTF-8 without one".formatted(name.substring(1)));
+        warnings.add(
+            "the name %s begins with a byte order mark, so nothing reads it: save the file it comes from as UTF-8 without one"
+                .formatted(name.substring(1)));
         continue;
       }
       names.stream().filter(known -> !names.contains(name) && isAlmost(name, known)).findFirst()
@@ -3950,7 +4219,8 @@ final class Settings {
   /** What an editor or a shell may have left in a secret: it is taken as it stands, for it may be meant. */
   private Optional<String> leftovers(String name) {
     var value = environment.getOrDefault(name, "");
-    var found = value.startsWith(BYTE_ORDER_MARK) ? "begins with a byte order mark" : value.endsWith("\r") ? "ends with a carriage return"
+    var found = value.startsWith(BYTE_ORDER_MARK) ? "begins with a byte order mark"
+        : value.endsWith("\r") ? "ends with a carriage return"
         : value.length() > 1 && value.matches("(?s)([\"']).*\\1") ? "has quotes around its value" : "";
     return found.isEmpty() ? Optional.empty() : Optional.of("%s %s, which counts as part of it".formatted(name, found));
   }
@@ -3968,7 +4238,8 @@ final class Settings {
     var other = known.substring(at);
     if (one.length() == other.length()) {
       return one.length() > 0 && one.substring(1).equals(other.substring(1))
-          || one.length() > 1 && one.charAt(0) == other.charAt(1) && one.charAt(1) == other.charAt(0) && one.substring(2).equals(other.substring(2));
+          || one.length() > 1 && one.charAt(0) == other.charAt(1) && one.charAt(1) == other.charAt(0)
+              && one.substring(2).equals(other.substring(2));
     }
     return one.length() > other.length() ? one.substring(1).equals(other) : other.substring(1).equals(one);
   }
@@ -4065,9 +4336,9 @@ final class SparseMap {
 }
 
 /**
- * Stages a second tree on the folder's own file system, then swaps. The names in the work folder say how far a run came:
- * {@code staging} is incomplete; {@code new} is complete and safe on disk; {@code old} receives the entries of a folder
- * that must stay; {@code previous} is the whole old tree.
+ * Stages a second tree on the folder's own file system, then swaps. The names in the work folder say how far a run
+ * came: {@code staging} is incomplete; {@code new} is complete and safe on disk; {@code old} receives the entries of a
+ * folder that must stay; {@code previous} is the whole old tree.
  */
 final class StagedSwap {
   private final RestoreJob job;
@@ -4113,7 +4384,8 @@ final class StagedSwap {
   /** Undoes a swap that was interrupted, or finishes one whose new tree is in place. */
   void recover() throws IOException {
     job.console().step("Putting right what an interrupted restore left in %s", work);
-    job.console().onInterrupt("Nothing is lost, the trees are in %s. Keep TheHive stopped and run the same command again.".formatted(work));
+    job.console().onInterrupt(
+        "Nothing is lost, the trees are in %s. Keep TheHive stopped and run the same command again.".formatted(work));
     LiveTree.makeWritable(folder);
     undo();
     dropPrevious();
@@ -4200,7 +4472,8 @@ final class StagedSwap {
   /** Puts the new tree in place of the old one; a failure in between is taken back. */
   void exchange() throws IOException {
     job.console().step("Swapping");
-    job.console().onInterrupt("The swap has begun; nothing is lost, the trees are in %s. Keep TheHive stopped and run the same command again."
+    job.console().onInterrupt(
+        "The swap has begun; nothing is lost, the trees are in %s. Keep TheHive stopped and run the same command again."
         .formatted(work));
     try {
       if (job.target().isStagedInside()) {
@@ -4231,14 +4504,20 @@ final class StagedSwap {
       closeFolder();
       job.target().requireMounted(Exit.PARTIAL);
     } catch (IOException | RuntimeException e) {
-      throw new Failure(Exit.PARTIAL, "%s, and the swap could not be taken back: %s".formatted(Failure.of(cause).getMessage(), Failure.of(e).getMessage()),
-          "keep TheHive stopped; nothing is lost, the trees are in %s: run the same command again when the cause is gone".formatted(work), e);
+      throw new Failure(Exit.PARTIAL,
+          "%s, and the swap could not be taken back: %s".formatted(Failure.of(cause).getMessage(),
+              Failure.of(e).getMessage()),
+          "keep TheHive stopped; nothing is lost, the trees are in %s: run the same command again when the cause is gone"
+              .formatted(work),
+          e);
     }
   }
 
   /** Finishes when the new tree is live: a failure now is to be done again, not to be taken back. */
   void finish() {
-    job.console().onInterrupt("The restored tree is in place, the old one not yet removed. Keep TheHive stopped and run the same command again.");
+    job.console().onInterrupt(
+        "The restored tree is in place, the old one not yet removed. Keep TheHive stopped and run the same command"
+            + " again.");
     try {
       writer.setFolders();
       job.flush(folder);
@@ -4391,8 +4670,8 @@ final class TarArchive extends Archive {
   }
 
   /**
-   * True if zeros behind the last entry are the rest of a record, not what was left unwritten of a file of the full size.
-   * Records are 10 KiB, or what the option -b says, mostly a power of two; the archive is a whole number of them.
+   * True if zeros behind the last entry are the rest of a record, not what was left unwritten of a file of the full
+   * size. Records are 10 KiB, or what the option -b says, mostly a power of two; the archive is a whole number of them.
    *
    * @param turnsToZeros the last file's bytes end in zeros, too: a sign that they were not written, either
    */
@@ -4554,7 +4833,10 @@ final class TarArchive extends Archive {
   }
 }
 
-/** A header of a tar: a block of 512 bytes with fields at fixed places, in each of the formats v7, ustar, pax, oldgnu and gnu. */
+/**
+ * A header of a tar: a block of 512 bytes with fields at fixed places, in each of the formats v7, ustar, pax, oldgnu
+ * and gnu.
+ */
 final class TarHeader {
   static final int BLOCK = 512;
   private final byte[] block;
@@ -4686,12 +4968,15 @@ final class TarHeader {
 }
 
 /**
- * Reads the entries of a tar in order, in every format that GNU tar, bsdtar and Python write. It counts what it takes from
- * the stream by itself: where an entry's bytes begin is the same for a file that can be read at any place and for one that
- * is unpacked on the way.
+ * Reads the entries of a tar in order, in every format that GNU tar, bsdtar and Python write. It counts what it takes
+ * from the stream by itself: where an entry's bytes begin is the same for a file that can be read at any place and for
+ * one that is unpacked on the way.
  */
 final class TarReader implements Closeable {
-  /** A tar ends with zeros up to a whole record, which has at most 1 MiB; the first block of them may need a record more. */
+  /**
+   * A tar ends with zeros up to a whole record, which has at most 1 MiB; the first block of them may need a record
+   * more.
+   */
   static final int MOST_ZEROS = (1 << 20) + TarHeader.BLOCK;
   /** The longest padding of a tar made without the option -b. */
   static final int USUAL_ZEROS = 20 * TarHeader.BLOCK + TarHeader.BLOCK;
@@ -4732,10 +5017,12 @@ final class TarReader implements Closeable {
         return null;
       }
       if (!header.isIntact() || header.size() < 0) {
-        throw new IOException("the header of its entry '%s' is damaged".formatted(EntryName.shown(new String(header.name(), "UTF-8"))));
+        throw new IOException(
+            "the header of its entry '%s' is damaged".formatted(EntryName.shown(new String(header.name(), "UTF-8"))));
       }
       switch (header.type()) {
-        case 'x', 'X' -> extensions = new Extensions(extensions.pax.with(extension(header)), extensions.name, extensions.link);
+      case 'x', 'X' ->
+          extensions = new Extensions(extensions.pax.with(extension(header)), extensions.name, extensions.link);
         case 'g' -> {
           global = global.with(extension(header));
           extensions = new Extensions(global, extensions.name, extensions.link);
@@ -4754,17 +5041,20 @@ final class TarReader implements Closeable {
 
   private ArchiveEntry entry(TarHeader header, Extensions extensions) throws IOException {
     var pax = extensions.pax;
-    var rawName = pax.bytes("GNU.sparse.name", pax.bytes("path", extensions.name != null ? extensions.name : header.name()));
+    var rawName =
+        pax.bytes("GNU.sparse.name", pax.bytes("path", extensions.name != null ? extensions.name : header.name()));
     var rawLink = pax.bytes("linkpath", extensions.link != null ? extensions.link : header.link());
     var kind = kind(header.type(), rawName);
     data("123456".indexOf(header.type()) >= 0 ? 0 : pax.number("size", header.size()));
     var size = kind == Kind.FILE ? left : 0;
     SparseMap holes = null;
     if (kind == Kind.FILE && (header.type() == 'S' || pax.has("GNU.sparse.size") || pax.has("GNU.sparse.realsize"))) {
-      size = header.type() == 'S' ? header.number(483, 12) : pax.number("GNU.sparse.realsize", pax.number("GNU.sparse.size", 0));
+      size = header.type() == 'S' ? header.number(483, 12)
+          : pax.number("GNU.sparse.realsize", pax.number("GNU.sparse.size", 0));
       holes = new SparseMap(pieces(header, pax), size);
       if (holes.stored() != left) {
-        throw new IOException("the map of its sparse file '%s' is damaged".formatted(EntryName.shown(new String(rawName, "UTF-8"))));
+        throw new IOException(
+            "the map of its sparse file '%s' is damaged".formatted(EntryName.shown(new String(rawName, "UTF-8"))));
       }
     }
     var path = EntryName.normal(rawName);
@@ -4797,7 +5087,8 @@ final class TarReader implements Closeable {
     if (pax.isEmpty()) {
       return plain;
     }
-    var owner = new Owner(pax.text("uname", plain.user()), pax.number("uid", plain.uid()), pax.text("gname", plain.group()),
+    var owner =
+        new Owner(pax.text("uname", plain.user()), pax.number("uid", plain.uid()), pax.text("gname", plain.group()),
         pax.number("gid", plain.gid()));
     return owners.computeIfAbsent(owner, known -> known);
   }
@@ -4960,7 +5251,8 @@ final class TarReader implements Closeable {
   }
 
   static IOException unfinished(long end, long total) {
-    return new IOException("its entries end after %d of %d bytes: the rest is damaged or was never written".formatted(end, total));
+    return new IOException(
+        "its entries end after %d of %d bytes: the rest is damaged or was never written".formatted(end, total));
   }
 
   @Override
@@ -4970,8 +5262,8 @@ final class TarReader implements Closeable {
 }
 
 /**
- * TheHive's own configuration file as a source of settings: what it says of database, index and attachments, by the names
- * of the variables. Keys of TheHive 5.0 and 4 are read, too, where they differ.
+ * TheHive's own configuration file as a source of settings: what it says of database, index and attachments, by the
+ * names of the variables. Keys of TheHive 5.0 and 4 are read, too, where they differ.
  */
 final class TheHiveConfig {
   static final Path USUAL = Path.of("/etc/thehive/application.conf");
@@ -4981,7 +5273,8 @@ final class TheHiveConfig {
   static Map<String, String> read(Path file) {
     try {
       // Secrets often come from variables of TheHive's own service, which are not set here.
-      return settings(ConfigFactory.parseFile(file.toFile()).resolve(ConfigResolveOptions.defaults().setAllowUnresolved(true)));
+      return settings(
+          ConfigFactory.parseFile(file.toFile()).resolve(ConfigResolveOptions.defaults().setAllowUnresolved(true)));
     } catch (ConfigException e) {
       throw new Failure(Exit.USAGE, "cannot read TheHive's configuration %s: %s".formatted(file, e.getMessage()),
           "THEHIVE_CONFIG names it; set THEHIVE_CONFIG=/dev/null to go on without it");
@@ -5007,23 +5300,29 @@ final class TheHiveConfig {
     return settings;
   }
 
-  /** True if the key has one of these values, or is not there: TheHive 4 may have the database in a local folder, say. */
+  /**
+   * True if the key has one of these values, or is not there: TheHive 4 may have the database in a local folder, say.
+   */
   private static boolean isOneOf(com.typesafe.config.Config config, String path, String... values) {
     return first(config, path).map(value -> List.of(values).contains(value)).orElse(true);
   }
 
   private static void addCassandra(Map<String, String> settings, com.typesafe.config.Config config) {
-    put(settings, "CASSANDRA_KEYSPACE", first(config, "db.janusgraph.storage.cql.keyspace", "db.janusgraph.storage.cassandra.keyspace"));
-    put(settings, "CASSANDRA_CONNECTION", list(config, "db.janusgraph.storage.hostname").map(hosts -> String.join(",", hosts)
+    put(settings, "CASSANDRA_KEYSPACE",
+        first(config, "db.janusgraph.storage.cql.keyspace", "db.janusgraph.storage.cassandra.keyspace"));
+    put(settings, "CASSANDRA_CONNECTION",
+        list(config, "db.janusgraph.storage.hostname").map(hosts -> String.join(",", hosts)
         + first(config, "db.janusgraph.storage.port").map(" "::concat).orElse("")));
-    put(settings, "CASSANDRA_THEHIVE_USER", first(config, "db.janusgraph.storage.username", "db.janusgraph.storage.cql.username"));
+    put(settings, "CASSANDRA_THEHIVE_USER",
+        first(config, "db.janusgraph.storage.username", "db.janusgraph.storage.cql.username"));
     var ssl = "db.janusgraph.storage.cql.ssl.";
     if (isTrue(config, ssl + "enabled")) {
       put(settings, "CASSANDRA_SSL_CA", first(config, ssl + "truststore.location"));
       put(settings, "CASSANDRA_SSL_CA_PASSWORD", first(config, ssl + "truststore.password", ssl + "password"));
       if (isTrue(config, ssl + "client-authentication-enabled")) {
         put(settings, "CASSANDRA_SSL_CERT", first(config, ssl + "keystore.location"));
-        put(settings, "CASSANDRA_SSL_KEY_PASSWORD", first(config, ssl + "keystore.storepassword", ssl + "truststore.storepassword",
+        put(settings, "CASSANDRA_SSL_KEY_PASSWORD",
+            first(config, ssl + "keystore.storepassword", ssl + "truststore.storepassword",
             ssl + "keystore.keypassword"));
       }
     }
@@ -5053,7 +5352,8 @@ final class TheHiveConfig {
     put(settings, "MINIO_ACCESS_KEY", ofStore(config, "accessKey", "aws.credentials.access-key-id"));
     put(settings, "MINIO_SECRET_KEY", ofStore(config, "aws.credentials.secret-access-key", "secretKey"));
     put(settings, "MINIO_REGION", ofStore(config, "aws.region.default-region", "region"));
-    put(settings, "MINIO_VIRTUAL_HOST", ofStore(config, "access-style").filter(style -> style.equals("virtual")).map(style -> "true"));
+    put(settings, "MINIO_VIRTUAL_HOST",
+        ofStore(config, "access-style").filter(style -> style.equals("virtual")).map(style -> "true"));
   }
 
   private static Optional<String> ofStore(com.typesafe.config.Config config, String... names) {
@@ -5063,7 +5363,8 @@ final class TheHiveConfig {
 
   /** TheHive's port, and the path in front of its own where it has one. */
   private static void addAddress(Map<String, String> settings, com.typesafe.config.Config config) {
-    var path = first(config, "play.http.context", "application.context").map(context -> context.replaceFirst("/+$", "")).orElse("");
+    var path = first(config, "play.http.context", "application.context").map(context -> context.replaceFirst("/+$", ""))
+        .orElse("");
     var https = first(config, "https.port", "play.server.https.port");
     var http = first(config, "http.port", "play.server.http.port").filter(port -> !port.equals("disabled"));
     var address = http.map("http://<node>:"::concat).or(() -> https.map("https://<node>:"::concat))
@@ -5078,7 +5379,9 @@ final class TheHiveConfig {
   private static String urls(com.typesafe.config.Config config, List<String> hosts) {
     var scheme = isTrue(config, "db.janusgraph.index.search.elasticsearch.ssl.enabled") ? "https" : "http";
     var port = first(config, "db.janusgraph.index.search.port").orElse("9200");
-    return hosts.stream().map(host -> host.matches("https?://.*") ? host : scheme + "://" + host + (host.matches(".*:\\d+") ? "" : ":" + port))
+    return hosts.stream()
+        .map(host -> host.matches("https?://.*") ? host
+            : scheme + "://" + host + (host.matches(".*:\\d+") ? "" : ":" + port))
         .collect(Collectors.joining(","));
   }
 
@@ -5121,7 +5424,8 @@ final class TheHiveConfig {
  * @param name of the container, or of the service in its compose file
  */
 record TheHiveContainer(String engine, String name) {
-  private static final Pattern ANSWER = Pattern.compile("thehive-container\\|(?<how>[^|]*)\\|(?<id>[^|]*)\\|(?<status>[^|]*)\\|(?<exit>-?\\d+)\\|(?<restarts>\\d+)\\|(?<since>[^|]*)");
+  private static final Pattern ANSWER = Pattern.compile(
+      "thehive-container\\|(?<how>[^|]*)\\|(?<id>[^|]*)\\|(?<status>[^|]*)\\|(?<exit>-?\\d+)\\|(?<restarts>\\d+)\\|(?<since>[^|]*)");
   /** A JVM that ends on SIGTERM, or that the engine had to kill, did not fail. */
   private static final Set<String> STOPPED = Set.of("0", "130", "137", "143");
   private static final String NO_CONTAINER = "(?is).*(no such (object|container)|no container with name).*";
@@ -5131,7 +5435,10 @@ record TheHiveContainer(String engine, String name) {
     return engine + ":" + name;
   }
 
-  /** Asks as this user and, where that does not find it, with sudo: by the container's name, else by its compose service. */
+  /**
+   * Asks as this user and, where that does not find it, with sudo: by the container's name, else by its compose
+   * service.
+   */
   String inspect() {
     var inspect = "LC_ALL=C $d inspect --type container -f "
         + "\"thehive-container|$d|{{.Id}}|{{.State.Status}}|{{.State.ExitCode}}|{{.RestartCount}}|{{.State.StartedAt}}\"";
@@ -5142,21 +5449,25 @@ record TheHiveContainer(String engine, String name) {
   /** The container as a unit; one that is not there is not found. */
   Host.Unit unit(Host host) {
     var output = host.run(inspect(), Duration.ofSeconds(30));
-    var found = output.out().lines().map(ANSWER::matcher).filter(match -> match.matches()).collect(Collectors.toMap(match -> match.group("id"), match -> match,
+    var found = output.out().lines().map(ANSWER::matcher).filter(match -> match.matches())
+        .collect(Collectors.toMap(match -> match.group("id"), match -> match,
         (one, other) -> one)).values();
     if (found.size() > 1) {
-      throw new Failure(Exit.USAGE, "%s: %d containers have the compose service %s".formatted(host.name(), found.size(), name),
+      throw new Failure(Exit.USAGE,
+          "%s: %d containers have the compose service %s".formatted(host.name(), found.size(), name),
           "name each in THEHIVE_NODES as '%s ps' does".formatted(engine));
     }
     if (!found.isEmpty()) {
       var match = found.iterator().next();
       return new Host.Unit("loaded", active(match.group("status"), match.group("exit")), match.group("status"),
-          Integer.parseInt(match.group("restarts")), match.group("since"), match.group("id"), !match.group("how").startsWith("sudo"));
+          Integer.parseInt(match.group("restarts")), match.group("since"), match.group("id"),
+          !match.group("how").startsWith("sudo"));
     }
     if (output.err().matches(NO_CONTAINER)) {
       return new Host.Unit("not-found", "inactive", "", 0, "", "", true);
     }
-    throw new Failure(Exit.UNSAFE, "%s: %s does not tell of the container %s: %s".formatted(host.name(), engine, name, Host.last(output.err())),
+    throw new Failure(Exit.UNSAFE,
+        "%s: %s does not tell of the container %s: %s".formatted(host.name(), engine, name, Host.last(output.err())),
         "is %1$s installed there, and may this user ask it, or with sudo? NOPASSWD: /usr/bin/%1$s *".formatted(engine));
   }
 
@@ -5181,7 +5492,8 @@ record TheHiveContainer(String engine, String name) {
   String logs(Host.Unit unit, String range) {
     var since = Pattern.compile("--since=\"([^\"]*)\"").matcher(range);
     var options = since.find() ? since.replaceFirst("--since=" + since(since.group(1))) : range;
-    return sudo(unit) + engine + " logs" + options.replaceAll("--lines=(\\d+)", "--tail=$1") + " " + unit.invocation() + " 2>&1";
+    return sudo(unit) + engine + " logs" + options.replaceAll("--lines=(\\d+)", "--tail=$1") + " " + unit.invocation()
+        + " 2>&1";
   }
 
   /** A time of journalctl as the engines know it. */
@@ -5190,7 +5502,9 @@ record TheHiveContainer(String engine, String name) {
     if (ago.matches()) {
       return ago.group(1) + ago.group(2);
     }
-    var time = Pattern.compile("(\\d{4}-\\d\\d-\\d\\d)[ T](\\d\\d:\\d\\d(?::\\d\\d(?:\\.\\d+)?)?)(?: ?(Z|[+-]\\d\\d):?(\\d\\d)?.*)?").matcher(text);
+    var time = Pattern
+        .compile("(\\d{4}-\\d\\d-\\d\\d)[ T](\\d\\d:\\d\\d(?::\\d\\d(?:\\.\\d+)?)?)(?: ?(Z|[+-]\\d\\d):?(\\d\\d)?.*)?")
+        .matcher(text);
     if (time.matches()) {
       var clock = time.group(2).length() == 5 ? time.group(2) + ":00" : time.group(2);
       var zone = time.group(3) == null ? "" : time.group(3).equals("Z") ? "Z" : time.group(3) + ":" + time.group(4);
@@ -5199,7 +5513,8 @@ record TheHiveContainer(String engine, String name) {
     if (text.matches("\\d{4}-\\d\\d-\\d\\d")) {
       return text;
     }
-    throw new Failure(Exit.USAGE, "--since '%s' is not a time that docker or podman knows".formatted(text), "write it as '10 min ago' or '2026-11-22 18:00'");
+    throw new Failure(Exit.USAGE, "--since '%s' is not a time that docker or podman knows".formatted(text),
+        "write it as '10 min ago' or '2026-11-22 18:00'");
   }
 
   private static String sudo(Host.Unit unit) {
@@ -5240,7 +5555,8 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
   Host.Unit requireInstalled() {
     var unit = unit();
     if (!unit.isInstalled()) {
-      throw new Failure(Exit.UNSAFE, "%s: the %s is %s".formatted(host.name(), kind(), unit.load().isEmpty() ? "unknown" : unit.load()),
+      throw new Failure(Exit.UNSAFE,
+          "%s: the %s is %s".formatted(host.name(), kind(), unit.load().isEmpty() ? "unknown" : unit.load()),
           host.container() == null ? "THEHIVE_SERVICE names TheHive's unit; is TheHive installed there?"
               : "THEHIVE_NODES names the container as '%s ps -a' does".formatted(host.container().engine()));
     }
@@ -5252,7 +5568,8 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
   }
 
   String systemctl(Host.Unit unit, String verb) {
-    return host.container() != null ? host.container().command(unit, verb) : asRoot(unit, "systemctl %s %s".formatted(verb, settings.service()));
+    return host.container() != null ? host.container().command(unit, verb)
+        : asRoot(unit, "systemctl %s %s".formatted(verb, settings.service()));
   }
 
   /** Runs systemctl. What sudo warns of counts only where the command fails. */
@@ -5277,15 +5594,18 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     if (!said.startsWith("sudo:")) {
       return new Failure(Exit.UNSAFE, "%s: %s %s: %s".formatted(name(), program, verb, said), null);
     }
-    return new Failure(Exit.AUTHENTICATION, "%s: %s".formatted(name(), said), said.contains("tty") || said.contains("terminal is required")
+    return new Failure(Exit.AUTHENTICATION, "%s: %s".formatted(name(), said),
+        said.contains("tty") || said.contains("terminal is required")
         ? "sudo wants a terminal there: \"Defaults !requiretty\" for this user, or name the node as root@" + name()
         : "allow it without a password there: NOPASSWD: " + (host.container() == null
-            ? "/usr/bin/systemctl * %s, /usr/bin/journalctl *".formatted(settings.service()) : "/usr/bin/%s *".formatted(program)));
+                ? "/usr/bin/systemctl * %s, /usr/bin/journalctl *".formatted(settings.service())
+                : "/usr/bin/%s *".formatted(program)));
   }
 
   /** @param range options of journalctl, such as {@code  --lines=20} */
   String journal(Host.Unit unit, String range) {
-    return host.container() != null ? host.container().logs(unit, range) : asRoot(unit, "journalctl --unit=%s --output=short-iso --no-hostname --no-pager%s".formatted(settings.service(), range));
+    return host.container() != null ? host.container().logs(unit, range) : asRoot(unit,
+        "journalctl --unit=%s --output=short-iso --no-hostname --no-pager%s".formatted(settings.service(), range));
   }
 
   private static String asRoot(Host.Unit unit, String shell) {
@@ -5301,11 +5621,13 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     try {
       var unit = unit();
       if (settings.named() && !unit.isInstalled()) {
-        return Optional.of(new Failure(Exit.UNSAFE, "%s has no %s: whether TheHive runs there is not known".formatted(host.name(), kind()),
+        return Optional.of(new Failure(Exit.UNSAFE,
+            "%s has no %s: whether TheHive runs there is not known".formatted(host.name(), kind()),
             "check THEHIVE_NODES and THEHIVE_SERVICE; --force goes on all the same"));
       }
       if (!unit.isStopped()) {
-        return Optional.of(new Failure(Exit.UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name(), service(), unit),
+        return Optional.of(
+            new Failure(Exit.UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name(), service(), unit),
             "stop it on every node: ./jbang service-control.java stop; --force goes on all the same"));
       }
     } catch (Failure e) {
@@ -5326,12 +5648,15 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     var port = listener.get().port();
     var application = application();
     return switch (application.answer()) {
-      case THEHIVE -> Optional.of(new Failure(Exit.UNSAFE, "TheHive answers on %s, port %d, although its %s does not run".formatted(host.name(), port, kind()),
-          "it was started by hand or runs in a container: stop it there (ss -ltnp shows the process); --force goes on all the same"));
+    case THEHIVE -> Optional.of(new Failure(Exit.UNSAFE,
+        "TheHive answers on %s, port %d, although its %s does not run".formatted(host.name(), port, kind()),
+        "it was started by hand or runs in a container: stop it there (ss -ltnp shows the process); --force goes"
+            + " on all the same"));
       case SOMETHING_ELSE, NOBODY -> Optional.empty();
       case NO_ANSWER -> !listener.get().isJava() ? Optional.empty() : Optional.of(new Failure(Exit.UNSAFE,
           "a Java process listens on TheHive's port %d of %s and does not answer".formatted(port, host.name()),
-          "it may be TheHive on its way up or down: see ss -ltnp there; THEHIVE_URL names another port; --force goes on all the same"));
+        "it may be TheHive on its way up or down: see ss -ltnp there; THEHIVE_URL names another port; --force"
+            + " goes on all the same"));
     };
   }
 
@@ -5340,7 +5665,8 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     var port = application().port();
     try {
       var hex = "%04X".formatted(port);
-      var answer = host.run("grep -ci \"^ *[0-9]*: [0-9A-F]*:%s [0-9A-F]*:0000 0A\" /proc/net/tcp /proc/net/tcp6; (sudo -n ss -Hltnp || ss -Hltnp) 2>/dev/null | grep \":%d \""
+      var answer = host.run(
+          "grep -ci \"^ *[0-9]*: [0-9A-F]*:%s [0-9A-F]*:0000 0A\" /proc/net/tcp /proc/net/tcp6; (sudo -n ss -Hltnp || ss -Hltnp) 2>/dev/null | grep \":%d \""
           .formatted(hex, port), Duration.ofSeconds(30)).out();
       return parse(port, answer);
     } catch (Failure e) {
@@ -5378,9 +5704,11 @@ record TheHiveSettings(List<Host> hosts, boolean named, String service, String u
   static TheHiveSettings of(Settings settings) {
     var service = settings.text(SERVICE);
     if (!service.matches("[A-Za-z0-9:_.@-]+")) {
-      throw new Failure(Exit.USAGE, "THEHIVE_SERVICE '%s' is not the name of a unit".formatted(service), "name it as systemctl does, such as thehive");
+      throw new Failure(Exit.USAGE, "THEHIVE_SERVICE '%s' is not the name of a unit".formatted(service),
+          "name it as systemctl does, such as thehive");
     }
-    return new TheHiveSettings(Host.named(settings.text(NODES)), settings.isSet(NODES), service, settings.text(URL), settings.optionalPath(CA));
+    return new TheHiveSettings(Host.named(settings.text(NODES)), settings.isSet(NODES), service, settings.text(URL),
+        settings.optionalPath(CA));
   }
 }
 
@@ -5408,7 +5736,8 @@ final class Tls {
         trusted.setCertificateEntry("ca" + trusted.size(), certificate);
       }
       if (trusted.size() == 0) {
-        throw new CertificateException(password == null && store(ca, null).isPresent() ? "it shows no certificate without its password" : "it holds no certificate");
+        throw new CertificateException(password == null && store(ca, null).isPresent()
+            ? "it shows no certificate without its password" : "it holds no certificate");
       }
       var managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
       managers.init(trusted);
@@ -5419,7 +5748,8 @@ final class Tls {
     }
   }
 
-  private static Collection<? extends Certificate> certificates(Path file, String password) throws GeneralSecurityException, IOException {
+  private static Collection<? extends Certificate> certificates(Path file, String password)
+      throws GeneralSecurityException, IOException {
     var store = store(file, password);
     if (store.isEmpty()) {
       try (var in = Files.newInputStream(file)) {
@@ -5462,7 +5792,10 @@ final class Tls {
   }
 }
 
-/** Sets what Java cannot set of files: texts of symbolic links that are not paths in their shortest form, times far away. */
+/**
+ * Sets what Java cannot set of files: texts of symbolic links that are not paths in their shortest form, times far
+ * away.
+ */
 final class UnixFiles {
   /** The last second whose nanoseconds Java can count. */
   private static final long LAST = Long.MAX_VALUE / 1_000_000_000 - 1;
@@ -5482,7 +5815,8 @@ final class UnixFiles {
   static void setTime(Path path, Instant time) throws IOException {
     if (time.getEpochSecond() >= 0 && time.getEpochSecond() < LAST) {
       var both = FileTime.from(time);
-      Files.getFileAttributeView(path, BasicFileAttributeView.class, LinkOption.NOFOLLOW_LINKS).setTimes(both, both, null);
+      Files.getFileAttributeView(path, BasicFileAttributeView.class, LinkOption.NOFOLLOW_LINKS).setTimes(both, both,
+          null);
     } else {
       // Java loses fractions of seconds before 1970, and takes what is after 2262 for the year 2262.
       var seconds = BigDecimal.valueOf(time.getEpochSecond()).add(BigDecimal.valueOf(time.getNano(), 9));
@@ -5617,7 +5951,8 @@ final class ZipArchive extends Archive {
     var link = kind == Kind.LINK ? EntryName.link(link(header), path) : null;
     var size = kind == Kind.FILE ? header.getUncompressedSize() : 0;
     var time = time(header);
-    return new ArchiveEntry(kind, path, size, i, null, link, mode == 0 ? -1 : mode & 07777, Math.floorDiv(time, 1_000_000_000L),
+    return new ArchiveEntry(kind, path, size, i, null, link, mode == 0 ? -1 : mode & 07777,
+        Math.floorDiv(time, 1_000_000_000L),
         (int) Math.floorMod(time, 1_000_000_000L), Owner.UNKNOWN);
   }
 
@@ -5627,7 +5962,10 @@ final class ZipArchive extends Archive {
     }
   }
 
-  /** UTF-8 where the entry says so; otherwise the bytes as they are on Unix, and of the old code page of DOS from elsewhere. */
+  /**
+   * UTF-8 where the entry says so; otherwise the bytes as they are on Unix, and of the old code page of DOS from
+   * elsewhere.
+   */
   private static byte[] name(FileHeader header) {
     var raw = header.getFileName().getBytes(StandardCharsets.ISO_8859_1);
     if (header.isFileNameUTF8Encoded()) {
@@ -5642,7 +5980,8 @@ final class ZipArchive extends Archive {
       }
     }
     var host = header.getVersionMadeBy() >> 8;
-    return host == UNIX || !Charset.isSupported("IBM437") ? raw : new String(raw, Charset.forName("IBM437")).getBytes(StandardCharsets.UTF_8);
+    return host == UNIX || !Charset.isSupported("IBM437") ? raw
+        : new String(raw, Charset.forName("IBM437")).getBytes(StandardCharsets.UTF_8);
   }
 
   /** In nanoseconds since 1970: exact where an extension has it; DOS knows even seconds of an unknown time zone. */
@@ -5661,8 +6000,10 @@ final class ZipArchive extends Archive {
 
   private static ByteBuffer extra(FileHeader header, int id) {
     var records = header.getExtraDataRecords();
-    return records == null ? null : records.stream().filter(record -> record.getHeader() == id && record.getData() != null)
-        .map(ExtraDataRecord::getData).map(data -> ByteBuffer.wrap(data).order(ByteOrder.LITTLE_ENDIAN)).findFirst().orElse(null);
+    return records == null ? null
+        : records.stream().filter(record -> record.getHeader() == id && record.getData() != null)
+            .map(ExtraDataRecord::getData).map(data -> ByteBuffer.wrap(data).order(ByteOrder.LITTLE_ENDIAN)).findFirst()
+            .orElse(null);
   }
 
   @Override
@@ -5689,7 +6030,8 @@ final class ZipArchive extends Archive {
         return zip.getInputStream(header);
       } catch (ZipException e) {
         if (e.getType() == ZipException.Type.WRONG_PASSWORD) {
-          throw new Failure(Exit.AUTHENTICATION, "wrong password for " + path, "check BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
+          throw new Failure(Exit.AUTHENTICATION, "wrong password for " + path,
+              "check BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
         }
         throw e;
       }

@@ -101,7 +101,7 @@ import picocli.CommandLine;
     synopsisSubcommandLabel = "COMMAND",
     footer = {
       "%nExample: ./jbang service-control.java stop",
-      "Exit codes: 0 done, 1 unexpected error, 2 wrong usage or settings, 11 unreachable, 12 log-in or sudo refused, 13 a"
+        "Exit codes: 0 done, 1 unexpected error, 2 wrong usage or settings, 11 unreachable, 12 log-in or sudo refused, 13 a"
           + " node is not as wanted, or a restore is unfinished, 130 interrupted."
     })
 class ServiceControl implements Runnable {
@@ -138,7 +138,8 @@ class ServiceControl implements Runnable {
 
   /** Options of the commands that change something. */
   static final class Change {
-    @Option(names = "--timeout", paramLabel = "SECONDS", defaultValue = "300", description = "for each node (${DEFAULT-VALUE})")
+    @Option(names = "--timeout", paramLabel = "SECONDS", defaultValue = "300",
+        description = "for each node (${DEFAULT-VALUE})")
     int seconds;
 
     @Option(names = "--dry-run", description = "ask the nodes, print the commands, change nothing")
@@ -146,7 +147,8 @@ class ServiceControl implements Runnable {
 
     Duration limit() {
       if (seconds < 1) {
-        throw new Failure(Exit.USAGE, "--timeout %d is not a number of seconds".formatted(seconds), "name seconds, such as 300");
+        throw new Failure(Exit.USAGE, "--timeout %d is not a number of seconds".formatted(seconds),
+            "name seconds, such as 300");
       }
       return Duration.ofSeconds(seconds);
     }
@@ -157,7 +159,8 @@ class ServiceControl implements Runnable {
     @Option(names = "--rolling", description = "start node by node, each when the one before answers")
     boolean rolling;
 
-    @Option(names = "--active-only", description = "do not wait for TheHive's answer, where its port cannot be reached from here")
+    @Option(names = "--active-only",
+        description = "do not wait for TheHive's answer, where its port cannot be reached from here")
     boolean activeOnly;
 
     @Option(names = "--archives", paramLabel = "DIR,...", hideParamSyntax = true, split = ",",
@@ -187,21 +190,25 @@ class ServiceControl implements Runnable {
 
   @Command(description = "Shows the state of TheHive on every node.", mixinStandardHelpOptions = true)
   int status(@Mixin Nodes nodes) {
-    return end(each(nodes.all(), node -> Outcome.of(node, node.requireInstalled(), node.application().problem().orElse("answers"))));
+    return end(each(nodes.all(),
+        node -> Outcome.of(node, node.requireInstalled(), node.application().problem().orElse("answers"))));
   }
 
-  @Command(description = "Stops TheHive on every node, and returns when it stays stopped.", mixinStandardHelpOptions = true)
+  @Command(description = "Stops TheHive on every node, and returns when it stays stopped.",
+      mixinStandardHelpOptions = true)
   int stop(@Mixin Nodes nodes, @Mixin Change change) {
     return change.dryRun ? dryRun(nodes.all(), "stop") : end(stopAll(nodes.all(), change.limit()));
   }
 
-  @Command(description = "Starts TheHive on every node, and returns when it answers.", mixinStandardHelpOptions = true, sortOptions = false)
+  @Command(description = "Starts TheHive on every node, and returns when it answers.", mixinStandardHelpOptions = true,
+      sortOptions = false)
   int start(@Mixin Nodes nodes, @Mixin Start how, @Mixin Change change) {
     requireNothingUnfinished(how);
     return change.dryRun ? dryRun(nodes.all(), "start") : end(startAll(nodes.all(), how, change.limit()));
   }
 
-  @Command(description = "Stops TheHive on all nodes together, then starts it.", mixinStandardHelpOptions = true, sortOptions = false)
+  @Command(description = "Stops TheHive on all nodes together, then starts it.", mixinStandardHelpOptions = true,
+      sortOptions = false)
   int restart(@Mixin Nodes nodes, @Mixin Start how, @Mixin Change change) {
     requireNothingUnfinished(how);
     var all = nodes.all();
@@ -221,15 +228,18 @@ class ServiceControl implements Runnable {
     return end(startAll(all, how, change.limit()));
   }
 
-  @Command(description = "Follows the journal of TheHive on all nodes together, until Ctrl-C. Some units drop its output: then see "
+  @Command(
+      description = "Follows the journal of TheHive on all nodes together, until Ctrl-C. Some units drop its output: then see "
       + Application.LOG + " there.", mixinStandardHelpOptions = true, sortOptions = false)
   int logs(
       @Mixin Nodes nodes,
-      @Option(names = "--since", paramLabel = "TIME", description = "from then on: '10 min ago', '2026-11-22 18:00'") String since,
+      @Option(names = "--since", paramLabel = "TIME",
+          description = "from then on: '10 min ago', '2026-11-22 18:00'") String since,
       @Option(names = "--errors", description = "only lines that tell of an error") boolean errors,
       @Option(names = "--no-follow", description = "end with the last line that is there") boolean noFollow) {
     if (since != null && !since.matches("[\\w :.+-]+")) {
-      throw new Failure(Exit.USAGE, "--since '%s' is not a time".formatted(since), "write it as for journalctl: '10 min ago', '2026-11-22 18:00', today");
+      throw new Failure(Exit.USAGE, "--since '%s' is not a time".formatted(since),
+          "write it as for journalctl: '10 min ago', '2026-11-22 18:00', today");
     }
     var range = (since == null ? " --lines=20" : " --since=\"" + since + "\"") + (noFollow ? "" : " --follow");
     var all = nodes.all();
@@ -251,16 +261,20 @@ class ServiceControl implements Runnable {
       unit = node.unit();
     }
     if (!unit.isStopped()) {
-      throw new Failure(Exit.UNSAFE, "%s: %s is still %s after %d s".formatted(node.name(), node.service(), unit, seconds(begun)),
+      throw new Failure(Exit.UNSAFE,
+          "%s: %s is still %s after %d s".formatted(node.name(), node.service(), unit, seconds(begun)),
           "see its log: ./jbang service-control.java logs " + node.name());
     }
-    console.step("%s: %s after %d s, watching for %d s that it stays so", node.name(), unit, seconds(begun), SETTLE.toSeconds());
+    console.step("%s: %s after %d s, watching for %d s that it stays so", node.name(), unit, seconds(begun),
+        SETTLE.toSeconds());
     for (var until = Instant.now().plus(SETTLE); Instant.now().isBefore(until); ) {
       pause();
       unit = node.unit();
       if (!unit.isStopped()) {
-        throw new Failure(Exit.UNSAFE, "%s: something started %s again: it is %s".formatted(node.name(), node.service(), unit),
-            "find what does it (monitoring, cron, configuration management) and switch that off until the restore is done");
+        throw new Failure(Exit.UNSAFE,
+            "%s: something started %s again: it is %s".formatted(node.name(), node.service(), unit),
+            "find what does it (monitoring, cron, configuration management) and switch that off until the restore"
+                + " is done");
       }
     }
     node.aliveWithoutUnit().ifPresent(alive -> {
@@ -279,7 +293,8 @@ class ServiceControl implements Runnable {
     for (var node : nodes) {
       var before = failed(outcomes).stream().findFirst();
       outcomes.addAll(each(List.of(node), before.isEmpty() ? one -> start(one, !how.activeOnly, limit) : one -> {
-        throw new Failure(Exit.UNSAFE, "%s: not started, because %s failed".formatted(one.name(), before.get().node().name()), null);
+        throw new Failure(Exit.UNSAFE,
+            "%s: not started, because %s failed".formatted(one.name(), before.get().node().name()), null);
       }));
     }
     return outcomes;
@@ -313,7 +328,8 @@ class ServiceControl implements Runnable {
             node.name(), node.service(), unit, unit.restarts()), LAST_LINES);
       }
       if (seconds(begun) >= limit.toSeconds()) {
-        throw new Failure(Exit.UNSAFE, "%s: %s is %s, but after %d s: %s".formatted(node.name(), node.service(), unit, limit.toSeconds(),
+        throw new Failure(Exit.UNSAFE,
+            "%s: %s is %s, but after %d s: %s".formatted(node.name(), node.service(), unit, limit.toSeconds(),
             problem.orElse("not active")), LAST_LINES + "; THEHIVE_URL says where it is asked, --timeout how long");
       }
       pause();
@@ -337,7 +353,8 @@ class ServiceControl implements Runnable {
     var unit = node.requireInstalled();
     var colour = console.terminal && System.getenv("NO_COLOR") == null && !"dumb".equals(System.getenv("TERM"));
     try {
-      var process = new ProcessBuilder(node.host().command(node.journal(unit, range))).redirectInput(new File("/dev/null"))
+      var process =
+          new ProcessBuilder(node.host().command(node.journal(unit, range))).redirectInput(new File("/dev/null"))
           .redirectErrorStream(true).start();
       Runtime.getRuntime().addShutdownHook(new Thread(() -> {
         interrupted = true;
@@ -349,7 +366,8 @@ class ServiceControl implements Runnable {
           last = Application.plain(line);
           var error = Application.ERROR.matcher(last).find();
           if (error || !errors) {
-            System.out.println(("%-" + width + "s | %s").formatted(node.name(), colour && error ? "\033[31m" + last + "\033[0m" : last));
+            System.out.println(("%-" + width + "s | %s").formatted(node.name(),
+                colour && error ? "\033[31m" + last + "\033[0m" : last));
           }
         }
       }
@@ -377,10 +395,12 @@ class ServiceControl implements Runnable {
     if (unfinished.isEmpty()) {
       return;
     }
-    var all = unfinished.entrySet().stream().map(each -> each.getKey() + ".java (" + each.getValue() + ")").collect(Collectors.joining(", "));
+    var all = unfinished.entrySet().stream().map(each -> each.getKey() + ".java (" + each.getValue() + ")")
+        .collect(Collectors.joining(", "));
     if (!how.force) {
       throw new Failure(Exit.UNSAFE, "a restore is unfinished: " + all,
-          "run ./jbang %s.java again until it succeeds; --force starts TheHive on what is there now".formatted(unfinished.firstKey()));
+          "run ./jbang %s.java again until it succeeds; --force starts TheHive on what is there now"
+              .formatted(unfinished.firstKey()));
     }
     console.warn("a restore is unfinished: %s", all);
   }
@@ -388,7 +408,8 @@ class ServiceControl implements Runnable {
   private int dryRun(List<TheHiveNode> nodes, String verb) {
     return end(failed(each(nodes, node -> {
       var unit = node.requireInstalled();
-      console.step("%s is %s; would run: %s", node.name(), unit, String.join(" ", node.host().command(node.systemctl(unit, verb))));
+      console.step("%s is %s; would run: %s", node.name(), unit,
+          String.join(" ", node.host().command(node.systemctl(unit, verb))));
       return Outcome.of(node, unit, "");
     })));
   }
@@ -426,11 +447,14 @@ class ServiceControl implements Runnable {
     }
     for (var outcome : outcomes) {
       var unit = outcome.unit();
-      var wrong = outcome.failure().map(failure -> "✗ " + failure.getMessage().replaceFirst("^\\Q" + outcome.node().name() + "\\E: ", ""));
-      System.out.printf(row, outcome.node().name(), unit.map(Object::toString).orElse("unknown"), unit.map(Host.Unit::since).orElse(""),
+      var wrong = outcome.failure()
+          .map(failure -> "✗ " + failure.getMessage().replaceFirst("^\\Q" + outcome.node().name() + "\\E: ", ""));
+      System.out.printf(row, outcome.node().name(), unit.map(Object::toString).orElse("unknown"),
+          unit.map(Host.Unit::since).orElse(""),
           unit.map(u -> "" + u.restarts()).orElse(""), wrong.orElse(outcome.application()));
     }
-    return outcomes.stream().flatMap(outcome -> outcome.failure().stream()).mapToInt(failure -> failure.code).min().orElse(Exit.DONE);
+    return outcomes.stream().flatMap(outcome -> outcome.failure().stream()).mapToInt(failure -> failure.code).min()
+        .orElse(Exit.DONE);
   }
 
   private static List<Outcome> failed(List<Outcome> outcomes) {
@@ -469,7 +493,8 @@ record Application(HttpRequest status, HttpClient client) {
   /** Where it logs to, whatever its unit does with its output. */
   static final String LOG = "/var/log/thehive/application.log";
   /** How its log tells of an error: by the level, or where the JVM itself says so. */
-  static final Pattern ERROR = Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception in thread|OutOfMemoryError");
+  static final Pattern ERROR =
+      Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception in thread|OutOfMemoryError");
   private static final Duration LIMIT = Duration.ofSeconds(10);
 
   /** Who answers at TheHive's address. */
@@ -488,7 +513,8 @@ record Application(HttpRequest status, HttpClient client) {
       }
       return new Application(HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).build(), client.build());
     } catch (IllegalArgumentException e) {
-      throw new Failure(Exit.USAGE, "THEHIVE_URL '%s' is not an address: %s".formatted(url, e.getMessage()), "such as http://<node>:9000, <node> as it stands");
+      throw new Failure(Exit.USAGE, "THEHIVE_URL '%s' is not an address: %s".formatted(url, e.getMessage()),
+          "such as http://<node>:9000, <node> as it stands");
     }
   }
 
@@ -502,15 +528,20 @@ record Application(HttpRequest status, HttpClient client) {
     return uri.getPort() > 0 ? uri.getPort() : uri.getScheme().equals("https") ? 443 : 80;
   }
 
-  /** TheHive's status page is JSON that names versions or configuration; MinIO, whose port is the same, says something else. */
+  /**
+   * TheHive's status page is JSON that names versions or configuration; MinIO, whose port is the same, says something
+   * else.
+   */
   Answer answer() {
     try {
-      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.ofString()).orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
+      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.ofString())
+          .orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
       var json = answer.body().strip().startsWith("{");
       return answer.statusCode() == 200 && json ? Answer.THEHIVE : Answer.SOMETHING_ELSE;
     } catch (CompletionException e) {
       // Refused: the port is open on another address only, which is not where TheHive is asked.
-      return e.getCause() instanceof ConnectException && !(e.getCause() instanceof HttpConnectTimeoutException) ? Answer.NOBODY : Answer.NO_ANSWER;
+      return e.getCause() instanceof ConnectException && !(e.getCause() instanceof HttpConnectTimeoutException)
+          ? Answer.NOBODY : Answer.NO_ANSWER;
     }
   }
 
@@ -518,12 +549,15 @@ record Application(HttpRequest status, HttpClient client) {
   Optional<String> problem() {
     try {
       // The request's own limit would end with the head of the answer.
-      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.discarding()).orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
-      return answer.statusCode() == 200 ? Optional.empty() : Optional.of("%s answers HTTP %d".formatted(status.uri(), answer.statusCode()));
+      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.discarding())
+          .orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
+      return answer.statusCode() == 200 ? Optional.empty()
+          : Optional.of("%s answers HTTP %d".formatted(status.uri(), answer.statusCode()));
     } catch (CompletionException e) {
       var why = e.getCause() instanceof TimeoutException ? "not within %d s".formatted(LIMIT.toSeconds())
           : ConnectionError.words(e.getCause());
-      return Optional.of("%s does not answer: %s%s".formatted(status.uri(), why, e.getCause() instanceof SSLException ? " (THEHIVE_CA names its CA)" : ""));
+      return Optional.of("%s does not answer: %s%s".formatted(status.uri(), why,
+          e.getCause() instanceof SSLException ? " (THEHIVE_CA names its CA)" : ""));
     }
   }
 }
@@ -538,10 +572,13 @@ final class ArchiveFolders {
   private ArchiveFolders() {}
 }
 
-/** Runs a script's command the same way in all scripts: errors as {@code error:} and {@code hint:}, and the exit code. */
+/**
+ * Runs a script's command the same way in all scripts: errors as {@code error:} and {@code hint:}, and the exit code.
+ */
 final class Commands {
   /** How picocli tells of a value that is not of the option's type. */
-  private static final Pattern CANNOT_CONVERT = Pattern.compile("cannot convert '(.*?)' to (?:\\S+ )?(?:\\w+[.$])*(\\w+) \\(.*");
+  private static final Pattern CANNOT_CONVERT =
+      Pattern.compile("cannot convert '(.*?)' to (?:\\S+ )?(?:\\w+[.$])*(\\w+) \\(.*");
 
   private Commands() {}
 
@@ -551,7 +588,8 @@ final class Commands {
    * @param variables what the help lists below the options, with the present values
    * @param failed shows a failure and returns the exit code
    */
-  static int run(Object command, Console console, List<Variable> variables, Function<Failure, Integer> failed, String... args) {
+  static int run(Object command, Console console, List<Variable> variables, Function<Failure, Integer> failed,
+      String... args) {
     console.onInterrupt("Nothing was changed.");
     try {
       return run(command, variables, failed, args);
@@ -566,13 +604,15 @@ final class Commands {
         .setParameterExceptionHandler((thrown, given) -> failed.apply(wrongUsage(thrown)))
         .setExecutionStrategy(parsed -> {
           if (parsed.isUsageHelpRequested()) {
-            addFooter(parsed.commandSpec().commandLine(), variables); // reads TheHive's configuration: not at every start
+            // reads TheHive's configuration: not at every start
+            addFooter(parsed.commandSpec().commandLine(), variables);
           }
           if (CommandLine.executeHelpRequest(parsed) != null) {
             return Exit.DONE;
           }
           try {
-            Settings.fromEnvironment().warnings(variables).forEach(warning -> System.err.println("warning: " + warning));
+            Settings.fromEnvironment().warnings(variables)
+                .forEach(warning -> System.err.println("warning: " + warning));
           } catch (Failure e) {
             return failed.apply(e);
           }
@@ -582,7 +622,8 @@ final class Commands {
     try {
       var code = line.execute(args);
       return code == Exit.DONE && System.out.checkError() ? failed.apply(new Failure(Exit.UNEXPECTED,
-          "the result could not be written to standard output", "everything else is done; is its file system full?")) : code;
+          "the result could not be written to standard output", "everything else is done; is its file system full?"))
+          : code;
     } catch (Error e) { // picocli hands on exceptions only
       return failed.apply(Failure.of(e));
     }
@@ -590,13 +631,16 @@ final class Commands {
 
   private static Failure wrongUsage(ParameterException thrown) {
     var message = thrown.getMessage().lines().findFirst().orElse("wrong usage");
-    var text = withoutJavaTypes(message.isEmpty() ? message : message.substring(0, 1).toLowerCase(Locale.ROOT) + message.substring(1));
-    return new Failure(Exit.USAGE, text, "see ./jbang " + thrown.getCommandLine().getCommandSpec().root().name() + " --help", thrown);
+    var text = withoutJavaTypes(
+        message.isEmpty() ? message : message.substring(0, 1).toLowerCase(Locale.ROOT) + message.substring(1));
+    return new Failure(Exit.USAGE, text,
+        "see ./jbang " + thrown.getCommandLine().getCommandSpec().root().name() + " --help", thrown);
   }
 
   private static String withoutJavaTypes(String message) {
     var type = CANNOT_CONVERT.matcher(message);
-    return type.find() ? message.substring(0, type.start()) + "'" + type.group(1) + "' is not " + switch (type.group(2)) {
+    return type.find()
+        ? message.substring(0, type.start()) + "'" + type.group(1) + "' is not " + switch (type.group(2)) {
       case "Duration" -> "a duration such as PT15M";
       case "Pattern" -> "a regular expression";
       default -> "allowed";
@@ -606,7 +650,8 @@ final class Commands {
   private static void addFooter(CommandLine line, List<Variable> variables) {
     var own = line.getCommandSpec().usageMessage().footer();
     var lines = values(variables).stream().map(text -> text.replace("%", "%%").replace("@|", "@ |"));
-    line.getCommandSpec().usageMessage().footer(Stream.of(Stream.of("%nVariables, with their values now:"), lines, Stream.of(own))
+    line.getCommandSpec().usageMessage()
+        .footer(Stream.of(Stream.of("%nVariables, with their values now:"), lines, Stream.of(own))
         .flatMap(text -> text).toArray(String[]::new));
   }
 
@@ -646,28 +691,35 @@ final class ConnectionError {
   private static final List<Map.Entry<String, String>> WORDS = List.of(
       Map.entry("connection refused", "connection refused: nothing listens on that port"),
       Map.entry("UnknownHost|UnresolvedAddress|not known", "unknown host"),
-      Map.entry("ConnectException(\\n|$)", "connection refused: nothing listens on that port"), // java.net.http says no more
+      // java.net.http says no more
+      Map.entry("ConnectException(\\n|$)", "connection refused: nothing listens on that port"),
       Map.entry("NotSslRecord|not an SSL/TLS record|Unsupported or unrecognized SSL", "it speaks http, not https"),
-      Map.entry("PKIX|unable to find valid certification path", "its certificate is not signed by a CA that is trusted here"),
-      Map.entry("No name matching|No subject alternative|not verified|doesn't match", "its certificate is for another name"),
+      Map.entry("PKIX|unable to find valid certification path",
+          "its certificate is not signed by a CA that is trusted here"),
+      Map.entry("No name matching|No subject alternative|not verified|doesn't match",
+          "its certificate is for another name"),
       Map.entry("certificate_expired|CertificateExpired", "its certificate has expired"),
       Map.entry("certificate_required|bad_certificate", "it wants a certificate of the client"),
       Map.entry("handshake_failure|protocol_version", "it and this host have no TLS version in common"),
       Map.entry("No route to host|Network is unreachable|Host is unreachable", "no route to that host"),
       Map.entry("timed out|Timeout", "no answer in time"),
       Map.entry("Invalid status line|unsupported (HTTP )?version|not a valid HTTP", "it is not an HTTP port"),
-      Map.entry("Connection reset|ClosedChannel|ConnectionClosed|connection (was )?closed|EOF|no bytes|Broken pipe|Remote host terminated",
+      Map.entry(
+          "Connection reset|ClosedChannel|ConnectionClosed|connection (was )?closed|EOF|no bytes|Broken pipe|Remote"
+              + " host terminated",
           "it closed the connection: perhaps it speaks https, or this is not its port"));
 
   private ConnectionError() {}
 
   static String words(Throwable thrown) {
-    var all = Stream.iterate(thrown, Objects::nonNull, Throwable::getCause).map(Throwable::toString).collect(Collectors.joining("\n"));
+    var all = Stream.iterate(thrown, Objects::nonNull, Throwable::getCause).map(Throwable::toString)
+        .collect(Collectors.joining("\n"));
     return known(all).orElseGet(() -> Failure.of(thrown).getMessage());
   }
 
   private static Optional<String> known(String text) {
-    return WORDS.stream().filter(entry -> Pattern.compile(entry.getKey(), Pattern.CASE_INSENSITIVE).matcher(text).find())
+    return WORDS.stream()
+        .filter(entry -> Pattern.compile(entry.getKey(), Pattern.CASE_INSENSITIVE).matcher(text).find())
         .map(Map.Entry::getValue).findFirst();
   }
 }
@@ -718,7 +770,10 @@ class Console {
     }
   }
 
-  /** Shows a line that moves on a terminal, a line every five seconds elsewhere, until closed; nothing where there are no bytes. */
+  /**
+   * Shows a line that moves on a terminal, a line every five seconds elsewhere, until closed; nothing where there are
+   * no bytes.
+   */
   Closeable progress(String task, long total, LongSupplier done, Supplier<String> state) {
     if (total <= 0) {
       return () -> {};
@@ -726,7 +781,8 @@ class Console {
     var moves = canDraw();
     var width = moves ? columns() - 3 : WIDTH_OF_LOGS; // room for ^C
     var begun = Instant.now();
-    Supplier<String> line = () -> ProgressLine.of(task, Math.min(done.getAsLong(), total), total, Duration.between(begun, Instant.now()),
+    Supplier<String> line =
+        () -> ProgressLine.of(task, Math.min(done.getAsLong(), total), total, Duration.between(begun, Instant.now()),
         state.get(), width);
     var clock = Executors.newSingleThreadScheduledExecutor(Console::daemon);
     var pause = moves ? 200 : BETWEEN_LINES.toMillis();
@@ -740,7 +796,8 @@ class Console {
   private synchronized void show(String line, boolean moves) {
     if (moves) {
       drawn = line;
-      System.err.print("\r\033[?7l" + line + "\033[K\033[?7h"); // never onto a second line, should the terminal have become narrower
+      // never onto a second line, should the terminal have become narrower
+      System.err.print("\r\033[?7l" + line + "\033[K\033[?7h");
     } else {
       step("%s", line);
     }
@@ -832,24 +889,31 @@ final class Failure extends RuntimeException {
     if (cause instanceof Failure failure) {
       return failure;
     }
-    var message = cause.getMessage() != null ? cause.getMessage() : cause instanceof EOFException ? "it ends too early" : cause.toString();
+    var message = cause.getMessage() != null ? cause.getMessage() : cause instanceof EOFException ? "it ends too early"
+        : cause.toString();
     if (cause instanceof FileSystemException file) {
-      var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ").toLowerCase(Locale.ROOT);
+      var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ")
+          .toLowerCase(Locale.ROOT);
       message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : words);
     }
     return cause instanceof Error error ? of(error, message.lines().findFirst().orElse(message))
         : new Failure(Exit.UNEXPECTED, message, "run again with --verbose for the trace", cause);
   }
 
-  /** Errors of the virtual machine, with what helps: libraries that are not Java are unpacked where it may be forbidden to run them. */
+  /**
+   * Errors of the virtual machine, with what helps: libraries that are not Java are unpacked where it may be forbidden
+   * to run them.
+   */
   private static Failure of(Error error, String message) {
     if (error instanceof LinkageError) {
       return new Failure(Exit.UNEXPECTED, "a library could not be loaded: " + message,
           "is %s on a file system that is mounted noexec? _JAVA_OPTIONS=-Djava.io.tmpdir=<another folder> names another"
               .formatted(System.getProperty("java.io.tmpdir")), error);
     }
-    var hint = error instanceof OutOfMemoryError ? "_JAVA_OPTIONS=-Xmx1g gives it more" : "run again with --verbose for the trace";
-    return new Failure(Exit.UNEXPECTED, error instanceof OutOfMemoryError ? "out of memory: " + message : message, hint, error);
+    var hint = error instanceof OutOfMemoryError ? "_JAVA_OPTIONS=-Xmx1g gives it more"
+        : "run again with --verbose for the trace";
+    return new Failure(Exit.UNEXPECTED, error instanceof OutOfMemoryError ? "out of memory: " + message : message, hint,
+        error);
   }
 }
 
@@ -860,10 +924,13 @@ final class Failure extends RuntimeException {
  * @param container in which TheHive runs there; null where it is a systemd unit
  */
 record Host(String name, String destination, String port, TheHiveContainer container) {
-  private static final Pattern IN_CONTAINER = Pattern.compile("((?<host>.+)/)?(?<engine>docker|podman):(?<name>(?!\\d+$)[A-Za-z0-9][\\w.-]*)");
+
+  private static final Pattern IN_CONTAINER =
+      Pattern.compile("((?<host>.+)/)?(?<engine>docker|podman):(?<name>(?!\\d+$)[A-Za-z0-9][\\w.-]*)");
   /** Stands between what the login shell prints by itself and the answer. */
   private static final String BEGIN = "thehive-answer-begins";
-  private static final Pattern NAMED = Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[0-9a-fA-F:]+]))(:(?<port>\\d+))?");
+  private static final Pattern NAMED =
+      Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[0-9a-fA-F:]+]))(:(?<port>\\d+))?");
   private static final String PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,StateChangeTimestamp,InvocationID";
 
   Host(String name, String destination, String port) {
@@ -900,17 +967,22 @@ record Host(String name, String destination, String port, TheHiveContainer conta
     if (inContainer.matches()) {
       var host = parse(inContainer.group("host") == null ? "localhost" : inContainer.group("host"));
       var container = new TheHiveContainer(inContainer.group("engine"), inContainer.group("name"));
-      return new Host(inContainer.group("host") == null ? container.toString() : host.name + "/" + container, host.destination, host.port, container);
+      return new Host(inContainer.group("host") == null ? container.toString() : host.name + "/" + container,
+          host.destination, host.port, container);
     }
     var match = NAMED.matcher(name);
     if (!match.matches()) {
-      throw new Failure(Exit.USAGE, "'%s' is not a host name".formatted(name), "name hosts like node1, admin@node2:2222 or localhost, containers like docker:thehive or node2/docker:thehive");
+      throw new Failure(Exit.USAGE, "'%s' is not a host name".formatted(name),
+          "name hosts like node1, admin@node2:2222 or localhost, containers like docker:thehive or"
+              + " node2/docker:thehive");
     }
     if (match.group("port") != null && !isPort(match.group("port"))) {
-      throw new Failure(Exit.USAGE, "'%s' names port %s, which no host has".formatted(name, match.group("port")), "ports are numbers from 1 to 65535, ssh's is mostly 22");
+      throw new Failure(Exit.USAGE, "'%s' names port %s, which no host has".formatted(name, match.group("port")),
+          "ports are numbers from 1 to 65535, ssh's is mostly 22");
     }
     var local = Set.of("localhost", "127.0.0.1", "[::1]").contains(match.group("to")) && match.group("port") == null;
-    return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""), match.group("port"));
+    return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""),
+        match.group("port"));
   }
 
   private static boolean isPort(String digits) {
@@ -938,31 +1010,41 @@ record Host(String name, String destination, String port, TheHiveContainer conta
       return "localhost";
     }
     var known = new Host("localhost", null, null).run("ssh -G -- " + destination, Duration.ofSeconds(10)).out();
-    return known.lines().filter(line -> line.startsWith("hostname ")).map(line -> line.substring(9)).findFirst().orElse(destination);
+    return known.lines().filter(line -> line.startsWith("hostname ")).map(line -> line.substring(9)).findFirst()
+        .orElse(destination);
   }
 
-  /** Never asks and never accepts an unknown host key: a runbook must not hang, and a key is the administrator's to trust. */
+  /**
+   * Never asks and never accepts an unknown host key: a runbook must not hang, and a key is the administrator's to
+   * trust.
+   */
   List<String> command(String shell) {
     if (isLocal()) {
       return List.of("sh", "-c", shell);
     }
-    var ssh = Stream.of("ssh", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10",
+    var ssh =
+        Stream.of("ssh", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10",
         "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3");
     var to = port == null ? Stream.of("--", destination) : Stream.of("-p", port, "--", destination);
     return Stream.of(ssh, to, Stream.of("sh -c '" + shell + "'")).flatMap(part -> part).toList();
   }
 
-  /** Runs a shell command there, one without single quotes. Files take its output: a shared ssh connection keeps pipes open. */
+  /**
+   * Runs a shell command there, one without single quotes. Files take its output: a shared ssh connection keeps pipes
+   * open.
+   */
   Output run(String shell, Duration limit) {
     try {
       var out = Files.createTempFile("thehive-host", ".out");
       var err = Files.createTempFile("thehive-host", ".err");
       try {
-        var process = new ProcessBuilder(command(isLocal() ? shell : "echo " + BEGIN + "; " + shell)).redirectInput(new File("/dev/null"))
+        var process = new ProcessBuilder(command(isLocal() ? shell : "echo " + BEGIN + "; " + shell))
+            .redirectInput(new File("/dev/null"))
             .redirectOutput(out.toFile()).redirectError(err.toFile()).start();
         if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
           process.destroyForcibly();
-          throw new Failure(Exit.UNREACHABLE, "%s: no answer within %d s to: %s".formatted(name, limit.toSeconds(), shell), null);
+          throw new Failure(Exit.UNREACHABLE,
+              "%s: no answer within %d s to: %s".formatted(name, limit.toSeconds(), shell), null);
         }
         var output = new Output(process.exitValue(), Files.readString(out), Files.readString(err).strip());
         return isLocal() ? output : output.code() == 255 ? unreachable(output.err()) : withoutGreeting(this, output);
@@ -971,7 +1053,8 @@ record Host(String name, String destination, String port, TheHiveContainer conta
         Files.delete(err);
       }
     } catch (IOException e) {
-      throw new Failure(Exit.UNREACHABLE, "%s: %s".formatted(name, e.getMessage()), "the OpenSSH client is needed for other hosts", e);
+      throw new Failure(Exit.UNREACHABLE, "%s: %s".formatted(name, e.getMessage()),
+          "the OpenSSH client is needed for other hosts", e);
     } catch (InterruptedException e) {
       throw new Failure(Exit.UNREACHABLE, name + ": interrupted", null, e);
     }
@@ -981,7 +1064,9 @@ record Host(String name, String destination, String port, TheHiveContainer conta
   static Output withoutGreeting(Host host, Output output) {
     var begins = output.out().indexOf(BEGIN + "\n");
     if (begins < 0) {
-      throw new Failure(Exit.UNREACHABLE, "%s: the login shell there did not run the command: %s".formatted(host.name, last(output.err().isEmpty() ? output.out() : output.err())),
+      throw new Failure(Exit.UNREACHABLE,
+          "%s: the login shell there did not run the command: %s".formatted(host.name,
+              last(output.err().isEmpty() ? output.out() : output.err())),
           "try it by hand: ssh %s echo works".formatted(host.destination));
     }
     return new Output(output.code(), output.out().substring(begins + BEGIN.length() + 1), output.err());
@@ -991,9 +1076,11 @@ record Host(String name, String destination, String port, TheHiveContainer conta
     var reason = last(said).replaceFirst("^ssh: ", "");
     var by = "ssh " + (port == null ? "" : "-p " + port + " ") + destination;
     if (said.contains("Permission denied")) {
-      throw new Failure(Exit.AUTHENTICATION, "%s: ssh: %s".formatted(name, reason), "log in with a key, without a password: " + by);
+      throw new Failure(Exit.AUTHENTICATION, "%s: ssh: %s".formatted(name, reason),
+          "log in with a key, without a password: " + by);
     }
-    throw new Failure(Exit.UNREACHABLE, "%s: ssh: %s".formatted(name, reason), said.contains("Host key verification failed")
+    throw new Failure(Exit.UNREACHABLE, "%s: ssh: %s".formatted(name, reason),
+        said.contains("Host key verification failed")
         ? "compare its host key and accept it by hand: " + by : "try it by hand: " + by);
   }
 
@@ -1002,7 +1089,8 @@ record Host(String name, String destination, String port, TheHiveContainer conta
   }
 
   Unit unit(String service) {
-    var output = run("id -u; LC_ALL=C systemctl show --property=%s -- %s".formatted(PROPERTIES, service), Duration.ofSeconds(30));
+    var output = run("id -u; LC_ALL=C systemctl show --property=%s -- %s".formatted(PROPERTIES, service),
+        Duration.ofSeconds(30));
     if (output.code() != 0) {
       throw new Failure(Exit.UNSAFE, "%s has no systemd that answers: %s".formatted(name, last(output.err())),
           "look after TheHive there by hand: in its container, or with its own start script");
@@ -1013,7 +1101,8 @@ record Host(String name, String destination, String port, TheHiveContainer conta
     }
     var is = lines.stream().filter(line -> line.contains("=")).map(line -> line.split("=", 2))
         .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1], (one, other) -> one));
-    return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""), is.getOrDefault("SubState", ""),
+    return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""),
+        is.getOrDefault("SubState", ""),
         Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("StateChangeTimestamp", ""),
         is.getOrDefault("InvocationID", ""), lines.get(0).equals("0"));
   }
@@ -1041,8 +1130,8 @@ final class ProgressLine {
   private ProgressLine() {}
 
   /**
-   * Returns one line of at most {@code width} characters: task, bar, bytes, rate, elapsed and left time, state. What does
-   * not fit is left out from the end, never cut within a word; a narrow line has no bar.
+   * Returns one line of at most {@code width} characters: task, bar, bytes, rate, elapsed and left time, state. What
+   * does not fit is left out from the end, never cut within a word; a narrow line has no bar.
    *
    * @param done bytes of {@code total} that are done
    * @param state a few words, such as {@code 3 of 9 tables}; may be empty
@@ -1051,7 +1140,8 @@ final class ProgressLine {
     var millis = Math.max(1, elapsed.toMillis());
     var rate = done * 1000 / millis;
     var text = " %s of %s".formatted(size(done), size(total));
-    var more = new StringBuilder(rate > 0 ? ", %s/s".formatted(size(rate)) : "").append(", elapsed ").append(clock(elapsed.toSeconds()));
+    var more = new StringBuilder(rate > 0 ? ", %s/s".formatted(size(rate)) : "").append(", elapsed ")
+        .append(clock(elapsed.toSeconds()));
     if (rate > 0 && done < total) {
       more.append(", left ").append(clock((total - done + rate - 1) / rate));
     }
@@ -1079,7 +1169,8 @@ final class ProgressLine {
   /** A number of bytes as an administrator reads it, such as {@code 12 MB}. */
   static String size(long bytes) {
     return bytes < 1_000_000 ? (bytes + 999) / 1000 + " kB"
-        : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB" : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
+        : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB"
+        : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
   }
 }
 
@@ -1119,7 +1210,9 @@ final class Settings {
       return new Settings(System.getenv());
     }
     if (!Files.isReadable(file)) {
-      throw new Failure(Exit.USAGE, "cannot read TheHive's configuration %s, which THEHIVE_CONFIG names".formatted(file), "check its path, owner and mode");
+      throw new Failure(Exit.USAGE,
+          "cannot read TheHive's configuration %s, which THEHIVE_CONFIG names".formatted(file),
+          "check its path, owner and mode");
     }
     return new Settings(System.getenv(), TheHiveConfig.read(file), file.toString());
   }
@@ -1130,7 +1223,8 @@ final class Settings {
   }
 
   private boolean isVariable(Variable variable) {
-    return environment.containsKey(variable.name()) || variable.secret() && environment.containsKey(variable.name() + "_FILE");
+    return environment.containsKey(variable.name())
+        || variable.secret() && environment.containsKey(variable.name() + "_FILE");
   }
 
   /** The variable's value, or its default; empty where there is neither. */
@@ -1148,7 +1242,8 @@ final class Settings {
 
   /** The value of a variable that has a default. */
   String text(Variable variable) {
-    return optional(variable).orElseThrow(() -> new Failure(Exit.USAGE, variable.name() + " is not set", "give it a value"));
+    return optional(variable)
+        .orElseThrow(() -> new Failure(Exit.USAGE, variable.name() + " is not set", "give it a value"));
   }
 
   Optional<Path> optionalPath(Variable variable) {
@@ -1163,7 +1258,8 @@ final class Settings {
     try {
       return Path.of(value);
     } catch (InvalidPathException e) {
-      throw new Failure(Exit.USAGE, "%s '%s' is not a path: %s".formatted(variable.name(), value, e.getReason()), "give it a path");
+      throw new Failure(Exit.USAGE, "%s '%s' is not a path: %s".formatted(variable.name(), value, e.getReason()),
+          "give it a path");
     }
   }
 
@@ -1175,12 +1271,16 @@ final class Settings {
     return Boolean.parseBoolean(value);
   }
 
-  /** A secret from its variable, or from the file that the variable with {@code _FILE} names, without its last line break. */
+  /**
+   * A secret from its variable, or from the file that the variable with {@code _FILE} names, without its last line
+   * break.
+   */
   Optional<String> secret(Variable variable) {
     var value = Optional.ofNullable(environment.get(variable.name()));
     var file = optional(Variable.optional(variable.name() + "_FILE"));
     if (value.isPresent() && file.isPresent()) {
-      throw new Failure(Exit.USAGE, "%s and %s_FILE are both set".formatted(variable.name(), variable.name()), "unset one of them");
+      throw new Failure(Exit.USAGE, "%s and %s_FILE are both set".formatted(variable.name(), variable.name()),
+          "unset one of them");
     }
     value.ifPresent(secret -> requireNotBlank(variable.name(), secret));
     return file.isPresent() ? Optional.of(read(variable.name() + "_FILE", file.get()))
@@ -1195,7 +1295,8 @@ final class Settings {
       }
       return secret;
     } catch (IOException | InvalidPathException e) {
-      throw new Failure(Exit.USAGE, "cannot read %s, which %s names: %s".formatted(file, name, Failure.of(e).getMessage()),
+      throw new Failure(Exit.USAGE,
+          "cannot read %s, which %s names: %s".formatted(file, name, Failure.of(e).getMessage()),
           "check its path, owner and mode");
     }
   }
@@ -1218,19 +1319,23 @@ final class Settings {
   private static void requireClean(String name, String value) {
     requireNotBlank(name, value);
     if (value.startsWith(BYTE_ORDER_MARK)) {
-      throw new Failure(Exit.USAGE, name + " begins with a byte order mark", "save the file it comes from as UTF-8 without a byte order mark");
+      throw new Failure(Exit.USAGE, name + " begins with a byte order mark",
+          "save the file it comes from as UTF-8 without a byte order mark");
     }
     if (value.endsWith("\r")) {
-      throw new Failure(Exit.USAGE, name + " ends with a carriage return", "the file it comes from was edited on Windows: dos2unix mends it");
+      throw new Failure(Exit.USAGE, name + " ends with a carriage return",
+          "the file it comes from was edited on Windows: dos2unix mends it");
     }
     if (value.length() > 1 && value.matches("(?s)([\"']).*\\1")) {
-      throw new Failure(Exit.USAGE, "%s has quotes around its value: %s".formatted(name, value), "leave out the quotes");
+      throw new Failure(Exit.USAGE, "%s has quotes around its value: %s".formatted(name, value),
+          "leave out the quotes");
     }
   }
 
   /** The documentation shows a password in CASSANDRA_CONNECTION; URLs may hold one, too. */
   private static String withoutSecrets(String value) {
-    return value.replaceAll("(\\s|^)(-p|--password)(\\s*=?\\s*).+", "$1$2 (not shown)").replaceAll("(://)[^,]*@", "$1(not shown)@");
+    return value.replaceAll("(\\s|^)(-p|--password)(\\s*=?\\s*).+", "$1$2 (not shown)").replaceAll("(://)[^,]*@",
+        "$1(not shown)@");
   }
 
   /** Lines for the help: each variable that has a value, with the value and where it comes from, then the others. */
@@ -1280,7 +1385,8 @@ final class Settings {
   /** Its value without secrets; empty where it has none. */
   String shown(Variable variable) {
     return isSet(variable) && variable.secret() ? "not shown"
-        : withoutSecrets(environment.getOrDefault(variable.name(), configured.getOrDefault(variable.name(), variable.fallback())));
+        : withoutSecrets(
+            environment.getOrDefault(variable.name(), configured.getOrDefault(variable.name(), variable.fallback())));
   }
 
   String origin(Variable variable) {
@@ -1311,15 +1417,20 @@ final class Settings {
       var value = environment.get(variable.name());
       if (configuredValue != null && value != null && !value.equals(configuredValue)) {
         warnings.add(variable.secret() ? "%s is not what %s says".formatted(variable.name(), configFile)
-            : "%s is %s, but %s says %s".formatted(variable.name(), withoutSecrets(value), configFile, withoutSecrets(configuredValue)));
+            : "%s is %s, but %s says %s".formatted(variable.name(), withoutSecrets(value), configFile,
+                withoutSecrets(configuredValue)));
       }
     }
-    var names = variables.stream().flatMap(variable -> variable.secret() ? Stream.of(variable.name(), variable.name() + "_FILE")
+    var names =
+        variables.stream().flatMap(variable -> variable.secret() ? Stream.of(variable.name(), variable.name() + "_FILE")
         : Stream.of(variable.name())).toList();
-    variables.stream().filter(Variable::secret).forEach(variable -> leftovers(variable.name()).ifPresent(warnings::add));
+    variables.stream().filter(Variable::secret)
+        .forEach(variable -> leftovers(variable.name()).ifPresent(warnings::add));
     for (var name : new TreeSet<>(environment.keySet())) {
       if (name.startsWith(BYTE_ORDER_MARK)) {
-        warnings.add("the name %s begins with a byte order mark, so nothing reads it: save the file it comes from as UTF-8 without one".formatted(name.substring(1)));
+        warnings.add(
+            "the name %s begins with a byte order mark, so nothing reads it: save the file it comes from as UTF-8 without one"
+                .formatted(name.substring(1)));
         continue;
       }
       names.stream().filter(known -> !names.contains(name) && isAlmost(name, known)).findFirst()
@@ -1331,7 +1442,8 @@ final class Settings {
   /** What an editor or a shell may have left in a secret: it is taken as it stands, for it may be meant. */
   private Optional<String> leftovers(String name) {
     var value = environment.getOrDefault(name, "");
-    var found = value.startsWith(BYTE_ORDER_MARK) ? "begins with a byte order mark" : value.endsWith("\r") ? "ends with a carriage return"
+    var found = value.startsWith(BYTE_ORDER_MARK) ? "begins with a byte order mark"
+        : value.endsWith("\r") ? "ends with a carriage return"
         : value.length() > 1 && value.matches("(?s)([\"']).*\\1") ? "has quotes around its value" : "";
     return found.isEmpty() ? Optional.empty() : Optional.of("%s %s, which counts as part of it".formatted(name, found));
   }
@@ -1349,15 +1461,16 @@ final class Settings {
     var other = known.substring(at);
     if (one.length() == other.length()) {
       return one.length() > 0 && one.substring(1).equals(other.substring(1))
-          || one.length() > 1 && one.charAt(0) == other.charAt(1) && one.charAt(1) == other.charAt(0) && one.substring(2).equals(other.substring(2));
+          || one.length() > 1 && one.charAt(0) == other.charAt(1) && one.charAt(1) == other.charAt(0)
+              && one.substring(2).equals(other.substring(2));
     }
     return one.length() > other.length() ? one.substring(1).equals(other) : other.substring(1).equals(one);
   }
 }
 
 /**
- * TheHive's own configuration file as a source of settings: what it says of database, index and attachments, by the names
- * of the variables. Keys of TheHive 5.0 and 4 are read, too, where they differ.
+ * TheHive's own configuration file as a source of settings: what it says of database, index and attachments, by the
+ * names of the variables. Keys of TheHive 5.0 and 4 are read, too, where they differ.
  */
 final class TheHiveConfig {
   static final Path USUAL = Path.of("/etc/thehive/application.conf");
@@ -1367,7 +1480,8 @@ final class TheHiveConfig {
   static Map<String, String> read(Path file) {
     try {
       // Secrets often come from variables of TheHive's own service, which are not set here.
-      return settings(ConfigFactory.parseFile(file.toFile()).resolve(ConfigResolveOptions.defaults().setAllowUnresolved(true)));
+      return settings(
+          ConfigFactory.parseFile(file.toFile()).resolve(ConfigResolveOptions.defaults().setAllowUnresolved(true)));
     } catch (ConfigException e) {
       throw new Failure(Exit.USAGE, "cannot read TheHive's configuration %s: %s".formatted(file, e.getMessage()),
           "THEHIVE_CONFIG names it; set THEHIVE_CONFIG=/dev/null to go on without it");
@@ -1393,23 +1507,29 @@ final class TheHiveConfig {
     return settings;
   }
 
-  /** True if the key has one of these values, or is not there: TheHive 4 may have the database in a local folder, say. */
+  /**
+   * True if the key has one of these values, or is not there: TheHive 4 may have the database in a local folder, say.
+   */
   private static boolean isOneOf(com.typesafe.config.Config config, String path, String... values) {
     return first(config, path).map(value -> List.of(values).contains(value)).orElse(true);
   }
 
   private static void addCassandra(Map<String, String> settings, com.typesafe.config.Config config) {
-    put(settings, "CASSANDRA_KEYSPACE", first(config, "db.janusgraph.storage.cql.keyspace", "db.janusgraph.storage.cassandra.keyspace"));
-    put(settings, "CASSANDRA_CONNECTION", list(config, "db.janusgraph.storage.hostname").map(hosts -> String.join(",", hosts)
+    put(settings, "CASSANDRA_KEYSPACE",
+        first(config, "db.janusgraph.storage.cql.keyspace", "db.janusgraph.storage.cassandra.keyspace"));
+    put(settings, "CASSANDRA_CONNECTION",
+        list(config, "db.janusgraph.storage.hostname").map(hosts -> String.join(",", hosts)
         + first(config, "db.janusgraph.storage.port").map(" "::concat).orElse("")));
-    put(settings, "CASSANDRA_THEHIVE_USER", first(config, "db.janusgraph.storage.username", "db.janusgraph.storage.cql.username"));
+    put(settings, "CASSANDRA_THEHIVE_USER",
+        first(config, "db.janusgraph.storage.username", "db.janusgraph.storage.cql.username"));
     var ssl = "db.janusgraph.storage.cql.ssl.";
     if (isTrue(config, ssl + "enabled")) {
       put(settings, "CASSANDRA_SSL_CA", first(config, ssl + "truststore.location"));
       put(settings, "CASSANDRA_SSL_CA_PASSWORD", first(config, ssl + "truststore.password", ssl + "password"));
       if (isTrue(config, ssl + "client-authentication-enabled")) {
         put(settings, "CASSANDRA_SSL_CERT", first(config, ssl + "keystore.location"));
-        put(settings, "CASSANDRA_SSL_KEY_PASSWORD", first(config, ssl + "keystore.storepassword", ssl + "truststore.storepassword",
+        put(settings, "CASSANDRA_SSL_KEY_PASSWORD",
+            first(config, ssl + "keystore.storepassword", ssl + "truststore.storepassword",
             ssl + "keystore.keypassword"));
       }
     }
@@ -1439,7 +1559,8 @@ final class TheHiveConfig {
     put(settings, "MINIO_ACCESS_KEY", ofStore(config, "accessKey", "aws.credentials.access-key-id"));
     put(settings, "MINIO_SECRET_KEY", ofStore(config, "aws.credentials.secret-access-key", "secretKey"));
     put(settings, "MINIO_REGION", ofStore(config, "aws.region.default-region", "region"));
-    put(settings, "MINIO_VIRTUAL_HOST", ofStore(config, "access-style").filter(style -> style.equals("virtual")).map(style -> "true"));
+    put(settings, "MINIO_VIRTUAL_HOST",
+        ofStore(config, "access-style").filter(style -> style.equals("virtual")).map(style -> "true"));
   }
 
   private static Optional<String> ofStore(com.typesafe.config.Config config, String... names) {
@@ -1449,7 +1570,8 @@ final class TheHiveConfig {
 
   /** TheHive's port, and the path in front of its own where it has one. */
   private static void addAddress(Map<String, String> settings, com.typesafe.config.Config config) {
-    var path = first(config, "play.http.context", "application.context").map(context -> context.replaceFirst("/+$", "")).orElse("");
+    var path = first(config, "play.http.context", "application.context").map(context -> context.replaceFirst("/+$", ""))
+        .orElse("");
     var https = first(config, "https.port", "play.server.https.port");
     var http = first(config, "http.port", "play.server.http.port").filter(port -> !port.equals("disabled"));
     var address = http.map("http://<node>:"::concat).or(() -> https.map("https://<node>:"::concat))
@@ -1464,7 +1586,9 @@ final class TheHiveConfig {
   private static String urls(com.typesafe.config.Config config, List<String> hosts) {
     var scheme = isTrue(config, "db.janusgraph.index.search.elasticsearch.ssl.enabled") ? "https" : "http";
     var port = first(config, "db.janusgraph.index.search.port").orElse("9200");
-    return hosts.stream().map(host -> host.matches("https?://.*") ? host : scheme + "://" + host + (host.matches(".*:\\d+") ? "" : ":" + port))
+    return hosts.stream()
+        .map(host -> host.matches("https?://.*") ? host
+            : scheme + "://" + host + (host.matches(".*:\\d+") ? "" : ":" + port))
         .collect(Collectors.joining(","));
   }
 
@@ -1507,7 +1631,8 @@ final class TheHiveConfig {
  * @param name of the container, or of the service in its compose file
  */
 record TheHiveContainer(String engine, String name) {
-  private static final Pattern ANSWER = Pattern.compile("thehive-container\\|(?<how>[^|]*)\\|(?<id>[^|]*)\\|(?<status>[^|]*)\\|(?<exit>-?\\d+)\\|(?<restarts>\\d+)\\|(?<since>[^|]*)");
+  private static final Pattern ANSWER = Pattern.compile(
+      "thehive-container\\|(?<how>[^|]*)\\|(?<id>[^|]*)\\|(?<status>[^|]*)\\|(?<exit>-?\\d+)\\|(?<restarts>\\d+)\\|(?<since>[^|]*)");
   /** A JVM that ends on SIGTERM, or that the engine had to kill, did not fail. */
   private static final Set<String> STOPPED = Set.of("0", "130", "137", "143");
   private static final String NO_CONTAINER = "(?is).*(no such (object|container)|no container with name).*";
@@ -1517,7 +1642,10 @@ record TheHiveContainer(String engine, String name) {
     return engine + ":" + name;
   }
 
-  /** Asks as this user and, where that does not find it, with sudo: by the container's name, else by its compose service. */
+  /**
+   * Asks as this user and, where that does not find it, with sudo: by the container's name, else by its compose
+   * service.
+   */
   String inspect() {
     var inspect = "LC_ALL=C $d inspect --type container -f "
         + "\"thehive-container|$d|{{.Id}}|{{.State.Status}}|{{.State.ExitCode}}|{{.RestartCount}}|{{.State.StartedAt}}\"";
@@ -1528,21 +1656,25 @@ record TheHiveContainer(String engine, String name) {
   /** The container as a unit; one that is not there is not found. */
   Host.Unit unit(Host host) {
     var output = host.run(inspect(), Duration.ofSeconds(30));
-    var found = output.out().lines().map(ANSWER::matcher).filter(match -> match.matches()).collect(Collectors.toMap(match -> match.group("id"), match -> match,
+    var found = output.out().lines().map(ANSWER::matcher).filter(match -> match.matches())
+        .collect(Collectors.toMap(match -> match.group("id"), match -> match,
         (one, other) -> one)).values();
     if (found.size() > 1) {
-      throw new Failure(Exit.USAGE, "%s: %d containers have the compose service %s".formatted(host.name(), found.size(), name),
+      throw new Failure(Exit.USAGE,
+          "%s: %d containers have the compose service %s".formatted(host.name(), found.size(), name),
           "name each in THEHIVE_NODES as '%s ps' does".formatted(engine));
     }
     if (!found.isEmpty()) {
       var match = found.iterator().next();
       return new Host.Unit("loaded", active(match.group("status"), match.group("exit")), match.group("status"),
-          Integer.parseInt(match.group("restarts")), match.group("since"), match.group("id"), !match.group("how").startsWith("sudo"));
+          Integer.parseInt(match.group("restarts")), match.group("since"), match.group("id"),
+          !match.group("how").startsWith("sudo"));
     }
     if (output.err().matches(NO_CONTAINER)) {
       return new Host.Unit("not-found", "inactive", "", 0, "", "", true);
     }
-    throw new Failure(Exit.UNSAFE, "%s: %s does not tell of the container %s: %s".formatted(host.name(), engine, name, Host.last(output.err())),
+    throw new Failure(Exit.UNSAFE,
+        "%s: %s does not tell of the container %s: %s".formatted(host.name(), engine, name, Host.last(output.err())),
         "is %1$s installed there, and may this user ask it, or with sudo? NOPASSWD: /usr/bin/%1$s *".formatted(engine));
   }
 
@@ -1567,7 +1699,8 @@ record TheHiveContainer(String engine, String name) {
   String logs(Host.Unit unit, String range) {
     var since = Pattern.compile("--since=\"([^\"]*)\"").matcher(range);
     var options = since.find() ? since.replaceFirst("--since=" + since(since.group(1))) : range;
-    return sudo(unit) + engine + " logs" + options.replaceAll("--lines=(\\d+)", "--tail=$1") + " " + unit.invocation() + " 2>&1";
+    return sudo(unit) + engine + " logs" + options.replaceAll("--lines=(\\d+)", "--tail=$1") + " " + unit.invocation()
+        + " 2>&1";
   }
 
   /** A time of journalctl as the engines know it. */
@@ -1576,7 +1709,9 @@ record TheHiveContainer(String engine, String name) {
     if (ago.matches()) {
       return ago.group(1) + ago.group(2);
     }
-    var time = Pattern.compile("(\\d{4}-\\d\\d-\\d\\d)[ T](\\d\\d:\\d\\d(?::\\d\\d(?:\\.\\d+)?)?)(?: ?(Z|[+-]\\d\\d):?(\\d\\d)?.*)?").matcher(text);
+    var time = Pattern
+        .compile("(\\d{4}-\\d\\d-\\d\\d)[ T](\\d\\d:\\d\\d(?::\\d\\d(?:\\.\\d+)?)?)(?: ?(Z|[+-]\\d\\d):?(\\d\\d)?.*)?")
+        .matcher(text);
     if (time.matches()) {
       var clock = time.group(2).length() == 5 ? time.group(2) + ":00" : time.group(2);
       var zone = time.group(3) == null ? "" : time.group(3).equals("Z") ? "Z" : time.group(3) + ":" + time.group(4);
@@ -1585,7 +1720,8 @@ record TheHiveContainer(String engine, String name) {
     if (text.matches("\\d{4}-\\d\\d-\\d\\d")) {
       return text;
     }
-    throw new Failure(Exit.USAGE, "--since '%s' is not a time that docker or podman knows".formatted(text), "write it as '10 min ago' or '2026-11-22 18:00'");
+    throw new Failure(Exit.USAGE, "--since '%s' is not a time that docker or podman knows".formatted(text),
+        "write it as '10 min ago' or '2026-11-22 18:00'");
   }
 
   private static String sudo(Host.Unit unit) {
@@ -1626,7 +1762,8 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
   Host.Unit requireInstalled() {
     var unit = unit();
     if (!unit.isInstalled()) {
-      throw new Failure(Exit.UNSAFE, "%s: the %s is %s".formatted(host.name(), kind(), unit.load().isEmpty() ? "unknown" : unit.load()),
+      throw new Failure(Exit.UNSAFE,
+          "%s: the %s is %s".formatted(host.name(), kind(), unit.load().isEmpty() ? "unknown" : unit.load()),
           host.container() == null ? "THEHIVE_SERVICE names TheHive's unit; is TheHive installed there?"
               : "THEHIVE_NODES names the container as '%s ps -a' does".formatted(host.container().engine()));
     }
@@ -1638,7 +1775,8 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
   }
 
   String systemctl(Host.Unit unit, String verb) {
-    return host.container() != null ? host.container().command(unit, verb) : asRoot(unit, "systemctl %s %s".formatted(verb, settings.service()));
+    return host.container() != null ? host.container().command(unit, verb)
+        : asRoot(unit, "systemctl %s %s".formatted(verb, settings.service()));
   }
 
   /** Runs systemctl. What sudo warns of counts only where the command fails. */
@@ -1663,15 +1801,18 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     if (!said.startsWith("sudo:")) {
       return new Failure(Exit.UNSAFE, "%s: %s %s: %s".formatted(name(), program, verb, said), null);
     }
-    return new Failure(Exit.AUTHENTICATION, "%s: %s".formatted(name(), said), said.contains("tty") || said.contains("terminal is required")
+    return new Failure(Exit.AUTHENTICATION, "%s: %s".formatted(name(), said),
+        said.contains("tty") || said.contains("terminal is required")
         ? "sudo wants a terminal there: \"Defaults !requiretty\" for this user, or name the node as root@" + name()
         : "allow it without a password there: NOPASSWD: " + (host.container() == null
-            ? "/usr/bin/systemctl * %s, /usr/bin/journalctl *".formatted(settings.service()) : "/usr/bin/%s *".formatted(program)));
+                ? "/usr/bin/systemctl * %s, /usr/bin/journalctl *".formatted(settings.service())
+                : "/usr/bin/%s *".formatted(program)));
   }
 
   /** @param range options of journalctl, such as {@code  --lines=20} */
   String journal(Host.Unit unit, String range) {
-    return host.container() != null ? host.container().logs(unit, range) : asRoot(unit, "journalctl --unit=%s --output=short-iso --no-hostname --no-pager%s".formatted(settings.service(), range));
+    return host.container() != null ? host.container().logs(unit, range) : asRoot(unit,
+        "journalctl --unit=%s --output=short-iso --no-hostname --no-pager%s".formatted(settings.service(), range));
   }
 
   private static String asRoot(Host.Unit unit, String shell) {
@@ -1687,11 +1828,13 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     try {
       var unit = unit();
       if (settings.named() && !unit.isInstalled()) {
-        return Optional.of(new Failure(Exit.UNSAFE, "%s has no %s: whether TheHive runs there is not known".formatted(host.name(), kind()),
+        return Optional.of(new Failure(Exit.UNSAFE,
+            "%s has no %s: whether TheHive runs there is not known".formatted(host.name(), kind()),
             "check THEHIVE_NODES and THEHIVE_SERVICE; --force goes on all the same"));
       }
       if (!unit.isStopped()) {
-        return Optional.of(new Failure(Exit.UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name(), service(), unit),
+        return Optional.of(
+            new Failure(Exit.UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name(), service(), unit),
             "stop it on every node: ./jbang service-control.java stop; --force goes on all the same"));
       }
     } catch (Failure e) {
@@ -1712,12 +1855,15 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     var port = listener.get().port();
     var application = application();
     return switch (application.answer()) {
-      case THEHIVE -> Optional.of(new Failure(Exit.UNSAFE, "TheHive answers on %s, port %d, although its %s does not run".formatted(host.name(), port, kind()),
-          "it was started by hand or runs in a container: stop it there (ss -ltnp shows the process); --force goes on all the same"));
+    case THEHIVE -> Optional.of(new Failure(Exit.UNSAFE,
+        "TheHive answers on %s, port %d, although its %s does not run".formatted(host.name(), port, kind()),
+        "it was started by hand or runs in a container: stop it there (ss -ltnp shows the process); --force goes"
+            + " on all the same"));
       case SOMETHING_ELSE, NOBODY -> Optional.empty();
       case NO_ANSWER -> !listener.get().isJava() ? Optional.empty() : Optional.of(new Failure(Exit.UNSAFE,
           "a Java process listens on TheHive's port %d of %s and does not answer".formatted(port, host.name()),
-          "it may be TheHive on its way up or down: see ss -ltnp there; THEHIVE_URL names another port; --force goes on all the same"));
+        "it may be TheHive on its way up or down: see ss -ltnp there; THEHIVE_URL names another port; --force"
+            + " goes on all the same"));
     };
   }
 
@@ -1726,7 +1872,8 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     var port = application().port();
     try {
       var hex = "%04X".formatted(port);
-      var answer = host.run("grep -ci \"^ *[0-9]*: [0-9A-F]*:%s [0-9A-F]*:0000 0A\" /proc/net/tcp /proc/net/tcp6; (sudo -n ss -Hltnp || ss -Hltnp) 2>/dev/null | grep \":%d \""
+      var answer = host.run(
+          "grep -ci \"^ *[0-9]*: [0-9A-F]*:%s [0-9A-F]*:0000 0A\" /proc/net/tcp /proc/net/tcp6; (sudo -n ss -Hltnp || ss -Hltnp) 2>/dev/null | grep \":%d \""
           .formatted(hex, port), Duration.ofSeconds(30)).out();
       return parse(port, answer);
     } catch (Failure e) {
@@ -1764,9 +1911,11 @@ record TheHiveSettings(List<Host> hosts, boolean named, String service, String u
   static TheHiveSettings of(Settings settings) {
     var service = settings.text(SERVICE);
     if (!service.matches("[A-Za-z0-9:_.@-]+")) {
-      throw new Failure(Exit.USAGE, "THEHIVE_SERVICE '%s' is not the name of a unit".formatted(service), "name it as systemctl does, such as thehive");
+      throw new Failure(Exit.USAGE, "THEHIVE_SERVICE '%s' is not the name of a unit".formatted(service),
+          "name it as systemctl does, such as thehive");
     }
-    return new TheHiveSettings(Host.named(settings.text(NODES)), settings.isSet(NODES), service, settings.text(URL), settings.optionalPath(CA));
+    return new TheHiveSettings(Host.named(settings.text(NODES)), settings.isSet(NODES), service, settings.text(URL),
+        settings.optionalPath(CA));
   }
 }
 
@@ -1794,7 +1943,8 @@ final class Tls {
         trusted.setCertificateEntry("ca" + trusted.size(), certificate);
       }
       if (trusted.size() == 0) {
-        throw new CertificateException(password == null && store(ca, null).isPresent() ? "it shows no certificate without its password" : "it holds no certificate");
+        throw new CertificateException(password == null && store(ca, null).isPresent()
+            ? "it shows no certificate without its password" : "it holds no certificate");
       }
       var managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
       managers.init(trusted);
@@ -1805,7 +1955,8 @@ final class Tls {
     }
   }
 
-  private static Collection<? extends Certificate> certificates(Path file, String password) throws GeneralSecurityException, IOException {
+  private static Collection<? extends Certificate> certificates(Path file, String password)
+      throws GeneralSecurityException, IOException {
     var store = store(file, password);
     if (store.isEmpty()) {
       try (var in = Files.newInputStream(file)) {
@@ -1873,7 +2024,8 @@ final class UnfinishedRestores {
         var parts = new ArrayList<String>();
         Json.MAPPER.readTree(marker.toFile()).path("unfinished").forEach(part -> parts.add(part.asText()));
         var since = Files.getLastModifiedTime(marker).toInstant().truncatedTo(ChronoUnit.SECONDS);
-        unfinished.put(marker.getFileName().toString().replace(".unfinished", ""), (parts.isEmpty() ? "not known what," : String.join(" and ", parts)) + " since " + since);
+        unfinished.put(marker.getFileName().toString().replace(".unfinished", ""),
+            (parts.isEmpty() ? "not known what," : String.join(" and ", parts)) + " since " + since);
       }
       return unfinished;
     } catch (IOException e) {

@@ -335,8 +335,8 @@ import picocli.CommandLine;
 
 /**
  * Answers "is everything back, on every node?" after a restore: services and logs, every row, every attachment, and
- * whether the parts belong together. Changes nothing of TheHive's: to compare documents it restores the snapshot's indices
- * under other names for that time. With {@code archives} it proves the backups alone, before a restore.
+ * whether the parts belong together. Changes nothing of TheHive's: to compare documents it restores the snapshot's
+ * indices under other names for that time. With {@code archives} it proves the backups alone, before a restore.
  *
  * <pre>CASSANDRA_CONNECTION=10.0.0.5 ./jbang verify.java --skip s3</pre>
  */
@@ -348,7 +348,8 @@ import picocli.CommandLine;
     sortOptions = false,
     abbreviateSynopsis = true,
     synopsisHeading = "Usage: ./jbang ",
-    footer = {"%nExample: ./jbang verify.java archives", "Exit codes: 0 as in the backup, 1 unexpected, 2 usage, 10 backup,%n11 unreachable, 12 rights, 13 not safe, 15 differs, 130 interrupted"})
+    footer = {"%nExample: ./jbang verify.java archives",
+        "Exit codes: 0 as in the backup, 1 unexpected, 2 usage, 10 backup,%n11 unreachable, 12 rights, 13 not safe, 15 differs, 130 interrupted"})
 class Verify implements Callable<Integer> {
   private static final String SCRIPT = "verify";
   private static final int READS_AT_ONCE = 8;
@@ -370,7 +371,8 @@ class Verify implements Callable<Integer> {
       description = "points: list restore points; archives: prove one; settings: what counts, and what answers")
   Mode mode;
 
-  @Option(names = "--backup", paramLabel = "POINT", description = "timestamp, name or path (what was restored last, else the newest)")
+  @Option(names = "--backup", paramLabel = "POINT",
+      description = "timestamp, name or path (what was restored last, else the newest)")
   String wanted;
 
   @Option(names = "--max-gap", paramLabel = "DURATION", defaultValue = "PT15M",
@@ -393,7 +395,8 @@ class Verify implements Callable<Integer> {
   @Option(names = "--sample", paramLabel = "N", description = "compare N attachments, and the sizes of all")
   Optional<Integer> sample = Optional.empty();
 
-  @Option(names = "--ignore-log", paramLabel = "REGEX", description = "harmless lines of TheHive's log; may be repeated")
+  @Option(names = "--ignore-log", paramLabel = "REGEX",
+      description = "harmless lines of TheHive's log; may be repeated")
   List<Pattern> ignored = List.of();
 
   @Option(names = "--json", description = "print the result as JSON")
@@ -408,16 +411,22 @@ class Verify implements Callable<Integer> {
     void run(Findings findings) throws Exception;
   }
 
-  /** The settings of each part, read once; those of a server only where it is asked. {@code unnamed} says why one is not. */
+  /**
+   * The settings of each part, read once; those of a server only where it is asked. {@code unnamed} says why one is
+   * not.
+   */
   private record PartSettings(CommonSettings common, TheHiveSettings theHive, CassandraSettings cassandra,
-      ElasticsearchSettings elasticsearch, FolderSettings folder, S3Settings s3, Map<Part, String> unnamed, Set<Part> named) {}
+      ElasticsearchSettings elasticsearch, FolderSettings folder, S3Settings s3, Map<Part, String> unnamed,
+      Set<Part> named) {
+  }
 
   /**
    * The backups that are compared, why a part has none, and what the newest restore of a part took.
    *
    * @param ofNodes Cassandra's, one or more: archives of several nodes are compared together
    */
-  private record Backups(Map<Part, Backup> chosen, List<Backup> ofNodes, Map<Part, Failure> missing, Map<Part, RestoredBackup> restored) {
+  private record Backups(Map<Part, Backup> chosen, List<Backup> ofNodes, Map<Part, Failure> missing,
+      Map<Part, RestoredBackup> restored) {
     /** The restore of the backup that is compared. */
     Optional<RestoredBackup> restore(Part part) {
       return Optional.ofNullable(restored.get(part)).filter(one -> one.isOf(chosen.get(part)));
@@ -428,11 +437,14 @@ class Verify implements Callable<Integer> {
   private record Source(BackupSet backups, Variable variable) {}
 
   /** What the checks of a run share. */
-  private record Run(PartSettings settings, Backups backups, AttachmentNames names, Map<Part, AttachmentArchive> attachments, AtomicLong done) {}
+  private record Run(PartSettings settings, Backups backups, AttachmentNames names,
+      Map<Part, AttachmentArchive> attachments, AtomicLong done) {
+  }
 
   public static void main(String[] args) {
     var script = new Verify();
-    System.exit(Commands.run(script, script.console, SettingsReport.VARIABLES, failure -> script.failed(failure, List.of(args)), args));
+    System.exit(Commands.run(script, script.console, SettingsReport.VARIABLES,
+        failure -> script.failed(failure, List.of(args)), args));
   }
 
   @Override
@@ -446,7 +458,8 @@ class Verify implements Callable<Integer> {
     if (mode == Mode.POINTS) {
       return listPoints(settings);
     }
-    var run = new Run(settings, chooseBackups(settings), new AttachmentNames(), new ConcurrentSkipListMap<>(), new AtomicLong());
+    var run = new Run(settings, chooseBackups(settings), new AttachmentNames(), new ConcurrentSkipListMap<>(),
+        new AtomicLong());
     var findings = new EnumMap<Part, Findings>(Part.class);
     Stream.of(Part.values()).filter(this::isChosen).forEach(part -> findings.put(part, new Findings("" + part)));
     var checks = chooseChecks(run, findings);
@@ -474,10 +487,12 @@ class Verify implements Callable<Integer> {
 
   private void requireOptions() {
     if (sample.orElse(0) < 0) {
-      throw new Failure(Exit.USAGE, "--sample %d is less than 0".formatted(sample.get()), "give it a number of attachments");
+      throw new Failure(Exit.USAGE, "--sample %d is less than 0".formatted(sample.get()),
+          "give it a number of attachments");
     }
     if (maxGap.isNegative()) {
-      throw new Failure(Exit.USAGE, "--max-gap %s is less than 0".formatted(maxGap), "give it a duration such as PT15M");
+      throw new Failure(Exit.USAGE, "--max-gap %s is less than 0".formatted(maxGap),
+          "give it a duration such as PT15M");
     }
   }
 
@@ -516,7 +531,8 @@ class Verify implements Callable<Integer> {
     if (isChosen(Part.FILES)) {
       Principals.parse(folder.owner()); // as the restore: an owner that this host does not know is a mistake
     }
-    return new PartSettings(CommonSettings.of(settings), TheHiveSettings.of(settings), cassandra, ElasticsearchSettings.of(settings),
+    return new PartSettings(CommonSettings.of(settings), TheHiveSettings.of(settings), cassandra,
+        ElasticsearchSettings.of(settings),
         folder, s3, unnamed, named);
   }
 
@@ -539,8 +555,8 @@ class Verify implements Callable<Integer> {
   }
 
   /**
-   * Chooses those of the wanted restore point. If none is wanted, after a restore: those that it took, and of parts that
-   * it did not restore those of the same time; else the newest, as a restore would.
+   * Chooses those of the wanted restore point. If none is wanted, after a restore: those that it took, and of parts
+   * that it did not restore those of the same time; else the newest, as a restore would.
    */
   private Backups chooseBackups(PartSettings settings) throws IOException {
     var backups = new Backups(new EnumMap<>(Part.class), new ArrayList<>(), new EnumMap<>(Part.class),
@@ -550,15 +566,19 @@ class Verify implements Callable<Integer> {
     sources.keySet().removeIf(part -> mode == null && settings.unnamed().containsKey(part));
     settings.unnamed().entrySet().stream().filter(unnamed -> mode == null)
         .forEach(unnamed -> backups.missing().put(unnamed.getKey(), new Failure(Exit.USAGE, unnamed.getValue(), null)));
-    sources.keySet().stream().filter(backups.restored()::containsKey).forEach(part -> choose(backups, part, sources.get(part)));
-    sources.keySet().stream().filter(part -> !backups.restored().containsKey(part)).forEach(part -> choose(backups, part, sources.get(part)));
+    sources.keySet().stream().filter(backups.restored()::containsKey)
+        .forEach(part -> choose(backups, part, sources.get(part)));
+    sources.keySet().stream().filter(part -> !backups.restored().containsKey(part))
+        .forEach(part -> choose(backups, part, sources.get(part)));
     return backups;
   }
 
   private static Map<Part, Source> sources(PartSettings settings) {
     var sources = new EnumMap<Part, Source>(Part.class);
-    sources.put(Part.CASSANDRA, new Source(BackupSet.ofNodes(settings.cassandra().archives()), CassandraSettings.ARCHIVES));
-    sources.put(Part.ELASTICSEARCH, new Source(BackupSet.markers(settings.elasticsearch().archives()), ElasticsearchSettings.ARCHIVES));
+    sources.put(Part.CASSANDRA,
+        new Source(BackupSet.ofNodes(settings.cassandra().archives()), CassandraSettings.ARCHIVES));
+    sources.put(Part.ELASTICSEARCH,
+        new Source(BackupSet.markers(settings.elasticsearch().archives()), ElasticsearchSettings.ARCHIVES));
     sources.put(Part.FILES, new Source(BackupSet.files(settings.folder().archives()), FolderSettings.ARCHIVES));
     sources.put(Part.S3, new Source(BackupSet.objects(settings.s3().archives()), S3Settings.ARCHIVES));
     return sources;
@@ -571,38 +591,47 @@ class Verify implements Callable<Integer> {
     var keyspace = settings.cassandra().keyspace();
     var folder = settings.folder().folder();
     var target = Files.exists(folder) ? folder.toRealPath() : folder;
-    RestoredBackup.newest(databases, "restore-cassandra-es", "/cassandra", report -> report.path("keyspace").asText().equals(keyspace))
+    RestoredBackup
+        .newest(databases, "restore-cassandra-es", "/cassandra",
+            report -> report.path("keyspace").asText().equals(keyspace))
         .ifPresent(one -> restored.put(Part.CASSANDRA, one));
     RestoredBackup.newest(databases, "restore-cassandra-es", "/elasticsearch", report -> true)
         .ifPresent(one -> restored.put(Part.ELASTICSEARCH, one));
     RestoredBackup.newest(settings.common().stateFolder(settings.folder().archives()), "restore-files-nfs", "",
         report -> report.path("folder").asText().equals("" + target)).ifPresent(one -> restored.put(Part.FILES, one));
     RestoredBackup.newest(settings.common().stateFolder(settings.s3().archives()), "restore-files-minio", "",
-        report -> report.path("bucket").asText().equals(settings.s3().bucket())).ifPresent(one -> restored.put(Part.S3, one));
+        report -> report.path("bucket").asText().equals(settings.s3().bucket()))
+        .ifPresent(one -> restored.put(Part.S3, one));
     return restored;
   }
 
   private void choose(Backups backups, Part part, Source source) {
     try {
       var restored = Optional.ofNullable(backups.restored().get(part));
-      var all = restored.isPresent() ? restored(restored.get(), source) : ofSameTime(backups, source).orElseGet(() -> choose(source, wanted));
+      var all = restored.isPresent() ? restored(restored.get(), source)
+          : ofSameTime(backups, source).orElseGet(() -> choose(source, wanted));
       backups.chosen().put(part, all.get(0));
       all.stream().filter(backup -> part == Part.CASSANDRA).forEach(backups.ofNodes()::add);
-      all.forEach(backup -> console.step("Backup of %s: %s, taken %s%s", part, backup.file(), backup.age(), restored.map(one ->
-          ", the last one restored (" + one.report() + ")").orElse(wanted != null || mode != null ? "" : ", the newest: no report of its restore")));
+      all.forEach(
+          backup -> console.step("Backup of %s: %s, taken %s%s", part, backup.file(), backup.age(), restored.map(one ->
+          ", the last one restored (" + one.report() + ")")
+              .orElse(wanted != null || mode != null ? "" : ", the newest: no report of its restore")));
       if (restored.isPresent() && !choose(source, null).get(0).name().equals(all.get(0).name())) {
-        console.step("  a newer backup is there, %s: --backup compares with another one", choose(source, null).get(0).name());
+        console.step("  a newer backup is there, %s: --backup compares with another one",
+            choose(source, null).get(0).name());
       }
     } catch (Failure e) {
       if (e.code == Exit.USAGE) {
         throw e;
       }
-      backups.missing().put(part, new Failure(e.code, "%s: %s".formatted(e.getMessage(), source.variable().name()), e.hint, e));
+      backups.missing().put(part,
+          new Failure(e.code, "%s: %s".formatted(e.getMessage(), source.variable().name()), e.hint, e));
     }
   }
 
   private List<Backup> choose(Source source, String point) {
-    var chosen = source.backups().isOfNodes() ? source.backups().chooseAll(point, maxGap) : source.backups().choose(point, maxGap);
+    var chosen = source.backups().isOfNodes() ? source.backups().chooseAll(point, maxGap)
+        : source.backups().choose(point, maxGap);
     chosen.warnings().stream().filter(warned::add).forEach(warning -> console.warn("%s", warning));
     return chosen.backups();
   }
@@ -610,15 +639,18 @@ class Verify implements Callable<Integer> {
   private List<Backup> restored(RestoredBackup restored, Source source) {
     var backups = restored.archives().stream().map(archive -> choose(source, archive).get(0)).toList();
     if (!restored.isOf(backups.get(0))) {
-      throw new Failure(Exit.BAD_BACKUP, "the backup that was restored last, %s (%s), is not in %s".formatted(restored.backup(), restored.report(),
-          source.backups().folders().stream().map(Path::toString).collect(Collectors.joining(", "))), "--backup compares with another one");
+      throw new Failure(Exit.BAD_BACKUP,
+          "the backup that was restored last, %s (%s), is not in %s".formatted(restored.backup(), restored.report(),
+              source.backups().folders().stream().map(Path::toString).collect(Collectors.joining(", "))),
+          "--backup compares with another one");
     }
     return backups;
   }
 
   /** The backup of the same restore point as those that were restored. */
   private Optional<List<Backup>> ofSameTime(Backups backups, Source source) {
-    return backups.restored().keySet().stream().map(backups.chosen()::get).filter(Objects::nonNull).map(Backup::taken).max(Comparator.naturalOrder())
+    return backups.restored().keySet().stream().map(backups.chosen()::get).filter(Objects::nonNull).map(Backup::taken)
+        .max(Comparator.naturalOrder())
         .flatMap(taken -> {
           try {
             return Optional.of(choose(source, BackupSet.STAMP.format(taken.plus(maxGap))))
@@ -685,7 +717,8 @@ class Verify implements Callable<Integer> {
   }
 
   private CassandraCheck cassandra(Run run) {
-    return new CassandraCheck(SCRIPT, run.settings().cassandra(), run.settings().common().archivePassword(), exact, quick,
+    return new CassandraCheck(SCRIPT, run.settings().cassandra(), run.settings().common().archivePassword(), exact,
+        quick,
         run.backups().restore(Part.CASSANDRA), run.names(), run.done()::addAndGet);
   }
 
@@ -693,7 +726,8 @@ class Verify implements Callable<Integer> {
     var settings = run.settings().elasticsearch();
     var backup = run.backups().chosen().get(Part.ELASTICSEARCH);
     try (var api = new ElasticsearchApi(settings)) {
-      new IndexCheck(api, settings.repository(), backup, run.backups().restore(Part.ELASTICSEARCH), exact, quick).compare(findings);
+      new IndexCheck(api, settings.repository(), backup, run.backups().restore(Part.ELASTICSEARCH), exact, quick)
+          .compare(findings);
     }
   }
 
@@ -710,7 +744,8 @@ class Verify implements Callable<Integer> {
   /** What is later than the backup, and than the end of its restore, was written since. */
   private Instant since(Run run, Part part) {
     var taken = run.backups().chosen().get(part).taken().atZone(ZoneId.systemDefault()).toInstant();
-    return exact ? Instant.MAX : run.backups().restore(part).map(RestoredBackup::end).filter(restored -> restored.isAfter(taken)).orElse(taken);
+    return exact ? Instant.MAX : run.backups().restore(part).map(RestoredBackup::end)
+        .filter(restored -> restored.isAfter(taken)).orElse(taken);
   }
 
   /** Runs every check to its end, side by side: what one finds, or that it fails, hides nothing of another. */
@@ -749,7 +784,8 @@ class Verify implements Callable<Integer> {
     check.compareTimes(run.backups().chosen().values(), findings);
     if (mode == null) {
       var files = new TreeMap<String, Iterable<String>>();
-      run.attachments().forEach((part, members) -> files.put("" + part, () -> members.all.stream().map(ArchiveEntry::name).iterator()));
+      run.attachments().forEach(
+          (part, members) -> files.put("" + part, () -> members.all.stream().map(ArchiveEntry::name).iterator()));
       check.compareAttachments(run.names(), files, findings);
     }
   }
@@ -796,7 +832,8 @@ record AddressCheck(Settings settings, Map<String, String> environment) {
 
   /** A finding for each address, in the order of the parts. */
   List<Finding> ask() {
-    var asked = Stream.of(part("cassandra", this::cassandra), part("elasticsearch", this::elasticsearch), part("s3", this::bucket),
+    var asked = Stream
+        .of(part("cassandra", this::cassandra), part("elasticsearch", this::elasticsearch), part("s3", this::bucket),
         part("thehive", this::theHive)).toList();
     return asked.stream().flatMap(part -> part.join().stream()).toList();
   }
@@ -826,8 +863,10 @@ record AddressCheck(Settings settings, Map<String, String> environment) {
         requireCql(point, tls);
         findings.ok(address, "answers%s", tls.isPresent() ? ", with TLS" : "");
       } catch (IOException e) {
-        var words = ConnectionError.words(e).replace("it speaks http, not https", "it speaks without TLS, and CASSANDRA_SSL_CA is set")
-            .replace("perhaps it speaks https", tls.isPresent() ? "perhaps it speaks without TLS" : "perhaps it wants TLS (CASSANDRA_SSL_CA)");
+        var words = ConnectionError.words(e)
+            .replace("it speaks http, not https", "it speaks without TLS, and CASSANDRA_SSL_CA is set")
+            .replace("perhaps it speaks https",
+                tls.isPresent() ? "perhaps it speaks without TLS" : "perhaps it wants TLS (CASSANDRA_SSL_CA)");
         findings.failed(address, unreachable(words));
       }
     }
@@ -837,7 +876,8 @@ record AddressCheck(Settings settings, Map<String, String> environment) {
     try (var plain = new Socket()) {
       plain.connect(new InetSocketAddress(point.getHostString(), point.getPort()), (int) LIMIT.toMillis());
       plain.setSoTimeout((int) LIMIT.toMillis());
-      try (var socket = tls.isEmpty() ? plain : tls.get().getSocketFactory().createSocket(plain, point.getHostString(), point.getPort(), true)) {
+      try (var socket = tls.isEmpty() ? plain
+          : tls.get().getSocketFactory().createSocket(plain, point.getHostString(), point.getPort(), true)) {
         socket.getOutputStream().write(OPTIONS);
         if ((new DataInputStream(socket.getInputStream()).readUnsignedByte() & RESPONSE) == 0) {
           throw new IOException("it answers, but not as Cassandra's CQL port does");
@@ -849,7 +889,8 @@ record AddressCheck(Settings settings, Map<String, String> environment) {
   private void elasticsearch(Findings findings) {
     // Without its password, which is not asked for here, an answer is an answer, too.
     var login = !settings.isSet(ElasticsearchSettings.USER) || settings.isSet(ElasticsearchSettings.PASSWORD);
-    var authorization = login || settings.isSet(ElasticsearchSettings.API_KEY) ? ElasticsearchSettings.of(settings).authorization() : Optional.<String>empty();
+    var authorization = login || settings.isSet(ElasticsearchSettings.API_KEY)
+        ? ElasticsearchSettings.of(settings).authorization() : Optional.<String>empty();
     var password = settings.secret(ElasticsearchSettings.CA_PASSWORD).orElse(null);
     var tls = settings.optionalPath(ElasticsearchSettings.CA).map(ca -> Tls.context(Tls.trust(ca, password)));
     for (var url : settings.text(ElasticsearchSettings.URL).split("\\s*,\\s*")) {
@@ -872,30 +913,37 @@ record AddressCheck(Settings settings, Map<String, String> environment) {
   }
 
   /** Any answer in HTTP counts, one that refuses an unknown user too; where somebody logs in, a refusal does not. */
-  private static void http(Findings findings, String url, Optional<SSLContext> tls, Optional<String> authorization, String what) {
+  private static void http(Findings findings, String url, Optional<SSLContext> tls, Optional<String> authorization,
+      String what) {
     var client = HttpClient.newBuilder().connectTimeout(LIMIT).version(HttpClient.Version.HTTP_1_1);
     tls.ifPresent(client::sslContext);
     try {
       var request = HttpRequest.newBuilder(URI.create(url.replaceFirst("/*$", "/"))).timeout(LIMIT);
       authorization.ifPresent(value -> request.header("Authorization", value));
-      var answer = client.build().sendAsync(request.build(), HttpResponse.BodyHandlers.discarding()).orTimeout(2 * LIMIT.toSeconds(), TimeUnit.SECONDS).join();
+      var answer = client.build().sendAsync(request.build(), HttpResponse.BodyHandlers.discarding())
+          .orTimeout(2 * LIMIT.toSeconds(), TimeUnit.SECONDS).join();
       if (authorization.isPresent() && (answer.statusCode() == 401 || answer.statusCode() == 403)) {
-        throw new Failure(Exit.AUTHENTICATION, "answers, but refuses the log-in: HTTP %d".formatted(answer.statusCode()), null);
+        throw new Failure(Exit.AUTHENTICATION,
+            "answers, but refuses the log-in: HTTP %d".formatted(answer.statusCode()), null);
       }
       if (answer.statusCode() >= 500) {
         throw unreachable("answers HTTP %d".formatted(answer.statusCode()));
       }
-      findings.ok(url, "answers%s", answer.statusCode() == 401 || answer.statusCode() == 403 ? ", and wants a log-in" : "");
+      findings.ok(url, "answers%s",
+          answer.statusCode() == 401 || answer.statusCode() == 403 ? ", and wants a log-in" : "");
     } catch (CompletionException e) {
       findings.failed(url, unreachable(ConnectionError.words(e.getCause())));
     } catch (IllegalArgumentException e) {
-      findings.failed(url, new Failure(Exit.USAGE, "the address of %s is not a URL: %s".formatted(what, e.getMessage()), null));
+      findings.failed(url,
+          new Failure(Exit.USAGE, "the address of %s is not a URL: %s".formatted(what, e.getMessage()), null));
     } catch (Failure e) {
       findings.failed(url, e);
     }
   }
 
-  /** A node answers through ssh, and TheHive where its unit runs: one that is stopped for a restore is as it should be. */
+  /**
+   * A node answers through ssh, and TheHive where its unit runs: one that is stopped for a restore is as it should be.
+   */
   private void theHive(Findings findings) {
     var theHive = TheHiveSettings.of(settings);
     Host.each(theHive.hosts(), host -> {
@@ -939,33 +987,40 @@ record AllocationExplanation(JsonNode answer) {
 
   /** True if free disk space is the only reason. */
   boolean isOnlyDisk() {
-    return isRefused() && refusals().findAny().isPresent() && refusals().allMatch(decider -> decider.path("decider").asText().equals("disk_threshold"));
+    return isRefused() && refusals().findAny().isPresent()
+        && refusals().allMatch(decider -> decider.path("decider").asText().equals("disk_threshold"));
   }
 
   boolean mustLeaveItsNode() {
-    return answer.path("can_remain_on_current_node").asText().equals("no") && !answer.path("can_move_to_other_node").asText().equals("yes");
+    return answer.path("can_remain_on_current_node").asText().equals("no")
+        && !answer.path("can_move_to_other_node").asText().equals("yes");
   }
 
   /** The deciders' own sentences. */
   String reason() {
-    var sentences = refusals().map(decider -> decider.path("explanation").asText()).filter(text -> !text.isEmpty()).distinct()
+    var sentences =
+        refusals().map(decider -> decider.path("explanation").asText()).filter(text -> !text.isEmpty()).distinct()
         .collect(Collectors.joining("; "));
     var details = withoutTrace(answer.path("unassigned_info").path("details").asText());
     return !sentences.isEmpty() ? sentences : !details.isEmpty() ? details
-        : Stream.of("allocate_explanation", "explanation").map(name -> answer.path(name).asText()).filter(text -> !text.isEmpty())
+        : Stream.of("allocate_explanation", "explanation").map(name -> answer.path(name).asText())
+            .filter(text -> !text.isEmpty())
             .findFirst().orElse("Elasticsearch gives no reason");
   }
 
   /** The messages of an exception whose trace Elasticsearch tells, too, since version 8. */
   static String withoutTrace(String details) {
-    return details.lines().map(String::strip).filter(line -> !line.isEmpty() && !line.matches("at .+\\(.*\\).*|\\.\\.\\. \\d+ more"))
+    return details.lines().map(String::strip)
+        .filter(line -> !line.isEmpty() && !line.matches("at .+\\(.*\\).*|\\.\\.\\. \\d+ more"))
         .collect(Collectors.joining("; "));
   }
 
   private Stream<JsonNode> refusals() {
-    var nodes = answer.path("node_allocation_decisions").valueStream().flatMap(node -> node.path("deciders").valueStream());
+    var nodes =
+        answer.path("node_allocation_decisions").valueStream().flatMap(node -> node.path("deciders").valueStream());
     return Stream.concat(nodes, answer.path("can_remain_decisions").valueStream())
-        .filter(decider -> decider.path("decision").asText().equals("NO") && !ECHOES.contains(decider.path("decider").asText()));
+        .filter(decider -> decider.path("decision").asText().equals("NO")
+            && !ECHOES.contains(decider.path("decider").asText()));
   }
 }
 
@@ -974,7 +1029,8 @@ record Application(HttpRequest status, HttpClient client) {
   /** Where it logs to, whatever its unit does with its output. */
   static final String LOG = "/var/log/thehive/application.log";
   /** How its log tells of an error: by the level, or where the JVM itself says so. */
-  static final Pattern ERROR = Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception in thread|OutOfMemoryError");
+  static final Pattern ERROR =
+      Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception in thread|OutOfMemoryError");
   private static final Duration LIMIT = Duration.ofSeconds(10);
 
   /** Who answers at TheHive's address. */
@@ -993,7 +1049,8 @@ record Application(HttpRequest status, HttpClient client) {
       }
       return new Application(HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).build(), client.build());
     } catch (IllegalArgumentException e) {
-      throw new Failure(Exit.USAGE, "THEHIVE_URL '%s' is not an address: %s".formatted(url, e.getMessage()), "such as http://<node>:9000, <node> as it stands");
+      throw new Failure(Exit.USAGE, "THEHIVE_URL '%s' is not an address: %s".formatted(url, e.getMessage()),
+          "such as http://<node>:9000, <node> as it stands");
     }
   }
 
@@ -1007,15 +1064,20 @@ record Application(HttpRequest status, HttpClient client) {
     return uri.getPort() > 0 ? uri.getPort() : uri.getScheme().equals("https") ? 443 : 80;
   }
 
-  /** TheHive's status page is JSON that names versions or configuration; MinIO, whose port is the same, says something else. */
+  /**
+   * TheHive's status page is JSON that names versions or configuration; MinIO, whose port is the same, says something
+   * else.
+   */
   Answer answer() {
     try {
-      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.ofString()).orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
+      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.ofString())
+          .orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
       var json = answer.body().strip().startsWith("{");
       return answer.statusCode() == 200 && json ? Answer.THEHIVE : Answer.SOMETHING_ELSE;
     } catch (CompletionException e) {
       // Refused: the port is open on another address only, which is not where TheHive is asked.
-      return e.getCause() instanceof ConnectException && !(e.getCause() instanceof HttpConnectTimeoutException) ? Answer.NOBODY : Answer.NO_ANSWER;
+      return e.getCause() instanceof ConnectException && !(e.getCause() instanceof HttpConnectTimeoutException)
+          ? Answer.NOBODY : Answer.NO_ANSWER;
     }
   }
 
@@ -1023,20 +1085,23 @@ record Application(HttpRequest status, HttpClient client) {
   Optional<String> problem() {
     try {
       // The request's own limit would end with the head of the answer.
-      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.discarding()).orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
-      return answer.statusCode() == 200 ? Optional.empty() : Optional.of("%s answers HTTP %d".formatted(status.uri(), answer.statusCode()));
+      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.discarding())
+          .orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
+      return answer.statusCode() == 200 ? Optional.empty()
+          : Optional.of("%s answers HTTP %d".formatted(status.uri(), answer.statusCode()));
     } catch (CompletionException e) {
       var why = e.getCause() instanceof TimeoutException ? "not within %d s".formatted(LIMIT.toSeconds())
           : ConnectionError.words(e.getCause());
-      return Optional.of("%s does not answer: %s%s".formatted(status.uri(), why, e.getCause() instanceof SSLException ? " (THEHIVE_CA names its CA)" : ""));
+      return Optional.of("%s does not answer: %s%s".formatted(status.uri(), why,
+          e.getCause() instanceof SSLException ? " (THEHIVE_CA names its CA)" : ""));
     }
   }
 }
 
 /**
  * A backup's archive: .tar, plain or compressed with gzip, bzip2, xz or zstd, and .zip, also AES-encrypted. Its content
- * tells which it is. In a plain tar and in a zip every entry can be read at any time; a compressed tar is read in one pass
- * ({@link #each}), or unpacked to a plain one first ({@link #seekable}).
+ * tells which it is. In a plain tar and in a zip every entry can be read at any time; a compressed tar is read in one
+ * pass ({@link #each}), or unpacked to a plain one first ({@link #seekable}).
  */
 abstract class Archive implements Closeable {
   /** The file as it was named. */
@@ -1052,20 +1117,25 @@ abstract class Archive implements Closeable {
       if (Files.size(path) == 0) {
         throw broken(path, "it is empty", null);
       }
-      return Compression.starts(head, 'P', 'K', 3, 4) || Compression.starts(head, 'P', 'K', 5, 6) || Compression.starts(head, 'P', 'K', 7, 8)
+      return Compression.starts(head, 'P', 'K', 3, 4) || Compression.starts(head, 'P', 'K', 5, 6)
+          || Compression.starts(head, 'P', 'K', 7, 8)
           ? new ZipArchive(path, password) : new TarArchive(path, path, Compression.of(head));
     } catch (IOException e) {
       throw broken(path, Failure.of(e).getMessage(), e);
     }
   }
 
-  /** Opens an archive whose files can be read in any order: a compressed one is unpacked to a plain tar in the folder first. */
+  /**
+   * Opens an archive whose files can be read in any order: a compressed one is unpacked to a plain tar in the folder
+   * first.
+   */
   static Archive openSeekable(Path path, Optional<String> password, Path folder) {
     try {
       return open(path, password).seekable(folder);
     } catch (IOException e) {
       var noRoom = e instanceof FileSystemException || String.valueOf(e.getMessage()).contains("No space left");
-      throw !noRoom ? broken(path, Failure.of(e).getMessage(), e) : new Failure(Exit.UNSAFE, "cannot unpack %s in %s: %s".formatted(path, folder, Failure.of(e).getMessage()),
+      throw !noRoom ? broken(path, Failure.of(e).getMessage(), e)
+          : new Failure(Exit.UNSAFE, "cannot unpack %s in %s: %s".formatted(path, folder, Failure.of(e).getMessage()),
           "name another folder by RESTORE_WORK_PATH", e);
     }
   }
@@ -1086,7 +1156,10 @@ abstract class Archive implements Closeable {
     }
   }
 
-  /** Gives all entries in the archive's order; proves that the archive is complete and that no name leads out of its folder. */
+  /**
+   * Gives all entries in the archive's order; proves that the archive is complete and that no name leads out of its
+   * folder.
+   */
   abstract void index(Consumer<ArchiveEntry> visitor);
 
   /** Gives all entries with their bytes in one pass; a content is to be read before the visitor returns, and once. */
@@ -1107,8 +1180,8 @@ abstract class Archive implements Closeable {
   }
 
   /**
-   * This archive if it is seekable; otherwise the same, unpacked to a plain tar in the folder. That file is removed when
-   * the archive is closed; this one is closed at once. Messages name the file of the backup.
+   * This archive if it is seekable; otherwise the same, unpacked to a plain tar in the folder. That file is removed
+   * when the archive is closed; this one is closed at once. Messages name the file of the backup.
    */
   Archive seekable(Path folder) throws IOException {
     return this;
@@ -1138,7 +1211,8 @@ abstract class Archive implements Closeable {
  * @param mode the last twelve bits, -1 where the archive does not tell
  * @param seconds the time of the last change since 1970, NO_TIME where the archive does not tell
  */
-record ArchiveEntry(Kind kind, byte[] path, long size, long offset, SparseMap holes, String link, int mode, long seconds, int nanos,
+record ArchiveEntry(Kind kind, byte[] path, long size, long offset, SparseMap holes, String link, int mode,
+    long seconds, int nanos,
     Owner owner) {
   static final long NO_TIME = Long.MIN_VALUE;
 
@@ -1183,9 +1257,9 @@ final class ArchiveFolders {
 }
 
 /**
- * A backup of attachments: its files, folders and symbolic links by number, in the archive's order, and by name below the
- * backup's own folder, which has the empty name. Hard links are files of their own here. Making it reads the whole archive
- * and proves it complete.
+ * A backup of attachments: its files, folders and symbolic links by number, in the archive's order, and by name below
+ * the backup's own folder, which has the empty name. Hard links are files of their own here. Making it reads the whole
+ * archive and proves it complete.
  */
 final class AttachmentArchive implements Closeable {
   private static final Pattern ROOT = Pattern.compile("(files|minio|seaweedfs)_\\d{8}_\\d\\dh\\d\\dm\\d\\ds");
@@ -1236,7 +1310,8 @@ final class AttachmentArchive implements Closeable {
         put(entry.named(path));
       }
       case HARD_LINK -> put(linked(entry.named(path)));
-      default -> throw refused(entry.named(path).name(), "is a device or something else that is neither file, folder nor link");
+      default -> throw refused(entry.named(path).name(),
+          "is a device or something else that is neither file, folder nor link");
     }
   }
 
@@ -1258,7 +1333,8 @@ final class AttachmentArchive implements Closeable {
   }
 
   private static boolean startsWith(byte[] path, String text) {
-    return path.length >= text.length() && Arrays.equals(path, 0, text.length(), text.getBytes(StandardCharsets.UTF_8), 0, text.length());
+    return path.length >= text.length()
+        && Arrays.equals(path, 0, text.length(), text.getBytes(StandardCharsets.UTF_8), 0, text.length());
   }
 
   /** The file or symbolic link that a hard link leads to, under the link's own name. */
@@ -1266,12 +1342,14 @@ final class AttachmentArchive implements Closeable {
     var target = -1;
     try {
       var path = EntryName.normal(entry.link().getBytes(StandardCharsets.UTF_8));
-      target = path.length > root.length && startsWith(path, new String(root, StandardCharsets.UTF_8) + "/") ? find(relative(path)) : -1;
+      target = path.length > root.length && startsWith(path, new String(root, StandardCharsets.UTF_8) + "/")
+          ? find(relative(path)) : -1;
     } catch (IOException e) {
       // a name that leads out of the folder is that of no file in it
     }
     if (target < 0 || all.get(target).folder()) {
-      throw refused(entry.name(), "is a hard link to '%s', which is no file before it".formatted(EntryName.shown(entry.link())));
+      throw refused(entry.name(),
+          "is a hard link to '%s', which is no file before it".formatted(EntryName.shown(entry.link())));
     }
     var first = all.get(target);
     if (first.file() && !archive.isSeekable()) {
@@ -1319,7 +1397,8 @@ final class AttachmentArchive implements Closeable {
     var link = entry.link();
     var parts = List.of(link.split("/"));
     var ups = Collections.frequency(parts, "..");
-    if (link.isEmpty() || link.startsWith("/") || link.indexOf('\0') >= 0 || parts.lastIndexOf("..") != ups - 1 || ups > name.split("/").length - 1) {
+    if (link.isEmpty() || link.startsWith("/") || link.indexOf('\0') >= 0 || parts.lastIndexOf("..") != ups - 1
+        || ups > name.split("/").length - 1) {
       throw refused(name, "is a link that leaves the folder, to '%s'".formatted(EntryName.shown(link)));
     }
   }
@@ -1333,7 +1412,8 @@ final class AttachmentArchive implements Closeable {
       do {
         length--;
       } while (length > 0 && path[length] != '/');
-      if (i > 0 && Math.max(0, length) == known.length && Arrays.equals(path, 0, known.length, known, 0, known.length)) {
+      if (i > 0 && Math.max(0, length) == known.length
+          && Arrays.equals(path, 0, known.length, known, 0, known.length)) {
         continue; // the same folder as that of the entry before
       }
       var parent = Arrays.copyOf(path, Math.max(0, length));
@@ -1386,7 +1466,9 @@ final class AttachmentArchive implements Closeable {
     }
   }
 
-  /** Gives every wanted file to the reader: by all workers where the archive allows it, otherwise in one pass by one. */
+  /**
+   * Gives every wanted file to the reader: by all workers where the archive allows it, otherwise in one pass by one.
+   */
   void read(Workers workers, IntPredicate wanted, Reader reader) throws IOException {
     IntPredicate read = i -> all.get(i).file() && wanted.test(i);
     if (archive.isSeekable()) {
@@ -1410,7 +1492,8 @@ final class AttachmentArchive implements Closeable {
   }
 
   /** Reads an entry for each of its names; where they are several and it is long, for one of them in this pass. */
-  private void readShared(ArchiveEntry entry, Archive.Content content, BitSet left, int worker, Reader reader) throws Exception {
+  private void readShared(ArchiveEntry entry, Archive.Content content, BitSet left, int worker, Reader reader)
+      throws Exception {
     if (!entry.file()) {
       return;
     }
@@ -1470,12 +1553,14 @@ record AttachmentComparison(Backup backup, AttachmentArchive members, LongConsum
         store.compare(members.find(folder.name()), folder, null, tally);
       }
     }
-    var all = "%,d %s, %s".formatted(members.files, store.hasFolders() ? "files" : "objects", Console.size(members.bytes));
+    var all =
+        "%,d %s, %s".formatted(members.files, store.hasFolders() ? "files" : "objects", Console.size(members.bytes));
     var newer = tally.count("newer") == 0 ? "" : "; %,d newer".formatted(tally.count("newer"));
     findings.requireNone("missing", tally, "missing", all + ": none", "of " + all);
     var compared = Math.min(sample.orElse(Integer.MAX_VALUE), members.files);
     if (compared < members.files && tally.count("changed") == 0) {
-      findings.skipped("content", "same sizes; of the contents only %,d of %,d compared: the same", compared, members.files);
+      findings.skipped("content", "same sizes; of the contents only %,d of %,d compared: the same", compared,
+          members.files);
     } else {
       findings.requireNone("content", tally, "changed", "same sizes, same contents", "differ");
     }
@@ -1614,10 +1699,15 @@ final class AttachmentNames {
  * {@code missing}, {@code changed}, {@code attributes} (owner or mode).
  */
 interface AttachmentStore {
-  /** Looks at all live attachments; calls {@code extra} for one that is not in the backup, with the time of its last change. */
+  /**
+   * Looks at all live attachments; calls {@code extra} for one that is not in the backup, with the time of its last
+   * change.
+   */
   void list(AttachmentArchive backup, BiConsumer<String, Instant> extra, Tally tally) throws Exception;
 
-  /** Compares a member of the backup with the live attachment; {@code content} is null where only the size is compared. */
+  /**
+   * Compares a member of the backup with the live attachment; {@code content} is null where only the size is compared.
+   */
   void compare(int i, ArchiveEntry member, Archive.Content content, Tally tally) throws Exception;
 
   /** True if it keeps folders, owners and modes. */
@@ -1650,8 +1740,10 @@ record BackupFile(Path file, BackupName name, String problem, long bytes, Instan
     try {
       var attributes = Files.readAttributes(file, BasicFileAttributes.class);
       var problem = !attributes.isRegularFile() ? notAFile(file, name)
-          : types.contains(name.type()) ? null : name.isUnfinished() ? "it is unfinished, by its name" : "it is of a type that cannot be read";
-      return new BackupFile(file, name, problem, attributes.isRegularFile() ? attributes.size() : 0, attributes.lastModifiedTime().toInstant());
+          : types.contains(name.type()) ? null : name.isUnfinished() ? "it is unfinished, by its name"
+          : "it is of a type that cannot be read";
+      return new BackupFile(file, name, problem, attributes.isRegularFile() ? attributes.size() : 0,
+          attributes.lastModifiedTime().toInstant());
     } catch (IOException e) {
       return new BackupFile(file, name, notAFile(file, name), 0, Instant.EPOCH);
     }
@@ -1659,7 +1751,8 @@ record BackupFile(Path file, BackupName name, String problem, long bytes, Instan
 
   private static String notAFile(Path file, BackupName name) {
     return Files.isSymbolicLink(file) ? "it is a link to %s, which does not exist".formatted(target(file))
-        : Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS) && name.type().isEmpty() ? "it is a folder, of a backup that runs or was not packed"
+        : Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS) && name.type().isEmpty()
+            ? "it is a folder, of a backup that runs or was not packed"
         : "it is not a file";
   }
 
@@ -1679,7 +1772,8 @@ record BackupFile(Path file, BackupName name, String problem, long bytes, Instan
   /** The backup: its name is that of the file without the type. */
   Backup backup() {
     var fileName = file.getFileName().toString();
-    return new Backup(file, fileName.substring(0, fileName.length() - (name.type().isEmpty() ? 0 : name.type().length() + 1)), taken());
+    return new Backup(file,
+        fileName.substring(0, fileName.length() - (name.type().isEmpty() ? 0 : name.type().length() + 1)), taken());
   }
 
   /** Archives of one source are runs of one node: the node of the name, or of a folder without names of nodes. */
@@ -1687,44 +1781,58 @@ record BackupFile(Path file, BackupName name, String problem, long bytes, Instan
     return name.node().isEmpty() ? "folder " + file.getParent() : "node " + name.node();
   }
 
-  /** True if it may be passed over with a warning: everything else that is newer and cannot be read is the backup that is meant. */
+  /**
+   * True if it may be passed over with a warning: everything else that is newer and cannot be read is the backup that
+   * is meant.
+   */
   boolean isUnfinished() {
     return problem != null && (name.isUnfinished() || name.type().isEmpty() && problem.startsWith("it is a folder"));
   }
 }
 
 /**
- * The name of a backup's file: component, timestamp and type, such as {@code files_20261122_12h00m56s.tar}. Where several
- * nodes keep their archives in one folder, the node stands before or behind the timestamp:
- * {@code cassandra_node1_20261122_12h00m56s.tar}.
+ * The name of a backup's file: component, timestamp and type, such as {@code files_20261122_12h00m56s.tar}. Where
+ * several nodes keep their archives in one folder, the node stands before or behind the timestamp: {@code
+ * cassandra_node1_20261122_12h00m56s.tar}.
  *
  * @param node empty where the name has none
  * @param taken empty where the timestamp is not a date
  * @param type in small letters, empty where the name has none
  */
 record BackupName(String component, String node, String stamp, Optional<LocalDateTime> taken, String type) {
-  static final DateTimeFormatter STAMP = DateTimeFormatter.ofPattern("uuuuMMdd_HH'h'mm'm'ss's'").withResolverStyle(ResolverStyle.STRICT);
+
+  static final DateTimeFormatter STAMP =
+      DateTimeFormatter.ofPattern("uuuuMMdd_HH'h'mm'm'ss's'").withResolverStyle(ResolverStyle.STRICT);
   /** The types that {@link Archive} reads. */
-  static final Set<String> ARCHIVES = Set.of("tar", "tar.gz", "tgz", "tar.bz2", "tbz", "tbz2", "tar.xz", "txz", "tar.zst", "zip");
+  static final Set<String> ARCHIVES =
+      Set.of("tar", "tar.gz", "tgz", "tar.bz2", "tbz", "tbz2", "tar.xz", "txz", "tar.zst", "zip");
   static final Set<String> MARKERS = Set.of("info");
   static final Set<String> COMPONENTS = Set.of("cassandra", "elasticsearch", "files", "minio", "seaweedfs");
   private static final String DIGITS = "\\d{8}_\\d\\dh\\d\\dm\\d\\ds";
-  private static final String START = "(?<component>[A-Za-z]+)(?:[_-](?<before>.+?))?_(?<stamp>" + DIGITS + ")(?:[_-](?<behind>.+?))?";
-  private static final Pattern NAME = Pattern.compile(START + "\\.(?<type>(?i:tar|tar\\.gz|tar\\.bz2|tar\\.xz|tar\\.zst|tgz|tbz2?|txz|zip|info))");
-  private static final Pattern OTHER_NAME = Pattern.compile(START + "(?:\\.(?<type>\\w*[A-Za-z]\\w*(?:\\.\\w*[A-Za-z]\\w*)*))?");
-  private static final Pattern POINT = Pattern.compile("(?:[A-Za-z]+(?:[_-].+)?_)?(?<stamp>" + DIGITS + ")(?:[_-][^./]+)?");
+  private static final String START =
+      "(?<component>[A-Za-z]+)(?:[_-](?<before>.+?))?_(?<stamp>" + DIGITS + ")(?:[_-](?<behind>.+?))?";
+  private static final Pattern NAME =
+      Pattern.compile(START + "\\.(?<type>(?i:tar|tar\\.gz|tar\\.bz2|tar\\.xz|tar\\.zst|tgz|tbz2?|txz|zip|info))");
+  private static final Pattern OTHER_NAME =
+      Pattern.compile(START + "(?:\\.(?<type>\\w*[A-Za-z]\\w*(?:\\.\\w*[A-Za-z]\\w*)*))?");
+  private static final Pattern POINT =
+      Pattern.compile("(?:[A-Za-z]+(?:[_-].+)?_)?(?<stamp>" + DIGITS + ")(?:[_-][^./]+)?");
   /** Files that stand beside a backup and hold none. */
-  private static final Pattern BESIDE = Pattern.compile("(.*\\.)?(md5|sha1|sha256|sha512|md5sum|sha256sum|sha1sum|sig|asc|log|txt|json|csv|list|idx|err|out)");
-  private static final Pattern UNFINISHED = Pattern.compile("(.*\\.)?(part|partial|tmp|temp|filepart|crdownload|swp|inprogress|incomplete)");
+  private static final Pattern BESIDE = Pattern
+      .compile("(.*\\.)?(md5|sha1|sha256|sha512|md5sum|sha256sum|sha1sum|sig|asc|log|txt|json|csv|list|idx|err|out)");
+  private static final Pattern UNFINISHED =
+      Pattern.compile("(.*\\.)?(part|partial|tmp|temp|filepart|crdownload|swp|inprogress|incomplete)");
 
   static Optional<BackupName> of(String fileName) {
     var match = NAME.matcher(fileName);
     if (!match.matches() && !match.usePattern(OTHER_NAME).matches()) {
       return Optional.empty();
     }
-    var node = Optional.ofNullable(match.group("before")).or(() -> Optional.ofNullable(match.group("behind"))).orElse("");
+    var node =
+        Optional.ofNullable(match.group("before")).or(() -> Optional.ofNullable(match.group("behind"))).orElse("");
     var type = match.group("type") == null ? "" : match.group("type").toLowerCase(Locale.ROOT);
-    return Optional.of(new BackupName(match.group("component"), node, match.group("stamp"), time(match.group("stamp")), type));
+    return Optional
+        .of(new BackupName(match.group("component"), node, match.group("stamp"), time(match.group("stamp")), type));
   }
 
   /** The time of a restore point: a timestamp, or a backup's name without a type. */
@@ -1744,7 +1852,8 @@ record BackupName(String component, String node, String stamp, Optional<LocalDat
   /** True if the text names a file, not a point in time: it has a slash, or ends in a type of a backup. */
   static boolean isFile(String text) {
     var small = text.toLowerCase(Locale.ROOT);
-    return text.contains("/") || List.of(ARCHIVES, MARKERS).stream().flatMap(Set::stream).anyMatch(type -> small.endsWith("." + type))
+    return text.contains("/")
+        || List.of(ARCHIVES, MARKERS).stream().flatMap(Set::stream).anyMatch(type -> small.endsWith("." + type))
         || of(text).filter(name -> !name.type().isEmpty()).isPresent();
   }
 
@@ -1800,7 +1909,8 @@ record BackupProof(KeyspaceDefinition definition, List<TableFolder> folders) {
   }
 
   /** Reads all SSTables, the largest first; returns the tokens of each table's partitions. */
-  private static Map<String, TokenSample> read(KeyspaceDefinition definition, SortedMap<String, List<SSTableStatistics>> all) {
+  private static Map<String, TokenSample> read(KeyspaceDefinition definition,
+      SortedMap<String, List<SSTableStatistics>> all) {
     var workers = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors(), Console::daemon);
     try {
       var samples = new TreeMap<String, TokenSample>();
@@ -1878,7 +1988,8 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   }
 
   /**
-   * The newest backup, or the newest at or before the wanted restore point. A path, or a name with a type, is that file.
+   * The newest backup, or the newest at or before the wanted restore point. A path, or a name with a type, is that
+   * file.
    *
    * @param wanted null for the newest
    * @param gap backups of one restore point are at most this far apart
@@ -1892,9 +2003,9 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   }
 
   /**
-   * The newest archive with those of the other nodes of the same restore point: within the gap, and in other folders, with
-   * other nodes in their names, or, where neither tells, in the same folder within a minute. Others within the gap are
-   * other runs of the same node and passed over with a warning.
+   * The newest archive with those of the other nodes of the same restore point: within the gap, and in other folders,
+   * with other nodes in their names, or, where neither tells, in the same folder within a minute. Others within the gap
+   * are other runs of the same node and passed over with a warning.
    */
   Chosen chooseAll(String wanted, Duration gap) {
     return chooseAll(wanted, gap, LocalDateTime.now());
@@ -1925,10 +2036,12 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     return choose(files, STAMP.format(point), point, gap, now, all, new ArrayList<>());
   }
 
-  private Chosen choose(List<BackupFile> files, String wanted, LocalDateTime until, Duration gap, LocalDateTime now, boolean all,
+  private Chosen choose(List<BackupFile> files, String wanted, LocalDateTime until, Duration gap, LocalDateTime now,
+      boolean all,
       List<String> warnings) {
     var chosen = newest(files, wanted, until, gap);
-    files.stream().filter(one -> one.problem() != null && one.taken().isAfter(chosen.taken()) && !one.taken().isAfter(until))
+    files.stream()
+        .filter(one -> one.problem() != null && one.taken().isAfter(chosen.taken()) && !one.taken().isAfter(until))
         .forEach(one -> warnings.add("%s is passed over: %s".formatted(one.file(), one.problem())));
     warnOfFuture(chosen, now, warnings);
     var others = all ? ofOtherNodes(chosen, files, gap, warnings) : List.<BackupFile>of();
@@ -1939,30 +2052,40 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
 
   private static void warnOfFuture(BackupFile chosen, LocalDateTime now, List<String> warnings) {
     if (chosen.taken().isAfter(now.plus(CLOCKS_DIFFER))) {
-      warnings.add("the name of %s is of the future: check this host's clock and the backup host's".formatted(chosen.file()));
+      warnings.add(
+          "the name of %s is of the future: check this host's clock and the backup host's".formatted(chosen.file()));
     }
   }
 
-  // ------------------------------------------------------------------------------------------------------- a named file
+  // ------------------------------------------------------------------------------------------------------ a named file
 
-  /** A file of another component names only its time here, such as an archive of Cassandra for Elasticsearch's marker. */
+  /**
+   * A file of another component names only its time here, such as an archive of Cassandra for Elasticsearch's marker.
+   */
   private boolean isOfOtherComponent(String wanted) {
     return BackupName.of(wanted.substring(wanted.lastIndexOf('/') + 1))
-        .filter(name -> !components.contains(name.component()) && BackupName.COMPONENTS.contains(name.component())).isPresent();
+        .filter(name -> !components.contains(name.component()) && BackupName.COMPONENTS.contains(name.component()))
+        .isPresent();
   }
 
   private BackupFile named(String wanted) {
     var file = wanted.contains("/") ? path(wanted)
-        : folders.stream().map(folder -> folder.resolve(wanted)).filter(Files::exists).findFirst().orElse(folders.get(0).resolve(wanted));
+        : folders.stream().map(folder -> folder.resolve(wanted)).filter(Files::exists).findFirst()
+            .orElse(folders.get(0).resolve(wanted));
     var name = BackupName.of(file.getFileName().toString());
     if (Files.isSymbolicLink(file) && !Files.exists(file)) {
-      throw new Failure(Exit.BAD_BACKUP, "%s is a link to %s, which does not exist".formatted(file, BackupFile.target(file)), "check the path given with --backup");
+      throw new Failure(Exit.BAD_BACKUP,
+          "%s is a link to %s, which does not exist".formatted(file, BackupFile.target(file)),
+          "check the path given with --backup");
     }
     if (!Files.isRegularFile(file)) {
-      throw new Failure(Exit.BAD_BACKUP, (Files.exists(file) ? "not a file: " : "there is no file ") + file, alike(file));
+      throw new Failure(Exit.BAD_BACKUP, (Files.exists(file) ? "not a file: " : "there is no file ") + file,
+          alike(file));
     }
-    if (name.isEmpty() || name.get().taken().isEmpty() || components.stream().noneMatch(name.get().component()::equalsIgnoreCase)) {
-      throw new Failure(Exit.BAD_BACKUP, "%s does not have a backup's name: %s".formatted(file, pattern()), "rename it, or choose another with --backup");
+    if (name.isEmpty() || name.get().taken().isEmpty()
+        || components.stream().noneMatch(name.get().component()::equalsIgnoreCase)) {
+      throw new Failure(Exit.BAD_BACKUP, "%s does not have a backup's name: %s".formatted(file, pattern()),
+          "rename it, or choose another with --backup");
     }
     if (!types.contains(name.get().type())) {
       throw new Failure(Exit.BAD_BACKUP, "%s is of a type that cannot be read".formatted(file), readable());
@@ -1974,7 +2097,8 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     try {
       return Path.of(wanted).getFileName() == null ? Path.of(wanted).resolve(".") : Path.of(wanted);
     } catch (InvalidPathException e) {
-      throw new Failure(Exit.USAGE, "'%s' is not a path".formatted(EntryName.shown(wanted)), "check the path given with --backup");
+      throw new Failure(Exit.USAGE, "'%s' is not a path".formatted(EntryName.shown(wanted)),
+          "check the path given with --backup");
     }
   }
 
@@ -1982,18 +2106,21 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     var parent = file.toAbsolutePath().getParent();
     var name = file.getFileName().toString().split("\\.", 2)[0];
     try (var files = Files.list(parent)) {
-      var alike = files.map(other -> other.getFileName().toString()).filter(other -> other.startsWith(name)).sorted().limit(LISTED).toList();
-      return alike.isEmpty() ? "check the path given with --backup" : "there is %s in %s".formatted(String.join(", ", alike), parent);
+      var alike = files.map(other -> other.getFileName().toString()).filter(other -> other.startsWith(name)).sorted()
+          .limit(LISTED).toList();
+      return alike.isEmpty() ? "check the path given with --backup"
+          : "there is %s in %s".formatted(String.join(", ", alike), parent);
     } catch (IOException e) {
       return "check the path given with --backup";
     }
   }
 
-  // ---------------------------------------------------------------------------------------------------- a restore point
+  // --------------------------------------------------------------------------------------------------- a restore point
 
   private static LocalDateTime point(String wanted) {
     var fileName = wanted.substring(wanted.lastIndexOf('/') + 1);
-    return BackupName.point(wanted).or(() -> BackupName.of(fileName).filter(name -> BackupName.isFile(wanted)).flatMap(BackupName::taken))
+    return BackupName.point(wanted)
+        .or(() -> BackupName.of(fileName).filter(name -> BackupName.isFile(wanted)).flatMap(BackupName::taken))
         .orElseThrow(() -> new Failure(Exit.USAGE, "'%s' is not a restore point".formatted(EntryName.shown(wanted)),
             "name one like 20261122_12h00m56s, cassandra_20261122_12h00m56s or the path of an archive"));
   }
@@ -2026,7 +2153,8 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     } catch (NoSuchFileException e) {
       throw new Failure(Exit.BAD_BACKUP, "no backup %s: there is no folder %s".formatted(pattern(), folder), MOUNTED);
     } catch (IOException e) {
-      throw new Failure(Exit.BAD_BACKUP, "cannot list %s: %s".formatted(folder, Failure.of(e).getMessage()), "check its mode and owner");
+      throw new Failure(Exit.BAD_BACKUP, "cannot list %s: %s".formatted(folder, Failure.of(e).getMessage()),
+          "check its mode and owner");
     }
   }
 
@@ -2040,22 +2168,28 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
           readable() + chosen.map(older -> "; for the one before it: --backup " + older.name().stamp()).orElse(""));
     }
     requireNoneShortlyAfter(chosen, usable, wanted, until, gap);
-    return chosen.orElseThrow(() -> new Failure(Exit.BAD_BACKUP, "no backup %s in %s%s".formatted(pattern(), shownFolders(),
+    return chosen.orElseThrow(() -> new Failure(Exit.BAD_BACKUP, "no backup %s in %s%s".formatted(pattern(),
+        shownFolders(),
         wanted == null ? "" : " at or before " + wanted), usable.isEmpty() ? MOUNTED : "there are: " + listed(usable)));
   }
 
   /** The newest backup at or before a time, if it cannot be used: it stands in the way of older ones. */
   static Optional<BackupFile> unusable(List<BackupFile> files, LocalDateTime until) {
     return files.stream().filter(one -> !one.taken().isAfter(until) && !one.isUnfinished())
-        .reduce((first, last) -> first.taken().equals(last.taken()) && first.problem() == null ? first : last).filter(one -> one.problem() != null);
+        .reduce((first, last) -> first.taken().equals(last.taken()) && first.problem() == null ? first : last)
+        .filter(one -> one.problem() != null);
   }
 
-  /** Parts of one run differ by seconds: a point named after its first part must not silently select yesterday's rest. */
-  private static void requireNoneShortlyAfter(Optional<BackupFile> chosen, List<BackupFile> usable, String wanted, LocalDateTime until, Duration gap) {
+  /**
+   * Parts of one run differ by seconds: a point named after its first part must not silently select yesterday's rest.
+   */
+  private static void requireNoneShortlyAfter(Optional<BackupFile> chosen, List<BackupFile> usable, String wanted,
+      LocalDateTime until, Duration gap) {
     var next = usable.stream().filter(one -> one.taken().isAfter(until)).findFirst();
     if (next.isPresent() && Duration.between(until, next.get().taken()).compareTo(gap) <= 0
         && chosen.map(one -> Duration.between(one.taken(), until).compareTo(gap) > 0).orElse(true)) {
-      throw new Failure(Exit.BAD_BACKUP, "%s was taken shortly after the restore point %s, and nothing shortly before it".formatted(
+      throw new Failure(Exit.BAD_BACKUP,
+          "%s was taken shortly after the restore point %s, and nothing shortly before it".formatted(
           next.get().backup().name(), wanted), "for that one: --backup " + next.get().name().stamp());
     }
   }
@@ -2066,15 +2200,17 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
         + (stamps.size() > LISTED ? " and %d more".formatted(stamps.size() - LISTED) : "");
   }
 
-  // ------------------------------------------------------------------------------------------------------ several nodes
+  // ----------------------------------------------------------------------------------------------------- several nodes
 
-  private List<BackupFile> ofOtherNodes(BackupFile chosen, List<BackupFile> candidates, Duration gap, List<String> warnings) {
+  private List<BackupFile> ofOtherNodes(BackupFile chosen, List<BackupFile> candidates, Duration gap,
+      List<String> warnings) {
     var sources = candidates.stream().filter(one -> one.problem() == null)
         .collect(Collectors.groupingBy(BackupFile::source, LinkedHashMap::new, Collectors.toList()));
     var others = new ArrayList<BackupFile>();
     for (var ofSource : sources.values()) {
       var near = ofSource.stream().filter(one -> apart(one, chosen).compareTo(gap) <= 0).toList();
-      var nearest = ofSource.contains(chosen) ? Optional.of(chosen) : near.stream().min(Comparator.comparing(one -> apart(one, chosen)));
+      var nearest = ofSource.contains(chosen) ? Optional.of(chosen)
+          : near.stream().min(Comparator.comparing(one -> apart(one, chosen)));
       if (nearest.isEmpty()) {
         warnings.add("%s has no backup within --max-gap of %s; its newest is %s".formatted(
             ofSource.get(0).source(), chosen.backup().name(), ofSource.get(ofSource.size() - 1).backup().name()));
@@ -2083,8 +2219,10 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
       var run = run(nearest.get(), near);
       run.stream().filter(one -> one != chosen).forEach(others::add);
       near.stream().filter(one -> run.stream().noneMatch(taken -> taken.taken().equals(one.taken()))).forEach(one ->
-          warnings.add("%s is passed over: by its name it is another run of the node of %s".formatted(one.file(), nearest.get().file().getFileName())
-              + (one.name().node().isEmpty() ? "; archives of several nodes need cassandra_<node>_<timestamp>.tar or a folder each" : "")));
+      warnings.add("%s is passed over: by its name it is another run of the node of %s".formatted(one.file(),
+          nearest.get().file().getFileName())
+          + (one.name().node().isEmpty()
+              ? "; archives of several nodes need cassandra_<node>_<timestamp>.tar or a folder each" : "")));
     }
     return others;
   }
@@ -2095,7 +2233,8 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
       return List.of(nearest);
     }
     var byTime = new LinkedHashMap<LocalDateTime, BackupFile>();
-    near.stream().filter(one -> apart(one, nearest).compareTo(ONE_RUN) <= 0).forEach(one -> byTime.put(one.taken(), one));
+    near.stream().filter(one -> apart(one, nearest).compareTo(ONE_RUN) <= 0)
+        .forEach(one -> byTime.put(one.taken(), one));
     byTime.put(nearest.taken(), nearest); // the same one in two types is one
     return List.copyOf(byTime.values());
   }
@@ -2104,7 +2243,7 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     return Duration.between(one.taken(), other.taken()).abs();
   }
 
-  // --------------------------------------------------------------------------------------------------------- for messages
+  // ------------------------------------------------------------------------------------------------------ for messages
 
   private String pattern() {
     return sorted(components).get(0) + "_<timestamp>." + String.join("|", sorted(types));
@@ -2189,18 +2328,20 @@ final class BucketLimits {
         throw backup.refused(entry.name(), "is a symbolic link, which a bucket cannot hold");
       }
       if (entry.path().length > LONGEST_KEY) {
-        throw backup.refused(entry.name(), "has a name of more than %d bytes, which no object can have".formatted(LONGEST_KEY));
+        throw backup.refused(entry.name(),
+            "has a name of more than %d bytes, which no object can have".formatted(LONGEST_KEY));
       }
       if (entry.size() > LARGEST) {
-        throw backup.refused(entry.name(), "is larger than an object can be that is sent in parts (%s)".formatted(Console.size(LARGEST)));
+        throw backup.refused(entry.name(),
+            "is larger than an object can be that is sent in parts (%s)".formatted(Console.size(LARGEST)));
       }
     }
   }
 }
 
 /**
- * A keyspace as an archive holds it, or as the archives of several nodes hold it together: its definition and its tables'
- * SSTables, every byte of them read and proven.
+ * A keyspace as an archive holds it, or as the archives of several nodes hold it together: its definition and its
+ * tables' SSTables, every byte of them read and proven.
  *
  * @param coverage the part of the ring that the partitions of all tables cover
  */
@@ -2260,7 +2401,8 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, RingCo
   private static Contents contents(Archive archive, String keyspace) {
     var all = new LinkedHashMap<String, ArchiveEntry>();
     archive.index(entry -> {
-      if (!entry.folder() && all.put(entry.name(), entry.kind() == Kind.HARD_LINK ? linked(archive, entry, all) : entry) != null) {
+      if (!entry.folder()
+          && all.put(entry.name(), entry.kind() == Kind.HARD_LINK ? linked(archive, entry, all) : entry) != null) {
         throw archive.broken("it holds '%s' twice".formatted(EntryName.shown(entry.name())), null);
       }
     });
@@ -2280,14 +2422,16 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, RingCo
   /** The file that a hard link leads to, under the link's own name. */
   private static ArchiveEntry linked(Archive archive, ArchiveEntry entry, Map<String, ArchiveEntry> before) {
     try {
-      var first = before.get(new String(EntryName.normal(entry.link().getBytes(StandardCharsets.UTF_8)), StandardCharsets.UTF_8));
+      var first = before
+          .get(new String(EntryName.normal(entry.link().getBytes(StandardCharsets.UTF_8)), StandardCharsets.UTF_8));
       if (first != null) {
         return first.named(entry.path());
       }
     } catch (IOException e) {
       // a name that leads out of the archive is that of no file in it
     }
-    throw archive.broken("its entry '%s' is a hard link to '%s', which is no file before it".formatted(EntryName.shown(entry.name()),
+    throw archive.broken(
+        "its entry '%s' is a hard link to '%s', which is no file before it".formatted(EntryName.shown(entry.name()),
         EntryName.shown(entry.link())), null);
   }
 
@@ -2301,10 +2445,12 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, RingCo
     var others = entries.stream().map(entry -> CQL.matcher(entry.name())).filter(Matcher::matches)
         .map(match -> match.group("keyspace")).collect(Collectors.joining(", "));
     throw archive.broken("create_keyspace_%s.cql is missing%s".formatted(
-        keyspace, others.isEmpty() ? "" : " (it is a backup of keyspace %s: set CASSANDRA_KEYSPACE)".formatted(others)), null);
+        keyspace, others.isEmpty() ? "" : " (it is a backup of keyspace %s: set CASSANDRA_KEYSPACE)".formatted(others)),
+        null);
   }
 
-  private static SortedMap<String, TableFolder> folders(Archive archive, Collection<ArchiveEntry> entries, String keyspace) {
+  private static SortedMap<String, TableFolder> folders(Archive archive, Collection<ArchiveEntry> entries,
+      String keyspace) {
     var folders = new TreeMap<String, TableFolder>();
     for (var entry : entries) {
       var name = TABLE_FILE.matcher(entry.name());
@@ -2314,7 +2460,8 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, RingCo
       if (!entry.file()) {
         throw archive.broken("its entry '%s' is not a plain file".formatted(entry.name()), null);
       }
-      var folder = folders.computeIfAbsent(name.group("table"), table -> new TableFolder(archive, table, new TreeMap<>()));
+      var folder =
+          folders.computeIfAbsent(name.group("table"), table -> new TableFolder(archive, table, new TreeMap<>()));
       if (folder.files().put(name.group("file"), entry) != null) {
         throw archive.broken("it holds table %s twice".formatted(folder.table()), null);
       }
@@ -2322,7 +2469,8 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, RingCo
     return folders;
   }
 
-  private static void requireTables(Archive archive, KeyspaceDefinition definition, SortedMap<String, TableFolder> folders) {
+  private static void requireTables(Archive archive, KeyspaceDefinition definition,
+      SortedMap<String, TableFolder> folders) {
     if (definition.tables().isEmpty()) {
       throw archive.broken("its definition of keyspace %s has no CREATE TABLE".formatted(definition.keyspace()), null);
     }
@@ -2350,7 +2498,8 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, RingCo
  * @param names collects the attachments that the rows name
  * @param progress takes the bytes that are done
  */
-record CassandraCheck(String client, CassandraSettings settings, Optional<String> password, boolean exact, boolean countOnly,
+record CassandraCheck(String client, CassandraSettings settings, Optional<String> password, boolean exact,
+    boolean countOnly,
     Optional<RestoredBackup> restored, AttachmentNames names, LongConsumer progress) {
 
   /** Proves the archives alone: every byte of them is read. */
@@ -2359,7 +2508,8 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
     try (var archives = new Archives(backups, password, settings.workFolder())) {
       var contents = CassandraBackup.prove(archives.list(), settings.keyspace());
       findings.ok("archive", "%s, taken %s: %d tables, %s in %d SSTables, complete and matching their digests",
-          backups.stream().map(backup -> backup.file().toString()).collect(Collectors.joining(" and ")), backups.get(0).age(),
+          backups.stream().map(backup -> backup.file().toString()).collect(Collectors.joining(" and ")),
+          backups.get(0).age(),
           contents.tables().size(), Console.size(contents.bytes()), contents.sstables());
       checkRing(contents, findings);
       for (var backup : backups) {
@@ -2372,7 +2522,8 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
   private static void checkRing(CassandraBackup contents, Findings findings) {
     var gaps = contents.missingParts();
     if (!gaps.isEmpty()) {
-      findings.failed("ring", new Failure(Exit.BAD_BACKUP, "the backup is a part of the ring: " + String.join("; ", gaps),
+      findings.failed("ring", new Failure(Exit.BAD_BACKUP,
+          "the backup is a part of the ring: " + String.join("; ", gaps),
           "the rest is in the archives of the other nodes: CASSANDRA_GENERAL_ARCHIVE_PATH may name several folders"));
     }
   }
@@ -2394,7 +2545,8 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
 
   void compare(List<Backup> backups, Findings findings) throws Exception {
     CassandraTools.initialise(settings.workFolder(), config -> {});
-    try (var cluster = CassandraCluster.open(settings, client); var archives = new Archives(backups, password, settings.workFolder())) {
+    try (var cluster = CassandraCluster.open(settings, client);
+        var archives = new Archives(backups, password, settings.workFolder())) {
       var nodes = checkNodes(cluster, findings);
       var live = cluster.session().getMetadata().getKeyspace(CqlIdentifier.fromInternal(settings.keyspace()))
           .orElseThrow(() -> new Failure(Exit.VERIFICATION, "there is no keyspace " + settings.keyspace(), null));
@@ -2408,19 +2560,25 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
     }
   }
 
-  /** All nodes must answer, agree on one schema and on who is in the cluster, and stay in it; returns those that answer. */
+  /**
+   * All nodes must answer, agree on one schema and on who is in the cluster, and stay in it; returns those that answer.
+   */
   private static List<Node> checkNodes(CassandraCluster cluster, Findings findings) {
     var health = cluster.health();
     var problems = health.problems().stream().map(problem -> problem.text() + ": " + problem.mend()).toList();
     var broken = health.problems().stream().map(ClusterView.Problem::node).distinct().count();
     findings.require(problems.isEmpty(), "nodes", problems,
-        problems.isEmpty() ? "%d up and normal" : "%d up; %d not up and normal, or not known to all", health.up().size(), broken);
+        problems.isEmpty() ? "%d up and normal" : "%d up; %d not up and normal, or not known to all",
+        health.up().size(), broken);
     if (!health.gossip()) {
-      findings.skipped("gossip", "which nodes join or leave is not told: by Cassandra before 4.1, or to a CASSANDRA_USER without rights on system_views; see nodetool status");
+      findings.skipped("gossip",
+          "which nodes join or leave is not told: by Cassandra before 4.1, or to a CASSANDRA_USER without rights"
+              + " on system_views; see nodetool status");
     }
     var schemas = health.schemas();
     findings.require(schemas.size() == 1, "schema", schemas.values().stream().map(Object::toString).toList(),
-        schemas.size() == 1 ? "one version on %2$d nodes" : "%d versions on %d nodes", schemas.size(), health.up().size());
+        schemas.size() == 1 ? "one version on %2$d nodes" : "%d versions on %d nodes", schemas.size(),
+        health.up().size());
     return health.up();
   }
 
@@ -2442,8 +2600,10 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
     var wanted = replication.map(backup::withReplication).orElse(backup);
     var differences = new DefinitionComparison(wanted, live).lines().stream()
         .filter(line -> exact || !line.matches("(table \\S+ is )?not in the backup.*goes.*")).toList();
-    findings.require(differences.isEmpty(), "definition", differences, differences.isEmpty() ? "columns, options, indexes and replication as in the backup%s"
-        : "not that of the backup (now: the live one, then: the backup's)", wanted == backup || backup.replication().equals(wanted.replication()) ? ""
+    findings.require(differences.isEmpty(), "definition", differences,
+        differences.isEmpty() ? "columns, options, indexes and replication as in the backup%s"
+            : "not that of the backup (now: the live one, then: the backup's)",
+        wanted == backup || backup.replication().equals(wanted.replication()) ? ""
             : ", but for the replication that the restore was given");
   }
 
@@ -2496,7 +2656,8 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
   }
 
   /** A table that cannot be read is named, and the others are compared. */
-  private void compareRows(CassandraCluster cluster, CassandraBackup contents, List<CassandraBackup.Table> tables, List<Node> nodes,
+  private void compareRows(CassandraCluster cluster, CassandraBackup contents, List<CassandraBackup.Table> tables,
+      List<Node> nodes,
       Findings findings) throws IOException {
     var opened = new LinkedHashMap<CassandraBackup.Table, SSTableRows>();
     try (var unpacked = new UnpackedTables(unpackFolder(), settings.keyspace());
@@ -2506,15 +2667,19 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
           var metadata = contents.definition().table(table.name(), UUID.randomUUID());
           opened.put(table, new SSTableRows(metadata, unpacked.unpack(table)));
         } catch (RuntimeException e) {
-          findings.failed(table.name(), new Failure(Exit.BAD_BACKUP, "the backup's SSTables cannot be read: " + Failure.of(e).getMessage(), null, e));
+          findings.failed(table.name(), new Failure(Exit.BAD_BACKUP,
+              "the backup's SSTables cannot be read: " + Failure.of(e).getMessage(), null, e));
         }
       }
-      var newest = exact ? Long.MAX_VALUE : opened.values().stream().mapToLong(SSTableRows::newest).max().orElse(Long.MAX_VALUE);
+      var newest =
+          exact ? Long.MAX_VALUE : opened.values().stream().mapToLong(SSTableRows::newest).max().orElse(Long.MAX_VALUE);
       for (var table : opened.keySet()) {
-        var comparison = new RowComparison(cluster.session(), opened.get(table), newest, countOnly, row -> names.take(table.name(), row));
+        var comparison = new RowComparison(cluster.session(), opened.get(table), newest, countOnly,
+            row -> names.take(table.name(), row));
         var results = new LinkedHashMap<String, Tally>();
         for (var node : nodes) {
-          results.put(CassandraCluster.host(node), compare(comparison, node, done -> progress.accept((long) (done * table.bytes() / nodes.size()))));
+          results.put(CassandraCluster.host(node),
+              compare(comparison, node, done -> progress.accept((long) (done * table.bytes() / nodes.size()))));
         }
         report(table.name(), results, findings);
       }
@@ -2532,9 +2697,12 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
     }
   }
 
-  /** Says of one table what the nodes have. What was only counted, or read from another node's copy, is not compared. */
+  /**
+   * Says of one table what the nodes have. What was only counted, or read from another node's copy, is not compared.
+   */
   private void report(String table, Map<String, Tally> results, Findings findings) {
-    var elsewhere = results.entrySet().stream().filter(result -> result.getValue().count("elsewhere") > 0).map(Map.Entry::getKey).toList();
+    var elsewhere = results.entrySet().stream().filter(result -> result.getValue().count("elsewhere") > 0)
+        .map(Map.Entry::getKey).toList();
     var differing = new ArrayList<String>();
     var details = new TreeMap<String, List<String>>();
     results.forEach((node, result) -> {
@@ -2542,7 +2710,8 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
       if (result.count("unread") > 0) {
         differing.add(node + ": cannot be read: " + String.join("; ", result.names("unread")));
       } else if (!kinds.isEmpty()) {
-        differing.add(node + ": " + kinds.stream().map(kind -> result.count(kind) + " " + kind).collect(Collectors.joining(", ")));
+        differing.add(node + ": "
+            + kinds.stream().map(kind -> result.count(kind) + " " + kind).collect(Collectors.joining(", ")));
       }
       kinds.forEach(kind -> result.names(kind).forEach(name ->
           details.computeIfAbsent(kind + ": " + name, key -> new ArrayList<>()).add(node)));
@@ -2553,10 +2722,12 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
     var notes = Stream.of(
         countOnly ? ", only counted" : "",
         ", asked of %d nodes".formatted(results.size()),
-        elsewhere.isEmpty() ? ", each for its own copy" : ", but %s answered from another's copy (nodetool repair --validate %s compares them)"
+        elsewhere.isEmpty() ? ", each for its own copy"
+            : ", but %s answered from another's copy (nodetool repair --validate %s compares them)"
             .formatted(String.join(" and ", elsewhere), settings.keyspace()),
         most(results, "newer") == 0 ? "" : "; %,d newer writes".formatted(most(results, "newer")),
-        untimed == 0 ? "" : "; %,d with another value that has no write time: changed or written since (--exact)".formatted(untimed))
+        untimed == 0 ? ""
+            : "; %,d with another value that has no write time: changed or written since (--exact)".formatted(untimed))
         .collect(Collectors.joining());
     var text = "%,d rows%s".formatted(most(results, "row"), notes);
     if (!differing.isEmpty()) {
@@ -2589,7 +2760,8 @@ final class CassandraCluster implements Closeable {
   /** @param script the name under which other runs see this one */
   static CassandraCluster open(CassandraSettings settings, String script) {
     var client = script + " " + UUID.randomUUID();
-    return new CassandraCluster(settings.connection().open(client, settings.keyspace(), settings.client().map(Pem::tls)), client,
+    return new CassandraCluster(
+        settings.connection().open(client, settings.keyspace(), settings.client().map(Pem::tls)), client,
         settings.keyspace());
   }
 
@@ -2603,23 +2775,28 @@ final class CassandraCluster implements Closeable {
 
   /** The nodes that the client sees, by address. {@link #health} tells whether these are all. */
   List<Node> nodes() {
-    return session.getMetadata().getNodes().values().stream().sorted(Comparator.comparing(CassandraCluster::host)).toList();
+    return session.getMetadata().getNodes().values().stream().sorted(Comparator.comparing(CassandraCluster::host))
+        .toList();
   }
 
   /** How many nodes each data centre has. */
   SortedMap<String, Long> dataCentres() {
-    return nodes().stream().collect(Collectors.groupingBy(node -> String.valueOf(node.getDatacenter()), TreeMap::new, Collectors.counting()));
+    return nodes().stream().collect(
+        Collectors.groupingBy(node -> String.valueOf(node.getDatacenter()), TreeMap::new, Collectors.counting()));
   }
 
   /** The tokens of each node, by data centre. */
   Map<String, List<long[]>> tokens() {
     var map = session.getMetadata().getTokenMap().orElseThrow();
-    return nodes().stream().collect(Collectors.groupingBy(node -> String.valueOf(node.getDatacenter()), TreeMap::new, Collectors.mapping(
-        node -> map.getTokens(node).stream().mapToLong(token -> Long.parseLong(map.format(token))).toArray(), Collectors.toList())));
+    return nodes().stream()
+        .collect(Collectors.groupingBy(node -> String.valueOf(node.getDatacenter()), TreeMap::new, Collectors.mapping(
+            node -> map.getTokens(node).stream().mapToLong(token -> Long.parseLong(map.format(token))).toArray(),
+            Collectors.toList())));
   }
 
   String version() {
-    return nodes().stream().map(node -> String.valueOf(node.getCassandraVersion())).distinct().sorted().collect(Collectors.joining(" and "));
+    return nodes().stream().map(node -> String.valueOf(node.getCassandraVersion())).distinct().sorted()
+        .collect(Collectors.joining(" and "));
   }
 
   String partitioner() {
@@ -2646,7 +2823,8 @@ final class CassandraCluster implements Closeable {
   record Health(List<Node> up, List<ClusterView.Problem> problems, Map<UUID, List<String>> schemas, boolean gossip) {
     void requireNoProblem() {
       if (!problems.isEmpty()) {
-        throw new Failure(Exit.UNSAFE, problems.stream().map(ClusterView.Problem::text).collect(Collectors.joining("; ")),
+        throw new Failure(Exit.UNSAFE,
+            problems.stream().map(ClusterView.Problem::text).collect(Collectors.joining("; ")),
             problems.stream().map(ClusterView.Problem::mend).distinct().collect(Collectors.joining("; ")));
       }
     }
@@ -2667,10 +2845,12 @@ final class CassandraCluster implements Closeable {
         gossip(node).forEach(state -> gossip.merge(state.node(), state, (one, other) -> one.isMember() ? one : other));
         up.add(node);
       } catch (DriverException e) {
-        down.add(new ClusterView.Problem(host(node), "Cassandra node %s is down or not reachable from here".formatted(host(node)), WORKING));
+        down.add(new ClusterView.Problem(host(node),
+            "Cassandra node %s is down or not reachable from here".formatted(host(node)), WORKING));
       }
     }
-    var view = new ClusterView(List.copyOf(gossip.values()), up.stream().map(CassandraCluster::host).collect(Collectors.toSet()), listed);
+    var view = new ClusterView(List.copyOf(gossip.values()),
+        up.stream().map(CassandraCluster::host).collect(Collectors.toSet()), listed);
     var problems = new ArrayList<>(view.problems());
     var named = problems.stream().map(ClusterView.Problem::node).collect(Collectors.toSet());
     down.stream().filter(problem -> !named.contains(problem.node())).forEach(problems::add);
@@ -2679,7 +2859,8 @@ final class CassandraCluster implements Closeable {
 
   private List<ClusterView.Listed> listed(Node node) {
     return on(node, "SELECT peer, peer_port, host_id, data_center, rack, tokens FROM system.peers_v2").all().stream()
-        .map(row -> new ClusterView.Listed(host(node), row.getInetAddress("peer").getHostAddress(), row.getInt("peer_port"),
+        .map(row -> new ClusterView.Listed(host(node), row.getInetAddress("peer").getHostAddress(),
+            row.getInt("peer_port"),
             List.of("host_id", "data_center", "rack", "tokens").stream().noneMatch(row::isNull))).toList();
   }
 
@@ -2687,7 +2868,9 @@ final class CassandraCluster implements Closeable {
   private List<ClusterView.Gossip> gossip(Node node) {
     try {
       return on(node, "SELECT address, port, status, status_with_port FROM system_views.gossip_info").all().stream()
-          .map(row -> new ClusterView.Gossip(row.getInetAddress("address").getHostAddress(), row.getInt("port"), status(row))).toList();
+          .map(row -> new ClusterView.Gossip(row.getInetAddress("address").getHostAddress(), row.getInt("port"),
+              status(row)))
+          .toList();
     } catch (InvalidQueryException | UnauthorizedException e) {
       return List.of();
     }
@@ -2702,7 +2885,8 @@ final class CassandraCluster implements Closeable {
     var deadline = Instant.now().plusSeconds(60);
     while (schemaVersions().size() > 1) {
       if (Instant.now().isAfter(deadline)) {
-        throw new Failure(Exit.UNSAFE, "Cassandra's nodes do not agree on the schema", "wait until nodetool describecluster shows one version");
+        throw new Failure(Exit.UNSAFE, "Cassandra's nodes do not agree on the schema",
+            "wait until nodetool describecluster shows one version");
       }
       Thread.sleep(50);
     }
@@ -2714,7 +2898,8 @@ final class CassandraCluster implements Closeable {
       try {
         versions.add(on(node, "SELECT schema_version FROM system.local").one().getUuid("schema_version"));
       } catch (DriverException e) {
-        throw new Failure(Exit.UNSAFE, "Cassandra node %s is down or not reachable from here".formatted(host(node)), WORKING, e);
+        throw new Failure(Exit.UNSAFE, "Cassandra node %s is down or not reachable from here".formatted(host(node)),
+            WORKING, e);
       }
     }
     return versions;
@@ -2730,7 +2915,8 @@ final class CassandraCluster implements Closeable {
     var others = new TreeSet<String>();
     var query = SimpleStatement.newInstance("SELECT address, driver_name, username FROM system_views.clients");
     // All nodes at once: each looks up its clients' names, which takes long where the DNS does not answer.
-    var clients = nodes().parallelStream().flatMap(node -> session.execute(query.setNode(node)).all().stream()).toList();
+    var clients =
+        nodes().parallelStream().flatMap(node -> session.execute(query.setNode(node)).all().stream()).toList();
     for (var other : clients) {
       var driver = String.valueOf(other.getString("driver_name"));
       var address = other.getInetAddress("address").getHostAddress();
@@ -2758,8 +2944,11 @@ final class CassandraCluster implements Closeable {
   /** Bytes of the keyspace on the node that has most of it; 0 where no node tells. */
   long usage() {
     try {
-      return nodes().stream().mapToLong(node -> on(node, "SELECT keyspace_name, mebibytes FROM system_views.disk_usage").all().stream()
-          .filter(row -> row.getString("keyspace_name").equals(keyspace)).mapToLong(row -> row.getLong("mebibytes") << 20).sum()).max().orElse(0);
+      return nodes().stream()
+          .mapToLong(node -> on(node, "SELECT keyspace_name, mebibytes FROM system_views.disk_usage").all().stream()
+              .filter(row -> row.getString("keyspace_name").equals(keyspace))
+              .mapToLong(row -> row.getLong("mebibytes") << 20).sum())
+          .max().orElse(0);
     } catch (InvalidQueryException | UnauthorizedException e) {
       return 0;
     }
@@ -2771,7 +2960,8 @@ final class CassandraCluster implements Closeable {
       return Optional.empty();
     }
     var text = new StringBuilder();
-    session.execute("DESCRIBE KEYSPACE " + quoted(keyspace) + " WITH INTERNALS").forEach(row -> text.append(row.getString("create_statement")).append('\n'));
+    session.execute("DESCRIBE KEYSPACE " + quoted(keyspace) + " WITH INTERNALS")
+        .forEach(row -> text.append(row.getString("create_statement")).append('\n'));
     return Optional.of(KeyspaceDefinition.parse(text.toString(), keyspace));
   }
 
@@ -2784,7 +2974,8 @@ final class CassandraCluster implements Closeable {
     if (thrown instanceof UnauthorizedException) {
       return new Failure(Exit.AUTHENTICATION, thrown.getMessage(), "log in as a superuser", thrown);
     }
-    var code = thrown instanceof AllNodesFailedException || thrown instanceof DriverTimeoutException ? Exit.UNREACHABLE : Exit.UNSAFE;
+    var code = thrown instanceof AllNodesFailedException || thrown instanceof DriverTimeoutException ? Exit.UNREACHABLE
+        : Exit.UNSAFE;
     return new Failure(code, thrown.getMessage(), WORKING, thrown);
   }
 
@@ -2796,15 +2987,20 @@ final class CassandraCluster implements Closeable {
 
 /** The addresses in CASSANDRA_CONNECTION, in any form that cqlsh or the documentation knows, and who logs in. */
 record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<String> user, Optional<String> password) {
-  private static final String FORMS = "set it to a node's address, such as 10.0.0.5, \"10.0.0.5 9042\" or \"10.0.0.5 -u admin\"";
+
+  private static final String FORMS =
+      "set it to a node's address, such as 10.0.0.5, \"10.0.0.5 9042\" or \"10.0.0.5 -u admin\"";
 
   /** What the driver and the JVM say, in an administrator's words. */
   private static final List<Map.Entry<String, String>> WORDS = List.of(
       Map.entry("connection refused", "connection refused: nothing listens on that port"),
       Map.entry("UnknownHost|UnresolvedAddress|not known", "unknown host"),
-      Map.entry("NotSslRecord|not an SSL/TLS record|Unsupported or unrecognized SSL", "it speaks without TLS, and CASSANDRA_SSL_CA is set"),
-      Map.entry("unable to find valid certification path|PKIX", "its certificate is not signed by the CA of CASSANDRA_SSL_CA"),
-      Map.entry("certificate_required|bad_certificate", "it wants a certificate: CASSANDRA_SSL_CERT and CASSANDRA_SSL_KEY"),
+      Map.entry("NotSslRecord|not an SSL/TLS record|Unsupported or unrecognized SSL",
+          "it speaks without TLS, and CASSANDRA_SSL_CA is set"),
+      Map.entry("unable to find valid certification path|PKIX",
+          "its certificate is not signed by the CA of CASSANDRA_SSL_CA"),
+      Map.entry("certificate_required|bad_certificate",
+          "it wants a certificate: CASSANDRA_SSL_CERT and CASSANDRA_SSL_KEY"),
       Map.entry("timed out|Timeout", "no answer in time: perhaps this is not its CQL port"),
       Map.entry("Connection reset|ClosedChannel|Lost connection|connection was closed",
           "the connection was closed: perhaps it wants TLS, or this is not its CQL port"));
@@ -2823,7 +3019,8 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
         : settings.secretOrPrompt(CassandraSettings.PASSWORD, "Password of Cassandra's user " + user.get()));
     if (user.isPresent() != password.isPresent()) {
       throw new Failure(Exit.USAGE, user.isPresent() ? "no password for Cassandra's user " + user.get()
-          : "CASSANDRA_PASSWORD is set, but CASSANDRA_USER is not", "set CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE");
+          : "CASSANDRA_PASSWORD is set, but CASSANDRA_USER is not",
+          "set CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE");
     }
     return new CassandraConnection(connection.contactPoints(), user, password);
   }
@@ -2834,7 +3031,8 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
     }
     var arguments = new Arguments();
     try {
-      var tokens = Pattern.compile("'([^']*)'|\"([^\"]*)\"|(\\S+)").matcher(text.strip().replaceAll("\\G([^\\s,]+)\\s*,\\s*", "$1,")).results()
+      var tokens = Pattern.compile("'([^']*)'|\"([^\"]*)\"|(\\S+)")
+          .matcher(text.strip().replaceAll("\\G([^\\s,]+)\\s*,\\s*", "$1,")).results()
           .map(m -> m.group(1) != null ? m.group(1) : m.group(2) != null ? m.group(2) : m.group(3));
       // A password may begin with @, which picocli would take for a file of arguments.
       new CommandLine(arguments).setExpandAtFiles(false).parseArgs(tokens.toArray(String[]::new));
@@ -2845,7 +3043,8 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
     var second = Optional.ofNullable(arguments.portOrUser);
     var port = second.filter(word -> word.matches("\\d+")).map(CassandraConnection::port).orElse(9042);
     var user = second.filter(word -> !word.matches("\\d+")).or(() -> Optional.ofNullable(arguments.user));
-    var hosts = Stream.of(arguments.hosts.split(",")).filter(host -> !host.isBlank()).map(host -> address(host, port)).toList();
+    var hosts =
+        Stream.of(arguments.hosts.split(",")).filter(host -> !host.isBlank()).map(host -> address(host, port)).toList();
     return new CassandraConnection(hosts, user, Optional.ofNullable(arguments.password));
   }
 
@@ -2862,7 +3061,8 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
   private static int port(String text) {
     var port = text.length() > 5 ? 0 : Integer.parseInt(text);
     if (port < 1 || port > 65_535) {
-      throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION names port %s, which no host has".formatted(text), "ports are numbers from 1 to 65535, Cassandra's is mostly 9042");
+      throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION names port %s, which no host has".formatted(text),
+          "ports are numbers from 1 to 65535, Cassandra's is mostly 9042");
     }
     return port;
   }
@@ -2904,12 +3104,17 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
     if (errors.stream().anyMatch(AuthenticationException.class::isInstance)) {
       return new Failure(Exit.AUTHENTICATION, "Cassandra at %s refuses %s".formatted(named(),
           user.map(name -> "the log-in of " + name).orElse("a connection without log-in")),
-          "check CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE: a superuser's; TheHive's own role does not suffice", failed);
+          "check CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE: a superuser's; TheHive's own"
+              + " role does not suffice",
+          failed);
     }
-    var causes = errors.stream().flatMap(error -> Stream.iterate(error, Objects::nonNull, Throwable::getCause)).map(Throwable::toString)
+    var causes = errors.stream().flatMap(error -> Stream.iterate(error, Objects::nonNull, Throwable::getCause))
+        .map(Throwable::toString)
         .collect(Collectors.joining("\n"));
-    var text = contactPoints.stream().map(CassandraConnection::refusal).flatMap(Optional::stream).findFirst().orElse("") + "\n" + causes;
-    var words = WORDS.stream().filter(entry -> Pattern.compile(entry.getKey(), Pattern.CASE_INSENSITIVE).matcher(text).find())
+    var text = contactPoints.stream().map(CassandraConnection::refusal).flatMap(Optional::stream).findFirst().orElse("")
+        + "\n" + causes;
+    var words =
+        WORDS.stream().filter(entry -> Pattern.compile(entry.getKey(), Pattern.CASE_INSENSITIVE).matcher(text).find())
         .map(Map.Entry::getValue).findFirst().orElseGet(failed::getMessage);
     return new Failure(Exit.UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), words),
         "is it started, is CASSANDRA_CONNECTION right, does it want TLS (CASSANDRA_SSL_CA)?", failed);
@@ -2934,7 +3139,8 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
  * @param client TLS of the client port; empty where it has none
  * @param internode TLS of the port on which nodes talk to each other; empty where no files are named
  */
-record CassandraSettings(CassandraConnection connection, String keyspace, List<Path> archives, String role, Path workFolder,
+record CassandraSettings(CassandraConnection connection, String keyspace, List<Path> archives, String role,
+    Path workFolder,
     Optional<Pem> client, Optional<Pem> internode) {
   static final Variable CONNECTION = Variable.optional("CASSANDRA_CONNECTION");
   static final Variable USER = Variable.optional("CASSANDRA_USER");
@@ -2951,7 +3157,8 @@ record CassandraSettings(CassandraConnection connection, String keyspace, List<P
   static final Variable INTERNODE_CA = Variable.optional("CASSANDRA_INTERNODE_CA");
   static final Variable INTERNODE_CERTIFICATE = Variable.optional("CASSANDRA_INTERNODE_CERT");
   static final Variable INTERNODE_KEY = Variable.optional("CASSANDRA_INTERNODE_KEY");
-  static final List<Variable> VARIABLES = List.of(CONNECTION, USER, PASSWORD, KEYSPACE, ARCHIVES, ROLE, WORK, CA, CERTIFICATE, KEY,
+  static final List<Variable> VARIABLES =
+      List.of(CONNECTION, USER, PASSWORD, KEYSPACE, ARCHIVES, ROLE, WORK, CA, CERTIFICATE, KEY,
       CA_PASSWORD, KEY_PASSWORD, INTERNODE_CA, INTERNODE_CERTIFICATE, INTERNODE_KEY);
 
   /** Reads all of it, also log-in and addresses: for what talks to the cluster. */
@@ -2967,7 +3174,8 @@ record CassandraSettings(CassandraConnection connection, String keyspace, List<P
   private static CassandraSettings read(Settings settings, CassandraConnection connection) {
     var archives = List.of(settings.text(ARCHIVES).split(",")).stream().map(String::strip).map(Path::of).toList();
     var client = new Pem(settings.optionalPath(CA).orElse(null), settings.optionalPath(CERTIFICATE).orElse(null),
-        settings.optionalPath(KEY).orElse(null), settings.secret(CA_PASSWORD).orElse(null), settings.secret(KEY_PASSWORD).orElse(null));
+        settings.optionalPath(KEY).orElse(null), settings.secret(CA_PASSWORD).orElse(null),
+        settings.secret(KEY_PASSWORD).orElse(null));
     return new CassandraSettings(connection, settings.text(KEYSPACE), archives, settings.text(ROLE),
         settings.optionalPath(WORK).orElse(archives.get(0)), Optional.of(client).filter(pem -> pem.ca() != null),
         Optional.of(internode(settings, client)).filter(pem -> pem.ca() != null && pem.certificate() != null
@@ -2978,7 +3186,8 @@ record CassandraSettings(CassandraConnection connection, String keyspace, List<P
   private static Pem internode(Settings settings, Pem client) {
     var ca = settings.optionalPath(INTERNODE_CA);
     var certificate = settings.optionalPath(INTERNODE_CERTIFICATE);
-    return new Pem(ca.orElse(client.ca()), certificate.orElse(client.certificate()), settings.optionalPath(INTERNODE_KEY).orElse(client.key()),
+    return new Pem(ca.orElse(client.ca()), certificate.orElse(client.certificate()),
+        settings.optionalPath(INTERNODE_KEY).orElse(client.key()),
         ca.isPresent() ? null : client.caPassword(), certificate.isPresent() ? null : client.keyPassword());
   }
 }
@@ -3022,7 +3231,8 @@ final class ClusterSnapshots {
 
   /** All by name. It reads the repository's index only, so that a thousand of them take no time. */
   static SortedMap<String, SnapshotState> read(ElasticsearchApi api, String repository) throws IOException {
-    return api.tryGet(ElasticsearchApi.path("_snapshot", repository, "_all") + "?verbose=false").map(ClusterSnapshots::states)
+    return api.tryGet(ElasticsearchApi.path("_snapshot", repository, "_all") + "?verbose=false")
+        .map(ClusterSnapshots::states)
         .orElseThrow(() -> new Failure(Exit.BAD_BACKUP, "Elasticsearch has no snapshot repository " + repository,
             "register it as before the backup, or set ELASTICSEARCH_SNAPSHOT_REPOSITORY"));
   }
@@ -3033,7 +3243,8 @@ final class ClusterSnapshots {
       var indices = new TreeMap<String, Long>();
       snapshot.path("indices").forEach(index -> indices.put(index.asText(), -1L));
       var name = snapshot.path("snapshot").asText();
-      states.put(name, new SnapshotState(name, snapshot.path("uuid").asText(), snapshot.path("state").asText(SnapshotState.UNKNOWN), "", false, indices));
+      states.put(name, new SnapshotState(name, snapshot.path("uuid").asText(),
+          snapshot.path("state").asText(SnapshotState.UNKNOWN), "", false, indices));
     }
     return states;
   }
@@ -3041,7 +3252,8 @@ final class ClusterSnapshots {
 
 /**
  * Compares what the nodes of a Cassandra cluster say of each other: gossip, which knows who is in the cluster, and each
- * node's own table system.peers_v2, from which clients learn of the others. A node that clients do not see gets no rows.
+ * node's own table system.peers_v2, from which clients learn of the others. A node that clients do not see gets no
+ * rows.
  *
  * @param gossip empty where the nodes do not tell it (before Cassandra 4.1)
  * @param answered the nodes that were asked and answered
@@ -3105,21 +3317,25 @@ record ClusterView(List<Gossip> gossip, Set<String> answered, List<Listed> liste
     var problems = new ArrayList<Problem>();
     listers(false).forEach((node, by) -> {
       if (gossip.isEmpty() || members().contains(node)) {
-        problems.add(new Problem(node, "clients do not see Cassandra node %s: its row in system.peers_v2 of %s is not complete (no host_id, say)"
+        problems.add(new Problem(node,
+            "clients do not see Cassandra node %s: its row in system.peers_v2 of %s is not complete (no host_id, say)"
             .formatted(node, names(by)), restart(by)));
       }
     });
     return problems;
   }
 
-  /** Nodes of the cluster that an answering node does not list. Without gossip, those that answer or that another lists. */
+  /**
+   * Nodes of the cluster that an answering node does not list. Without gossip, those that answer or that another lists.
+   */
   private List<Problem> missing() {
     var all = new TreeSet<>(members());
     if (gossip.isEmpty()) {
       all.addAll(answered);
       listed.stream().filter(Listed::complete).map(Listed::node).forEach(all::add);
     }
-    var rows = listed.stream().collect(Collectors.groupingBy(Listed::node, Collectors.mapping(Listed::by, Collectors.toSet())));
+    var rows = listed.stream()
+        .collect(Collectors.groupingBy(Listed::node, Collectors.mapping(Listed::by, Collectors.toSet())));
     var problems = new ArrayList<Problem>();
     for (var node : all) {
       var without = new TreeSet<>(answered);
@@ -3128,10 +3344,12 @@ record ClusterView(List<Gossip> gossip, Set<String> answered, List<Listed> liste
       if (without.isEmpty()) {
         continue;
       }
-      var text = "clients do not see Cassandra node %s: it is not in system.peers_v2 of %s".formatted(node, names(without));
+      var text =
+          "clients do not see Cassandra node %s: it is not in system.peers_v2 of %s".formatted(node, names(without));
       var certain = !gossip.isEmpty() || answered.contains(node);
       problems.add(new Problem(node, text, certain ? restart(without)
-          : "if nodetool status shows it, %s; if not, on %s: %s".formatted(restart(without), names(rows.get(node)), removal(node))));
+          : "if nodetool status shows it, %s; if not, on %s: %s".formatted(restart(without), names(rows.get(node)),
+              removal(node))));
     }
     return problems;
   }
@@ -3147,7 +3365,8 @@ record ClusterView(List<Gossip> gossip, Set<String> answered, List<Listed> liste
         .forEach(row -> rows.computeIfAbsent(row.node(), node -> new TreeSet<>()).add(row.by()));
     var problems = new ArrayList<Problem>();
     rows.forEach((node, by) -> problems.add(new Problem(node,
-        "Cassandra node %s is not in the cluster, only in system.peers_v2 of %s: a leftover row".formatted(node, names(by)),
+        "Cassandra node %s is not in the cluster, only in system.peers_v2 of %s: a leftover row".formatted(node,
+            names(by)),
         "remove it in cqlsh on %s: %s".formatted(names(by), removal(node)))));
     return problems;
   }
@@ -3155,7 +3374,8 @@ record ClusterView(List<Gossip> gossip, Set<String> answered, List<Listed> liste
   private String removal(String node) {
     var ports = new LinkedHashSet<Integer>();
     listed.stream().filter(row -> row.node().equals(node)).forEach(row -> ports.add(row.port()));
-    return ports.stream().map(port -> "DELETE FROM system.peers_v2 WHERE peer = '%s' AND peer_port = %d;".formatted(node, port))
+    return ports.stream()
+        .map(port -> "DELETE FROM system.peers_v2 WHERE peer = '%s' AND peer_port = %d;".formatted(node, port))
         .collect(Collectors.joining(" ")) + " DELETE FROM system.peers WHERE peer = '%s';".formatted(node);
   }
 
@@ -3168,10 +3388,13 @@ record ClusterView(List<Gossip> gossip, Set<String> answered, List<Listed> liste
   }
 }
 
-/** Runs a script's command the same way in all scripts: errors as {@code error:} and {@code hint:}, and the exit code. */
+/**
+ * Runs a script's command the same way in all scripts: errors as {@code error:} and {@code hint:}, and the exit code.
+ */
 final class Commands {
   /** How picocli tells of a value that is not of the option's type. */
-  private static final Pattern CANNOT_CONVERT = Pattern.compile("cannot convert '(.*?)' to (?:\\S+ )?(?:\\w+[.$])*(\\w+) \\(.*");
+  private static final Pattern CANNOT_CONVERT =
+      Pattern.compile("cannot convert '(.*?)' to (?:\\S+ )?(?:\\w+[.$])*(\\w+) \\(.*");
 
   private Commands() {}
 
@@ -3181,7 +3404,8 @@ final class Commands {
    * @param variables what the help lists below the options, with the present values
    * @param failed shows a failure and returns the exit code
    */
-  static int run(Object command, Console console, List<Variable> variables, Function<Failure, Integer> failed, String... args) {
+  static int run(Object command, Console console, List<Variable> variables, Function<Failure, Integer> failed,
+      String... args) {
     console.onInterrupt("Nothing was changed.");
     try {
       return run(command, variables, failed, args);
@@ -3196,13 +3420,15 @@ final class Commands {
         .setParameterExceptionHandler((thrown, given) -> failed.apply(wrongUsage(thrown)))
         .setExecutionStrategy(parsed -> {
           if (parsed.isUsageHelpRequested()) {
-            addFooter(parsed.commandSpec().commandLine(), variables); // reads TheHive's configuration: not at every start
+            // reads TheHive's configuration: not at every start
+            addFooter(parsed.commandSpec().commandLine(), variables);
           }
           if (CommandLine.executeHelpRequest(parsed) != null) {
             return Exit.DONE;
           }
           try {
-            Settings.fromEnvironment().warnings(variables).forEach(warning -> System.err.println("warning: " + warning));
+            Settings.fromEnvironment().warnings(variables)
+                .forEach(warning -> System.err.println("warning: " + warning));
           } catch (Failure e) {
             return failed.apply(e);
           }
@@ -3212,7 +3438,8 @@ final class Commands {
     try {
       var code = line.execute(args);
       return code == Exit.DONE && System.out.checkError() ? failed.apply(new Failure(Exit.UNEXPECTED,
-          "the result could not be written to standard output", "everything else is done; is its file system full?")) : code;
+          "the result could not be written to standard output", "everything else is done; is its file system full?"))
+          : code;
     } catch (Error e) { // picocli hands on exceptions only
       return failed.apply(Failure.of(e));
     }
@@ -3220,13 +3447,16 @@ final class Commands {
 
   private static Failure wrongUsage(ParameterException thrown) {
     var message = thrown.getMessage().lines().findFirst().orElse("wrong usage");
-    var text = withoutJavaTypes(message.isEmpty() ? message : message.substring(0, 1).toLowerCase(Locale.ROOT) + message.substring(1));
-    return new Failure(Exit.USAGE, text, "see ./jbang " + thrown.getCommandLine().getCommandSpec().root().name() + " --help", thrown);
+    var text = withoutJavaTypes(
+        message.isEmpty() ? message : message.substring(0, 1).toLowerCase(Locale.ROOT) + message.substring(1));
+    return new Failure(Exit.USAGE, text,
+        "see ./jbang " + thrown.getCommandLine().getCommandSpec().root().name() + " --help", thrown);
   }
 
   private static String withoutJavaTypes(String message) {
     var type = CANNOT_CONVERT.matcher(message);
-    return type.find() ? message.substring(0, type.start()) + "'" + type.group(1) + "' is not " + switch (type.group(2)) {
+    return type.find()
+        ? message.substring(0, type.start()) + "'" + type.group(1) + "' is not " + switch (type.group(2)) {
       case "Duration" -> "a duration such as PT15M";
       case "Pattern" -> "a regular expression";
       default -> "allowed";
@@ -3236,7 +3466,8 @@ final class Commands {
   private static void addFooter(CommandLine line, List<Variable> variables) {
     var own = line.getCommandSpec().usageMessage().footer();
     var lines = values(variables).stream().map(text -> text.replace("%", "%%").replace("@|", "@ |"));
-    line.getCommandSpec().usageMessage().footer(Stream.of(Stream.of("%nVariables, with their values now:"), lines, Stream.of(own))
+    line.getCommandSpec().usageMessage()
+        .footer(Stream.of(Stream.of("%nVariables, with their values now:"), lines, Stream.of(own))
         .flatMap(text -> text).toArray(String[]::new));
   }
 
@@ -3310,7 +3541,8 @@ enum Compression {
     try {
       return switch (this) {
         case NONE -> in;
-        case GZIP -> buffered(GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get());
+      case GZIP ->
+          buffered(GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get());
         case BZIP2 -> buffered(new BZip2CompressorInputStream(in, true));
         case XZ -> buffered(XZCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get());
         case ZSTD -> buffered(new ZstdCompressorInputStream(in));
@@ -3345,7 +3577,8 @@ final class Compressors {
   static Optional<RuntimeException> missingLibrary(Throwable thrown) {
     for (var cause = thrown; cause != null; cause = cause.getCause()) {
       if (cause instanceof LinkageError || cause.getClass().getName().contains("SnappyError")) {
-        return Optional.of(new Failure(Exit.UNSAFE, "a library that compressed tables need cannot be loaded: " + cause.getMessage(),
+        return Optional.of(new Failure(Exit.UNSAFE,
+            "a library that compressed tables need cannot be loaded: " + cause.getMessage(),
             "is %s mounted noexec? Name another folder: export JAVA_TOOL_OPTIONS=-Djava.io.tmpdir=<folder>".formatted(
                 System.getProperty("java.io.tmpdir")), thrown));
       }
@@ -3359,28 +3592,35 @@ final class ConnectionError {
   private static final List<Map.Entry<String, String>> WORDS = List.of(
       Map.entry("connection refused", "connection refused: nothing listens on that port"),
       Map.entry("UnknownHost|UnresolvedAddress|not known", "unknown host"),
-      Map.entry("ConnectException(\\n|$)", "connection refused: nothing listens on that port"), // java.net.http says no more
+      // java.net.http says no more
+      Map.entry("ConnectException(\\n|$)", "connection refused: nothing listens on that port"),
       Map.entry("NotSslRecord|not an SSL/TLS record|Unsupported or unrecognized SSL", "it speaks http, not https"),
-      Map.entry("PKIX|unable to find valid certification path", "its certificate is not signed by a CA that is trusted here"),
-      Map.entry("No name matching|No subject alternative|not verified|doesn't match", "its certificate is for another name"),
+      Map.entry("PKIX|unable to find valid certification path",
+          "its certificate is not signed by a CA that is trusted here"),
+      Map.entry("No name matching|No subject alternative|not verified|doesn't match",
+          "its certificate is for another name"),
       Map.entry("certificate_expired|CertificateExpired", "its certificate has expired"),
       Map.entry("certificate_required|bad_certificate", "it wants a certificate of the client"),
       Map.entry("handshake_failure|protocol_version", "it and this host have no TLS version in common"),
       Map.entry("No route to host|Network is unreachable|Host is unreachable", "no route to that host"),
       Map.entry("timed out|Timeout", "no answer in time"),
       Map.entry("Invalid status line|unsupported (HTTP )?version|not a valid HTTP", "it is not an HTTP port"),
-      Map.entry("Connection reset|ClosedChannel|ConnectionClosed|connection (was )?closed|EOF|no bytes|Broken pipe|Remote host terminated",
+      Map.entry(
+          "Connection reset|ClosedChannel|ConnectionClosed|connection (was )?closed|EOF|no bytes|Broken pipe|Remote"
+              + " host terminated",
           "it closed the connection: perhaps it speaks https, or this is not its port"));
 
   private ConnectionError() {}
 
   static String words(Throwable thrown) {
-    var all = Stream.iterate(thrown, Objects::nonNull, Throwable::getCause).map(Throwable::toString).collect(Collectors.joining("\n"));
+    var all = Stream.iterate(thrown, Objects::nonNull, Throwable::getCause).map(Throwable::toString)
+        .collect(Collectors.joining("\n"));
     return known(all).orElseGet(() -> Failure.of(thrown).getMessage());
   }
 
   private static Optional<String> known(String text) {
-    return WORDS.stream().filter(entry -> Pattern.compile(entry.getKey(), Pattern.CASE_INSENSITIVE).matcher(text).find())
+    return WORDS.stream()
+        .filter(entry -> Pattern.compile(entry.getKey(), Pattern.CASE_INSENSITIVE).matcher(text).find())
         .map(Map.Entry::getValue).findFirst();
   }
 }
@@ -3431,7 +3671,10 @@ class Console {
     }
   }
 
-  /** Shows a line that moves on a terminal, a line every five seconds elsewhere, until closed; nothing where there are no bytes. */
+  /**
+   * Shows a line that moves on a terminal, a line every five seconds elsewhere, until closed; nothing where there are
+   * no bytes.
+   */
   Closeable progress(String task, long total, LongSupplier done, Supplier<String> state) {
     if (total <= 0) {
       return () -> {};
@@ -3439,7 +3682,8 @@ class Console {
     var moves = canDraw();
     var width = moves ? columns() - 3 : WIDTH_OF_LOGS; // room for ^C
     var begun = Instant.now();
-    Supplier<String> line = () -> ProgressLine.of(task, Math.min(done.getAsLong(), total), total, Duration.between(begun, Instant.now()),
+    Supplier<String> line =
+        () -> ProgressLine.of(task, Math.min(done.getAsLong(), total), total, Duration.between(begun, Instant.now()),
         state.get(), width);
     var clock = Executors.newSingleThreadScheduledExecutor(Console::daemon);
     var pause = moves ? 200 : BETWEEN_LINES.toMillis();
@@ -3453,7 +3697,8 @@ class Console {
   private synchronized void show(String line, boolean moves) {
     if (moves) {
       drawn = line;
-      System.err.print("\r\033[?7l" + line + "\033[K\033[?7h"); // never onto a second line, should the terminal have become narrower
+      // never onto a second line, should the terminal have become narrower
+      System.err.print("\r\033[?7l" + line + "\033[K\033[?7h");
     } else {
       step("%s", line);
     }
@@ -3506,7 +3751,8 @@ final class CqlStatements {
   private static final Pattern QUOTED = Pattern.compile("(?s)'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\\$\\$.*?\\$\\$");
   private static final Pattern OPTIONS = Pattern.compile("(?i) WITH ");
   private static final Pattern OPTION = Pattern.compile(
-      "(?is)(WITH|AND) ((?<name>\\w+) ?= ?('[^']*'|\\{[^}]*}|[\\w.+-]+)|CLUSTERING ORDER BY \\([^)]*\\)|COMPACT STORAGE)");
+      "(?is)(WITH|AND) ((?<name>\\w+) ?= ?('[^']*'|\\{[^}]*}|[\\w.+-]+)|CLUSTERING ORDER BY \\([^)]*\\)|COMPACT"
+          + " STORAGE)");
 
   private CqlStatements() {}
 
@@ -3514,7 +3760,8 @@ final class CqlStatements {
   static List<String> split(String cql) {
     var statements = new ArrayList<String>();
     var current = new StringBuilder();
-    var text = cql.lines().filter(line -> !line.regionMatches(true, 0, "warning", 0, 7)).collect(Collectors.joining("\n"));
+    var text =
+        cql.lines().filter(line -> !line.regionMatches(true, 0, "warning", 0, 7)).collect(Collectors.joining("\n"));
     for (var token : (Iterable<String>) TOKEN.matcher(text).results().map(MatchResult::group)::iterator) {
       if (token.equals(";")) {
         statements.add(current.toString().strip());
@@ -3538,7 +3785,8 @@ final class CqlStatements {
     }
     var from = first.start() + 1;
     var all = OPTION.matcher(masked.substring(from)).results().toList();
-    var kept = all.stream().filter(option -> option.group(3) == null || options.contains(option.group(3).toLowerCase(Locale.ROOT)))
+    var kept = all.stream()
+        .filter(option -> option.group(3) == null || options.contains(option.group(3).toLowerCase(Locale.ROOT)))
         .map(option -> table.substring(from + option.start(2), from + option.end(2))).toList();
     if (kept.size() == all.size()) {
       return table;
@@ -3551,14 +3799,16 @@ final class CqlStatements {
     var masked = masked(table);
     var first = OPTIONS.matcher(masked);
     return !first.find() ? Set.of() : OPTION.matcher(masked.substring(first.start() + 1)).results()
-        .filter(option -> option.group(3) != null).map(option -> option.group(3).toLowerCase(Locale.ROOT)).collect(Collectors.toSet());
+        .filter(option -> option.group(3) != null).map(option -> option.group(3).toLowerCase(Locale.ROOT))
+        .collect(Collectors.toSet());
   }
 
   /** The text with every quoted character replaced, so that patterns do not match inside quotes; of the same length. */
   private static String masked(String text) {
     return QUOTED.matcher(text).replaceAll(match -> {
       var quoted = match.group();
-      return Matcher.quoteReplacement(quoted.charAt(0) + "_".repeat(quoted.length() - 2) + quoted.charAt(quoted.length() - 1));
+      return Matcher
+          .quoteReplacement(quoted.charAt(0) + "_".repeat(quoted.length() - 2) + quoted.charAt(quoted.length() - 1));
     });
   }
 }
@@ -3569,7 +3819,9 @@ record DefinitionComparison(KeyspaceDefinition backup, KeyspaceDefinition live) 
   private static final Pattern OPTION =
       Pattern.compile("(?m)^(?:\\) WITH|    AND) (?:(\\w+) = (.*?)|CLUSTERING ORDER BY .*?);?$");
 
-  /** The order of options, written-out defaults and columns that only the live keyspace had for a while do not count. */
+  /**
+   * The order of options, written-out defaults and columns that only the live keyspace had for a while do not count.
+   */
   boolean isSame() {
     return backup.replication().equals(live.replication()) && backup.durable() == live.durable()
         && backup.tables().keySet().equals(live.tables().keySet())
@@ -3582,7 +3834,8 @@ record DefinitionComparison(KeyspaceDefinition backup, KeyspaceDefinition live) 
     var present = live.table(table, ID);
     present = present.unbuild().droppedColumns(relevant(present, wanted)).build();
     // Some compressors are not equal to themselves; as text they are.
-    return wanted.equals(present) || wanted.toCqlString(true, true, false).equals(present.toCqlString(true, true, false));
+    return wanted.equals(present)
+        || wanted.toCqlString(true, true, false).equals(present.toCqlString(true, true, false));
   }
 
   /** A dropped column hides only cells of its name that are older than the drop. */
@@ -3662,7 +3915,8 @@ record DefinitionComparison(KeyspaceDefinition backup, KeyspaceDefinition live) 
   private static Map<String, String> columns(org.apache.cassandra.schema.TableMetadata table) {
     var columns = new TreeMap<String, String>();
     for (var column : table.columns()) {
-      columns.put(column.name.toCQLString(), column.type.asCQL3Type() + (column.isStatic() ? " static" : "") + place(column));
+      columns.put(column.name.toCQLString(),
+          column.type.asCQL3Type() + (column.isStatic() ? " static" : "") + place(column));
     }
     return columns;
   }
@@ -3735,12 +3989,14 @@ record ETag(long high, long low, int parts) {
  */
 record ElasticsearchAddress(List<HttpHost> hosts, String path) {
   private static final Pattern URL =
-      Pattern.compile("(?:(?<scheme>https?)://)?(?<host>\\[[0-9A-Fa-f:.%]+]|[^/:@?#\\s\\[\\]]+)(?::(?<port>\\d+))?(?<path>/[^?#\\s]*)?");
+      Pattern.compile(
+          "(?:(?<scheme>https?)://)?(?<host>\\[[0-9A-Fa-f:.%]+]|[^/:@?#\\s\\[\\]]+)(?::(?<port>\\d+))?(?<path>/[^?#\\s]*)?");
 
   static ElasticsearchAddress of(List<String> urls) {
     var all = urls.stream().map(ElasticsearchAddress::one).toList();
     if (all.stream().map(ElasticsearchAddress::path).distinct().count() > 1) {
-      throw new Failure(Exit.USAGE, "the addresses in ELASTICSEARCH_API_URL have different paths: " + String.join(", ", urls),
+      throw new Failure(Exit.USAGE,
+          "the addresses in ELASTICSEARCH_API_URL have different paths: " + String.join(", ", urls),
           "give all of them the same path");
     }
     return new ElasticsearchAddress(all.stream().flatMap(address -> address.hosts.stream()).toList(), all.get(0).path);
@@ -3748,7 +4004,8 @@ record ElasticsearchAddress(List<HttpHost> hosts, String path) {
 
   private static ElasticsearchAddress one(String url) {
     if (url.contains("@")) {
-      throw new Failure(Exit.USAGE, "ELASTICSEARCH_API_URL contains a user name", "set ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD instead");
+      throw new Failure(Exit.USAGE, "ELASTICSEARCH_API_URL contains a user name",
+          "set ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD instead");
     }
     var match = URL.matcher(url.strip());
     if (!match.matches()) {
@@ -3788,7 +4045,8 @@ final class ElasticsearchApi implements Closeable {
     if (!address.path().isEmpty()) {
       builder.setPathPrefix(address.path());
     }
-    settings.authorization().ifPresent(value -> builder.setDefaultHeaders(new Header[] {new BasicHeader("Authorization", value)}));
+    settings.authorization()
+        .ifPresent(value -> builder.setDefaultHeaders(new Header[] {new BasicHeader("Authorization", value)}));
     settings.ca().ifPresent(ca -> builder.setHttpClientConfigCallback(http -> http.setSSLContext(
         Tls.context(Tls.trust(ca, settings.caPassword().orElse(null))))));
     builder.setRequestConfigCallback(config -> config.setConnectTimeout(5_000).setSocketTimeout(60_000));
@@ -3797,7 +4055,8 @@ final class ElasticsearchApi implements Closeable {
 
   /** A path of these names, each encoded. */
   static String path(String... names) {
-    return Stream.of(names).map(name -> URLEncoder.encode(name, StandardCharsets.UTF_8).replace("+", "%20").replace("%2C", ","))
+    return Stream.of(names)
+        .map(name -> URLEncoder.encode(name, StandardCharsets.UTF_8).replace("+", "%20").replace("%2C", ","))
         .collect(Collectors.joining("/", "/", ""));
   }
 
@@ -3847,16 +4106,19 @@ final class ElasticsearchApi implements Closeable {
       answered = true;
       throw e;
     } catch (JsonProcessingException e) {
-      throw new Failure(Exit.USAGE, "%s does not answer as Elasticsearch does".formatted(address), "is ELASTICSEARCH_API_URL right?", e);
+      throw new Failure(Exit.USAGE, "%s does not answer as Elasticsearch does".formatted(address),
+          "is ELASTICSEARCH_API_URL right?", e);
     } catch (IOException | RuntimeException e) {
       // A server that is stopped closes its connections, too.
-      if (!answered && Stream.<Throwable>iterate(e, Objects::nonNull, Throwable::getCause).anyMatch(ElasticsearchApi::isNotHttp)) {
+      if (!answered && Stream.<Throwable>iterate(e, Objects::nonNull, Throwable::getCause)
+          .anyMatch(ElasticsearchApi::isNotHttp)) {
         throw notHttp(e);
       }
       if (e instanceof RuntimeException unexpected) {
         throw unexpected;
       }
-      throw new Failure(Exit.UNREACHABLE, "cannot reach Elasticsearch at %s: %s".formatted(address, ConnectionError.words(e)),
+      throw new Failure(Exit.UNREACHABLE,
+          "cannot reach Elasticsearch at %s: %s".formatted(address, ConnectionError.words(e)),
           "is it started, is ELASTICSEARCH_API_URL right? For https: ELASTICSEARCH_CA names its CA", e);
     }
   }
@@ -3872,7 +4134,8 @@ final class ElasticsearchApi implements Closeable {
 
   private Failure failure(String method, String path, ResponseException thrown) throws IOException {
     var entity = thrown.getResponse().getEntity();
-    return new ElasticsearchError(address.toString(), method + " " + path, thrown.getResponse().getStatusLine().getStatusCode(),
+    return new ElasticsearchError(address.toString(), method + " " + path,
+        thrown.getResponse().getStatusLine().getStatusCode(),
         entity == null ? "" : EntityUtils.toString(entity)).failure(thrown);
   }
 
@@ -3894,7 +4157,8 @@ final class ElasticsearchApi implements Closeable {
  * @param settings the cluster's, defaults included, as {@code scope: {name: value}}
  * @param blocks what refuses changes, of the cluster ({@code global}) and of its indices ({@code indices})
  */
-record ElasticsearchCluster(String name, SortedSet<String> versions, boolean openSearch, int dataNodes, int repositoryNodes,
+record ElasticsearchCluster(String name, SortedSet<String> versions, boolean openSearch, int dataNodes,
+    int repositoryNodes,
     JsonNode settings, JsonNode blocks) {
   private static final String ENABLE = "cluster.routing.allocation.enable";
   private static final String READ_ONLY_ALLOW_DELETE = "12";
@@ -3911,9 +4175,12 @@ record ElasticsearchCluster(String name, SortedSet<String> versions, boolean ope
       dataNodes += data ? 1 : 0;
       repositoryNodes += data || roles.contains("master") || roles.contains("cluster_manager") ? 1 : 0;
     }
-    var openSearch = api.tryGet("/").map(root -> root.path("version").path("distribution").asText().equals("opensearch")).orElse(false);
-    return new ElasticsearchCluster(nodes.path("cluster_name").asText(), versions, openSearch, dataNodes, repositoryNodes,
-        api.get("/_cluster/settings?include_defaults=true&flat_settings=true"), api.get("/_cluster/state/blocks").path("blocks"));
+    var openSearch = api.tryGet("/")
+        .map(root -> root.path("version").path("distribution").asText().equals("opensearch")).orElse(false);
+    return new ElasticsearchCluster(nodes.path("cluster_name").asText(), versions, openSearch, dataNodes,
+        repositoryNodes,
+        api.get("/_cluster/settings?include_defaults=true&flat_settings=true"),
+        api.get("/_cluster/state/blocks").path("blocks"));
   }
 
   /** The oldest of its nodes' versions. */
@@ -3935,7 +4202,8 @@ record ElasticsearchCluster(String name, SortedSet<String> versions, boolean ope
     }
     if (setting(ENABLE).filter("none"::equals).isPresent()) {
       throw new Failure(Exit.UNSAFE, "the cluster gives no shard a node: %s is none".formatted(ENABLE),
-          "allow it: PUT /_cluster/settings {\"persistent\": {\"%1$s\": null}, \"transient\": {\"%1$s\": null}}".formatted(ENABLE));
+          "allow it: PUT /_cluster/settings {\"persistent\": {\"%1$s\": null}, \"transient\": {\"%1$s\": null}}"
+              .formatted(ENABLE));
     }
   }
 
@@ -3952,7 +4220,9 @@ record ElasticsearchCluster(String name, SortedSet<String> versions, boolean ope
 
   private static Failure blocked(String what, Map.Entry<String, JsonNode> block) {
     var setting = ElasticsearchError.blockSetting(block.getKey());
-    return new Failure(Exit.UNSAFE, "%s: %s".formatted(what, setting.map(name -> name + " is set").orElse(block.getValue().path("description").asText())),
+    return new Failure(Exit.UNSAFE,
+        "%s: %s".formatted(what,
+            setting.map(name -> name + " is set").orElse(block.getValue().path("description").asText())),
         setting.map(ElasticsearchError::removeBlock).orElse("wait until Elasticsearch has removed this block"));
   }
 
@@ -3969,8 +4239,10 @@ record ElasticsearchCluster(String name, SortedSet<String> versions, boolean ope
  */
 record ElasticsearchError(String address, String request, int status, String body) {
   private static final Pattern BLOCK = Pattern.compile("\\[[A-Z_]+/(\\d+)/");
-  private static final Map<String, String> BLOCKS = Map.of("5", "index.blocks.read_only", "6", "cluster.blocks.read_only",
-      "7", "index.blocks.read", "8", "index.blocks.write", "9", "index.blocks.metadata", "12", "index.blocks.read_only_allow_delete",
+  private static final Map<String, String> BLOCKS =
+      Map.of("5", "index.blocks.read_only", "6", "cluster.blocks.read_only",
+          "7", "index.blocks.read", "8", "index.blocks.write", "9", "index.blocks.metadata", "12",
+          "index.blocks.read_only_allow_delete",
       "13", "cluster.blocks.read_only_allow_delete");
 
   /** The setting behind a block, by the number that Elasticsearch gives it. */
@@ -3983,10 +4255,12 @@ record ElasticsearchError(String address, String request, int status, String bod
     var type = error.path("type").asText();
     var reason = reason(error);
     if (type.equals("cluster_block_exception") && status != 503) {
-      return new Failure(Exit.UNSAFE, "Elasticsearch at %s refuses %s: %s".formatted(address, request, reason), blockHint(reason), cause);
+      return new Failure(Exit.UNSAFE, "Elasticsearch at %s refuses %s: %s".formatted(address, request, reason),
+          blockHint(reason), cause);
     }
     if (status == 401 || status == 403) {
-      return new Failure(Exit.AUTHENTICATION, "Elasticsearch at %s refuses %s: HTTP %d %s".formatted(address, request, status, reason),
+      return new Failure(Exit.AUTHENTICATION,
+          "Elasticsearch at %s refuses %s: HTTP %d %s".formatted(address, request, status, reason),
           "check ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_API_KEY, and what it may do", cause);
     }
     // A server that is busy, starting or electing a master counts as not reached.
@@ -4023,7 +4297,8 @@ record ElasticsearchError(String address, String request, int status, String bod
   static String removeBlock(String setting) {
     // A cluster that is blocked takes one setting at a time, and only this one.
     return setting.startsWith("cluster.")
-        ? "remove it: PUT /_cluster/settings {\"persistent\": {\"%s\": null}}, and the same with \"transient\" in a second request".formatted(setting)
+        ? "remove it: PUT /_cluster/settings {\"persistent\": {\"%s\": null}}, and the same with \"transient\" in a second request"
+            .formatted(setting)
         : "remove it: PUT /<index>/_settings {\"%s\": null}".formatted(setting);
   }
 
@@ -4044,7 +4319,8 @@ record ElasticsearchError(String address, String request, int status, String bod
  * @param archives folder of the markers {@code elasticsearch_<time>.info}
  * @param usedIndices names of the indices that TheHive uses by its own configuration; empty where that is not known
  */
-record ElasticsearchSettings(List<String> urls, Optional<String> authorization, Optional<Path> ca, Optional<String> caPassword,
+record ElasticsearchSettings(List<String> urls, Optional<String> authorization, Optional<Path> ca,
+    Optional<String> caPassword,
     String repository, Path archives, List<String> usedIndices) {
   static final Variable URL = Variable.withDefault("ELASTICSEARCH_API_URL", "http://127.0.0.1:9200");
   static final Variable USER = Variable.optional("ELASTICSEARCH_USER");
@@ -4055,11 +4331,14 @@ record ElasticsearchSettings(List<String> urls, Optional<String> authorization, 
   static final Variable INDEX = Variable.optional("ELASTICSEARCH_INDEX");
   static final Variable AUDIT_INDEX = Variable.optional("ELASTICSEARCH_AUDIT_INDEX");
   static final Variable REPOSITORY = Variable.withDefault("ELASTICSEARCH_SNAPSHOT_REPOSITORY", "thehive_repository");
-  static final Variable ARCHIVES = Variable.withDefault("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", "/mnt/backup/elasticsearch");
-  static final List<Variable> VARIABLES = List.of(URL, USER, PASSWORD, API_KEY, CA, CA_PASSWORD, INDEX, AUDIT_INDEX, REPOSITORY, ARCHIVES);
+  static final Variable ARCHIVES =
+      Variable.withDefault("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", "/mnt/backup/elasticsearch");
+  static final List<Variable> VARIABLES =
+      List.of(URL, USER, PASSWORD, API_KEY, CA, CA_PASSWORD, INDEX, AUDIT_INDEX, REPOSITORY, ARCHIVES);
 
   static ElasticsearchSettings of(Settings settings) {
-    return new ElasticsearchSettings(Stream.of(settings.text(URL).split(",")).map(String::strip).toList(), authorization(settings),
+    return new ElasticsearchSettings(Stream.of(settings.text(URL).split(",")).map(String::strip).toList(),
+        authorization(settings),
         settings.optionalPath(CA), settings.secret(CA_PASSWORD), settings.text(REPOSITORY), settings.path(ARCHIVES),
         Stream.of(INDEX, AUDIT_INDEX).flatMap(variable -> settings.optional(variable).stream()).toList());
   }
@@ -4072,7 +4351,8 @@ record ElasticsearchSettings(List<String> urls, Optional<String> authorization, 
     }
     if (user.isEmpty()) {
       if (settings.isSet(PASSWORD)) {
-        throw new Failure(Exit.USAGE, "ELASTICSEARCH_PASSWORD is set, but ELASTICSEARCH_USER is not", "set ELASTICSEARCH_USER, or unset the password");
+        throw new Failure(Exit.USAGE, "ELASTICSEARCH_PASSWORD is set, but ELASTICSEARCH_USER is not",
+            "set ELASTICSEARCH_USER, or unset the password");
       }
       return Optional.empty();
     }
@@ -4147,7 +4427,8 @@ final class EntryName {
   }
 
   private static IOException unsafe(byte[] raw) {
-    return new IOException("its entry '%s' leads out of the backup's folder".formatted(shown(new String(raw, StandardCharsets.UTF_8))));
+    return new IOException(
+        "its entry '%s' leads out of the backup's folder".formatted(shown(new String(raw, StandardCharsets.UTF_8))));
   }
 
   /** The text of a link; it belongs to the entry of the given name. */
@@ -4163,7 +4444,8 @@ final class EntryName {
           StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(raw));
           return;
         } catch (CharacterCodingException e) {
-          throw new IOException("its entry '%s' has a %s that is not UTF-8".formatted(shown(new String(name, StandardCharsets.UTF_8)),
+          throw new IOException(
+              "its entry '%s' has a %s that is not UTF-8".formatted(shown(new String(name, StandardCharsets.UTF_8)),
               raw == name ? "name" : "link"), e);
         }
       }
@@ -4223,24 +4505,31 @@ final class Failure extends RuntimeException {
     if (cause instanceof Failure failure) {
       return failure;
     }
-    var message = cause.getMessage() != null ? cause.getMessage() : cause instanceof EOFException ? "it ends too early" : cause.toString();
+    var message = cause.getMessage() != null ? cause.getMessage() : cause instanceof EOFException ? "it ends too early"
+        : cause.toString();
     if (cause instanceof FileSystemException file) {
-      var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ").toLowerCase(Locale.ROOT);
+      var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ")
+          .toLowerCase(Locale.ROOT);
       message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : words);
     }
     return cause instanceof Error error ? of(error, message.lines().findFirst().orElse(message))
         : new Failure(Exit.UNEXPECTED, message, "run again with --verbose for the trace", cause);
   }
 
-  /** Errors of the virtual machine, with what helps: libraries that are not Java are unpacked where it may be forbidden to run them. */
+  /**
+   * Errors of the virtual machine, with what helps: libraries that are not Java are unpacked where it may be forbidden
+   * to run them.
+   */
   private static Failure of(Error error, String message) {
     if (error instanceof LinkageError) {
       return new Failure(Exit.UNEXPECTED, "a library could not be loaded: " + message,
           "is %s on a file system that is mounted noexec? _JAVA_OPTIONS=-Djava.io.tmpdir=<another folder> names another"
               .formatted(System.getProperty("java.io.tmpdir")), error);
     }
-    var hint = error instanceof OutOfMemoryError ? "_JAVA_OPTIONS=-Xmx1g gives it more" : "run again with --verbose for the trace";
-    return new Failure(Exit.UNEXPECTED, error instanceof OutOfMemoryError ? "out of memory: " + message : message, hint, error);
+    var hint = error instanceof OutOfMemoryError ? "_JAVA_OPTIONS=-Xmx1g gives it more"
+        : "run again with --verbose for the trace";
+    return new Failure(Exit.UNEXPECTED, error instanceof OutOfMemoryError ? "out of memory: " + message : message, hint,
+        error);
   }
 }
 
@@ -4279,7 +4568,8 @@ record Findings(String part, List<Finding> list) {
 
   /** A ✗ with the exit code of what went wrong. */
   void failed(String check, Failure failure) {
-    add(Mark.BAD, check, List.of(), failure.code, failure.getMessage() + (failure.hint == null ? "" : " (" + failure.hint + ")"));
+    add(Mark.BAD, check, List.of(), failure.code,
+        failure.getMessage() + (failure.hint == null ? "" : " (" + failure.hint + ")"));
   }
 
   /** Adds a ✓, or a ✗ with the details below it. */
@@ -4319,7 +4609,8 @@ record FolderCheck(Path folder, Ownership ownership) implements AttachmentStore 
     Files.walkFileTree(folder, new SimpleFileVisitor<>() {
       @Override
       public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes is) {
-        return FolderContents.isContent(folder.relativize(path)) ? FileVisitResult.CONTINUE : FileVisitResult.SKIP_SUBTREE;
+        return FolderContents.isContent(folder.relativize(path)) ? FileVisitResult.CONTINUE
+            : FileVisitResult.SKIP_SUBTREE;
       }
 
       @Override
@@ -4360,7 +4651,8 @@ record FolderCheck(Path folder, Ownership ownership) implements AttachmentStore 
     }
   }
 
-  private void compare(ArchiveEntry member, Path live, String name, Archive.Content content, Tally tally) throws IOException {
+  private void compare(ArchiveEntry member, Path live, String name, Archive.Content content, Tally tally)
+      throws IOException {
     var is = Files.readAttributes(live, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
     if (member.kind() == Kind.LINK) {
       if (!is.isSymbolicLink() || !Files.readSymbolicLink(live).toString().equals(member.link())) {
@@ -4391,9 +4683,13 @@ final class FolderContents {
   /** Everything that restore-files-nfs.java makes in or beside the folder has a name that begins so. */
   static final String OF_RESTORE = ".restore-files-nfs";
 
-  /** Names in lower case: file systems, NetApp, ZFS, Ceph, Synology, QNAP, quotas, Windows, macOS, GlusterFS, JuiceFS. */
-  private static final Set<String> OF_STORAGE = Set.of("lost+found", ".snapshot", "~snapshot", ".snapshots", ".zfs", ".snap",
-      "#snapshot", "#recycle", "@eadir", "@tmp", "@recycle", "@recently-snapshot", ".@__thumb", "aquota.user", "aquota.group",
+  /**
+   * Names in lower case: file systems, NetApp, ZFS, Ceph, Synology, QNAP, quotas, Windows, macOS, GlusterFS, JuiceFS.
+   */
+  private static final Set<String> OF_STORAGE =
+      Set.of("lost+found", ".snapshot", "~snapshot", ".snapshots", ".zfs", ".snap",
+          "#snapshot", "#recycle", "@eadir", "@tmp", "@recycle", "@recently-snapshot", ".@__thumb", "aquota.user",
+          "aquota.group",
       "quota.user", "quota.group", "system volume information", "$recycle.bin", "recycler", ".trash", ".trashes",
       ".spotlight-v100", ".fseventsd", ".temporaryitems", ".documentrevisions-v100", ".trashcan", ".glusterfs");
   private static final Pattern TRASH_OF_USER = Pattern.compile("\\.trash-\\d+");
@@ -4451,10 +4747,13 @@ record FolderSettings(Path folder, Path archives, Optional<String> owner) {
  * @param container in which TheHive runs there; null where it is a systemd unit
  */
 record Host(String name, String destination, String port, TheHiveContainer container) {
-  private static final Pattern IN_CONTAINER = Pattern.compile("((?<host>.+)/)?(?<engine>docker|podman):(?<name>(?!\\d+$)[A-Za-z0-9][\\w.-]*)");
+
+  private static final Pattern IN_CONTAINER =
+      Pattern.compile("((?<host>.+)/)?(?<engine>docker|podman):(?<name>(?!\\d+$)[A-Za-z0-9][\\w.-]*)");
   /** Stands between what the login shell prints by itself and the answer. */
   private static final String BEGIN = "thehive-answer-begins";
-  private static final Pattern NAMED = Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[0-9a-fA-F:]+]))(:(?<port>\\d+))?");
+  private static final Pattern NAMED =
+      Pattern.compile("(?<to>([\\w.-]+@)?(?<host>\\w[\\w.-]*|\\[[0-9a-fA-F:]+]))(:(?<port>\\d+))?");
   private static final String PROPERTIES = "LoadState,ActiveState,SubState,NRestarts,StateChangeTimestamp,InvocationID";
 
   Host(String name, String destination, String port) {
@@ -4491,17 +4790,22 @@ record Host(String name, String destination, String port, TheHiveContainer conta
     if (inContainer.matches()) {
       var host = parse(inContainer.group("host") == null ? "localhost" : inContainer.group("host"));
       var container = new TheHiveContainer(inContainer.group("engine"), inContainer.group("name"));
-      return new Host(inContainer.group("host") == null ? container.toString() : host.name + "/" + container, host.destination, host.port, container);
+      return new Host(inContainer.group("host") == null ? container.toString() : host.name + "/" + container,
+          host.destination, host.port, container);
     }
     var match = NAMED.matcher(name);
     if (!match.matches()) {
-      throw new Failure(Exit.USAGE, "'%s' is not a host name".formatted(name), "name hosts like node1, admin@node2:2222 or localhost, containers like docker:thehive or node2/docker:thehive");
+      throw new Failure(Exit.USAGE, "'%s' is not a host name".formatted(name),
+          "name hosts like node1, admin@node2:2222 or localhost, containers like docker:thehive or"
+              + " node2/docker:thehive");
     }
     if (match.group("port") != null && !isPort(match.group("port"))) {
-      throw new Failure(Exit.USAGE, "'%s' names port %s, which no host has".formatted(name, match.group("port")), "ports are numbers from 1 to 65535, ssh's is mostly 22");
+      throw new Failure(Exit.USAGE, "'%s' names port %s, which no host has".formatted(name, match.group("port")),
+          "ports are numbers from 1 to 65535, ssh's is mostly 22");
     }
     var local = Set.of("localhost", "127.0.0.1", "[::1]").contains(match.group("to")) && match.group("port") == null;
-    return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""), match.group("port"));
+    return new Host(match.group("host"), local ? null : match.group("to").replaceAll("[\\[\\]]", ""),
+        match.group("port"));
   }
 
   private static boolean isPort(String digits) {
@@ -4529,31 +4833,41 @@ record Host(String name, String destination, String port, TheHiveContainer conta
       return "localhost";
     }
     var known = new Host("localhost", null, null).run("ssh -G -- " + destination, Duration.ofSeconds(10)).out();
-    return known.lines().filter(line -> line.startsWith("hostname ")).map(line -> line.substring(9)).findFirst().orElse(destination);
+    return known.lines().filter(line -> line.startsWith("hostname ")).map(line -> line.substring(9)).findFirst()
+        .orElse(destination);
   }
 
-  /** Never asks and never accepts an unknown host key: a runbook must not hang, and a key is the administrator's to trust. */
+  /**
+   * Never asks and never accepts an unknown host key: a runbook must not hang, and a key is the administrator's to
+   * trust.
+   */
   List<String> command(String shell) {
     if (isLocal()) {
       return List.of("sh", "-c", shell);
     }
-    var ssh = Stream.of("ssh", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10",
+    var ssh =
+        Stream.of("ssh", "-T", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10",
         "-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3");
     var to = port == null ? Stream.of("--", destination) : Stream.of("-p", port, "--", destination);
     return Stream.of(ssh, to, Stream.of("sh -c '" + shell + "'")).flatMap(part -> part).toList();
   }
 
-  /** Runs a shell command there, one without single quotes. Files take its output: a shared ssh connection keeps pipes open. */
+  /**
+   * Runs a shell command there, one without single quotes. Files take its output: a shared ssh connection keeps pipes
+   * open.
+   */
   Output run(String shell, Duration limit) {
     try {
       var out = Files.createTempFile("thehive-host", ".out");
       var err = Files.createTempFile("thehive-host", ".err");
       try {
-        var process = new ProcessBuilder(command(isLocal() ? shell : "echo " + BEGIN + "; " + shell)).redirectInput(new File("/dev/null"))
+        var process = new ProcessBuilder(command(isLocal() ? shell : "echo " + BEGIN + "; " + shell))
+            .redirectInput(new File("/dev/null"))
             .redirectOutput(out.toFile()).redirectError(err.toFile()).start();
         if (!process.waitFor(limit.toMillis(), TimeUnit.MILLISECONDS)) {
           process.destroyForcibly();
-          throw new Failure(Exit.UNREACHABLE, "%s: no answer within %d s to: %s".formatted(name, limit.toSeconds(), shell), null);
+          throw new Failure(Exit.UNREACHABLE,
+              "%s: no answer within %d s to: %s".formatted(name, limit.toSeconds(), shell), null);
         }
         var output = new Output(process.exitValue(), Files.readString(out), Files.readString(err).strip());
         return isLocal() ? output : output.code() == 255 ? unreachable(output.err()) : withoutGreeting(this, output);
@@ -4562,7 +4876,8 @@ record Host(String name, String destination, String port, TheHiveContainer conta
         Files.delete(err);
       }
     } catch (IOException e) {
-      throw new Failure(Exit.UNREACHABLE, "%s: %s".formatted(name, e.getMessage()), "the OpenSSH client is needed for other hosts", e);
+      throw new Failure(Exit.UNREACHABLE, "%s: %s".formatted(name, e.getMessage()),
+          "the OpenSSH client is needed for other hosts", e);
     } catch (InterruptedException e) {
       throw new Failure(Exit.UNREACHABLE, name + ": interrupted", null, e);
     }
@@ -4572,7 +4887,9 @@ record Host(String name, String destination, String port, TheHiveContainer conta
   static Output withoutGreeting(Host host, Output output) {
     var begins = output.out().indexOf(BEGIN + "\n");
     if (begins < 0) {
-      throw new Failure(Exit.UNREACHABLE, "%s: the login shell there did not run the command: %s".formatted(host.name, last(output.err().isEmpty() ? output.out() : output.err())),
+      throw new Failure(Exit.UNREACHABLE,
+          "%s: the login shell there did not run the command: %s".formatted(host.name,
+              last(output.err().isEmpty() ? output.out() : output.err())),
           "try it by hand: ssh %s echo works".formatted(host.destination));
     }
     return new Output(output.code(), output.out().substring(begins + BEGIN.length() + 1), output.err());
@@ -4582,9 +4899,11 @@ record Host(String name, String destination, String port, TheHiveContainer conta
     var reason = last(said).replaceFirst("^ssh: ", "");
     var by = "ssh " + (port == null ? "" : "-p " + port + " ") + destination;
     if (said.contains("Permission denied")) {
-      throw new Failure(Exit.AUTHENTICATION, "%s: ssh: %s".formatted(name, reason), "log in with a key, without a password: " + by);
+      throw new Failure(Exit.AUTHENTICATION, "%s: ssh: %s".formatted(name, reason),
+          "log in with a key, without a password: " + by);
     }
-    throw new Failure(Exit.UNREACHABLE, "%s: ssh: %s".formatted(name, reason), said.contains("Host key verification failed")
+    throw new Failure(Exit.UNREACHABLE, "%s: ssh: %s".formatted(name, reason),
+        said.contains("Host key verification failed")
         ? "compare its host key and accept it by hand: " + by : "try it by hand: " + by);
   }
 
@@ -4593,7 +4912,8 @@ record Host(String name, String destination, String port, TheHiveContainer conta
   }
 
   Unit unit(String service) {
-    var output = run("id -u; LC_ALL=C systemctl show --property=%s -- %s".formatted(PROPERTIES, service), Duration.ofSeconds(30));
+    var output = run("id -u; LC_ALL=C systemctl show --property=%s -- %s".formatted(PROPERTIES, service),
+        Duration.ofSeconds(30));
     if (output.code() != 0) {
       throw new Failure(Exit.UNSAFE, "%s has no systemd that answers: %s".formatted(name, last(output.err())),
           "look after TheHive there by hand: in its container, or with its own start script");
@@ -4604,28 +4924,31 @@ record Host(String name, String destination, String port, TheHiveContainer conta
     }
     var is = lines.stream().filter(line -> line.contains("=")).map(line -> line.split("=", 2))
         .collect(Collectors.toMap(pair -> pair[0], pair -> pair[1], (one, other) -> one));
-    return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""), is.getOrDefault("SubState", ""),
+    return new Unit(is.getOrDefault("LoadState", ""), is.getOrDefault("ActiveState", ""),
+        is.getOrDefault("SubState", ""),
         Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("StateChangeTimestamp", ""),
         is.getOrDefault("InvocationID", ""), lines.get(0).equals("0"));
   }
 }
 
 /**
- * Compares TheHive's indices with the snapshot: health, settings, mappings, aliases and every document. Each index of the
- * snapshot is restored under another name for that, and removed again.
+ * Compares TheHive's indices with the snapshot: health, settings, mappings, aliases and every document. Each index of
+ * the snapshot is restored under another name for that, and removed again.
  *
  * @param restored what the report of a restore of the backup says; empty where there is none
  * @param exact true if what was written since the backup is an error
  * @param countOnly true if documents are only counted, and nothing is restored
  */
-record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Optional<RestoredBackup> restored, boolean exact, boolean countOnly) {
+record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Optional<RestoredBackup> restored,
+    boolean exact, boolean countOnly) {
   private static final List<String> USUAL = List.of("thehive_global");
 
   void compare(Findings findings) throws Exception {
     var cluster = ElasticsearchCluster.ask(api);
     var source = new SnapshotSource(api, repository, backup);
     var indices = snapshot(source, cluster, findings);
-    var names = indices.isEmpty() ? Set.copyOf(USUAL) : new LinkedHashSet<>(indices.stream().map(SnapshotIndex::name).toList());
+    var names =
+        indices.isEmpty() ? Set.copyOf(USUAL) : new LinkedHashSet<>(indices.stream().map(SnapshotIndex::name).toList());
     var live = LiveIndices.ask(api, names);
     SnapshotCopy.removeLeftovers(api, live);
     for (var name : names) {
@@ -4634,13 +4957,15 @@ record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Option
     }
     for (var other : live.others(Set.copyOf(names))) {
       if (!SnapshotCopy.isCopy(other.name())) {
-        findings.skipped("index", "%s is not in the snapshot (%,d documents): a restore leaves it as it is", other.name(), other.documents());
+        findings.skipped("index", "%s is not in the snapshot (%,d documents): a restore leaves it as it is",
+            other.name(), other.documents());
       }
     }
   }
 
   /** The snapshot's indices that a restore brings back; empty where the snapshot cannot be restored. */
-  private List<SnapshotIndex> snapshot(SnapshotSource source, ElasticsearchCluster cluster, Findings findings) throws IOException {
+  private List<SnapshotIndex> snapshot(SnapshotSource source, ElasticsearchCluster cluster, Findings findings)
+      throws IOException {
     try {
       var leftOut = new HashSet<String>();
       restored.ifPresent(report -> report.details().path("leftOut").forEach(name -> leftOut.add(name.asText())));
@@ -4654,7 +4979,8 @@ record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Option
     }
   }
 
-  private void compare(String name, Optional<SnapshotIndex> index, SnapshotSource source, Findings findings) throws Exception {
+  private void compare(String name, Optional<SnapshotIndex> index, SnapshotSource source, Findings findings)
+      throws Exception {
     var definition = api.tryGet("/" + name);
     if (definition.isEmpty() || !definition.get().has(name)) {
       findings.bad("index", List.of(), definition.isEmpty() ? "there is no %s" : "%s is an alias, not an index", name);
@@ -4663,7 +4989,8 @@ record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Option
     } else if (index.isPresent()) {
       var isKnown = checkCount(name, findings);
       if (countOnly) {
-        findings.skipped("content", "%s: documents only counted%s", name, isKnown ? "" : ", and no report of a restore tells how many there were");
+        findings.skipped("content", "%s: documents only counted%s", name,
+            isKnown ? "" : ", and no report of a restore tells how many there were");
       } else {
         compareContent(index.get(), definition.get().path(name), source, findings);
       }
@@ -4686,9 +5013,11 @@ record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Option
       }
     }
     // More copies are wanted than there are nodes: none of these lacks its own, and none has left.
-    var few = status.equals("yellow") && replicas >= nodes && open.stream().noneMatch(shard -> shard.endsWith(" NODE_LEFT"))
+    var few =
+        status.equals("yellow") && replicas >= nodes && open.stream().noneMatch(shard -> shard.endsWith(" NODE_LEFT"))
         && health.path("active_shards").asInt() == health.path("active_primary_shards").asInt() * nodes;
-    findings.require(status.equals("green") || few, "health", open, "%s is %s, %d data nodes%s, %d of %d shards started",
+    findings.require(status.equals("green") || few, "health", open,
+        "%s is %s, %d data nodes%s, %d of %d shards started",
         index, status, nodes, few ? ", too few for %d replicas".formatted(replicas) : "",
         health.path("active_shards").asInt(), shards.size());
     return !status.equals("red");
@@ -4701,13 +5030,15 @@ record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Option
       return false;
     }
     var count = api.get("/%s/_count".formatted(index)).path("count").asLong();
-    findings.require(count == documents || count > documents && !exact, "documents", List.of(), "%s: %,d now, %,d as restored from the snapshot%s",
+    findings.require(count == documents || count > documents && !exact, "documents", List.of(),
+        "%s: %,d now, %,d as restored from the snapshot%s",
         index, count, documents, count > documents ? "; %,d newer".formatted(count - documents) : "");
     return true;
   }
 
   /** Where no copy can be made, nothing is compared; what fails then is an error. */
-  private void compareContent(SnapshotIndex index, JsonNode live, SnapshotSource source, Findings findings) throws Exception {
+  private void compareContent(SnapshotIndex index, JsonNode live, SnapshotSource source, Findings findings)
+      throws Exception {
     SnapshotCopy made;
     try {
       made = new SnapshotCopy(api, source, index);
@@ -4728,28 +5059,35 @@ record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Option
     for (var kind : List.of("missing", "changed", "extra")) {
       tally.names(kind).forEach(id -> details.add(kind + ": " + id));
     }
-    findings.require(details.isEmpty(), "content", details, "%s: %,d documents of the snapshot%s%s", index.name(), tally.count("document"),
+    findings.require(details.isEmpty(), "content", details, "%s: %,d documents of the snapshot%s%s", index.name(),
+        tally.count("document"),
         details.isEmpty() ? ", each the same" : ": %,d missing, %,d changed, %,d extra".formatted(
             tally.count("missing"), tally.count("changed"), tally.count("extra")), newer);
   }
 
-  private void compareDefinition(SnapshotIndex index, SnapshotCopy copy, JsonNode live, SnapshotSource source, Findings findings)
+  private void compareDefinition(SnapshotIndex index, SnapshotCopy copy, JsonNode live, SnapshotSource source,
+      Findings findings)
       throws IOException {
     var backup = new IndexDefinitions(api, source, new ShardWatch(api)).read(index, copy.definition());
     var present = new TreeMap<String, JsonNode>();
-    api.get("/%s/_settings?flat_settings=true".formatted(index.name())).path(index.name()).path("settings").forEachEntry(present::put);
+    api.get("/%s/_settings?flat_settings=true".formatted(index.name())).path(index.name()).path("settings")
+        .forEachEntry(present::put);
     var mappings = api.get("/%s/_mapping".formatted(copy.name)).path(copy.name).path("mappings");
     var lines = new ArrayList<>(IndexComparison.settings(backup.settings(), present));
     lines.addAll(IndexComparison.mappings(mappings, live.path("mappings"), exact));
     backup.aliases().ifPresent(aliases -> lines.addAll(IndexComparison.aliases(aliases, live.path("aliases"))));
     var impossible = impossible(index.name());
-    lines.removeIf(line -> line.startsWith("setting ") && impossible.stream().anyMatch(text -> text.contains(line.replaceFirst("^setting (.*?): .*", "$1"))));
+    lines.removeIf(line -> line.startsWith("setting ")
+        && impossible.stream().anyMatch(text -> text.contains(line.replaceFirst("^setting (.*?): .*", "$1"))));
     impossible.forEach(text -> findings.skipped("definition", "%s", text));
     findings.require(lines.isEmpty(), "definition", lines, "%s: %s", index.name(), lines.isEmpty()
-        ? backup.aliases().isPresent() ? "settings, mapping and aliases as in the snapshot" : "settings and mapping as in the snapshot"
+        ? backup.aliases().isPresent() ? "settings, mapping and aliases as in the snapshot"
+            : "settings and mapping as in the snapshot"
         : "%d settings, fields or aliases are not as in the snapshot".formatted(lines.size()));
     if (backup.aliases().isEmpty()) {
-      findings.skipped("aliases", "%s: the snapshot does not tell them while a live index takes what is written through one of them", index.name());
+      findings.skipped("aliases",
+          "%s: the snapshot does not tell them while a live index takes what is written through one of them",
+          index.name());
     }
   }
 
@@ -4764,8 +5102,9 @@ record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Option
 /** Compares settings, mappings and aliases of a live index with those of the snapshot: one line for each difference. */
 final class IndexComparison {
   /** Settings that Elasticsearch gives an index of its own, and that a restore or a clone changes. */
-  private static final Pattern OWN = Pattern.compile("index\\.(uuid|creation_date.*|provided_name|version\\..*|history\\..*|resize\\..*"
-      + "|routing\\.allocation\\.initial_recovery\\..*|verified_before_close|routing_partition_size|store\\.snapshot\\..*"
+  private static final Pattern OWN =
+      Pattern.compile("index\\.(uuid|creation_date.*|provided_name|version\\..*|history\\..*|resize\\..*"
+          + "|routing\\.allocation\\.initial_recovery\\..*|verified_before_close|routing_partition_size|store\\.snapshot\\..*"
       + "|lifecycle\\.indexing_complete)");
 
   private IndexComparison() {}
@@ -4779,7 +5118,8 @@ final class IndexComparison {
     for (var name : names) {
       var wanted = backup.get(name);
       var present = live.get(name);
-      if (wanted == null ? !isDefault(name, present) : present == null ? !isDefault(name, wanted) : !wanted.asText().equals(present.asText())) {
+      if (wanted == null ? !isDefault(name, present) : present == null ? !isDefault(name, wanted)
+          : !wanted.asText().equals(present.asText())) {
         lines.add("setting %s: %s instead of %s".formatted(name, shown(present), shown(wanted)));
       }
     }
@@ -4820,7 +5160,8 @@ final class IndexComparison {
 
   private static void flatten(String path, JsonNode node, Map<String, String> leaves) {
     if (node.isObject() && !node.isEmpty()) {
-      node.properties().forEach(field -> flatten(path.isEmpty() ? field.getKey() : path + "." + field.getKey(), field.getValue(), leaves));
+      node.properties().forEach(
+          field -> flatten(path.isEmpty() ? field.getKey() : path + "." + field.getKey(), field.getValue(), leaves));
     } else {
       leaves.put(path, node.isTextual() ? node.asText() : node.toString());
     }
@@ -4848,7 +5189,8 @@ final class IndexComparison {
  */
 record IndexContents(ElasticsearchApi api, String live, String copy, boolean exact) {
   private static final int PAGE = 500;
-  private static final ObjectMapper SORTED = JsonMapper.builder().enable(JsonNodeFeature.WRITE_PROPERTIES_SORTED).build();
+  private static final ObjectMapper SORTED =
+      JsonMapper.builder().enable(JsonNodeFeature.WRITE_PROPERTIES_SORTED).build();
 
   /** The documents of a shard of the snapshot: a digest by id. {@code last} is the number of the last write. */
   record Shard(Map<String, Long> digests, long last) {
@@ -4887,7 +5229,8 @@ record IndexContents(ElasticsearchApi api, String live, String copy, boolean exa
       var shard = new Shard(new HashMap<>(), copied.getOrDefault(number, -1L));
       scan(copy, number, hit -> shard.digests().put(hit.path("_id").asText(), digest(hit)));
       tally.add("document", shard.digests().size());
-      scan(live, number, hit -> shard.compare(hit.path("_id").asText(), digest(hit), hit.path("_seq_no").asLong(), exact, tally));
+      scan(live, number,
+          hit -> shard.compare(hit.path("_id").asText(), digest(hit), hit.path("_seq_no").asLong(), exact, tally));
       shard.finish(present.getOrDefault(number, -1L), exact, tally);
       total.add(tally);
     }
@@ -4925,7 +5268,8 @@ record IndexContents(ElasticsearchApi api, String live, String copy, boolean exa
 
   private static void requireWhole(String index, JsonNode page) {
     if (page.path("_shards").path("failed").asInt() > 0 || page.path("timed_out").asBoolean()) {
-      throw new Failure(Exit.UNREACHABLE, "a shard of %s did not answer: %s".formatted(index, page.path("_shards").path("failures").path(0)), null);
+      throw new Failure(Exit.UNREACHABLE,
+          "a shard of %s did not answer: %s".formatted(index, page.path("_shards").path("failures").path(0)), null);
     }
   }
 
@@ -4950,15 +5294,20 @@ record IndexDefinition(SortedMap<String, JsonNode> settings, Optional<JsonNode> 
   static final String EXPAND = "index.auto_expand_replicas";
   static final String POLICY = "index.lifecycle.name";
   private static final String WRITE = "index.blocks.write";
-  /** Settings of the old cluster, or that would act on a copy: a copy has none of them, the index gets them at the end. */
+  /**
+   * Settings of the old cluster, or that would act on a copy: a copy has none of them, the index gets them at the end.
+   */
   static final List<String> NOT_ON_A_COPY = List.of("index.blocks.*", "index.routing.allocation.*", "index.lifecycle.*",
       "index.plugins.index_state_management.*", "index.opendistro.index_state_management.*");
   /** Settings that Elasticsearch itself gives an index, or that need its mapping or its shards. */
-  private static final Pattern NOT_AT_CREATION = Pattern.compile("index\\.(uuid|creation_date.*|provided_name|version\\..*|history\\..*|resize\\..*"
-      + "|number_of_.*|routing_partition_size|sort\\..*|soft_deletes\\..*|verified_before_close|frozen|search\\.throttled|store\\.snapshot\\..*)");
+  private static final Pattern NOT_AT_CREATION =
+      Pattern.compile("index\\.(uuid|creation_date.*|provided_name|version\\..*|history\\..*|resize\\..*"
+          + "|number_of_.*|routing_partition_size|sort\\..*|soft_deletes\\..*|verified_before_close|frozen|search\\.throttled|store\\.snapshot\\..*)");
   private static final Pattern AGE = Pattern.compile("(\\d+)(d|h|m|s|ms|micros|nanos)?");
 
-  /** A copy is blocked for writing from its first moment: nothing but the snapshot is in it, and cloning asks for it. */
+  /**
+   * A copy is blocked for writing from its first moment: nothing but the snapshot is in it, and cloning asks for it.
+   */
   static Map<String, Object> ofCopy() {
     return Map.of(REPLICAS, 0, EXPAND, "false", WRITE, true);
   }
@@ -4978,7 +5327,8 @@ record IndexDefinition(SortedMap<String, JsonNode> settings, Optional<JsonNode> 
 
   /** A small empty index that shows whether such an index can be made. */
   Map<String, Object> ofProbe() {
-    var probe = new HashMap<String, Object>(withPrefix(name -> !NOT_AT_CREATION.matcher(name).matches() && !isLeftOut(name)));
+    var probe =
+        new HashMap<String, Object>(withPrefix(name -> !NOT_AT_CREATION.matcher(name).matches() && !isLeftOut(name)));
     probe.putAll(ofCopy());
     probe.put("index.number_of_shards", 1);
     return probe;
@@ -4995,7 +5345,8 @@ record IndexDefinition(SortedMap<String, JsonNode> settings, Optional<JsonNode> 
 
   /** The lifecycle policy's settings. */
   Map<String, JsonNode> lifecycle() {
-    return withPrefix(name -> isLeftOut(name) && !name.startsWith("index.blocks.") && !name.startsWith("index.routing."));
+    return withPrefix(
+        name -> isLeftOut(name) && !name.startsWith("index.blocks.") && !name.startsWith("index.routing."));
   }
 
   private Map<String, JsonNode> withPrefix(Predicate<String> wanted) {
@@ -5023,7 +5374,8 @@ record IndexDefinition(SortedMap<String, JsonNode> settings, Optional<JsonNode> 
 
   /** The moment from which the policy counts the index's age. */
   long ageFrom(long otherwise) {
-    return settings.containsKey("index.lifecycle.origination_date") ? settings.get("index.lifecycle.origination_date").asLong() : otherwise;
+    return settings.containsKey("index.lifecycle.origination_date")
+        ? settings.get("index.lifecycle.origination_date").asLong() : otherwise;
   }
 
   /** With a number of replicas that was learned in another way. */
@@ -5057,8 +5409,9 @@ record IndexDefinition(SortedMap<String, JsonNode> settings, Optional<JsonNode> 
 }
 
 /**
- * Reads what settings and aliases an index of the snapshot has, and gives them to the restored index. Elasticsearch tells
- * them only of an index that exists: it is restored for a moment under a temporary name, on a node that does not exist.
+ * Reads what settings and aliases an index of the snapshot has, and gives them to the restored index. Elasticsearch
+ * tells them only of an index that exists: it is restored for a moment under a temporary name, on a node that does not
+ * exist.
  */
 final class IndexDefinitions {
   private static final String NOWHERE = "index.routing.allocation.include._id";
@@ -5084,18 +5437,21 @@ final class IndexDefinitions {
         throw e;
       }
       var replicas = Math.max(0, Integer.parseInt(shards.group(1)) / Math.max(1, index.shards()) - 1);
-      return new IndexDefinition(settings(index, temporary, Map.of(IndexDefinition.REPLICAS, 0)), aliases(index, temporary))
+      return new IndexDefinition(settings(index, temporary, Map.of(IndexDefinition.REPLICAS, 0)),
+          aliases(index, temporary))
           .withReplicas(IntNode.valueOf(replicas));
     }
   }
 
-  private TreeMap<String, JsonNode> settings(SnapshotIndex index, String temporary, Map<String, Object> changes) throws IOException {
+  private TreeMap<String, JsonNode> settings(SnapshotIndex index, String temporary, Map<String, Object> changes)
+      throws IOException {
     var settings = new HashMap<>(changes);
     settings.put(NOWHERE, "none");
     try {
       source.restore(index.name(), temporary, false, settings, List.of());
       var all = new TreeMap<String, JsonNode>();
-      api.get(ElasticsearchApi.path(temporary, "_settings") + "?flat_settings=true").path(temporary).path("settings").forEachEntry(all::put);
+      api.get(ElasticsearchApi.path(temporary, "_settings") + "?flat_settings=true").path(temporary).path("settings")
+          .forEachEntry(all::put);
       all.remove(NOWHERE);
       return all;
     } finally {
@@ -5116,7 +5472,8 @@ final class IndexDefinitions {
   }
 
   /** The aliases, once the live index is gone; an index that stays gives up to be written through one of them. */
-  JsonNode aliasesOfWriteIndex(SnapshotIndex index, String temporary, LiveIndices live, Set<String> replaced) throws IOException {
+  JsonNode aliasesOfWriteIndex(SnapshotIndex index, String temporary, LiveIndices live, Set<String> replaced)
+      throws IOException {
     var given = new HashSet<String>();
     while (true) {
       try {
@@ -5151,7 +5508,8 @@ final class IndexDefinitions {
         throw e;
       }
       var blocks = new HashMap<String, Object>();
-      List.of("read_only", "read_only_allow_delete", "metadata").forEach(block -> blocks.put("index.blocks." + block, null));
+      List.of("read_only", "read_only_allow_delete", "metadata")
+          .forEach(block -> blocks.put("index.blocks." + block, null));
       put(index, blocks);
       api.delete(index);
     }
@@ -5225,7 +5583,8 @@ final class IndexDefinitions {
       try {
         put(index, Map.of(IndexDefinition.REPLICAS, replicas));
         if (reason != null) {
-          refused.add("%s is %d instead of %d: %s".formatted(IndexDefinition.REPLICAS, replicas, wanted, reason.getMessage()));
+          refused.add(
+              "%s is %d instead of %d: %s".formatted(IndexDefinition.REPLICAS, replicas, wanted, reason.getMessage()));
         }
         return;
       } catch (Failure e) {
@@ -5236,8 +5595,12 @@ final class IndexDefinitions {
     refused.add("%s (%d): %s".formatted(IndexDefinition.REPLICAS, wanted, reason == null ? "" : reason.getMessage()));
   }
 
-  /** Takes filters back that no node here satisfies: after its next start the cluster would not find a place for the shards. */
-  private void requirePlace(String index, int shards, Map<String, JsonNode> routing, List<String> refused) throws IOException {
+  /**
+   * Takes filters back that no node here satisfies: after its next start the cluster would not find a place for the
+   * shards.
+   */
+  private void requirePlace(String index, int shards, Map<String, JsonNode> routing, List<String> refused)
+      throws IOException {
     for (var shard = 0; shard < shards; shard++) {
       var explanation = watch.explain(index, shard);
       if (explanation.mustLeaveItsNode()) {
@@ -5264,7 +5627,8 @@ final class IndexDefinitions {
 
   private static List<Map<String, Object>> giveUpWriting(String alias, LiveIndices live, Set<String> replaced) {
     return live.writeIndices(alias, replaced).stream()
-        .map(other -> add(other, alias, live.aliases().get(other).path(alias), Map.of("is_write_index", false))).toList();
+        .map(other -> add(other, alias, live.aliases().get(other).path(alias), Map.of("is_write_index", false)))
+        .toList();
   }
 
   private void act(List<Map<String, Object>> actions) throws IOException {
@@ -5335,7 +5699,8 @@ record KeyspaceDefinition(String keyspace, Map<String, String> replication, bool
         definition.others.add(statement);
       } else if (!definition.add(statement)) {
         // A definition creates; anything else in it is a mistake or an attack.
-        throw new Failure(Exit.BAD_BACKUP, "the definition of keyspace %s has a statement that does not belong there: %s"
+        throw new Failure(Exit.BAD_BACKUP,
+            "the definition of keyspace %s has a statement that does not belong there: %s"
             .formatted(keyspace, statement.substring(0, Math.min(80, statement.length()))), lookAt(keyspace));
       }
     }
@@ -5491,7 +5856,8 @@ record KeyspaceDefinition(String keyspace, Map<String, String> replication, bool
     var name = identifier(add.group("column"));
     var column = created.getColumn(name);
     if (column == null) {
-      var text = "CREATE TABLE t (k int, c int, %s, PRIMARY KEY (k, c))".formatted(add.group().substring("ADD ".length()));
+      var text =
+          "CREATE TABLE t (k int, c int, %s, PRIMARY KEY (k, c))".formatted(add.group().substring("ADD ".length()));
       var parsed = CQLFragmentParser.parseAny(CqlParser::createTableStatement, text, "CREATE TABLE")
           .keyspace(table.keyspace).prepare(null).builder(Types.none()).id(table.id).build().getColumn(name);
       column = new ColumnMetadata(table.keyspace, table.name, name, parsed.type, parsed.position(), parsed.kind);
@@ -5546,7 +5912,8 @@ record LiveIndices(SortedMap<String, Index> indices, Map<String, JsonNode> alias
       for (var index : api.get("/_cat/indices" + ElasticsearchApi.path(pattern)
           + "?format=json&bytes=b&h=index,status,docs.count,store.size&expand_wildcards=all")) {
         var name = index.path("index").asText();
-        indices.put(name, new Index(name, index.path("status").asText().equals("open"), index.path("docs.count").asLong(-1),
+        indices.put(name,
+            new Index(name, index.path("status").asText().equals("open"), index.path("docs.count").asLong(-1),
             index.path("store.size").asLong()));
       }
     }
@@ -5596,20 +5963,27 @@ record LiveIndices(SortedMap<String, Index> indices, Map<String, JsonNode> alias
     return indices.keySet().stream().filter(name -> isCopy(name, names)).collect(Collectors.toCollection(TreeSet::new));
   }
 
+  /** True if the name is one that a restore gives to a copy. */
+  static boolean isCopy(String name) {
+    return COPY.matcher(name).matches();
+  }
+
   private static boolean isCopy(String name, Set<String> names) {
     var copy = COPY.matcher(name);
-    return copy.matches() && (names.contains(copy.group("index")) || names.stream().map(LiveIndices::prefix).anyMatch(copy.group("index")::equals));
+    return copy.matches() && (names.contains(copy.group("index"))
+        || names.stream().map(LiveIndices::prefix).anyMatch(copy.group("index")::equals));
   }
 
   /** TheHive's indices that a restore of these leaves as they are. */
   List<Index> others(Set<String> names) {
-    return indices.values().stream().filter(index -> !names.contains(index.name()) && !COPY.matcher(index.name()).matches()).toList();
+    return indices.values().stream().filter(index -> !names.contains(index.name()) && !isCopy(index.name())).toList();
   }
 
   /** The indices that stay and take what is written through an alias. */
   SortedSet<String> writeIndices(String alias, Set<String> replaced) {
     return aliases.entrySet().stream()
-        .filter(index -> !replaced.contains(index.getKey()) && index.getValue().path(alias).path("is_write_index").asBoolean())
+        .filter(index -> !replaced.contains(index.getKey())
+            && index.getValue().path(alias).path("is_write_index").asBoolean())
         .map(Map.Entry::getKey).collect(Collectors.toCollection(TreeSet::new));
   }
 
@@ -5618,12 +5992,14 @@ record LiveIndices(SortedMap<String, Index> indices, Map<String, JsonNode> alias
     for (var name : names) {
       var live = api.tryGet(ElasticsearchApi.path(name, "_alias"));
       if (live.isPresent() && !live.get().isEmpty() && !live.get().has(name)) {
-        throw new Failure(Exit.UNSAFE, "%s is an alias of %s, not an index".formatted(name, live.get().fieldNames().next()),
+        throw new Failure(Exit.UNSAFE,
+            "%s is an alias of %s, not an index".formatted(name, live.get().fieldNames().next()),
             "TheHive's hot backup names an index: remove the alias first");
       }
     }
     for (var pattern : patterns(names)) {
-      var streams = api.tryGet("/_data_stream" + ElasticsearchApi.path(pattern) + "?expand_wildcards=all").orElse(MissingNode.getInstance());
+      var streams = api.tryGet("/_data_stream" + ElasticsearchApi.path(pattern) + "?expand_wildcards=all")
+          .orElse(MissingNode.getInstance());
       for (var stream : streams.path("data_streams")) {
         requireNotIn(stream, names);
       }
@@ -5632,11 +6008,13 @@ record LiveIndices(SortedMap<String, Index> indices, Map<String, JsonNode> alias
 
   private static void requireNotIn(JsonNode stream, Collection<String> names) {
     var name = stream.path("name").asText();
-    var backing = stream.path("indices").valueStream().map(index -> index.path("index_name").asText()).filter(names::contains).findFirst();
+    var backing = stream.path("indices").valueStream().map(index -> index.path("index_name").asText())
+        .filter(names::contains).findFirst();
     if (names.contains(name) || backing.isPresent()) {
       throw new Failure(Exit.UNSAFE, names.contains(name) ? "%s is a data stream, not an index".formatted(name)
           : "%s belongs to data stream %s".formatted(backing.get(), name),
-          "an index of the snapshot cannot take its place: restore without it (--index), or delete the data stream first");
+          "an index of the snapshot cannot take its place: restore without it (--index), or delete the data stream"
+              + " first");
     }
   }
 }
@@ -5682,8 +6060,8 @@ record Owner(String user, long uid, String group, long gid) {
 }
 
 /**
- * Says whose a restored file or folder is, and which mode and time it has. Before and after a restore the answers are the
- * same: what the backup does not record comes from the attachment folder as the restore leaves it.
+ * Says whose a restored file or folder is, and which mode and time it has. Before and after a restore the answers are
+ * the same: what the backup does not record comes from the attachment folder as the restore leaves it.
  */
 final class Ownership {
   /** The user "nobody" of a server that squashes users: a backup made through it records no owners. */
@@ -5737,13 +6115,16 @@ final class Ownership {
     return Principals.of(NOBODY.contains(owner.gid()) ? new Owner(owner.user(), owner.uid(), "", -1) : owner);
   }
 
-  /** True if the owner that the backup records tells nothing: root or nobody, where the folder belongs to another user. */
+  /**
+   * True if the owner that the backup records tells nothing: root or nobody, where the folder belongs to another user.
+   */
   boolean isNotRecorded(ArchiveEntry member) {
     return isNobody(member.owner()) || member.owner().uid() == 0 && !folder.isRoot();
   }
 
   Principals owner(ArchiveEntry member) {
-    return known.computeIfAbsent(member.owner(), owner -> given.or(isNotRecorded(member) ? folder : recorded(owner)).or(folder));
+    return known.computeIfAbsent(member.owner(),
+        owner -> given.or(isNotRecorded(member) ? folder : recorded(owner)).or(folder));
   }
 
   /** The owner that ATTACHMENT_OWNER sets. */
@@ -5828,7 +6209,8 @@ final class PaxRecords {
         throw damaged();
       }
       end = from + (int) length;
-      all.put(new String(header, space + 1, equals - space - 1, StandardCharsets.UTF_8), Arrays.copyOfRange(header, equals + 1, end - 1));
+      all.put(new String(header, space + 1, equals - space - 1, StandardCharsets.UTF_8),
+          Arrays.copyOfRange(header, equals + 1, end - 1));
     }
     return all;
   }
@@ -5945,8 +6327,10 @@ record Pem(Path ca, Path certificate, Path key, String caPassword, String keyPas
   }
 
   private Failure unusable(Exception e) {
-    return new Failure(Exit.USAGE, "cannot use the client certificate %s%s: %s".formatted(certificate, key == null ? "" : " and its key " + key,
-        Failure.of(e).getMessage()), "they must be PEM files, or one JKS or PKCS12 store with its password (CASSANDRA_SSL_KEY_PASSWORD)");
+    return new Failure(Exit.USAGE,
+        "cannot use the client certificate %s%s: %s".formatted(certificate, key == null ? "" : " and its key " + key,
+            Failure.of(e).getMessage()),
+        "they must be PEM files, or one JKS or PKCS12 store with its password (CASSANDRA_SSL_KEY_PASSWORD)");
   }
 
   private Own own() throws GeneralSecurityException, IOException {
@@ -5961,7 +6345,8 @@ record Pem(Path ca, Path certificate, Path key, String caPassword, String keyPas
       }
     }
     for (var alias : Collections.list(store.get().aliases())) {
-      Key found = store.get().isKeyEntry(alias) ? store.get().getKey(alias, keyPassword == null ? new char[0] : keyPassword.toCharArray()) : null;
+      Key found = store.get().isKeyEntry(alias)
+          ? store.get().getKey(alias, keyPassword == null ? new char[0] : keyPassword.toCharArray()) : null;
       if (found instanceof PrivateKey own) {
         return new Own(own, store.get().getCertificateChain(alias));
       }
@@ -6120,8 +6505,8 @@ final class ProgressLine {
   private ProgressLine() {}
 
   /**
-   * Returns one line of at most {@code width} characters: task, bar, bytes, rate, elapsed and left time, state. What does
-   * not fit is left out from the end, never cut within a word; a narrow line has no bar.
+   * Returns one line of at most {@code width} characters: task, bar, bytes, rate, elapsed and left time, state. What
+   * does not fit is left out from the end, never cut within a word; a narrow line has no bar.
    *
    * @param done bytes of {@code total} that are done
    * @param state a few words, such as {@code 3 of 9 tables}; may be empty
@@ -6130,7 +6515,8 @@ final class ProgressLine {
     var millis = Math.max(1, elapsed.toMillis());
     var rate = done * 1000 / millis;
     var text = " %s of %s".formatted(size(done), size(total));
-    var more = new StringBuilder(rate > 0 ? ", %s/s".formatted(size(rate)) : "").append(", elapsed ").append(clock(elapsed.toSeconds()));
+    var more = new StringBuilder(rate > 0 ? ", %s/s".formatted(size(rate)) : "").append(", elapsed ")
+        .append(clock(elapsed.toSeconds()));
     if (rate > 0 && done < total) {
       more.append(", left ").append(clock((total - done + rate - 1) / rate));
     }
@@ -6158,7 +6544,8 @@ final class ProgressLine {
   /** A number of bytes as an administrator reads it, such as {@code 12 MB}. */
   static String size(long bytes) {
     return bytes < 1_000_000 ? (bytes + 999) / 1000 + " kB"
-        : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB" : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
+        : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB"
+        : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
   }
 }
 
@@ -6191,14 +6578,16 @@ final class Replication {
       for (var entry : available.entrySet()) {
         fitting.put(entry.getKey(), Long.toString(Math.min(most, entry.getValue())));
       }
-      throw new Failure(Exit.UNSAFE, "the backup's replication %s does not fit the nodes there are: %s".formatted(text(replication), nodes),
+      throw new Failure(Exit.UNSAFE,
+          "the backup's replication %s does not fit the nodes there are: %s".formatted(text(replication), nodes),
           "to restore with what fits: --replication \"%s\"".formatted(text(fitting)));
     }
   }
 
   /** How many copies of each row there are in these data centres together. */
   static int copies(Map<String, String> replication, List<String> dataCentres) {
-    return replication.entrySet().stream().filter(e -> e.getKey().equals("replication_factor") || dataCentres.contains(e.getKey()))
+    return replication.entrySet().stream()
+        .filter(e -> e.getKey().equals("replication_factor") || dataCentres.contains(e.getKey()))
         .mapToInt(e -> (int) factor(e.getValue())).sum();
   }
 
@@ -6206,12 +6595,14 @@ final class Replication {
     try {
       return Long.parseLong(text);
     } catch (NumberFormatException e) {
-      throw new Failure(Exit.USAGE, "replication factor '%s' is not supported".formatted(text), "name a plain one with --replication");
+      throw new Failure(Exit.USAGE, "replication factor '%s' is not supported".formatted(text),
+          "name a plain one with --replication");
     }
   }
 
   static String text(Map<String, String> replication) {
-    return replication.entrySet().stream().map(e -> "'%s': '%s'".formatted(e.getKey(), e.getValue())).collect(Collectors.joining(", ", "{", "}"));
+    return replication.entrySet().stream().map(e -> "'%s': '%s'".formatted(e.getKey(), e.getValue()))
+        .collect(Collectors.joining(", ", "{", "}"));
   }
 }
 
@@ -6225,7 +6616,8 @@ final class Replication {
  * @param reasons why it is not complete
  * @param notes what else is to be known
  */
-record RestorePoint(String point, String age, State verdict, boolean running, List<String> reasons, List<Part> parts, List<String> notes) {
+record RestorePoint(String point, String age, State verdict, boolean running, List<String> reasons, List<Part> parts,
+    List<String> notes) {
   /** The worst last. */
   enum State {
     COMPLETE("✓ complete"), UNKNOWN("- not known"), INCOMPLETE("✗ incomplete"), UNREADABLE("✗ unreadable");
@@ -6254,7 +6646,9 @@ record RestorePoint(String point, String age, State verdict, boolean running, Li
   }
 }
 
-/** Lists the folders of the backups and asks for the snapshots: names, sizes and the repository's index, nothing else. */
+/**
+ * Lists the folders of the backups and asks for the snapshots: names, sizes and the repository's index, nothing else.
+ */
 final class RestorePointSearch {
   private static final Duration YOUNG = Duration.ofMinutes(1);
   private static final Duration BETWEEN_LOOKS = Duration.ofMillis(300);
@@ -6284,9 +6678,13 @@ final class RestorePointSearch {
    */
   RestorePoints.All find(Path markers, Callable<? extends Map<String, SnapshotState>> cluster, Duration gap) {
     var files = new ArrayList<BackupFile>();
-    sources.stream().filter(source -> !source.name().equals("elasticsearch")).forEach(source -> files.addAll(source.files()));
-    var hasAttachments = sources.stream().anyMatch(source -> Set.of("files", "s3").contains(source.name()) && !source.files().isEmpty());
-    missing.stream().filter(note -> !hasAttachments || !note.startsWith(ArchiveFolders.FILES.name() + ":") && !note.startsWith(ArchiveFolders.S3.name() + ":"))
+    sources.stream().filter(source -> !source.name().equals("elasticsearch"))
+        .forEach(source -> files.addAll(source.files()));
+    var hasAttachments =
+        sources.stream().anyMatch(source -> Set.of("files", "s3").contains(source.name()) && !source.files().isEmpty());
+    missing.stream()
+        .filter(note -> !hasAttachments
+            || !note.startsWith(ArchiveFolders.FILES.name() + ":") && !note.startsWith(ArchiveFolders.S3.name() + ":"))
         .forEach(notes::add);
     var looked = new RestorePoints.Looked(snapshots(markers, cluster), growing(files), unreadable(files));
     return RestorePoints.of(sources, looked, gap, LocalDateTime.now());
@@ -6299,8 +6697,10 @@ final class RestorePointSearch {
     var why = new ArrayList<String>();
     var files = Optional.<Map<String, SnapshotState>>empty();
     try {
-      files = Optional.ofNullable(Files.isDirectory(markers) ? SnapshotRepository.ofFolder(markers).orElse(null) : null);
-      files.ifPresentOrElse(all -> {}, () -> why.add("%s holds no repository (no file index-<number>)".formatted(markers)));
+      files =
+          Optional.ofNullable(Files.isDirectory(markers) ? SnapshotRepository.ofFolder(markers).orElse(null) : null);
+      files.ifPresentOrElse(all -> {
+      }, () -> why.add("%s holds no repository (no file index-<number>)".formatted(markers)));
     } catch (Failure e) {
       why.add(e.getMessage());
       notes.add(e.getMessage());
@@ -6308,7 +6708,8 @@ final class RestorePointSearch {
     return new Snapshots(ask(cluster, why), files, String.join(", and ", why));
   }
 
-  private Optional<? extends Map<String, SnapshotState>> ask(Callable<? extends Map<String, SnapshotState>> cluster, List<String> why) {
+  private Optional<? extends Map<String, SnapshotState>> ask(Callable<? extends Map<String, SnapshotState>> cluster,
+      List<String> why) {
     try {
       return cluster == null ? Optional.empty() : Optional.of(cluster.call());
     } catch (Exception e) {
@@ -6321,7 +6722,8 @@ final class RestorePointSearch {
   /** Files that grow, or that were written since this run began; only young ones are looked at twice. */
   private Set<Path> growing(List<BackupFile> files) {
     var young = new HashMap<Path, Long>();
-    files.stream().filter(file -> file.changed().isAfter(started.minus(YOUNG))).forEach(file -> young.put(file.file(), file.bytes()));
+    files.stream().filter(file -> file.changed().isAfter(started.minus(YOUNG)))
+        .forEach(file -> young.put(file.file(), file.bytes()));
     var growing = new HashSet<Path>();
     if (young.isEmpty()) {
       return growing;
@@ -6341,7 +6743,8 @@ final class RestorePointSearch {
 
   private static Set<Path> unreadable(List<BackupFile> files) {
     var unreadable = new HashSet<Path>();
-    files.stream().filter(file -> file.problem() == null && !Files.isReadable(file.file())).forEach(file -> unreadable.add(file.file()));
+    files.stream().filter(file -> file.problem() == null && !Files.isReadable(file.file()))
+        .forEach(file -> unreadable.add(file.file()));
     return unreadable;
   }
 }
@@ -6373,7 +6776,8 @@ final class RestorePoints {
   record Looked(Snapshots snapshots, Set<Path> growing, Set<Path> unreadable) {}
 
   /** The choice of a part: files, or one that stands in their way, or why there is none. */
-  private record Choice(Source source, List<BackupFile> files, Optional<BackupFile> inTheWay, String none, List<String> warnings) {
+  private record Choice(Source source, List<BackupFile> files, Optional<BackupFile> inTheWay, String none,
+      List<String> warnings) {
     Stream<BackupFile> all() {
       return Stream.concat(files.stream(), inTheWay.stream());
     }
@@ -6412,11 +6816,14 @@ final class RestorePoints {
     this.looked = looked;
     this.gap = gap;
     this.now = now;
-    var times = sources.stream().flatMap(source -> source.files().stream()).filter(file -> !file.isUnfinished()).map(BackupFile::taken)
+    var times = sources.stream().flatMap(source -> source.files().stream()).filter(file -> !file.isUnfinished())
+        .map(BackupFile::taken)
         .collect(Collectors.toCollection(TreeSet::new));
-    sources.forEach(source -> source.files().forEach(file -> times.subSet(file.taken(), true, file.taken().plus(gap), true).stream()
+    sources.forEach(source -> source.files()
+        .forEach(file -> times.subSet(file.taken(), true, file.taken().plus(gap), true).stream()
         .map(this::select).filter(selection -> selection.files().contains(file))
-        .max(Comparator.comparing(Selection::parts).thenComparing(Selection::spread, Comparator.reverseOrder()).thenComparing(Selection::time))
+            .max(Comparator.comparing(Selection::parts).thenComparing(Selection::spread, Comparator.reverseOrder())
+                .thenComparing(Selection::time))
         .ifPresent(best -> homes.put(file, best))));
   }
 
@@ -6427,12 +6834,15 @@ final class RestorePoints {
     var points = new RestorePoints(sources, looked, gap, now);
     var byTime = new TreeMap<LocalDateTime, Selection>();
     points.homes.values().forEach(selection -> byTime.put(selection.time(), selection));
-    byTime.values().removeIf(selection -> points.isOfAnother(selection, List.copyOf(byTime.subMap(selection.time().minus(gap), selection.time().plus(gap)).values())));
-    return new All(byTime.descendingMap().values().stream().map(selection -> points.point(selection, byTime)).toList(), points.others(byTime.values()));
+    byTime.values().removeIf(selection -> points.isOfAnother(selection,
+        List.copyOf(byTime.subMap(selection.time().minus(gap), selection.time().plus(gap)).values())));
+    return new All(byTime.descendingMap().values().stream().map(selection -> points.point(selection, byTime)).toList(),
+        points.others(byTime.values()));
   }
 
   private Selection select(LocalDateTime time) {
-    return selections.computeIfAbsent(time, key -> new Selection(time, sources.stream().map(source -> choose(source, time)).toList()));
+    return selections.computeIfAbsent(time,
+        key -> new Selection(time, sources.stream().map(source -> choose(source, time)).toList()));
   }
 
   private Choice choose(Source source, LocalDateTime time) {
@@ -6443,8 +6853,11 @@ final class RestorePoints {
     }
     try {
       var chosen = source.backups().choose(near, time, gap, now, source.ofNodes());
-      var files = chosen.backups().stream().map(backup -> near.stream().filter(file -> file.file().equals(backup.file())).findFirst().orElseThrow()).toList();
-      return isNear(files.get(0), time) ? new Choice(source, files, Optional.empty(), "", chosen.warnings()) : none(source, time);
+      var files = chosen.backups().stream()
+          .map(backup -> near.stream().filter(file -> file.file().equals(backup.file())).findFirst().orElseThrow())
+          .toList();
+      return isNear(files.get(0), time) ? new Choice(source, files, Optional.empty(), "", chosen.warnings())
+          : none(source, time);
     } catch (Failure e) {
       return none(source, time);
     }
@@ -6481,10 +6894,14 @@ final class RestorePoints {
     return low;
   }
 
-  /** True if all that is its own is an unusable archive of one node, next to usable ones of other nodes: it is named there. */
+  /**
+   * True if all that is its own is an unusable archive of one node, next to usable ones of other nodes: it is named
+   * there.
+   */
   private boolean isOfAnother(Selection selection, List<Selection> near) {
     var own = selection.files().stream().filter(file -> homes.get(file) == selection).toList();
-    return own.stream().allMatch(file -> file.problem() != null && near.stream().anyMatch(other -> other != selection && unusable(other).contains(file)));
+    return own.stream().allMatch(file -> file.problem() != null
+        && near.stream().anyMatch(other -> other != selection && unusable(other).contains(file)));
   }
 
   /** Archives of nodes that have no other one in the selection, and cannot be used. */
@@ -6494,13 +6911,14 @@ final class RestorePoints {
     for (var choice : selection.choices()) {
       if (choice.source().ofNodes() && !choice.files().isEmpty()) {
         between(choice.source().files(), selection.time().minus(gap), selection.time()).stream()
-            .filter(file -> file.problem() != null && !file.isUnfinished() && !nodes.contains(file.source())).forEach(unusable::add);
+            .filter(file -> file.problem() != null && !file.isUnfinished() && !nodes.contains(file.source()))
+            .forEach(unusable::add);
       }
     }
     return unusable;
   }
 
-  // ----------------------------------------------------------------------------------------------------------- one point
+  // --------------------------------------------------------------------------------------------------------- one point
 
   private RestorePoint point(Selection selection, NavigableMap<LocalDateTime, Selection> all) {
     var judgement = new Judgement();
@@ -6515,8 +6933,10 @@ final class RestorePoints {
     requireNodes(selection, all, judgement);
     requireOneRun(selection, judgement);
     var backup = new Backup(Path.of(""), "", selection.time());
-    return new RestorePoint(BackupSet.STAMP.format(selection.time()), selection.time().isAfter(now) ? "in the future" : backup.age(now),
-        judgement.state, judgement.running, List.copyOf(judgement.reasons), List.copyOf(parts), List.copyOf(judgement.notes));
+    return new RestorePoint(BackupSet.STAMP.format(selection.time()),
+        selection.time().isAfter(now) ? "in the future" : backup.age(now),
+        judgement.state, judgement.running, List.copyOf(judgement.reasons), List.copyOf(parts),
+        List.copyOf(judgement.notes));
   }
 
   /** The verdict of a point while it is made: the worst reason counts. */
@@ -6559,9 +6979,11 @@ final class RestorePoints {
     if (snapshot.damaged()) {
       judgement.add(RestorePoint.State.UNREADABLE, "snapshot %s: %s".formatted(name, snapshot.why()));
     } else if (snapshot.state().equals(SnapshotState.UNKNOWN)) {
-      judgement.add(RestorePoint.State.UNKNOWN, "the state of snapshot %s is not known: %s".formatted(name, snapshot.why()));
+      judgement.add(RestorePoint.State.UNKNOWN,
+          "the state of snapshot %s is not known: %s".formatted(name, snapshot.why()));
     } else if (snapshot.state().equals(SnapshotState.MISSING)) {
-      judgement.add(RestorePoint.State.INCOMPLETE, "there is no snapshot %s, though its marker exists%s".formatted(name, why));
+      judgement.add(RestorePoint.State.INCOMPLETE,
+          "there is no snapshot %s, though its marker exists%s".formatted(name, why));
     } else if (!snapshot.state().equals(SnapshotState.SUCCESS)) {
       judgement.running |= snapshot.state().equals(SnapshotState.IN_PROGRESS);
       judgement.add(RestorePoint.State.INCOMPLETE, "snapshot %s is %s%s".formatted(name, snapshot.state(), why));
@@ -6570,20 +6992,27 @@ final class RestorePoints {
     }
     var indices = new TreeMap<String, Long>();
     snapshot.indices().forEach((index, bytes) -> indices.put(index, bytes < 0 ? null : bytes));
-    return new RestorePoint.Part("elasticsearch", name, snapshot.bytes() < 0 ? null : snapshot.bytes(), before, snapshot.state(), indices);
+    return new RestorePoint.Part("elasticsearch", name, snapshot.bytes() < 0 ? null : snapshot.bytes(), before,
+        snapshot.state(), indices);
   }
 
   /** Both databases, and the attachments in one of their two stores. */
   private void requireParts(Selection selection, Judgement judgement) {
-    var hasAttachments = selection.choices().stream().anyMatch(choice -> ATTACHMENTS.contains(choice.source().name()) && choice.all().findAny().isPresent());
-    var noAttachments = selection.choices().stream().filter(choice -> ATTACHMENTS.contains(choice.source().name())).toList();
-    selection.choices().stream().filter(choice -> !ATTACHMENTS.contains(choice.source().name()) && choice.all().findAny().isEmpty())
-        .forEach(choice -> judgement.add(RestorePoint.State.INCOMPLETE, "no backup of %s%s".formatted(choice.source().name(), choice.none())));
+    var hasAttachments = selection.choices().stream()
+        .anyMatch(choice -> ATTACHMENTS.contains(choice.source().name()) && choice.all().findAny().isPresent());
+    var noAttachments =
+        selection.choices().stream().filter(choice -> ATTACHMENTS.contains(choice.source().name())).toList();
+    selection.choices().stream()
+        .filter(choice -> !ATTACHMENTS.contains(choice.source().name()) && choice.all().findAny().isEmpty())
+        .forEach(choice -> judgement.add(RestorePoint.State.INCOMPLETE,
+            "no backup of %s%s".formatted(choice.source().name(), choice.none())));
     if (!hasAttachments && !noAttachments.isEmpty()) {
-      judgement.add(RestorePoint.State.INCOMPLETE, "no backup of the attachments" + noAttachments.stream().map(Choice::none).collect(Collectors.joining()));
+      judgement.add(RestorePoint.State.INCOMPLETE,
+          "no backup of the attachments" + noAttachments.stream().map(Choice::none).collect(Collectors.joining()));
     }
     for (var source : sources) {
-      between(source.files(), selection.time().minus(gap), selection.time().plus(gap)).stream().filter(BackupFile::isUnfinished).forEach(file -> {
+      between(source.files(), selection.time().minus(gap), selection.time().plus(gap)).stream()
+          .filter(BackupFile::isUnfinished).forEach(file -> {
         judgement.running = true;
         judgement.notes.add("%s is passed over: %s".formatted(file.file(), file.problem()));
       });
@@ -6596,56 +7025,70 @@ final class RestorePoints {
     if (nodes.isEmpty()) {
       return;
     }
-    var before = all.subMap(selection.time().minus(MISSED), selection.time()).values().stream().map(RestorePoints::sourcesOf).toList();
+    var before = all.subMap(selection.time().minus(MISSED), selection.time()).values().stream()
+        .map(RestorePoints::sourcesOf).toList();
     var unusable = unusable(selection).stream().map(BackupFile::source).collect(Collectors.toSet());
-    var missed = before.stream().flatMap(List::stream).distinct().filter(node -> !nodes.contains(node) && !unusable.contains(node)).sorted().toList();
+    var missed = before.stream().flatMap(List::stream).distinct()
+        .filter(node -> !nodes.contains(node) && !unusable.contains(node)).sorted().toList();
     var most = before.stream().mapToInt(List::size).max().orElse(0);
     if (!missed.isEmpty()) {
-      judgement.add(RestorePoint.State.INCOMPLETE, "no archive of Cassandra from %s".formatted(String.join(", ", missed)));
+      judgement.add(RestorePoint.State.INCOMPLETE,
+          "no archive of Cassandra from %s".formatted(String.join(", ", missed)));
     } else if (nodes.size() + unusable.size() < most) {
       judgement.add(RestorePoint.State.INCOMPLETE, "%d archives of Cassandra, %d before".formatted(nodes.size(), most));
     }
   }
 
   private static List<String> sourcesOf(Selection selection) {
-    return selection.choices().stream().filter(choice -> choice.source().ofNodes()).flatMap(choice -> choice.files().stream())
+    return selection.choices().stream().filter(choice -> choice.source().ofNodes())
+        .flatMap(choice -> choice.files().stream())
         .map(BackupFile::source).toList();
   }
 
   /** The restore refuses databases that were taken too far apart; one that is another run's is not this one's. */
   private void requireOneRun(Selection selection, Judgement judgement) {
-    var databases = selection.choices().stream().filter(choice -> !ATTACHMENTS.contains(choice.source().name())).flatMap(choice -> choice.files().stream()).toList();
+    var databases = selection.choices().stream().filter(choice -> !ATTACHMENTS.contains(choice.source().name()))
+        .flatMap(choice -> choice.files().stream()).toList();
     var apart = Selection.spread(databases);
     if (apart.compareTo(gap) > 0) {
-      judgement.add(RestorePoint.State.INCOMPLETE, "the backups of the databases were taken %s apart".formatted(shown(apart.toSeconds())));
+      judgement.add(RestorePoint.State.INCOMPLETE,
+          "the backups of the databases were taken %s apart".formatted(shown(apart.toSeconds())));
     }
     for (var choice : selection.choices()) {
-      choice.files().stream().filter(file -> homes.get(file) != selection).findFirst().ifPresent(file -> judgement.add(RestorePoint.State.INCOMPLETE,
-          "no backup of %s of its own: %s is of %s".formatted(choice.source().name(), file.backup().name(), BackupSet.STAMP.format(homes.get(file).time()))));
+      choice.files().stream().filter(file -> homes.get(file) != selection).findFirst()
+          .ifPresent(file -> judgement.add(RestorePoint.State.INCOMPLETE,
+              "no backup of %s of its own: %s is of %s".formatted(choice.source().name(), file.backup().name(),
+                  BackupSet.STAMP.format(homes.get(file).time()))));
     }
   }
 
   // ------------------------------------------------------------------------------------------------------ what is over
 
   private Map<String, String> others(Collection<Selection> selections) {
-    var taken = selections.stream().flatMap(selection -> Stream.concat(selection.files().stream(), unusable(selection).stream())).collect(Collectors.toCollection(HashSet::new));
+    var taken = selections.stream()
+        .flatMap(selection -> Stream.concat(selection.files().stream(), unusable(selection).stream()))
+        .collect(Collectors.toCollection(HashSet::new));
     var others = new TreeMap<String, String>();
     for (var source : sources) {
       source.files().stream().filter(file -> !taken.contains(file)).forEach(file -> others.put(file.file().toString(),
           file.problem() != null ? file.problem() : "another one of the same time or node is taken"));
     }
-    var markers = sources.stream().filter(source -> source.name().equals("elasticsearch")).flatMap(source -> source.files().stream())
+    var markers = sources.stream().filter(source -> source.name().equals("elasticsearch"))
+        .flatMap(source -> source.files().stream())
         .map(file -> file.backup().name()).collect(Collectors.toSet());
     if (sources.stream().anyMatch(source -> source.name().equals("elasticsearch"))) {
-      looked.snapshots().names().stream().filter(name -> !markers.contains(name)).forEach(name -> others.put("snapshot " + name,
-          "it is %s and has no marker %s.info: no restore finds it".formatted(looked.snapshots().of(name).state(), name)));
+      looked.snapshots().names().stream().filter(name -> !markers.contains(name))
+          .forEach(name -> others.put("snapshot " + name,
+              "it is %s and has no marker %s.info: no restore finds it".formatted(looked.snapshots().of(name).state(),
+                  name)));
     }
     return others;
   }
 
   /** A time in words. */
   static String shown(long seconds) {
-    return seconds < 120 ? seconds + " s" : seconds < 7200 ? seconds / 60 + " min" : seconds < 172_800 ? seconds / 3600 + " h" : seconds / 86_400 + " days";
+    return seconds < 120 ? seconds + " s" : seconds < 7200 ? seconds / 60 + " min"
+        : seconds < 172_800 ? seconds / 3600 + " h" : seconds / 86_400 + " days";
   }
 }
 
@@ -6658,19 +7101,25 @@ final class RestorePoints {
  * @param others what belongs to no point, with the reason
  * @param notes where nothing was found, or who could not be asked
  */
-record RestorePointsReport(String script, int exit, String summary, List<RestorePoint> points, Map<String, String> others, List<String> notes) {
+record RestorePointsReport(String script, int exit, String summary, List<RestorePoint> points,
+    Map<String, String> others, List<String> notes) {
   /** The newest point counts, but for one whose backup is still being taken. */
   static RestorePointsReport of(String script, RestorePoints.All all, List<String> notes) {
-    var counting = all.points().stream().filter(point -> !point.running() || point.verdict() == RestorePoint.State.COMPLETE).findFirst();
+    var counting = all.points().stream()
+        .filter(point -> !point.running() || point.verdict() == RestorePoint.State.COMPLETE).findFirst();
     var complete = all.points().stream().filter(point -> point.verdict() == RestorePoint.State.COMPLETE).findFirst();
     var exit = counting.map(RestorePoint::verdict).map(RestorePointsReport::exit).orElse(Exit.BAD_BACKUP);
-    var text = counting.map(point -> "the newest, %s, is %s".formatted(point.point(), point.verdict().shown.replaceFirst("^\\S+ ", "")
+    var text = counting
+        .map(point -> "the newest, %s, is %s".formatted(point.point(), point.verdict().shown.replaceFirst("^\\S+ ", "")
             + point.reasons().stream().limit(1).map(reason -> ": " + reason).collect(Collectors.joining())))
         .orElse(all.points().isEmpty() ? "" : "none is at its end");
-    var older = complete.isPresent() && !complete.equals(counting) ? ". The newest that is complete: %s, %s".formatted(complete.get().point(), complete.get().age()) : "";
+    var older = complete.isPresent() && !complete.equals(counting)
+        ? ". The newest that is complete: %s, %s".formatted(complete.get().point(), complete.get().age()) : "";
     var number = all.points().size();
-    return new RestorePointsReport(script, exit, "=== %s %s%s%s%s ===".formatted(exit == Exit.DONE ? "✓" : "✗", number == 0 ? "No restore point" : number,
-        number == 0 ? "" : number == 1 ? " restore point; " : " restore points; ", text, older), all.points(), all.others(), notes);
+    return new RestorePointsReport(script, exit,
+        "=== %s %s%s%s%s ===".formatted(exit == Exit.DONE ? "✓" : "✗", number == 0 ? "No restore point" : number,
+            number == 0 ? "" : number == 1 ? " restore point; " : " restore points; ", text, older),
+        all.points(), all.others(), notes);
   }
 
   private static int exit(RestorePoint.State verdict) {
@@ -6683,7 +7132,8 @@ record RestorePointsReport(String script, int exit, String summary, List<Restore
 
   /** A line for each point, below it its parts and notes; then what belongs to none, and the summary. */
   String table() {
-    var width = points.stream().flatMap(point -> point.parts().stream()).mapToInt(part -> shown(part).length()).max().orElse(1);
+    var width =
+        points.stream().flatMap(point -> point.parts().stream()).mapToInt(part -> shown(part).length()).max().orElse(1);
     var lines = new StringBuilder();
     for (var point : points) {
       lines.append("%s  %-14s  %s%n".formatted(point.point(), point.age(), point.verdictLine()));
@@ -6700,11 +7150,15 @@ record RestorePointsReport(String script, int exit, String summary, List<Restore
 
   private static void addPart(StringBuilder lines, RestorePoint.Part part, int width) {
     var size = part.bytes() == null ? "size not known" : Console.size(part.bytes());
-    var apart = part.secondsBefore() == 0 ? "" : RestorePoints.shown(Math.abs(part.secondsBefore())) + (part.secondsBefore() > 0 ? " before" : " after");
-    var state = part.snapshot() == null ? "" : part.snapshot().equals(SnapshotState.UNKNOWN) ? "not known" : part.snapshot();
-    lines.append(("    %-13s  %-" + width + "s  %14s  %-12s  %s").formatted(part.part(), shown(part), size, apart, state).stripTrailing()).append('\n');
+    var apart = part.secondsBefore() == 0 ? ""
+        : RestorePoints.shown(Math.abs(part.secondsBefore())) + (part.secondsBefore() > 0 ? " before" : " after");
+    var state =
+        part.snapshot() == null ? "" : part.snapshot().equals(SnapshotState.UNKNOWN) ? "not known" : part.snapshot();
+    lines.append(("    %-13s  %-" + width + "s  %14s  %-12s  %s")
+        .formatted(part.part(), shown(part), size, apart, state).stripTrailing()).append('\n');
     if (!part.indices().isEmpty()) {
-      lines.append("      ").append(part.indices().entrySet().stream().map(index -> index.getKey() + (index.getValue() == null ? ""
+      lines.append("      ")
+          .append(part.indices().entrySet().stream().map(index -> index.getKey() + (index.getValue() == null ? ""
           : " (" + Console.size(index.getValue()) + ")")).collect(Collectors.joining(", "))).append('\n');
     }
   }
@@ -6712,7 +7166,8 @@ record RestorePointsReport(String script, int exit, String summary, List<Restore
   /** An archive of Cassandra with its folder, which may be the node's. */
   private static String shown(RestorePoint.Part part) {
     var path = part.file().split("/");
-    return path.length > 1 && part.part().equals("cassandra") ? path[path.length - 2] + "/" + path[path.length - 1] : path[path.length - 1];
+    return path.length > 1 && part.part().equals("cassandra") ? path[path.length - 2] + "/" + path[path.length - 1]
+        : path[path.length - 1];
   }
 }
 
@@ -6733,10 +7188,13 @@ record RestoredBackup(String backup, Path report, Instant end, JsonNode details)
    * @param section of the report that is about the part; empty for the whole report
    * @param fits true for a report about the target of this run
    */
-  static Optional<RestoredBackup> newest(Path folder, String script, String section, Predicate<JsonNode> fits) throws IOException {
-    var report = RunReports.newest(folder, script, one -> one.path("exit").asInt(-1) == Exit.DONE && !backup(one.at(section)).isEmpty()
+  static Optional<RestoredBackup> newest(Path folder, String script, String section, Predicate<JsonNode> fits)
+      throws IOException {
+    var report = RunReports.newest(folder, script,
+        one -> one.path("exit").asInt(-1) == Exit.DONE && !backup(one.at(section)).isEmpty()
         && fits.test(one.at(section)));
-    return report.map(one -> new RestoredBackup(backup(one.content().at(section)), one.file(), end(one.content()), one.content().at(section)));
+    return report.map(one -> new RestoredBackup(backup(one.content().at(section)), one.file(), end(one.content()),
+        one.content().at(section)));
   }
 
   /** The archives, more than one where each node has its own. */
@@ -6761,9 +7219,9 @@ record RestoredBackup(String backup, Path report, Instant end, JsonNode details)
 }
 
 /**
- * The part of the ring that the partitions of a backup cover. Cassandra's partitioner hashes keys, so the partitions of a
- * whole keyspace lie evenly by chance: gaps between them are as long as chance makes them. A node that the backup lacks
- * leaves gaps where its ranges were; they are longer than chance allows if there are enough partitions.
+ * The part of the ring that the partitions of a backup cover. Cassandra's partitioner hashes keys, so the partitions of
+ * a whole keyspace lie evenly by chance: gaps between them are as long as chance makes them. A node that the backup
+ * lacks leaves gaps where its ranges were; they are longer than chance allows if there are enough partitions.
  *
  * @param partitions the number of different partitions that were looked at
  * @param largestGap the largest part of the ring without a partition, of 1
@@ -6833,8 +7291,8 @@ record RingCoverage(int partitions, double largestGap, double missing, double ch
   }
 
   /**
-   * The lengths of the longest gap, the second, third, fourth, sixth, … are each compared with chance, so that one large
-   * hole is found and many medium ones are. The sum of the single chances bounds that of any of them.
+   * The lengths of the longest gap, the second, third, fourth, sixth, … are each compared with chance, so that one
+   * large hole is found and many medium ones are. The sum of the single chances bounds that of any of them.
    */
   private static double chance(double[] gaps) {
     var n = gaps.length;
@@ -6874,7 +7332,9 @@ record RingCoverage(int partitions, double largestGap, double missing, double ch
     return Math.exp(-n * (share * (Math.log(share) - one) + rest));
   }
 
-  /** Half of the gaps tell how dense partitions are where they are, and so how much of the ring so many of them fill. */
+  /**
+   * Half of the gaps tell how dense partitions are where they are, and so how much of the ring so many of them fill.
+   */
   private static double missing(double[] gaps) {
     var n = gaps.length;
     var mean = gaps[n / 2] / Math.log(2);
@@ -6921,16 +7381,18 @@ final class RowComparison {
   }
 
   /**
-   * Reads what a node has of the table. A node that is asked for its own copy may read another node's: Cassandra prefers
-   * the own one, but not while it measures others as faster, and with SimpleSnitch not at all. Its count of reads of its
-   * own copy tells; pieces that were answered from elsewhere are read again, and counted where that does not help.
+   * Reads what a node has of the table. A node that is asked for its own copy may read another node's: Cassandra
+   * prefers the own one, but not while it measures others as faster, and with SimpleSnitch not at all. Its count of
+   * reads of its own copy tells; pieces that were answered from elsewhere are read again, and counted where that does
+   * not help.
    */
   Tally compare(Node node, DoubleConsumer progress) throws IOException {
     var total = new Tally();
     var batches = Lists.partition(pieces(node), READS_AT_ONCE);
     for (var batch : batches) {
       var result = compare(node, batch);
-      for (var attempt = 1; attempt < ATTEMPTS && total.count("elsewhere") == 0 && result.count("elsewhere") > 0; attempt++) {
+      for (var attempt = 1; attempt < ATTEMPTS && total.count("elsewhere") == 0
+          && result.count("elsewhere") > 0; attempt++) {
         result = compare(node, batch);
       }
       total.add(result);
@@ -6954,7 +7416,8 @@ final class RowComparison {
   private long ownReads(Node node) {
     try {
       var row = session.execute(SimpleStatement.newInstance("SELECT count FROM system_views.local_scan_latency"
-          + " WHERE keyspace_name = ? AND table_name = ?", backup.table.keyspace, backup.table.name).setNode(node)).one();
+          + " WHERE keyspace_name = ? AND table_name = ?", backup.table.keyspace, backup.table.name).setNode(node))
+          .one();
       return row == null ? 0 : row.getLong("count");
     } catch (DriverException e) {
       return -1;
@@ -7027,7 +7490,8 @@ final class RowComparison {
         result.add("extra", backup.format.name(live));
       } else if (!stored.expires()) {
         var untimed = live != null && newest != Long.MAX_VALUE && stored.differsWithoutTime(live);
-        (live == null ? missing : result).add(live == null ? "missing" : untimed ? "untimed" : "changed", backup.format.name(stored));
+        (live == null ? missing : result).add(live == null ? "missing" : untimed ? "untimed" : "changed",
+            backup.format.name(stored));
       }
     }
     if (newer > 0) {
@@ -7056,8 +7520,10 @@ record RowFormat(TableMetadata table, List<ColumnMetadata> columns) {
 
   /** Selects the keys, and of each column the value, write time and time to live where it has them. */
   String query(Range<Token> range) {
-    var values = columns.stream().map(column -> (hasTime(column) ? "%1$s, writetime(%1$s), ttl(%1$s)" : "%s").formatted(column.name.toCQLString()));
-    var keys = Stream.concat(table.partitionKeyColumns().stream(), table.clusteringColumns().stream()).map(column -> column.name.toCQLString());
+    var values = columns.stream().map(
+        column -> (hasTime(column) ? "%1$s, writetime(%1$s), ttl(%1$s)" : "%s").formatted(column.name.toCQLString()));
+    var keys = Stream.concat(table.partitionKeyColumns().stream(), table.clusteringColumns().stream())
+        .map(column -> column.name.toCQLString());
     return "SELECT " + Stream.concat(keys, values).collect(Collectors.joining(", ")) + from(range);
   }
 
@@ -7066,7 +7532,8 @@ record RowFormat(TableMetadata table, List<ColumnMetadata> columns) {
   }
 
   private String from(Range<Token> range) {
-    var keys = table.partitionKeyColumns().stream().map(column -> column.name.toCQLString()).collect(Collectors.joining(", "));
+    var keys =
+        table.partitionKeyColumns().stream().map(column -> column.name.toCQLString()).collect(Collectors.joining(", "));
     return " FROM %1$s WHERE token(%2$s) > %3$s AND token(%2$s) <= %4$s".formatted(table, keys,
         range.left, range.right.isMinimum() ? Long.MAX_VALUE : range.right);
   }
@@ -7095,7 +7562,8 @@ record RowFormat(TableMetadata table, List<ColumnMetadata> columns) {
   }
 
   private TableRow.Value value(Cell<?> cell) {
-    return table.isCounter() ? new TableRow.Value(ByteBufferUtil.bytes(CounterContext.instance().total(cell)), TableRow.NO_TIME, false)
+    return table.isCounter()
+        ? new TableRow.Value(ByteBufferUtil.bytes(CounterContext.instance().total(cell)), TableRow.NO_TIME, false)
         : new TableRow.Value(cell.buffer(), cell.timestamp(), cell.isExpiring());
   }
 
@@ -7196,8 +7664,11 @@ final class S3Bucket implements Closeable {
     requireEndpoint(endpoint);
     failures = new S3Failures(endpoint, name, settings.ca());
     try {
-      client = MinioAsyncClient.builder().endpoint(endpoint).region(settings.region().orElse(null)).httpClient(http(settings, connections))
-          .credentialsProvider(new StaticProvider(settings.login().access(), settings.login().secret(), settings.login().token())).build();
+      client = MinioAsyncClient.builder().endpoint(endpoint).region(settings.region().orElse(null))
+          .httpClient(http(settings, connections))
+          .credentialsProvider(
+              new StaticProvider(settings.login().access(), settings.login().secret(), settings.login().token()))
+          .build();
       if (settings.virtualHost()) {
         client.enableVirtualStyleEndpoint();
       }
@@ -7211,10 +7682,12 @@ final class S3Bucket implements Closeable {
   /** An endpoint names scheme, host and port, and never the keys: it is shown. */
   static void requireEndpoint(String endpoint) {
     if (endpoint.contains("@")) {
-      throw new Failure(Exit.USAGE, "the endpoint holds keys", "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY or MINIO_SECRET_KEY_FILE instead");
+      throw new Failure(Exit.USAGE, "the endpoint holds keys",
+          "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY or MINIO_SECRET_KEY_FILE instead");
     }
     if (!endpoint.matches("https?://[^/?#\\s]+/?")) {
-      throw new Failure(Exit.USAGE, "the endpoint '%s' is not of the form https://HOST:PORT".formatted(endpoint), "check MINIO_ENDPOINT");
+      throw new Failure(Exit.USAGE, "the endpoint '%s' is not of the form https://HOST:PORT".formatted(endpoint),
+          "check MINIO_ENDPOINT");
     }
   }
 
@@ -7263,7 +7736,8 @@ final class S3Bucket implements Closeable {
     } catch (Failure failure) {
       // The SDK always names a region, which AWS wants left out where it is us-east-1, and others everywhere.
       throw failure.code != Exit.UNEXPECTED ? failure
-          : new Failure(Exit.UNSAFE, failure.getMessage(), "nothing was changed; create the bucket with the server's own tools, and run again", failure);
+          : new Failure(Exit.UNSAFE, failure.getMessage(),
+              "nothing was changed; create the bucket with the server's own tools, and run again", failure);
     }
   }
 
@@ -7275,7 +7749,9 @@ final class S3Bucket implements Closeable {
   }
 
   boolean isLocked() {
-    return tryTo(client -> client.getObjectLockConfiguration(GetObjectLockConfigurationArgs.builder().bucket(name).build())).isPresent();
+    return tryTo(
+        client -> client.getObjectLockConfiguration(GetObjectLockConfigurationArgs.builder().bucket(name).build()))
+        .isPresent();
   }
 
   /** Gives every object to the visitor, a page after the other; fails rather than end before the bucket does. */
@@ -7290,8 +7766,10 @@ final class S3Bucket implements Closeable {
       }).toList());
       var next = result.nextContinuationToken();
       if (result.isTruncated() && (next == null || next.isEmpty() || next.equals(token))) {
-        throw new Failure(Exit.UNREACHABLE, "%s cuts its list of bucket %s and does not say how it goes on".formatted(endpoint, name),
-            "what the bucket holds is not known without the rest; see the server's log, and what stands between it and this host");
+        throw new Failure(Exit.UNREACHABLE,
+            "%s cuts its list of bucket %s and does not say how it goes on".formatted(endpoint, name),
+            "what the bucket holds is not known without the rest; see the server's log, and what stands between it"
+                + " and this host");
       }
       token = result.isTruncated() ? next : null;
     } while (token != null);
@@ -7300,7 +7778,8 @@ final class S3Bucket implements Closeable {
   /** Names that XML cannot hold, such as those with control characters, only come through encoded. */
   private io.minio.messages.ListBucketResultV2 page(String token, Integer most) {
     var request = ListObjectsV2Args.builder().bucket(name).encodingType("url").continuationToken(token);
-    return ask("list", client -> client.listObjectsV2((most == null ? request : request.maxKeys(most)).build())).result();
+    return ask("list", client -> client.listObjectsV2((most == null ? request : request.maxKeys(most)).build()))
+        .result();
   }
 
   /**
@@ -7326,11 +7805,12 @@ final class S3Bucket implements Closeable {
   }
 
   /**
-   * True if a failure to read an object may be that object's alone: it is broken, or archived. A broken one answers like
-   * a server that is gone; so many do not.
+   * True if a failure to read an object may be that object's alone: it is broken, or archived. A broken one answers
+   * like a server that is gone; so many do not.
    */
   boolean isOfOneObject(Failure failure) {
-    return failure.code != Exit.AUTHENTICATION && (failure.code != Exit.UNREACHABLE || unreadable.incrementAndGet() <= MOST_UNREADABLE);
+    return failure.code != Exit.AUTHENTICATION
+        && (failure.code != Exit.UNREACHABLE || unreadable.incrementAndGet() <= MOST_UNREADABLE);
   }
 
   /** The answer; empty where the server refuses, or does not know what is asked. */
@@ -7376,20 +7856,25 @@ final class S3Bucket implements Closeable {
 record S3Failures(String endpoint, String bucket, Optional<Path> ca) {
   private static final Pattern STATUS = Pattern.compile("Response code: (\\d+)");
   private static final Set<String> WRONG_REGION =
-      Set.of("AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException", "InvalidRegion");
+      Set.of("AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException",
+          "InvalidRegion");
   /** Answers of Go's and nginx's servers, and a TLS record where a status line was expected. */
   private static final Pattern WANTS_HTTPS =
-      Pattern.compile("(?s).*(HTTP request to an HTTPS server|plain HTTP request was sent to HTTPS port|Unexpected status line: \\x15).*");
+      Pattern.compile(
+          "(?s).*(HTTP request to an HTTPS server|plain HTTP request was sent to HTTPS port|Unexpected status"
+              + " line: \\x15).*");
 
   /** True if it is worth another try: the network, a server that is busy or starting, an answer that was cut. */
   static boolean isPassing(Throwable thrown) {
-    if (find(thrown, SSLHandshakeException.class).isPresent() || find(thrown, SSLPeerUnverifiedException.class).isPresent()
+    if (find(thrown, SSLHandshakeException.class).isPresent()
+        || find(thrown, SSLPeerUnverifiedException.class).isPresent()
         || isPlainAnswer(thrown) || find(thrown, UnknownHostException.class).isPresent()) {
       return false;
     }
     var status = status(thrown);
     return status >= 500 && status != 501 && status != 507 || status == 429 || status == 408
-        || status == 0 && (find(thrown, IOException.class).isPresent() || find(thrown, XmlParserException.class).isPresent());
+        || status == 0
+            && (find(thrown, IOException.class).isPresent() || find(thrown, XmlParserException.class).isPresent());
   }
 
   /** The server's own name of what went wrong, such as {@code NoSuchBucket}; empty where it gave none. */
@@ -7405,32 +7890,40 @@ record S3Failures(String endpoint, String bucket, Optional<Path> ca) {
       return missing(thrown);
     }
     if (code.equals("AccessDenied") || code.equals("AllAccessDisabled")) {
-      return new Failure(Exit.AUTHENTICATION, "the access key may not %s bucket %s at %s".formatted(verb, bucket, endpoint),
-          "its policy needs s3:GetBucketLocation (or set MINIO_REGION), s3:ListBucket, s3:GetObject, s3:PutObject, s3:DeleteObject", thrown);
+      return new Failure(Exit.AUTHENTICATION,
+          "the access key may not %s bucket %s at %s".formatted(verb, bucket, endpoint),
+          "its policy needs s3:GetBucketLocation (or set MINIO_REGION), s3:ListBucket, s3:GetObject, s3:PutObject,"
+              + " s3:DeleteObject",
+          thrown);
     }
     if (status == 507 || code.contains("Quota") || code.equals("XMinioStorageFull")) {
       return new Failure(Exit.UNSAFE, "no room left in bucket %s at %s: %s".formatted(bucket, endpoint, reason(thrown)),
           "free some room, or raise the bucket's quota; then run again", thrown);
     }
     if (WRONG_REGION.contains(code)) {
-      return new Failure(Exit.USAGE, "%s expects another region: %s".formatted(endpoint, reason(thrown)), "set MINIO_REGION to the bucket's region", thrown);
+      return new Failure(Exit.USAGE, "%s expects another region: %s".formatted(endpoint, reason(thrown)),
+          "set MINIO_REGION to the bucket's region", thrown);
     }
     if ((status == 403 || status == 401) && !code.equals("InvalidObjectState")) {
       return new Failure(Exit.AUTHENTICATION, "%s refuses the keys: %s".formatted(endpoint, reason(thrown)),
           "check MINIO_ACCESS_KEY and MINIO_SECRET_KEY (or the alias), and this host's clock", thrown);
     }
     if (find(thrown, Exception.class, WANTS_HTTPS).isPresent()) {
-      return new Failure(Exit.UNREACHABLE, endpoint + " speaks https, not http", "check MINIO_ENDPOINT: https://" + host(), thrown);
+      return new Failure(Exit.UNREACHABLE, endpoint + " speaks https, not http",
+          "check MINIO_ENDPOINT: https://" + host(), thrown);
     }
     if (status == 0 && find(thrown, IOException.class).isPresent()) {
       return unreachable(find(thrown, IOException.class).get(), thrown);
     }
-    if (find(thrown, InvalidResponseException.class).isPresent() || find(thrown, XmlParserException.class).isPresent()) {
-      return new Failure(Exit.UNREACHABLE, "%s does not answer as an S3 server does%s".formatted(endpoint, status > 0 ? " (status " + status + ")" : ""),
+    if (find(thrown, InvalidResponseException.class).isPresent()
+        || find(thrown, XmlParserException.class).isPresent()) {
+      return new Failure(Exit.UNREACHABLE,
+          "%s does not answer as an S3 server does%s".formatted(endpoint, status > 0 ? " (status " + status + ")" : ""),
           "is it the port of the S3 API? check MINIO_ENDPOINT", thrown);
     }
     return new Failure(status >= 500 && status != 501 ? Exit.UNREACHABLE : Exit.UNEXPECTED,
-        "cannot %s bucket %s at %s: %s".formatted(verb, bucket, endpoint, reason(thrown)), "see the server's log", thrown);
+        "cannot %s bucket %s at %s: %s".formatted(verb, bucket, endpoint, reason(thrown)), "see the server's log",
+        thrown);
   }
 
   /** There is no such bucket: a wrong name is more likely than a bucket that is to be made. */
@@ -7441,18 +7934,21 @@ record S3Failures(String endpoint, String bucket, Optional<Path> ca) {
 
   private Failure unreachable(IOException cause, Throwable thrown) {
     if (isPlainAnswer(cause)) {
-      return new Failure(Exit.UNREACHABLE, endpoint + " speaks http, not https", "check MINIO_ENDPOINT: http://" + host(), thrown);
+      return new Failure(Exit.UNREACHABLE, endpoint + " speaks http, not https",
+          "check MINIO_ENDPOINT: http://" + host(), thrown);
     }
     if (cause instanceof SSLPeerUnverifiedException) {
       return new Failure(Exit.UNREACHABLE, "the certificate of %s is for another name".formatted(endpoint),
           "check MINIO_ENDPOINT: use a name that stands in the certificate", thrown);
     }
     if (cause instanceof SSLException) {
-      return new Failure(Exit.UNREACHABLE, "cannot trust the certificate of %s: %s".formatted(endpoint, cause.getMessage()),
+      return new Failure(Exit.UNREACHABLE,
+          "cannot trust the certificate of %s: %s".formatted(endpoint, cause.getMessage()),
           ca.map(file -> "is %s, which MINIO_CA names, the CA that signed it?".formatted(file))
               .orElse("name the CA that signed it with MINIO_CA"), thrown);
     }
-    return new Failure(Exit.UNREACHABLE, "cannot reach %s: %s".formatted(endpoint, words(cause)), "is it started? check MINIO_ENDPOINT", thrown);
+    return new Failure(Exit.UNREACHABLE, "cannot reach %s: %s".formatted(endpoint, words(cause)),
+        "is it started? check MINIO_ENDPOINT", thrown);
   }
 
   private static String words(IOException cause) {
@@ -7469,7 +7965,8 @@ record S3Failures(String endpoint, String bucket, Optional<Path> ca) {
   }
 
   private static boolean isPlainAnswer(Throwable thrown) {
-    return find(thrown, SSLException.class).filter(e -> ("" + e.getMessage()).contains("Unsupported or unrecognized SSL message")).isPresent();
+    return find(thrown, SSLException.class)
+        .filter(e -> ("" + e.getMessage()).contains("Unsupported or unrecognized SSL message")).isPresent();
   }
 
   private String host() {
@@ -7494,7 +7991,8 @@ record S3Failures(String endpoint, String bucket, Optional<Path> ca) {
   }
 
   private static <T extends Throwable> Optional<T> find(Throwable thrown, Class<T> type) {
-    return Stream.iterate(thrown, Objects::nonNull, Throwable::getCause).filter(type::isInstance).map(type::cast).findFirst();
+    return Stream.iterate(thrown, Objects::nonNull, Throwable::getCause).filter(type::isInstance).map(type::cast)
+        .findFirst();
   }
 
   private static <T extends Throwable> Optional<T> find(Throwable thrown, Class<T> type, Pattern message) {
@@ -7512,7 +8010,8 @@ record S3Failures(String endpoint, String bucket, Optional<Path> ca) {
  * @param virtualHost true if the bucket is part of the host's name, not of the path
  * @param ca PEM file of the CA to trust for https; empty for the JDK's
  */
-record S3Settings(Account login, String bucket, Optional<String> region, boolean virtualHost, Optional<Path> ca, Path archives) {
+record S3Settings(Account login, String bucket, Optional<String> region, boolean virtualHost, Optional<Path> ca,
+    Path archives) {
   static final Variable ENDPOINT = Variable.optional("MINIO_ENDPOINT");
   static final Variable ACCESS_KEY = Variable.secret("MINIO_ACCESS_KEY");
   static final Variable SECRET_KEY = Variable.secret("MINIO_SECRET_KEY");
@@ -7564,7 +8063,9 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
     }
     var port = PORT.matcher(endpoint.get());
     if (port.find() && (port.group(1).length() > 5 || Integer.parseInt(port.group(1)) > 65_535)) {
-      throw new Failure(Exit.USAGE, "MINIO_ENDPOINT '%s' has port %s; ports are from 1 to 65535".formatted(endpoint.get(), port.group(1)), "such as http://10.0.0.8:9000");
+      throw new Failure(Exit.USAGE,
+          "MINIO_ENDPOINT '%s' has port %s; ports are from 1 to 65535".formatted(endpoint.get(), port.group(1)),
+          "such as http://10.0.0.8:9000");
     }
     var access = settings.secretOrPrompt(ACCESS_KEY, "Access key of " + endpoint.get());
     var secret = settings.secretOrPrompt(SECRET_KEY, "Secret key of " + endpoint.get());
@@ -7578,7 +8079,8 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
   private static Account ofAlias(String alias, Map<String, String> environment) {
     var variable = environment.get("MC_HOST_" + alias);
     var files = configFiles(environment);
-    var login = variable != null ? ofVariable(alias, variable) : files.stream().flatMap(file -> ofFile(file, alias).stream()).findFirst();
+    var login = variable != null ? ofVariable(alias, variable)
+        : files.stream().flatMap(file -> ofFile(file, alias).stream()).findFirst();
     return login.orElseThrow(() -> new Failure(Exit.USAGE, "MINIO_ENDPOINT is not set, and mc has no alias " + alias,
         "set MINIO_ENDPOINT, MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or name an alias of mc with MINIO_ALIAS; looked in MC_HOST_%s, %s"
             .formatted(alias, files.stream().map(Path::toString).collect(Collectors.joining(", ")))));
@@ -7593,12 +8095,15 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
     if (keys.matches()) {
       return Optional.of(new Account(keys.group(1) + keys.group(4), keys.group(2), keys.group(3), null));
     }
-    throw new Failure(Exit.USAGE, "MC_HOST_%s is not of the form https://ACCESS:SECRET@HOST:PORT".formatted(alias), null);
+    throw new Failure(Exit.USAGE, "MC_HOST_%s is not of the form https://ACCESS:SECRET@HOST:PORT".formatted(alias),
+        null);
   }
 
   private static List<Path> configFiles(Map<String, String> environment) {
     var home = Path.of(environment.getOrDefault("HOME", System.getProperty("user.home")));
-    return Stream.concat(Stream.ofNullable(environment.get("MC_CONFIG_DIR")).map(Path::of), Stream.of(home.resolve(".mc"), home.resolve(".mcli")))
+    return Stream
+        .concat(Stream.ofNullable(environment.get("MC_CONFIG_DIR")).map(Path::of),
+            Stream.of(home.resolve(".mc"), home.resolve(".mcli")))
         .map(path -> path.resolve("config.json")).toList();
   }
 
@@ -7611,7 +8116,8 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
       return Optional.empty();
     } catch (IOException e) {
       // Jackson's message would show the line, and with it a key.
-      throw new Failure(Exit.USAGE, "cannot read mc's " + file, "is it readable, and JSON? or set MINIO_ENDPOINT and the keys");
+      throw new Failure(Exit.USAGE, "cannot read mc's " + file,
+          "is it readable, and JSON? or set MINIO_ENDPOINT and the keys");
     }
   }
 }
@@ -7656,7 +8162,9 @@ abstract class SSTableData extends PositionedInput {
     file.close();
   }
 
-  /** Chunks of one length, each compressed by itself, with a checksum behind it; CompressionInfo.db says where they are. */
+  /**
+   * Chunks of one length, each compressed by itself, with a checksum behind it; CompressionInfo.db says where they are.
+   */
   private static final class Compressed extends SSTableData {
     private final DataInputStream info;
     private final ICompressor compressor;
@@ -7683,7 +8191,8 @@ abstract class SSTableData extends PositionedInput {
         dataLength = info.readLong();
         chunks = info.readInt();
         start = info.readLong();
-        if (chunkLength <= 0 || chunks <= 0 || start != 0 || (dataLength - 1) / chunkLength != chunks - 1 || dataLength <= 0) {
+        if (chunkLength <= 0 || chunks <= 0 || start != 0 || (dataLength - 1) / chunkLength != chunks - 1
+            || dataLength <= 0) {
           throw new IOException("%d chunks of %d bytes are not %d bytes".formatted(chunks, chunkLength, dataLength));
         }
         compressor = Compressors.make(name, options, chunkLength, maxCompressedLength);
@@ -7960,12 +8469,14 @@ final class SSTableIndex extends PositionedInput {
 }
 
 /**
- * Reads one SSTable in an archive from end to end and proves that its components are whole and agree: the index names each
- * partition of the data, and no other, where it is; the filter has each; each row can be read through the definition.
+ * Reads one SSTable in an archive from end to end and proves that its components are whole and agree: the index names
+ * each partition of the data, and no other, where it is; the filter has each; each row can be read through the
+ * definition.
  */
 final class SSTableProof {
   private static final Set<String> READ_WITH_DATA = Set.of(SSTableFiles.DATA, SSTableFiles.INDEX, SSTableFiles.FILTER,
-      SSTableFiles.STATISTICS, SSTableFiles.COMPRESSION, SSTableFiles.CHECKSUMS, SSTableFiles.DIGEST, SSTableFiles.CONTENTS);
+      SSTableFiles.STATISTICS, SSTableFiles.COMPRESSION, SSTableFiles.CHECKSUMS, SSTableFiles.DIGEST,
+      SSTableFiles.CONTENTS);
   private final SSTableFiles files;
   private final SSTableStatistics statistics;
   private final org.apache.cassandra.schema.TableMetadata table;
@@ -7973,7 +8484,8 @@ final class SSTableProof {
   private final DeserializationHelper helper;
   private final TokenSample tokens;
 
-  private SSTableProof(SSTableStatistics statistics, org.apache.cassandra.schema.TableMetadata table, TokenSample tokens) {
+  private SSTableProof(SSTableStatistics statistics, org.apache.cassandra.schema.TableMetadata table,
+      TokenSample tokens) {
     this.files = statistics.files();
     this.statistics = statistics;
     this.table = statistics.readable(table);
@@ -8012,10 +8524,14 @@ final class SSTableProof {
     }
   }
 
-  /** Cassandra writes no table of contents for SSTables that came as whole files: then it is the set that it always writes. */
+  /**
+   * Cassandra writes no table of contents for SSTables that came as whole files: then it is the set that it always
+   * writes.
+   */
   private void requireComponents() {
     if (files.has(SSTableFiles.CONTENTS)) {
-      files.text(SSTableFiles.CONTENTS).lines().map(String::strip).filter(name -> !name.isEmpty()).forEach(files::require);
+      files.text(SSTableFiles.CONTENTS).lines().map(String::strip).filter(name -> !name.isEmpty())
+          .forEach(files::require);
     }
     files.require(SSTableFiles.DATA);
     files.require(SSTableFiles.INDEX);
@@ -8048,7 +8564,8 @@ final class SSTableProof {
       if (hashes < 1 || hashes > 64 || bytes.length != 8 + 8L * ByteBuffer.wrap(bytes).getInt(4)) {
         throw new IOException("its length is wrong");
       }
-      return BloomFilterSerializer.deserialize(new DataInputStream(new ByteArrayInputStream(bytes)), files.version().hasOldBfFormat());
+      return BloomFilterSerializer.deserialize(new DataInputStream(new ByteArrayInputStream(bytes)),
+          files.version().hasOldBfFormat());
     } catch (IOException e) {
       throw files.damaged(SSTableFiles.FILTER, e);
     }
@@ -8062,11 +8579,13 @@ final class SSTableProof {
         var start = data.position();
         var entry = next(index);
         if (entry == null) {
-          throw files.damaged(SSTableFiles.INDEX, "it ends after %d partitions, the data go on".formatted(partitions), null);
+          throw files.damaged(SSTableFiles.INDEX, "it ends after %d partitions, the data go on".formatted(partitions),
+              null);
         }
         var key = key(data);
         if (entry.position() != start || !entry.key().getKey().equals(key)) {
-          throw files.damaged(SSTableFiles.INDEX, "entry %d is not that of the data at %d".formatted(partitions + 1, start), null);
+          throw files.damaged(SSTableFiles.INDEX,
+              "entry %d is not that of the data at %d".formatted(partitions + 1, start), null);
         }
         if (before != null && before.compareTo(entry.key()) >= 0 || !filter.isPresent(entry.key())) {
           throw files.damaged(SSTableFiles.INDEX, "it does not agree with its filter and order", null);
@@ -8102,7 +8621,8 @@ final class SSTableProof {
     data.requireDigest();
     var written = statistics.stats().estimatedPartitionSize;
     if (partitions == 0 || !written.isOverflowed() && written.count() != partitions) {
-      throw files.damaged(SSTableFiles.DATA, "it has %d partitions, %d were written".formatted(partitions, written.count()), null);
+      throw files.damaged(SSTableFiles.DATA,
+          "it has %d partitions, %d were written".formatted(partitions, written.count()), null);
     }
   }
 
@@ -8128,7 +8648,8 @@ final class SSTableProof {
     } catch (Failure e) {
       throw e;
     } catch (IOException | RuntimeException | IOError | OutOfMemoryError e) {
-      throw files.refused(SSTableFiles.DATA, "cannot be read through the table's definition: partition at %d: %s".formatted(
+      throw files.refused(SSTableFiles.DATA,
+          "cannot be read through the table's definition: partition at %d: %s".formatted(
           start, e.getMessage()), e);
     }
   }
@@ -8205,7 +8726,8 @@ final class SSTableRows implements Closeable {
     try (var files = Files.newDirectoryStream(folder, "*-Data.db")) {
       for (var file : files) {
         var data = new org.apache.cassandra.io.util.File(file);
-        sstables.add(SSTableReader.openNoValidation(Descriptor.fromFilename(data), TableMetadataRef.forOfflineTools(table)));
+        sstables.add(
+            SSTableReader.openNoValidation(Descriptor.fromFilename(data), TableMetadataRef.forOfflineTools(table)));
       }
     }
   }
@@ -8256,14 +8778,18 @@ final class SSTableRows implements Closeable {
   }
 }
 
-/** An SSTable's Statistics.db: how it was written, and with which columns. Since Cassandra 4.0 it has checksums of its own. */
+/**
+ * An SSTable's Statistics.db: how it was written, and with which columns. Since Cassandra 4.0 it has checksums of its
+ * own.
+ */
 record SSTableStatistics(
     SSTableFiles files, StatsMetadata stats, ValidationMetadata validation, SerializationHeader.Component header) {
   static SSTableStatistics read(SSTableFiles files) {
     var name = files.name() + "-" + SSTableFiles.STATISTICS;
     try (var in = files.open(SSTableFiles.STATISTICS)) {
       var path = Path.of("/", "keyspace", files.table(), name);
-      var all = new MetadataSerializer().deserialize(Descriptor.fromFilename(new org.apache.cassandra.io.util.File(path)),
+      var all = new MetadataSerializer().deserialize(
+          Descriptor.fromFilename(new org.apache.cassandra.io.util.File(path)),
           new FileSegmentInputStream(ByteBuffer.wrap(in.readAllBytes()), name, 0), EnumSet.allOf(MetadataType.class));
       var stats = (StatsMetadata) all.get(MetadataType.STATS);
       var validation = (ValidationMetadata) all.get(MetadataType.VALIDATION);
@@ -8279,7 +8805,8 @@ record SSTableStatistics(
 
   private SSTableStatistics requirePartitioner() {
     if (!validation.partitioner.equals(Murmur3Partitioner.class.getCanonicalName())) {
-      throw files.refused(SSTableFiles.STATISTICS, "names partitioner %s: only Murmur3Partitioner is supported".formatted(
+      throw files.refused(SSTableFiles.STATISTICS,
+          "names partitioner %s: only Murmur3Partitioner is supported".formatted(
           validation.partitioner), null);
     }
     return this;
@@ -8290,7 +8817,8 @@ record SSTableStatistics(
   }
 
   /** Gives the columns that the table neither has nor had: their names and types. */
-  void unknownColumns(org.apache.cassandra.schema.TableMetadata table, boolean statics, BiConsumer<String, String> column) {
+  void unknownColumns(org.apache.cassandra.schema.TableMetadata table, boolean statics,
+      BiConsumer<String, String> column) {
     (statics ? header.getStaticColumns() : header.getRegularColumns()).forEach((name, type) -> {
       var known = table.getColumn(name);
       if ((known == null || known.isStatic() != statics) && table.getDroppedColumn(name, statics) == null) {
@@ -8357,7 +8885,8 @@ record SSTableStatistics(
   }
 
   private Failure unreadable(String stored, String wanted) {
-    return files.refused(SSTableFiles.STATISTICS, "does not fit the table's definition: it has %s, the definition has %s".formatted(
+    return files.refused(SSTableFiles.STATISTICS,
+        "does not fit the table's definition: it has %s, the definition has %s".formatted(
         stored, wanted), null);
   }
 }
@@ -8391,8 +8920,11 @@ record ServiceCheck(TheHiveSettings settings, List<Pattern> ignored) {
         findings.skipped("errors", "%s: %s is not active", host.name(), node(host).service());
         return;
       }
-      var journal = host.run(host.container() != null ? node(host).journal(unit, " --lines=%d --since=\"%s\"".formatted(LINES, unit.since()))
-          : "%sjournalctl _SYSTEMD_INVOCATION_ID=%s -o cat --no-pager -n %d".formatted(unit.root() ? "" : "sudo -n ", unit.invocation(), LINES), Duration.ofMinutes(2));
+      var journal = host.run(host.container() != null
+          ? node(host).journal(unit, " --lines=%d --since=\"%s\"".formatted(LINES, unit.since()))
+          : "%sjournalctl _SYSTEMD_INVOCATION_ID=%s -o cat --no-pager -n %d".formatted(unit.root() ? "" : "sudo -n ",
+              unit.invocation(), LINES),
+          Duration.ofMinutes(2));
       if (journal.code() != 0) {
         findings.bad("errors", List.of(), "%s: cannot read the journal: %s", host.name(), Host.last(journal.err()));
         return;
@@ -8486,7 +9018,9 @@ final class Settings {
       return new Settings(System.getenv());
     }
     if (!Files.isReadable(file)) {
-      throw new Failure(Exit.USAGE, "cannot read TheHive's configuration %s, which THEHIVE_CONFIG names".formatted(file), "check its path, owner and mode");
+      throw new Failure(Exit.USAGE,
+          "cannot read TheHive's configuration %s, which THEHIVE_CONFIG names".formatted(file),
+          "check its path, owner and mode");
     }
     return new Settings(System.getenv(), TheHiveConfig.read(file), file.toString());
   }
@@ -8497,7 +9031,8 @@ final class Settings {
   }
 
   private boolean isVariable(Variable variable) {
-    return environment.containsKey(variable.name()) || variable.secret() && environment.containsKey(variable.name() + "_FILE");
+    return environment.containsKey(variable.name())
+        || variable.secret() && environment.containsKey(variable.name() + "_FILE");
   }
 
   /** The variable's value, or its default; empty where there is neither. */
@@ -8515,7 +9050,8 @@ final class Settings {
 
   /** The value of a variable that has a default. */
   String text(Variable variable) {
-    return optional(variable).orElseThrow(() -> new Failure(Exit.USAGE, variable.name() + " is not set", "give it a value"));
+    return optional(variable)
+        .orElseThrow(() -> new Failure(Exit.USAGE, variable.name() + " is not set", "give it a value"));
   }
 
   Optional<Path> optionalPath(Variable variable) {
@@ -8530,7 +9066,8 @@ final class Settings {
     try {
       return Path.of(value);
     } catch (InvalidPathException e) {
-      throw new Failure(Exit.USAGE, "%s '%s' is not a path: %s".formatted(variable.name(), value, e.getReason()), "give it a path");
+      throw new Failure(Exit.USAGE, "%s '%s' is not a path: %s".formatted(variable.name(), value, e.getReason()),
+          "give it a path");
     }
   }
 
@@ -8542,12 +9079,16 @@ final class Settings {
     return Boolean.parseBoolean(value);
   }
 
-  /** A secret from its variable, or from the file that the variable with {@code _FILE} names, without its last line break. */
+  /**
+   * A secret from its variable, or from the file that the variable with {@code _FILE} names, without its last line
+   * break.
+   */
   Optional<String> secret(Variable variable) {
     var value = Optional.ofNullable(environment.get(variable.name()));
     var file = optional(Variable.optional(variable.name() + "_FILE"));
     if (value.isPresent() && file.isPresent()) {
-      throw new Failure(Exit.USAGE, "%s and %s_FILE are both set".formatted(variable.name(), variable.name()), "unset one of them");
+      throw new Failure(Exit.USAGE, "%s and %s_FILE are both set".formatted(variable.name(), variable.name()),
+          "unset one of them");
     }
     value.ifPresent(secret -> requireNotBlank(variable.name(), secret));
     return file.isPresent() ? Optional.of(read(variable.name() + "_FILE", file.get()))
@@ -8562,7 +9103,8 @@ final class Settings {
       }
       return secret;
     } catch (IOException | InvalidPathException e) {
-      throw new Failure(Exit.USAGE, "cannot read %s, which %s names: %s".formatted(file, name, Failure.of(e).getMessage()),
+      throw new Failure(Exit.USAGE,
+          "cannot read %s, which %s names: %s".formatted(file, name, Failure.of(e).getMessage()),
           "check its path, owner and mode");
     }
   }
@@ -8585,19 +9127,23 @@ final class Settings {
   private static void requireClean(String name, String value) {
     requireNotBlank(name, value);
     if (value.startsWith(BYTE_ORDER_MARK)) {
-      throw new Failure(Exit.USAGE, name + " begins with a byte order mark", "save the file it comes from as UTF-8 without a byte order mark");
+      throw new Failure(Exit.USAGE, name + " begins with a byte order mark",
+          "save the file it comes from as UTF-8 without a byte order mark");
     }
     if (value.endsWith("\r")) {
-      throw new Failure(Exit.USAGE, name + " ends with a carriage return", "the file it comes from was edited on Windows: dos2unix mends it");
+      throw new Failure(Exit.USAGE, name + " ends with a carriage return",
+          "the file it comes from was edited on Windows: dos2unix mends it");
     }
     if (value.length() > 1 && value.matches("(?s)([\"']).*\\1")) {
-      throw new Failure(Exit.USAGE, "%s has quotes around its value: %s".formatted(name, value), "leave out the quotes");
+      throw new Failure(Exit.USAGE, "%s has quotes around its value: %s".formatted(name, value),
+          "leave out the quotes");
     }
   }
 
   /** The documentation shows a password in CASSANDRA_CONNECTION; URLs may hold one, too. */
   private static String withoutSecrets(String value) {
-    return value.replaceAll("(\\s|^)(-p|--password)(\\s*=?\\s*).+", "$1$2 (not shown)").replaceAll("(://)[^,]*@", "$1(not shown)@");
+    return value.replaceAll("(\\s|^)(-p|--password)(\\s*=?\\s*).+", "$1$2 (not shown)").replaceAll("(://)[^,]*@",
+        "$1(not shown)@");
   }
 
   /** Lines for the help: each variable that has a value, with the value and where it comes from, then the others. */
@@ -8647,7 +9193,8 @@ final class Settings {
   /** Its value without secrets; empty where it has none. */
   String shown(Variable variable) {
     return isSet(variable) && variable.secret() ? "not shown"
-        : withoutSecrets(environment.getOrDefault(variable.name(), configured.getOrDefault(variable.name(), variable.fallback())));
+        : withoutSecrets(
+            environment.getOrDefault(variable.name(), configured.getOrDefault(variable.name(), variable.fallback())));
   }
 
   String origin(Variable variable) {
@@ -8678,15 +9225,20 @@ final class Settings {
       var value = environment.get(variable.name());
       if (configuredValue != null && value != null && !value.equals(configuredValue)) {
         warnings.add(variable.secret() ? "%s is not what %s says".formatted(variable.name(), configFile)
-            : "%s is %s, but %s says %s".formatted(variable.name(), withoutSecrets(value), configFile, withoutSecrets(configuredValue)));
+            : "%s is %s, but %s says %s".formatted(variable.name(), withoutSecrets(value), configFile,
+                withoutSecrets(configuredValue)));
       }
     }
-    var names = variables.stream().flatMap(variable -> variable.secret() ? Stream.of(variable.name(), variable.name() + "_FILE")
+    var names =
+        variables.stream().flatMap(variable -> variable.secret() ? Stream.of(variable.name(), variable.name() + "_FILE")
         : Stream.of(variable.name())).toList();
-    variables.stream().filter(Variable::secret).forEach(variable -> leftovers(variable.name()).ifPresent(warnings::add));
+    variables.stream().filter(Variable::secret)
+        .forEach(variable -> leftovers(variable.name()).ifPresent(warnings::add));
     for (var name : new TreeSet<>(environment.keySet())) {
       if (name.startsWith(BYTE_ORDER_MARK)) {
-        warnings.add("the name %s begins with a byte order mark, so nothing reads it: save the file it comes from as UTF-8 without one".formatted(name.substring(1)));
+        warnings.add(
+            "the name %s begins with a byte order mark, so nothing reads it: save the file it comes from as UTF-8 without one"
+                .formatted(name.substring(1)));
         continue;
       }
       names.stream().filter(known -> !names.contains(name) && isAlmost(name, known)).findFirst()
@@ -8698,7 +9250,8 @@ final class Settings {
   /** What an editor or a shell may have left in a secret: it is taken as it stands, for it may be meant. */
   private Optional<String> leftovers(String name) {
     var value = environment.getOrDefault(name, "");
-    var found = value.startsWith(BYTE_ORDER_MARK) ? "begins with a byte order mark" : value.endsWith("\r") ? "ends with a carriage return"
+    var found = value.startsWith(BYTE_ORDER_MARK) ? "begins with a byte order mark"
+        : value.endsWith("\r") ? "ends with a carriage return"
         : value.length() > 1 && value.matches("(?s)([\"']).*\\1") ? "has quotes around its value" : "";
     return found.isEmpty() ? Optional.empty() : Optional.of("%s %s, which counts as part of it".formatted(name, found));
   }
@@ -8716,18 +9269,21 @@ final class Settings {
     var other = known.substring(at);
     if (one.length() == other.length()) {
       return one.length() > 0 && one.substring(1).equals(other.substring(1))
-          || one.length() > 1 && one.charAt(0) == other.charAt(1) && one.charAt(1) == other.charAt(0) && one.substring(2).equals(other.substring(2));
+          || one.length() > 1 && one.charAt(0) == other.charAt(1) && one.charAt(1) == other.charAt(0)
+              && one.substring(2).equals(other.substring(2));
     }
     return one.length() > other.length() ? one.substring(1).equals(other) : other.substring(1).equals(one);
   }
 }
 
 /**
- * Every setting with its value and where that comes from, and whether the addresses answer; as {@code --json} prints it.
+ * Every setting with its value and where that comes from, and whether the addresses answer; as {@code --json} prints
+ * it.
  *
  * @param exit 0 if all addresses answer, 2 for a setting that cannot be used, else 11
  */
-record SettingsReport(String script, int exit, String summary, List<Row> settings, List<String> warnings, List<Finding> addresses) {
+record SettingsReport(String script, int exit, String summary, List<Row> settings, List<String> warnings,
+    List<Finding> addresses) {
   /**
    * A setting.
    *
@@ -8738,8 +9294,10 @@ record SettingsReport(String script, int exit, String summary, List<Row> setting
   record Row(String name, String value, String source, String problem) {}
 
   /** Every variable that the scripts read. */
-  static final List<Variable> VARIABLES = Stream.of(List.of(Settings.CONFIG), CassandraSettings.VARIABLES, ElasticsearchSettings.VARIABLES,
-      FolderSettings.VARIABLES, S3Settings.VARIABLES, TheHiveSettings.VARIABLES, CommonSettings.VARIABLES).flatMap(List::stream).toList();
+  static final List<Variable> VARIABLES = Stream
+      .of(List.of(Settings.CONFIG), CassandraSettings.VARIABLES, ElasticsearchSettings.VARIABLES,
+          FolderSettings.VARIABLES, S3Settings.VARIABLES, TheHiveSettings.VARIABLES, CommonSettings.VARIABLES)
+      .flatMap(List::stream).toList();
 
   static SettingsReport of(String script, Settings settings, List<Finding> addresses) {
     var rows = VARIABLES.stream().map(variable -> row(settings, variable)).toList();
@@ -8747,7 +9305,8 @@ record SettingsReport(String script, int exit, String summary, List<Row> setting
     var silent = addresses.stream().filter(finding -> finding.result() == Mark.BAD).toList();
     var misused = !wrong.isEmpty() || silent.stream().anyMatch(finding -> finding.code() == Exit.USAGE);
     var exit = misused ? Exit.USAGE : silent.isEmpty() ? Exit.DONE : Exit.UNREACHABLE;
-    return new SettingsReport(script, exit, summary(exit, wrong, addresses), rows, settings.warnings(VARIABLES), addresses);
+    return new SettingsReport(script, exit, summary(exit, wrong, addresses), rows, settings.warnings(VARIABLES),
+        addresses);
   }
 
   private static Row row(Settings settings, Variable variable) {
@@ -8761,7 +9320,8 @@ record SettingsReport(String script, int exit, String summary, List<Row> setting
     } catch (Failure e) {
       problem = e.getMessage();
     }
-    return new Row(variable.name(), settings.shown(variable).replaceAll("\\p{Cntrl}", "?"), settings.source(variable), problem);
+    return new Row(variable.name(), settings.shown(variable).replaceAll("\\p{Cntrl}", "?"), settings.source(variable),
+        problem);
   }
 
   private static String summary(int exit, List<String> wrong, List<Finding> addresses) {
@@ -8771,8 +9331,10 @@ record SettingsReport(String script, int exit, String summary, List<Row> setting
         named("NO answer", addresses.stream().filter(finding -> finding.result() == Mark.BAD)
             .map(finding -> "%s (%s)".formatted(finding.part(), finding.check())).distinct()),
         named("Answers", answering),
-        named("Not asked", addresses.stream().filter(finding -> finding.result() == Mark.SKIPPED).map(Finding::part).distinct()));
-    return parts.filter(text -> !text.isEmpty()).collect(Collectors.joining(" ", exit == Exit.DONE ? "=== ✓ " : "=== ✗ ", " ==="));
+        named("Not asked",
+            addresses.stream().filter(finding -> finding.result() == Mark.SKIPPED).map(Finding::part).distinct()));
+    return parts.filter(text -> !text.isEmpty())
+        .collect(Collectors.joining(" ", exit == Exit.DONE ? "=== ✓ " : "=== ✗ ", " ==="));
   }
 
   private static String named(String what, Stream<String> names) {
@@ -8783,7 +9345,8 @@ record SettingsReport(String script, int exit, String summary, List<Row> setting
   /** What has a value, what has none, the addresses, and the summary; the warnings were told before. */
   String table() {
     var lines = new ArrayList<String>();
-    var width = settings.stream().filter(row -> !row.value().isEmpty()).mapToInt(row -> row.name().length()).max().orElse(1);
+    var width =
+        settings.stream().filter(row -> !row.value().isEmpty()).mapToInt(row -> row.name().length()).max().orElse(1);
     var form = "%s %-" + width + "s  %s  (%s)";
     for (var row : settings) {
       if (!row.value().isEmpty() || !row.problem().isEmpty()) {
@@ -8793,8 +9356,10 @@ record SettingsReport(String script, int exit, String summary, List<Row> setting
         lines.add("    " + row.problem());
       }
     }
-    lines.add("  Not set: " + settings.stream().filter(row -> row.source().equals("not set")).map(Row::name).collect(Collectors.joining(", ")));
-    addresses.forEach(finding -> lines.add("%s %-13s %s  %s".formatted(finding.result().sign, finding.part(), finding.check(), finding.text())));
+    lines.add("  Not set: " + settings.stream().filter(row -> row.source().equals("not set")).map(Row::name)
+        .collect(Collectors.joining(", ")));
+    addresses.forEach(finding -> lines
+        .add("%s %-13s %s  %s".formatted(finding.result().sign, finding.part(), finding.check(), finding.text())));
     lines.add(summary);
     return String.join("\n", lines) + "\n";
   }
@@ -8805,7 +9370,8 @@ final class ShardWatch {
   private static final Duration STALLED = Duration.ofMinutes(5);
   private static final Duration UNREACHABLE_FOR = Duration.ofMinutes(1);
   /** Reasons for which an unassigned shard stays so once no node may take it. */
-  private static final Set<String> FINAL = Set.of("NEW_INDEX_RESTORED", "EXISTING_INDEX_RESTORED", "CLUSTER_RECOVERED", "ALLOCATION_FAILED");
+  private static final Set<String> FINAL =
+      Set.of("NEW_INDEX_RESTORED", "EXISTING_INDEX_RESTORED", "CLUSTER_RECOVERED", "ALLOCATION_FAILED");
   private static final int NAMES_LENGTH = 2_500; // a request's first line holds 4 KB
   private final ElasticsearchApi api;
   private volatile long recovered;
@@ -8827,7 +9393,9 @@ final class ShardWatch {
     return recovered;
   }
 
-  /** Asks until the answer is yes; false when the figure stood still for too long. A node that restarts is asked again. */
+  /**
+   * Asks until the answer is yes; false when the figure stood still for too long. A node that restarts is asked again.
+   */
   boolean await(Question<Boolean> done, Question<Long> figure, Duration limit) throws Exception {
     var before = -1L;
     for (var moved = Instant.now(); Instant.now().isBefore(moved.plus(limit)); Thread.sleep(200)) {
@@ -8856,7 +9424,9 @@ final class ShardWatch {
     }
   }
 
-  /** Waits until every primary has a node and data arrives there; returns the first shard that no node takes, or null. */
+  /**
+   * Waits until every primary has a node and data arrives there; returns the first shard that no node takes, or null.
+   */
   Refusal awaitReceiving(Collection<String> indices) throws Exception {
     var refused = new ArrayList<Refusal>();
     var began = await(() -> {
@@ -8886,7 +9456,8 @@ final class ShardWatch {
 
   private boolean allReceive(Collection<String> indices) throws IOException {
     var primaries = primaries(indices);
-    var receiving = recoveries(indices).stream().filter(shard -> shard.path("primary").asBoolean() && receives(shard)).count();
+    var receiving =
+        recoveries(indices).stream().filter(shard -> shard.path("primary").asBoolean() && receives(shard)).count();
     return primaries.stream().allMatch(shard -> shard.path("state").asText().matches("INITIALIZING|STARTED|RELOCATING"))
         && receiving >= primaries.size();
   }
@@ -8894,7 +9465,8 @@ final class ShardWatch {
   private static boolean receives(JsonNode recovery) {
     var size = recovery.path("index").path("size");
     var stage = recovery.path("stage").asText();
-    return !stage.equals("INIT") && (!stage.equals("INDEX") || size.path("recovered_in_bytes").asLong() > 0 || size.path("total_in_bytes").asLong(1) == 0);
+    return !stage.equals("INIT") && (!stage.equals("INDEX") || size.path("recovered_in_bytes").asLong() > 0
+        || size.path("total_in_bytes").asLong(1) == 0);
   }
 
   boolean isStarted(Collection<String> indices) throws IOException {
@@ -8919,14 +9491,19 @@ final class ShardWatch {
     if (!explanation.isRefused()) {
       return;
     }
-    throw new Failure(Exit.PARTIAL, "shard %d of %s failed: %s".formatted(shard.path("shard").asInt(), shard.path("index").asText(),
+    throw new Failure(Exit.PARTIAL,
+        "shard %d of %s failed: %s".formatted(shard.path("shard").asInt(), shard.path("index").asText(),
         reason.equals("CLUSTER_RECOVERED") ? "Elasticsearch was started again meanwhile"
-            : reason.equals("ALLOCATION_FAILED") ? AllocationExplanation.withoutTrace(shard.path("unassigned.details").asText()) : explanation.reason()), hint);
+                : reason.equals("ALLOCATION_FAILED")
+                    ? AllocationExplanation.withoutTrace(shard.path("unassigned.details").asText())
+                : explanation.reason()),
+        hint);
   }
 
   /** The primaries that are not started. */
   private List<JsonNode> notStarted(Collection<String> indices) throws IOException {
-    return primaries(indices).stream().filter(shard -> !shard.path("state").asText().matches("STARTED|RELOCATING")).toList();
+    return primaries(indices).stream().filter(shard -> !shard.path("state").asText().matches("STARTED|RELOCATING"))
+        .toList();
   }
 
   private List<JsonNode> primaries(Collection<String> indices) throws IOException {
@@ -8948,7 +9525,8 @@ final class ShardWatch {
 
   AllocationExplanation explain(String index, int shard) throws IOException {
     return new AllocationExplanation(api.tryTo("POST", "/_cluster/allocation/explain",
-        Map.of("index", index, "shard", shard, "primary", true), ElasticsearchApi.ABSENT).orElse(MissingNode.getInstance()));
+        Map.of("index", index, "shard", shard, "primary", true), ElasticsearchApi.ABSENT)
+        .orElse(MissingNode.getInstance()));
   }
 
   long recoveredBytes(Collection<String> indices) throws IOException {
@@ -8986,7 +9564,8 @@ final class ShardWatch {
 
   /** True if every primary of an index is started and came whole from the snapshot. */
   boolean isRestoredFrom(String index, String repository, String snapshot) throws IOException {
-    var health = api.get("/_cluster/health" + ElasticsearchApi.path(index) + "?level=indices").path("indices").path(index);
+    var health =
+        api.get("/_cluster/health" + ElasticsearchApi.path(index) + "?level=indices").path("indices").path(index);
     var primaries = health.path("number_of_shards").asInt(-1);
     var restored = recoveries(Set.of(index)).stream().filter(shard -> shard.path("primary").asBoolean()
         && shard.path("type").asText().equals("SNAPSHOT") && shard.path("stage").asText().equals("DONE")
@@ -8997,8 +9576,8 @@ final class ShardWatch {
 }
 
 /**
- * A copy of an index of the snapshot under a name of its own, for as long as it is compared; removed by {@code close()} and
- * after Ctrl-C. It has no replicas, no aliases and no policy, and nothing can write to it.
+ * A copy of an index of the snapshot under a name of its own, for as long as it is compared; removed by {@code close()}
+ * and after Ctrl-C. It has no replicas, no aliases and no policy, and nothing can write to it.
  */
 final class SnapshotCopy implements Closeable {
   private static final Pattern NAME = Pattern.compile(".+_verifying_(\\d{8}_\\d\\dh\\d\\dm\\d\\ds)_\\d+(_definition)?");
@@ -9008,7 +9587,8 @@ final class SnapshotCopy implements Closeable {
 
   SnapshotCopy(ElasticsearchApi api, SnapshotSource source, SnapshotIndex index) throws Exception {
     this.api = api;
-    this.name = "%s_verifying_%s_%d".formatted(index.name(), BackupSet.STAMP.format(LocalDateTime.now()), ProcessHandle.current().pid());
+    this.name = "%s_verifying_%s_%d".formatted(index.name(), BackupSet.STAMP.format(LocalDateTime.now()),
+        ProcessHandle.current().pid());
     this.onExit = new Thread(this::remove);
     Runtime.getRuntime().addShutdownHook(onExit);
     try {
@@ -9016,7 +9596,8 @@ final class SnapshotCopy implements Closeable {
       source.restore(index.name(), name, false, IndexDefinition.ofCopy(), IndexDefinition.NOT_ON_A_COPY);
       var refused = watch.awaitReceiving(List.of(name));
       if (refused != null) {
-        throw new Failure(Exit.UNSAFE, "the snapshot cannot be restored beside it: " + refused.explanation().reason(), null);
+        throw new Failure(Exit.UNSAFE, "the snapshot cannot be restored beside it: " + refused.explanation().reason(),
+            null);
       }
       watch.awaitStarted(List.of(name), null);
     } catch (Exception e) {
@@ -9130,7 +9711,8 @@ final class SnapshotFile {
   }
 
   private static InputStream inflated(byte[] content) {
-    return new InflaterInputStream(new ByteArrayInputStream(content, DEFLATED.length, content.length - DEFLATED.length), new Inflater(true));
+    return new InflaterInputStream(new ByteArrayInputStream(content, DEFLATED.length, content.length - DEFLATED.length),
+        new Inflater(true));
   }
 }
 
@@ -9147,13 +9729,14 @@ record SnapshotIndex(String name, int shards, long bytes, long largestShard) {
 }
 
 /**
- * The snapshots of a repository of type {@code fs}, read from its files: {@code index-<N>} names all snapshots that came to
- * their end, {@code snap-<uuid>.dat} tells more of one. Nothing of the data is read.
+ * The snapshots of a repository of type {@code fs}, read from its files: {@code index-<N>} names all snapshots that
+ * came to their end, {@code snap-<uuid>.dat} tells more of one. Nothing of the data is read.
  */
 final class SnapshotRepository {
   private static final Pattern INDEX = Pattern.compile("index-(\\d{1,18})");
   /** As Elasticsearch numbers them in the repository's index. */
-  private static final List<String> STATES = List.of(SnapshotState.IN_PROGRESS, SnapshotState.SUCCESS, "FAILED", "PARTIAL", "INCOMPATIBLE");
+  private static final List<String> STATES =
+      List.of(SnapshotState.IN_PROGRESS, SnapshotState.SUCCESS, "FAILED", "PARTIAL", "INCOMPATIBLE");
   /** So many of the newest snapshots are asked for their sizes: each is a file or more. */
   private static final int SIZED = 50;
 
@@ -9167,10 +9750,13 @@ final class SnapshotRepository {
   static Optional<SortedMap<String, SnapshotState>> ofFolder(Path folder) {
     try {
       var names = names(folder);
-      var index = names.stream().map(INDEX::matcher).filter(match -> match.matches()).map(match -> Long.parseLong(match.group(1))).max(Long::compare);
-      return index.isEmpty() ? Optional.empty() : Optional.of(ofIndex(folder, folder.resolve("index-" + index.get()), names));
+      var index = names.stream().map(INDEX::matcher).filter(match -> match.matches())
+          .map(match -> Long.parseLong(match.group(1))).max(Long::compare);
+      return index.isEmpty() ? Optional.empty()
+          : Optional.of(ofIndex(folder, folder.resolve("index-" + index.get()), names));
     } catch (IOException e) {
-      throw new Failure(Exit.BAD_BACKUP, "cannot list %s: %s".formatted(folder, Failure.of(e).getMessage()), "check its mode and owner", e);
+      throw new Failure(Exit.BAD_BACKUP, "cannot list %s: %s".formatted(folder, Failure.of(e).getMessage()),
+          "check its mode and owner", e);
     }
   }
 
@@ -9191,7 +9777,8 @@ final class SnapshotRepository {
           .forEach(state -> states.put(state.name(), sized(state, folder, content)));
       return states;
     } catch (IOException e) {
-      throw new Failure(Exit.BAD_BACKUP, "cannot read %s, the repository's index: %s".formatted(index, Failure.of(e).getMessage()),
+      throw new Failure(Exit.BAD_BACKUP,
+          "cannot read %s, the repository's index: %s".formatted(index, Failure.of(e).getMessage()),
           "the snapshots in it cannot be restored: is another copy of the repository there?", e);
     }
   }
@@ -9208,11 +9795,13 @@ final class SnapshotRepository {
     var states = new TreeMap<String, SnapshotState>();
     for (var snapshot : index.path("snapshots")) {
       var uuid = snapshot.path("uuid").asText();
-      var lost = List.of("snap-" + uuid + ".dat", "meta-" + uuid + ".dat").stream().filter(file -> !names.contains(file)).toList();
+      var lost = List.of("snap-" + uuid + ".dat", "meta-" + uuid + ".dat").stream()
+          .filter(file -> !names.contains(file)).toList();
       var number = snapshot.path("state").asInt(-1);
       var state = number >= 0 && number < STATES.size() ? STATES.get(number) : SnapshotState.UNKNOWN;
       states.put(snapshot.path("name").asText(), new SnapshotState(snapshot.path("name").asText(), uuid, state,
-          lost.isEmpty() ? state.equals(SnapshotState.UNKNOWN) ? "the repository's index does not tell" : "" : "its file %s is missing".formatted(lost.get(0)),
+          lost.isEmpty() ? state.equals(SnapshotState.UNKNOWN) ? "the repository's index does not tell" : ""
+              : "its file %s is missing".formatted(lost.get(0)),
           !lost.isEmpty(), indices.getOrDefault(uuid, new TreeMap<>())));
     }
     return states;
@@ -9232,12 +9821,14 @@ final class SnapshotRepository {
         sizes.put(name, details.path("shard_count").asInt() > 0 ? details.path("size_in_bytes").asLong(-1)
             : bytes(folder.resolve("indices").resolve(index.path("indices").path(name).path("id").asText()), file));
       }
-      var state = snapshot.state().equals(SnapshotState.UNKNOWN) ? content.path("state").asText(SnapshotState.UNKNOWN) : snapshot.state();
+      var state = snapshot.state().equals(SnapshotState.UNKNOWN) ? content.path("state").asText(SnapshotState.UNKNOWN)
+          : snapshot.state();
       return new SnapshotState(snapshot.name(), snapshot.uuid(), state, !state.equals(SnapshotState.UNKNOWN) ? ""
           : "the repository's index does not tell, and the form of %s is not known".formatted(file), false, sizes);
     } catch (IOException e) {
       var damaged = snapshot.state().equals(SnapshotState.SUCCESS); // a failed shard has no file
-      return new SnapshotState(snapshot.name(), snapshot.uuid(), snapshot.state(), "cannot read " + Failure.of(e).getMessage(), damaged, snapshot.indices());
+      return new SnapshotState(snapshot.name(), snapshot.uuid(), snapshot.state(),
+          "cannot read " + Failure.of(e).getMessage(), damaged, snapshot.indices());
     }
   }
 
@@ -9247,7 +9838,8 @@ final class SnapshotRepository {
       var bytes = 0L;
       for (var shard : shards) {
         var files = read(shard.resolve(file)).path("files");
-        bytes += files.isArray() ? files.valueStream().mapToLong(one -> one.path("length").asLong()).sum() : Long.MIN_VALUE / 1024;
+        bytes += files.isArray() ? files.valueStream().mapToLong(one -> one.path("length").asLong()).sum()
+            : Long.MIN_VALUE / 1024;
       }
       return bytes < 0 ? -1 : bytes;
     }
@@ -9263,7 +9855,9 @@ final class SnapshotRepository {
   }
 }
 
-/** The snapshot to restore, in its repository: whether it is whole, what it holds, whether this cluster may restore it. */
+/**
+ * The snapshot to restore, in its repository: whether it is whole, what it holds, whether this cluster may restore it.
+ */
 final class SnapshotSource {
   private static final String IMPOSSIBLE = "RESTORING_";
   private final ElasticsearchApi api;
@@ -9274,7 +9868,8 @@ final class SnapshotSource {
   SnapshotSource(ElasticsearchApi api, String repository, Backup backup) {
     if (!repository.matches("[^\\s\\p{Cntrl}\\\\/*?\"<>|,#]+")) {
       throw new Failure(Exit.USAGE, "ELASTICSEARCH_SNAPSHOT_REPOSITORY '%s' is not a repository's name".formatted(
-          repository.replaceAll("\\p{Cntrl}", "?")), "it has no blanks, no line breaks and none of \\ / * ? \" < > | , #");
+          repository.replaceAll("\\p{Cntrl}", "?")),
+          "it has no blanks, no line breaks and none of \\ / * ? \" < > | , #");
     }
     this.api = api;
     this.repository = repository;
@@ -9302,7 +9897,8 @@ final class SnapshotSource {
     }
     var verified = verify().path("nodes").size();
     if (verified < cluster.repositoryNodes()) {
-      throw new Failure(Exit.UNSAFE, "repository %s is verified on %d of %d nodes".formatted(repository, verified, cluster.repositoryNodes()),
+      throw new Failure(Exit.UNSAFE,
+          "repository %s is verified on %d of %d nodes".formatted(repository, verified, cluster.repositoryNodes()),
           "mount it on every node at the same path");
     }
   }
@@ -9319,19 +9915,22 @@ final class SnapshotSource {
   /** The snapshot's indices, the largest first. */
   List<SnapshotIndex> requireWhole(ElasticsearchCluster cluster) throws IOException {
     var snapshot = read(cluster).orElseThrow(() -> new Failure(Exit.BAD_BACKUP,
-        "repository %s has no snapshot %s, though its marker %s exists".formatted(repository, backup.name(), backup.file()),
+        "repository %s has no snapshot %s, though its marker %s exists".formatted(repository, backup.name(),
+            backup.file()),
         "the backup failed after its marker was written: choose another with --backup"));
     var state = snapshot.path("state").asText();
     var failed = snapshot.path("shards").path("failed").asInt();
     if (!state.equals("SUCCESS") || failed > 0) {
-      throw new Failure(Exit.BAD_BACKUP, "snapshot %s is %s, %d of its shards failed".formatted(backup.name(), state, failed),
+      throw new Failure(Exit.BAD_BACKUP,
+          "snapshot %s is %s, %d of its shards failed".formatted(backup.name(), state, failed),
           state.equals("IN_PROGRESS") ? "it is still being taken: wait for its end" : "choose another with --backup");
     }
     var version = snapshot.path("version").asText();
     // Names both versions, before questions that a server cannot answer of a version that it does not know; whether a
     // version that it knows can be restored, it is asked itself.
     if (!version.isEmpty() && !SnapshotVersion.isRestorable(version, cluster.version(), cluster.openSearch())) {
-      throw new Failure(Exit.BAD_BACKUP, "snapshot %s was taken by version %s, which version %s cannot restore".formatted(
+      throw new Failure(Exit.BAD_BACKUP,
+          "snapshot %s was taken by version %s, which version %s cannot restore".formatted(
           backup.name(), version, cluster.version()), "restore it with the same major version or the next");
     }
     ended = snapshot.path("end_time_in_millis").asLong();
@@ -9343,7 +9942,9 @@ final class SnapshotSource {
       return api.tryGet(path(backup.name())).map(answer -> answer.path("snapshots").path(0));
     } catch (Failure e) {
       throw e.code != Exit.UNSAFE ? e : new Failure(Exit.UNSAFE, e.getMessage(),
-          "version %s cannot read this repository: did another one write it, or is it damaged?".formatted(cluster.version()), e);
+          "version %s cannot read this repository: did another one write it, or is it damaged?"
+              .formatted(cluster.version()),
+          e);
     }
   }
 
@@ -9357,7 +9958,8 @@ final class SnapshotSource {
 
   private static SnapshotIndex index(String name, JsonNode status) {
     var size = status.path("stats").path("total").path("size_in_bytes").asLong();
-    var largest = status.path("shards").valueStream().mapToLong(shard -> shard.path("stats").path("total").path("size_in_bytes").asLong()).max();
+    var largest = status.path("shards").valueStream()
+        .mapToLong(shard -> shard.path("stats").path("total").path("size_in_bytes").asLong()).max();
     return new SnapshotIndex(name, status.path("shards_stats").path("total").asInt(), size, largest.orElse(size));
   }
 
@@ -9374,8 +9976,11 @@ final class SnapshotSource {
           throw e;
         }
         if (!e.getMessage().contains("[" + IMPOSSIBLE)) {
-          throw new Failure(Exit.BAD_BACKUP, "version %s cannot restore %s of snapshot %s: %s".formatted(cluster.version(), index.name(),
-              backup.name(), e.getMessage()), "restore it with the same major version or the next; an index made before that must have been reindexed", e);
+          throw new Failure(Exit.BAD_BACKUP,
+              "version %s cannot restore %s of snapshot %s: %s".formatted(cluster.version(), index.name(),
+                  backup.name(), e.getMessage()),
+              "restore it with the same major version or the next; an index made before that must have been reindexed",
+              e);
         }
       }
     }
@@ -9384,18 +9989,23 @@ final class SnapshotSource {
   /** No index that a snapshot is being taken of can be deleted: the nightly backup may be at work. */
   void requireNoneRunning(Set<String> indices) throws IOException {
     for (var running : api.get("/_snapshot/_status").path("snapshots")) {
-      for (var index : running.path("indices").propertyStream().map(Map.Entry::getKey).filter(indices::contains).toList()) {
-        throw new Failure(Exit.UNSAFE, "snapshot %s of %s is being taken right now".formatted(running.path("snapshot").asText(), index),
+      for (var index : running.path("indices").propertyStream().map(Map.Entry::getKey).filter(indices::contains)
+          .toList()) {
+        throw new Failure(Exit.UNSAFE,
+            "snapshot %s of %s is being taken right now".formatted(running.path("snapshot").asText(), index),
             "wait for its end, and see that no other backup starts");
       }
     }
   }
 
   /** Begins to restore an index under a name. */
-  void restore(String index, String name, boolean aliases, Map<String, ?> settings, List<String> ignoredSettings) throws IOException {
-    var body = new HashMap<String, Object>(Map.of("indices", index, "include_global_state", false, "include_aliases", aliases));
+  void restore(String index, String name, boolean aliases, Map<String, ?> settings, List<String> ignoredSettings)
+      throws IOException {
+    var body = new HashMap<String, Object>(
+        Map.of("indices", index, "include_global_state", false, "include_aliases", aliases));
     if (!name.equals(index)) {
-      body.putAll(Map.of("rename_pattern", "^.+$", "rename_replacement", name.replace("\\", "\\\\").replace("$", "\\$")));
+      body.putAll(
+          Map.of("rename_pattern", "^.+$", "rename_replacement", name.replace("\\", "\\\\").replace("$", "\\$")));
     }
     if (!settings.isEmpty()) {
       body.put("index_settings", settings);
@@ -9423,7 +10033,8 @@ final class SnapshotSource {
  * @param damaged true if a file of the snapshot is missing or cannot be read
  * @param indices the snapshot's indices with their bytes, -1 where these are not known
  */
-record SnapshotState(String name, String uuid, String state, String why, boolean damaged, SortedMap<String, Long> indices) {
+record SnapshotState(String name, String uuid, String state, String why, boolean damaged,
+    SortedMap<String, Long> indices) {
   static final String SUCCESS = "SUCCESS";
   static final String IN_PROGRESS = "IN_PROGRESS";
   static final String MISSING = "MISSING";
@@ -9431,7 +10042,8 @@ record SnapshotState(String name, String uuid, String state, String why, boolean
 
   /** Its bytes, -1 where those of an index are not known. */
   long bytes() {
-    return indices.isEmpty() || indices.containsValue(-1L) ? -1 : indices.values().stream().mapToLong(Long::longValue).sum();
+    return indices.isEmpty() || indices.containsValue(-1L) ? -1
+        : indices.values().stream().mapToLong(Long::longValue).sum();
   }
 }
 
@@ -9439,7 +10051,10 @@ record SnapshotState(String name, String uuid, String state, String why, boolean
 final class SnapshotVersion {
   private SnapshotVersion() {}
 
-  /** A snapshot can go to the same or a later version, of this or the next major; OpenSearch 1 and 2 count as Elasticsearch 7.10. */
+  /**
+   * A snapshot can go to the same or a later version, of this or the next major; OpenSearch 1 and 2 count as
+   * Elasticsearch 7.10.
+   */
   static boolean isRestorable(String snapshot, String cluster, boolean openSearch) {
     var from = majorMinor(snapshot);
     var to = majorMinor(cluster);
@@ -9450,7 +10065,8 @@ final class SnapshotVersion {
   }
 
   private static int[] majorMinor(String version) {
-    return Pattern.compile("\\d+").matcher(version).results().limit(2).mapToInt(m -> Integer.parseInt(m.group())).toArray();
+    return Pattern.compile("\\d+").matcher(version).results().limit(2).mapToInt(m -> Integer.parseInt(m.group()))
+        .toArray();
   }
 }
 
@@ -9461,7 +10077,8 @@ final class SnapshotVersion {
  * @param files by name; empty where the folder of the markers holds no repository that can be read
  * @param why none of the two tells, or one of them does not; empty if both do
  */
-record Snapshots(Optional<? extends Map<String, SnapshotState>> cluster, Optional<? extends Map<String, SnapshotState>> files, String why) {
+record Snapshots(Optional<? extends Map<String, SnapshotState>> cluster,
+    Optional<? extends Map<String, SnapshotState>> files, String why) {
   static final Snapshots NONE = new Snapshots(Optional.empty(), Optional.empty(), "nobody was asked");
 
   /** Elasticsearch knows which of them there are and run; the files know sizes, and which of them is missing. */
@@ -9469,15 +10086,18 @@ record Snapshots(Optional<? extends Map<String, SnapshotState>> cluster, Optiona
     var file = files.map(all -> all.get(name));
     var state = cluster.map(all -> all.get(name));
     if (state.isPresent()) {
-      return file.isEmpty() ? state.get() : new SnapshotState(name, file.get().uuid(), state.get().state(), file.get().why(), file.get().damaged(),
+      return file.isEmpty() ? state.get()
+          : new SnapshotState(name, file.get().uuid(), state.get().state(), file.get().why(), file.get().damaged(),
           file.get().indices());
     }
     if (cluster.isPresent()) {
       return none(name, SnapshotState.MISSING, file.isEmpty() ? ""
-          : "its files are beside the marker, but Elasticsearch does not have it: is the repository registered at that folder?");
+          : "its files are beside the marker, but Elasticsearch does not have it: is the repository registered at"
+              + " that folder?");
     }
     return file.orElseGet(() -> files.isPresent()
-        ? none(name, SnapshotState.MISSING, "or it is still being taken: only Elasticsearch can tell") : none(name, SnapshotState.UNKNOWN, why));
+        ? none(name, SnapshotState.MISSING, "or it is still being taken: only Elasticsearch can tell")
+        : none(name, SnapshotState.UNKNOWN, why));
   }
 
   private static SnapshotState none(String name, String state, String why) {
@@ -9604,7 +10224,9 @@ record TableFolder(Archive archive, String table, SortedMap<String, ArchiveEntry
     files.forEach((name, entry) -> {
       var component = COMPONENT.matcher(name);
       if (component.matches()) {
-        sstables.computeIfAbsent(component.group("sstable"), sstable -> new SSTableFiles(archive, table, sstable, new TreeMap<>()))
+        sstables
+            .computeIfAbsent(component.group("sstable"),
+                sstable -> new SSTableFiles(archive, table, sstable, new TreeMap<>()))
             .components().put(component.group("component"), entry);
       }
     });
@@ -9773,8 +10395,8 @@ final class TarArchive extends Archive {
   }
 
   /**
-   * True if zeros behind the last entry are the rest of a record, not what was left unwritten of a file of the full size.
-   * Records are 10 KiB, or what the option -b says, mostly a power of two; the archive is a whole number of them.
+   * True if zeros behind the last entry are the rest of a record, not what was left unwritten of a file of the full
+   * size. Records are 10 KiB, or what the option -b says, mostly a power of two; the archive is a whole number of them.
    *
    * @param turnsToZeros the last file's bytes end in zeros, too: a sign that they were not written, either
    */
@@ -9936,7 +10558,10 @@ final class TarArchive extends Archive {
   }
 }
 
-/** A header of a tar: a block of 512 bytes with fields at fixed places, in each of the formats v7, ustar, pax, oldgnu and gnu. */
+/**
+ * A header of a tar: a block of 512 bytes with fields at fixed places, in each of the formats v7, ustar, pax, oldgnu
+ * and gnu.
+ */
 final class TarHeader {
   static final int BLOCK = 512;
   private final byte[] block;
@@ -10068,12 +10693,15 @@ final class TarHeader {
 }
 
 /**
- * Reads the entries of a tar in order, in every format that GNU tar, bsdtar and Python write. It counts what it takes from
- * the stream by itself: where an entry's bytes begin is the same for a file that can be read at any place and for one that
- * is unpacked on the way.
+ * Reads the entries of a tar in order, in every format that GNU tar, bsdtar and Python write. It counts what it takes
+ * from the stream by itself: where an entry's bytes begin is the same for a file that can be read at any place and for
+ * one that is unpacked on the way.
  */
 final class TarReader implements Closeable {
-  /** A tar ends with zeros up to a whole record, which has at most 1 MiB; the first block of them may need a record more. */
+  /**
+   * A tar ends with zeros up to a whole record, which has at most 1 MiB; the first block of them may need a record
+   * more.
+   */
   static final int MOST_ZEROS = (1 << 20) + TarHeader.BLOCK;
   /** The longest padding of a tar made without the option -b. */
   static final int USUAL_ZEROS = 20 * TarHeader.BLOCK + TarHeader.BLOCK;
@@ -10114,10 +10742,12 @@ final class TarReader implements Closeable {
         return null;
       }
       if (!header.isIntact() || header.size() < 0) {
-        throw new IOException("the header of its entry '%s' is damaged".formatted(EntryName.shown(new String(header.name(), "UTF-8"))));
+        throw new IOException(
+            "the header of its entry '%s' is damaged".formatted(EntryName.shown(new String(header.name(), "UTF-8"))));
       }
       switch (header.type()) {
-        case 'x', 'X' -> extensions = new Extensions(extensions.pax.with(extension(header)), extensions.name, extensions.link);
+      case 'x', 'X' ->
+          extensions = new Extensions(extensions.pax.with(extension(header)), extensions.name, extensions.link);
         case 'g' -> {
           global = global.with(extension(header));
           extensions = new Extensions(global, extensions.name, extensions.link);
@@ -10136,17 +10766,20 @@ final class TarReader implements Closeable {
 
   private ArchiveEntry entry(TarHeader header, Extensions extensions) throws IOException {
     var pax = extensions.pax;
-    var rawName = pax.bytes("GNU.sparse.name", pax.bytes("path", extensions.name != null ? extensions.name : header.name()));
+    var rawName =
+        pax.bytes("GNU.sparse.name", pax.bytes("path", extensions.name != null ? extensions.name : header.name()));
     var rawLink = pax.bytes("linkpath", extensions.link != null ? extensions.link : header.link());
     var kind = kind(header.type(), rawName);
     data("123456".indexOf(header.type()) >= 0 ? 0 : pax.number("size", header.size()));
     var size = kind == Kind.FILE ? left : 0;
     SparseMap holes = null;
     if (kind == Kind.FILE && (header.type() == 'S' || pax.has("GNU.sparse.size") || pax.has("GNU.sparse.realsize"))) {
-      size = header.type() == 'S' ? header.number(483, 12) : pax.number("GNU.sparse.realsize", pax.number("GNU.sparse.size", 0));
+      size = header.type() == 'S' ? header.number(483, 12)
+          : pax.number("GNU.sparse.realsize", pax.number("GNU.sparse.size", 0));
       holes = new SparseMap(pieces(header, pax), size);
       if (holes.stored() != left) {
-        throw new IOException("the map of its sparse file '%s' is damaged".formatted(EntryName.shown(new String(rawName, "UTF-8"))));
+        throw new IOException(
+            "the map of its sparse file '%s' is damaged".formatted(EntryName.shown(new String(rawName, "UTF-8"))));
       }
     }
     var path = EntryName.normal(rawName);
@@ -10179,7 +10812,8 @@ final class TarReader implements Closeable {
     if (pax.isEmpty()) {
       return plain;
     }
-    var owner = new Owner(pax.text("uname", plain.user()), pax.number("uid", plain.uid()), pax.text("gname", plain.group()),
+    var owner =
+        new Owner(pax.text("uname", plain.user()), pax.number("uid", plain.uid()), pax.text("gname", plain.group()),
         pax.number("gid", plain.gid()));
     return owners.computeIfAbsent(owner, known -> known);
   }
@@ -10342,7 +10976,8 @@ final class TarReader implements Closeable {
   }
 
   static IOException unfinished(long end, long total) {
-    return new IOException("its entries end after %d of %d bytes: the rest is damaged or was never written".formatted(end, total));
+    return new IOException(
+        "its entries end after %d of %d bytes: the rest is damaged or was never written".formatted(end, total));
   }
 
   @Override
@@ -10352,8 +10987,8 @@ final class TarReader implements Closeable {
 }
 
 /**
- * TheHive's own configuration file as a source of settings: what it says of database, index and attachments, by the names
- * of the variables. Keys of TheHive 5.0 and 4 are read, too, where they differ.
+ * TheHive's own configuration file as a source of settings: what it says of database, index and attachments, by the
+ * names of the variables. Keys of TheHive 5.0 and 4 are read, too, where they differ.
  */
 final class TheHiveConfig {
   static final Path USUAL = Path.of("/etc/thehive/application.conf");
@@ -10363,7 +10998,8 @@ final class TheHiveConfig {
   static Map<String, String> read(Path file) {
     try {
       // Secrets often come from variables of TheHive's own service, which are not set here.
-      return settings(ConfigFactory.parseFile(file.toFile()).resolve(ConfigResolveOptions.defaults().setAllowUnresolved(true)));
+      return settings(
+          ConfigFactory.parseFile(file.toFile()).resolve(ConfigResolveOptions.defaults().setAllowUnresolved(true)));
     } catch (ConfigException e) {
       throw new Failure(Exit.USAGE, "cannot read TheHive's configuration %s: %s".formatted(file, e.getMessage()),
           "THEHIVE_CONFIG names it; set THEHIVE_CONFIG=/dev/null to go on without it");
@@ -10389,23 +11025,29 @@ final class TheHiveConfig {
     return settings;
   }
 
-  /** True if the key has one of these values, or is not there: TheHive 4 may have the database in a local folder, say. */
+  /**
+   * True if the key has one of these values, or is not there: TheHive 4 may have the database in a local folder, say.
+   */
   private static boolean isOneOf(com.typesafe.config.Config config, String path, String... values) {
     return first(config, path).map(value -> List.of(values).contains(value)).orElse(true);
   }
 
   private static void addCassandra(Map<String, String> settings, com.typesafe.config.Config config) {
-    put(settings, "CASSANDRA_KEYSPACE", first(config, "db.janusgraph.storage.cql.keyspace", "db.janusgraph.storage.cassandra.keyspace"));
-    put(settings, "CASSANDRA_CONNECTION", list(config, "db.janusgraph.storage.hostname").map(hosts -> String.join(",", hosts)
+    put(settings, "CASSANDRA_KEYSPACE",
+        first(config, "db.janusgraph.storage.cql.keyspace", "db.janusgraph.storage.cassandra.keyspace"));
+    put(settings, "CASSANDRA_CONNECTION",
+        list(config, "db.janusgraph.storage.hostname").map(hosts -> String.join(",", hosts)
         + first(config, "db.janusgraph.storage.port").map(" "::concat).orElse("")));
-    put(settings, "CASSANDRA_THEHIVE_USER", first(config, "db.janusgraph.storage.username", "db.janusgraph.storage.cql.username"));
+    put(settings, "CASSANDRA_THEHIVE_USER",
+        first(config, "db.janusgraph.storage.username", "db.janusgraph.storage.cql.username"));
     var ssl = "db.janusgraph.storage.cql.ssl.";
     if (isTrue(config, ssl + "enabled")) {
       put(settings, "CASSANDRA_SSL_CA", first(config, ssl + "truststore.location"));
       put(settings, "CASSANDRA_SSL_CA_PASSWORD", first(config, ssl + "truststore.password", ssl + "password"));
       if (isTrue(config, ssl + "client-authentication-enabled")) {
         put(settings, "CASSANDRA_SSL_CERT", first(config, ssl + "keystore.location"));
-        put(settings, "CASSANDRA_SSL_KEY_PASSWORD", first(config, ssl + "keystore.storepassword", ssl + "truststore.storepassword",
+        put(settings, "CASSANDRA_SSL_KEY_PASSWORD",
+            first(config, ssl + "keystore.storepassword", ssl + "truststore.storepassword",
             ssl + "keystore.keypassword"));
       }
     }
@@ -10435,7 +11077,8 @@ final class TheHiveConfig {
     put(settings, "MINIO_ACCESS_KEY", ofStore(config, "accessKey", "aws.credentials.access-key-id"));
     put(settings, "MINIO_SECRET_KEY", ofStore(config, "aws.credentials.secret-access-key", "secretKey"));
     put(settings, "MINIO_REGION", ofStore(config, "aws.region.default-region", "region"));
-    put(settings, "MINIO_VIRTUAL_HOST", ofStore(config, "access-style").filter(style -> style.equals("virtual")).map(style -> "true"));
+    put(settings, "MINIO_VIRTUAL_HOST",
+        ofStore(config, "access-style").filter(style -> style.equals("virtual")).map(style -> "true"));
   }
 
   private static Optional<String> ofStore(com.typesafe.config.Config config, String... names) {
@@ -10445,7 +11088,8 @@ final class TheHiveConfig {
 
   /** TheHive's port, and the path in front of its own where it has one. */
   private static void addAddress(Map<String, String> settings, com.typesafe.config.Config config) {
-    var path = first(config, "play.http.context", "application.context").map(context -> context.replaceFirst("/+$", "")).orElse("");
+    var path = first(config, "play.http.context", "application.context").map(context -> context.replaceFirst("/+$", ""))
+        .orElse("");
     var https = first(config, "https.port", "play.server.https.port");
     var http = first(config, "http.port", "play.server.http.port").filter(port -> !port.equals("disabled"));
     var address = http.map("http://<node>:"::concat).or(() -> https.map("https://<node>:"::concat))
@@ -10460,7 +11104,9 @@ final class TheHiveConfig {
   private static String urls(com.typesafe.config.Config config, List<String> hosts) {
     var scheme = isTrue(config, "db.janusgraph.index.search.elasticsearch.ssl.enabled") ? "https" : "http";
     var port = first(config, "db.janusgraph.index.search.port").orElse("9200");
-    return hosts.stream().map(host -> host.matches("https?://.*") ? host : scheme + "://" + host + (host.matches(".*:\\d+") ? "" : ":" + port))
+    return hosts.stream()
+        .map(host -> host.matches("https?://.*") ? host
+            : scheme + "://" + host + (host.matches(".*:\\d+") ? "" : ":" + port))
         .collect(Collectors.joining(","));
   }
 
@@ -10503,7 +11149,8 @@ final class TheHiveConfig {
  * @param name of the container, or of the service in its compose file
  */
 record TheHiveContainer(String engine, String name) {
-  private static final Pattern ANSWER = Pattern.compile("thehive-container\\|(?<how>[^|]*)\\|(?<id>[^|]*)\\|(?<status>[^|]*)\\|(?<exit>-?\\d+)\\|(?<restarts>\\d+)\\|(?<since>[^|]*)");
+  private static final Pattern ANSWER = Pattern.compile(
+      "thehive-container\\|(?<how>[^|]*)\\|(?<id>[^|]*)\\|(?<status>[^|]*)\\|(?<exit>-?\\d+)\\|(?<restarts>\\d+)\\|(?<since>[^|]*)");
   /** A JVM that ends on SIGTERM, or that the engine had to kill, did not fail. */
   private static final Set<String> STOPPED = Set.of("0", "130", "137", "143");
   private static final String NO_CONTAINER = "(?is).*(no such (object|container)|no container with name).*";
@@ -10513,7 +11160,10 @@ record TheHiveContainer(String engine, String name) {
     return engine + ":" + name;
   }
 
-  /** Asks as this user and, where that does not find it, with sudo: by the container's name, else by its compose service. */
+  /**
+   * Asks as this user and, where that does not find it, with sudo: by the container's name, else by its compose
+   * service.
+   */
   String inspect() {
     var inspect = "LC_ALL=C $d inspect --type container -f "
         + "\"thehive-container|$d|{{.Id}}|{{.State.Status}}|{{.State.ExitCode}}|{{.RestartCount}}|{{.State.StartedAt}}\"";
@@ -10524,21 +11174,25 @@ record TheHiveContainer(String engine, String name) {
   /** The container as a unit; one that is not there is not found. */
   Host.Unit unit(Host host) {
     var output = host.run(inspect(), Duration.ofSeconds(30));
-    var found = output.out().lines().map(ANSWER::matcher).filter(match -> match.matches()).collect(Collectors.toMap(match -> match.group("id"), match -> match,
+    var found = output.out().lines().map(ANSWER::matcher).filter(match -> match.matches())
+        .collect(Collectors.toMap(match -> match.group("id"), match -> match,
         (one, other) -> one)).values();
     if (found.size() > 1) {
-      throw new Failure(Exit.USAGE, "%s: %d containers have the compose service %s".formatted(host.name(), found.size(), name),
+      throw new Failure(Exit.USAGE,
+          "%s: %d containers have the compose service %s".formatted(host.name(), found.size(), name),
           "name each in THEHIVE_NODES as '%s ps' does".formatted(engine));
     }
     if (!found.isEmpty()) {
       var match = found.iterator().next();
       return new Host.Unit("loaded", active(match.group("status"), match.group("exit")), match.group("status"),
-          Integer.parseInt(match.group("restarts")), match.group("since"), match.group("id"), !match.group("how").startsWith("sudo"));
+          Integer.parseInt(match.group("restarts")), match.group("since"), match.group("id"),
+          !match.group("how").startsWith("sudo"));
     }
     if (output.err().matches(NO_CONTAINER)) {
       return new Host.Unit("not-found", "inactive", "", 0, "", "", true);
     }
-    throw new Failure(Exit.UNSAFE, "%s: %s does not tell of the container %s: %s".formatted(host.name(), engine, name, Host.last(output.err())),
+    throw new Failure(Exit.UNSAFE,
+        "%s: %s does not tell of the container %s: %s".formatted(host.name(), engine, name, Host.last(output.err())),
         "is %1$s installed there, and may this user ask it, or with sudo? NOPASSWD: /usr/bin/%1$s *".formatted(engine));
   }
 
@@ -10563,7 +11217,8 @@ record TheHiveContainer(String engine, String name) {
   String logs(Host.Unit unit, String range) {
     var since = Pattern.compile("--since=\"([^\"]*)\"").matcher(range);
     var options = since.find() ? since.replaceFirst("--since=" + since(since.group(1))) : range;
-    return sudo(unit) + engine + " logs" + options.replaceAll("--lines=(\\d+)", "--tail=$1") + " " + unit.invocation() + " 2>&1";
+    return sudo(unit) + engine + " logs" + options.replaceAll("--lines=(\\d+)", "--tail=$1") + " " + unit.invocation()
+        + " 2>&1";
   }
 
   /** A time of journalctl as the engines know it. */
@@ -10572,7 +11227,9 @@ record TheHiveContainer(String engine, String name) {
     if (ago.matches()) {
       return ago.group(1) + ago.group(2);
     }
-    var time = Pattern.compile("(\\d{4}-\\d\\d-\\d\\d)[ T](\\d\\d:\\d\\d(?::\\d\\d(?:\\.\\d+)?)?)(?: ?(Z|[+-]\\d\\d):?(\\d\\d)?.*)?").matcher(text);
+    var time = Pattern
+        .compile("(\\d{4}-\\d\\d-\\d\\d)[ T](\\d\\d:\\d\\d(?::\\d\\d(?:\\.\\d+)?)?)(?: ?(Z|[+-]\\d\\d):?(\\d\\d)?.*)?")
+        .matcher(text);
     if (time.matches()) {
       var clock = time.group(2).length() == 5 ? time.group(2) + ":00" : time.group(2);
       var zone = time.group(3) == null ? "" : time.group(3).equals("Z") ? "Z" : time.group(3) + ":" + time.group(4);
@@ -10581,7 +11238,8 @@ record TheHiveContainer(String engine, String name) {
     if (text.matches("\\d{4}-\\d\\d-\\d\\d")) {
       return text;
     }
-    throw new Failure(Exit.USAGE, "--since '%s' is not a time that docker or podman knows".formatted(text), "write it as '10 min ago' or '2026-11-22 18:00'");
+    throw new Failure(Exit.USAGE, "--since '%s' is not a time that docker or podman knows".formatted(text),
+        "write it as '10 min ago' or '2026-11-22 18:00'");
   }
 
   private static String sudo(Host.Unit unit) {
@@ -10622,7 +11280,8 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
   Host.Unit requireInstalled() {
     var unit = unit();
     if (!unit.isInstalled()) {
-      throw new Failure(Exit.UNSAFE, "%s: the %s is %s".formatted(host.name(), kind(), unit.load().isEmpty() ? "unknown" : unit.load()),
+      throw new Failure(Exit.UNSAFE,
+          "%s: the %s is %s".formatted(host.name(), kind(), unit.load().isEmpty() ? "unknown" : unit.load()),
           host.container() == null ? "THEHIVE_SERVICE names TheHive's unit; is TheHive installed there?"
               : "THEHIVE_NODES names the container as '%s ps -a' does".formatted(host.container().engine()));
     }
@@ -10634,7 +11293,8 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
   }
 
   String systemctl(Host.Unit unit, String verb) {
-    return host.container() != null ? host.container().command(unit, verb) : asRoot(unit, "systemctl %s %s".formatted(verb, settings.service()));
+    return host.container() != null ? host.container().command(unit, verb)
+        : asRoot(unit, "systemctl %s %s".formatted(verb, settings.service()));
   }
 
   /** Runs systemctl. What sudo warns of counts only where the command fails. */
@@ -10659,15 +11319,18 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     if (!said.startsWith("sudo:")) {
       return new Failure(Exit.UNSAFE, "%s: %s %s: %s".formatted(name(), program, verb, said), null);
     }
-    return new Failure(Exit.AUTHENTICATION, "%s: %s".formatted(name(), said), said.contains("tty") || said.contains("terminal is required")
+    return new Failure(Exit.AUTHENTICATION, "%s: %s".formatted(name(), said),
+        said.contains("tty") || said.contains("terminal is required")
         ? "sudo wants a terminal there: \"Defaults !requiretty\" for this user, or name the node as root@" + name()
         : "allow it without a password there: NOPASSWD: " + (host.container() == null
-            ? "/usr/bin/systemctl * %s, /usr/bin/journalctl *".formatted(settings.service()) : "/usr/bin/%s *".formatted(program)));
+                ? "/usr/bin/systemctl * %s, /usr/bin/journalctl *".formatted(settings.service())
+                : "/usr/bin/%s *".formatted(program)));
   }
 
   /** @param range options of journalctl, such as {@code  --lines=20} */
   String journal(Host.Unit unit, String range) {
-    return host.container() != null ? host.container().logs(unit, range) : asRoot(unit, "journalctl --unit=%s --output=short-iso --no-hostname --no-pager%s".formatted(settings.service(), range));
+    return host.container() != null ? host.container().logs(unit, range) : asRoot(unit,
+        "journalctl --unit=%s --output=short-iso --no-hostname --no-pager%s".formatted(settings.service(), range));
   }
 
   private static String asRoot(Host.Unit unit, String shell) {
@@ -10683,11 +11346,13 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     try {
       var unit = unit();
       if (settings.named() && !unit.isInstalled()) {
-        return Optional.of(new Failure(Exit.UNSAFE, "%s has no %s: whether TheHive runs there is not known".formatted(host.name(), kind()),
+        return Optional.of(new Failure(Exit.UNSAFE,
+            "%s has no %s: whether TheHive runs there is not known".formatted(host.name(), kind()),
             "check THEHIVE_NODES and THEHIVE_SERVICE; --force goes on all the same"));
       }
       if (!unit.isStopped()) {
-        return Optional.of(new Failure(Exit.UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name(), service(), unit),
+        return Optional.of(
+            new Failure(Exit.UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name(), service(), unit),
             "stop it on every node: ./jbang service-control.java stop; --force goes on all the same"));
       }
     } catch (Failure e) {
@@ -10708,12 +11373,15 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     var port = listener.get().port();
     var application = application();
     return switch (application.answer()) {
-      case THEHIVE -> Optional.of(new Failure(Exit.UNSAFE, "TheHive answers on %s, port %d, although its %s does not run".formatted(host.name(), port, kind()),
-          "it was started by hand or runs in a container: stop it there (ss -ltnp shows the process); --force goes on all the same"));
+    case THEHIVE -> Optional.of(new Failure(Exit.UNSAFE,
+        "TheHive answers on %s, port %d, although its %s does not run".formatted(host.name(), port, kind()),
+        "it was started by hand or runs in a container: stop it there (ss -ltnp shows the process); --force goes"
+            + " on all the same"));
       case SOMETHING_ELSE, NOBODY -> Optional.empty();
       case NO_ANSWER -> !listener.get().isJava() ? Optional.empty() : Optional.of(new Failure(Exit.UNSAFE,
           "a Java process listens on TheHive's port %d of %s and does not answer".formatted(port, host.name()),
-          "it may be TheHive on its way up or down: see ss -ltnp there; THEHIVE_URL names another port; --force goes on all the same"));
+        "it may be TheHive on its way up or down: see ss -ltnp there; THEHIVE_URL names another port; --force"
+            + " goes on all the same"));
     };
   }
 
@@ -10722,7 +11390,8 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     var port = application().port();
     try {
       var hex = "%04X".formatted(port);
-      var answer = host.run("grep -ci \"^ *[0-9]*: [0-9A-F]*:%s [0-9A-F]*:0000 0A\" /proc/net/tcp /proc/net/tcp6; (sudo -n ss -Hltnp || ss -Hltnp) 2>/dev/null | grep \":%d \""
+      var answer = host.run(
+          "grep -ci \"^ *[0-9]*: [0-9A-F]*:%s [0-9A-F]*:0000 0A\" /proc/net/tcp /proc/net/tcp6; (sudo -n ss -Hltnp || ss -Hltnp) 2>/dev/null | grep \":%d \""
           .formatted(hex, port), Duration.ofSeconds(30)).out();
       return parse(port, answer);
     } catch (Failure e) {
@@ -10760,9 +11429,11 @@ record TheHiveSettings(List<Host> hosts, boolean named, String service, String u
   static TheHiveSettings of(Settings settings) {
     var service = settings.text(SERVICE);
     if (!service.matches("[A-Za-z0-9:_.@-]+")) {
-      throw new Failure(Exit.USAGE, "THEHIVE_SERVICE '%s' is not the name of a unit".formatted(service), "name it as systemctl does, such as thehive");
+      throw new Failure(Exit.USAGE, "THEHIVE_SERVICE '%s' is not the name of a unit".formatted(service),
+          "name it as systemctl does, such as thehive");
     }
-    return new TheHiveSettings(Host.named(settings.text(NODES)), settings.isSet(NODES), service, settings.text(URL), settings.optionalPath(CA));
+    return new TheHiveSettings(Host.named(settings.text(NODES)), settings.isSet(NODES), service, settings.text(URL),
+        settings.optionalPath(CA));
   }
 }
 
@@ -10790,7 +11461,8 @@ final class Tls {
         trusted.setCertificateEntry("ca" + trusted.size(), certificate);
       }
       if (trusted.size() == 0) {
-        throw new CertificateException(password == null && store(ca, null).isPresent() ? "it shows no certificate without its password" : "it holds no certificate");
+        throw new CertificateException(password == null && store(ca, null).isPresent()
+            ? "it shows no certificate without its password" : "it holds no certificate");
       }
       var managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
       managers.init(trusted);
@@ -10801,7 +11473,8 @@ final class Tls {
     }
   }
 
-  private static Collection<? extends Certificate> certificates(Path file, String password) throws GeneralSecurityException, IOException {
+  private static Collection<? extends Certificate> certificates(Path file, String password)
+      throws GeneralSecurityException, IOException {
     var store = store(file, password);
     if (store.isEmpty()) {
       try (var in = Files.newInputStream(file)) {
@@ -11072,7 +11745,8 @@ record Verdict(String script, int exit, String summary, List<Finding> checks) {
 
   /** The code of what went wrong where it is one, else that of a difference; wrong usage if nothing was checked. */
   private static int exit(List<Finding> checks) {
-    var codes = checks.stream().filter(finding -> finding.result() == Mark.BAD).map(Finding::code).collect(Collectors.toCollection(TreeSet::new));
+    var codes = checks.stream().filter(finding -> finding.result() == Mark.BAD).map(Finding::code)
+        .collect(Collectors.toCollection(TreeSet::new));
     if (codes.isEmpty()) {
       return checks.stream().anyMatch(finding -> finding.result() == Mark.OK) ? Exit.DONE : Exit.USAGE;
     }
@@ -11087,17 +11761,20 @@ record Verdict(String script, int exit, String summary, List<Finding> checks) {
     var restored = parts.stream().filter(fine).filter(RESTORED::contains).toList();
     return Stream.of(
         exit == Exit.USAGE && parts.stream().noneMatch(failed) ? "Nothing was checked." : "",
-        named("FAILED", parts.stream().filter(failed).map(part -> "%s (%s)".formatted(part, names(checks, part, Mark.BAD)))),
+        named("FAILED",
+            parts.stream().filter(failed).map(part -> "%s (%s)".formatted(part, names(checks, part, Mark.BAD)))),
         named(good, restored.stream().filter(whole)),
         named(good + " as far as compared", restored.stream().filter(whole.negate())),
         named("In order", parts.stream().filter(fine).filter(part -> !RESTORED.contains(part))),
         named("NOT checked", parts.stream().filter(whole.negate()).map(part -> unchecked(checks, part))))
-        .filter(text -> !text.isEmpty()).collect(Collectors.joining(" ", exit == Exit.DONE ? "=== ✓ " : "=== ✗ ", " ==="));
+        .filter(text -> !text.isEmpty())
+        .collect(Collectors.joining(" ", exit == Exit.DONE ? "=== ✓ " : "=== ✗ ", " ==="));
   }
 
   /** A part that was left out with the reason; of another part what was left out, and the reason if it is one thing. */
   private static String unchecked(List<Finding> checks, String part) {
-    var skipped = checks.stream().filter(finding -> finding.part().equals(part) && finding.result() == Mark.SKIPPED).toList();
+    var skipped =
+        checks.stream().filter(finding -> finding.part().equals(part) && finding.result() == Mark.SKIPPED).toList();
     var text = skipped.get(0).text();
     if (!has(checks, part, Mark.OK) && !has(checks, part, Mark.BAD)) {
       return "%s (%s)".formatted(part, text);
@@ -11107,7 +11784,8 @@ record Verdict(String script, int exit, String summary, List<Finding> checks) {
   }
 
   private static String names(List<Finding> checks, String part, Mark mark) {
-    return checks.stream().filter(finding -> finding.part().equals(part) && finding.result() == mark).map(Finding::check).distinct()
+    return checks.stream().filter(finding -> finding.part().equals(part) && finding.result() == mark)
+        .map(Finding::check).distinct()
         .collect(Collectors.joining(", "));
   }
 
@@ -11228,7 +11906,8 @@ final class ZipArchive extends Archive {
     var link = kind == Kind.LINK ? EntryName.link(link(header), path) : null;
     var size = kind == Kind.FILE ? header.getUncompressedSize() : 0;
     var time = time(header);
-    return new ArchiveEntry(kind, path, size, i, null, link, mode == 0 ? -1 : mode & 07777, Math.floorDiv(time, 1_000_000_000L),
+    return new ArchiveEntry(kind, path, size, i, null, link, mode == 0 ? -1 : mode & 07777,
+        Math.floorDiv(time, 1_000_000_000L),
         (int) Math.floorMod(time, 1_000_000_000L), Owner.UNKNOWN);
   }
 
@@ -11238,7 +11917,10 @@ final class ZipArchive extends Archive {
     }
   }
 
-  /** UTF-8 where the entry says so; otherwise the bytes as they are on Unix, and of the old code page of DOS from elsewhere. */
+  /**
+   * UTF-8 where the entry says so; otherwise the bytes as they are on Unix, and of the old code page of DOS from
+   * elsewhere.
+   */
   private static byte[] name(FileHeader header) {
     var raw = header.getFileName().getBytes(StandardCharsets.ISO_8859_1);
     if (header.isFileNameUTF8Encoded()) {
@@ -11253,7 +11935,8 @@ final class ZipArchive extends Archive {
       }
     }
     var host = header.getVersionMadeBy() >> 8;
-    return host == UNIX || !Charset.isSupported("IBM437") ? raw : new String(raw, Charset.forName("IBM437")).getBytes(StandardCharsets.UTF_8);
+    return host == UNIX || !Charset.isSupported("IBM437") ? raw
+        : new String(raw, Charset.forName("IBM437")).getBytes(StandardCharsets.UTF_8);
   }
 
   /** In nanoseconds since 1970: exact where an extension has it; DOS knows even seconds of an unknown time zone. */
@@ -11272,8 +11955,10 @@ final class ZipArchive extends Archive {
 
   private static ByteBuffer extra(FileHeader header, int id) {
     var records = header.getExtraDataRecords();
-    return records == null ? null : records.stream().filter(record -> record.getHeader() == id && record.getData() != null)
-        .map(ExtraDataRecord::getData).map(data -> ByteBuffer.wrap(data).order(ByteOrder.LITTLE_ENDIAN)).findFirst().orElse(null);
+    return records == null ? null
+        : records.stream().filter(record -> record.getHeader() == id && record.getData() != null)
+            .map(ExtraDataRecord::getData).map(data -> ByteBuffer.wrap(data).order(ByteOrder.LITTLE_ENDIAN)).findFirst()
+            .orElse(null);
   }
 
   @Override
@@ -11300,7 +11985,8 @@ final class ZipArchive extends Archive {
         return zip.getInputStream(header);
       } catch (ZipException e) {
         if (e.getType() == ZipException.Type.WRONG_PASSWORD) {
-          throw new Failure(Exit.AUTHENTICATION, "wrong password for " + path, "check BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
+          throw new Failure(Exit.AUTHENTICATION, "wrong password for " + path,
+              "check BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
         }
         throw e;
       }

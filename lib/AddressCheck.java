@@ -31,7 +31,8 @@ record AddressCheck(Settings settings, Map<String, String> environment) {
 
   /** A finding for each address, in the order of the parts. */
   List<Finding> ask() {
-    var asked = Stream.of(part("cassandra", this::cassandra), part("elasticsearch", this::elasticsearch), part("s3", this::bucket),
+    var asked = Stream
+        .of(part("cassandra", this::cassandra), part("elasticsearch", this::elasticsearch), part("s3", this::bucket),
         part("thehive", this::theHive)).toList();
     return asked.stream().flatMap(part -> part.join().stream()).toList();
   }
@@ -61,8 +62,10 @@ record AddressCheck(Settings settings, Map<String, String> environment) {
         requireCql(point, tls);
         findings.ok(address, "answers%s", tls.isPresent() ? ", with TLS" : "");
       } catch (IOException e) {
-        var words = ConnectionError.words(e).replace("it speaks http, not https", "it speaks without TLS, and CASSANDRA_SSL_CA is set")
-            .replace("perhaps it speaks https", tls.isPresent() ? "perhaps it speaks without TLS" : "perhaps it wants TLS (CASSANDRA_SSL_CA)");
+        var words = ConnectionError.words(e)
+            .replace("it speaks http, not https", "it speaks without TLS, and CASSANDRA_SSL_CA is set")
+            .replace("perhaps it speaks https",
+                tls.isPresent() ? "perhaps it speaks without TLS" : "perhaps it wants TLS (CASSANDRA_SSL_CA)");
         findings.failed(address, unreachable(words));
       }
     }
@@ -72,7 +75,8 @@ record AddressCheck(Settings settings, Map<String, String> environment) {
     try (var plain = new Socket()) {
       plain.connect(new InetSocketAddress(point.getHostString(), point.getPort()), (int) LIMIT.toMillis());
       plain.setSoTimeout((int) LIMIT.toMillis());
-      try (var socket = tls.isEmpty() ? plain : tls.get().getSocketFactory().createSocket(plain, point.getHostString(), point.getPort(), true)) {
+      try (var socket = tls.isEmpty() ? plain
+          : tls.get().getSocketFactory().createSocket(plain, point.getHostString(), point.getPort(), true)) {
         socket.getOutputStream().write(OPTIONS);
         if ((new DataInputStream(socket.getInputStream()).readUnsignedByte() & RESPONSE) == 0) {
           throw new IOException("it answers, but not as Cassandra's CQL port does");
@@ -84,7 +88,8 @@ record AddressCheck(Settings settings, Map<String, String> environment) {
   private void elasticsearch(Findings findings) {
     // Without its password, which is not asked for here, an answer is an answer, too.
     var login = !settings.isSet(ElasticsearchSettings.USER) || settings.isSet(ElasticsearchSettings.PASSWORD);
-    var authorization = login || settings.isSet(ElasticsearchSettings.API_KEY) ? ElasticsearchSettings.of(settings).authorization() : Optional.<String>empty();
+    var authorization = login || settings.isSet(ElasticsearchSettings.API_KEY)
+        ? ElasticsearchSettings.of(settings).authorization() : Optional.<String>empty();
     var password = settings.secret(ElasticsearchSettings.CA_PASSWORD).orElse(null);
     var tls = settings.optionalPath(ElasticsearchSettings.CA).map(ca -> Tls.context(Tls.trust(ca, password)));
     for (var url : settings.text(ElasticsearchSettings.URL).split("\\s*,\\s*")) {
@@ -107,30 +112,37 @@ record AddressCheck(Settings settings, Map<String, String> environment) {
   }
 
   /** Any answer in HTTP counts, one that refuses an unknown user too; where somebody logs in, a refusal does not. */
-  private static void http(Findings findings, String url, Optional<SSLContext> tls, Optional<String> authorization, String what) {
+  private static void http(Findings findings, String url, Optional<SSLContext> tls, Optional<String> authorization,
+      String what) {
     var client = HttpClient.newBuilder().connectTimeout(LIMIT).version(HttpClient.Version.HTTP_1_1);
     tls.ifPresent(client::sslContext);
     try {
       var request = HttpRequest.newBuilder(URI.create(url.replaceFirst("/*$", "/"))).timeout(LIMIT);
       authorization.ifPresent(value -> request.header("Authorization", value));
-      var answer = client.build().sendAsync(request.build(), HttpResponse.BodyHandlers.discarding()).orTimeout(2 * LIMIT.toSeconds(), TimeUnit.SECONDS).join();
+      var answer = client.build().sendAsync(request.build(), HttpResponse.BodyHandlers.discarding())
+          .orTimeout(2 * LIMIT.toSeconds(), TimeUnit.SECONDS).join();
       if (authorization.isPresent() && (answer.statusCode() == 401 || answer.statusCode() == 403)) {
-        throw new Failure(Exit.AUTHENTICATION, "answers, but refuses the log-in: HTTP %d".formatted(answer.statusCode()), null);
+        throw new Failure(Exit.AUTHENTICATION,
+            "answers, but refuses the log-in: HTTP %d".formatted(answer.statusCode()), null);
       }
       if (answer.statusCode() >= 500) {
         throw unreachable("answers HTTP %d".formatted(answer.statusCode()));
       }
-      findings.ok(url, "answers%s", answer.statusCode() == 401 || answer.statusCode() == 403 ? ", and wants a log-in" : "");
+      findings.ok(url, "answers%s",
+          answer.statusCode() == 401 || answer.statusCode() == 403 ? ", and wants a log-in" : "");
     } catch (CompletionException e) {
       findings.failed(url, unreachable(ConnectionError.words(e.getCause())));
     } catch (IllegalArgumentException e) {
-      findings.failed(url, new Failure(Exit.USAGE, "the address of %s is not a URL: %s".formatted(what, e.getMessage()), null));
+      findings.failed(url,
+          new Failure(Exit.USAGE, "the address of %s is not a URL: %s".formatted(what, e.getMessage()), null));
     } catch (Failure e) {
       findings.failed(url, e);
     }
   }
 
-  /** A node answers through ssh, and TheHive where its unit runs: one that is stopped for a restore is as it should be. */
+  /**
+   * A node answers through ssh, and TheHive where its unit runs: one that is stopped for a restore is as it should be.
+   */
   private void theHive(Findings findings) {
     var theHive = TheHiveSettings.of(settings);
     Host.each(theHive.hosts(), host -> {

@@ -17,7 +17,8 @@ record Application(HttpRequest status, HttpClient client) {
   /** Where it logs to, whatever its unit does with its output. */
   static final String LOG = "/var/log/thehive/application.log";
   /** How its log tells of an error: by the level, or where the JVM itself says so. */
-  static final Pattern ERROR = Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception in thread|OutOfMemoryError");
+  static final Pattern ERROR =
+      Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception in thread|OutOfMemoryError");
   private static final Duration LIMIT = Duration.ofSeconds(10);
 
   /** Who answers at TheHive's address. */
@@ -36,7 +37,8 @@ record Application(HttpRequest status, HttpClient client) {
       }
       return new Application(HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).build(), client.build());
     } catch (IllegalArgumentException e) {
-      throw new Failure(Exit.USAGE, "THEHIVE_URL '%s' is not an address: %s".formatted(url, e.getMessage()), "such as http://<node>:9000, <node> as it stands");
+      throw new Failure(Exit.USAGE, "THEHIVE_URL '%s' is not an address: %s".formatted(url, e.getMessage()),
+          "such as http://<node>:9000, <node> as it stands");
     }
   }
 
@@ -50,15 +52,20 @@ record Application(HttpRequest status, HttpClient client) {
     return uri.getPort() > 0 ? uri.getPort() : uri.getScheme().equals("https") ? 443 : 80;
   }
 
-  /** TheHive's status page is JSON that names versions or configuration; MinIO, whose port is the same, says something else. */
+  /**
+   * TheHive's status page is JSON that names versions or configuration; MinIO, whose port is the same, says something
+   * else.
+   */
   Answer answer() {
     try {
-      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.ofString()).orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
+      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.ofString())
+          .orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
       var json = answer.body().strip().startsWith("{");
       return answer.statusCode() == 200 && json ? Answer.THEHIVE : Answer.SOMETHING_ELSE;
     } catch (CompletionException e) {
       // Refused: the port is open on another address only, which is not where TheHive is asked.
-      return e.getCause() instanceof ConnectException && !(e.getCause() instanceof HttpConnectTimeoutException) ? Answer.NOBODY : Answer.NO_ANSWER;
+      return e.getCause() instanceof ConnectException && !(e.getCause() instanceof HttpConnectTimeoutException)
+          ? Answer.NOBODY : Answer.NO_ANSWER;
     }
   }
 
@@ -66,12 +73,15 @@ record Application(HttpRequest status, HttpClient client) {
   Optional<String> problem() {
     try {
       // The request's own limit would end with the head of the answer.
-      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.discarding()).orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
-      return answer.statusCode() == 200 ? Optional.empty() : Optional.of("%s answers HTTP %d".formatted(status.uri(), answer.statusCode()));
+      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.discarding())
+          .orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
+      return answer.statusCode() == 200 ? Optional.empty()
+          : Optional.of("%s answers HTTP %d".formatted(status.uri(), answer.statusCode()));
     } catch (CompletionException e) {
       var why = e.getCause() instanceof TimeoutException ? "not within %d s".formatted(LIMIT.toSeconds())
           : ConnectionError.words(e.getCause());
-      return Optional.of("%s does not answer: %s%s".formatted(status.uri(), why, e.getCause() instanceof SSLException ? " (THEHIVE_CA names its CA)" : ""));
+      return Optional.of("%s does not answer: %s%s".formatted(status.uri(), why,
+          e.getCause() instanceof SSLException ? " (THEHIVE_CA names its CA)" : ""));
     }
   }
 }

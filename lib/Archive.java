@@ -9,8 +9,8 @@ import java.util.function.Consumer;
 
 /**
  * A backup's archive: .tar, plain or compressed with gzip, bzip2, xz or zstd, and .zip, also AES-encrypted. Its content
- * tells which it is. In a plain tar and in a zip every entry can be read at any time; a compressed tar is read in one pass
- * ({@link #each}), or unpacked to a plain one first ({@link #seekable}).
+ * tells which it is. In a plain tar and in a zip every entry can be read at any time; a compressed tar is read in one
+ * pass ({@link #each}), or unpacked to a plain one first ({@link #seekable}).
  */
 abstract class Archive implements Closeable {
   /** The file as it was named. */
@@ -26,20 +26,25 @@ abstract class Archive implements Closeable {
       if (Files.size(path) == 0) {
         throw broken(path, "it is empty", null);
       }
-      return Compression.starts(head, 'P', 'K', 3, 4) || Compression.starts(head, 'P', 'K', 5, 6) || Compression.starts(head, 'P', 'K', 7, 8)
+      return Compression.starts(head, 'P', 'K', 3, 4) || Compression.starts(head, 'P', 'K', 5, 6)
+          || Compression.starts(head, 'P', 'K', 7, 8)
           ? new ZipArchive(path, password) : new TarArchive(path, path, Compression.of(head));
     } catch (IOException e) {
       throw broken(path, Failure.of(e).getMessage(), e);
     }
   }
 
-  /** Opens an archive whose files can be read in any order: a compressed one is unpacked to a plain tar in the folder first. */
+  /**
+   * Opens an archive whose files can be read in any order: a compressed one is unpacked to a plain tar in the folder
+   * first.
+   */
   static Archive openSeekable(Path path, Optional<String> password, Path folder) {
     try {
       return open(path, password).seekable(folder);
     } catch (IOException e) {
       var noRoom = e instanceof FileSystemException || String.valueOf(e.getMessage()).contains("No space left");
-      throw !noRoom ? broken(path, Failure.of(e).getMessage(), e) : new Failure(Exit.UNSAFE, "cannot unpack %s in %s: %s".formatted(path, folder, Failure.of(e).getMessage()),
+      throw !noRoom ? broken(path, Failure.of(e).getMessage(), e)
+          : new Failure(Exit.UNSAFE, "cannot unpack %s in %s: %s".formatted(path, folder, Failure.of(e).getMessage()),
           "name another folder by RESTORE_WORK_PATH", e);
     }
   }
@@ -60,7 +65,10 @@ abstract class Archive implements Closeable {
     }
   }
 
-  /** Gives all entries in the archive's order; proves that the archive is complete and that no name leads out of its folder. */
+  /**
+   * Gives all entries in the archive's order; proves that the archive is complete and that no name leads out of its
+   * folder.
+   */
   abstract void index(Consumer<ArchiveEntry> visitor);
 
   /** Gives all entries with their bytes in one pass; a content is to be read before the visitor returns, and once. */
@@ -81,8 +89,8 @@ abstract class Archive implements Closeable {
   }
 
   /**
-   * This archive if it is seekable; otherwise the same, unpacked to a plain tar in the folder. That file is removed when
-   * the archive is closed; this one is closed at once. Messages name the file of the backup.
+   * This archive if it is seekable; otherwise the same, unpacked to a plain tar in the folder. That file is removed
+   * when the archive is closed; this one is closed at once. Messages name the file of the backup.
    */
   Archive seekable(Path folder) throws IOException {
     return this;

@@ -12,7 +12,8 @@ import java.time.Instant;
  * @param mode the last twelve bits, -1 where the archive does not tell
  * @param seconds the time of the last change since 1970, NO_TIME where the archive does not tell
  */
-record ArchiveEntry(Kind kind, byte[] path, long size, long offset, SparseMap holes, String link, int mode, long seconds, int nanos,
+record ArchiveEntry(Kind kind, byte[] path, long size, long offset, SparseMap holes, String link, int mode,
+    long seconds, int nanos,
     Owner owner) {
   static final long NO_TIME = Long.MIN_VALUE;
 

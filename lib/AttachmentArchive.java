@@ -21,9 +21,9 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
- * A backup of attachments: its files, folders and symbolic links by number, in the archive's order, and by name below the
- * backup's own folder, which has the empty name. Hard links are files of their own here. Making it reads the whole archive
- * and proves it complete.
+ * A backup of attachments: its files, folders and symbolic links by number, in the archive's order, and by name below
+ * the backup's own folder, which has the empty name. Hard links are files of their own here. Making it reads the whole
+ * archive and proves it complete.
  */
 final class AttachmentArchive implements Closeable {
   private static final Pattern ROOT = Pattern.compile("(files|minio|seaweedfs)_\\d{8}_\\d\\dh\\d\\dm\\d\\ds");
@@ -74,7 +74,8 @@ final class AttachmentArchive implements Closeable {
         put(entry.named(path));
       }
       case HARD_LINK -> put(linked(entry.named(path)));
-      default -> throw refused(entry.named(path).name(), "is a device or something else that is neither file, folder nor link");
+      default -> throw refused(entry.named(path).name(),
+          "is a device or something else that is neither file, folder nor link");
     }
   }
 
@@ -96,7 +97,8 @@ final class AttachmentArchive implements Closeable {
   }
 
   private static boolean startsWith(byte[] path, String text) {
-    return path.length >= text.length() && Arrays.equals(path, 0, text.length(), text.getBytes(StandardCharsets.UTF_8), 0, text.length());
+    return path.length >= text.length()
+        && Arrays.equals(path, 0, text.length(), text.getBytes(StandardCharsets.UTF_8), 0, text.length());
   }
 
   /** The file or symbolic link that a hard link leads to, under the link's own name. */
@@ -104,12 +106,14 @@ final class AttachmentArchive implements Closeable {
     var target = -1;
     try {
       var path = EntryName.normal(entry.link().getBytes(StandardCharsets.UTF_8));
-      target = path.length > root.length && startsWith(path, new String(root, StandardCharsets.UTF_8) + "/") ? find(relative(path)) : -1;
+      target = path.length > root.length && startsWith(path, new String(root, StandardCharsets.UTF_8) + "/")
+          ? find(relative(path)) : -1;
     } catch (IOException e) {
       // a name that leads out of the folder is that of no file in it
     }
     if (target < 0 || all.get(target).folder()) {
-      throw refused(entry.name(), "is a hard link to '%s', which is no file before it".formatted(EntryName.shown(entry.link())));
+      throw refused(entry.name(),
+          "is a hard link to '%s', which is no file before it".formatted(EntryName.shown(entry.link())));
     }
     var first = all.get(target);
     if (first.file() && !archive.isSeekable()) {
@@ -157,7 +161,8 @@ final class AttachmentArchive implements Closeable {
     var link = entry.link();
     var parts = List.of(link.split("/"));
     var ups = Collections.frequency(parts, "..");
-    if (link.isEmpty() || link.startsWith("/") || link.indexOf('\0') >= 0 || parts.lastIndexOf("..") != ups - 1 || ups > name.split("/").length - 1) {
+    if (link.isEmpty() || link.startsWith("/") || link.indexOf('\0') >= 0 || parts.lastIndexOf("..") != ups - 1
+        || ups > name.split("/").length - 1) {
       throw refused(name, "is a link that leaves the folder, to '%s'".formatted(EntryName.shown(link)));
     }
   }
@@ -171,7 +176,8 @@ final class AttachmentArchive implements Closeable {
       do {
         length--;
       } while (length > 0 && path[length] != '/');
-      if (i > 0 && Math.max(0, length) == known.length && Arrays.equals(path, 0, known.length, known, 0, known.length)) {
+      if (i > 0 && Math.max(0, length) == known.length
+          && Arrays.equals(path, 0, known.length, known, 0, known.length)) {
         continue; // the same folder as that of the entry before
       }
       var parent = Arrays.copyOf(path, Math.max(0, length));
@@ -224,7 +230,9 @@ final class AttachmentArchive implements Closeable {
     }
   }
 
-  /** Gives every wanted file to the reader: by all workers where the archive allows it, otherwise in one pass by one. */
+  /**
+   * Gives every wanted file to the reader: by all workers where the archive allows it, otherwise in one pass by one.
+   */
   void read(Workers workers, IntPredicate wanted, Reader reader) throws IOException {
     IntPredicate read = i -> all.get(i).file() && wanted.test(i);
     if (archive.isSeekable()) {
@@ -248,7 +256,8 @@ final class AttachmentArchive implements Closeable {
   }
 
   /** Reads an entry for each of its names; where they are several and it is long, for one of them in this pass. */
-  private void readShared(ArchiveEntry entry, Archive.Content content, BitSet left, int worker, Reader reader) throws Exception {
+  private void readShared(ArchiveEntry entry, Archive.Content content, BitSet left, int worker, Reader reader)
+      throws Exception {
     if (!entry.file()) {
       return;
     }

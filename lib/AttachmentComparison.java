@@ -37,12 +37,14 @@ record AttachmentComparison(Backup backup, AttachmentArchive members, LongConsum
         store.compare(members.find(folder.name()), folder, null, tally);
       }
     }
-    var all = "%,d %s, %s".formatted(members.files, store.hasFolders() ? "files" : "objects", Console.size(members.bytes));
+    var all =
+        "%,d %s, %s".formatted(members.files, store.hasFolders() ? "files" : "objects", Console.size(members.bytes));
     var newer = tally.count("newer") == 0 ? "" : "; %,d newer".formatted(tally.count("newer"));
     findings.requireNone("missing", tally, "missing", all + ": none", "of " + all);
     var compared = Math.min(sample.orElse(Integer.MAX_VALUE), members.files);
     if (compared < members.files && tally.count("changed") == 0) {
-      findings.skipped("content", "same sizes; of the contents only %,d of %,d compared: the same", compared, members.files);
+      findings.skipped("content", "same sizes; of the contents only %,d of %,d compared: the same", compared,
+          members.files);
     } else {
       findings.requireNone("content", tally, "changed", "same sizes, same contents", "differ");
     }

@@ -16,7 +16,8 @@ import java.nio.file.attribute.BasicFileAttributes;
  * @param work where a second tree is staged, on the same file system
  * @param device the file system's number
  */
-record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean isMissing, Object device, Mounts mounts) {
+record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean isMissing, Object device,
+    Mounts mounts) {
   /** Makes every check that can be made without the backup; changes nothing. */
   static AttachmentFolder check(Path named, Path backup, FolderAnswers answers, Console console) throws IOException {
     var absolute = named.toAbsolutePath().normalize();
@@ -28,7 +29,8 @@ record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean 
     var mounts = Mounts.read();
     requireMounted(mounts, given, answers, console);
     if (!Files.isDirectory(given.getParent())) {
-      throw new Failure(Exit.UNSAFE, "there is no folder " + given, "check ATTACHMENT_FOLDER; is its file system mounted?");
+      throw new Failure(Exit.UNSAFE, "there is no folder " + given,
+          "check ATTACHMENT_FOLDER; is its file system mounted?");
     }
     var folder = missing ? given.getParent().toRealPath().resolve(given.getFileName()) : given.toRealPath();
     requireMounted(mounts, folder, answers, console);
@@ -36,12 +38,14 @@ record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean 
       throw new Failure(Exit.UNSAFE, given + " is not a folder", "check ATTACHMENT_FOLDER");
     }
     if (folder.getParent() == null || backup.toRealPath().startsWith(folder)) {
-      throw new Failure(Exit.USAGE, "the backups are in the folder that is to be restored, " + folder, "check ATTACHMENT_FOLDER and GENERAL_ARCHIVE_PATH");
+      throw new Failure(Exit.USAGE, "the backups are in the folder that is to be restored, " + folder,
+          "check ATTACHMENT_FOLDER and GENERAL_ARCHIVE_PATH");
     }
     return check(folder, missing, mounts, answers);
   }
 
-  private static AttachmentFolder check(Path folder, boolean missing, Mounts mounts, FolderAnswers answers) throws IOException {
+  private static AttachmentFolder check(Path folder, boolean missing, Mounts mounts, FolderAnswers answers)
+      throws IOException {
     var beside = folder.resolveSibling("." + folder.getFileName() + FolderContents.OF_RESTORE);
     if (missing && !exists(beside) && !answers.createFolder) {
       throw new Failure(Exit.UNSAFE, "there is no folder " + folder, "create or mount it; --create-folder creates it");
@@ -49,7 +53,8 @@ record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean 
     requireWritable(missing ? folder.getParent() : folder);
     var device = device(missing ? folder.getParent() : folder);
     var inside = !missing && mustStay(folder, device, mounts);
-    var target = new AttachmentFolder(folder, inside, inside ? folder.resolve(FolderContents.OF_RESTORE) : beside, missing, device, mounts);
+    var target = new AttachmentFolder(folder, inside, inside ? folder.resolve(FolderContents.OF_RESTORE) : beside,
+        missing, device, mounts);
     for (var point : mounts.below(folder)) {
       if (FolderContents.isContent(folder.relativize(point))) {
         throw otherFileSystem(point);
@@ -57,7 +62,8 @@ record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean 
     }
     var other = inside ? beside : folder.resolve(FolderContents.OF_RESTORE);
     if (exists(other)) {
-      throw new Failure(Exit.UNSAFE, "%s holds trees of a restore of another kind, from another host or as another user".formatted(other),
+      throw new Failure(Exit.UNSAFE,
+          "%s holds trees of a restore of another kind, from another host or as another user".formatted(other),
           "run it there again if it is unfinished; move or remove trees that were kept");
     }
     return target;
@@ -65,7 +71,8 @@ record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean 
 
   /** True if the folder cannot be replaced by another one of its name, or would lose something of its own with it. */
   private static boolean mustStay(Path folder, Object device, Mounts mounts) throws IOException {
-    return mounts.isMountPoint(folder) || !Files.isWritable(folder.getParent()) || !device.equals(device(folder.getParent()))
+    return mounts.isMountPoint(folder) || !Files.isWritable(folder.getParent())
+        || !device.equals(device(folder.getParent()))
         || mounts.isShared(folder) || holdsOtherThanContent(folder) || hasAccessList(folder);
   }
 
@@ -80,14 +87,17 @@ record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean 
     return SystemCommand.output("ls", "-ld", folder.toString()).split(" ")[0].endsWith("+");
   }
 
-  private static void requireMounted(Mounts mounts, Path folder, FolderAnswers answers, Console console) throws IOException {
+  private static void requireMounted(Mounts mounts, Path folder, FolderAnswers answers, Console console)
+      throws IOException {
     var missing = mounts.missing(folder);
     if (missing.isEmpty()) {
       return;
     }
-    var message = "nothing is mounted at %s, where /etc/fstab wants %s".formatted(missing.get().point(), missing.get().source());
+    var message =
+        "nothing is mounted at %s, where /etc/fstab wants %s".formatted(missing.get().point(), missing.get().source());
     if (!answers.allowUnmounted) {
-      throw new Failure(Exit.UNSAFE, message, "mount %s; --allow-unmounted restores to the disk below it".formatted(missing.get().point()));
+      throw new Failure(Exit.UNSAFE, message,
+          "mount %s; --allow-unmounted restores to the disk below it".formatted(missing.get().point()));
     }
     console.warn("%s", message);
   }
@@ -110,12 +120,14 @@ record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean 
       }
     } catch (FileSystemException e) {
       ImmutableFiles.requireItself(folder);
-      throw new Failure(Exit.UNSAFE, "cannot write to %s: %s".formatted(folder, e.getReason()), "is it mounted read-write?", e);
+      throw new Failure(Exit.UNSAFE, "cannot write to %s: %s".formatted(folder, e.getReason()),
+          "is it mounted read-write?", e);
     }
   }
 
   static Failure notWritable(Path folder, AccessDeniedException cause) {
-    return new Failure(Exit.UNSAFE, "cannot write to " + folder, "run as root, or where root is squashed as the folder's owner", cause);
+    return new Failure(Exit.UNSAFE, "cannot write to " + folder,
+        "run as root, or where root is squashed as the folder's owner", cause);
   }
 
   /** Differs from Files.exists, which takes a file system that does not answer for a file that is not there. */
@@ -159,7 +171,8 @@ record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean 
 
   Failure gone(int code) {
     var first = code == Exit.PARTIAL ? "keep TheHive stopped, remove what was written below the mount point, " : "";
-    return new Failure(code, folder + " is no longer mounted or does not answer", first + "mount it again and run the same command again");
+    return new Failure(code, folder + " is no longer mounted or does not answer",
+        first + "mount it again and run the same command again");
   }
 
   /** Refuses another file system inside the folder, which would be emptied along with it. */
@@ -176,7 +189,8 @@ record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean 
   /** A swap gives the folders in it new inodes, which a mount or an export of one of them does not follow. */
   void requireSwappable() {
     mounts.sharedBelow(folder).ifPresent(shared -> {
-      throw new Failure(Exit.UNSAFE, shared + ": it would go on showing the old files", "restore with --in-place, or unmount or unexport it");
+      throw new Failure(Exit.UNSAFE, shared + ": it would go on showing the old files",
+          "restore with --in-place, or unmount or unexport it");
     });
   }
 
@@ -185,12 +199,14 @@ record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean 
     var room = Files.getFileStore(place).getUsableSpace();
     var needed = backup.all.stream().mapToLong(entry -> (entry.stored() + 4095) / 4096 * 4096 + 256).sum();
     if (room < needed) {
-      throw new Failure(Exit.UNSAFE, "%s has room for %s, a second tree needs %s".formatted(place, Console.size(room), Console.size(needed)),
+      throw new Failure(Exit.UNSAFE,
+          "%s has room for %s, a second tree needs %s".formatted(place, Console.size(room), Console.size(needed)),
           "free some, or restore with --in-place");
     }
     var inodes = SystemCommand.output("stat", "-f", "-c", "%d %c", place.toString()).split(" ");
     if (!inodes[1].equals("0") && Long.parseLong(inodes[0]) < backup.all.size() + 16L) {
-      throw new Failure(Exit.UNSAFE, "%s has %s inodes left, a second tree needs %d".formatted(place, inodes[0], backup.all.size()),
+      throw new Failure(Exit.UNSAFE,
+          "%s has %s inodes left, a second tree needs %d".formatted(place, inodes[0], backup.all.size()),
           "free some, or restore with --in-place");
     }
   }

@@ -14,8 +14,8 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * Tells if a folder holds TheHive's attachments, {@code <folder>/attachment/<SHA-256>}, as the backup does: a typo in its
- * name must not cost another folder.
+ * Tells if a folder holds TheHive's attachments, {@code <folder>/attachment/<SHA-256>}, as the backup does: a typo in
+ * its name must not cost another folder.
  *
  * @param hashFolders the folders of the backup that hold files named by hashes; the empty name is the backup's own
  * @param isFile true for the name of a file of the backup
@@ -37,7 +37,8 @@ record AttachmentLayout(Set<String> hashFolders, Predicate<String> isFile, Predi
     static Sample of(Path folder, Set<String> expected) throws IOException {
       var sample = new Sample(new ArrayList<>(), new ArrayList<>());
       sample.add(folder, "");
-      var present = expected.stream().filter(name -> !name.isEmpty() && Files.isDirectory(folder.resolve(name), LinkOption.NOFOLLOW_LINKS));
+      var present = expected.stream()
+          .filter(name -> !name.isEmpty() && Files.isDirectory(folder.resolve(name), LinkOption.NOFOLLOW_LINKS));
       for (var name : Stream.concat(present, sample.folders.stream()).distinct().limit(FOLDERS).toList()) {
         sample.add(folder.resolve(name), name + "/");
       }
@@ -46,7 +47,8 @@ record AttachmentLayout(Set<String> hashFolders, Predicate<String> isFile, Predi
 
     private void add(Path folder, String prefix) throws IOException {
       try (var children = Files.list(folder)) {
-        children.filter(child -> FolderContents.isContent(prefix + child.getFileName())).limit(SAMPLE).forEach(child -> {
+        children.filter(child -> FolderContents.isContent(prefix + child.getFileName())).limit(SAMPLE)
+            .forEach(child -> {
           if (!Files.isDirectory(child, LinkOption.NOFOLLOW_LINKS)) {
             files.add(prefix + child.getFileName());
           } else if (prefix.isEmpty()) {
@@ -78,23 +80,31 @@ record AttachmentLayout(Set<String> hashFolders, Predicate<String> isFile, Predi
     var tooDeep = layout.hashFolders.contains("attachment") && folder.endsWith("attachment")
         && sample.files.stream().anyMatch(name -> parent(name).isEmpty() && isHash(name));
     throw new Failure(Exit.UNSAFE, folder + " does not look like TheHive's attachments",
-        (tooDeep ? "the backup has them in attachment/: is ATTACHMENT_FOLDER the folder above, %s? ".formatted(folder.getParent())
-            : "check ATTACHMENT_FOLDER against storage.localfs.location; ") + "--allow-other-content goes on, and removes what is there");
+        (tooDeep
+            ? "the backup has them in attachment/: is ATTACHMENT_FOLDER the folder above, %s? "
+                .formatted(folder.getParent())
+            : "check ATTACHMENT_FOLDER against storage.localfs.location; ")
+            + "--allow-other-content goes on, and removes what is there");
   }
 
-  /** True if in one of its folders, or in all, a tenth of the files could be those of the backup; an empty folder may be any. */
+  /**
+   * True if in one of its folders, or in all, a tenth of the files could be those of the backup; an empty folder may be
+   * any.
+   */
   boolean isAlike(Sample live) {
     if (live.files.isEmpty()) {
       return live.folders.stream().allMatch(isFolder);
     }
     var byFolder = new HashMap<String, List<String>>();
     live.files.forEach(name -> byFolder.computeIfAbsent(parent(name), any -> new ArrayList<>()).add(name));
-    return isMostlyAlike(live.files) || byFolder.entrySet().stream().filter(folder -> hashFolders.contains(folder.getKey()))
+    return isMostlyAlike(live.files)
+        || byFolder.entrySet().stream().filter(folder -> hashFolders.contains(folder.getKey()))
         .map(Map.Entry::getValue).anyMatch(this::isMostlyAlike);
   }
 
   private boolean isMostlyAlike(List<String> names) {
-    return names.stream().filter(name -> isFile.test(name) || hashFolders.contains(parent(name)) && isHash(name)).count() * 10 >= names.size();
+    return names.stream().filter(name -> isFile.test(name) || hashFolders.contains(parent(name)) && isHash(name))
+        .count() * 10 >= names.size();
   }
 
   private static boolean isHash(String name) {

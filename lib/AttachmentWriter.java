@@ -12,8 +12,12 @@ import java.util.concurrent.ConcurrentSkipListMap;
 
 /** Writes files, links and folders of a backup with owner, mode and time; counts what this user may not set. */
 final class AttachmentWriter {
-  /** Reasons of a server that squashes root, of a file system without owners, of a container where the number does not exist. */
-  private static final Set<String> NOT_ALLOWED = Set.of("Operation not permitted", "Operation not supported", "Function not implemented", "Invalid argument");
+  /**
+   * Reasons of a server that squashes root, of a file system without owners, of a container where the number does not
+   * exist.
+   */
+  private static final Set<String> NOT_ALLOWED =
+      Set.of("Operation not permitted", "Operation not supported", "Function not implemented", "Invalid argument");
   private static final int OWNER_ALL = 0700;
   private final RestoreJob job;
   /** How many files and folders have not the owner, group, mode or time that they should have. */
@@ -35,7 +39,8 @@ final class AttachmentWriter {
     } catch (FileSystemException | Failure e) {
       throw e;
     } catch (IOException e) {
-      throw new FileSystemException(job.path(i).toString(), null, e.getMessage()); // the kernel's error of a copy has no name
+      // the kernel's error of a copy has no name
+      throw new FileSystemException(job.path(i).toString(), null, e.getMessage());
     }
     if (Files.size(temporary) != entry.size()) {
       throw job.backup().refused(entry.name(), "does not have the size that it names");

@@ -20,8 +20,10 @@ record BackupFile(Path file, BackupName name, String problem, long bytes, Instan
     try {
       var attributes = Files.readAttributes(file, BasicFileAttributes.class);
       var problem = !attributes.isRegularFile() ? notAFile(file, name)
-          : types.contains(name.type()) ? null : name.isUnfinished() ? "it is unfinished, by its name" : "it is of a type that cannot be read";
-      return new BackupFile(file, name, problem, attributes.isRegularFile() ? attributes.size() : 0, attributes.lastModifiedTime().toInstant());
+          : types.contains(name.type()) ? null : name.isUnfinished() ? "it is unfinished, by its name"
+          : "it is of a type that cannot be read";
+      return new BackupFile(file, name, problem, attributes.isRegularFile() ? attributes.size() : 0,
+          attributes.lastModifiedTime().toInstant());
     } catch (IOException e) {
       return new BackupFile(file, name, notAFile(file, name), 0, Instant.EPOCH);
     }
@@ -29,7 +31,8 @@ record BackupFile(Path file, BackupName name, String problem, long bytes, Instan
 
   private static String notAFile(Path file, BackupName name) {
     return Files.isSymbolicLink(file) ? "it is a link to %s, which does not exist".formatted(target(file))
-        : Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS) && name.type().isEmpty() ? "it is a folder, of a backup that runs or was not packed"
+        : Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS) && name.type().isEmpty()
+            ? "it is a folder, of a backup that runs or was not packed"
         : "it is not a file";
   }
 
@@ -49,7 +52,8 @@ record BackupFile(Path file, BackupName name, String problem, long bytes, Instan
   /** The backup: its name is that of the file without the type. */
   Backup backup() {
     var fileName = file.getFileName().toString();
-    return new Backup(file, fileName.substring(0, fileName.length() - (name.type().isEmpty() ? 0 : name.type().length() + 1)), taken());
+    return new Backup(file,
+        fileName.substring(0, fileName.length() - (name.type().isEmpty() ? 0 : name.type().length() + 1)), taken());
   }
 
   /** Archives of one source are runs of one node: the node of the name, or of a folder without names of nodes. */
@@ -57,7 +61,10 @@ record BackupFile(Path file, BackupName name, String problem, long bytes, Instan
     return name.node().isEmpty() ? "folder " + file.getParent() : "node " + name.node();
   }
 
-  /** True if it may be passed over with a warning: everything else that is newer and cannot be read is the backup that is meant. */
+  /**
+   * True if it may be passed over with a warning: everything else that is newer and cannot be read is the backup that
+   * is meant.
+   */
   boolean isUnfinished() {
     return problem != null && (name.isUnfinished() || name.type().isEmpty() && problem.startsWith("it is a folder"));
   }

@@ -53,7 +53,8 @@ record BackupProof(KeyspaceDefinition definition, List<TableFolder> folders) {
   }
 
   /** Reads all SSTables, the largest first; returns the tokens of each table's partitions. */
-  private static Map<String, TokenSample> read(KeyspaceDefinition definition, SortedMap<String, List<SSTableStatistics>> all) {
+  private static Map<String, TokenSample> read(KeyspaceDefinition definition,
+      SortedMap<String, List<SSTableStatistics>> all) {
     var workers = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors(), Console::daemon);
     try {
       var samples = new TreeMap<String, TokenSample>();

@@ -66,7 +66,8 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   }
 
   /**
-   * The newest backup, or the newest at or before the wanted restore point. A path, or a name with a type, is that file.
+   * The newest backup, or the newest at or before the wanted restore point. A path, or a name with a type, is that
+   * file.
    *
    * @param wanted null for the newest
    * @param gap backups of one restore point are at most this far apart
@@ -80,9 +81,9 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   }
 
   /**
-   * The newest archive with those of the other nodes of the same restore point: within the gap, and in other folders, with
-   * other nodes in their names, or, where neither tells, in the same folder within a minute. Others within the gap are
-   * other runs of the same node and passed over with a warning.
+   * The newest archive with those of the other nodes of the same restore point: within the gap, and in other folders,
+   * with other nodes in their names, or, where neither tells, in the same folder within a minute. Others within the gap
+   * are other runs of the same node and passed over with a warning.
    */
   Chosen chooseAll(String wanted, Duration gap) {
     return chooseAll(wanted, gap, LocalDateTime.now());
@@ -113,10 +114,12 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     return choose(files, STAMP.format(point), point, gap, now, all, new ArrayList<>());
   }
 
-  private Chosen choose(List<BackupFile> files, String wanted, LocalDateTime until, Duration gap, LocalDateTime now, boolean all,
+  private Chosen choose(List<BackupFile> files, String wanted, LocalDateTime until, Duration gap, LocalDateTime now,
+      boolean all,
       List<String> warnings) {
     var chosen = newest(files, wanted, until, gap);
-    files.stream().filter(one -> one.problem() != null && one.taken().isAfter(chosen.taken()) && !one.taken().isAfter(until))
+    files.stream()
+        .filter(one -> one.problem() != null && one.taken().isAfter(chosen.taken()) && !one.taken().isAfter(until))
         .forEach(one -> warnings.add("%s is passed over: %s".formatted(one.file(), one.problem())));
     warnOfFuture(chosen, now, warnings);
     var others = all ? ofOtherNodes(chosen, files, gap, warnings) : List.<BackupFile>of();
@@ -127,30 +130,40 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
 
   private static void warnOfFuture(BackupFile chosen, LocalDateTime now, List<String> warnings) {
     if (chosen.taken().isAfter(now.plus(CLOCKS_DIFFER))) {
-      warnings.add("the name of %s is of the future: check this host's clock and the backup host's".formatted(chosen.file()));
+      warnings.add(
+          "the name of %s is of the future: check this host's clock and the backup host's".formatted(chosen.file()));
     }
   }
 
-  // ------------------------------------------------------------------------------------------------------- a named file
+  // ------------------------------------------------------------------------------------------------------ a named file
 
-  /** A file of another component names only its time here, such as an archive of Cassandra for Elasticsearch's marker. */
+  /**
+   * A file of another component names only its time here, such as an archive of Cassandra for Elasticsearch's marker.
+   */
   private boolean isOfOtherComponent(String wanted) {
     return BackupName.of(wanted.substring(wanted.lastIndexOf('/') + 1))
-        .filter(name -> !components.contains(name.component()) && BackupName.COMPONENTS.contains(name.component())).isPresent();
+        .filter(name -> !components.contains(name.component()) && BackupName.COMPONENTS.contains(name.component()))
+        .isPresent();
   }
 
   private BackupFile named(String wanted) {
     var file = wanted.contains("/") ? path(wanted)
-        : folders.stream().map(folder -> folder.resolve(wanted)).filter(Files::exists).findFirst().orElse(folders.get(0).resolve(wanted));
+        : folders.stream().map(folder -> folder.resolve(wanted)).filter(Files::exists).findFirst()
+            .orElse(folders.get(0).resolve(wanted));
     var name = BackupName.of(file.getFileName().toString());
     if (Files.isSymbolicLink(file) && !Files.exists(file)) {
-      throw new Failure(Exit.BAD_BACKUP, "%s is a link to %s, which does not exist".formatted(file, BackupFile.target(file)), "check the path given with --backup");
+      throw new Failure(Exit.BAD_BACKUP,
+          "%s is a link to %s, which does not exist".formatted(file, BackupFile.target(file)),
+          "check the path given with --backup");
     }
     if (!Files.isRegularFile(file)) {
-      throw new Failure(Exit.BAD_BACKUP, (Files.exists(file) ? "not a file: " : "there is no file ") + file, alike(file));
+      throw new Failure(Exit.BAD_BACKUP, (Files.exists(file) ? "not a file: " : "there is no file ") + file,
+          alike(file));
     }
-    if (name.isEmpty() || name.get().taken().isEmpty() || components.stream().noneMatch(name.get().component()::equalsIgnoreCase)) {
-      throw new Failure(Exit.BAD_BACKUP, "%s does not have a backup's name: %s".formatted(file, pattern()), "rename it, or choose another with --backup");
+    if (name.isEmpty() || name.get().taken().isEmpty()
+        || components.stream().noneMatch(name.get().component()::equalsIgnoreCase)) {
+      throw new Failure(Exit.BAD_BACKUP, "%s does not have a backup's name: %s".formatted(file, pattern()),
+          "rename it, or choose another with --backup");
     }
     if (!types.contains(name.get().type())) {
       throw new Failure(Exit.BAD_BACKUP, "%s is of a type that cannot be read".formatted(file), readable());
@@ -162,7 +175,8 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     try {
       return Path.of(wanted).getFileName() == null ? Path.of(wanted).resolve(".") : Path.of(wanted);
     } catch (InvalidPathException e) {
-      throw new Failure(Exit.USAGE, "'%s' is not a path".formatted(EntryName.shown(wanted)), "check the path given with --backup");
+      throw new Failure(Exit.USAGE, "'%s' is not a path".formatted(EntryName.shown(wanted)),
+          "check the path given with --backup");
     }
   }
 
@@ -170,18 +184,21 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     var parent = file.toAbsolutePath().getParent();
     var name = file.getFileName().toString().split("\\.", 2)[0];
     try (var files = Files.list(parent)) {
-      var alike = files.map(other -> other.getFileName().toString()).filter(other -> other.startsWith(name)).sorted().limit(LISTED).toList();
-      return alike.isEmpty() ? "check the path given with --backup" : "there is %s in %s".formatted(String.join(", ", alike), parent);
+      var alike = files.map(other -> other.getFileName().toString()).filter(other -> other.startsWith(name)).sorted()
+          .limit(LISTED).toList();
+      return alike.isEmpty() ? "check the path given with --backup"
+          : "there is %s in %s".formatted(String.join(", ", alike), parent);
     } catch (IOException e) {
       return "check the path given with --backup";
     }
   }
 
-  // ---------------------------------------------------------------------------------------------------- a restore point
+  // --------------------------------------------------------------------------------------------------- a restore point
 
   private static LocalDateTime point(String wanted) {
     var fileName = wanted.substring(wanted.lastIndexOf('/') + 1);
-    return BackupName.point(wanted).or(() -> BackupName.of(fileName).filter(name -> BackupName.isFile(wanted)).flatMap(BackupName::taken))
+    return BackupName.point(wanted)
+        .or(() -> BackupName.of(fileName).filter(name -> BackupName.isFile(wanted)).flatMap(BackupName::taken))
         .orElseThrow(() -> new Failure(Exit.USAGE, "'%s' is not a restore point".formatted(EntryName.shown(wanted)),
             "name one like 20261122_12h00m56s, cassandra_20261122_12h00m56s or the path of an archive"));
   }
@@ -214,7 +231,8 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     } catch (NoSuchFileException e) {
       throw new Failure(Exit.BAD_BACKUP, "no backup %s: there is no folder %s".formatted(pattern(), folder), MOUNTED);
     } catch (IOException e) {
-      throw new Failure(Exit.BAD_BACKUP, "cannot list %s: %s".formatted(folder, Failure.of(e).getMessage()), "check its mode and owner");
+      throw new Failure(Exit.BAD_BACKUP, "cannot list %s: %s".formatted(folder, Failure.of(e).getMessage()),
+          "check its mode and owner");
     }
   }
 
@@ -228,22 +246,28 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
           readable() + chosen.map(older -> "; for the one before it: --backup " + older.name().stamp()).orElse(""));
     }
     requireNoneShortlyAfter(chosen, usable, wanted, until, gap);
-    return chosen.orElseThrow(() -> new Failure(Exit.BAD_BACKUP, "no backup %s in %s%s".formatted(pattern(), shownFolders(),
+    return chosen.orElseThrow(() -> new Failure(Exit.BAD_BACKUP, "no backup %s in %s%s".formatted(pattern(),
+        shownFolders(),
         wanted == null ? "" : " at or before " + wanted), usable.isEmpty() ? MOUNTED : "there are: " + listed(usable)));
   }
 
   /** The newest backup at or before a time, if it cannot be used: it stands in the way of older ones. */
   static Optional<BackupFile> unusable(List<BackupFile> files, LocalDateTime until) {
     return files.stream().filter(one -> !one.taken().isAfter(until) && !one.isUnfinished())
-        .reduce((first, last) -> first.taken().equals(last.taken()) && first.problem() == null ? first : last).filter(one -> one.problem() != null);
+        .reduce((first, last) -> first.taken().equals(last.taken()) && first.problem() == null ? first : last)
+        .filter(one -> one.problem() != null);
   }
 
-  /** Parts of one run differ by seconds: a point named after its first part must not silently select yesterday's rest. */
-  private static void requireNoneShortlyAfter(Optional<BackupFile> chosen, List<BackupFile> usable, String wanted, LocalDateTime until, Duration gap) {
+  /**
+   * Parts of one run differ by seconds: a point named after its first part must not silently select yesterday's rest.
+   */
+  private static void requireNoneShortlyAfter(Optional<BackupFile> chosen, List<BackupFile> usable, String wanted,
+      LocalDateTime until, Duration gap) {
     var next = usable.stream().filter(one -> one.taken().isAfter(until)).findFirst();
     if (next.isPresent() && Duration.between(until, next.get().taken()).compareTo(gap) <= 0
         && chosen.map(one -> Duration.between(one.taken(), until).compareTo(gap) > 0).orElse(true)) {
-      throw new Failure(Exit.BAD_BACKUP, "%s was taken shortly after the restore point %s, and nothing shortly before it".formatted(
+      throw new Failure(Exit.BAD_BACKUP,
+          "%s was taken shortly after the restore point %s, and nothing shortly before it".formatted(
           next.get().backup().name(), wanted), "for that one: --backup " + next.get().name().stamp());
     }
   }
@@ -254,15 +278,17 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
         + (stamps.size() > LISTED ? " and %d more".formatted(stamps.size() - LISTED) : "");
   }
 
-  // ------------------------------------------------------------------------------------------------------ several nodes
+  // ----------------------------------------------------------------------------------------------------- several nodes
 
-  private List<BackupFile> ofOtherNodes(BackupFile chosen, List<BackupFile> candidates, Duration gap, List<String> warnings) {
+  private List<BackupFile> ofOtherNodes(BackupFile chosen, List<BackupFile> candidates, Duration gap,
+      List<String> warnings) {
     var sources = candidates.stream().filter(one -> one.problem() == null)
         .collect(Collectors.groupingBy(BackupFile::source, LinkedHashMap::new, Collectors.toList()));
     var others = new ArrayList<BackupFile>();
     for (var ofSource : sources.values()) {
       var near = ofSource.stream().filter(one -> apart(one, chosen).compareTo(gap) <= 0).toList();
-      var nearest = ofSource.contains(chosen) ? Optional.of(chosen) : near.stream().min(Comparator.comparing(one -> apart(one, chosen)));
+      var nearest = ofSource.contains(chosen) ? Optional.of(chosen)
+          : near.stream().min(Comparator.comparing(one -> apart(one, chosen)));
       if (nearest.isEmpty()) {
         warnings.add("%s has no backup within --max-gap of %s; its newest is %s".formatted(
             ofSource.get(0).source(), chosen.backup().name(), ofSource.get(ofSource.size() - 1).backup().name()));
@@ -271,8 +297,10 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
       var run = run(nearest.get(), near);
       run.stream().filter(one -> one != chosen).forEach(others::add);
       near.stream().filter(one -> run.stream().noneMatch(taken -> taken.taken().equals(one.taken()))).forEach(one ->
-          warnings.add("%s is passed over: by its name it is another run of the node of %s".formatted(one.file(), nearest.get().file().getFileName())
-              + (one.name().node().isEmpty() ? "; archives of several nodes need cassandra_<node>_<timestamp>.tar or a folder each" : "")));
+      warnings.add("%s is passed over: by its name it is another run of the node of %s".formatted(one.file(),
+          nearest.get().file().getFileName())
+          + (one.name().node().isEmpty()
+              ? "; archives of several nodes need cassandra_<node>_<timestamp>.tar or a folder each" : "")));
     }
     return others;
   }
@@ -283,7 +311,8 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
       return List.of(nearest);
     }
     var byTime = new LinkedHashMap<LocalDateTime, BackupFile>();
-    near.stream().filter(one -> apart(one, nearest).compareTo(ONE_RUN) <= 0).forEach(one -> byTime.put(one.taken(), one));
+    near.stream().filter(one -> apart(one, nearest).compareTo(ONE_RUN) <= 0)
+        .forEach(one -> byTime.put(one.taken(), one));
     byTime.put(nearest.taken(), nearest); // the same one in two types is one
     return List.copyOf(byTime.values());
   }
@@ -292,7 +321,7 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     return Duration.between(one.taken(), other.taken()).abs();
   }
 
-  // --------------------------------------------------------------------------------------------------------- for messages
+  // ------------------------------------------------------------------------------------------------------ for messages
 
   private String pattern() {
     return sorted(components).get(0) + "_<timestamp>." + String.join("|", sorted(types));

@@ -166,7 +166,8 @@ final class BucketComparison {
   /** The first objects that are not proven, each on a line, with the reason. */
   String unproven(int most, Map<String, Failure> reasons) {
     return files().filter(i -> !isProven(i)).limit(most)
-        .mapToObj(i -> "\n  %s: %s".formatted(EntryName.shown(backup.all.get(i).name()), reason(i, reasons))).collect(Collectors.joining());
+        .mapToObj(i -> "\n  %s: %s".formatted(EntryName.shown(backup.all.get(i).name()), reason(i, reasons)))
+        .collect(Collectors.joining());
   }
 
   private String reason(int i, Map<String, Failure> reasons) {

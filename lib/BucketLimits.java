@@ -12,10 +12,12 @@ final class BucketLimits {
         throw backup.refused(entry.name(), "is a symbolic link, which a bucket cannot hold");
       }
       if (entry.path().length > LONGEST_KEY) {
-        throw backup.refused(entry.name(), "has a name of more than %d bytes, which no object can have".formatted(LONGEST_KEY));
+        throw backup.refused(entry.name(),
+            "has a name of more than %d bytes, which no object can have".formatted(LONGEST_KEY));
       }
       if (entry.size() > LARGEST) {
-        throw backup.refused(entry.name(), "is larger than an object can be that is sent in parts (%s)".formatted(Console.size(LARGEST)));
+        throw backup.refused(entry.name(),
+            "is larger than an object can be that is sent in parts (%s)".formatted(Console.size(LARGEST)));
       }
     }
   }

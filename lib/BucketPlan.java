@@ -16,7 +16,8 @@ import java.util.TreeMap;
  * @param unchanged objects that are as in the backup
  * @param keepExtra true to leave objects that are not in the backup
  */
-record BucketPlan(Setting endpoint, Setting bucket, State state, BucketComparison.Sum created, BucketComparison.Sum changed,
+record BucketPlan(Setting endpoint, Setting bucket, State state, BucketComparison.Sum created,
+    BucketComparison.Sum changed,
     BucketComparison.Sum unchanged, BucketComparison.Extras extras, boolean keepExtra) {
 
   /** A value, and where it comes from. */
@@ -43,7 +44,10 @@ record BucketPlan(Setting endpoint, Setting bucket, State state, BucketCompariso
     return created.bytes() + changed.bytes();
   }
 
-  /** True if more than this percentage of the bucket's objects would go: the wrong bucket is the classic way to lose one. */
+  /**
+   * True if more than this percentage of the bucket's objects would go: the wrong bucket is the classic way to lose
+   * one.
+   */
   boolean removesMoreThan(int percent) {
     return !keepExtra && extras.count() * 100 > percent * extras.listed();
   }
@@ -68,12 +72,15 @@ record BucketPlan(Setting endpoint, Setting bucket, State state, BucketCompariso
     if (!state.exists) {
       lines.add("  %s create it".formatted(verb));
     }
-    lines.add("  %s send %d new objects and %d changed ones (%s)".formatted(verb, created.count(), changed.count(), Console.size(bytes())));
+    lines.add("  %s send %d new objects and %d changed ones (%s)".formatted(verb, created.count(), changed.count(),
+        Console.size(bytes())));
     lines.add("  %s leave %d unchanged objects".formatted(verb, unchanged.count()));
-    lines.add("  %s %s %d objects that are not in the backup%s".formatted(verb, keepExtra ? "leave" : "remove", extras.count(),
+    lines.add("  %s %s %d objects that are not in the backup%s".formatted(verb, keepExtra ? "leave" : "remove",
+        extras.count(),
         extras.newest() == null ? "" : ", the newest of " + extras.newest().truncatedTo(ChronoUnit.SECONDS)));
     if (!extras.inTheWay().isEmpty() && !keepExtra) {
-      lines.add("  %s remove %d of them first: they are in the way of objects of the backup, such as %s".formatted(verb, extras.inTheWay().size(),
+      lines.add("  %s remove %d of them first: they are in the way of objects of the backup, such as %s".formatted(verb,
+          extras.inTheWay().size(),
           EntryName.shown(extras.inTheWay().get(0))));
     }
     if (state.versioned) {
@@ -85,7 +92,8 @@ record BucketPlan(Setting endpoint, Setting bucket, State state, BucketCompariso
 
   /** The last line after a success. */
   String success(String verb, long bytes) {
-    return "=== ✓ %s %d objects: %d new, %d changed, %d unchanged, %d %s, %s sent ===".formatted(verb, objects(), created.count(),
+    return "=== ✓ %s %d objects: %d new, %d changed, %d unchanged, %d %s, %s sent ===".formatted(verb, objects(),
+        created.count(),
         changed.count(), unchanged.count(), extras.count(), keepExtra ? "extra left" : "removed", Console.size(bytes));
   }
 

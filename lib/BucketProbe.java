@@ -37,7 +37,8 @@ record BucketProbe(S3Bucket bucket, boolean versioned) {
     try {
       new S3Uploads(bucket).putTar(NAME, batch.body);
       // Where the server encrypts, an ETag is no MD5.
-      return stat(UNPACKED).filter(stat -> ETag.of(stat.etag()).equals(ETag.of(DigestUtils.md5(CONTENT), 0))).isPresent();
+      return stat(UNPACKED).filter(stat -> ETag.of(stat.etag()).equals(ETag.of(DigestUtils.md5(CONTENT), 0)))
+          .isPresent();
     } finally {
       removeOrTell(NAME);
       removeOrTell(UNPACKED);
@@ -48,7 +49,8 @@ record BucketProbe(S3Bucket bucket, boolean versioned) {
     try {
       remove(key);
     } catch (Failure failure) {
-      throw new Failure(failure.code, "%s; the object %s stays in it".formatted(failure.getMessage(), key), failure.hint, failure);
+      throw new Failure(failure.code, "%s; the object %s stays in it".formatted(failure.getMessage(), key),
+          failure.hint, failure);
     }
   }
 
@@ -60,8 +62,10 @@ record BucketProbe(S3Bucket bucket, boolean versioned) {
   private void remove(String key) {
     if (versioned) {
       try {
-        var stat = bucket.ask("read from", client -> client.statObject(StatObjectArgs.builder().bucket(bucket.name).object(key).build()));
-        if (stat.versionId() != null && bucket.tryTo(client -> client.removeObject(request(key).versionId(stat.versionId()).build())
+        var stat = bucket.ask("read from",
+            client -> client.statObject(StatObjectArgs.builder().bucket(bucket.name).object(key).build()));
+        if (stat.versionId() != null
+            && bucket.tryTo(client -> client.removeObject(request(key).versionId(stat.versionId()).build())
             .thenApply(nothing -> key)).isPresent()) {
           return;
         }

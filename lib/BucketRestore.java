@@ -6,8 +6,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
 
 /**
- * Makes a bucket hold exactly what the backup holds: sends what differs, proves it by the listing, and only then removes
- * what the backup does not hold. It may be broken off at any moment, and done again.
+ * Makes a bucket hold exactly what the backup holds: sends what differs, proves it by the listing, and only then
+ * removes what the backup does not hold. It may be broken off at any moment, and done again.
  */
 final class BucketRestore {
   private static final int NAMED = 20;
@@ -44,7 +44,8 @@ final class BucketRestore {
 
   /** Removes the parts of large objects that an earlier run did not complete: they are in no listing, and take room. */
   void abortOpenUploads() {
-    run.unfinished().path("uploads").properties().forEach(open -> new S3Uploads(bucket).abort(open.getValue().asText(), open.getKey()));
+    run.unfinished().path("uploads").properties()
+        .forEach(open -> new S3Uploads(bucket).abort(open.getValue().asText(), open.getKey()));
   }
 
   /** Removes objects that are in the way of those of the backup. */
@@ -55,12 +56,15 @@ final class BucketRestore {
     console.step("Removing %d objects that are in the way", keys.size());
     var refused = ObjectRemoval.remove(bucket, keys);
     if (!refused.isEmpty()) {
-      throw new Failure(Exit.PARTIAL, "%d objects that are in the way could not be removed:%s".formatted(refused.size(), lines(refused)),
+      throw new Failure(Exit.PARTIAL,
+          "%d objects that are in the way could not be removed:%s".formatted(refused.size(), lines(refused)),
           "nothing was sent; run again when they can be removed");
     }
   }
 
-  /** Sends what is not in the bucket as it is in the backup, and proves that it arrived; returns what else is listed. */
+  /**
+   * Sends what is not in the bucket as it is in the backup, and proves that it arrived; returns what else is listed.
+   */
   BucketComparison.Extras send(boolean batches) throws Exception {
     if (comparison.unproven().count() > 0) {
       console.step("Sending %d objects, %d requests side by side%s", comparison.unproven().count(), transfers,
@@ -83,7 +87,8 @@ final class BucketRestore {
     failures.clear();
     var sender = new ObjectSender(bucket, run, transfers, batches, comparison::expect);
     var before = sent.get();
-    try (var progress = console.progress("Sending", comparison.unproven().bytes(), sender.sent::get, () -> ""); var reader = new Workers(1)) {
+    try (var progress = console.progress("Sending", comparison.unproven().bytes(), sender.sent::get, () -> "");
+        var reader = new Workers(1)) {
       comparison.backup.read(reader, i -> !comparison.isProven(i) && sender.goesOn(), (worker, i, content) -> {
         var entry = comparison.backup.all.get(i);
         try (var in = content.open()) {
@@ -126,7 +131,8 @@ final class BucketRestore {
       requireProven("the bucket lost them while others were removed: does something else write to it? run again");
       if (left.removable(keep) >= extras.removable(keep)) {
         left.keys().forEach(key -> refused.putIfAbsent(key, "the server does not say why it is still listed"));
-        throw new Failure(Exit.PARTIAL, "%d objects that are not in the backup could not be removed:%s".formatted(left.removable(keep),
+        throw new Failure(Exit.PARTIAL,
+            "%d objects that are not in the backup could not be removed:%s".formatted(left.removable(keep),
             lines(refused)), "everything in the backup is in the bucket; --keep-extra leaves the others");
       }
       extras = left;
@@ -134,7 +140,8 @@ final class BucketRestore {
   }
 
   private static String lines(Map<String, String> reasons) {
-    return reasons.entrySet().stream().limit(NAMED).map(reason -> "\n  " + EntryName.shown(reason.getKey()) + ": " + reason.getValue())
+    return reasons.entrySet().stream().limit(NAMED)
+        .map(reason -> "\n  " + EntryName.shown(reason.getKey()) + ": " + reason.getValue())
         .collect(Collectors.joining());
   }
 }

@@ -12,8 +12,8 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * A keyspace as an archive holds it, or as the archives of several nodes hold it together: its definition and its tables'
- * SSTables, every byte of them read and proven.
+ * A keyspace as an archive holds it, or as the archives of several nodes hold it together: its definition and its
+ * tables' SSTables, every byte of them read and proven.
  *
  * @param coverage the part of the ring that the partitions of all tables cover
  */
@@ -73,7 +73,8 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, RingCo
   private static Contents contents(Archive archive, String keyspace) {
     var all = new LinkedHashMap<String, ArchiveEntry>();
     archive.index(entry -> {
-      if (!entry.folder() && all.put(entry.name(), entry.kind() == Kind.HARD_LINK ? linked(archive, entry, all) : entry) != null) {
+      if (!entry.folder()
+          && all.put(entry.name(), entry.kind() == Kind.HARD_LINK ? linked(archive, entry, all) : entry) != null) {
         throw archive.broken("it holds '%s' twice".formatted(EntryName.shown(entry.name())), null);
       }
     });
@@ -93,14 +94,16 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, RingCo
   /** The file that a hard link leads to, under the link's own name. */
   private static ArchiveEntry linked(Archive archive, ArchiveEntry entry, Map<String, ArchiveEntry> before) {
     try {
-      var first = before.get(new String(EntryName.normal(entry.link().getBytes(StandardCharsets.UTF_8)), StandardCharsets.UTF_8));
+      var first = before
+          .get(new String(EntryName.normal(entry.link().getBytes(StandardCharsets.UTF_8)), StandardCharsets.UTF_8));
       if (first != null) {
         return first.named(entry.path());
       }
     } catch (IOException e) {
       // a name that leads out of the archive is that of no file in it
     }
-    throw archive.broken("its entry '%s' is a hard link to '%s', which is no file before it".formatted(EntryName.shown(entry.name()),
+    throw archive.broken(
+        "its entry '%s' is a hard link to '%s', which is no file before it".formatted(EntryName.shown(entry.name()),
         EntryName.shown(entry.link())), null);
   }
 
@@ -114,10 +117,12 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, RingCo
     var others = entries.stream().map(entry -> CQL.matcher(entry.name())).filter(Matcher::matches)
         .map(match -> match.group("keyspace")).collect(Collectors.joining(", "));
     throw archive.broken("create_keyspace_%s.cql is missing%s".formatted(
-        keyspace, others.isEmpty() ? "" : " (it is a backup of keyspace %s: set CASSANDRA_KEYSPACE)".formatted(others)), null);
+        keyspace, others.isEmpty() ? "" : " (it is a backup of keyspace %s: set CASSANDRA_KEYSPACE)".formatted(others)),
+        null);
   }
 
-  private static SortedMap<String, TableFolder> folders(Archive archive, Collection<ArchiveEntry> entries, String keyspace) {
+  private static SortedMap<String, TableFolder> folders(Archive archive, Collection<ArchiveEntry> entries,
+      String keyspace) {
     var folders = new TreeMap<String, TableFolder>();
     for (var entry : entries) {
       var name = TABLE_FILE.matcher(entry.name());
@@ -127,7 +132,8 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, RingCo
       if (!entry.file()) {
         throw archive.broken("its entry '%s' is not a plain file".formatted(entry.name()), null);
       }
-      var folder = folders.computeIfAbsent(name.group("table"), table -> new TableFolder(archive, table, new TreeMap<>()));
+      var folder =
+          folders.computeIfAbsent(name.group("table"), table -> new TableFolder(archive, table, new TreeMap<>()));
       if (folder.files().put(name.group("file"), entry) != null) {
         throw archive.broken("it holds table %s twice".formatted(folder.table()), null);
       }
@@ -135,7 +141,8 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, RingCo
     return folders;
   }
 
-  private static void requireTables(Archive archive, KeyspaceDefinition definition, SortedMap<String, TableFolder> folders) {
+  private static void requireTables(Archive archive, KeyspaceDefinition definition,
+      SortedMap<String, TableFolder> folders) {
     if (definition.tables().isEmpty()) {
       throw archive.broken("its definition of keyspace %s has no CREATE TABLE".formatted(definition.keyspace()), null);
     }

@@ -37,7 +37,8 @@ import java.util.stream.Stream;
  * @param names collects the attachments that the rows name
  * @param progress takes the bytes that are done
  */
-record CassandraCheck(String client, CassandraSettings settings, Optional<String> password, boolean exact, boolean countOnly,
+record CassandraCheck(String client, CassandraSettings settings, Optional<String> password, boolean exact,
+    boolean countOnly,
     Optional<RestoredBackup> restored, AttachmentNames names, LongConsumer progress) {
 
   /** Proves the archives alone: every byte of them is read. */
@@ -46,7 +47,8 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
     try (var archives = new Archives(backups, password, settings.workFolder())) {
       var contents = CassandraBackup.prove(archives.list(), settings.keyspace());
       findings.ok("archive", "%s, taken %s: %d tables, %s in %d SSTables, complete and matching their digests",
-          backups.stream().map(backup -> backup.file().toString()).collect(Collectors.joining(" and ")), backups.get(0).age(),
+          backups.stream().map(backup -> backup.file().toString()).collect(Collectors.joining(" and ")),
+          backups.get(0).age(),
           contents.tables().size(), Console.size(contents.bytes()), contents.sstables());
       checkRing(contents, findings);
       for (var backup : backups) {
@@ -59,7 +61,8 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
   private static void checkRing(CassandraBackup contents, Findings findings) {
     var gaps = contents.missingParts();
     if (!gaps.isEmpty()) {
-      findings.failed("ring", new Failure(Exit.BAD_BACKUP, "the backup is a part of the ring: " + String.join("; ", gaps),
+      findings.failed("ring", new Failure(Exit.BAD_BACKUP,
+          "the backup is a part of the ring: " + String.join("; ", gaps),
           "the rest is in the archives of the other nodes: CASSANDRA_GENERAL_ARCHIVE_PATH may name several folders"));
     }
   }
@@ -81,7 +84,8 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
 
   void compare(List<Backup> backups, Findings findings) throws Exception {
     CassandraTools.initialise(settings.workFolder(), config -> {});
-    try (var cluster = CassandraCluster.open(settings, client); var archives = new Archives(backups, password, settings.workFolder())) {
+    try (var cluster = CassandraCluster.open(settings, client);
+        var archives = new Archives(backups, password, settings.workFolder())) {
       var nodes = checkNodes(cluster, findings);
       var live = cluster.session().getMetadata().getKeyspace(CqlIdentifier.fromInternal(settings.keyspace()))
           .orElseThrow(() -> new Failure(Exit.VERIFICATION, "there is no keyspace " + settings.keyspace(), null));
@@ -95,19 +99,25 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
     }
   }
 
-  /** All nodes must answer, agree on one schema and on who is in the cluster, and stay in it; returns those that answer. */
+  /**
+   * All nodes must answer, agree on one schema and on who is in the cluster, and stay in it; returns those that answer.
+   */
   private static List<Node> checkNodes(CassandraCluster cluster, Findings findings) {
     var health = cluster.health();
     var problems = health.problems().stream().map(problem -> problem.text() + ": " + problem.mend()).toList();
     var broken = health.problems().stream().map(ClusterView.Problem::node).distinct().count();
     findings.require(problems.isEmpty(), "nodes", problems,
-        problems.isEmpty() ? "%d up and normal" : "%d up; %d not up and normal, or not known to all", health.up().size(), broken);
+        problems.isEmpty() ? "%d up and normal" : "%d up; %d not up and normal, or not known to all",
+        health.up().size(), broken);
     if (!health.gossip()) {
-      findings.skipped("gossip", "which nodes join or leave is not told: by Cassandra before 4.1, or to a CASSANDRA_USER without rights on system_views; see nodetool status");
+      findings.skipped("gossip",
+          "which nodes join or leave is not told: by Cassandra before 4.1, or to a CASSANDRA_USER without rights"
+              + " on system_views; see nodetool status");
     }
     var schemas = health.schemas();
     findings.require(schemas.size() == 1, "schema", schemas.values().stream().map(Object::toString).toList(),
-        schemas.size() == 1 ? "one version on %2$d nodes" : "%d versions on %d nodes", schemas.size(), health.up().size());
+        schemas.size() == 1 ? "one version on %2$d nodes" : "%d versions on %d nodes", schemas.size(),
+        health.up().size());
     return health.up();
   }
 
@@ -129,8 +139,10 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
     var wanted = replication.map(backup::withReplication).orElse(backup);
     var differences = new DefinitionComparison(wanted, live).lines().stream()
         .filter(line -> exact || !line.matches("(table \\S+ is )?not in the backup.*goes.*")).toList();
-    findings.require(differences.isEmpty(), "definition", differences, differences.isEmpty() ? "columns, options, indexes and replication as in the backup%s"
-        : "not that of the backup (now: the live one, then: the backup's)", wanted == backup || backup.replication().equals(wanted.replication()) ? ""
+    findings.require(differences.isEmpty(), "definition", differences,
+        differences.isEmpty() ? "columns, options, indexes and replication as in the backup%s"
+            : "not that of the backup (now: the live one, then: the backup's)",
+        wanted == backup || backup.replication().equals(wanted.replication()) ? ""
             : ", but for the replication that the restore was given");
   }
 
@@ -183,7 +195,8 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
   }
 
   /** A table that cannot be read is named, and the others are compared. */
-  private void compareRows(CassandraCluster cluster, CassandraBackup contents, List<CassandraBackup.Table> tables, List<Node> nodes,
+  private void compareRows(CassandraCluster cluster, CassandraBackup contents, List<CassandraBackup.Table> tables,
+      List<Node> nodes,
       Findings findings) throws IOException {
     var opened = new LinkedHashMap<CassandraBackup.Table, SSTableRows>();
     try (var unpacked = new UnpackedTables(unpackFolder(), settings.keyspace());
@@ -193,15 +206,19 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
           var metadata = contents.definition().table(table.name(), UUID.randomUUID());
           opened.put(table, new SSTableRows(metadata, unpacked.unpack(table)));
         } catch (RuntimeException e) {
-          findings.failed(table.name(), new Failure(Exit.BAD_BACKUP, "the backup's SSTables cannot be read: " + Failure.of(e).getMessage(), null, e));
+          findings.failed(table.name(), new Failure(Exit.BAD_BACKUP,
+              "the backup's SSTables cannot be read: " + Failure.of(e).getMessage(), null, e));
         }
       }
-      var newest = exact ? Long.MAX_VALUE : opened.values().stream().mapToLong(SSTableRows::newest).max().orElse(Long.MAX_VALUE);
+      var newest =
+          exact ? Long.MAX_VALUE : opened.values().stream().mapToLong(SSTableRows::newest).max().orElse(Long.MAX_VALUE);
       for (var table : opened.keySet()) {
-        var comparison = new RowComparison(cluster.session(), opened.get(table), newest, countOnly, row -> names.take(table.name(), row));
+        var comparison = new RowComparison(cluster.session(), opened.get(table), newest, countOnly,
+            row -> names.take(table.name(), row));
         var results = new LinkedHashMap<String, Tally>();
         for (var node : nodes) {
-          results.put(CassandraCluster.host(node), compare(comparison, node, done -> progress.accept((long) (done * table.bytes() / nodes.size()))));
+          results.put(CassandraCluster.host(node),
+              compare(comparison, node, done -> progress.accept((long) (done * table.bytes() / nodes.size()))));
         }
         report(table.name(), results, findings);
       }
@@ -219,9 +236,12 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
     }
   }
 
-  /** Says of one table what the nodes have. What was only counted, or read from another node's copy, is not compared. */
+  /**
+   * Says of one table what the nodes have. What was only counted, or read from another node's copy, is not compared.
+   */
   private void report(String table, Map<String, Tally> results, Findings findings) {
-    var elsewhere = results.entrySet().stream().filter(result -> result.getValue().count("elsewhere") > 0).map(Map.Entry::getKey).toList();
+    var elsewhere = results.entrySet().stream().filter(result -> result.getValue().count("elsewhere") > 0)
+        .map(Map.Entry::getKey).toList();
     var differing = new ArrayList<String>();
     var details = new TreeMap<String, List<String>>();
     results.forEach((node, result) -> {
@@ -229,7 +249,8 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
       if (result.count("unread") > 0) {
         differing.add(node + ": cannot be read: " + String.join("; ", result.names("unread")));
       } else if (!kinds.isEmpty()) {
-        differing.add(node + ": " + kinds.stream().map(kind -> result.count(kind) + " " + kind).collect(Collectors.joining(", ")));
+        differing.add(node + ": "
+            + kinds.stream().map(kind -> result.count(kind) + " " + kind).collect(Collectors.joining(", ")));
       }
       kinds.forEach(kind -> result.names(kind).forEach(name ->
           details.computeIfAbsent(kind + ": " + name, key -> new ArrayList<>()).add(node)));
@@ -240,10 +261,12 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
     var notes = Stream.of(
         countOnly ? ", only counted" : "",
         ", asked of %d nodes".formatted(results.size()),
-        elsewhere.isEmpty() ? ", each for its own copy" : ", but %s answered from another's copy (nodetool repair --validate %s compares them)"
+        elsewhere.isEmpty() ? ", each for its own copy"
+            : ", but %s answered from another's copy (nodetool repair --validate %s compares them)"
             .formatted(String.join(" and ", elsewhere), settings.keyspace()),
         most(results, "newer") == 0 ? "" : "; %,d newer writes".formatted(most(results, "newer")),
-        untimed == 0 ? "" : "; %,d with another value that has no write time: changed or written since (--exact)".formatted(untimed))
+        untimed == 0 ? ""
+            : "; %,d with another value that has no write time: changed or written since (--exact)".formatted(untimed))
         .collect(Collectors.joining());
     var text = "%,d rows%s".formatted(most(results, "row"), notes);
     if (!differing.isEmpty()) {

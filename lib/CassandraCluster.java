@@ -42,7 +42,8 @@ final class CassandraCluster implements Closeable {
   /** @param script the name under which other runs see this one */
   static CassandraCluster open(CassandraSettings settings, String script) {
     var client = script + " " + UUID.randomUUID();
-    return new CassandraCluster(settings.connection().open(client, settings.keyspace(), settings.client().map(Pem::tls)), client,
+    return new CassandraCluster(
+        settings.connection().open(client, settings.keyspace(), settings.client().map(Pem::tls)), client,
         settings.keyspace());
   }
 
@@ -56,23 +57,28 @@ final class CassandraCluster implements Closeable {
 
   /** The nodes that the client sees, by address. {@link #health} tells whether these are all. */
   List<Node> nodes() {
-    return session.getMetadata().getNodes().values().stream().sorted(Comparator.comparing(CassandraCluster::host)).toList();
+    return session.getMetadata().getNodes().values().stream().sorted(Comparator.comparing(CassandraCluster::host))
+        .toList();
   }
 
   /** How many nodes each data centre has. */
   SortedMap<String, Long> dataCentres() {
-    return nodes().stream().collect(Collectors.groupingBy(node -> String.valueOf(node.getDatacenter()), TreeMap::new, Collectors.counting()));
+    return nodes().stream().collect(
+        Collectors.groupingBy(node -> String.valueOf(node.getDatacenter()), TreeMap::new, Collectors.counting()));
   }
 
   /** The tokens of each node, by data centre. */
   Map<String, List<long[]>> tokens() {
     var map = session.getMetadata().getTokenMap().orElseThrow();
-    return nodes().stream().collect(Collectors.groupingBy(node -> String.valueOf(node.getDatacenter()), TreeMap::new, Collectors.mapping(
-        node -> map.getTokens(node).stream().mapToLong(token -> Long.parseLong(map.format(token))).toArray(), Collectors.toList())));
+    return nodes().stream()
+        .collect(Collectors.groupingBy(node -> String.valueOf(node.getDatacenter()), TreeMap::new, Collectors.mapping(
+            node -> map.getTokens(node).stream().mapToLong(token -> Long.parseLong(map.format(token))).toArray(),
+            Collectors.toList())));
   }
 
   String version() {
-    return nodes().stream().map(node -> String.valueOf(node.getCassandraVersion())).distinct().sorted().collect(Collectors.joining(" and "));
+    return nodes().stream().map(node -> String.valueOf(node.getCassandraVersion())).distinct().sorted()
+        .collect(Collectors.joining(" and "));
   }
 
   String partitioner() {
@@ -99,7 +105,8 @@ final class CassandraCluster implements Closeable {
   record Health(List<Node> up, List<ClusterView.Problem> problems, Map<UUID, List<String>> schemas, boolean gossip) {
     void requireNoProblem() {
       if (!problems.isEmpty()) {
-        throw new Failure(Exit.UNSAFE, problems.stream().map(ClusterView.Problem::text).collect(Collectors.joining("; ")),
+        throw new Failure(Exit.UNSAFE,
+            problems.stream().map(ClusterView.Problem::text).collect(Collectors.joining("; ")),
             problems.stream().map(ClusterView.Problem::mend).distinct().collect(Collectors.joining("; ")));
       }
     }
@@ -120,10 +127,12 @@ final class CassandraCluster implements Closeable {
         gossip(node).forEach(state -> gossip.merge(state.node(), state, (one, other) -> one.isMember() ? one : other));
         up.add(node);
       } catch (DriverException e) {
-        down.add(new ClusterView.Problem(host(node), "Cassandra node %s is down or not reachable from here".formatted(host(node)), WORKING));
+        down.add(new ClusterView.Problem(host(node),
+            "Cassandra node %s is down or not reachable from here".formatted(host(node)), WORKING));
       }
     }
-    var view = new ClusterView(List.copyOf(gossip.values()), up.stream().map(CassandraCluster::host).collect(Collectors.toSet()), listed);
+    var view = new ClusterView(List.copyOf(gossip.values()),
+        up.stream().map(CassandraCluster::host).collect(Collectors.toSet()), listed);
     var problems = new ArrayList<>(view.problems());
     var named = problems.stream().map(ClusterView.Problem::node).collect(Collectors.toSet());
     down.stream().filter(problem -> !named.contains(problem.node())).forEach(problems::add);
@@ -132,7 +141,8 @@ final class CassandraCluster implements Closeable {
 
   private List<ClusterView.Listed> listed(Node node) {
     return on(node, "SELECT peer, peer_port, host_id, data_center, rack, tokens FROM system.peers_v2").all().stream()
-        .map(row -> new ClusterView.Listed(host(node), row.getInetAddress("peer").getHostAddress(), row.getInt("peer_port"),
+        .map(row -> new ClusterView.Listed(host(node), row.getInetAddress("peer").getHostAddress(),
+            row.getInt("peer_port"),
             List.of("host_id", "data_center", "rack", "tokens").stream().noneMatch(row::isNull))).toList();
   }
 
@@ -140,7 +150,9 @@ final class CassandraCluster implements Closeable {
   private List<ClusterView.Gossip> gossip(Node node) {
     try {
       return on(node, "SELECT address, port, status, status_with_port FROM system_views.gossip_info").all().stream()
-          .map(row -> new ClusterView.Gossip(row.getInetAddress("address").getHostAddress(), row.getInt("port"), status(row))).toList();
+          .map(row -> new ClusterView.Gossip(row.getInetAddress("address").getHostAddress(), row.getInt("port"),
+              status(row)))
+          .toList();
     } catch (InvalidQueryException | UnauthorizedException e) {
       return List.of();
     }
@@ -155,7 +167,8 @@ final class CassandraCluster implements Closeable {
     var deadline = Instant.now().plusSeconds(60);
     while (schemaVersions().size() > 1) {
       if (Instant.now().isAfter(deadline)) {
-        throw new Failure(Exit.UNSAFE, "Cassandra's nodes do not agree on the schema", "wait until nodetool describecluster shows one version");
+        throw new Failure(Exit.UNSAFE, "Cassandra's nodes do not agree on the schema",
+            "wait until nodetool describecluster shows one version");
       }
       Thread.sleep(50);
     }
@@ -167,7 +180,8 @@ final class CassandraCluster implements Closeable {
       try {
         versions.add(on(node, "SELECT schema_version FROM system.local").one().getUuid("schema_version"));
       } catch (DriverException e) {
-        throw new Failure(Exit.UNSAFE, "Cassandra node %s is down or not reachable from here".formatted(host(node)), WORKING, e);
+        throw new Failure(Exit.UNSAFE, "Cassandra node %s is down or not reachable from here".formatted(host(node)),
+            WORKING, e);
       }
     }
     return versions;
@@ -183,7 +197,8 @@ final class CassandraCluster implements Closeable {
     var others = new TreeSet<String>();
     var query = SimpleStatement.newInstance("SELECT address, driver_name, username FROM system_views.clients");
     // All nodes at once: each looks up its clients' names, which takes long where the DNS does not answer.
-    var clients = nodes().parallelStream().flatMap(node -> session.execute(query.setNode(node)).all().stream()).toList();
+    var clients =
+        nodes().parallelStream().flatMap(node -> session.execute(query.setNode(node)).all().stream()).toList();
     for (var other : clients) {
       var driver = String.valueOf(other.getString("driver_name"));
       var address = other.getInetAddress("address").getHostAddress();
@@ -211,8 +226,11 @@ final class CassandraCluster implements Closeable {
   /** Bytes of the keyspace on the node that has most of it; 0 where no node tells. */
   long usage() {
     try {
-      return nodes().stream().mapToLong(node -> on(node, "SELECT keyspace_name, mebibytes FROM system_views.disk_usage").all().stream()
-          .filter(row -> row.getString("keyspace_name").equals(keyspace)).mapToLong(row -> row.getLong("mebibytes") << 20).sum()).max().orElse(0);
+      return nodes().stream()
+          .mapToLong(node -> on(node, "SELECT keyspace_name, mebibytes FROM system_views.disk_usage").all().stream()
+              .filter(row -> row.getString("keyspace_name").equals(keyspace))
+              .mapToLong(row -> row.getLong("mebibytes") << 20).sum())
+          .max().orElse(0);
     } catch (InvalidQueryException | UnauthorizedException e) {
       return 0;
     }
@@ -224,7 +242,8 @@ final class CassandraCluster implements Closeable {
       return Optional.empty();
     }
     var text = new StringBuilder();
-    session.execute("DESCRIBE KEYSPACE " + quoted(keyspace) + " WITH INTERNALS").forEach(row -> text.append(row.getString("create_statement")).append('\n'));
+    session.execute("DESCRIBE KEYSPACE " + quoted(keyspace) + " WITH INTERNALS")
+        .forEach(row -> text.append(row.getString("create_statement")).append('\n'));
     return Optional.of(KeyspaceDefinition.parse(text.toString(), keyspace));
   }
 
@@ -237,7 +256,8 @@ final class CassandraCluster implements Closeable {
     if (thrown instanceof UnauthorizedException) {
       return new Failure(Exit.AUTHENTICATION, thrown.getMessage(), "log in as a superuser", thrown);
     }
-    var code = thrown instanceof AllNodesFailedException || thrown instanceof DriverTimeoutException ? Exit.UNREACHABLE : Exit.UNSAFE;
+    var code = thrown instanceof AllNodesFailedException || thrown instanceof DriverTimeoutException ? Exit.UNREACHABLE
+        : Exit.UNSAFE;
     return new Failure(code, thrown.getMessage(), WORKING, thrown);
   }
 

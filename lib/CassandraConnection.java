@@ -25,15 +25,20 @@ import picocli.CommandLine;
 
 /** The addresses in CASSANDRA_CONNECTION, in any form that cqlsh or the documentation knows, and who logs in. */
 record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<String> user, Optional<String> password) {
-  private static final String FORMS = "set it to a node's address, such as 10.0.0.5, \"10.0.0.5 9042\" or \"10.0.0.5 -u admin\"";
+
+  private static final String FORMS =
+      "set it to a node's address, such as 10.0.0.5, \"10.0.0.5 9042\" or \"10.0.0.5 -u admin\"";
 
   /** What the driver and the JVM say, in an administrator's words. */
   private static final List<Map.Entry<String, String>> WORDS = List.of(
       Map.entry("connection refused", "connection refused: nothing listens on that port"),
       Map.entry("UnknownHost|UnresolvedAddress|not known", "unknown host"),
-      Map.entry("NotSslRecord|not an SSL/TLS record|Unsupported or unrecognized SSL", "it speaks without TLS, and CASSANDRA_SSL_CA is set"),
-      Map.entry("unable to find valid certification path|PKIX", "its certificate is not signed by the CA of CASSANDRA_SSL_CA"),
-      Map.entry("certificate_required|bad_certificate", "it wants a certificate: CASSANDRA_SSL_CERT and CASSANDRA_SSL_KEY"),
+      Map.entry("NotSslRecord|not an SSL/TLS record|Unsupported or unrecognized SSL",
+          "it speaks without TLS, and CASSANDRA_SSL_CA is set"),
+      Map.entry("unable to find valid certification path|PKIX",
+          "its certificate is not signed by the CA of CASSANDRA_SSL_CA"),
+      Map.entry("certificate_required|bad_certificate",
+          "it wants a certificate: CASSANDRA_SSL_CERT and CASSANDRA_SSL_KEY"),
       Map.entry("timed out|Timeout", "no answer in time: perhaps this is not its CQL port"),
       Map.entry("Connection reset|ClosedChannel|Lost connection|connection was closed",
           "the connection was closed: perhaps it wants TLS, or this is not its CQL port"));
@@ -52,7 +57,8 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
         : settings.secretOrPrompt(CassandraSettings.PASSWORD, "Password of Cassandra's user " + user.get()));
     if (user.isPresent() != password.isPresent()) {
       throw new Failure(Exit.USAGE, user.isPresent() ? "no password for Cassandra's user " + user.get()
-          : "CASSANDRA_PASSWORD is set, but CASSANDRA_USER is not", "set CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE");
+          : "CASSANDRA_PASSWORD is set, but CASSANDRA_USER is not",
+          "set CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE");
     }
     return new CassandraConnection(connection.contactPoints(), user, password);
   }
@@ -63,7 +69,8 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
     }
     var arguments = new Arguments();
     try {
-      var tokens = Pattern.compile("'([^']*)'|\"([^\"]*)\"|(\\S+)").matcher(text.strip().replaceAll("\\G([^\\s,]+)\\s*,\\s*", "$1,")).results()
+      var tokens = Pattern.compile("'([^']*)'|\"([^\"]*)\"|(\\S+)")
+          .matcher(text.strip().replaceAll("\\G([^\\s,]+)\\s*,\\s*", "$1,")).results()
           .map(m -> m.group(1) != null ? m.group(1) : m.group(2) != null ? m.group(2) : m.group(3));
       // A password may begin with @, which picocli would take for a file of arguments.
       new CommandLine(arguments).setExpandAtFiles(false).parseArgs(tokens.toArray(String[]::new));
@@ -74,7 +81,8 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
     var second = Optional.ofNullable(arguments.portOrUser);
     var port = second.filter(word -> word.matches("\\d+")).map(CassandraConnection::port).orElse(9042);
     var user = second.filter(word -> !word.matches("\\d+")).or(() -> Optional.ofNullable(arguments.user));
-    var hosts = Stream.of(arguments.hosts.split(",")).filter(host -> !host.isBlank()).map(host -> address(host, port)).toList();
+    var hosts =
+        Stream.of(arguments.hosts.split(",")).filter(host -> !host.isBlank()).map(host -> address(host, port)).toList();
     return new CassandraConnection(hosts, user, Optional.ofNullable(arguments.password));
   }
 
@@ -91,7 +99,8 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
   private static int port(String text) {
     var port = text.length() > 5 ? 0 : Integer.parseInt(text);
     if (port < 1 || port > 65_535) {
-      throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION names port %s, which no host has".formatted(text), "ports are numbers from 1 to 65535, Cassandra's is mostly 9042");
+      throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION names port %s, which no host has".formatted(text),
+          "ports are numbers from 1 to 65535, Cassandra's is mostly 9042");
     }
     return port;
   }
@@ -133,12 +142,17 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
     if (errors.stream().anyMatch(AuthenticationException.class::isInstance)) {
       return new Failure(Exit.AUTHENTICATION, "Cassandra at %s refuses %s".formatted(named(),
           user.map(name -> "the log-in of " + name).orElse("a connection without log-in")),
-          "check CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE: a superuser's; TheHive's own role does not suffice", failed);
+          "check CASSANDRA_USER and CASSANDRA_PASSWORD or CASSANDRA_PASSWORD_FILE: a superuser's; TheHive's own"
+              + " role does not suffice",
+          failed);
     }
-    var causes = errors.stream().flatMap(error -> Stream.iterate(error, Objects::nonNull, Throwable::getCause)).map(Throwable::toString)
+    var causes = errors.stream().flatMap(error -> Stream.iterate(error, Objects::nonNull, Throwable::getCause))
+        .map(Throwable::toString)
         .collect(Collectors.joining("\n"));
-    var text = contactPoints.stream().map(CassandraConnection::refusal).flatMap(Optional::stream).findFirst().orElse("") + "\n" + causes;
-    var words = WORDS.stream().filter(entry -> Pattern.compile(entry.getKey(), Pattern.CASE_INSENSITIVE).matcher(text).find())
+    var text = contactPoints.stream().map(CassandraConnection::refusal).flatMap(Optional::stream).findFirst().orElse("")
+        + "\n" + causes;
+    var words =
+        WORDS.stream().filter(entry -> Pattern.compile(entry.getKey(), Pattern.CASE_INSENSITIVE).matcher(text).find())
         .map(Map.Entry::getValue).findFirst().orElseGet(failed::getMessage);
     return new Failure(Exit.UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), words),
         "is it started, is CASSANDRA_CONNECTION right, does it want TLS (CASSANDRA_SSL_CA)?", failed);

@@ -10,7 +10,10 @@ import java.util.regex.Pattern;
 
 /** Rights on a keyspace, which go with it when it is dropped. */
 record CassandraGrants(CqlSession session, String keyspace) {
-  /** True if authorisation is on. Throws if the user is not a superuser then: only one may do, and see, all of a restore. */
+  /**
+   * True if authorisation is on. Throws if the user is not a superuser then: only one may do, and see, all of a
+   * restore.
+   */
   boolean requireSuperuser(String user) {
     try {
       session.execute("LIST ALL PERMISSIONS OF " + CassandraCluster.quoted(user));
@@ -37,17 +40,20 @@ record CassandraGrants(CqlSession session, String keyspace) {
 
   /** The statement that gives a role all rights on the keyspace. */
   String all(String role) {
-    return "GRANT ALL PERMISSIONS ON KEYSPACE %s TO %s".formatted(CassandraCluster.quoted(keyspace), CassandraCluster.quoted(role));
+    return "GRANT ALL PERMISSIONS ON KEYSPACE %s TO %s".formatted(CassandraCluster.quoted(keyspace),
+        CassandraCluster.quoted(role));
   }
 
   /** The statements that grant again what is granted now on the keyspace and on these tables of it. */
   Set<String> present(Collection<String> tables) {
     var grants = new TreeSet<String>();
-    var resources = Pattern.compile("<(keyspace|all tables in|table) %s(?:\\.(\\w+))?>".formatted(Pattern.quote(keyspace)));
+    var resources =
+        Pattern.compile("<(keyspace|all tables in|table) %s(?:\\.(\\w+))?>".formatted(Pattern.quote(keyspace)));
     for (var row : session.execute("LIST ALL PERMISSIONS")) {
       var resource = resources.matcher(row.getString("resource"));
       if (resource.matches() && (resource.group(2) == null || tables.contains(resource.group(2)))) {
-        grants.add("GRANT %s ON %s TO %s".formatted(row.getString("permission"), resource(resource.group(1), resource.group(2)),
+        grants.add("GRANT %s ON %s TO %s".formatted(row.getString("permission"),
+            resource(resource.group(1), resource.group(2)),
             CassandraCluster.quoted(row.getString("role"))));
       }
     }

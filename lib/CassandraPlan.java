@@ -25,7 +25,8 @@ import org.apache.cassandra.config.EncryptionOptions.ServerEncryptionOptions;
  * @param grants statements to run when the keyspace is there
  * @param withoutSnapshot nodes that do not keep what is removed
  */
-record CassandraPlan(CassandraBackup contents, Optional<String> doubt, KeyspaceDefinition target, Optional<KeyspaceDefinition> live, Map<String, RowEstimate> rows,
+record CassandraPlan(CassandraBackup contents, Optional<String> doubt, KeyspaceDefinition target,
+    Optional<KeyspaceDefinition> live, Map<String, RowEstimate> rows,
     String cluster, List<Node> nodes, String version, long usage, List<NodeRoom> rooms, List<String> grants,
     Optional<ServerEncryptionOptions> encryption, List<String> withoutSnapshot, Path work) {
   /** True if the tables only need to be emptied. */
@@ -59,13 +60,15 @@ record CassandraPlan(CassandraBackup contents, Optional<String> doubt, KeyspaceD
 
   List<String> lines() {
     var lines = new ArrayList<String>();
-    lines.add("backup proven: %d tables, %s in %d SSTables".formatted(contents.tables().size(), Console.size(contents.bytes()), contents.sstables()));
+    lines.add("backup proven: %d tables, %s in %d SSTables".formatted(contents.tables().size(),
+        Console.size(contents.bytes()), contents.sstables()));
     lines.add(doubt.map(text -> "warning: " + text).orElse("the whole ring: " + contents.coverage().text()));
     lines.add("target: keyspace %s of cluster %s, Cassandra %s".formatted(target.keyspace(), cluster, version));
     dataCentres().forEach((name, hosts) -> lines.add("  data centre %s, %d node%s: %s".formatted(
         name, hosts.size(), hosts.size() == 1 ? "" : "s", String.join(", ", hosts))));
     lines.add("replication: " + Replication.text(target.replication()));
-    withoutCopies().forEach(name -> lines.add("  no copies in data centre %s: the replication does not name it".formatted(name)));
+    withoutCopies()
+        .forEach(name -> lines.add("  no copies in data centre %s: the replication does not name it".formatted(name)));
     lines.addAll(changes());
     lines.addAll(room());
     lines.add("→ unpack to %s and stream %d × %s%s".formatted(work, copies(), Console.size(contents.bytes()),
@@ -77,7 +80,9 @@ record CassandraPlan(CassandraBackup contents, Optional<String> doubt, KeyspaceD
   /** Data centres of the cluster that would get nothing. */
   private List<String> withoutCopies() {
     return target.replication().get("class").equals("NetworkTopologyStrategy")
-        ? dataCentres().keySet().stream().filter(name -> Replication.copies(target.replication(), List.of(name)) == 0).toList() : List.of();
+        ? dataCentres().keySet().stream().filter(name -> Replication.copies(target.replication(), List.of(name)) == 0)
+            .toList()
+        : List.of();
   }
 
   private List<String> changes() {
@@ -85,9 +90,11 @@ record CassandraPlan(CassandraBackup contents, Optional<String> doubt, KeyspaceD
     if (live.isEmpty()) {
       lines.add("→ create keyspace %s: it does not exist".formatted(target.keyspace()));
     } else if (keepsDefinition()) {
-      lines.add("→ truncate %d tables%s: same definition as in the backup, grants stay".formatted(contents.tables().size(), now()));
+      lines.add("→ truncate %d tables%s: same definition as in the backup, grants stay"
+          .formatted(contents.tables().size(), now()));
     } else {
-      lines.add("→ drop and create keyspace %s%s: its definition differs from the backup's".formatted(target.keyspace(), now()));
+      lines.add("→ drop and create keyspace %s%s: its definition differs from the backup's".formatted(target.keyspace(),
+          now()));
       lines.addAll(differences());
     }
     return lines;
@@ -114,12 +121,16 @@ record CassandraPlan(CassandraBackup contents, Optional<String> doubt, KeyspaceD
       lines.add(withoutSnapshot.isEmpty()
           ? "each node keeps what is removed as a snapshot (auto_snapshot)%s: nodetool clearsnapshot frees it later"
               .formatted(usage == 0 ? "" : ", at most " + Console.size(usage))
-          : "what is removed is gone for good on %s: auto_snapshot is off".formatted(String.join(", ", withoutSnapshot)));
+          : "what is removed is gone for good on %s: auto_snapshot is off"
+              .formatted(String.join(", ", withoutSnapshot)));
     }
-    var free = rooms.stream().map(room -> "%s has %s".formatted(room.node(), Console.size(room.free()))).collect(Collectors.joining(", "));
-    lines.add("each node needs about %s free on its disk: %s".formatted(Console.size(bytesForEachNode()), rooms.size() == nodes.size() ? free
+    var free = rooms.stream().map(room -> "%s has %s".formatted(room.node(), Console.size(room.free())))
+        .collect(Collectors.joining(", "));
+    lines.add("each node needs about %s free on its disk: %s".formatted(Console.size(bytesForEachNode()),
+        rooms.size() == nodes.size() ? free
         : free.isEmpty() ? "not known here, see df there" : free + "; of the others not known here, see df there"));
-    rooms.stream().filter(room -> room.held() > 0).forEach(room -> lines.add("snapshots of what earlier restores removed hold %s on %s: %s".formatted(
+    rooms.stream().filter(room -> room.held() > 0)
+        .forEach(room -> lines.add("snapshots of what earlier restores removed hold %s on %s: %s".formatted(
         Console.size(room.held()), room.node(), NodeRoom.removal(target.keyspace()))));
     return lines;
   }

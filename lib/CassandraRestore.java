@@ -35,7 +35,9 @@ final class CassandraRestore implements Database {
   record Options(String replication, boolean partialRing, int throttle, int connections) {
     Options {
       if (throttle < 0 || connections < 1) {
-        throw new Failure(Exit.USAGE, throttle < 0 ? "--throttle %d is not a rate".formatted(throttle) : "--connections-per-host %d is too few".formatted(connections),
+        throw new Failure(Exit.USAGE,
+            throttle < 0 ? "--throttle %d is not a rate".formatted(throttle)
+                : "--connections-per-host %d is too few".formatted(connections),
             throttle < 0 ? "MB a second, or 0 for no limit" : "1 or more");
       }
     }
@@ -52,7 +54,8 @@ final class CassandraRestore implements Database {
   private CassandraPlan plan;
   private KeyspaceStreaming streaming;
 
-  CassandraRestore(String script, CassandraSettings settings, Options options, Optional<String> archivePassword, RestoreConsole console) {
+  CassandraRestore(String script, CassandraSettings settings, Options options, Optional<String> archivePassword,
+      RestoreConsole console) {
     this.script = script;
     this.settings = settings;
     this.options = options;
@@ -87,7 +90,8 @@ final class CassandraRestore implements Database {
   private CassandraPlan makePlan(JsonNode unfinished) throws InterruptedException {
     var opened = CompletableFuture.supplyAsync(() -> CassandraCluster.open(settings, script));
     TableStreaming.initialise(options.throttle(), work());
-    backups.forEach(backup -> archives.add(Archive.openSeekable(backup.file(), archivePassword, settings.workFolder())));
+    backups
+        .forEach(backup -> archives.add(Archive.openSeekable(backup.file(), archivePassword, settings.workFolder())));
     var proof = CompletableFuture.supplyAsync(() -> CassandraBackup.prove(archives, settings.keyspace()));
     cluster = opened.join();
     requireNodes();
@@ -104,10 +108,13 @@ final class CassandraRestore implements Database {
     requireRoom(contents.bytes());
     var nodes = cluster.nodes();
     var rooms = nodes.stream().flatMap(node -> NodeRoom.of(cluster, node, settings.keyspace()).stream()).toList();
-    var withoutSnapshot = nodes.stream().filter(node -> cluster.setting(node, "auto_snapshot").equals("false")).map(CassandraCluster::host).toList();
-    var made = new CassandraPlan(contents, doubt, target, cluster.describe(), rows.join(), cluster.name(), nodes, cluster.version(), cluster.usage(), rooms,
+    var withoutSnapshot = nodes.stream().filter(node -> cluster.setting(node, "auto_snapshot").equals("false"))
+        .map(CassandraCluster::host).toList();
+    var made = new CassandraPlan(contents, doubt, target, cluster.describe(), rows.join(), cluster.name(), nodes,
+        cluster.version(), cluster.usage(), rooms,
         grants, encryption, withoutSnapshot, work());
-    rooms.forEach(room -> room.require(made.bytesForEachNode() - (withoutSnapshot.contains(room.node()) ? made.usage() : 0), settings.keyspace()));
+    rooms.forEach(room -> room.require(
+        made.bytesForEachNode() - (withoutSnapshot.contains(room.node()) ? made.usage() : 0), settings.keyspace()));
     return made;
   }
 
@@ -129,7 +136,8 @@ final class CassandraRestore implements Database {
   private void requireNoOtherClients() {
     var others = cluster.otherClients(script, READER);
     if (!others.isEmpty()) {
-      console.refuseUnlessForced(new Failure(Exit.UNSAFE, "other clients are connected to Cassandra: " + String.join(", ", others),
+      console.refuseUnlessForced(
+          new Failure(Exit.UNSAFE, "other clients are connected to Cassandra: " + String.join(", ", others),
           "stop TheHive on every node: ./jbang service-control.java stop; --force if they do not write"));
     }
   }
@@ -140,7 +148,8 @@ final class CassandraRestore implements Database {
     if (!missing.isEmpty()) {
       var text = "the backup holds only a part of the ring: " + String.join("; ", missing);
       if (!options.partialRing()) {
-        throw new Failure(Exit.BAD_BACKUP, text, "restore the archives of all nodes together: name their folders in CASSANDRA_GENERAL_ARCHIVE_PATH,"
+        throw new Failure(Exit.BAD_BACKUP, text,
+            "restore the archives of all nodes together: name their folders in CASSANDRA_GENERAL_ARCHIVE_PATH,"
             + " with commas; --partial-ring restores this part alone, and what it lacks is lost");
       }
       return Optional.of(text);
@@ -180,9 +189,11 @@ final class CassandraRestore implements Database {
     var hint = "name another folder with RESTORE_WORK_PATH";
     try {
       // What a killed run left unpacked is removed before anything is unpacked again.
-      var free = Files.getFileStore(folder).getUsableSpace() + (Files.exists(work()) ? FileUtils.sizeOfDirectory(work().toFile()) : 0);
+      var free = Files.getFileStore(folder).getUsableSpace()
+          + (Files.exists(work()) ? FileUtils.sizeOfDirectory(work().toFile()) : 0);
       if (free < bytes + bytes / 10) {
-        throw new Failure(Exit.UNSAFE, "%s has %s free, unpacking needs %s".formatted(folder, Console.size(free), Console.size(bytes)), hint);
+        throw new Failure(Exit.UNSAFE,
+            "%s has %s free, unpacking needs %s".formatted(folder, Console.size(free), Console.size(bytes)), hint);
       }
       if (!Files.isWritable(folder)) {
         throw new Failure(Exit.UNSAFE, "cannot write to " + folder, hint);
@@ -207,7 +218,10 @@ final class CassandraRestore implements Database {
     requireStillSafe();
   }
 
-  /** Proof, question and the other database may have taken long: what was true of nodes and clients then must be true now. */
+  /**
+   * Proof, question and the other database may have taken long: what was true of nodes and clients then must be true
+   * now.
+   */
   private void requireStillSafe() throws InterruptedException {
     try {
       requireNodes();
@@ -255,7 +269,8 @@ final class CassandraRestore implements Database {
   private void requireNoLateClients() {
     var others = cluster.otherClients(script, READER);
     if (!others.isEmpty() && !console.force) {
-      throw new Failure(Exit.PARTIAL, "other clients came while Cassandra was restored and may have written to it: " + String.join(", ", others),
+      throw new Failure(Exit.PARTIAL,
+          "other clients came while Cassandra was restored and may have written to it: " + String.join(", ", others),
           "stop TheHive on every node, ./jbang service-control.java stop, and run the same command again");
     }
   }
@@ -281,7 +296,9 @@ final class CassandraRestore implements Database {
     var tables = plan.contents().tables().stream().map(table -> Map.of("name", table.name(), "sstables",
         table.sstables().size(), "bytes", table.bytes())).toList();
     var files = backups.stream().map(backup -> backup.file().toString()).toList();
-    return Map.of("backup", backups.get(0).name(), "archive", files.get(0), "archives", files, "keyspace", settings.keyspace(), "sameDefinition", plan.keepsDefinition(), "replication", plan.target().replication(), "cluster", plan.cluster(), "tables", tables, "grants", plan.grants());
+    return Map.of("backup", backups.get(0).name(), "archive", files.get(0), "archives", files, "keyspace",
+        settings.keyspace(), "sameDefinition", plan.keepsDefinition(), "replication", plan.target().replication(),
+        "cluster", plan.cluster(), "tables", tables, "grants", plan.grants());
   }
 
   @Override

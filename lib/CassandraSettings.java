@@ -10,7 +10,8 @@ import java.util.Optional;
  * @param client TLS of the client port; empty where it has none
  * @param internode TLS of the port on which nodes talk to each other; empty where no files are named
  */
-record CassandraSettings(CassandraConnection connection, String keyspace, List<Path> archives, String role, Path workFolder,
+record CassandraSettings(CassandraConnection connection, String keyspace, List<Path> archives, String role,
+    Path workFolder,
     Optional<Pem> client, Optional<Pem> internode) {
   static final Variable CONNECTION = Variable.optional("CASSANDRA_CONNECTION");
   static final Variable USER = Variable.optional("CASSANDRA_USER");
@@ -27,7 +28,8 @@ record CassandraSettings(CassandraConnection connection, String keyspace, List<P
   static final Variable INTERNODE_CA = Variable.optional("CASSANDRA_INTERNODE_CA");
   static final Variable INTERNODE_CERTIFICATE = Variable.optional("CASSANDRA_INTERNODE_CERT");
   static final Variable INTERNODE_KEY = Variable.optional("CASSANDRA_INTERNODE_KEY");
-  static final List<Variable> VARIABLES = List.of(CONNECTION, USER, PASSWORD, KEYSPACE, ARCHIVES, ROLE, WORK, CA, CERTIFICATE, KEY,
+  static final List<Variable> VARIABLES =
+      List.of(CONNECTION, USER, PASSWORD, KEYSPACE, ARCHIVES, ROLE, WORK, CA, CERTIFICATE, KEY,
       CA_PASSWORD, KEY_PASSWORD, INTERNODE_CA, INTERNODE_CERTIFICATE, INTERNODE_KEY);
 
   /** Reads all of it, also log-in and addresses: for what talks to the cluster. */
@@ -43,7 +45,8 @@ record CassandraSettings(CassandraConnection connection, String keyspace, List<P
   private static CassandraSettings read(Settings settings, CassandraConnection connection) {
     var archives = List.of(settings.text(ARCHIVES).split(",")).stream().map(String::strip).map(Path::of).toList();
     var client = new Pem(settings.optionalPath(CA).orElse(null), settings.optionalPath(CERTIFICATE).orElse(null),
-        settings.optionalPath(KEY).orElse(null), settings.secret(CA_PASSWORD).orElse(null), settings.secret(KEY_PASSWORD).orElse(null));
+        settings.optionalPath(KEY).orElse(null), settings.secret(CA_PASSWORD).orElse(null),
+        settings.secret(KEY_PASSWORD).orElse(null));
     return new CassandraSettings(connection, settings.text(KEYSPACE), archives, settings.text(ROLE),
         settings.optionalPath(WORK).orElse(archives.get(0)), Optional.of(client).filter(pem -> pem.ca() != null),
         Optional.of(internode(settings, client)).filter(pem -> pem.ca() != null && pem.certificate() != null
@@ -54,7 +57,8 @@ record CassandraSettings(CassandraConnection connection, String keyspace, List<P
   private static Pem internode(Settings settings, Pem client) {
     var ca = settings.optionalPath(INTERNODE_CA);
     var certificate = settings.optionalPath(INTERNODE_CERTIFICATE);
-    return new Pem(ca.orElse(client.ca()), certificate.orElse(client.certificate()), settings.optionalPath(INTERNODE_KEY).orElse(client.key()),
+    return new Pem(ca.orElse(client.ca()), certificate.orElse(client.certificate()),
+        settings.optionalPath(INTERNODE_KEY).orElse(client.key()),
         ca.isPresent() ? null : client.caPassword(), certificate.isPresent() ? null : client.keyPassword());
   }
 }

@@ -12,7 +12,8 @@ final class ClusterSnapshots {
 
   /** All by name. It reads the repository's index only, so that a thousand of them take no time. */
   static SortedMap<String, SnapshotState> read(ElasticsearchApi api, String repository) throws IOException {
-    return api.tryGet(ElasticsearchApi.path("_snapshot", repository, "_all") + "?verbose=false").map(ClusterSnapshots::states)
+    return api.tryGet(ElasticsearchApi.path("_snapshot", repository, "_all") + "?verbose=false")
+        .map(ClusterSnapshots::states)
         .orElseThrow(() -> new Failure(Exit.BAD_BACKUP, "Elasticsearch has no snapshot repository " + repository,
             "register it as before the backup, or set ELASTICSEARCH_SNAPSHOT_REPOSITORY"));
   }
@@ -23,7 +24,8 @@ final class ClusterSnapshots {
       var indices = new TreeMap<String, Long>();
       snapshot.path("indices").forEach(index -> indices.put(index.asText(), -1L));
       var name = snapshot.path("snapshot").asText();
-      states.put(name, new SnapshotState(name, snapshot.path("uuid").asText(), snapshot.path("state").asText(SnapshotState.UNKNOWN), "", false, indices));
+      states.put(name, new SnapshotState(name, snapshot.path("uuid").asText(),
+          snapshot.path("state").asText(SnapshotState.UNKNOWN), "", false, indices));
     }
     return states;
   }

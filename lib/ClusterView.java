@@ -9,7 +9,8 @@ import java.util.stream.Collectors;
 
 /**
  * Compares what the nodes of a Cassandra cluster say of each other: gossip, which knows who is in the cluster, and each
- * node's own table system.peers_v2, from which clients learn of the others. A node that clients do not see gets no rows.
+ * node's own table system.peers_v2, from which clients learn of the others. A node that clients do not see gets no
+ * rows.
  *
  * @param gossip empty where the nodes do not tell it (before Cassandra 4.1)
  * @param answered the nodes that were asked and answered
@@ -73,21 +74,25 @@ record ClusterView(List<Gossip> gossip, Set<String> answered, List<Listed> liste
     var problems = new ArrayList<Problem>();
     listers(false).forEach((node, by) -> {
       if (gossip.isEmpty() || members().contains(node)) {
-        problems.add(new Problem(node, "clients do not see Cassandra node %s: its row in system.peers_v2 of %s is not complete (no host_id, say)"
+        problems.add(new Problem(node,
+            "clients do not see Cassandra node %s: its row in system.peers_v2 of %s is not complete (no host_id, say)"
             .formatted(node, names(by)), restart(by)));
       }
     });
     return problems;
   }
 
-  /** Nodes of the cluster that an answering node does not list. Without gossip, those that answer or that another lists. */
+  /**
+   * Nodes of the cluster that an answering node does not list. Without gossip, those that answer or that another lists.
+   */
   private List<Problem> missing() {
     var all = new TreeSet<>(members());
     if (gossip.isEmpty()) {
       all.addAll(answered);
       listed.stream().filter(Listed::complete).map(Listed::node).forEach(all::add);
     }
-    var rows = listed.stream().collect(Collectors.groupingBy(Listed::node, Collectors.mapping(Listed::by, Collectors.toSet())));
+    var rows = listed.stream()
+        .collect(Collectors.groupingBy(Listed::node, Collectors.mapping(Listed::by, Collectors.toSet())));
     var problems = new ArrayList<Problem>();
     for (var node : all) {
       var without = new TreeSet<>(answered);
@@ -96,10 +101,12 @@ record ClusterView(List<Gossip> gossip, Set<String> answered, List<Listed> liste
       if (without.isEmpty()) {
         continue;
       }
-      var text = "clients do not see Cassandra node %s: it is not in system.peers_v2 of %s".formatted(node, names(without));
+      var text =
+          "clients do not see Cassandra node %s: it is not in system.peers_v2 of %s".formatted(node, names(without));
       var certain = !gossip.isEmpty() || answered.contains(node);
       problems.add(new Problem(node, text, certain ? restart(without)
-          : "if nodetool status shows it, %s; if not, on %s: %s".formatted(restart(without), names(rows.get(node)), removal(node))));
+          : "if nodetool status shows it, %s; if not, on %s: %s".formatted(restart(without), names(rows.get(node)),
+              removal(node))));
     }
     return problems;
   }
@@ -115,7 +122,8 @@ record ClusterView(List<Gossip> gossip, Set<String> answered, List<Listed> liste
         .forEach(row -> rows.computeIfAbsent(row.node(), node -> new TreeSet<>()).add(row.by()));
     var problems = new ArrayList<Problem>();
     rows.forEach((node, by) -> problems.add(new Problem(node,
-        "Cassandra node %s is not in the cluster, only in system.peers_v2 of %s: a leftover row".formatted(node, names(by)),
+        "Cassandra node %s is not in the cluster, only in system.peers_v2 of %s: a leftover row".formatted(node,
+            names(by)),
         "remove it in cqlsh on %s: %s".formatted(names(by), removal(node)))));
     return problems;
   }
@@ -123,7 +131,8 @@ record ClusterView(List<Gossip> gossip, Set<String> answered, List<Listed> liste
   private String removal(String node) {
     var ports = new LinkedHashSet<Integer>();
     listed.stream().filter(row -> row.node().equals(node)).forEach(row -> ports.add(row.port()));
-    return ports.stream().map(port -> "DELETE FROM system.peers_v2 WHERE peer = '%s' AND peer_port = %d;".formatted(node, port))
+    return ports.stream()
+        .map(port -> "DELETE FROM system.peers_v2 WHERE peer = '%s' AND peer_port = %d;".formatted(node, port))
         .collect(Collectors.joining(" ")) + " DELETE FROM system.peers WHERE peer = '%s';".formatted(node);
   }
 

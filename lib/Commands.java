@@ -8,10 +8,13 @@ import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
 
-/** Runs a script's command the same way in all scripts: errors as {@code error:} and {@code hint:}, and the exit code. */
+/**
+ * Runs a script's command the same way in all scripts: errors as {@code error:} and {@code hint:}, and the exit code.
+ */
 final class Commands {
   /** How picocli tells of a value that is not of the option's type. */
-  private static final Pattern CANNOT_CONVERT = Pattern.compile("cannot convert '(.*?)' to (?:\\S+ )?(?:\\w+[.$])*(\\w+) \\(.*");
+  private static final Pattern CANNOT_CONVERT =
+      Pattern.compile("cannot convert '(.*?)' to (?:\\S+ )?(?:\\w+[.$])*(\\w+) \\(.*");
 
   private Commands() {}
 
@@ -21,7 +24,8 @@ final class Commands {
    * @param variables what the help lists below the options, with the present values
    * @param failed shows a failure and returns the exit code
    */
-  static int run(Object command, Console console, List<Variable> variables, Function<Failure, Integer> failed, String... args) {
+  static int run(Object command, Console console, List<Variable> variables, Function<Failure, Integer> failed,
+      String... args) {
     console.onInterrupt("Nothing was changed.");
     try {
       return run(command, variables, failed, args);
@@ -36,13 +40,15 @@ final class Commands {
         .setParameterExceptionHandler((thrown, given) -> failed.apply(wrongUsage(thrown)))
         .setExecutionStrategy(parsed -> {
           if (parsed.isUsageHelpRequested()) {
-            addFooter(parsed.commandSpec().commandLine(), variables); // reads TheHive's configuration: not at every start
+            // reads TheHive's configuration: not at every start
+            addFooter(parsed.commandSpec().commandLine(), variables);
           }
           if (CommandLine.executeHelpRequest(parsed) != null) {
             return Exit.DONE;
           }
           try {
-            Settings.fromEnvironment().warnings(variables).forEach(warning -> System.err.println("warning: " + warning));
+            Settings.fromEnvironment().warnings(variables)
+                .forEach(warning -> System.err.println("warning: " + warning));
           } catch (Failure e) {
             return failed.apply(e);
           }
@@ -52,7 +58,8 @@ final class Commands {
     try {
       var code = line.execute(args);
       return code == Exit.DONE && System.out.checkError() ? failed.apply(new Failure(Exit.UNEXPECTED,
-          "the result could not be written to standard output", "everything else is done; is its file system full?")) : code;
+          "the result could not be written to standard output", "everything else is done; is its file system full?"))
+          : code;
     } catch (Error e) { // picocli hands on exceptions only
       return failed.apply(Failure.of(e));
     }
@@ -60,13 +67,16 @@ final class Commands {
 
   private static Failure wrongUsage(ParameterException thrown) {
     var message = thrown.getMessage().lines().findFirst().orElse("wrong usage");
-    var text = withoutJavaTypes(message.isEmpty() ? message : message.substring(0, 1).toLowerCase(Locale.ROOT) + message.substring(1));
-    return new Failure(Exit.USAGE, text, "see ./jbang " + thrown.getCommandLine().getCommandSpec().root().name() + " --help", thrown);
+    var text = withoutJavaTypes(
+        message.isEmpty() ? message : message.substring(0, 1).toLowerCase(Locale.ROOT) + message.substring(1));
+    return new Failure(Exit.USAGE, text,
+        "see ./jbang " + thrown.getCommandLine().getCommandSpec().root().name() + " --help", thrown);
   }
 
   private static String withoutJavaTypes(String message) {
     var type = CANNOT_CONVERT.matcher(message);
-    return type.find() ? message.substring(0, type.start()) + "'" + type.group(1) + "' is not " + switch (type.group(2)) {
+    return type.find()
+        ? message.substring(0, type.start()) + "'" + type.group(1) + "' is not " + switch (type.group(2)) {
       case "Duration" -> "a duration such as PT15M";
       case "Pattern" -> "a regular expression";
       default -> "allowed";
@@ -76,7 +86,8 @@ final class Commands {
   private static void addFooter(CommandLine line, List<Variable> variables) {
     var own = line.getCommandSpec().usageMessage().footer();
     var lines = values(variables).stream().map(text -> text.replace("%", "%%").replace("@|", "@ |"));
-    line.getCommandSpec().usageMessage().footer(Stream.of(Stream.of("%nVariables, with their values now:"), lines, Stream.of(own))
+    line.getCommandSpec().usageMessage()
+        .footer(Stream.of(Stream.of("%nVariables, with their values now:"), lines, Stream.of(own))
         .flatMap(text -> text).toArray(String[]::new));
   }
 

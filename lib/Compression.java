@@ -52,7 +52,8 @@ enum Compression {
     try {
       return switch (this) {
         case NONE -> in;
-        case GZIP -> buffered(GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get());
+      case GZIP ->
+          buffered(GzipCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get());
         case BZIP2 -> buffered(new BZip2CompressorInputStream(in, true));
         case XZ -> buffered(XZCompressorInputStream.builder().setInputStream(in).setDecompressConcatenated(true).get());
         case ZSTD -> buffered(new ZstdCompressorInputStream(in));

@@ -25,7 +25,8 @@ final class Compressors {
   static Optional<RuntimeException> missingLibrary(Throwable thrown) {
     for (var cause = thrown; cause != null; cause = cause.getCause()) {
       if (cause instanceof LinkageError || cause.getClass().getName().contains("SnappyError")) {
-        return Optional.of(new Failure(Exit.UNSAFE, "a library that compressed tables need cannot be loaded: " + cause.getMessage(),
+        return Optional.of(new Failure(Exit.UNSAFE,
+            "a library that compressed tables need cannot be loaded: " + cause.getMessage(),
             "is %s mounted noexec? Name another folder: export JAVA_TOOL_OPTIONS=-Djava.io.tmpdir=<folder>".formatted(
                 System.getProperty("java.io.tmpdir")), thrown));
       }

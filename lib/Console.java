@@ -59,7 +59,10 @@ class Console {
     }
   }
 
-  /** Shows a line that moves on a terminal, a line every five seconds elsewhere, until closed; nothing where there are no bytes. */
+  /**
+   * Shows a line that moves on a terminal, a line every five seconds elsewhere, until closed; nothing where there are
+   * no bytes.
+   */
   Closeable progress(String task, long total, LongSupplier done, Supplier<String> state) {
     if (total <= 0) {
       return () -> {};
@@ -67,7 +70,8 @@ class Console {
     var moves = canDraw();
     var width = moves ? columns() - 3 : WIDTH_OF_LOGS; // room for ^C
     var begun = Instant.now();
-    Supplier<String> line = () -> ProgressLine.of(task, Math.min(done.getAsLong(), total), total, Duration.between(begun, Instant.now()),
+    Supplier<String> line =
+        () -> ProgressLine.of(task, Math.min(done.getAsLong(), total), total, Duration.between(begun, Instant.now()),
         state.get(), width);
     var clock = Executors.newSingleThreadScheduledExecutor(Console::daemon);
     var pause = moves ? 200 : BETWEEN_LINES.toMillis();
@@ -81,7 +85,8 @@ class Console {
   private synchronized void show(String line, boolean moves) {
     if (moves) {
       drawn = line;
-      System.err.print("\r\033[?7l" + line + "\033[K\033[?7h"); // never onto a second line, should the terminal have become narrower
+      // never onto a second line, should the terminal have become narrower
+      System.err.print("\r\033[?7l" + line + "\033[K\033[?7h");
     } else {
       step("%s", line);
     }

@@ -14,7 +14,8 @@ final class CqlStatements {
   private static final Pattern QUOTED = Pattern.compile("(?s)'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|\\$\\$.*?\\$\\$");
   private static final Pattern OPTIONS = Pattern.compile("(?i) WITH ");
   private static final Pattern OPTION = Pattern.compile(
-      "(?is)(WITH|AND) ((?<name>\\w+) ?= ?('[^']*'|\\{[^}]*}|[\\w.+-]+)|CLUSTERING ORDER BY \\([^)]*\\)|COMPACT STORAGE)");
+      "(?is)(WITH|AND) ((?<name>\\w+) ?= ?('[^']*'|\\{[^}]*}|[\\w.+-]+)|CLUSTERING ORDER BY \\([^)]*\\)|COMPACT"
+          + " STORAGE)");
 
   private CqlStatements() {}
 
@@ -22,7 +23,8 @@ final class CqlStatements {
   static List<String> split(String cql) {
     var statements = new ArrayList<String>();
     var current = new StringBuilder();
-    var text = cql.lines().filter(line -> !line.regionMatches(true, 0, "warning", 0, 7)).collect(Collectors.joining("\n"));
+    var text =
+        cql.lines().filter(line -> !line.regionMatches(true, 0, "warning", 0, 7)).collect(Collectors.joining("\n"));
     for (var token : (Iterable<String>) TOKEN.matcher(text).results().map(MatchResult::group)::iterator) {
       if (token.equals(";")) {
         statements.add(current.toString().strip());
@@ -46,7 +48,8 @@ final class CqlStatements {
     }
     var from = first.start() + 1;
     var all = OPTION.matcher(masked.substring(from)).results().toList();
-    var kept = all.stream().filter(option -> option.group(3) == null || options.contains(option.group(3).toLowerCase(Locale.ROOT)))
+    var kept = all.stream()
+        .filter(option -> option.group(3) == null || options.contains(option.group(3).toLowerCase(Locale.ROOT)))
         .map(option -> table.substring(from + option.start(2), from + option.end(2))).toList();
     if (kept.size() == all.size()) {
       return table;
@@ -59,14 +62,16 @@ final class CqlStatements {
     var masked = masked(table);
     var first = OPTIONS.matcher(masked);
     return !first.find() ? Set.of() : OPTION.matcher(masked.substring(first.start() + 1)).results()
-        .filter(option -> option.group(3) != null).map(option -> option.group(3).toLowerCase(Locale.ROOT)).collect(Collectors.toSet());
+        .filter(option -> option.group(3) != null).map(option -> option.group(3).toLowerCase(Locale.ROOT))
+        .collect(Collectors.toSet());
   }
 
   /** The text with every quoted character replaced, so that patterns do not match inside quotes; of the same length. */
   private static String masked(String text) {
     return QUOTED.matcher(text).replaceAll(match -> {
       var quoted = match.group();
-      return Matcher.quoteReplacement(quoted.charAt(0) + "_".repeat(quoted.length() - 2) + quoted.charAt(quoted.length() - 1));
+      return Matcher
+          .quoteReplacement(quoted.charAt(0) + "_".repeat(quoted.length() - 2) + quoted.charAt(quoted.length() - 1));
     });
   }
 }

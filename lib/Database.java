@@ -45,8 +45,8 @@ interface Database extends Closeable {
   List<String> plan();
 
   /**
-   * Begins what changes nothing live, such as copies beside the live data, and returns when it has shown that the restore
-   * can go through. Nothing live is changed before all databases have returned.
+   * Begins what changes nothing live, such as copies beside the live data, and returns when it has shown that the
+   * restore can go through. Nothing live is changed before all databases have returned.
    */
   default void prepare() throws Exception {}
 

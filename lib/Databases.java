@@ -44,14 +44,17 @@ record Databases(List<Database> list) implements Closeable {
     var last = chosen.stream().max(Comparator.comparing(Backup::taken)).orElseThrow();
     var apart = Duration.between(first.taken(), last.taken());
     if (apart.compareTo(gap) > 0) {
-      throw new Failure(Exit.BAD_BACKUP, "%s and %s were taken %s apart: database and index may not belong together".formatted(
-          first.name(), last.name(), text(apart)), "choose a restore point that both have with --backup; to restore these all the same: --max-gap PT%dM"
+      throw new Failure(Exit.BAD_BACKUP,
+          "%s and %s were taken %s apart: database and index may not belong together".formatted(
+              first.name(), last.name(), text(apart)),
+          "choose a restore point that both have with --backup; to restore these all the same: --max-gap PT%dM"
           .formatted(apart.toMinutes() + 1));
     }
   }
 
   private static String text(Duration time) {
-    return time.toDays() > 1 ? time.toDays() + " days" : time.toHours() > 1 ? time.toHours() + " hours" : time.toMinutes() + " minutes";
+    return time.toDays() > 1 ? time.toDays() + " days" : time.toHours() > 1 ? time.toHours() + " hours"
+        : time.toMinutes() + " minutes";
   }
 
   Set<String> names() {
@@ -60,7 +63,8 @@ record Databases(List<Database> list) implements Closeable {
 
   /** The names of those that did not fail. */
   Set<String> finished(Map<Database.Name, Failure> failed) {
-    return list.stream().map(Database::name).filter(name -> !failed.containsKey(name)).map(Database.Name::toString).collect(Collectors.toSet());
+    return list.stream().map(Database::name).filter(name -> !failed.containsKey(name)).map(Database.Name::toString)
+        .collect(Collectors.toSet());
   }
 
   long done() {

@@ -19,7 +19,9 @@ record DefinitionComparison(KeyspaceDefinition backup, KeyspaceDefinition live) 
   private static final Pattern OPTION =
       Pattern.compile("(?m)^(?:\\) WITH|    AND) (?:(\\w+) = (.*?)|CLUSTERING ORDER BY .*?);?$");
 
-  /** The order of options, written-out defaults and columns that only the live keyspace had for a while do not count. */
+  /**
+   * The order of options, written-out defaults and columns that only the live keyspace had for a while do not count.
+   */
   boolean isSame() {
     return backup.replication().equals(live.replication()) && backup.durable() == live.durable()
         && backup.tables().keySet().equals(live.tables().keySet())
@@ -32,7 +34,8 @@ record DefinitionComparison(KeyspaceDefinition backup, KeyspaceDefinition live) 
     var present = live.table(table, ID);
     present = present.unbuild().droppedColumns(relevant(present, wanted)).build();
     // Some compressors are not equal to themselves; as text they are.
-    return wanted.equals(present) || wanted.toCqlString(true, true, false).equals(present.toCqlString(true, true, false));
+    return wanted.equals(present)
+        || wanted.toCqlString(true, true, false).equals(present.toCqlString(true, true, false));
   }
 
   /** A dropped column hides only cells of its name that are older than the drop. */
@@ -112,7 +115,8 @@ record DefinitionComparison(KeyspaceDefinition backup, KeyspaceDefinition live) 
   private static Map<String, String> columns(org.apache.cassandra.schema.TableMetadata table) {
     var columns = new TreeMap<String, String>();
     for (var column : table.columns()) {
-      columns.put(column.name.toCQLString(), column.type.asCQL3Type() + (column.isStatic() ? " static" : "") + place(column));
+      columns.put(column.name.toCQLString(),
+          column.type.asCQL3Type() + (column.isStatic() ? " static" : "") + place(column));
     }
     return columns;
   }

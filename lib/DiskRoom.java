@@ -32,14 +32,16 @@ record DiskRoom(List<Node> nodes) {
     if (watermark.endsWith("b")) {
       return bytes(watermark);
     }
-    var used = watermark.endsWith("%") ? Double.parseDouble(watermark.replace("%", "")) / 100 : Double.parseDouble(watermark);
+    var used =
+        watermark.endsWith("%") ? Double.parseDouble(watermark.replace("%", "")) / 100 : Double.parseDouble(watermark);
     var share = Math.round(total * (1 - used));
     return headroom.filter(text -> text.endsWith("b")).map(text -> Math.min(share, bytes(text))).orElse(share);
   }
 
   private static long bytes(String text) {
     var unit = "b kb mb gb tb pb".indexOf(text.replaceFirst("^[\\d.]+", ""));
-    return Math.round(Double.parseDouble(text.replaceFirst("[a-z]+$", "")) * Math.pow(1024, unit <= 0 ? 0 : (unit + 1) / 3));
+    return Math
+        .round(Double.parseDouble(text.replaceFirst("[a-z]+$", "")) * Math.pow(1024, unit <= 0 ? 0 : (unit + 1) / 3));
   }
 
   long total() {

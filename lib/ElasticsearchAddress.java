@@ -12,12 +12,14 @@ import org.apache.http.HttpHost;
  */
 record ElasticsearchAddress(List<HttpHost> hosts, String path) {
   private static final Pattern URL =
-      Pattern.compile("(?:(?<scheme>https?)://)?(?<host>\\[[0-9A-Fa-f:.%]+]|[^/:@?#\\s\\[\\]]+)(?::(?<port>\\d+))?(?<path>/[^?#\\s]*)?");
+      Pattern.compile(
+          "(?:(?<scheme>https?)://)?(?<host>\\[[0-9A-Fa-f:.%]+]|[^/:@?#\\s\\[\\]]+)(?::(?<port>\\d+))?(?<path>/[^?#\\s]*)?");
 
   static ElasticsearchAddress of(List<String> urls) {
     var all = urls.stream().map(ElasticsearchAddress::one).toList();
     if (all.stream().map(ElasticsearchAddress::path).distinct().count() > 1) {
-      throw new Failure(Exit.USAGE, "the addresses in ELASTICSEARCH_API_URL have different paths: " + String.join(", ", urls),
+      throw new Failure(Exit.USAGE,
+          "the addresses in ELASTICSEARCH_API_URL have different paths: " + String.join(", ", urls),
           "give all of them the same path");
     }
     return new ElasticsearchAddress(all.stream().flatMap(address -> address.hosts.stream()).toList(), all.get(0).path);
@@ -25,7 +27,8 @@ record ElasticsearchAddress(List<HttpHost> hosts, String path) {
 
   private static ElasticsearchAddress one(String url) {
     if (url.contains("@")) {
-      throw new Failure(Exit.USAGE, "ELASTICSEARCH_API_URL contains a user name", "set ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD instead");
+      throw new Failure(Exit.USAGE, "ELASTICSEARCH_API_URL contains a user name",
+          "set ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD instead");
     }
     var match = URL.matcher(url.strip());
     if (!match.matches()) {

@@ -36,7 +36,8 @@ final class ElasticsearchApi implements Closeable {
     if (!address.path().isEmpty()) {
       builder.setPathPrefix(address.path());
     }
-    settings.authorization().ifPresent(value -> builder.setDefaultHeaders(new Header[] {new BasicHeader("Authorization", value)}));
+    settings.authorization()
+        .ifPresent(value -> builder.setDefaultHeaders(new Header[] {new BasicHeader("Authorization", value)}));
     settings.ca().ifPresent(ca -> builder.setHttpClientConfigCallback(http -> http.setSSLContext(
         Tls.context(Tls.trust(ca, settings.caPassword().orElse(null))))));
     builder.setRequestConfigCallback(config -> config.setConnectTimeout(5_000).setSocketTimeout(60_000));
@@ -45,7 +46,8 @@ final class ElasticsearchApi implements Closeable {
 
   /** A path of these names, each encoded. */
   static String path(String... names) {
-    return Stream.of(names).map(name -> URLEncoder.encode(name, StandardCharsets.UTF_8).replace("+", "%20").replace("%2C", ","))
+    return Stream.of(names)
+        .map(name -> URLEncoder.encode(name, StandardCharsets.UTF_8).replace("+", "%20").replace("%2C", ","))
         .collect(Collectors.joining("/", "/", ""));
   }
 
@@ -95,16 +97,19 @@ final class ElasticsearchApi implements Closeable {
       answered = true;
       throw e;
     } catch (JsonProcessingException e) {
-      throw new Failure(Exit.USAGE, "%s does not answer as Elasticsearch does".formatted(address), "is ELASTICSEARCH_API_URL right?", e);
+      throw new Failure(Exit.USAGE, "%s does not answer as Elasticsearch does".formatted(address),
+          "is ELASTICSEARCH_API_URL right?", e);
     } catch (IOException | RuntimeException e) {
       // A server that is stopped closes its connections, too.
-      if (!answered && Stream.<Throwable>iterate(e, Objects::nonNull, Throwable::getCause).anyMatch(ElasticsearchApi::isNotHttp)) {
+      if (!answered && Stream.<Throwable>iterate(e, Objects::nonNull, Throwable::getCause)
+          .anyMatch(ElasticsearchApi::isNotHttp)) {
         throw notHttp(e);
       }
       if (e instanceof RuntimeException unexpected) {
         throw unexpected;
       }
-      throw new Failure(Exit.UNREACHABLE, "cannot reach Elasticsearch at %s: %s".formatted(address, ConnectionError.words(e)),
+      throw new Failure(Exit.UNREACHABLE,
+          "cannot reach Elasticsearch at %s: %s".formatted(address, ConnectionError.words(e)),
           "is it started, is ELASTICSEARCH_API_URL right? For https: ELASTICSEARCH_CA names its CA", e);
     }
   }
@@ -120,7 +125,8 @@ final class ElasticsearchApi implements Closeable {
 
   private Failure failure(String method, String path, ResponseException thrown) throws IOException {
     var entity = thrown.getResponse().getEntity();
-    return new ElasticsearchError(address.toString(), method + " " + path, thrown.getResponse().getStatusLine().getStatusCode(),
+    return new ElasticsearchError(address.toString(), method + " " + path,
+        thrown.getResponse().getStatusLine().getStatusCode(),
         entity == null ? "" : EntityUtils.toString(entity)).failure(thrown);
   }
 

@@ -25,7 +25,8 @@ final class ElasticsearchChecks {
 
   ElasticsearchPlan plan(String stamp, IndexReplacement replacement) throws IOException {
     var cluster = ElasticsearchCluster.ask(api);
-    requireNoOtherRestore(options.indices().isEmpty() ? List.of("*_global*") : options.indices()); // such a restore may hold up the questions below
+    // such a restore may hold up the questions below
+    requireNoOtherRestore(options.indices().isEmpty() ? List.of("*_global*") : options.indices());
     source.requireRepository(cluster);
     var all = source.requireWhole(cluster);
     var wanted = requireWanted(all, options.indices());
@@ -37,7 +38,8 @@ final class ElasticsearchChecks {
     var live = LiveIndices.ask(api, names);
     live.requireReplaceable(api, names);
     cluster.requireDeletable(names);
-    requireNoOtherRestore(names.stream().filter(name -> live.get(name).filter(LiveIndices.Index::open).isPresent()).toList());
+    requireNoOtherRestore(
+        names.stream().filter(name -> live.get(name).filter(LiveIndices.Index::open).isPresent()).toList());
     var leftovers = live.leftovers(names);
     var complete = new HashSet<String>();
     for (var index : wanted) {
@@ -60,16 +62,20 @@ final class ElasticsearchChecks {
     var names = own.stream().map(SnapshotIndex::name).toList();
     var unknown = named.stream().filter(name -> !names.contains(name)).toList();
     if (!unknown.isEmpty()) {
-      throw new Failure(Exit.USAGE, "the snapshot does not contain %s but %s".formatted(String.join(", ", unknown), String.join(", ", names)),
+      throw new Failure(Exit.USAGE,
+          "the snapshot does not contain %s but %s".formatted(String.join(", ", unknown), String.join(", ", names)),
           "check --index");
     }
     if (own.isEmpty()) {
       throw new Failure(Exit.BAD_BACKUP, all.isEmpty() ? "the snapshot contains no index"
-          : "the snapshot contains no index of TheHive, only " + all.stream().map(SnapshotIndex::name).collect(Collectors.joining(", ")),
+          : "the snapshot contains no index of TheHive, only "
+              + all.stream().map(SnapshotIndex::name).collect(Collectors.joining(", ")),
           "choose another with --backup");
     }
     if (named.isEmpty() && names.stream().noneMatch(LiveIndices::isMain)) {
-      throw new Failure(Exit.BAD_BACKUP, "the snapshot does not contain TheHive's main index, such as thehive_global, but %s".formatted(String.join(", ", names)),
+      throw new Failure(Exit.BAD_BACKUP,
+          "the snapshot does not contain TheHive's main index, such as thehive_global, but %s"
+              .formatted(String.join(", ", names)),
           "choose another with --backup; if that index has another name, give all names with --index");
     }
     return named.isEmpty() ? own : own.stream().filter(index -> named.contains(index.name())).toList();
@@ -83,24 +89,36 @@ final class ElasticsearchChecks {
    */
   private void requireNoOtherRestore(List<String> names) throws IOException {
     for (var group : names.isEmpty() ? List.<String>of() : ShardWatch.groups(names)) {
-      for (var index : api.get(ElasticsearchApi.path(group, "_recovery") + "?active_only=true&ignore_unavailable=true").properties()) {
-        if (!LiveIndices.isCopy(index.getKey()) && index.getValue().path("shards").valueStream().anyMatch(shard -> shard.path("type").asText().equals("SNAPSHOT"))) {
-          throw new Failure(Exit.UNSAFE, "%s is being restored from a snapshot right now".formatted(index.getKey()), "wait for the end of that restore");
+      for (var index : api.get(ElasticsearchApi.path(group, "_recovery") + "?active_only=true&ignore_unavailable=true")
+          .properties()) {
+        if (!LiveIndices.isCopy(index.getKey()) && index.getValue().path("shards").valueStream()
+            .anyMatch(shard -> shard.path("type").asText().equals("SNAPSHOT"))) {
+          throw new Failure(Exit.UNSAFE, "%s is being restored from a snapshot right now".formatted(index.getKey()),
+              "wait for the end of that restore");
         }
       }
     }
   }
 
-  /** The live indices, their copies, and an index with its clone that shows whether cloning works are open at the same time. */
+  /**
+   * The live indices, their copies, and an index with its clone that shows whether cloning works are open at the same
+   * time.
+   */
   private void requireShardsAllowed(ElasticsearchPlan plan) throws IOException {
     var open = 0;
-    for (var index : api.tryTo("GET", "/_cat/indices?format=json&h=status,pri,rep&expand_wildcards=all", null, Set.of(403)).orElse(MissingNode.getInstance())) {
-      open += index.path("status").asText().equals("open") ? index.path("pri").asInt() * (1 + index.path("rep").asInt()) : 0;
+    for (var index : api
+        .tryTo("GET", "/_cat/indices?format=json&h=status,pri,rep&expand_wildcards=all", null, Set.of(403))
+        .orElse(MissingNode.getInstance())) {
+      open += index.path("status").asText().equals("open") ? index.path("pri").asInt() * (1 + index.path("rep").asInt())
+          : 0;
     }
-    var more = 2 + plan.indices().stream().filter(index -> !plan.complete().contains(index.copy(plan.stamp()))).mapToInt(SnapshotIndex::shards).sum();
-    var allowed = plan.cluster().dataNodes() * plan.cluster().setting("cluster.max_shards_per_node").map(Integer::parseInt).orElse(Integer.MAX_VALUE / 1000);
+    var more = 2 + plan.indices().stream().filter(index -> !plan.complete().contains(index.copy(plan.stamp())))
+        .mapToInt(SnapshotIndex::shards).sum();
+    var allowed = plan.cluster().dataNodes()
+        * plan.cluster().setting("cluster.max_shards_per_node").map(Integer::parseInt).orElse(Integer.MAX_VALUE / 1000);
     if (open - leftShards(plan) + more > allowed) {
-      throw new Failure(Exit.UNSAFE, "the restore needs %d more shards, but %d are open and the cluster allows %d".formatted(more, open, allowed),
+      throw new Failure(Exit.UNSAFE,
+          "the restore needs %d more shards, but %d are open and the cluster allows %d".formatted(more, open, allowed),
           "raise cluster.max_shards_per_node, or delete indices that nobody needs");
     }
   }
@@ -115,23 +133,31 @@ final class ElasticsearchChecks {
     var cluster = plan.cluster();
     var watched = cluster.setting(DISK + "threshold_enabled").map(Boolean::parseBoolean).orElse(true);
     var disks = DiskRoom.of(api.get("/_cat/allocation?format=json&bytes=b"),
-        watched ? cluster.setting(DISK + "watermark.low").orElse("85%") : "100%", cluster.setting(DISK + "watermark.low.max_headroom"));
+        watched ? cluster.setting(DISK + "watermark.low").orElse("85%") : "100%",
+        cluster.setting(DISK + "watermark.low.max_headroom"));
     var missing = plan.indices().stream().filter(index -> !plan.complete().contains(index.copy(plan.stamp()))).toList();
     var bytes = missing.stream().mapToLong(SnapshotIndex::bytes).sum();
     var freed = freed(plan);
     if (disks.total() + freed < bytes) {
       throw new Failure(Exit.UNSAFE, "Elasticsearch has room for %s, a second copy of %s needs %s".formatted(
           Console.size(disks.total() + freed), String.join(", ", plan.names()), Console.size(bytes)),
-          "free some%s".formatted(options.inPlace() ? "" : ", or restore with --in-place (deletes the live indices first)"));
+          "free some%s"
+              .formatted(options.inPlace() ? "" : ", or restore with --in-place (deletes the live indices first)"));
     }
-    var homeless = freed > 0 ? disks.withoutRoom(List.of()) : disks.withoutRoom(missing.stream().map(SnapshotIndex::largestShard).toList());
+    var homeless = freed > 0 ? disks.withoutRoom(List.of())
+        : disks.withoutRoom(missing.stream().map(SnapshotIndex::largestShard).toList());
     if (homeless.isPresent()) {
-      throw new Failure(Exit.UNSAFE, "no Elasticsearch node has room for a shard of %s below its disk watermark".formatted(Console.size(homeless.get())),
+      throw new Failure(Exit.UNSAFE,
+          "no Elasticsearch node has room for a shard of %s below its disk watermark"
+              .formatted(Console.size(homeless.get())),
           "free some on one node, or restore with --in-place (deletes the live indices first)");
     }
   }
 
-  /** Bytes of what is removed first: an interrupted run's copies, where they cannot be the only ones, and with --in-place the live indices. */
+  /**
+   * Bytes of what is removed first: an interrupted run's copies, where they cannot be the only ones, and with
+   * --in-place the live indices.
+   */
   private long freed(ElasticsearchPlan plan) {
     var live = plan.indices().stream().allMatch(plan::isLive);
     var first = new ArrayList<String>(live ? plan.useless() : List.of());

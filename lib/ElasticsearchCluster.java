@@ -19,7 +19,8 @@ import java.util.stream.Stream;
  * @param settings the cluster's, defaults included, as {@code scope: {name: value}}
  * @param blocks what refuses changes, of the cluster ({@code global}) and of its indices ({@code indices})
  */
-record ElasticsearchCluster(String name, SortedSet<String> versions, boolean openSearch, int dataNodes, int repositoryNodes,
+record ElasticsearchCluster(String name, SortedSet<String> versions, boolean openSearch, int dataNodes,
+    int repositoryNodes,
     JsonNode settings, JsonNode blocks) {
   private static final String ENABLE = "cluster.routing.allocation.enable";
   private static final String READ_ONLY_ALLOW_DELETE = "12";
@@ -36,9 +37,12 @@ record ElasticsearchCluster(String name, SortedSet<String> versions, boolean ope
       dataNodes += data ? 1 : 0;
       repositoryNodes += data || roles.contains("master") || roles.contains("cluster_manager") ? 1 : 0;
     }
-    var openSearch = api.tryGet("/").map(root -> root.path("version").path("distribution").asText().equals("opensearch")).orElse(false);
-    return new ElasticsearchCluster(nodes.path("cluster_name").asText(), versions, openSearch, dataNodes, repositoryNodes,
-        api.get("/_cluster/settings?include_defaults=true&flat_settings=true"), api.get("/_cluster/state/blocks").path("blocks"));
+    var openSearch = api.tryGet("/")
+        .map(root -> root.path("version").path("distribution").asText().equals("opensearch")).orElse(false);
+    return new ElasticsearchCluster(nodes.path("cluster_name").asText(), versions, openSearch, dataNodes,
+        repositoryNodes,
+        api.get("/_cluster/settings?include_defaults=true&flat_settings=true"),
+        api.get("/_cluster/state/blocks").path("blocks"));
   }
 
   /** The oldest of its nodes' versions. */
@@ -60,7 +64,8 @@ record ElasticsearchCluster(String name, SortedSet<String> versions, boolean ope
     }
     if (setting(ENABLE).filter("none"::equals).isPresent()) {
       throw new Failure(Exit.UNSAFE, "the cluster gives no shard a node: %s is none".formatted(ENABLE),
-          "allow it: PUT /_cluster/settings {\"persistent\": {\"%1$s\": null}, \"transient\": {\"%1$s\": null}}".formatted(ENABLE));
+          "allow it: PUT /_cluster/settings {\"persistent\": {\"%1$s\": null}, \"transient\": {\"%1$s\": null}}"
+              .formatted(ENABLE));
     }
   }
 
@@ -77,7 +82,9 @@ record ElasticsearchCluster(String name, SortedSet<String> versions, boolean ope
 
   private static Failure blocked(String what, Map.Entry<String, JsonNode> block) {
     var setting = ElasticsearchError.blockSetting(block.getKey());
-    return new Failure(Exit.UNSAFE, "%s: %s".formatted(what, setting.map(name -> name + " is set").orElse(block.getValue().path("description").asText())),
+    return new Failure(Exit.UNSAFE,
+        "%s: %s".formatted(what,
+            setting.map(name -> name + " is set").orElse(block.getValue().path("description").asText())),
         setting.map(ElasticsearchError::removeBlock).orElse("wait until Elasticsearch has removed this block"));
   }
 

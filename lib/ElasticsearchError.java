@@ -16,8 +16,10 @@ import java.util.regex.Pattern;
  */
 record ElasticsearchError(String address, String request, int status, String body) {
   private static final Pattern BLOCK = Pattern.compile("\\[[A-Z_]+/(\\d+)/");
-  private static final Map<String, String> BLOCKS = Map.of("5", "index.blocks.read_only", "6", "cluster.blocks.read_only",
-      "7", "index.blocks.read", "8", "index.blocks.write", "9", "index.blocks.metadata", "12", "index.blocks.read_only_allow_delete",
+  private static final Map<String, String> BLOCKS =
+      Map.of("5", "index.blocks.read_only", "6", "cluster.blocks.read_only",
+          "7", "index.blocks.read", "8", "index.blocks.write", "9", "index.blocks.metadata", "12",
+          "index.blocks.read_only_allow_delete",
       "13", "cluster.blocks.read_only_allow_delete");
 
   /** The setting behind a block, by the number that Elasticsearch gives it. */
@@ -30,10 +32,12 @@ record ElasticsearchError(String address, String request, int status, String bod
     var type = error.path("type").asText();
     var reason = reason(error);
     if (type.equals("cluster_block_exception") && status != 503) {
-      return new Failure(Exit.UNSAFE, "Elasticsearch at %s refuses %s: %s".formatted(address, request, reason), blockHint(reason), cause);
+      return new Failure(Exit.UNSAFE, "Elasticsearch at %s refuses %s: %s".formatted(address, request, reason),
+          blockHint(reason), cause);
     }
     if (status == 401 || status == 403) {
-      return new Failure(Exit.AUTHENTICATION, "Elasticsearch at %s refuses %s: HTTP %d %s".formatted(address, request, status, reason),
+      return new Failure(Exit.AUTHENTICATION,
+          "Elasticsearch at %s refuses %s: HTTP %d %s".formatted(address, request, status, reason),
           "check ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_API_KEY, and what it may do", cause);
     }
     // A server that is busy, starting or electing a master counts as not reached.
@@ -70,7 +74,8 @@ record ElasticsearchError(String address, String request, int status, String bod
   static String removeBlock(String setting) {
     // A cluster that is blocked takes one setting at a time, and only this one.
     return setting.startsWith("cluster.")
-        ? "remove it: PUT /_cluster/settings {\"persistent\": {\"%s\": null}}, and the same with \"transient\" in a second request".formatted(setting)
+        ? "remove it: PUT /_cluster/settings {\"persistent\": {\"%s\": null}}, and the same with \"transient\" in a second request"
+            .formatted(setting)
         : "remove it: PUT /<index>/_settings {\"%s\": null}".formatted(setting);
   }
 

@@ -15,8 +15,10 @@ import java.util.stream.Collectors;
  * @param leftovers copies of interrupted runs
  * @param rate the recovery limit now
  */
-record ElasticsearchPlan(String address, ElasticsearchCluster cluster, String snapshot, String stamp, List<SnapshotIndex> indices,
-    List<String> leftOut, List<String> system, LiveIndices live, Set<String> complete, SortedSet<String> leftovers, String rate) {
+record ElasticsearchPlan(String address, ElasticsearchCluster cluster, String snapshot, String stamp,
+    List<SnapshotIndex> indices,
+    List<String> leftOut, List<String> system, LiveIndices live, Set<String> complete, SortedSet<String> leftovers,
+    String rate) {
   Set<String> names() {
     return indices.stream().map(SnapshotIndex::name).collect(Collectors.toCollection(LinkedHashSet::new));
   }
@@ -39,38 +41,50 @@ record ElasticsearchPlan(String address, ElasticsearchCluster cluster, String sn
     return leftovers.stream().filter(index -> !complete.contains(index)).toList();
   }
 
-  /** Indices that TheHive uses and the snapshot does not have; its names may go on with a number ({@code thehive-audits-000001}). */
+  /**
+   * Indices that TheHive uses and the snapshot does not have; its names may go on with a number ({@code
+   * thehive-audits-000001}).
+   */
   static List<String> missing(List<String> used, Set<String> names) {
-    return used.stream().filter(name -> names.stream().noneMatch(index -> index.startsWith(name) || index.startsWith(".ds-" + name))).toList();
+    return used.stream()
+        .filter(name -> names.stream().noneMatch(index -> index.startsWith(name) || index.startsWith(".ds-" + name)))
+        .toList();
   }
 
   List<String> lines(boolean inPlace, String wantedRate) {
     var lines = new ArrayList<String>();
-    lines.add("cluster %s at %s, version %s, %d data nodes".formatted(cluster.name(), address, String.join(" and ", cluster.versions()), cluster.dataNodes()));
+    lines.add("cluster %s at %s, version %s, %d data nodes".formatted(cluster.name(), address,
+        String.join(" and ", cluster.versions()), cluster.dataNodes()));
     lines.add("snapshot proven: %s, %d indices, %d shards, %s".formatted(snapshot, indices.size(),
         indices.stream().mapToInt(SnapshotIndex::shards).sum(), Console.size(bytes())));
     for (var index : indices) {
-      lines.add("index %s: %s now; %d shards, %s in the snapshot".formatted(index.name(), now(index), index.shards(), Console.size(index.bytes())));
+      lines.add("index %s: %s now; %d shards, %s in the snapshot".formatted(index.name(), now(index), index.shards(),
+          Console.size(index.bytes())));
       if (inPlace) {
-        lines.add("→ delete %s, then restore it in its place: until that is done there is no index".formatted(index.name()));
+        lines.add(
+            "→ delete %s, then restore it in its place: until that is done there is no index".formatted(index.name()));
       } else {
-        lines.add((complete.contains(index.copy(stamp)) ? "→ use %s, which an interrupted run restored completely" : "→ restore as %s, beside the live index")
+        lines.add((complete.contains(index.copy(stamp)) ? "→ use %s, which an interrupted run restored completely"
+            : "→ restore as %s, beside the live index")
             .formatted(index.copy(stamp)));
-        lines.add("→ replace %s by it when %s complete".formatted(index.name(), indices.size() == 1 ? "it is" : "all copies are"));
+        lines.add("→ replace %s by it when %s complete".formatted(index.name(),
+            indices.size() == 1 ? "it is" : "all copies are"));
       }
     }
     addNotRestored(lines);
     if (!useless().isEmpty()) {
       lines.add("→ remove what an interrupted run left: " + String.join(", ", useless()));
     }
-    lines.add(wantedRate == null ? "recovery is limited to %s a second and node (raise it with --recovery-rate)".formatted(rate)
+    lines.add(wantedRate == null
+        ? "recovery is limited to %s a second and node (raise it with --recovery-rate)".formatted(rate)
         : "→ raise the recovery limit from %s to %s until the end".formatted(rate, wantedRate));
     return lines;
   }
 
   private String now(SnapshotIndex index) {
     return live.get(index.name()).map(now -> !now.open() ? "closed (it will be open)"
-        : now.documents() < 0 ? "an unknown number of documents (it is red)" : "%,d documents".formatted(now.documents())).orElse("does not exist");
+        : now.documents() < 0 ? "an unknown number of documents (it is red)"
+        : "%,d documents".formatted(now.documents())).orElse("does not exist");
   }
 
   private void addNotRestored(List<String> lines) {

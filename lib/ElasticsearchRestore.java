@@ -80,7 +80,8 @@ final class ElasticsearchRestore implements Database {
     replacement = new IndexReplacement(api, source, watch, console, stamp);
     plan = new ElasticsearchChecks(api, source, options).plan(stamp, replacement);
     ElasticsearchPlan.missing(settings.usedIndices(), plan.names()).forEach(name -> console.warn(
-        "TheHive's configuration names the index %s, and the snapshot %s does not have it: it is not restored", name, plan.snapshot()));
+        "TheHive's configuration names the index %s, and the snapshot %s does not have it: it is not restored", name,
+        plan.snapshot()));
   }
 
   @Override
@@ -109,7 +110,8 @@ final class ElasticsearchRestore implements Database {
     requireAliases();
     replacement.requireReceiving(begun, options.inPlace());
     for (var index : plan.indices()) {
-      notAsInTheSnapshot(index, replacement.probe(index, definitions.get(index.name()), LiveIndices.prefix(index.name())));
+      notAsInTheSnapshot(index,
+          replacement.probe(index, definitions.get(index.name()), LiveIndices.prefix(index.name())));
       warnOfPolicy(index, definitions.get(index.name()));
     }
     if (options.inPlace()) {
@@ -122,7 +124,8 @@ final class ElasticsearchRestore implements Database {
     var aliases = new TreeSet<String>();
     for (var index : plan.names()) {
       definitions.get(index).aliases().ifPresent(all -> all.fieldNames().forEachRemaining(aliases::add));
-      Optional.ofNullable(plan.live().aliases().get(index)).ifPresent(all -> all.fieldNames().forEachRemaining(aliases::add));
+      Optional.ofNullable(plan.live().aliases().get(index))
+          .ifPresent(all -> all.fieldNames().forEachRemaining(aliases::add));
     }
     ElasticsearchRights.requireToAlias(api, aliases);
   }
@@ -175,7 +178,9 @@ final class ElasticsearchRestore implements Database {
     var name = definition.policy().get();
     var policy = api.tryTo("GET", ElasticsearchApi.path("_ilm", "policy", name), null, Set.of(400, 403, 404, 405));
     if (policy.isEmpty()) {
-      console.warn("%s has lifecycle policy %s, which this cluster does not have or this user may not read: whether it deletes the index is not known",
+      console.warn(
+          "%s has lifecycle policy %s, which this cluster does not have or this user may not read: whether it"
+              + " deletes the index is not known",
           index.name(), name);
       return;
     }
@@ -183,7 +188,9 @@ final class ElasticsearchRestore implements Database {
     var created = options.inPlace() ? definition.settings().get("index.creation_date").asLong(now) : now;
     var age = now - definition.ageFrom(created);
     IndexDefinition.deletesAt(policy.get().path(name)).filter(at -> at.toMillis() - age <= DAY).ifPresent(at ->
-        console.warn("lifecycle policy %s deletes %s within a day of the restore: its delete phase begins at an age of %s hours, the index is %d hours old",
+    console.warn(
+        "lifecycle policy %s deletes %s within a day of the restore: its delete phase begins at an age of %s hours,"
+            + " the index is %d hours old",
             name, index.name(), at.toHours(), Duration.ofMillis(age).toHours()));
   }
 
@@ -199,7 +206,8 @@ final class ElasticsearchRestore implements Database {
         restoreBeside();
       }
       for (var index : plan.indices()) {
-        notAsInTheSnapshot(index, replacement.complete(index, definitions.get(index.name()), plan.live(), plan.names()));
+        notAsInTheSnapshot(index,
+            replacement.complete(index, definitions.get(index.name()), plan.live(), plan.names()));
       }
       stage = "waiting for replicas";
       for (var index : plan.indices()) {

@@ -12,9 +12,12 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
-/** What the user may do, as Elasticsearch's security tells it; OpenSearch, and a cluster without security, tell nothing. */
+/**
+ * What the user may do, as Elasticsearch's security tells it; OpenSearch, and a cluster without security, tell nothing.
+ */
 final class ElasticsearchRights {
-  private static final List<String> CLUSTER = List.of("monitor", "cluster:admin/snapshot/get", "cluster:admin/snapshot/status",
+  private static final List<String> CLUSTER =
+      List.of("monitor", "cluster:admin/snapshot/get", "cluster:admin/snapshot/status",
       "cluster:admin/snapshot/restore", "cluster:admin/repository/get", "cluster:admin/repository/verify");
 
   private ElasticsearchRights() {}
@@ -25,7 +28,9 @@ final class ElasticsearchRights {
     if (changesSettings) {
       cluster.add("cluster:admin/settings/update");
     }
-    var patterns = indices.stream().flatMap(name -> Stream.of(name, name + "_restoring_*", LiveIndices.prefix(name) + "_restoring_*")).distinct().toList();
+    var patterns = indices.stream()
+        .flatMap(name -> Stream.of(name, name + "_restoring_*", LiveIndices.prefix(name) + "_restoring_*")).distinct()
+        .toList();
     require(ask(api, cluster, patterns, List.of("manage", "read")), "indices " + String.join(", ", indices));
   }
 
@@ -36,17 +41,22 @@ final class ElasticsearchRights {
     }
   }
 
-  private static JsonNode ask(ElasticsearchApi api, List<String> cluster, List<String> names, List<String> privileges) throws IOException {
+  private static JsonNode ask(ElasticsearchApi api, List<String> cluster, List<String> names, List<String> privileges)
+      throws IOException {
     var wanted = Map.of("cluster", cluster, "index", List.of(Map.of("names", names, "privileges", privileges)));
-    return api.tryTo("POST", "/_security/user/_has_privileges", wanted, ElasticsearchApi.ABSENT).orElse(MissingNode.getInstance());
+    return api.tryTo("POST", "/_security/user/_has_privileges", wanted, ElasticsearchApi.ABSENT)
+        .orElse(MissingNode.getInstance());
   }
 
   /** Reads the answer. */
   static void require(JsonNode answer, String what) {
     if (!answer.path("has_all_requested").asBoolean(true)) {
-      var lacking = Stream.concat(Stream.of(answer.path("cluster")), answer.path("index").valueStream()).flatMap(JsonNode::propertyStream)
-          .filter(right -> !right.getValue().asBoolean()).map(Map.Entry::getKey).distinct().collect(Collectors.joining(", "));
-      throw new Failure(Exit.AUTHENTICATION, "Elasticsearch's user %s lacks these rights for cluster and %s: %s".formatted(
+      var lacking = Stream.concat(Stream.of(answer.path("cluster")), answer.path("index").valueStream())
+          .flatMap(JsonNode::propertyStream)
+          .filter(right -> !right.getValue().asBoolean()).map(Map.Entry::getKey).distinct()
+          .collect(Collectors.joining(", "));
+      throw new Failure(Exit.AUTHENTICATION,
+          "Elasticsearch's user %s lacks these rights for cluster and %s: %s".formatted(
           answer.path("username").asText(), what, lacking), "log in as one that has them");
     }
   }

@@ -14,7 +14,8 @@ import java.util.stream.Stream;
  * @param archives folder of the markers {@code elasticsearch_<time>.info}
  * @param usedIndices names of the indices that TheHive uses by its own configuration; empty where that is not known
  */
-record ElasticsearchSettings(List<String> urls, Optional<String> authorization, Optional<Path> ca, Optional<String> caPassword,
+record ElasticsearchSettings(List<String> urls, Optional<String> authorization, Optional<Path> ca,
+    Optional<String> caPassword,
     String repository, Path archives, List<String> usedIndices) {
   static final Variable URL = Variable.withDefault("ELASTICSEARCH_API_URL", "http://127.0.0.1:9200");
   static final Variable USER = Variable.optional("ELASTICSEARCH_USER");
@@ -25,11 +26,14 @@ record ElasticsearchSettings(List<String> urls, Optional<String> authorization, 
   static final Variable INDEX = Variable.optional("ELASTICSEARCH_INDEX");
   static final Variable AUDIT_INDEX = Variable.optional("ELASTICSEARCH_AUDIT_INDEX");
   static final Variable REPOSITORY = Variable.withDefault("ELASTICSEARCH_SNAPSHOT_REPOSITORY", "thehive_repository");
-  static final Variable ARCHIVES = Variable.withDefault("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", "/mnt/backup/elasticsearch");
-  static final List<Variable> VARIABLES = List.of(URL, USER, PASSWORD, API_KEY, CA, CA_PASSWORD, INDEX, AUDIT_INDEX, REPOSITORY, ARCHIVES);
+  static final Variable ARCHIVES =
+      Variable.withDefault("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", "/mnt/backup/elasticsearch");
+  static final List<Variable> VARIABLES =
+      List.of(URL, USER, PASSWORD, API_KEY, CA, CA_PASSWORD, INDEX, AUDIT_INDEX, REPOSITORY, ARCHIVES);
 
   static ElasticsearchSettings of(Settings settings) {
-    return new ElasticsearchSettings(Stream.of(settings.text(URL).split(",")).map(String::strip).toList(), authorization(settings),
+    return new ElasticsearchSettings(Stream.of(settings.text(URL).split(",")).map(String::strip).toList(),
+        authorization(settings),
         settings.optionalPath(CA), settings.secret(CA_PASSWORD), settings.text(REPOSITORY), settings.path(ARCHIVES),
         Stream.of(INDEX, AUDIT_INDEX).flatMap(variable -> settings.optional(variable).stream()).toList());
   }
@@ -42,7 +46,8 @@ record ElasticsearchSettings(List<String> urls, Optional<String> authorization, 
     }
     if (user.isEmpty()) {
       if (settings.isSet(PASSWORD)) {
-        throw new Failure(Exit.USAGE, "ELASTICSEARCH_PASSWORD is set, but ELASTICSEARCH_USER is not", "set ELASTICSEARCH_USER, or unset the password");
+        throw new Failure(Exit.USAGE, "ELASTICSEARCH_PASSWORD is set, but ELASTICSEARCH_USER is not",
+            "set ELASTICSEARCH_USER, or unset the password");
       }
       return Optional.empty();
     }

@@ -61,7 +61,8 @@ final class EntryName {
   }
 
   private static IOException unsafe(byte[] raw) {
-    return new IOException("its entry '%s' leads out of the backup's folder".formatted(shown(new String(raw, StandardCharsets.UTF_8))));
+    return new IOException(
+        "its entry '%s' leads out of the backup's folder".formatted(shown(new String(raw, StandardCharsets.UTF_8))));
   }
 
   /** The text of a link; it belongs to the entry of the given name. */
@@ -77,7 +78,8 @@ final class EntryName {
           StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(raw));
           return;
         } catch (CharacterCodingException e) {
-          throw new IOException("its entry '%s' has a %s that is not UTF-8".formatted(shown(new String(name, StandardCharsets.UTF_8)),
+          throw new IOException(
+              "its entry '%s' has a %s that is not UTF-8".formatted(shown(new String(name, StandardCharsets.UTF_8)),
               raw == name ? "name" : "link"), e);
         }
       }

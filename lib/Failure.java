@@ -31,23 +31,30 @@ final class Failure extends RuntimeException {
     if (cause instanceof Failure failure) {
       return failure;
     }
-    var message = cause.getMessage() != null ? cause.getMessage() : cause instanceof EOFException ? "it ends too early" : cause.toString();
+    var message = cause.getMessage() != null ? cause.getMessage() : cause instanceof EOFException ? "it ends too early"
+        : cause.toString();
     if (cause instanceof FileSystemException file) {
-      var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ").toLowerCase(Locale.ROOT);
+      var words = cause.getClass().getSimpleName().replace("Exception", "").replaceAll("(?<=[a-z])(?=[A-Z])", " ")
+          .toLowerCase(Locale.ROOT);
       message = file.getFile() + ": " + (file.getReason() != null ? file.getReason() : words);
     }
     return cause instanceof Error error ? of(error, message.lines().findFirst().orElse(message))
         : new Failure(Exit.UNEXPECTED, message, "run again with --verbose for the trace", cause);
   }
 
-  /** Errors of the virtual machine, with what helps: libraries that are not Java are unpacked where it may be forbidden to run them. */
+  /**
+   * Errors of the virtual machine, with what helps: libraries that are not Java are unpacked where it may be forbidden
+   * to run them.
+   */
   private static Failure of(Error error, String message) {
     if (error instanceof LinkageError) {
       return new Failure(Exit.UNEXPECTED, "a library could not be loaded: " + message,
           "is %s on a file system that is mounted noexec? _JAVA_OPTIONS=-Djava.io.tmpdir=<another folder> names another"
               .formatted(System.getProperty("java.io.tmpdir")), error);
     }
-    var hint = error instanceof OutOfMemoryError ? "_JAVA_OPTIONS=-Xmx1g gives it more" : "run again with --verbose for the trace";
-    return new Failure(Exit.UNEXPECTED, error instanceof OutOfMemoryError ? "out of memory: " + message : message, hint, error);
+    var hint = error instanceof OutOfMemoryError ? "_JAVA_OPTIONS=-Xmx1g gives it more"
+        : "run again with --verbose for the trace";
+    return new Failure(Exit.UNEXPECTED, error instanceof OutOfMemoryError ? "out of memory: " + message : message, hint,
+        error);
   }
 }

@@ -27,7 +27,8 @@ record Findings(String part, List<Finding> list) {
 
   /** A ✗ with the exit code of what went wrong. */
   void failed(String check, Failure failure) {
-    add(Mark.BAD, check, List.of(), failure.code, failure.getMessage() + (failure.hint == null ? "" : " (" + failure.hint + ")"));
+    add(Mark.BAD, check, List.of(), failure.code,
+        failure.getMessage() + (failure.hint == null ? "" : " (" + failure.hint + ")"));
   }
 
   /** Adds a ✓, or a ✗ with the details below it. */

@@ -4,7 +4,8 @@ import picocli.CommandLine.Option;
 
 /** The administrator's answers to the reasons not to restore into a folder: one for each reason. */
 final class FolderAnswers {
-  @Option(names = "--allow-unmounted", description = "restore although the file system that /etc/fstab wants there is not mounted")
+  @Option(names = "--allow-unmounted",
+      description = "restore although the file system that /etc/fstab wants there is not mounted")
   boolean allowUnmounted;
 
   @Option(names = "--create-folder", description = "create the folder if it is missing")

@@ -37,7 +37,8 @@ record FolderCheck(Path folder, Ownership ownership) implements AttachmentStore 
     Files.walkFileTree(folder, new SimpleFileVisitor<>() {
       @Override
       public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes is) {
-        return FolderContents.isContent(folder.relativize(path)) ? FileVisitResult.CONTINUE : FileVisitResult.SKIP_SUBTREE;
+        return FolderContents.isContent(folder.relativize(path)) ? FileVisitResult.CONTINUE
+            : FileVisitResult.SKIP_SUBTREE;
       }
 
       @Override
@@ -78,7 +79,8 @@ record FolderCheck(Path folder, Ownership ownership) implements AttachmentStore 
     }
   }
 
-  private void compare(ArchiveEntry member, Path live, String name, Archive.Content content, Tally tally) throws IOException {
+  private void compare(ArchiveEntry member, Path live, String name, Archive.Content content, Tally tally)
+      throws IOException {
     var is = Files.readAttributes(live, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
     if (member.kind() == Kind.LINK) {
       if (!is.isSymbolicLink() || !Files.readSymbolicLink(live).toString().equals(member.link())) {

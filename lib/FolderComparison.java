@@ -36,7 +36,8 @@ record FolderComparison(RestoreJob job, LiveTree tree) {
         present.set(i);
       }
     });
-    return new FolderDifferences(job.backup().files - present.cardinality(), present.cardinality(), extra[0], Optional.empty(), null, null);
+    return new FolderDifferences(job.backup().files - present.cardinality(), present.cardinality(), extra[0],
+        Optional.empty(), null, null);
   }
 
   /** Compares byte for byte, and owner, mode and time. */
@@ -49,7 +50,8 @@ record FolderComparison(RestoreJob job, LiveTree tree) {
     job.each("Comparing", i -> true, (worker, i, content) -> {
       var live = live(i, missing);
       if (live.isPresent() && hasContent(content, live.get(), job.entry(i))) {
-        var agrees = job.ownership().agrees(live.get(), Files.readAttributes(live.get(), PosixFileAttributes.class), job.entry(i));
+        var agrees = job.ownership().agrees(live.get(), Files.readAttributes(live.get(), PosixFileAttributes.class),
+            job.entry(i));
         synchronized (write) {
           write.clear(i);
           touch.set(i, !agrees);
@@ -66,10 +68,14 @@ record FolderComparison(RestoreJob job, LiveTree tree) {
 
   private boolean isLink(Path live, ArchiveEntry entry) throws IOException {
     return Files.isSymbolicLink(live) && Files.readSymbolicLink(live).toString().equals(entry.link())
-        && job.ownership().agrees(live, Files.readAttributes(live, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS), entry);
+        && job.ownership().agrees(live,
+            Files.readAttributes(live, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS), entry);
   }
 
-  /** Folders of the backup that are not folders here, such as a link to elsewhere: nothing is to be looked for through them. */
+  /**
+   * Folders of the backup that are not folders here, such as a link to elsewhere: nothing is to be looked for through
+   * them.
+   */
   private Set<Path> missingFolders() {
     var missing = new HashSet<Path>();
     for (var entry : job.folders()) {
@@ -84,7 +90,8 @@ record FolderComparison(RestoreJob job, LiveTree tree) {
   private Optional<Path> live(int i, Set<Path> missing) throws IOException {
     var path = job.path(i);
     try {
-      return missing.contains(path.getParent()) || !AttachmentFolder.exists(path) ? Optional.empty() : Optional.of(path);
+      return missing.contains(path.getParent()) || !AttachmentFolder.exists(path) ? Optional.empty()
+          : Optional.of(path);
     } catch (AccessDeniedException e) {
       return Optional.empty(); // in a folder that may not be read: it is written anew
     }

@@ -11,9 +11,13 @@ final class FolderContents {
   /** Everything that restore-files-nfs.java makes in or beside the folder has a name that begins so. */
   static final String OF_RESTORE = ".restore-files-nfs";
 
-  /** Names in lower case: file systems, NetApp, ZFS, Ceph, Synology, QNAP, quotas, Windows, macOS, GlusterFS, JuiceFS. */
-  private static final Set<String> OF_STORAGE = Set.of("lost+found", ".snapshot", "~snapshot", ".snapshots", ".zfs", ".snap",
-      "#snapshot", "#recycle", "@eadir", "@tmp", "@recycle", "@recently-snapshot", ".@__thumb", "aquota.user", "aquota.group",
+  /**
+   * Names in lower case: file systems, NetApp, ZFS, Ceph, Synology, QNAP, quotas, Windows, macOS, GlusterFS, JuiceFS.
+   */
+  private static final Set<String> OF_STORAGE =
+      Set.of("lost+found", ".snapshot", "~snapshot", ".snapshots", ".zfs", ".snap",
+          "#snapshot", "#recycle", "@eadir", "@tmp", "@recycle", "@recently-snapshot", ".@__thumb", "aquota.user",
+          "aquota.group",
       "quota.user", "quota.group", "system volume information", "$recycle.bin", "recycler", ".trash", ".trashes",
       ".spotlight-v100", ".fseventsd", ".temporaryitems", ".documentrevisions-v100", ".trashcan", ".glusterfs");
   private static final Pattern TRASH_OF_USER = Pattern.compile("\\.trash-\\d+");

@@ -14,7 +14,8 @@ import java.util.Optional;
 record FolderDifferences(int added, int present, int extra, Optional<Integer> unchanged, BitSet write, BitSet touch) {
   /** In words, for a restore that writes only what differs. */
   String written() {
-    return "%d new, %d changed, %d unchanged, %d removed".formatted(added, present - unchanged.orElse(0), unchanged.orElse(0), extra);
+    return "%d new, %d changed, %d unchanged, %d removed".formatted(added, present - unchanged.orElse(0),
+        unchanged.orElse(0), extra);
   }
 
   /** In words, for a staged restore, which replaces what is equal, too: only a dry run takes the time to compare. */

@@ -8,7 +8,10 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Writes what differs into the live folder, each file in the work folder and then over its place; removes the rest last. */
+/**
+ * Writes what differs into the live folder, each file in the work folder and then over its place; removes the rest
+ * last.
+ */
 final class InPlaceRestore {
   private static final int BATCH = 10_000;
   private final RestoreJob job;
@@ -81,7 +84,9 @@ final class InPlaceRestore {
 
   private void removeExtras() throws IOException {
     job.console().step("Removing what is not in the backup");
-    job.console().onInterrupt("All of the backup is in %s, and some more. Keep TheHive stopped and run the same command again.".formatted(job.folder()));
+    job.console()
+        .onInterrupt("All of the backup is in %s, and some more. Keep TheHive stopped and run the same command again."
+            .formatted(job.folder()));
     while (removeExtrasOnce() > 0) {
       // again: an NFS client may pass over some of a folder that is changed while it is read
     }

@@ -11,21 +11,23 @@ import java.util.Set;
 import java.util.TreeMap;
 
 /**
- * Compares TheHive's indices with the snapshot: health, settings, mappings, aliases and every document. Each index of the
- * snapshot is restored under another name for that, and removed again.
+ * Compares TheHive's indices with the snapshot: health, settings, mappings, aliases and every document. Each index of
+ * the snapshot is restored under another name for that, and removed again.
  *
  * @param restored what the report of a restore of the backup says; empty where there is none
  * @param exact true if what was written since the backup is an error
  * @param countOnly true if documents are only counted, and nothing is restored
  */
-record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Optional<RestoredBackup> restored, boolean exact, boolean countOnly) {
+record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Optional<RestoredBackup> restored,
+    boolean exact, boolean countOnly) {
   private static final List<String> USUAL = List.of("thehive_global");
 
   void compare(Findings findings) throws Exception {
     var cluster = ElasticsearchCluster.ask(api);
     var source = new SnapshotSource(api, repository, backup);
     var indices = snapshot(source, cluster, findings);
-    var names = indices.isEmpty() ? Set.copyOf(USUAL) : new LinkedHashSet<>(indices.stream().map(SnapshotIndex::name).toList());
+    var names =
+        indices.isEmpty() ? Set.copyOf(USUAL) : new LinkedHashSet<>(indices.stream().map(SnapshotIndex::name).toList());
     var live = LiveIndices.ask(api, names);
     SnapshotCopy.removeLeftovers(api, live);
     for (var name : names) {
@@ -34,13 +36,15 @@ record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Option
     }
     for (var other : live.others(Set.copyOf(names))) {
       if (!SnapshotCopy.isCopy(other.name())) {
-        findings.skipped("index", "%s is not in the snapshot (%,d documents): a restore leaves it as it is", other.name(), other.documents());
+        findings.skipped("index", "%s is not in the snapshot (%,d documents): a restore leaves it as it is",
+            other.name(), other.documents());
       }
     }
   }
 
   /** The snapshot's indices that a restore brings back; empty where the snapshot cannot be restored. */
-  private List<SnapshotIndex> snapshot(SnapshotSource source, ElasticsearchCluster cluster, Findings findings) throws IOException {
+  private List<SnapshotIndex> snapshot(SnapshotSource source, ElasticsearchCluster cluster, Findings findings)
+      throws IOException {
     try {
       var leftOut = new HashSet<String>();
       restored.ifPresent(report -> report.details().path("leftOut").forEach(name -> leftOut.add(name.asText())));
@@ -54,7 +58,8 @@ record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Option
     }
   }
 
-  private void compare(String name, Optional<SnapshotIndex> index, SnapshotSource source, Findings findings) throws Exception {
+  private void compare(String name, Optional<SnapshotIndex> index, SnapshotSource source, Findings findings)
+      throws Exception {
     var definition = api.tryGet("/" + name);
     if (definition.isEmpty() || !definition.get().has(name)) {
       findings.bad("index", List.of(), definition.isEmpty() ? "there is no %s" : "%s is an alias, not an index", name);
@@ -63,7 +68,8 @@ record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Option
     } else if (index.isPresent()) {
       var isKnown = checkCount(name, findings);
       if (countOnly) {
-        findings.skipped("content", "%s: documents only counted%s", name, isKnown ? "" : ", and no report of a restore tells how many there were");
+        findings.skipped("content", "%s: documents only counted%s", name,
+            isKnown ? "" : ", and no report of a restore tells how many there were");
       } else {
         compareContent(index.get(), definition.get().path(name), source, findings);
       }
@@ -86,9 +92,11 @@ record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Option
       }
     }
     // More copies are wanted than there are nodes: none of these lacks its own, and none has left.
-    var few = status.equals("yellow") && replicas >= nodes && open.stream().noneMatch(shard -> shard.endsWith(" NODE_LEFT"))
+    var few =
+        status.equals("yellow") && replicas >= nodes && open.stream().noneMatch(shard -> shard.endsWith(" NODE_LEFT"))
         && health.path("active_shards").asInt() == health.path("active_primary_shards").asInt() * nodes;
-    findings.require(status.equals("green") || few, "health", open, "%s is %s, %d data nodes%s, %d of %d shards started",
+    findings.require(status.equals("green") || few, "health", open,
+        "%s is %s, %d data nodes%s, %d of %d shards started",
         index, status, nodes, few ? ", too few for %d replicas".formatted(replicas) : "",
         health.path("active_shards").asInt(), shards.size());
     return !status.equals("red");
@@ -101,13 +109,15 @@ record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Option
       return false;
     }
     var count = api.get("/%s/_count".formatted(index)).path("count").asLong();
-    findings.require(count == documents || count > documents && !exact, "documents", List.of(), "%s: %,d now, %,d as restored from the snapshot%s",
+    findings.require(count == documents || count > documents && !exact, "documents", List.of(),
+        "%s: %,d now, %,d as restored from the snapshot%s",
         index, count, documents, count > documents ? "; %,d newer".formatted(count - documents) : "");
     return true;
   }
 
   /** Where no copy can be made, nothing is compared; what fails then is an error. */
-  private void compareContent(SnapshotIndex index, JsonNode live, SnapshotSource source, Findings findings) throws Exception {
+  private void compareContent(SnapshotIndex index, JsonNode live, SnapshotSource source, Findings findings)
+      throws Exception {
     SnapshotCopy made;
     try {
       made = new SnapshotCopy(api, source, index);
@@ -128,28 +138,35 @@ record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Option
     for (var kind : List.of("missing", "changed", "extra")) {
       tally.names(kind).forEach(id -> details.add(kind + ": " + id));
     }
-    findings.require(details.isEmpty(), "content", details, "%s: %,d documents of the snapshot%s%s", index.name(), tally.count("document"),
+    findings.require(details.isEmpty(), "content", details, "%s: %,d documents of the snapshot%s%s", index.name(),
+        tally.count("document"),
         details.isEmpty() ? ", each the same" : ": %,d missing, %,d changed, %,d extra".formatted(
             tally.count("missing"), tally.count("changed"), tally.count("extra")), newer);
   }
 
-  private void compareDefinition(SnapshotIndex index, SnapshotCopy copy, JsonNode live, SnapshotSource source, Findings findings)
+  private void compareDefinition(SnapshotIndex index, SnapshotCopy copy, JsonNode live, SnapshotSource source,
+      Findings findings)
       throws IOException {
     var backup = new IndexDefinitions(api, source, new ShardWatch(api)).read(index, copy.definition());
     var present = new TreeMap<String, JsonNode>();
-    api.get("/%s/_settings?flat_settings=true".formatted(index.name())).path(index.name()).path("settings").forEachEntry(present::put);
+    api.get("/%s/_settings?flat_settings=true".formatted(index.name())).path(index.name()).path("settings")
+        .forEachEntry(present::put);
     var mappings = api.get("/%s/_mapping".formatted(copy.name)).path(copy.name).path("mappings");
     var lines = new ArrayList<>(IndexComparison.settings(backup.settings(), present));
     lines.addAll(IndexComparison.mappings(mappings, live.path("mappings"), exact));
     backup.aliases().ifPresent(aliases -> lines.addAll(IndexComparison.aliases(aliases, live.path("aliases"))));
     var impossible = impossible(index.name());
-    lines.removeIf(line -> line.startsWith("setting ") && impossible.stream().anyMatch(text -> text.contains(line.replaceFirst("^setting (.*?): .*", "$1"))));
+    lines.removeIf(line -> line.startsWith("setting ")
+        && impossible.stream().anyMatch(text -> text.contains(line.replaceFirst("^setting (.*?): .*", "$1"))));
     impossible.forEach(text -> findings.skipped("definition", "%s", text));
     findings.require(lines.isEmpty(), "definition", lines, "%s: %s", index.name(), lines.isEmpty()
-        ? backup.aliases().isPresent() ? "settings, mapping and aliases as in the snapshot" : "settings and mapping as in the snapshot"
+        ? backup.aliases().isPresent() ? "settings, mapping and aliases as in the snapshot"
+            : "settings and mapping as in the snapshot"
         : "%d settings, fields or aliases are not as in the snapshot".formatted(lines.size()));
     if (backup.aliases().isEmpty()) {
-      findings.skipped("aliases", "%s: the snapshot does not tell them while a live index takes what is written through one of them", index.name());
+      findings.skipped("aliases",
+          "%s: the snapshot does not tell them while a live index takes what is written through one of them",
+          index.name());
     }
   }
 

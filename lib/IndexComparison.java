@@ -11,8 +11,9 @@ import java.util.regex.Pattern;
 /** Compares settings, mappings and aliases of a live index with those of the snapshot: one line for each difference. */
 final class IndexComparison {
   /** Settings that Elasticsearch gives an index of its own, and that a restore or a clone changes. */
-  private static final Pattern OWN = Pattern.compile("index\\.(uuid|creation_date.*|provided_name|version\\..*|history\\..*|resize\\..*"
-      + "|routing\\.allocation\\.initial_recovery\\..*|verified_before_close|routing_partition_size|store\\.snapshot\\..*"
+  private static final Pattern OWN =
+      Pattern.compile("index\\.(uuid|creation_date.*|provided_name|version\\..*|history\\..*|resize\\..*"
+          + "|routing\\.allocation\\.initial_recovery\\..*|verified_before_close|routing_partition_size|store\\.snapshot\\..*"
       + "|lifecycle\\.indexing_complete)");
 
   private IndexComparison() {}
@@ -26,7 +27,8 @@ final class IndexComparison {
     for (var name : names) {
       var wanted = backup.get(name);
       var present = live.get(name);
-      if (wanted == null ? !isDefault(name, present) : present == null ? !isDefault(name, wanted) : !wanted.asText().equals(present.asText())) {
+      if (wanted == null ? !isDefault(name, present) : present == null ? !isDefault(name, wanted)
+          : !wanted.asText().equals(present.asText())) {
         lines.add("setting %s: %s instead of %s".formatted(name, shown(present), shown(wanted)));
       }
     }
@@ -67,7 +69,8 @@ final class IndexComparison {
 
   private static void flatten(String path, JsonNode node, Map<String, String> leaves) {
     if (node.isObject() && !node.isEmpty()) {
-      node.properties().forEach(field -> flatten(path.isEmpty() ? field.getKey() : path + "." + field.getKey(), field.getValue(), leaves));
+      node.properties().forEach(
+          field -> flatten(path.isEmpty() ? field.getKey() : path + "." + field.getKey(), field.getValue(), leaves));
     } else {
       leaves.put(path, node.isTextual() ? node.asText() : node.toString());
     }

@@ -23,7 +23,8 @@ import org.apache.commons.codec.digest.DigestUtils;
  */
 record IndexContents(ElasticsearchApi api, String live, String copy, boolean exact) {
   private static final int PAGE = 500;
-  private static final ObjectMapper SORTED = JsonMapper.builder().enable(JsonNodeFeature.WRITE_PROPERTIES_SORTED).build();
+  private static final ObjectMapper SORTED =
+      JsonMapper.builder().enable(JsonNodeFeature.WRITE_PROPERTIES_SORTED).build();
 
   /** The documents of a shard of the snapshot: a digest by id. {@code last} is the number of the last write. */
   record Shard(Map<String, Long> digests, long last) {
@@ -62,7 +63,8 @@ record IndexContents(ElasticsearchApi api, String live, String copy, boolean exa
       var shard = new Shard(new HashMap<>(), copied.getOrDefault(number, -1L));
       scan(copy, number, hit -> shard.digests().put(hit.path("_id").asText(), digest(hit)));
       tally.add("document", shard.digests().size());
-      scan(live, number, hit -> shard.compare(hit.path("_id").asText(), digest(hit), hit.path("_seq_no").asLong(), exact, tally));
+      scan(live, number,
+          hit -> shard.compare(hit.path("_id").asText(), digest(hit), hit.path("_seq_no").asLong(), exact, tally));
       shard.finish(present.getOrDefault(number, -1L), exact, tally);
       total.add(tally);
     }
@@ -100,7 +102,8 @@ record IndexContents(ElasticsearchApi api, String live, String copy, boolean exa
 
   private static void requireWhole(String index, JsonNode page) {
     if (page.path("_shards").path("failed").asInt() > 0 || page.path("timed_out").asBoolean()) {
-      throw new Failure(Exit.UNREACHABLE, "a shard of %s did not answer: %s".formatted(index, page.path("_shards").path("failures").path(0)), null);
+      throw new Failure(Exit.UNREACHABLE,
+          "a shard of %s did not answer: %s".formatted(index, page.path("_shards").path("failures").path(0)), null);
     }
   }
 

@@ -22,15 +22,20 @@ record IndexDefinition(SortedMap<String, JsonNode> settings, Optional<JsonNode> 
   static final String EXPAND = "index.auto_expand_replicas";
   static final String POLICY = "index.lifecycle.name";
   private static final String WRITE = "index.blocks.write";
-  /** Settings of the old cluster, or that would act on a copy: a copy has none of them, the index gets them at the end. */
+  /**
+   * Settings of the old cluster, or that would act on a copy: a copy has none of them, the index gets them at the end.
+   */
   static final List<String> NOT_ON_A_COPY = List.of("index.blocks.*", "index.routing.allocation.*", "index.lifecycle.*",
       "index.plugins.index_state_management.*", "index.opendistro.index_state_management.*");
   /** Settings that Elasticsearch itself gives an index, or that need its mapping or its shards. */
-  private static final Pattern NOT_AT_CREATION = Pattern.compile("index\\.(uuid|creation_date.*|provided_name|version\\..*|history\\..*|resize\\..*"
-      + "|number_of_.*|routing_partition_size|sort\\..*|soft_deletes\\..*|verified_before_close|frozen|search\\.throttled|store\\.snapshot\\..*)");
+  private static final Pattern NOT_AT_CREATION =
+      Pattern.compile("index\\.(uuid|creation_date.*|provided_name|version\\..*|history\\..*|resize\\..*"
+          + "|number_of_.*|routing_partition_size|sort\\..*|soft_deletes\\..*|verified_before_close|frozen|search\\.throttled|store\\.snapshot\\..*)");
   private static final Pattern AGE = Pattern.compile("(\\d+)(d|h|m|s|ms|micros|nanos)?");
 
-  /** A copy is blocked for writing from its first moment: nothing but the snapshot is in it, and cloning asks for it. */
+  /**
+   * A copy is blocked for writing from its first moment: nothing but the snapshot is in it, and cloning asks for it.
+   */
   static Map<String, Object> ofCopy() {
     return Map.of(REPLICAS, 0, EXPAND, "false", WRITE, true);
   }
@@ -50,7 +55,8 @@ record IndexDefinition(SortedMap<String, JsonNode> settings, Optional<JsonNode> 
 
   /** A small empty index that shows whether such an index can be made. */
   Map<String, Object> ofProbe() {
-    var probe = new HashMap<String, Object>(withPrefix(name -> !NOT_AT_CREATION.matcher(name).matches() && !isLeftOut(name)));
+    var probe =
+        new HashMap<String, Object>(withPrefix(name -> !NOT_AT_CREATION.matcher(name).matches() && !isLeftOut(name)));
     probe.putAll(ofCopy());
     probe.put("index.number_of_shards", 1);
     return probe;
@@ -67,7 +73,8 @@ record IndexDefinition(SortedMap<String, JsonNode> settings, Optional<JsonNode> 
 
   /** The lifecycle policy's settings. */
   Map<String, JsonNode> lifecycle() {
-    return withPrefix(name -> isLeftOut(name) && !name.startsWith("index.blocks.") && !name.startsWith("index.routing."));
+    return withPrefix(
+        name -> isLeftOut(name) && !name.startsWith("index.blocks.") && !name.startsWith("index.routing."));
   }
 
   private Map<String, JsonNode> withPrefix(Predicate<String> wanted) {
@@ -95,7 +102,8 @@ record IndexDefinition(SortedMap<String, JsonNode> settings, Optional<JsonNode> 
 
   /** The moment from which the policy counts the index's age. */
   long ageFrom(long otherwise) {
-    return settings.containsKey("index.lifecycle.origination_date") ? settings.get("index.lifecycle.origination_date").asLong() : otherwise;
+    return settings.containsKey("index.lifecycle.origination_date")
+        ? settings.get("index.lifecycle.origination_date").asLong() : otherwise;
   }
 
   /** With a number of replicas that was learned in another way. */

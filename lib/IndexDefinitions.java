@@ -15,8 +15,9 @@ import java.util.TreeMap;
 import java.util.regex.Pattern;
 
 /**
- * Reads what settings and aliases an index of the snapshot has, and gives them to the restored index. Elasticsearch tells
- * them only of an index that exists: it is restored for a moment under a temporary name, on a node that does not exist.
+ * Reads what settings and aliases an index of the snapshot has, and gives them to the restored index. Elasticsearch
+ * tells them only of an index that exists: it is restored for a moment under a temporary name, on a node that does not
+ * exist.
  */
 final class IndexDefinitions {
   private static final String NOWHERE = "index.routing.allocation.include._id";
@@ -42,18 +43,21 @@ final class IndexDefinitions {
         throw e;
       }
       var replicas = Math.max(0, Integer.parseInt(shards.group(1)) / Math.max(1, index.shards()) - 1);
-      return new IndexDefinition(settings(index, temporary, Map.of(IndexDefinition.REPLICAS, 0)), aliases(index, temporary))
+      return new IndexDefinition(settings(index, temporary, Map.of(IndexDefinition.REPLICAS, 0)),
+          aliases(index, temporary))
           .withReplicas(IntNode.valueOf(replicas));
     }
   }
 
-  private TreeMap<String, JsonNode> settings(SnapshotIndex index, String temporary, Map<String, Object> changes) throws IOException {
+  private TreeMap<String, JsonNode> settings(SnapshotIndex index, String temporary, Map<String, Object> changes)
+      throws IOException {
     var settings = new HashMap<>(changes);
     settings.put(NOWHERE, "none");
     try {
       source.restore(index.name(), temporary, false, settings, List.of());
       var all = new TreeMap<String, JsonNode>();
-      api.get(ElasticsearchApi.path(temporary, "_settings") + "?flat_settings=true").path(temporary).path("settings").forEachEntry(all::put);
+      api.get(ElasticsearchApi.path(temporary, "_settings") + "?flat_settings=true").path(temporary).path("settings")
+          .forEachEntry(all::put);
       all.remove(NOWHERE);
       return all;
     } finally {
@@ -74,7 +78,8 @@ final class IndexDefinitions {
   }
 
   /** The aliases, once the live index is gone; an index that stays gives up to be written through one of them. */
-  JsonNode aliasesOfWriteIndex(SnapshotIndex index, String temporary, LiveIndices live, Set<String> replaced) throws IOException {
+  JsonNode aliasesOfWriteIndex(SnapshotIndex index, String temporary, LiveIndices live, Set<String> replaced)
+      throws IOException {
     var given = new HashSet<String>();
     while (true) {
       try {
@@ -109,7 +114,8 @@ final class IndexDefinitions {
         throw e;
       }
       var blocks = new HashMap<String, Object>();
-      List.of("read_only", "read_only_allow_delete", "metadata").forEach(block -> blocks.put("index.blocks." + block, null));
+      List.of("read_only", "read_only_allow_delete", "metadata")
+          .forEach(block -> blocks.put("index.blocks." + block, null));
       put(index, blocks);
       api.delete(index);
     }
@@ -183,7 +189,8 @@ final class IndexDefinitions {
       try {
         put(index, Map.of(IndexDefinition.REPLICAS, replicas));
         if (reason != null) {
-          refused.add("%s is %d instead of %d: %s".formatted(IndexDefinition.REPLICAS, replicas, wanted, reason.getMessage()));
+          refused.add(
+              "%s is %d instead of %d: %s".formatted(IndexDefinition.REPLICAS, replicas, wanted, reason.getMessage()));
         }
         return;
       } catch (Failure e) {
@@ -194,8 +201,12 @@ final class IndexDefinitions {
     refused.add("%s (%d): %s".formatted(IndexDefinition.REPLICAS, wanted, reason == null ? "" : reason.getMessage()));
   }
 
-  /** Takes filters back that no node here satisfies: after its next start the cluster would not find a place for the shards. */
-  private void requirePlace(String index, int shards, Map<String, JsonNode> routing, List<String> refused) throws IOException {
+  /**
+   * Takes filters back that no node here satisfies: after its next start the cluster would not find a place for the
+   * shards.
+   */
+  private void requirePlace(String index, int shards, Map<String, JsonNode> routing, List<String> refused)
+      throws IOException {
     for (var shard = 0; shard < shards; shard++) {
       var explanation = watch.explain(index, shard);
       if (explanation.mustLeaveItsNode()) {
@@ -222,7 +233,8 @@ final class IndexDefinitions {
 
   private static List<Map<String, Object>> giveUpWriting(String alias, LiveIndices live, Set<String> replaced) {
     return live.writeIndices(alias, replaced).stream()
-        .map(other -> add(other, alias, live.aliases().get(other).path(alias), Map.of("is_write_index", false))).toList();
+        .map(other -> add(other, alias, live.aliases().get(other).path(alias), Map.of("is_write_index", false)))
+        .toList();
   }
 
   private void act(List<Map<String, Object>> actions) throws IOException {

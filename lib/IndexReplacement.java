@@ -57,7 +57,8 @@ final class IndexReplacement {
     requireNotWithdrawn();
     var copy = index.copy(stamp);
     begun.add(copy);
-    create(copy, () -> source.restore(index.name(), copy, false, IndexDefinition.ofCopy(), IndexDefinition.NOT_ON_A_COPY));
+    create(copy,
+        () -> source.restore(index.name(), copy, false, IndexDefinition.ofCopy(), IndexDefinition.NOT_ON_A_COPY));
   }
 
   /**
@@ -68,14 +69,17 @@ final class IndexReplacement {
   void requireReceiving(Collection<String> copies, boolean inPlace) throws Exception {
     var refusal = copies.isEmpty() ? null : watch.awaitReceiving(copies);
     if (refusal != null && !(inPlace && refusal.explanation().isOnlyDisk())) {
-      throw new Failure(Exit.UNSAFE, "no node takes shard %d of %s: %s".formatted(refusal.shard(), refusal.index(), refusal.explanation().reason()),
+      throw new Failure(Exit.UNSAFE,
+          "no node takes shard %d of %s: %s".formatted(refusal.shard(), refusal.index(),
+              refusal.explanation().reason()),
           "the live indices were not touched; see GET /_cluster/allocation/explain");
     }
   }
 
   /**
-   * Makes a small index of the same settings, clones it, gives the clone settings and aliases, and deletes both. Its name
-   * does not begin with the index's: a template for such indices could give it a policy, or an alias to write through.
+   * Makes a small index of the same settings, clones it, gives the clone settings and aliases, and deletes both. Its
+   * name does not begin with the index's: a template for such indices could give it a policy, or an alias to write
+   * through.
    */
   synchronized List<String> probe(SnapshotIndex index, IndexDefinition definition, String prefix) throws Exception {
     requireNotWithdrawn();
@@ -89,7 +93,8 @@ final class IndexReplacement {
       requireStarted(clone, index);
       var refused = definitions.applyAllocation(clone, 1, definition);
       if (definition.aliases().isPresent()) {
-        definitions.applyAliases(clone, renamed(definition.aliases().get(), clone), new LiveIndices(new TreeMap<>(), Map.of()), Set.of());
+        definitions.applyAliases(clone, renamed(definition.aliases().get(), clone),
+            new LiveIndices(new TreeMap<>(), Map.of()), Set.of());
       }
       return refused;
     } finally {
@@ -124,8 +129,10 @@ final class IndexReplacement {
   }
 
   private void requireStarted(String probe, SnapshotIndex index) throws Exception {
-    if (!watch.await(() -> watch.isStarted(Set.of(probe)), () -> watch.recoveredBytes(Set.of(probe)), Duration.ofSeconds(30))) {
-      throw new Failure(Exit.UNSAFE, "no node takes a copy of %s: %s".formatted(index.name(), watch.explain(probe, 0).reason()),
+    if (!watch.await(() -> watch.isStarted(Set.of(probe)), () -> watch.recoveredBytes(Set.of(probe)),
+        Duration.ofSeconds(30))) {
+      throw new Failure(Exit.UNSAFE,
+          "no node takes a copy of %s: %s".formatted(index.name(), watch.explain(probe, 0).reason()),
           "the live indices were not touched; free some room, or restore with --in-place");
     }
   }
@@ -169,7 +176,8 @@ final class IndexReplacement {
   long restoreInPlace(SnapshotIndex index) throws Exception {
     console.step("Deleting %s and restoring it from snapshot %s", index.name(), source.name());
     api.delete(index.name());
-    create(index.name(), () -> source.restore(index.name(), index.name(), false, IndexDefinition.ofCopy(), IndexDefinition.NOT_ON_A_COPY));
+    create(index.name(), () -> source.restore(index.name(), index.name(), false, IndexDefinition.ofCopy(),
+        IndexDefinition.NOT_ON_A_COPY));
     watch.awaitStarted(Set.of(index.name()), "run the same command again");
     if (!watch.isRestoredFrom(index.name(), source.repository(), source.name()) // a node may have restarted since: then its age tells
         && !source.isOlder(Long.parseLong(setting(index.name(), "index.creation_date")))) {
@@ -179,11 +187,13 @@ final class IndexReplacement {
   }
 
   private static Failure madeMeanwhile(String what, String index) {
-    return new Failure(Exit.PARTIAL, what.formatted(index) + ": something else made it meanwhile", "is TheHive stopped? Then run the same command again");
+    return new Failure(Exit.PARTIAL, what.formatted(index) + ": something else made it meanwhile",
+        "is TheHive stopped? Then run the same command again");
   }
 
   /** Gives the index that is now live what the snapshot's has; says what it cannot have in this cluster. */
-  List<String> complete(SnapshotIndex index, IndexDefinition definition, LiveIndices live, Set<String> replaced) throws IOException {
+  List<String> complete(SnapshotIndex index, IndexDefinition definition, LiveIndices live, Set<String> replaced)
+      throws IOException {
     var refused = new ArrayList<>(definitions.applyReplicas(index.name(), definition));
     refused.addAll(definitions.applyAllocation(index.name(), index.shards(), definition));
     var aliases = definition.aliases().isPresent() ? definition.aliases().get()
@@ -244,7 +254,8 @@ final class IndexReplacement {
     var healthy = watch.await(() -> List.of("green", wanted).contains(status(index)),
         () -> watch.recoveredBytes(Set.of(index)) + health(index).path("active_shards").asInt(), Duration.ofMinutes(1));
     if (!healthy && status(index).equals("red")) {
-      throw new Failure(Exit.PARTIAL, "%s is red: %s".formatted(index, watch.explain(index, 0).reason()), "see GET /_cluster/allocation/explain");
+      throw new Failure(Exit.PARTIAL, "%s is red: %s".formatted(index, watch.explain(index, 0).reason()),
+          "see GET /_cluster/allocation/explain");
     }
     if (!healthy) {
       console.warn("%s is complete but stays %s: not all replicas are allocated", index, status(index));

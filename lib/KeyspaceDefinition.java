@@ -66,7 +66,8 @@ record KeyspaceDefinition(String keyspace, Map<String, String> replication, bool
         definition.others.add(statement);
       } else if (!definition.add(statement)) {
         // A definition creates; anything else in it is a mistake or an attack.
-        throw new Failure(Exit.BAD_BACKUP, "the definition of keyspace %s has a statement that does not belong there: %s"
+        throw new Failure(Exit.BAD_BACKUP,
+            "the definition of keyspace %s has a statement that does not belong there: %s"
             .formatted(keyspace, statement.substring(0, Math.min(80, statement.length()))), lookAt(keyspace));
       }
     }
@@ -222,7 +223,8 @@ record KeyspaceDefinition(String keyspace, Map<String, String> replication, bool
     var name = identifier(add.group("column"));
     var column = created.getColumn(name);
     if (column == null) {
-      var text = "CREATE TABLE t (k int, c int, %s, PRIMARY KEY (k, c))".formatted(add.group().substring("ADD ".length()));
+      var text =
+          "CREATE TABLE t (k int, c int, %s, PRIMARY KEY (k, c))".formatted(add.group().substring("ADD ".length()));
       var parsed = CQLFragmentParser.parseAny(CqlParser::createTableStatement, text, "CREATE TABLE")
           .keyspace(table.keyspace).prepare(null).builder(Types.none()).id(table.id).build().getColumn(name);
       column = new ColumnMetadata(table.keyspace, table.name, name, parsed.type, parsed.position(), parsed.kind);

@@ -23,7 +23,8 @@ record KeyspaceReset(CassandraCluster cluster, KeyspaceDefinition definition, Li
   /** Runs the definition's statements one after the other through one node, which so knows each before the next. */
   void create() throws InterruptedException {
     var known = new HashSet<String>();
-    cluster.session().execute("SELECT column_name FROM system_schema.columns WHERE keyspace_name = 'system_schema' AND table_name = 'tables'")
+    cluster.session().execute(
+        "SELECT column_name FROM system_schema.columns WHERE keyspace_name = 'system_schema' AND table_name = 'tables'")
         .forEach(row -> known.add(row.getString("column_name")));
     for (var statement : definition.statements(known)) {
       cluster.session().execute(SimpleStatement.newInstance(statement).setNode(nodes.get(0)));

@@ -36,7 +36,8 @@ final class KeyspaceStreaming {
   private final Set<String> done = ConcurrentHashMap.newKeySet();
   private final Map<Node, Instant> silentSince = new HashMap<>();
 
-  KeyspaceStreaming(CassandraCluster cluster, KeyspaceDefinition definition, Optional<ServerEncryptionOptions> encryption, int connections,
+  KeyspaceStreaming(CassandraCluster cluster, KeyspaceDefinition definition,
+      Optional<ServerEncryptionOptions> encryption, int connections,
       RestoreConsole console) {
     this.cluster = cluster;
     this.definition = definition;
@@ -55,7 +56,8 @@ final class KeyspaceStreaming {
   }
 
   /** @param folders where each table is being unpacked */
-  void stream(List<Node> nodes, Map<CassandraBackup.Table, Future<Path>> folders, ExecutorService workers) throws InterruptedException {
+  void stream(List<Node> nodes, Map<CassandraBackup.Table, Future<Path>> folders, ExecutorService workers)
+      throws InterruptedException {
     var tables = folders.keySet().stream().filter(table -> !table.sstables().isEmpty()).toList();
     var name = CqlIdentifier.fromInternal(definition.keyspace());
     var keyspace = cluster.session().refreshSchema().getKeyspace(name).orElseThrow();
@@ -67,7 +69,8 @@ final class KeyspaceStreaming {
       var metadata = definition.table(table.name(), id);
       streams.put(table.name(), workers.submit(() -> {
         var folder = folders.get(table).get();
-        TableStreaming.stream(folder, metadata, table.sstables().size(), ring, encryption, connections, streamed, console);
+        TableStreaming.stream(folder, metadata, table.sstables().size(), ring, encryption, connections, streamed,
+            console);
         done.add(table.name());
         return UnpackedTables.delete(folder);
       }));
@@ -114,7 +117,8 @@ final class KeyspaceStreaming {
       if (node.getState() != NodeState.DOWN) {
         silentSince.remove(node);
       } else if (silentSince.computeIfAbsent(node, any -> Instant.now()).isBefore(Instant.now().minus(SILENT))) {
-        throw new Failure(Exit.PARTIAL, "Cassandra node %s does not answer any more".formatted(CassandraCluster.host(node)),
+        throw new Failure(Exit.PARTIAL,
+            "Cassandra node %s does not answer any more".formatted(CassandraCluster.host(node)),
             CassandraCluster.WORKING);
       }
     }

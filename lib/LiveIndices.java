@@ -42,7 +42,8 @@ record LiveIndices(SortedMap<String, Index> indices, Map<String, JsonNode> alias
       for (var index : api.get("/_cat/indices" + ElasticsearchApi.path(pattern)
           + "?format=json&bytes=b&h=index,status,docs.count,store.size&expand_wildcards=all")) {
         var name = index.path("index").asText();
-        indices.put(name, new Index(name, index.path("status").asText().equals("open"), index.path("docs.count").asLong(-1),
+        indices.put(name,
+            new Index(name, index.path("status").asText().equals("open"), index.path("docs.count").asLong(-1),
             index.path("store.size").asLong()));
       }
     }
@@ -99,7 +100,8 @@ record LiveIndices(SortedMap<String, Index> indices, Map<String, JsonNode> alias
 
   private static boolean isCopy(String name, Set<String> names) {
     var copy = COPY.matcher(name);
-    return copy.matches() && (names.contains(copy.group("index")) || names.stream().map(LiveIndices::prefix).anyMatch(copy.group("index")::equals));
+    return copy.matches() && (names.contains(copy.group("index"))
+        || names.stream().map(LiveIndices::prefix).anyMatch(copy.group("index")::equals));
   }
 
   /** TheHive's indices that a restore of these leaves as they are. */
@@ -110,7 +112,8 @@ record LiveIndices(SortedMap<String, Index> indices, Map<String, JsonNode> alias
   /** The indices that stay and take what is written through an alias. */
   SortedSet<String> writeIndices(String alias, Set<String> replaced) {
     return aliases.entrySet().stream()
-        .filter(index -> !replaced.contains(index.getKey()) && index.getValue().path(alias).path("is_write_index").asBoolean())
+        .filter(index -> !replaced.contains(index.getKey())
+            && index.getValue().path(alias).path("is_write_index").asBoolean())
         .map(Map.Entry::getKey).collect(Collectors.toCollection(TreeSet::new));
   }
 
@@ -119,12 +122,14 @@ record LiveIndices(SortedMap<String, Index> indices, Map<String, JsonNode> alias
     for (var name : names) {
       var live = api.tryGet(ElasticsearchApi.path(name, "_alias"));
       if (live.isPresent() && !live.get().isEmpty() && !live.get().has(name)) {
-        throw new Failure(Exit.UNSAFE, "%s is an alias of %s, not an index".formatted(name, live.get().fieldNames().next()),
+        throw new Failure(Exit.UNSAFE,
+            "%s is an alias of %s, not an index".formatted(name, live.get().fieldNames().next()),
             "TheHive's hot backup names an index: remove the alias first");
       }
     }
     for (var pattern : patterns(names)) {
-      var streams = api.tryGet("/_data_stream" + ElasticsearchApi.path(pattern) + "?expand_wildcards=all").orElse(MissingNode.getInstance());
+      var streams = api.tryGet("/_data_stream" + ElasticsearchApi.path(pattern) + "?expand_wildcards=all")
+          .orElse(MissingNode.getInstance());
       for (var stream : streams.path("data_streams")) {
         requireNotIn(stream, names);
       }
@@ -133,11 +138,13 @@ record LiveIndices(SortedMap<String, Index> indices, Map<String, JsonNode> alias
 
   private static void requireNotIn(JsonNode stream, Collection<String> names) {
     var name = stream.path("name").asText();
-    var backing = stream.path("indices").valueStream().map(index -> index.path("index_name").asText()).filter(names::contains).findFirst();
+    var backing = stream.path("indices").valueStream().map(index -> index.path("index_name").asText())
+        .filter(names::contains).findFirst();
     if (names.contains(name) || backing.isPresent()) {
       throw new Failure(Exit.UNSAFE, names.contains(name) ? "%s is a data stream, not an index".formatted(name)
           : "%s belongs to data stream %s".formatted(backing.get(), name),
-          "an index of the snapshot cannot take its place: restore without it (--index), or delete the data stream first");
+          "an index of the snapshot cannot take its place: restore without it (--index), or delete the data stream"
+              + " first");
     }
   }
 }

@@ -20,8 +20,8 @@ record LiveTree(AttachmentFolder target, Workers workers) {
   }
 
   /**
-   * Gives the content of the folder, folders after what they hold. Changes nothing: of a folder that may not be read, only
-   * itself is given.
+   * Gives the content of the folder, folders after what they hold. Changes nothing: of a folder that may not be read,
+   * only itself is given.
    */
   void walk(Visitor visitor) throws IOException {
     walk(visitor, false);
@@ -134,7 +134,9 @@ record LiveTree(AttachmentFolder target, Workers workers) {
     });
   }
 
-  /** Gives the owner all rights to a folder; true if that changed something. Where it is not ours, the next step fails. */
+  /**
+   * Gives the owner all rights to a folder; true if that changed something. Where it is not ours, the next step fails.
+   */
   static boolean makeWritable(Path folder) throws IOException {
     if (Files.isWritable(folder) && Files.isExecutable(folder) && Files.isReadable(folder)) {
       return false;
@@ -165,7 +167,8 @@ record LiveTree(AttachmentFolder target, Workers workers) {
 
   private List<Path> batch(Path from) throws IOException {
     try (var children = Files.list(from)) {
-      return children.filter(child -> !from.equals(target.folder()) || FolderContents.isContent(child.getFileName())).limit(BATCH).toList();
+      return children.filter(child -> !from.equals(target.folder()) || FolderContents.isContent(child.getFileName()))
+          .limit(BATCH).toList();
     }
   }
 

@@ -44,8 +44,10 @@ record Mounts(List<Mount> here, List<Mount> elsewhere, List<Wanted> wanted, List
   record Wanted(Path point, String source) {}
 
   static Mounts read() throws IOException {
-    return new Mounts(parse(lines(Path.of("/proc/self/mountinfo"))), ofOtherProcesses(), parseFstab(lines(Path.of("/etc/fstab"))),
-        Stream.of("/etc/exports", "/var/lib/nfs/etab").flatMap(file -> parseExports(lines(Path.of(file))).stream()).toList());
+    return new Mounts(parse(lines(Path.of("/proc/self/mountinfo"))), ofOtherProcesses(),
+        parseFstab(lines(Path.of("/etc/fstab"))),
+        Stream.of("/etc/exports", "/var/lib/nfs/etab").flatMap(file -> parseExports(lines(Path.of(file))).stream())
+            .toList());
   }
 
   /** Only root can read those of all processes; the others are passed over. */
@@ -93,7 +95,8 @@ record Mounts(List<Mount> here, List<Mount> elsewhere, List<Wanted> wanted, List
     try {
       return Files.exists(file) ? Files.readAllLines(file) : List.of();
     } catch (IOException e) {
-      throw new Failure(Exit.UNSAFE, "cannot read %s: %s".formatted(file, Failure.of(e).getMessage()), "run as root", e);
+      throw new Failure(Exit.UNSAFE, "cannot read %s: %s".formatted(file, Failure.of(e).getMessage()), "run as root",
+          e);
     }
   }
 
@@ -118,7 +121,8 @@ record Mounts(List<Mount> here, List<Mount> elsewhere, List<Wanted> wanted, List
 
   /** Where something is mounted below the folder. */
   List<Path> below(Path folder) {
-    return here.stream().filter(mount -> mount.point.startsWith(folder) && !mount.point.equals(folder) && !mount.type.equals(AUTOFS))
+    return here.stream()
+        .filter(mount -> mount.point.startsWith(folder) && !mount.point.equals(folder) && !mount.type.equals(AUTOFS))
         .map(Mount::point).toList();
   }
 
@@ -133,24 +137,34 @@ record Mounts(List<Mount> here, List<Mount> elsewhere, List<Wanted> wanted, List
     return Optional.empty();
   }
 
-  /** True if the folder is known by its inode, so it must stay: on a network mount, exported, or shown at another place, too. */
+  /**
+   * True if the folder is known by its inode, so it must stay: on a network mount, exported, or shown at another place,
+   * too.
+   */
   boolean isShared(Path folder) {
     return of(folder).isNetwork() || exports.stream().anyMatch(folder::startsWith)
         || shown(folder).anyMatch(mount -> mount.root.equals(inFileSystem(folder)));
   }
 
-  /** Names a folder below that is exported or shown elsewhere: there, another folder under its name would not be seen. */
+  /**
+   * Names a folder below that is exported or shown elsewhere: there, another folder under its name would not be seen.
+   */
   Optional<String> sharedBelow(Path folder) {
-    return Stream.concat(exports.stream().filter(export -> export.startsWith(folder) && !export.equals(folder)).map(export -> export + " is exported"),
+    return Stream.concat(
+        exports.stream().filter(export -> export.startsWith(folder) && !export.equals(folder))
+            .map(export -> export + " is exported"),
         shown(folder).filter(mount -> !mount.root.equals(inFileSystem(folder)))
-            .map(mount -> "%s is mounted at %s, too".formatted(folder.resolve(inFileSystem(folder).relativize(mount.root)), mount.point))).findFirst();
+            .map(mount -> "%s is mounted at %s, too"
+                .formatted(folder.resolve(inFileSystem(folder).relativize(mount.root)), mount.point)))
+        .findFirst();
   }
 
   /** Other mounts of the folder, or of a folder in it. */
   private Stream<Mount> shown(Path folder) {
     var own = of(folder);
     var inside = inFileSystem(folder);
-    return Stream.concat(here.stream(), elsewhere.stream()).filter(mount -> mount.device.equals(own.device) && mount.root.startsWith(inside)
+    return Stream.concat(here.stream(), elsewhere.stream())
+        .filter(mount -> mount.device.equals(own.device) && mount.root.startsWith(inside)
         && !mount.point.startsWith(folder) && !(mount.root.equals(own.root) && mount.point.equals(own.point)));
   }
 

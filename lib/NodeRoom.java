@@ -32,8 +32,11 @@ record NodeRoom(String node, List<Path> folders, long free, long held) {
   /** Throws if what the restore brings would not fit. */
   void require(long bytes, String keyspace) {
     if (free < bytes + bytes / 10) {
-      throw new Failure(Exit.UNSAFE, "Cassandra node %s has %s free in %s, the restore brings %s%s".formatted(node, Console.size(free), folders.get(0),
-          Console.size(bytes), held == 0 ? "" : "; snapshots of what earlier restores removed hold " + Console.size(held)),
+      throw new Failure(Exit.UNSAFE,
+          "Cassandra node %s has %s free in %s, the restore brings %s%s".formatted(node, Console.size(free),
+              folders.get(0),
+              Console.size(bytes),
+              held == 0 ? "" : "; snapshots of what earlier restores removed hold " + Console.size(held)),
           "free some room there: " + removal(keyspace));
     }
   }
@@ -44,7 +47,8 @@ record NodeRoom(String node, List<Path> folders, long free, long held) {
       return Optional.empty();
     }
     var setting = cluster.setting(node, "data_file_directories").replaceFirst("^\\[(.*)]$", "$1");
-    var folders = Stream.of(setting.split(",")).map(String::strip).filter(folder -> folder.startsWith("/")).map(Path::of).toList();
+    var folders = Stream.of(setting.split(",")).map(String::strip).filter(folder -> folder.startsWith("/"))
+        .map(Path::of).toList();
     try {
       if (folders.isEmpty() || !isOf(cluster, keyspace, folders)) {
         return Optional.empty();
@@ -53,7 +57,8 @@ record NodeRoom(String node, List<Path> folders, long free, long held) {
       for (var folder : folders) {
         free.put(Files.getFileStore(folder), Files.getFileStore(folder).getUsableSpace());
       }
-      return Optional.of(new NodeRoom(CassandraCluster.host(node), folders, free.values().stream().mapToLong(bytes -> bytes).sum(),
+      return Optional
+          .of(new NodeRoom(CassandraCluster.host(node), folders, free.values().stream().mapToLong(bytes -> bytes).sum(),
           held(folders, keyspace)));
     } catch (IOException | UncheckedIOException e) {
       return Optional.empty();
@@ -70,12 +75,16 @@ record NodeRoom(String node, List<Path> folders, long free, long held) {
     }
   }
 
-  /** The folder of a table has its id in its name, so that folders of another Cassandra are not taken for this one's. */
+  /**
+   * The folder of a table has its id in its name, so that folders of another Cassandra are not taken for this one's.
+   */
   private static boolean isOf(CassandraCluster cluster, String keyspace, List<Path> folders) {
     return cluster.session().getMetadata().getKeyspace(CqlIdentifier.fromInternal(keyspace)).stream()
         .flatMap(live -> live.getTables().values().stream())
-        .flatMap(table -> table.getId().stream().map(id -> table.getName().asInternal() + "-" + id.toString().replace("-", "")))
-        .anyMatch(name -> folders.stream().anyMatch(folder -> Files.isDirectory(folder.resolve(keyspace).resolve(name))));
+        .flatMap(table -> table.getId().stream()
+            .map(id -> table.getName().asInternal() + "-" + id.toString().replace("-", "")))
+        .anyMatch(
+            name -> folders.stream().anyMatch(folder -> Files.isDirectory(folder.resolve(keyspace).resolve(name))));
   }
 
   /** Files of automatic snapshots that no live table has any more: hard links keep the others at no cost. */
@@ -86,9 +95,11 @@ record NodeRoom(String node, List<Path> folders, long free, long held) {
         continue;
       }
       try (var files = Files.walk(folder.resolve(keyspace), 4)) {
-        for (var file : files.filter(file -> file.toString().matches(".*/snapshots/(truncated|dropped)-[^/]+/[^/]+")).toList()) {
+        for (var file : files.filter(file -> file.toString().matches(".*/snapshots/(truncated|dropped)-[^/]+/[^/]+"))
+            .toList()) {
           var attributes = Files.readAttributes(file, "unix:nlink,size,isRegularFile");
-          bytes += Boolean.TRUE.equals(attributes.get("isRegularFile")) && ((Number) attributes.get("nlink")).intValue() == 1
+          bytes +=
+              Boolean.TRUE.equals(attributes.get("isRegularFile")) && ((Number) attributes.get("nlink")).intValue() == 1
               ? ((Number) attributes.get("size")).longValue() : 0;
         }
       }

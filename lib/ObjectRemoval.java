@@ -37,12 +37,14 @@ final class ObjectRemoval {
    */
   static boolean isPlainInXml(String key) {
     return key.equals(key.strip())
-        && key.codePoints().noneMatch(c -> Character.isISOControl(c) || c == 0x2028 || c == 0x2029 || c >= 0xd800 && c <= 0xdfff || (c & 0xfffe) == 0xfffe);
+        && key.codePoints().noneMatch(c -> Character.isISOControl(c) || c == 0x2028 || c == 0x2029
+            || c >= 0xd800 && c <= 0xdfff || (c & 0xfffe) == 0xfffe);
   }
 
   private static void removeOne(S3Bucket bucket, String key, Map<String, String> refused) {
     try {
-      bucket.ask("delete from", client -> client.removeObject(RemoveObjectArgs.builder().bucket(bucket.name).object(key).build()));
+      bucket.ask("delete from",
+          client -> client.removeObject(RemoveObjectArgs.builder().bucket(bucket.name).object(key).build()));
     } catch (Failure failure) {
       if (failure.code == Exit.UNREACHABLE) {
         throw failure;
@@ -54,8 +56,12 @@ final class ObjectRemoval {
   private static void removePage(S3Bucket bucket, List<String> keys, Map<String, String> refused) {
     var objects = keys.stream().map(DeleteRequest.Object::new).toList();
     try {
-      bucket.ask("delete from", client -> client.deleteObjects(DeleteObjectsArgs.builder().bucket(bucket.name).objects(objects).quiet(true).build()))
-          .result().errors().forEach(error -> refused.put("" + error.objectName(), error.code() + ": " + error.message()));
+      bucket
+          .ask("delete from",
+              client -> client
+                  .deleteObjects(DeleteObjectsArgs.builder().bucket(bucket.name).objects(objects).quiet(true).build()))
+          .result().errors()
+          .forEach(error -> refused.put("" + error.objectName(), error.code() + ": " + error.message()));
     } catch (Failure failure) {
       if (failure.code != Exit.UNEXPECTED) {
         throw failure;

@@ -23,8 +23,8 @@ import java.util.stream.Stream;
 import org.apache.commons.codec.digest.DigestUtils;
 
 /**
- * Sends objects side by side while one thread reads the archive. Its memory is that of the requests' bodies, whatever the
- * size of the archive. What it believes to have sent is proven by the bucket's listing afterwards, not here.
+ * Sends objects side by side while one thread reads the archive. Its memory is that of the requests' bodies, whatever
+ * the size of the archive. What it believes to have sent is proven by the bucket's listing afterwards, not here.
  */
 final class ObjectSender {
   /** Larger objects are not worth a tar. */
@@ -118,7 +118,8 @@ final class ObjectSender {
     }
     var md5s = new byte[16 * ETag.partsOf(size)];
     var parts = new ArrayList<CompletableFuture<Part>>();
-    for (var left = size; left > 0 && parts.stream().noneMatch(CompletableFuture::isCompletedExceptionally); left -= ETag.PART) {
+    for (var left = size; left > 0 && parts.stream().noneMatch(CompletableFuture::isCompletedExceptionally); left -=
+        ETag.PART) {
       var body = free.take();
       body.read(content, left);
       var number = parts.size() + 1;

@@ -10,8 +10,8 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Says whose a restored file or folder is, and which mode and time it has. Before and after a restore the answers are the
- * same: what the backup does not record comes from the attachment folder as the restore leaves it.
+ * Says whose a restored file or folder is, and which mode and time it has. Before and after a restore the answers are
+ * the same: what the backup does not record comes from the attachment folder as the restore leaves it.
  */
 final class Ownership {
   /** The user "nobody" of a server that squashes users: a backup made through it records no owners. */
@@ -65,13 +65,16 @@ final class Ownership {
     return Principals.of(NOBODY.contains(owner.gid()) ? new Owner(owner.user(), owner.uid(), "", -1) : owner);
   }
 
-  /** True if the owner that the backup records tells nothing: root or nobody, where the folder belongs to another user. */
+  /**
+   * True if the owner that the backup records tells nothing: root or nobody, where the folder belongs to another user.
+   */
   boolean isNotRecorded(ArchiveEntry member) {
     return isNobody(member.owner()) || member.owner().uid() == 0 && !folder.isRoot();
   }
 
   Principals owner(ArchiveEntry member) {
-    return known.computeIfAbsent(member.owner(), owner -> given.or(isNotRecorded(member) ? folder : recorded(owner)).or(folder));
+    return known.computeIfAbsent(member.owner(),
+        owner -> given.or(isNotRecorded(member) ? folder : recorded(owner)).or(folder));
   }
 
   /** The owner that ATTACHMENT_OWNER sets. */

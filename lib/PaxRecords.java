@@ -35,7 +35,8 @@ final class PaxRecords {
         throw damaged();
       }
       end = from + (int) length;
-      all.put(new String(header, space + 1, equals - space - 1, StandardCharsets.UTF_8), Arrays.copyOfRange(header, equals + 1, end - 1));
+      all.put(new String(header, space + 1, equals - space - 1, StandardCharsets.UTF_8),
+          Arrays.copyOfRange(header, equals + 1, end - 1));
     }
     return all;
   }

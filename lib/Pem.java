@@ -53,8 +53,10 @@ record Pem(Path ca, Path certificate, Path key, String caPassword, String keyPas
   }
 
   private Failure unusable(Exception e) {
-    return new Failure(Exit.USAGE, "cannot use the client certificate %s%s: %s".formatted(certificate, key == null ? "" : " and its key " + key,
-        Failure.of(e).getMessage()), "they must be PEM files, or one JKS or PKCS12 store with its password (CASSANDRA_SSL_KEY_PASSWORD)");
+    return new Failure(Exit.USAGE,
+        "cannot use the client certificate %s%s: %s".formatted(certificate, key == null ? "" : " and its key " + key,
+            Failure.of(e).getMessage()),
+        "they must be PEM files, or one JKS or PKCS12 store with its password (CASSANDRA_SSL_KEY_PASSWORD)");
   }
 
   private Own own() throws GeneralSecurityException, IOException {
@@ -69,7 +71,8 @@ record Pem(Path ca, Path certificate, Path key, String caPassword, String keyPas
       }
     }
     for (var alias : Collections.list(store.get().aliases())) {
-      Key found = store.get().isKeyEntry(alias) ? store.get().getKey(alias, keyPassword == null ? new char[0] : keyPassword.toCharArray()) : null;
+      Key found = store.get().isKeyEntry(alias)
+          ? store.get().getKey(alias, keyPassword == null ? new char[0] : keyPassword.toCharArray()) : null;
       if (found instanceof PrivateKey own) {
         return new Own(own, store.get().getCertificateChain(alias));
       }

@@ -8,8 +8,8 @@ final class ProgressLine {
   private ProgressLine() {}
 
   /**
-   * Returns one line of at most {@code width} characters: task, bar, bytes, rate, elapsed and left time, state. What does
-   * not fit is left out from the end, never cut within a word; a narrow line has no bar.
+   * Returns one line of at most {@code width} characters: task, bar, bytes, rate, elapsed and left time, state. What
+   * does not fit is left out from the end, never cut within a word; a narrow line has no bar.
    *
    * @param done bytes of {@code total} that are done
    * @param state a few words, such as {@code 3 of 9 tables}; may be empty
@@ -18,7 +18,8 @@ final class ProgressLine {
     var millis = Math.max(1, elapsed.toMillis());
     var rate = done * 1000 / millis;
     var text = " %s of %s".formatted(size(done), size(total));
-    var more = new StringBuilder(rate > 0 ? ", %s/s".formatted(size(rate)) : "").append(", elapsed ").append(clock(elapsed.toSeconds()));
+    var more = new StringBuilder(rate > 0 ? ", %s/s".formatted(size(rate)) : "").append(", elapsed ")
+        .append(clock(elapsed.toSeconds()));
     if (rate > 0 && done < total) {
       more.append(", left ").append(clock((total - done + rate - 1) / rate));
     }
@@ -46,6 +47,7 @@ final class ProgressLine {
   /** A number of bytes as an administrator reads it, such as {@code 12 MB}. */
   static String size(long bytes) {
     return bytes < 1_000_000 ? (bytes + 999) / 1000 + " kB"
-        : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB" : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
+        : bytes < 10_000_000_000L ? (bytes + 500_000) / 1_000_000 + " MB"
+        : (bytes + 500_000_000L) / 1_000_000_000L + " GB";
   }
 }

@@ -5,8 +5,8 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * The limit of each node's recovery, raised for the time of a restore. What it was before is kept in the cluster itself,
- * in a setting that Elasticsearch leaves to its users: a run after a killed one puts it back.
+ * The limit of each node's recovery, raised for the time of a restore. What it was before is kept in the cluster
+ * itself, in a setting that Elasticsearch leaves to its users: a run after a killed one puts it back.
  */
 final class RecoveryRate {
   static final String SETTING = "indices.recovery.max_bytes_per_sec";
@@ -24,7 +24,8 @@ final class RecoveryRate {
   /** Elasticsearch's own form of a size: 200mb, or -1 for no limit. */
   static void requireValid(String rate) {
     if (!rate.matches("(?i)-1|0|\\d+(\\.\\d+)?([kmgtp]?b|[kmgtp])")) {
-      throw new Failure(Exit.USAGE, "--recovery-rate '%s' is not a size".formatted(rate), "such as 200mb; -1 is no limit");
+      throw new Failure(Exit.USAGE, "--recovery-rate '%s' is not a size".formatted(rate),
+          "such as 200mb; -1 is no limit");
     }
   }
 

@@ -26,14 +26,16 @@ final class Replication {
       for (var entry : available.entrySet()) {
         fitting.put(entry.getKey(), Long.toString(Math.min(most, entry.getValue())));
       }
-      throw new Failure(Exit.UNSAFE, "the backup's replication %s does not fit the nodes there are: %s".formatted(text(replication), nodes),
+      throw new Failure(Exit.UNSAFE,
+          "the backup's replication %s does not fit the nodes there are: %s".formatted(text(replication), nodes),
           "to restore with what fits: --replication \"%s\"".formatted(text(fitting)));
     }
   }
 
   /** How many copies of each row there are in these data centres together. */
   static int copies(Map<String, String> replication, List<String> dataCentres) {
-    return replication.entrySet().stream().filter(e -> e.getKey().equals("replication_factor") || dataCentres.contains(e.getKey()))
+    return replication.entrySet().stream()
+        .filter(e -> e.getKey().equals("replication_factor") || dataCentres.contains(e.getKey()))
         .mapToInt(e -> (int) factor(e.getValue())).sum();
   }
 
@@ -41,11 +43,13 @@ final class Replication {
     try {
       return Long.parseLong(text);
     } catch (NumberFormatException e) {
-      throw new Failure(Exit.USAGE, "replication factor '%s' is not supported".formatted(text), "name a plain one with --replication");
+      throw new Failure(Exit.USAGE, "replication factor '%s' is not supported".formatted(text),
+          "name a plain one with --replication");
     }
   }
 
   static String text(Map<String, String> replication) {
-    return replication.entrySet().stream().map(e -> "'%s': '%s'".formatted(e.getKey(), e.getValue())).collect(Collectors.joining(", ", "{", "}"));
+    return replication.entrySet().stream().map(e -> "'%s': '%s'".formatted(e.getKey(), e.getValue()))
+        .collect(Collectors.joining(", ", "{", "}"));
   }
 }

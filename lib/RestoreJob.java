@@ -8,7 +8,8 @@ import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 
 /** One restore of attachments into a folder: the backup, the folder, and who works on it. */
-record RestoreJob(AttachmentArchive backup, AttachmentFolder target, Ownership ownership, Workers workers, Console console) {
+record RestoreJob(AttachmentArchive backup, AttachmentFolder target, Ownership ownership, Workers workers,
+    Console console) {
   Path folder() {
     return target.folder();
   }
@@ -34,10 +35,12 @@ record RestoreJob(AttachmentArchive backup, AttachmentFolder target, Ownership o
 
   /** Gives every wanted file to the reader, and shows how far it is. */
   void each(String task, IntPredicate wanted, AttachmentArchive.Reader reader) throws IOException {
-    var sizes = IntStream.range(0, backup.all.size()).filter(i -> !entry(i).folder() && wanted.test(i)).mapToLong(i -> entry(i).size()).summaryStatistics();
+    var sizes = IntStream.range(0, backup.all.size()).filter(i -> !entry(i).folder() && wanted.test(i))
+        .mapToLong(i -> entry(i).size()).summaryStatistics();
     var bytesDone = new AtomicLong();
     var filesDone = new AtomicInteger();
-    try (var progress = console.progress(task, sizes.getSum(), bytesDone::get, () -> filesDone.get() + " of " + sizes.getCount() + " files")) {
+    try (var progress = console.progress(task, sizes.getSum(), bytesDone::get,
+        () -> filesDone.get() + " of " + sizes.getCount() + " files")) {
       backup.read(workers, wanted, (worker, i, content) -> {
         reader.read(worker, i, content);
         bytesDone.addAndGet(entry(i).size());
@@ -46,7 +49,9 @@ record RestoreJob(AttachmentArchive backup, AttachmentFolder target, Ownership o
     }
   }
 
-  /** Asks for errors that a file system could not tell before: it tells them at the next flush, which must not be ours. */
+  /**
+   * Asks for errors that a file system could not tell before: it tells them at the next flush, which must not be ours.
+   */
   void tellOldErrors() {
     try {
       SystemCommand.output("sync", "-f", (target.isStagedInside() ? folder() : folder().getParent()).toString());

@@ -11,7 +11,8 @@ import java.util.Map;
  * @param reasons why it is not complete
  * @param notes what else is to be known
  */
-record RestorePoint(String point, String age, State verdict, boolean running, List<String> reasons, List<Part> parts, List<String> notes) {
+record RestorePoint(String point, String age, State verdict, boolean running, List<String> reasons, List<Part> parts,
+    List<String> notes) {
   /** The worst last. */
   enum State {
     COMPLETE("✓ complete"), UNKNOWN("- not known"), INCOMPLETE("✗ incomplete"), UNREADABLE("✗ unreadable");

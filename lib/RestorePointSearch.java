@@ -13,7 +13,9 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 
-/** Lists the folders of the backups and asks for the snapshots: names, sizes and the repository's index, nothing else. */
+/**
+ * Lists the folders of the backups and asks for the snapshots: names, sizes and the repository's index, nothing else.
+ */
 final class RestorePointSearch {
   private static final Duration YOUNG = Duration.ofMinutes(1);
   private static final Duration BETWEEN_LOOKS = Duration.ofMillis(300);
@@ -43,9 +45,13 @@ final class RestorePointSearch {
    */
   RestorePoints.All find(Path markers, Callable<? extends Map<String, SnapshotState>> cluster, Duration gap) {
     var files = new ArrayList<BackupFile>();
-    sources.stream().filter(source -> !source.name().equals("elasticsearch")).forEach(source -> files.addAll(source.files()));
-    var hasAttachments = sources.stream().anyMatch(source -> Set.of("files", "s3").contains(source.name()) && !source.files().isEmpty());
-    missing.stream().filter(note -> !hasAttachments || !note.startsWith(ArchiveFolders.FILES.name() + ":") && !note.startsWith(ArchiveFolders.S3.name() + ":"))
+    sources.stream().filter(source -> !source.name().equals("elasticsearch"))
+        .forEach(source -> files.addAll(source.files()));
+    var hasAttachments =
+        sources.stream().anyMatch(source -> Set.of("files", "s3").contains(source.name()) && !source.files().isEmpty());
+    missing.stream()
+        .filter(note -> !hasAttachments
+            || !note.startsWith(ArchiveFolders.FILES.name() + ":") && !note.startsWith(ArchiveFolders.S3.name() + ":"))
         .forEach(notes::add);
     var looked = new RestorePoints.Looked(snapshots(markers, cluster), growing(files), unreadable(files));
     return RestorePoints.of(sources, looked, gap, LocalDateTime.now());
@@ -58,8 +64,10 @@ final class RestorePointSearch {
     var why = new ArrayList<String>();
     var files = Optional.<Map<String, SnapshotState>>empty();
     try {
-      files = Optional.ofNullable(Files.isDirectory(markers) ? SnapshotRepository.ofFolder(markers).orElse(null) : null);
-      files.ifPresentOrElse(all -> {}, () -> why.add("%s holds no repository (no file index-<number>)".formatted(markers)));
+      files =
+          Optional.ofNullable(Files.isDirectory(markers) ? SnapshotRepository.ofFolder(markers).orElse(null) : null);
+      files.ifPresentOrElse(all -> {
+      }, () -> why.add("%s holds no repository (no file index-<number>)".formatted(markers)));
     } catch (Failure e) {
       why.add(e.getMessage());
       notes.add(e.getMessage());
@@ -67,7 +75,8 @@ final class RestorePointSearch {
     return new Snapshots(ask(cluster, why), files, String.join(", and ", why));
   }
 
-  private Optional<? extends Map<String, SnapshotState>> ask(Callable<? extends Map<String, SnapshotState>> cluster, List<String> why) {
+  private Optional<? extends Map<String, SnapshotState>> ask(Callable<? extends Map<String, SnapshotState>> cluster,
+      List<String> why) {
     try {
       return cluster == null ? Optional.empty() : Optional.of(cluster.call());
     } catch (Exception e) {
@@ -80,7 +89,8 @@ final class RestorePointSearch {
   /** Files that grow, or that were written since this run began; only young ones are looked at twice. */
   private Set<Path> growing(List<BackupFile> files) {
     var young = new HashMap<Path, Long>();
-    files.stream().filter(file -> file.changed().isAfter(started.minus(YOUNG))).forEach(file -> young.put(file.file(), file.bytes()));
+    files.stream().filter(file -> file.changed().isAfter(started.minus(YOUNG)))
+        .forEach(file -> young.put(file.file(), file.bytes()));
     var growing = new HashSet<Path>();
     if (young.isEmpty()) {
       return growing;
@@ -100,7 +110,8 @@ final class RestorePointSearch {
 
   private static Set<Path> unreadable(List<BackupFile> files) {
     var unreadable = new HashSet<Path>();
-    files.stream().filter(file -> file.problem() == null && !Files.isReadable(file.file())).forEach(file -> unreadable.add(file.file()));
+    files.stream().filter(file -> file.problem() == null && !Files.isReadable(file.file()))
+        .forEach(file -> unreadable.add(file.file()));
     return unreadable;
   }
 }

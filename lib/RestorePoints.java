@@ -45,7 +45,8 @@ final class RestorePoints {
   record Looked(Snapshots snapshots, Set<Path> growing, Set<Path> unreadable) {}
 
   /** The choice of a part: files, or one that stands in their way, or why there is none. */
-  private record Choice(Source source, List<BackupFile> files, Optional<BackupFile> inTheWay, String none, List<String> warnings) {
+  private record Choice(Source source, List<BackupFile> files, Optional<BackupFile> inTheWay, String none,
+      List<String> warnings) {
     Stream<BackupFile> all() {
       return Stream.concat(files.stream(), inTheWay.stream());
     }
@@ -84,11 +85,14 @@ final class RestorePoints {
     this.looked = looked;
     this.gap = gap;
     this.now = now;
-    var times = sources.stream().flatMap(source -> source.files().stream()).filter(file -> !file.isUnfinished()).map(BackupFile::taken)
+    var times = sources.stream().flatMap(source -> source.files().stream()).filter(file -> !file.isUnfinished())
+        .map(BackupFile::taken)
         .collect(Collectors.toCollection(TreeSet::new));
-    sources.forEach(source -> source.files().forEach(file -> times.subSet(file.taken(), true, file.taken().plus(gap), true).stream()
+    sources.forEach(source -> source.files()
+        .forEach(file -> times.subSet(file.taken(), true, file.taken().plus(gap), true).stream()
         .map(this::select).filter(selection -> selection.files().contains(file))
-        .max(Comparator.comparing(Selection::parts).thenComparing(Selection::spread, Comparator.reverseOrder()).thenComparing(Selection::time))
+            .max(Comparator.comparing(Selection::parts).thenComparing(Selection::spread, Comparator.reverseOrder())
+                .thenComparing(Selection::time))
         .ifPresent(best -> homes.put(file, best))));
   }
 
@@ -99,12 +103,15 @@ final class RestorePoints {
     var points = new RestorePoints(sources, looked, gap, now);
     var byTime = new TreeMap<LocalDateTime, Selection>();
     points.homes.values().forEach(selection -> byTime.put(selection.time(), selection));
-    byTime.values().removeIf(selection -> points.isOfAnother(selection, List.copyOf(byTime.subMap(selection.time().minus(gap), selection.time().plus(gap)).values())));
-    return new All(byTime.descendingMap().values().stream().map(selection -> points.point(selection, byTime)).toList(), points.others(byTime.values()));
+    byTime.values().removeIf(selection -> points.isOfAnother(selection,
+        List.copyOf(byTime.subMap(selection.time().minus(gap), selection.time().plus(gap)).values())));
+    return new All(byTime.descendingMap().values().stream().map(selection -> points.point(selection, byTime)).toList(),
+        points.others(byTime.values()));
   }
 
   private Selection select(LocalDateTime time) {
-    return selections.computeIfAbsent(time, key -> new Selection(time, sources.stream().map(source -> choose(source, time)).toList()));
+    return selections.computeIfAbsent(time,
+        key -> new Selection(time, sources.stream().map(source -> choose(source, time)).toList()));
   }
 
   private Choice choose(Source source, LocalDateTime time) {
@@ -115,8 +122,11 @@ final class RestorePoints {
     }
     try {
       var chosen = source.backups().choose(near, time, gap, now, source.ofNodes());
-      var files = chosen.backups().stream().map(backup -> near.stream().filter(file -> file.file().equals(backup.file())).findFirst().orElseThrow()).toList();
-      return isNear(files.get(0), time) ? new Choice(source, files, Optional.empty(), "", chosen.warnings()) : none(source, time);
+      var files = chosen.backups().stream()
+          .map(backup -> near.stream().filter(file -> file.file().equals(backup.file())).findFirst().orElseThrow())
+          .toList();
+      return isNear(files.get(0), time) ? new Choice(source, files, Optional.empty(), "", chosen.warnings())
+          : none(source, time);
     } catch (Failure e) {
       return none(source, time);
     }
@@ -153,10 +163,14 @@ final class RestorePoints {
     return low;
   }
 
-  /** True if all that is its own is an unusable archive of one node, next to usable ones of other nodes: it is named there. */
+  /**
+   * True if all that is its own is an unusable archive of one node, next to usable ones of other nodes: it is named
+   * there.
+   */
   private boolean isOfAnother(Selection selection, List<Selection> near) {
     var own = selection.files().stream().filter(file -> homes.get(file) == selection).toList();
-    return own.stream().allMatch(file -> file.problem() != null && near.stream().anyMatch(other -> other != selection && unusable(other).contains(file)));
+    return own.stream().allMatch(file -> file.problem() != null
+        && near.stream().anyMatch(other -> other != selection && unusable(other).contains(file)));
   }
 
   /** Archives of nodes that have no other one in the selection, and cannot be used. */
@@ -166,13 +180,14 @@ final class RestorePoints {
     for (var choice : selection.choices()) {
       if (choice.source().ofNodes() && !choice.files().isEmpty()) {
         between(choice.source().files(), selection.time().minus(gap), selection.time()).stream()
-            .filter(file -> file.problem() != null && !file.isUnfinished() && !nodes.contains(file.source())).forEach(unusable::add);
+            .filter(file -> file.problem() != null && !file.isUnfinished() && !nodes.contains(file.source()))
+            .forEach(unusable::add);
       }
     }
     return unusable;
   }
 
-  // ----------------------------------------------------------------------------------------------------------- one point
+  // --------------------------------------------------------------------------------------------------------- one point
 
   private RestorePoint point(Selection selection, NavigableMap<LocalDateTime, Selection> all) {
     var judgement = new Judgement();
@@ -187,8 +202,10 @@ final class RestorePoints {
     requireNodes(selection, all, judgement);
     requireOneRun(selection, judgement);
     var backup = new Backup(Path.of(""), "", selection.time());
-    return new RestorePoint(BackupSet.STAMP.format(selection.time()), selection.time().isAfter(now) ? "in the future" : backup.age(now),
-        judgement.state, judgement.running, List.copyOf(judgement.reasons), List.copyOf(parts), List.copyOf(judgement.notes));
+    return new RestorePoint(BackupSet.STAMP.format(selection.time()),
+        selection.time().isAfter(now) ? "in the future" : backup.age(now),
+        judgement.state, judgement.running, List.copyOf(judgement.reasons), List.copyOf(parts),
+        List.copyOf(judgement.notes));
   }
 
   /** The verdict of a point while it is made: the worst reason counts. */
@@ -231,9 +248,11 @@ final class RestorePoints {
     if (snapshot.damaged()) {
       judgement.add(RestorePoint.State.UNREADABLE, "snapshot %s: %s".formatted(name, snapshot.why()));
     } else if (snapshot.state().equals(SnapshotState.UNKNOWN)) {
-      judgement.add(RestorePoint.State.UNKNOWN, "the state of snapshot %s is not known: %s".formatted(name, snapshot.why()));
+      judgement.add(RestorePoint.State.UNKNOWN,
+          "the state of snapshot %s is not known: %s".formatted(name, snapshot.why()));
     } else if (snapshot.state().equals(SnapshotState.MISSING)) {
-      judgement.add(RestorePoint.State.INCOMPLETE, "there is no snapshot %s, though its marker exists%s".formatted(name, why));
+      judgement.add(RestorePoint.State.INCOMPLETE,
+          "there is no snapshot %s, though its marker exists%s".formatted(name, why));
     } else if (!snapshot.state().equals(SnapshotState.SUCCESS)) {
       judgement.running |= snapshot.state().equals(SnapshotState.IN_PROGRESS);
       judgement.add(RestorePoint.State.INCOMPLETE, "snapshot %s is %s%s".formatted(name, snapshot.state(), why));
@@ -242,20 +261,27 @@ final class RestorePoints {
     }
     var indices = new TreeMap<String, Long>();
     snapshot.indices().forEach((index, bytes) -> indices.put(index, bytes < 0 ? null : bytes));
-    return new RestorePoint.Part("elasticsearch", name, snapshot.bytes() < 0 ? null : snapshot.bytes(), before, snapshot.state(), indices);
+    return new RestorePoint.Part("elasticsearch", name, snapshot.bytes() < 0 ? null : snapshot.bytes(), before,
+        snapshot.state(), indices);
   }
 
   /** Both databases, and the attachments in one of their two stores. */
   private void requireParts(Selection selection, Judgement judgement) {
-    var hasAttachments = selection.choices().stream().anyMatch(choice -> ATTACHMENTS.contains(choice.source().name()) && choice.all().findAny().isPresent());
-    var noAttachments = selection.choices().stream().filter(choice -> ATTACHMENTS.contains(choice.source().name())).toList();
-    selection.choices().stream().filter(choice -> !ATTACHMENTS.contains(choice.source().name()) && choice.all().findAny().isEmpty())
-        .forEach(choice -> judgement.add(RestorePoint.State.INCOMPLETE, "no backup of %s%s".formatted(choice.source().name(), choice.none())));
+    var hasAttachments = selection.choices().stream()
+        .anyMatch(choice -> ATTACHMENTS.contains(choice.source().name()) && choice.all().findAny().isPresent());
+    var noAttachments =
+        selection.choices().stream().filter(choice -> ATTACHMENTS.contains(choice.source().name())).toList();
+    selection.choices().stream()
+        .filter(choice -> !ATTACHMENTS.contains(choice.source().name()) && choice.all().findAny().isEmpty())
+        .forEach(choice -> judgement.add(RestorePoint.State.INCOMPLETE,
+            "no backup of %s%s".formatted(choice.source().name(), choice.none())));
     if (!hasAttachments && !noAttachments.isEmpty()) {
-      judgement.add(RestorePoint.State.INCOMPLETE, "no backup of the attachments" + noAttachments.stream().map(Choice::none).collect(Collectors.joining()));
+      judgement.add(RestorePoint.State.INCOMPLETE,
+          "no backup of the attachments" + noAttachments.stream().map(Choice::none).collect(Collectors.joining()));
     }
     for (var source : sources) {
-      between(source.files(), selection.time().minus(gap), selection.time().plus(gap)).stream().filter(BackupFile::isUnfinished).forEach(file -> {
+      between(source.files(), selection.time().minus(gap), selection.time().plus(gap)).stream()
+          .filter(BackupFile::isUnfinished).forEach(file -> {
         judgement.running = true;
         judgement.notes.add("%s is passed over: %s".formatted(file.file(), file.problem()));
       });
@@ -268,55 +294,69 @@ final class RestorePoints {
     if (nodes.isEmpty()) {
       return;
     }
-    var before = all.subMap(selection.time().minus(MISSED), selection.time()).values().stream().map(RestorePoints::sourcesOf).toList();
+    var before = all.subMap(selection.time().minus(MISSED), selection.time()).values().stream()
+        .map(RestorePoints::sourcesOf).toList();
     var unusable = unusable(selection).stream().map(BackupFile::source).collect(Collectors.toSet());
-    var missed = before.stream().flatMap(List::stream).distinct().filter(node -> !nodes.contains(node) && !unusable.contains(node)).sorted().toList();
+    var missed = before.stream().flatMap(List::stream).distinct()
+        .filter(node -> !nodes.contains(node) && !unusable.contains(node)).sorted().toList();
     var most = before.stream().mapToInt(List::size).max().orElse(0);
     if (!missed.isEmpty()) {
-      judgement.add(RestorePoint.State.INCOMPLETE, "no archive of Cassandra from %s".formatted(String.join(", ", missed)));
+      judgement.add(RestorePoint.State.INCOMPLETE,
+          "no archive of Cassandra from %s".formatted(String.join(", ", missed)));
     } else if (nodes.size() + unusable.size() < most) {
       judgement.add(RestorePoint.State.INCOMPLETE, "%d archives of Cassandra, %d before".formatted(nodes.size(), most));
     }
   }
 
   private static List<String> sourcesOf(Selection selection) {
-    return selection.choices().stream().filter(choice -> choice.source().ofNodes()).flatMap(choice -> choice.files().stream())
+    return selection.choices().stream().filter(choice -> choice.source().ofNodes())
+        .flatMap(choice -> choice.files().stream())
         .map(BackupFile::source).toList();
   }
 
   /** The restore refuses databases that were taken too far apart; one that is another run's is not this one's. */
   private void requireOneRun(Selection selection, Judgement judgement) {
-    var databases = selection.choices().stream().filter(choice -> !ATTACHMENTS.contains(choice.source().name())).flatMap(choice -> choice.files().stream()).toList();
+    var databases = selection.choices().stream().filter(choice -> !ATTACHMENTS.contains(choice.source().name()))
+        .flatMap(choice -> choice.files().stream()).toList();
     var apart = Selection.spread(databases);
     if (apart.compareTo(gap) > 0) {
-      judgement.add(RestorePoint.State.INCOMPLETE, "the backups of the databases were taken %s apart".formatted(shown(apart.toSeconds())));
+      judgement.add(RestorePoint.State.INCOMPLETE,
+          "the backups of the databases were taken %s apart".formatted(shown(apart.toSeconds())));
     }
     for (var choice : selection.choices()) {
-      choice.files().stream().filter(file -> homes.get(file) != selection).findFirst().ifPresent(file -> judgement.add(RestorePoint.State.INCOMPLETE,
-          "no backup of %s of its own: %s is of %s".formatted(choice.source().name(), file.backup().name(), BackupSet.STAMP.format(homes.get(file).time()))));
+      choice.files().stream().filter(file -> homes.get(file) != selection).findFirst()
+          .ifPresent(file -> judgement.add(RestorePoint.State.INCOMPLETE,
+              "no backup of %s of its own: %s is of %s".formatted(choice.source().name(), file.backup().name(),
+                  BackupSet.STAMP.format(homes.get(file).time()))));
     }
   }
 
   // ------------------------------------------------------------------------------------------------------ what is over
 
   private Map<String, String> others(Collection<Selection> selections) {
-    var taken = selections.stream().flatMap(selection -> Stream.concat(selection.files().stream(), unusable(selection).stream())).collect(Collectors.toCollection(HashSet::new));
+    var taken = selections.stream()
+        .flatMap(selection -> Stream.concat(selection.files().stream(), unusable(selection).stream()))
+        .collect(Collectors.toCollection(HashSet::new));
     var others = new TreeMap<String, String>();
     for (var source : sources) {
       source.files().stream().filter(file -> !taken.contains(file)).forEach(file -> others.put(file.file().toString(),
           file.problem() != null ? file.problem() : "another one of the same time or node is taken"));
     }
-    var markers = sources.stream().filter(source -> source.name().equals("elasticsearch")).flatMap(source -> source.files().stream())
+    var markers = sources.stream().filter(source -> source.name().equals("elasticsearch"))
+        .flatMap(source -> source.files().stream())
         .map(file -> file.backup().name()).collect(Collectors.toSet());
     if (sources.stream().anyMatch(source -> source.name().equals("elasticsearch"))) {
-      looked.snapshots().names().stream().filter(name -> !markers.contains(name)).forEach(name -> others.put("snapshot " + name,
-          "it is %s and has no marker %s.info: no restore finds it".formatted(looked.snapshots().of(name).state(), name)));
+      looked.snapshots().names().stream().filter(name -> !markers.contains(name))
+          .forEach(name -> others.put("snapshot " + name,
+              "it is %s and has no marker %s.info: no restore finds it".formatted(looked.snapshots().of(name).state(),
+                  name)));
     }
     return others;
   }
 
   /** A time in words. */
   static String shown(long seconds) {
-    return seconds < 120 ? seconds + " s" : seconds < 7200 ? seconds / 60 + " min" : seconds < 172_800 ? seconds / 3600 + " h" : seconds / 86_400 + " days";
+    return seconds < 120 ? seconds + " s" : seconds < 7200 ? seconds / 60 + " min"
+        : seconds < 172_800 ? seconds / 3600 + " h" : seconds / 86_400 + " days";
   }
 }

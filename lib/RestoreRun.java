@@ -21,8 +21,8 @@ import java.util.Set;
 import java.util.TreeSet;
 
 /**
- * The lock, the marker of an unfinished restore and the report, beside the archives or in RESTORE_STATE_PATH. The marker
- * stands from the first change to the success; while it stands, TheHive must not be started.
+ * The lock, the marker of an unfinished restore and the report, beside the archives or in RESTORE_STATE_PATH. The
+ * marker stands from the first change to the success; while it stands, TheHive must not be started.
  */
 final class RestoreRun implements Closeable {
   private final Path folder;
@@ -52,12 +52,15 @@ final class RestoreRun implements Closeable {
 
   private static Failure notWritable(Path folder, String reason, Throwable cause) {
     return new Failure(Exit.UNSAFE, "cannot write to %s: %s".formatted(folder, reason),
-        "lock, marker and report are kept there: make it writable, make room, or name another folder with RESTORE_STATE_PATH", cause);
+        "lock, marker and report are kept there: make it writable, make room, or name another folder with"
+            + " RESTORE_STATE_PATH",
+        cause);
   }
 
   /** Tells in a dry run, which writes nothing there, why a real run could not begin. */
   Optional<Failure> problem() {
-    return lock != null ? Optional.empty() : Optional.of(notWritable(folder, Files.isDirectory(folder) ? "access denied" : "no such folder", null));
+    return lock != null ? Optional.empty()
+        : Optional.of(notWritable(folder, Files.isDirectory(folder) ? "access denied" : "no such folder", null));
   }
 
   /** What an interrupted run left for this one; empty when there was none. */
@@ -68,7 +71,9 @@ final class RestoreRun implements Closeable {
       }
       var left = Json.MAPPER.readTree(marker.toFile());
       if (!left.isObject()) {
-        throw unreadable(Files.size(marker) == 0 ? "it is empty, as a full disk leaves it" : "it is not a marker of these scripts", null);
+        throw unreadable(
+            Files.size(marker) == 0 ? "it is empty, as a full disk leaves it" : "it is not a marker of these scripts",
+            null);
       }
       return left;
     } catch (JsonProcessingException e) {
@@ -79,7 +84,8 @@ final class RestoreRun implements Closeable {
   }
 
   private Failure unreadable(String reason, Throwable cause) {
-    return new Failure(Exit.UNSAFE, "cannot read %s: %s. A restore was begun and may be unfinished".formatted(marker, reason),
+    return new Failure(Exit.UNSAFE,
+        "cannot read %s: %s. A restore was begun and may be unfinished".formatted(marker, reason),
         "keep TheHive stopped, remove that file, and run the same restore again to its end", cause);
   }
 

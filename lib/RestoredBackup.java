@@ -26,10 +26,13 @@ record RestoredBackup(String backup, Path report, Instant end, JsonNode details)
    * @param section of the report that is about the part; empty for the whole report
    * @param fits true for a report about the target of this run
    */
-  static Optional<RestoredBackup> newest(Path folder, String script, String section, Predicate<JsonNode> fits) throws IOException {
-    var report = RunReports.newest(folder, script, one -> one.path("exit").asInt(-1) == Exit.DONE && !backup(one.at(section)).isEmpty()
+  static Optional<RestoredBackup> newest(Path folder, String script, String section, Predicate<JsonNode> fits)
+      throws IOException {
+    var report = RunReports.newest(folder, script,
+        one -> one.path("exit").asInt(-1) == Exit.DONE && !backup(one.at(section)).isEmpty()
         && fits.test(one.at(section)));
-    return report.map(one -> new RestoredBackup(backup(one.content().at(section)), one.file(), end(one.content()), one.content().at(section)));
+    return report.map(one -> new RestoredBackup(backup(one.content().at(section)), one.file(), end(one.content()),
+        one.content().at(section)));
   }
 
   /** The archives, more than one where each node has its own. */

@@ -1,9 +1,9 @@
 import java.util.Arrays;
 
 /**
- * The part of the ring that the partitions of a backup cover. Cassandra's partitioner hashes keys, so the partitions of a
- * whole keyspace lie evenly by chance: gaps between them are as long as chance makes them. A node that the backup lacks
- * leaves gaps where its ranges were; they are longer than chance allows if there are enough partitions.
+ * The part of the ring that the partitions of a backup cover. Cassandra's partitioner hashes keys, so the partitions of
+ * a whole keyspace lie evenly by chance: gaps between them are as long as chance makes them. A node that the backup
+ * lacks leaves gaps where its ranges were; they are longer than chance allows if there are enough partitions.
  *
  * @param partitions the number of different partitions that were looked at
  * @param largestGap the largest part of the ring without a partition, of 1
@@ -73,8 +73,8 @@ record RingCoverage(int partitions, double largestGap, double missing, double ch
   }
 
   /**
-   * The lengths of the longest gap, the second, third, fourth, sixth, … are each compared with chance, so that one large
-   * hole is found and many medium ones are. The sum of the single chances bounds that of any of them.
+   * The lengths of the longest gap, the second, third, fourth, sixth, … are each compared with chance, so that one
+   * large hole is found and many medium ones are. The sum of the single chances bounds that of any of them.
    */
   private static double chance(double[] gaps) {
     var n = gaps.length;
@@ -114,7 +114,9 @@ record RingCoverage(int partitions, double largestGap, double missing, double ch
     return Math.exp(-n * (share * (Math.log(share) - one) + rest));
   }
 
-  /** Half of the gaps tell how dense partitions are where they are, and so how much of the ring so many of them fill. */
+  /**
+   * Half of the gaps tell how dense partitions are where they are, and so how much of the ring so many of them fill.
+   */
   private static double missing(double[] gaps) {
     var n = gaps.length;
     var mean = gaps[n / 2] / Math.log(2);

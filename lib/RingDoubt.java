@@ -8,16 +8,18 @@ final class RingDoubt {
   private RingDoubt() {}
 
   /**
-   * Returns what cannot be told; empty where every node has every row, the archives are of enough nodes, or a hole of the
-   * size that missing nodes leave would have been found.
+   * Returns what cannot be told; empty where every node has every row, the archives are of enough nodes, or a hole of
+   * the size that missing nodes leave would have been found.
    *
    * @param tokens of each node now, by data centre
    * @param replication of the backup
    * @param archives the number of nodes whose archives there are
    */
-  static Optional<String> of(RingCoverage coverage, Map<String, List<long[]>> tokens, Map<String, String> replication, int archives) {
+  static Optional<String> of(RingCoverage coverage, Map<String, List<long[]>> tokens, Map<String, String> replication,
+      int archives) {
     var simple = replication.get("class").equals("SimpleStrategy");
-    var rings = simple ? Map.of("replication_factor", tokens.values().stream().flatMap(List::stream).toList()) : new TreeMap<>(tokens);
+    var rings = simple ? Map.of("replication_factor", tokens.values().stream().flatMap(List::stream).toList())
+        : new TreeMap<>(tokens);
     for (var ring : rings.entrySet()) {
       var nodes = ring.getValue().size();
       var factor = (int) Replication.factor(replication.getOrDefault(ring.getKey(), "0"));
@@ -25,8 +27,10 @@ final class RingDoubt {
         continue;
       }
       if (archives > 1 || !RingHoles.of(ring.getValue(), factor).stream().allMatch(coverage::wouldShow)) {
-        return Optional.of(("whether the backup is the whole cannot be told: %,d partitions are too few. With %d nodes%s and %d cop%s of each row"
-            + " one node's backup is only a part").formatted(coverage.partitions(), nodes, simple ? "" : " in " + ring.getKey(), factor,
+        return Optional.of(
+            ("whether the backup is the whole cannot be told: %,d partitions are too few. With %d nodes%s and %d cop%s of each row"
+                + " one node's backup is only a part").formatted(coverage.partitions(), nodes,
+                    simple ? "" : " in " + ring.getKey(), factor,
             factor == 1 ? "y" : "ies"));
       }
     }

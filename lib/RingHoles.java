@@ -4,7 +4,9 @@ import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
 
-/** The parts of the ring that a single node does not have: they are missing where only that node's backup is restored. */
+/**
+ * The parts of the ring that a single node does not have: they are missing where only that node's backup is restored.
+ */
 final class RingHoles {
   private record Owned(long token, int node) {}
 

@@ -54,16 +54,18 @@ final class RowComparison {
   }
 
   /**
-   * Reads what a node has of the table. A node that is asked for its own copy may read another node's: Cassandra prefers
-   * the own one, but not while it measures others as faster, and with SimpleSnitch not at all. Its count of reads of its
-   * own copy tells; pieces that were answered from elsewhere are read again, and counted where that does not help.
+   * Reads what a node has of the table. A node that is asked for its own copy may read another node's: Cassandra
+   * prefers the own one, but not while it measures others as faster, and with SimpleSnitch not at all. Its count of
+   * reads of its own copy tells; pieces that were answered from elsewhere are read again, and counted where that does
+   * not help.
    */
   Tally compare(Node node, DoubleConsumer progress) throws IOException {
     var total = new Tally();
     var batches = Lists.partition(pieces(node), READS_AT_ONCE);
     for (var batch : batches) {
       var result = compare(node, batch);
-      for (var attempt = 1; attempt < ATTEMPTS && total.count("elsewhere") == 0 && result.count("elsewhere") > 0; attempt++) {
+      for (var attempt = 1; attempt < ATTEMPTS && total.count("elsewhere") == 0
+          && result.count("elsewhere") > 0; attempt++) {
         result = compare(node, batch);
       }
       total.add(result);
@@ -87,7 +89,8 @@ final class RowComparison {
   private long ownReads(Node node) {
     try {
       var row = session.execute(SimpleStatement.newInstance("SELECT count FROM system_views.local_scan_latency"
-          + " WHERE keyspace_name = ? AND table_name = ?", backup.table.keyspace, backup.table.name).setNode(node)).one();
+          + " WHERE keyspace_name = ? AND table_name = ?", backup.table.keyspace, backup.table.name).setNode(node))
+          .one();
       return row == null ? 0 : row.getLong("count");
     } catch (DriverException e) {
       return -1;
@@ -160,7 +163,8 @@ final class RowComparison {
         result.add("extra", backup.format.name(live));
       } else if (!stored.expires()) {
         var untimed = live != null && newest != Long.MAX_VALUE && stored.differsWithoutTime(live);
-        (live == null ? missing : result).add(live == null ? "missing" : untimed ? "untimed" : "changed", backup.format.name(stored));
+        (live == null ? missing : result).add(live == null ? "missing" : untimed ? "untimed" : "changed",
+            backup.format.name(stored));
       }
     }
     if (newer > 0) {

@@ -16,8 +16,8 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /**
- * About how many rows a table holds: counted where they are few, else estimated from how close together the tokens of some
- * are.
+ * About how many rows a table holds: counted where they are few, else estimated from how close together the tokens of
+ * some are.
  *
  * @param rows the number
  * @param certainty how well it is known
@@ -49,19 +49,22 @@ record RowEstimate(long rows, Certainty certainty) {
   static Map<String, RowEstimate> of(CqlSession session, String keyspace) {
     var estimates = new TreeMap<String, RowEstimate>();
     session.getMetadata().getKeyspace(CqlIdentifier.fromInternal(keyspace)).ifPresent(live -> live.getTables().values()
-        .forEach(table -> of(session, table).ifPresent(estimate -> estimates.put(table.getName().asInternal(), estimate))));
+        .forEach(
+            table -> of(session, table).ifPresent(estimate -> estimates.put(table.getName().asInternal(), estimate))));
     return estimates;
   }
 
   private static Optional<RowEstimate> of(CqlSession session, TableMetadata table) {
-    var key = table.getPartitionKey().stream().map(column -> column.getName().asCql(true)).collect(Collectors.joining(", "));
+    var key =
+        table.getPartitionKey().stream().map(column -> column.getName().asCql(true)).collect(Collectors.joining(", "));
     var query = "SELECT token(%s) AS t FROM %s.%s WHERE token(%s) >= ? AND token(%s) < ? LIMIT %d".formatted(
         key, table.getKeyspace().asCql(true), table.getName().asCql(true), key, key, SAMPLE);
     var sum = new RowEstimate(0, Certainty.EXACT);
     try {
       for (var from : starts()) {
         var to = from + size() - 1; // the last token of all, which no partition has, is left out for a plain query
-        var rows = session.execute(SimpleStatement.newInstance(query, from, to).setTimeout(Duration.ofSeconds(20))).all();
+        var rows =
+            session.execute(SimpleStatement.newInstance(query, from, to).setTimeout(Duration.ofSeconds(20))).all();
         sum = sum.plus(of(from, rows.stream().mapToLong(row -> row.getLong("t")).toArray()));
       }
       return Optional.of(sum);

@@ -47,8 +47,10 @@ record RowFormat(TableMetadata table, List<ColumnMetadata> columns) {
 
   /** Selects the keys, and of each column the value, write time and time to live where it has them. */
   String query(Range<Token> range) {
-    var values = columns.stream().map(column -> (hasTime(column) ? "%1$s, writetime(%1$s), ttl(%1$s)" : "%s").formatted(column.name.toCQLString()));
-    var keys = Stream.concat(table.partitionKeyColumns().stream(), table.clusteringColumns().stream()).map(column -> column.name.toCQLString());
+    var values = columns.stream().map(
+        column -> (hasTime(column) ? "%1$s, writetime(%1$s), ttl(%1$s)" : "%s").formatted(column.name.toCQLString()));
+    var keys = Stream.concat(table.partitionKeyColumns().stream(), table.clusteringColumns().stream())
+        .map(column -> column.name.toCQLString());
     return "SELECT " + Stream.concat(keys, values).collect(Collectors.joining(", ")) + from(range);
   }
 
@@ -57,7 +59,8 @@ record RowFormat(TableMetadata table, List<ColumnMetadata> columns) {
   }
 
   private String from(Range<Token> range) {
-    var keys = table.partitionKeyColumns().stream().map(column -> column.name.toCQLString()).collect(Collectors.joining(", "));
+    var keys =
+        table.partitionKeyColumns().stream().map(column -> column.name.toCQLString()).collect(Collectors.joining(", "));
     return " FROM %1$s WHERE token(%2$s) > %3$s AND token(%2$s) <= %4$s".formatted(table, keys,
         range.left, range.right.isMinimum() ? Long.MAX_VALUE : range.right);
   }
@@ -86,7 +89,8 @@ record RowFormat(TableMetadata table, List<ColumnMetadata> columns) {
   }
 
   private TableRow.Value value(Cell<?> cell) {
-    return table.isCounter() ? new TableRow.Value(ByteBufferUtil.bytes(CounterContext.instance().total(cell)), TableRow.NO_TIME, false)
+    return table.isCounter()
+        ? new TableRow.Value(ByteBufferUtil.bytes(CounterContext.instance().total(cell)), TableRow.NO_TIME, false)
         : new TableRow.Value(cell.buffer(), cell.timestamp(), cell.isExpiring());
   }
 

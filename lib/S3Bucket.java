@@ -56,8 +56,11 @@ final class S3Bucket implements Closeable {
     requireEndpoint(endpoint);
     failures = new S3Failures(endpoint, name, settings.ca());
     try {
-      client = MinioAsyncClient.builder().endpoint(endpoint).region(settings.region().orElse(null)).httpClient(http(settings, connections))
-          .credentialsProvider(new StaticProvider(settings.login().access(), settings.login().secret(), settings.login().token())).build();
+      client = MinioAsyncClient.builder().endpoint(endpoint).region(settings.region().orElse(null))
+          .httpClient(http(settings, connections))
+          .credentialsProvider(
+              new StaticProvider(settings.login().access(), settings.login().secret(), settings.login().token()))
+          .build();
       if (settings.virtualHost()) {
         client.enableVirtualStyleEndpoint();
       }
@@ -71,10 +74,12 @@ final class S3Bucket implements Closeable {
   /** An endpoint names scheme, host and port, and never the keys: it is shown. */
   static void requireEndpoint(String endpoint) {
     if (endpoint.contains("@")) {
-      throw new Failure(Exit.USAGE, "the endpoint holds keys", "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY or MINIO_SECRET_KEY_FILE instead");
+      throw new Failure(Exit.USAGE, "the endpoint holds keys",
+          "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY or MINIO_SECRET_KEY_FILE instead");
     }
     if (!endpoint.matches("https?://[^/?#\\s]+/?")) {
-      throw new Failure(Exit.USAGE, "the endpoint '%s' is not of the form https://HOST:PORT".formatted(endpoint), "check MINIO_ENDPOINT");
+      throw new Failure(Exit.USAGE, "the endpoint '%s' is not of the form https://HOST:PORT".formatted(endpoint),
+          "check MINIO_ENDPOINT");
     }
   }
 
@@ -123,7 +128,8 @@ final class S3Bucket implements Closeable {
     } catch (Failure failure) {
       // The SDK always names a region, which AWS wants left out where it is us-east-1, and others everywhere.
       throw failure.code != Exit.UNEXPECTED ? failure
-          : new Failure(Exit.UNSAFE, failure.getMessage(), "nothing was changed; create the bucket with the server's own tools, and run again", failure);
+          : new Failure(Exit.UNSAFE, failure.getMessage(),
+              "nothing was changed; create the bucket with the server's own tools, and run again", failure);
     }
   }
 
@@ -135,7 +141,9 @@ final class S3Bucket implements Closeable {
   }
 
   boolean isLocked() {
-    return tryTo(client -> client.getObjectLockConfiguration(GetObjectLockConfigurationArgs.builder().bucket(name).build())).isPresent();
+    return tryTo(
+        client -> client.getObjectLockConfiguration(GetObjectLockConfigurationArgs.builder().bucket(name).build()))
+        .isPresent();
   }
 
   /** Gives every object to the visitor, a page after the other; fails rather than end before the bucket does. */
@@ -150,8 +158,10 @@ final class S3Bucket implements Closeable {
       }).toList());
       var next = result.nextContinuationToken();
       if (result.isTruncated() && (next == null || next.isEmpty() || next.equals(token))) {
-        throw new Failure(Exit.UNREACHABLE, "%s cuts its list of bucket %s and does not say how it goes on".formatted(endpoint, name),
-            "what the bucket holds is not known without the rest; see the server's log, and what stands between it and this host");
+        throw new Failure(Exit.UNREACHABLE,
+            "%s cuts its list of bucket %s and does not say how it goes on".formatted(endpoint, name),
+            "what the bucket holds is not known without the rest; see the server's log, and what stands between it"
+                + " and this host");
       }
       token = result.isTruncated() ? next : null;
     } while (token != null);
@@ -160,7 +170,8 @@ final class S3Bucket implements Closeable {
   /** Names that XML cannot hold, such as those with control characters, only come through encoded. */
   private io.minio.messages.ListBucketResultV2 page(String token, Integer most) {
     var request = ListObjectsV2Args.builder().bucket(name).encodingType("url").continuationToken(token);
-    return ask("list", client -> client.listObjectsV2((most == null ? request : request.maxKeys(most)).build())).result();
+    return ask("list", client -> client.listObjectsV2((most == null ? request : request.maxKeys(most)).build()))
+        .result();
   }
 
   /**
@@ -186,11 +197,12 @@ final class S3Bucket implements Closeable {
   }
 
   /**
-   * True if a failure to read an object may be that object's alone: it is broken, or archived. A broken one answers like
-   * a server that is gone; so many do not.
+   * True if a failure to read an object may be that object's alone: it is broken, or archived. A broken one answers
+   * like a server that is gone; so many do not.
    */
   boolean isOfOneObject(Failure failure) {
-    return failure.code != Exit.AUTHENTICATION && (failure.code != Exit.UNREACHABLE || unreadable.incrementAndGet() <= MOST_UNREADABLE);
+    return failure.code != Exit.AUTHENTICATION
+        && (failure.code != Exit.UNREACHABLE || unreadable.incrementAndGet() <= MOST_UNREADABLE);
   }
 
   /** The answer; empty where the server refuses, or does not know what is asked. */

@@ -29,20 +29,25 @@ import javax.net.ssl.SSLPeerUnverifiedException;
 record S3Failures(String endpoint, String bucket, Optional<Path> ca) {
   private static final Pattern STATUS = Pattern.compile("Response code: (\\d+)");
   private static final Set<String> WRONG_REGION =
-      Set.of("AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException", "InvalidRegion");
+      Set.of("AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraintException",
+          "InvalidRegion");
   /** Answers of Go's and nginx's servers, and a TLS record where a status line was expected. */
   private static final Pattern WANTS_HTTPS =
-      Pattern.compile("(?s).*(HTTP request to an HTTPS server|plain HTTP request was sent to HTTPS port|Unexpected status line: \\x15).*");
+      Pattern.compile(
+          "(?s).*(HTTP request to an HTTPS server|plain HTTP request was sent to HTTPS port|Unexpected status"
+              + " line: \\x15).*");
 
   /** True if it is worth another try: the network, a server that is busy or starting, an answer that was cut. */
   static boolean isPassing(Throwable thrown) {
-    if (find(thrown, SSLHandshakeException.class).isPresent() || find(thrown, SSLPeerUnverifiedException.class).isPresent()
+    if (find(thrown, SSLHandshakeException.class).isPresent()
+        || find(thrown, SSLPeerUnverifiedException.class).isPresent()
         || isPlainAnswer(thrown) || find(thrown, UnknownHostException.class).isPresent()) {
       return false;
     }
     var status = status(thrown);
     return status >= 500 && status != 501 && status != 507 || status == 429 || status == 408
-        || status == 0 && (find(thrown, IOException.class).isPresent() || find(thrown, XmlParserException.class).isPresent());
+        || status == 0
+            && (find(thrown, IOException.class).isPresent() || find(thrown, XmlParserException.class).isPresent());
   }
 
   /** The server's own name of what went wrong, such as {@code NoSuchBucket}; empty where it gave none. */
@@ -58,32 +63,40 @@ record S3Failures(String endpoint, String bucket, Optional<Path> ca) {
       return missing(thrown);
     }
     if (code.equals("AccessDenied") || code.equals("AllAccessDisabled")) {
-      return new Failure(Exit.AUTHENTICATION, "the access key may not %s bucket %s at %s".formatted(verb, bucket, endpoint),
-          "its policy needs s3:GetBucketLocation (or set MINIO_REGION), s3:ListBucket, s3:GetObject, s3:PutObject, s3:DeleteObject", thrown);
+      return new Failure(Exit.AUTHENTICATION,
+          "the access key may not %s bucket %s at %s".formatted(verb, bucket, endpoint),
+          "its policy needs s3:GetBucketLocation (or set MINIO_REGION), s3:ListBucket, s3:GetObject, s3:PutObject,"
+              + " s3:DeleteObject",
+          thrown);
     }
     if (status == 507 || code.contains("Quota") || code.equals("XMinioStorageFull")) {
       return new Failure(Exit.UNSAFE, "no room left in bucket %s at %s: %s".formatted(bucket, endpoint, reason(thrown)),
           "free some room, or raise the bucket's quota; then run again", thrown);
     }
     if (WRONG_REGION.contains(code)) {
-      return new Failure(Exit.USAGE, "%s expects another region: %s".formatted(endpoint, reason(thrown)), "set MINIO_REGION to the bucket's region", thrown);
+      return new Failure(Exit.USAGE, "%s expects another region: %s".formatted(endpoint, reason(thrown)),
+          "set MINIO_REGION to the bucket's region", thrown);
     }
     if ((status == 403 || status == 401) && !code.equals("InvalidObjectState")) {
       return new Failure(Exit.AUTHENTICATION, "%s refuses the keys: %s".formatted(endpoint, reason(thrown)),
           "check MINIO_ACCESS_KEY and MINIO_SECRET_KEY (or the alias), and this host's clock", thrown);
     }
     if (find(thrown, Exception.class, WANTS_HTTPS).isPresent()) {
-      return new Failure(Exit.UNREACHABLE, endpoint + " speaks https, not http", "check MINIO_ENDPOINT: https://" + host(), thrown);
+      return new Failure(Exit.UNREACHABLE, endpoint + " speaks https, not http",
+          "check MINIO_ENDPOINT: https://" + host(), thrown);
     }
     if (status == 0 && find(thrown, IOException.class).isPresent()) {
       return unreachable(find(thrown, IOException.class).get(), thrown);
     }
-    if (find(thrown, InvalidResponseException.class).isPresent() || find(thrown, XmlParserException.class).isPresent()) {
-      return new Failure(Exit.UNREACHABLE, "%s does not answer as an S3 server does%s".formatted(endpoint, status > 0 ? " (status " + status + ")" : ""),
+    if (find(thrown, InvalidResponseException.class).isPresent()
+        || find(thrown, XmlParserException.class).isPresent()) {
+      return new Failure(Exit.UNREACHABLE,
+          "%s does not answer as an S3 server does%s".formatted(endpoint, status > 0 ? " (status " + status + ")" : ""),
           "is it the port of the S3 API? check MINIO_ENDPOINT", thrown);
     }
     return new Failure(status >= 500 && status != 501 ? Exit.UNREACHABLE : Exit.UNEXPECTED,
-        "cannot %s bucket %s at %s: %s".formatted(verb, bucket, endpoint, reason(thrown)), "see the server's log", thrown);
+        "cannot %s bucket %s at %s: %s".formatted(verb, bucket, endpoint, reason(thrown)), "see the server's log",
+        thrown);
   }
 
   /** There is no such bucket: a wrong name is more likely than a bucket that is to be made. */
@@ -94,18 +107,21 @@ record S3Failures(String endpoint, String bucket, Optional<Path> ca) {
 
   private Failure unreachable(IOException cause, Throwable thrown) {
     if (isPlainAnswer(cause)) {
-      return new Failure(Exit.UNREACHABLE, endpoint + " speaks http, not https", "check MINIO_ENDPOINT: http://" + host(), thrown);
+      return new Failure(Exit.UNREACHABLE, endpoint + " speaks http, not https",
+          "check MINIO_ENDPOINT: http://" + host(), thrown);
     }
     if (cause instanceof SSLPeerUnverifiedException) {
       return new Failure(Exit.UNREACHABLE, "the certificate of %s is for another name".formatted(endpoint),
           "check MINIO_ENDPOINT: use a name that stands in the certificate", thrown);
     }
     if (cause instanceof SSLException) {
-      return new Failure(Exit.UNREACHABLE, "cannot trust the certificate of %s: %s".formatted(endpoint, cause.getMessage()),
+      return new Failure(Exit.UNREACHABLE,
+          "cannot trust the certificate of %s: %s".formatted(endpoint, cause.getMessage()),
           ca.map(file -> "is %s, which MINIO_CA names, the CA that signed it?".formatted(file))
               .orElse("name the CA that signed it with MINIO_CA"), thrown);
     }
-    return new Failure(Exit.UNREACHABLE, "cannot reach %s: %s".formatted(endpoint, words(cause)), "is it started? check MINIO_ENDPOINT", thrown);
+    return new Failure(Exit.UNREACHABLE, "cannot reach %s: %s".formatted(endpoint, words(cause)),
+        "is it started? check MINIO_ENDPOINT", thrown);
   }
 
   private static String words(IOException cause) {
@@ -122,7 +138,8 @@ record S3Failures(String endpoint, String bucket, Optional<Path> ca) {
   }
 
   private static boolean isPlainAnswer(Throwable thrown) {
-    return find(thrown, SSLException.class).filter(e -> ("" + e.getMessage()).contains("Unsupported or unrecognized SSL message")).isPresent();
+    return find(thrown, SSLException.class)
+        .filter(e -> ("" + e.getMessage()).contains("Unsupported or unrecognized SSL message")).isPresent();
   }
 
   private String host() {
@@ -147,7 +164,8 @@ record S3Failures(String endpoint, String bucket, Optional<Path> ca) {
   }
 
   private static <T extends Throwable> Optional<T> find(Throwable thrown, Class<T> type) {
-    return Stream.iterate(thrown, Objects::nonNull, Throwable::getCause).filter(type::isInstance).map(type::cast).findFirst();
+    return Stream.iterate(thrown, Objects::nonNull, Throwable::getCause).filter(type::isInstance).map(type::cast)
+        .findFirst();
   }
 
   private static <T extends Throwable> Optional<T> find(Throwable thrown, Class<T> type, Pattern message) {

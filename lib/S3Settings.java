@@ -19,7 +19,8 @@ import java.util.stream.Stream;
  * @param virtualHost true if the bucket is part of the host's name, not of the path
  * @param ca PEM file of the CA to trust for https; empty for the JDK's
  */
-record S3Settings(Account login, String bucket, Optional<String> region, boolean virtualHost, Optional<Path> ca, Path archives) {
+record S3Settings(Account login, String bucket, Optional<String> region, boolean virtualHost, Optional<Path> ca,
+    Path archives) {
   static final Variable ENDPOINT = Variable.optional("MINIO_ENDPOINT");
   static final Variable ACCESS_KEY = Variable.secret("MINIO_ACCESS_KEY");
   static final Variable SECRET_KEY = Variable.secret("MINIO_SECRET_KEY");
@@ -71,7 +72,9 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
     }
     var port = PORT.matcher(endpoint.get());
     if (port.find() && (port.group(1).length() > 5 || Integer.parseInt(port.group(1)) > 65_535)) {
-      throw new Failure(Exit.USAGE, "MINIO_ENDPOINT '%s' has port %s; ports are from 1 to 65535".formatted(endpoint.get(), port.group(1)), "such as http://10.0.0.8:9000");
+      throw new Failure(Exit.USAGE,
+          "MINIO_ENDPOINT '%s' has port %s; ports are from 1 to 65535".formatted(endpoint.get(), port.group(1)),
+          "such as http://10.0.0.8:9000");
     }
     var access = settings.secretOrPrompt(ACCESS_KEY, "Access key of " + endpoint.get());
     var secret = settings.secretOrPrompt(SECRET_KEY, "Secret key of " + endpoint.get());
@@ -85,7 +88,8 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
   private static Account ofAlias(String alias, Map<String, String> environment) {
     var variable = environment.get("MC_HOST_" + alias);
     var files = configFiles(environment);
-    var login = variable != null ? ofVariable(alias, variable) : files.stream().flatMap(file -> ofFile(file, alias).stream()).findFirst();
+    var login = variable != null ? ofVariable(alias, variable)
+        : files.stream().flatMap(file -> ofFile(file, alias).stream()).findFirst();
     return login.orElseThrow(() -> new Failure(Exit.USAGE, "MINIO_ENDPOINT is not set, and mc has no alias " + alias,
         "set MINIO_ENDPOINT, MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or name an alias of mc with MINIO_ALIAS; looked in MC_HOST_%s, %s"
             .formatted(alias, files.stream().map(Path::toString).collect(Collectors.joining(", ")))));
@@ -100,12 +104,15 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
     if (keys.matches()) {
       return Optional.of(new Account(keys.group(1) + keys.group(4), keys.group(2), keys.group(3), null));
     }
-    throw new Failure(Exit.USAGE, "MC_HOST_%s is not of the form https://ACCESS:SECRET@HOST:PORT".formatted(alias), null);
+    throw new Failure(Exit.USAGE, "MC_HOST_%s is not of the form https://ACCESS:SECRET@HOST:PORT".formatted(alias),
+        null);
   }
 
   private static List<Path> configFiles(Map<String, String> environment) {
     var home = Path.of(environment.getOrDefault("HOME", System.getProperty("user.home")));
-    return Stream.concat(Stream.ofNullable(environment.get("MC_CONFIG_DIR")).map(Path::of), Stream.of(home.resolve(".mc"), home.resolve(".mcli")))
+    return Stream
+        .concat(Stream.ofNullable(environment.get("MC_CONFIG_DIR")).map(Path::of),
+            Stream.of(home.resolve(".mc"), home.resolve(".mcli")))
         .map(path -> path.resolve("config.json")).toList();
   }
 
@@ -118,7 +125,8 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
       return Optional.empty();
     } catch (IOException e) {
       // Jackson's message would show the line, and with it a key.
-      throw new Failure(Exit.USAGE, "cannot read mc's " + file, "is it readable, and JSON? or set MINIO_ENDPOINT and the keys");
+      throw new Failure(Exit.USAGE, "cannot read mc's " + file,
+          "is it readable, and JSON? or set MINIO_ENDPOINT and the keys");
     }
   }
 }

@@ -34,13 +34,15 @@ record S3Uploads(S3Bucket bucket) {
     var headers = new Http.Headers();
     headers.put("X-Amz-Meta-Snowball-Auto-Extract", "true");
     headers.put(Http.Headers.X_AMZ_CONTENT_SHA256, UNSIGNED);
-    // Each object out of it is proven by its own MD5 in the listing. Without one of ours the SDK makes this checksum, slowly.
+    // Each object out of it is proven by its own MD5 in the listing. Without one of ours the SDK makes this checksum,
+    // slowly.
     headers.put(Checksum.Algorithm.CRC32C.header(), body.crc32c());
     put(key, body, headers);
   }
 
   private ETag put(String key, RequestBody body, Http.Headers headers) {
-    return ETag.of(bucket.ask(VERB, client -> client.putObject(PutObjectAPIArgs.builder().bucket(bucket.name).object(key)
+    return ETag
+        .of(bucket.ask(VERB, client -> client.putObject(PutObjectAPIArgs.builder().bucket(bucket.name).object(key)
         .data(body.bytes(), body.size()).headers(headers).contentType(contentType(key)).build())).etag());
   }
 
@@ -54,19 +56,22 @@ record S3Uploads(S3Bucket bucket) {
   String begin(String key) {
     var headers = new Http.Headers(Http.Headers.CONTENT_TYPE, contentType(key));
     return bucket.ask(VERB, client -> client.createMultipartUpload(
-        CreateMultipartUploadArgs.builder().bucket(bucket.name).object(key).headers(headers).build())).result().uploadId();
+        CreateMultipartUploadArgs.builder().bucket(bucket.name).object(key).headers(headers).build())).result()
+        .uploadId();
   }
 
   Part putPart(String key, String upload, int number, RequestBody body, byte[] md5) {
     var headers = new Http.Headers();
     sign(headers, md5);
-    return bucket.ask(VERB, client -> client.uploadPart(UploadPartArgs.builder().bucket(bucket.name).object(key).uploadId(upload)
+    return bucket
+        .ask(VERB, client -> client.uploadPart(UploadPartArgs.builder().bucket(bucket.name).object(key).uploadId(upload)
         .partNumber(number).data(body.bytes(), body.size()).headers(headers).build())).part();
   }
 
   /** The new object's ETag; empty where the server does not tell. */
   Optional<ETag> complete(String key, String upload, Part[] parts) {
-    return Optional.ofNullable(bucket.ask(VERB, client -> client.completeMultipartUpload(CompleteMultipartUploadArgs.builder()
+    return Optional
+        .ofNullable(bucket.ask(VERB, client -> client.completeMultipartUpload(CompleteMultipartUploadArgs.builder()
         .bucket(bucket.name).object(key).uploadId(upload).parts(parts).build())).etag()).map(ETag::of);
   }
 

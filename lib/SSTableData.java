@@ -52,7 +52,9 @@ abstract class SSTableData extends PositionedInput {
     file.close();
   }
 
-  /** Chunks of one length, each compressed by itself, with a checksum behind it; CompressionInfo.db says where they are. */
+  /**
+   * Chunks of one length, each compressed by itself, with a checksum behind it; CompressionInfo.db says where they are.
+   */
   private static final class Compressed extends SSTableData {
     private final DataInputStream info;
     private final ICompressor compressor;
@@ -79,7 +81,8 @@ abstract class SSTableData extends PositionedInput {
         dataLength = info.readLong();
         chunks = info.readInt();
         start = info.readLong();
-        if (chunkLength <= 0 || chunks <= 0 || start != 0 || (dataLength - 1) / chunkLength != chunks - 1 || dataLength <= 0) {
+        if (chunkLength <= 0 || chunks <= 0 || start != 0 || (dataLength - 1) / chunkLength != chunks - 1
+            || dataLength <= 0) {
           throw new IOException("%d chunks of %d bytes are not %d bytes".formatted(chunks, chunkLength, dataLength));
         }
         compressor = Compressors.make(name, options, chunkLength, maxCompressedLength);

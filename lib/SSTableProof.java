@@ -24,12 +24,14 @@ import org.apache.cassandra.utils.IFilter;
 import org.apache.commons.io.IOUtils;
 
 /**
- * Reads one SSTable in an archive from end to end and proves that its components are whole and agree: the index names each
- * partition of the data, and no other, where it is; the filter has each; each row can be read through the definition.
+ * Reads one SSTable in an archive from end to end and proves that its components are whole and agree: the index names
+ * each partition of the data, and no other, where it is; the filter has each; each row can be read through the
+ * definition.
  */
 final class SSTableProof {
   private static final Set<String> READ_WITH_DATA = Set.of(SSTableFiles.DATA, SSTableFiles.INDEX, SSTableFiles.FILTER,
-      SSTableFiles.STATISTICS, SSTableFiles.COMPRESSION, SSTableFiles.CHECKSUMS, SSTableFiles.DIGEST, SSTableFiles.CONTENTS);
+      SSTableFiles.STATISTICS, SSTableFiles.COMPRESSION, SSTableFiles.CHECKSUMS, SSTableFiles.DIGEST,
+      SSTableFiles.CONTENTS);
   private final SSTableFiles files;
   private final SSTableStatistics statistics;
   private final org.apache.cassandra.schema.TableMetadata table;
@@ -37,7 +39,8 @@ final class SSTableProof {
   private final DeserializationHelper helper;
   private final TokenSample tokens;
 
-  private SSTableProof(SSTableStatistics statistics, org.apache.cassandra.schema.TableMetadata table, TokenSample tokens) {
+  private SSTableProof(SSTableStatistics statistics, org.apache.cassandra.schema.TableMetadata table,
+      TokenSample tokens) {
     this.files = statistics.files();
     this.statistics = statistics;
     this.table = statistics.readable(table);
@@ -76,10 +79,14 @@ final class SSTableProof {
     }
   }
 
-  /** Cassandra writes no table of contents for SSTables that came as whole files: then it is the set that it always writes. */
+  /**
+   * Cassandra writes no table of contents for SSTables that came as whole files: then it is the set that it always
+   * writes.
+   */
   private void requireComponents() {
     if (files.has(SSTableFiles.CONTENTS)) {
-      files.text(SSTableFiles.CONTENTS).lines().map(String::strip).filter(name -> !name.isEmpty()).forEach(files::require);
+      files.text(SSTableFiles.CONTENTS).lines().map(String::strip).filter(name -> !name.isEmpty())
+          .forEach(files::require);
     }
     files.require(SSTableFiles.DATA);
     files.require(SSTableFiles.INDEX);
@@ -112,7 +119,8 @@ final class SSTableProof {
       if (hashes < 1 || hashes > 64 || bytes.length != 8 + 8L * ByteBuffer.wrap(bytes).getInt(4)) {
         throw new IOException("its length is wrong");
       }
-      return BloomFilterSerializer.deserialize(new DataInputStream(new ByteArrayInputStream(bytes)), files.version().hasOldBfFormat());
+      return BloomFilterSerializer.deserialize(new DataInputStream(new ByteArrayInputStream(bytes)),
+          files.version().hasOldBfFormat());
     } catch (IOException e) {
       throw files.damaged(SSTableFiles.FILTER, e);
     }
@@ -126,11 +134,13 @@ final class SSTableProof {
         var start = data.position();
         var entry = next(index);
         if (entry == null) {
-          throw files.damaged(SSTableFiles.INDEX, "it ends after %d partitions, the data go on".formatted(partitions), null);
+          throw files.damaged(SSTableFiles.INDEX, "it ends after %d partitions, the data go on".formatted(partitions),
+              null);
         }
         var key = key(data);
         if (entry.position() != start || !entry.key().getKey().equals(key)) {
-          throw files.damaged(SSTableFiles.INDEX, "entry %d is not that of the data at %d".formatted(partitions + 1, start), null);
+          throw files.damaged(SSTableFiles.INDEX,
+              "entry %d is not that of the data at %d".formatted(partitions + 1, start), null);
         }
         if (before != null && before.compareTo(entry.key()) >= 0 || !filter.isPresent(entry.key())) {
           throw files.damaged(SSTableFiles.INDEX, "it does not agree with its filter and order", null);
@@ -166,7 +176,8 @@ final class SSTableProof {
     data.requireDigest();
     var written = statistics.stats().estimatedPartitionSize;
     if (partitions == 0 || !written.isOverflowed() && written.count() != partitions) {
-      throw files.damaged(SSTableFiles.DATA, "it has %d partitions, %d were written".formatted(partitions, written.count()), null);
+      throw files.damaged(SSTableFiles.DATA,
+          "it has %d partitions, %d were written".formatted(partitions, written.count()), null);
     }
   }
 
@@ -192,7 +203,8 @@ final class SSTableProof {
     } catch (Failure e) {
       throw e;
     } catch (IOException | RuntimeException | IOError | OutOfMemoryError e) {
-      throw files.refused(SSTableFiles.DATA, "cannot be read through the table's definition: partition at %d: %s".formatted(
+      throw files.refused(SSTableFiles.DATA,
+          "cannot be read through the table's definition: partition at %d: %s".formatted(
           start, e.getMessage()), e);
     }
   }

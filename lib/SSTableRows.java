@@ -35,7 +35,8 @@ final class SSTableRows implements Closeable {
     try (var files = Files.newDirectoryStream(folder, "*-Data.db")) {
       for (var file : files) {
         var data = new org.apache.cassandra.io.util.File(file);
-        sstables.add(SSTableReader.openNoValidation(Descriptor.fromFilename(data), TableMetadataRef.forOfflineTools(table)));
+        sstables.add(
+            SSTableReader.openNoValidation(Descriptor.fromFilename(data), TableMetadataRef.forOfflineTools(table)));
       }
     }
   }

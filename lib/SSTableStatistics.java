@@ -19,14 +19,18 @@ import org.apache.cassandra.io.util.FileSegmentInputStream;
 import org.apache.cassandra.schema.DroppedColumn;
 import org.apache.cassandra.utils.ByteBufferUtil;
 
-/** An SSTable's Statistics.db: how it was written, and with which columns. Since Cassandra 4.0 it has checksums of its own. */
+/**
+ * An SSTable's Statistics.db: how it was written, and with which columns. Since Cassandra 4.0 it has checksums of its
+ * own.
+ */
 record SSTableStatistics(
     SSTableFiles files, StatsMetadata stats, ValidationMetadata validation, SerializationHeader.Component header) {
   static SSTableStatistics read(SSTableFiles files) {
     var name = files.name() + "-" + SSTableFiles.STATISTICS;
     try (var in = files.open(SSTableFiles.STATISTICS)) {
       var path = Path.of("/", "keyspace", files.table(), name);
-      var all = new MetadataSerializer().deserialize(Descriptor.fromFilename(new org.apache.cassandra.io.util.File(path)),
+      var all = new MetadataSerializer().deserialize(
+          Descriptor.fromFilename(new org.apache.cassandra.io.util.File(path)),
           new FileSegmentInputStream(ByteBuffer.wrap(in.readAllBytes()), name, 0), EnumSet.allOf(MetadataType.class));
       var stats = (StatsMetadata) all.get(MetadataType.STATS);
       var validation = (ValidationMetadata) all.get(MetadataType.VALIDATION);
@@ -42,7 +46,8 @@ record SSTableStatistics(
 
   private SSTableStatistics requirePartitioner() {
     if (!validation.partitioner.equals(Murmur3Partitioner.class.getCanonicalName())) {
-      throw files.refused(SSTableFiles.STATISTICS, "names partitioner %s: only Murmur3Partitioner is supported".formatted(
+      throw files.refused(SSTableFiles.STATISTICS,
+          "names partitioner %s: only Murmur3Partitioner is supported".formatted(
           validation.partitioner), null);
     }
     return this;
@@ -53,7 +58,8 @@ record SSTableStatistics(
   }
 
   /** Gives the columns that the table neither has nor had: their names and types. */
-  void unknownColumns(org.apache.cassandra.schema.TableMetadata table, boolean statics, BiConsumer<String, String> column) {
+  void unknownColumns(org.apache.cassandra.schema.TableMetadata table, boolean statics,
+      BiConsumer<String, String> column) {
     (statics ? header.getStaticColumns() : header.getRegularColumns()).forEach((name, type) -> {
       var known = table.getColumn(name);
       if ((known == null || known.isStatic() != statics) && table.getDroppedColumn(name, statics) == null) {
@@ -120,7 +126,8 @@ record SSTableStatistics(
   }
 
   private Failure unreadable(String stored, String wanted) {
-    return files.refused(SSTableFiles.STATISTICS, "does not fit the table's definition: it has %s, the definition has %s".formatted(
+    return files.refused(SSTableFiles.STATISTICS,
+        "does not fit the table's definition: it has %s, the definition has %s".formatted(
         stored, wanted), null);
   }
 }

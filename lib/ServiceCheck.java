@@ -34,8 +34,11 @@ record ServiceCheck(TheHiveSettings settings, List<Pattern> ignored) {
         findings.skipped("errors", "%s: %s is not active", host.name(), node(host).service());
         return;
       }
-      var journal = host.run(host.container() != null ? node(host).journal(unit, " --lines=%d --since=\"%s\"".formatted(LINES, unit.since()))
-          : "%sjournalctl _SYSTEMD_INVOCATION_ID=%s -o cat --no-pager -n %d".formatted(unit.root() ? "" : "sudo -n ", unit.invocation(), LINES), Duration.ofMinutes(2));
+      var journal = host.run(host.container() != null
+          ? node(host).journal(unit, " --lines=%d --since=\"%s\"".formatted(LINES, unit.since()))
+          : "%sjournalctl _SYSTEMD_INVOCATION_ID=%s -o cat --no-pager -n %d".formatted(unit.root() ? "" : "sudo -n ",
+              unit.invocation(), LINES),
+          Duration.ofMinutes(2));
       if (journal.code() != 0) {
         findings.bad("errors", List.of(), "%s: cannot read the journal: %s", host.name(), Host.last(journal.err()));
         return;

@@ -39,7 +39,9 @@ final class Settings {
       return new Settings(System.getenv());
     }
     if (!Files.isReadable(file)) {
-      throw new Failure(Exit.USAGE, "cannot read TheHive's configuration %s, which THEHIVE_CONFIG names".formatted(file), "check its path, owner and mode");
+      throw new Failure(Exit.USAGE,
+          "cannot read TheHive's configuration %s, which THEHIVE_CONFIG names".formatted(file),
+          "check its path, owner and mode");
     }
     return new Settings(System.getenv(), TheHiveConfig.read(file), file.toString());
   }
@@ -50,7 +52,8 @@ final class Settings {
   }
 
   private boolean isVariable(Variable variable) {
-    return environment.containsKey(variable.name()) || variable.secret() && environment.containsKey(variable.name() + "_FILE");
+    return environment.containsKey(variable.name())
+        || variable.secret() && environment.containsKey(variable.name() + "_FILE");
   }
 
   /** The variable's value, or its default; empty where there is neither. */
@@ -68,7 +71,8 @@ final class Settings {
 
   /** The value of a variable that has a default. */
   String text(Variable variable) {
-    return optional(variable).orElseThrow(() -> new Failure(Exit.USAGE, variable.name() + " is not set", "give it a value"));
+    return optional(variable)
+        .orElseThrow(() -> new Failure(Exit.USAGE, variable.name() + " is not set", "give it a value"));
   }
 
   Optional<Path> optionalPath(Variable variable) {
@@ -83,7 +87,8 @@ final class Settings {
     try {
       return Path.of(value);
     } catch (InvalidPathException e) {
-      throw new Failure(Exit.USAGE, "%s '%s' is not a path: %s".formatted(variable.name(), value, e.getReason()), "give it a path");
+      throw new Failure(Exit.USAGE, "%s '%s' is not a path: %s".formatted(variable.name(), value, e.getReason()),
+          "give it a path");
     }
   }
 
@@ -95,12 +100,16 @@ final class Settings {
     return Boolean.parseBoolean(value);
   }
 
-  /** A secret from its variable, or from the file that the variable with {@code _FILE} names, without its last line break. */
+  /**
+   * A secret from its variable, or from the file that the variable with {@code _FILE} names, without its last line
+   * break.
+   */
   Optional<String> secret(Variable variable) {
     var value = Optional.ofNullable(environment.get(variable.name()));
     var file = optional(Variable.optional(variable.name() + "_FILE"));
     if (value.isPresent() && file.isPresent()) {
-      throw new Failure(Exit.USAGE, "%s and %s_FILE are both set".formatted(variable.name(), variable.name()), "unset one of them");
+      throw new Failure(Exit.USAGE, "%s and %s_FILE are both set".formatted(variable.name(), variable.name()),
+          "unset one of them");
     }
     value.ifPresent(secret -> requireNotBlank(variable.name(), secret));
     return file.isPresent() ? Optional.of(read(variable.name() + "_FILE", file.get()))
@@ -115,7 +124,8 @@ final class Settings {
       }
       return secret;
     } catch (IOException | InvalidPathException e) {
-      throw new Failure(Exit.USAGE, "cannot read %s, which %s names: %s".formatted(file, name, Failure.of(e).getMessage()),
+      throw new Failure(Exit.USAGE,
+          "cannot read %s, which %s names: %s".formatted(file, name, Failure.of(e).getMessage()),
           "check its path, owner and mode");
     }
   }
@@ -138,19 +148,23 @@ final class Settings {
   private static void requireClean(String name, String value) {
     requireNotBlank(name, value);
     if (value.startsWith(BYTE_ORDER_MARK)) {
-      throw new Failure(Exit.USAGE, name + " begins with a byte order mark", "save the file it comes from as UTF-8 without a byte order mark");
+      throw new Failure(Exit.USAGE, name + " begins with a byte order mark",
+          "save the file it comes from as UTF-8 without a byte order mark");
     }
     if (value.endsWith("\r")) {
-      throw new Failure(Exit.USAGE, name + " ends with a carriage return", "the file it comes from was edited on Windows: dos2unix mends it");
+      throw new Failure(Exit.USAGE, name + " ends with a carriage return",
+          "the file it comes from was edited on Windows: dos2unix mends it");
     }
     if (value.length() > 1 && value.matches("(?s)([\"']).*\\1")) {
-      throw new Failure(Exit.USAGE, "%s has quotes around its value: %s".formatted(name, value), "leave out the quotes");
+      throw new Failure(Exit.USAGE, "%s has quotes around its value: %s".formatted(name, value),
+          "leave out the quotes");
     }
   }
 
   /** The documentation shows a password in CASSANDRA_CONNECTION; URLs may hold one, too. */
   private static String withoutSecrets(String value) {
-    return value.replaceAll("(\\s|^)(-p|--password)(\\s*=?\\s*).+", "$1$2 (not shown)").replaceAll("(://)[^,]*@", "$1(not shown)@");
+    return value.replaceAll("(\\s|^)(-p|--password)(\\s*=?\\s*).+", "$1$2 (not shown)").replaceAll("(://)[^,]*@",
+        "$1(not shown)@");
   }
 
   /** Lines for the help: each variable that has a value, with the value and where it comes from, then the others. */
@@ -200,7 +214,8 @@ final class Settings {
   /** Its value without secrets; empty where it has none. */
   String shown(Variable variable) {
     return isSet(variable) && variable.secret() ? "not shown"
-        : withoutSecrets(environment.getOrDefault(variable.name(), configured.getOrDefault(variable.name(), variable.fallback())));
+        : withoutSecrets(
+            environment.getOrDefault(variable.name(), configured.getOrDefault(variable.name(), variable.fallback())));
   }
 
   String origin(Variable variable) {
@@ -231,15 +246,20 @@ final class Settings {
       var value = environment.get(variable.name());
       if (configuredValue != null && value != null && !value.equals(configuredValue)) {
         warnings.add(variable.secret() ? "%s is not what %s says".formatted(variable.name(), configFile)
-            : "%s is %s, but %s says %s".formatted(variable.name(), withoutSecrets(value), configFile, withoutSecrets(configuredValue)));
+            : "%s is %s, but %s says %s".formatted(variable.name(), withoutSecrets(value), configFile,
+                withoutSecrets(configuredValue)));
       }
     }
-    var names = variables.stream().flatMap(variable -> variable.secret() ? Stream.of(variable.name(), variable.name() + "_FILE")
+    var names =
+        variables.stream().flatMap(variable -> variable.secret() ? Stream.of(variable.name(), variable.name() + "_FILE")
         : Stream.of(variable.name())).toList();
-    variables.stream().filter(Variable::secret).forEach(variable -> leftovers(variable.name()).ifPresent(warnings::add));
+    variables.stream().filter(Variable::secret)
+        .forEach(variable -> leftovers(variable.name()).ifPresent(warnings::add));
     for (var name : new TreeSet<>(environment.keySet())) {
       if (name.startsWith(BYTE_ORDER_MARK)) {
-        warnings.add("the name %s begins with a byte order mark, so nothing reads it: save the file it comes from as UTF-8 without one".formatted(name.substring(1)));
+        warnings.add(
+            "the name %s begins with a byte order mark, so nothing reads it: save the file it comes from as UTF-8 without one"
+                .formatted(name.substring(1)));
         continue;
       }
       names.stream().filter(known -> !names.contains(name) && isAlmost(name, known)).findFirst()
@@ -251,7 +271,8 @@ final class Settings {
   /** What an editor or a shell may have left in a secret: it is taken as it stands, for it may be meant. */
   private Optional<String> leftovers(String name) {
     var value = environment.getOrDefault(name, "");
-    var found = value.startsWith(BYTE_ORDER_MARK) ? "begins with a byte order mark" : value.endsWith("\r") ? "ends with a carriage return"
+    var found = value.startsWith(BYTE_ORDER_MARK) ? "begins with a byte order mark"
+        : value.endsWith("\r") ? "ends with a carriage return"
         : value.length() > 1 && value.matches("(?s)([\"']).*\\1") ? "has quotes around its value" : "";
     return found.isEmpty() ? Optional.empty() : Optional.of("%s %s, which counts as part of it".formatted(name, found));
   }
@@ -269,7 +290,8 @@ final class Settings {
     var other = known.substring(at);
     if (one.length() == other.length()) {
       return one.length() > 0 && one.substring(1).equals(other.substring(1))
-          || one.length() > 1 && one.charAt(0) == other.charAt(1) && one.charAt(1) == other.charAt(0) && one.substring(2).equals(other.substring(2));
+          || one.length() > 1 && one.charAt(0) == other.charAt(1) && one.charAt(1) == other.charAt(0)
+              && one.substring(2).equals(other.substring(2));
     }
     return one.length() > other.length() ? one.substring(1).equals(other) : other.substring(1).equals(one);
   }

@@ -4,11 +4,13 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * Every setting with its value and where that comes from, and whether the addresses answer; as {@code --json} prints it.
+ * Every setting with its value and where that comes from, and whether the addresses answer; as {@code --json} prints
+ * it.
  *
  * @param exit 0 if all addresses answer, 2 for a setting that cannot be used, else 11
  */
-record SettingsReport(String script, int exit, String summary, List<Row> settings, List<String> warnings, List<Finding> addresses) {
+record SettingsReport(String script, int exit, String summary, List<Row> settings, List<String> warnings,
+    List<Finding> addresses) {
   /**
    * A setting.
    *
@@ -19,8 +21,10 @@ record SettingsReport(String script, int exit, String summary, List<Row> setting
   record Row(String name, String value, String source, String problem) {}
 
   /** Every variable that the scripts read. */
-  static final List<Variable> VARIABLES = Stream.of(List.of(Settings.CONFIG), CassandraSettings.VARIABLES, ElasticsearchSettings.VARIABLES,
-      FolderSettings.VARIABLES, S3Settings.VARIABLES, TheHiveSettings.VARIABLES, CommonSettings.VARIABLES).flatMap(List::stream).toList();
+  static final List<Variable> VARIABLES = Stream
+      .of(List.of(Settings.CONFIG), CassandraSettings.VARIABLES, ElasticsearchSettings.VARIABLES,
+          FolderSettings.VARIABLES, S3Settings.VARIABLES, TheHiveSettings.VARIABLES, CommonSettings.VARIABLES)
+      .flatMap(List::stream).toList();
 
   static SettingsReport of(String script, Settings settings, List<Finding> addresses) {
     var rows = VARIABLES.stream().map(variable -> row(settings, variable)).toList();
@@ -28,7 +32,8 @@ record SettingsReport(String script, int exit, String summary, List<Row> setting
     var silent = addresses.stream().filter(finding -> finding.result() == Mark.BAD).toList();
     var misused = !wrong.isEmpty() || silent.stream().anyMatch(finding -> finding.code() == Exit.USAGE);
     var exit = misused ? Exit.USAGE : silent.isEmpty() ? Exit.DONE : Exit.UNREACHABLE;
-    return new SettingsReport(script, exit, summary(exit, wrong, addresses), rows, settings.warnings(VARIABLES), addresses);
+    return new SettingsReport(script, exit, summary(exit, wrong, addresses), rows, settings.warnings(VARIABLES),
+        addresses);
   }
 
   private static Row row(Settings settings, Variable variable) {
@@ -42,7 +47,8 @@ record SettingsReport(String script, int exit, String summary, List<Row> setting
     } catch (Failure e) {
       problem = e.getMessage();
     }
-    return new Row(variable.name(), settings.shown(variable).replaceAll("\\p{Cntrl}", "?"), settings.source(variable), problem);
+    return new Row(variable.name(), settings.shown(variable).replaceAll("\\p{Cntrl}", "?"), settings.source(variable),
+        problem);
   }
 
   private static String summary(int exit, List<String> wrong, List<Finding> addresses) {
@@ -52,8 +58,10 @@ record SettingsReport(String script, int exit, String summary, List<Row> setting
         named("NO answer", addresses.stream().filter(finding -> finding.result() == Mark.BAD)
             .map(finding -> "%s (%s)".formatted(finding.part(), finding.check())).distinct()),
         named("Answers", answering),
-        named("Not asked", addresses.stream().filter(finding -> finding.result() == Mark.SKIPPED).map(Finding::part).distinct()));
-    return parts.filter(text -> !text.isEmpty()).collect(Collectors.joining(" ", exit == Exit.DONE ? "=== ✓ " : "=== ✗ ", " ==="));
+        named("Not asked",
+            addresses.stream().filter(finding -> finding.result() == Mark.SKIPPED).map(Finding::part).distinct()));
+    return parts.filter(text -> !text.isEmpty())
+        .collect(Collectors.joining(" ", exit == Exit.DONE ? "=== ✓ " : "=== ✗ ", " ==="));
   }
 
   private static String named(String what, Stream<String> names) {
@@ -64,7 +72,8 @@ record SettingsReport(String script, int exit, String summary, List<Row> setting
   /** What has a value, what has none, the addresses, and the summary; the warnings were told before. */
   String table() {
     var lines = new ArrayList<String>();
-    var width = settings.stream().filter(row -> !row.value().isEmpty()).mapToInt(row -> row.name().length()).max().orElse(1);
+    var width =
+        settings.stream().filter(row -> !row.value().isEmpty()).mapToInt(row -> row.name().length()).max().orElse(1);
     var form = "%s %-" + width + "s  %s  (%s)";
     for (var row : settings) {
       if (!row.value().isEmpty() || !row.problem().isEmpty()) {
@@ -74,8 +83,10 @@ record SettingsReport(String script, int exit, String summary, List<Row> setting
         lines.add("    " + row.problem());
       }
     }
-    lines.add("  Not set: " + settings.stream().filter(row -> row.source().equals("not set")).map(Row::name).collect(Collectors.joining(", ")));
-    addresses.forEach(finding -> lines.add("%s %-13s %s  %s".formatted(finding.result().sign, finding.part(), finding.check(), finding.text())));
+    lines.add("  Not set: " + settings.stream().filter(row -> row.source().equals("not set")).map(Row::name)
+        .collect(Collectors.joining(", ")));
+    addresses.forEach(finding -> lines
+        .add("%s %-13s %s  %s".formatted(finding.result().sign, finding.part(), finding.check(), finding.text())));
     lines.add(summary);
     return String.join("\n", lines) + "\n";
   }

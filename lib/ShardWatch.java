@@ -17,7 +17,8 @@ final class ShardWatch {
   private static final Duration STALLED = Duration.ofMinutes(5);
   private static final Duration UNREACHABLE_FOR = Duration.ofMinutes(1);
   /** Reasons for which an unassigned shard stays so once no node may take it. */
-  private static final Set<String> FINAL = Set.of("NEW_INDEX_RESTORED", "EXISTING_INDEX_RESTORED", "CLUSTER_RECOVERED", "ALLOCATION_FAILED");
+  private static final Set<String> FINAL =
+      Set.of("NEW_INDEX_RESTORED", "EXISTING_INDEX_RESTORED", "CLUSTER_RECOVERED", "ALLOCATION_FAILED");
   private static final int NAMES_LENGTH = 2_500; // a request's first line holds 4 KB
   private final ElasticsearchApi api;
   private volatile long recovered;
@@ -39,7 +40,9 @@ final class ShardWatch {
     return recovered;
   }
 
-  /** Asks until the answer is yes; false when the figure stood still for too long. A node that restarts is asked again. */
+  /**
+   * Asks until the answer is yes; false when the figure stood still for too long. A node that restarts is asked again.
+   */
   boolean await(Question<Boolean> done, Question<Long> figure, Duration limit) throws Exception {
     var before = -1L;
     for (var moved = Instant.now(); Instant.now().isBefore(moved.plus(limit)); Thread.sleep(200)) {
@@ -68,7 +71,9 @@ final class ShardWatch {
     }
   }
 
-  /** Waits until every primary has a node and data arrives there; returns the first shard that no node takes, or null. */
+  /**
+   * Waits until every primary has a node and data arrives there; returns the first shard that no node takes, or null.
+   */
   Refusal awaitReceiving(Collection<String> indices) throws Exception {
     var refused = new ArrayList<Refusal>();
     var began = await(() -> {
@@ -98,7 +103,8 @@ final class ShardWatch {
 
   private boolean allReceive(Collection<String> indices) throws IOException {
     var primaries = primaries(indices);
-    var receiving = recoveries(indices).stream().filter(shard -> shard.path("primary").asBoolean() && receives(shard)).count();
+    var receiving =
+        recoveries(indices).stream().filter(shard -> shard.path("primary").asBoolean() && receives(shard)).count();
     return primaries.stream().allMatch(shard -> shard.path("state").asText().matches("INITIALIZING|STARTED|RELOCATING"))
         && receiving >= primaries.size();
   }
@@ -106,7 +112,8 @@ final class ShardWatch {
   private static boolean receives(JsonNode recovery) {
     var size = recovery.path("index").path("size");
     var stage = recovery.path("stage").asText();
-    return !stage.equals("INIT") && (!stage.equals("INDEX") || size.path("recovered_in_bytes").asLong() > 0 || size.path("total_in_bytes").asLong(1) == 0);
+    return !stage.equals("INIT") && (!stage.equals("INDEX") || size.path("recovered_in_bytes").asLong() > 0
+        || size.path("total_in_bytes").asLong(1) == 0);
   }
 
   boolean isStarted(Collection<String> indices) throws IOException {
@@ -131,14 +138,19 @@ final class ShardWatch {
     if (!explanation.isRefused()) {
       return;
     }
-    throw new Failure(Exit.PARTIAL, "shard %d of %s failed: %s".formatted(shard.path("shard").asInt(), shard.path("index").asText(),
+    throw new Failure(Exit.PARTIAL,
+        "shard %d of %s failed: %s".formatted(shard.path("shard").asInt(), shard.path("index").asText(),
         reason.equals("CLUSTER_RECOVERED") ? "Elasticsearch was started again meanwhile"
-            : reason.equals("ALLOCATION_FAILED") ? AllocationExplanation.withoutTrace(shard.path("unassigned.details").asText()) : explanation.reason()), hint);
+                : reason.equals("ALLOCATION_FAILED")
+                    ? AllocationExplanation.withoutTrace(shard.path("unassigned.details").asText())
+                : explanation.reason()),
+        hint);
   }
 
   /** The primaries that are not started. */
   private List<JsonNode> notStarted(Collection<String> indices) throws IOException {
-    return primaries(indices).stream().filter(shard -> !shard.path("state").asText().matches("STARTED|RELOCATING")).toList();
+    return primaries(indices).stream().filter(shard -> !shard.path("state").asText().matches("STARTED|RELOCATING"))
+        .toList();
   }
 
   private List<JsonNode> primaries(Collection<String> indices) throws IOException {
@@ -160,7 +172,8 @@ final class ShardWatch {
 
   AllocationExplanation explain(String index, int shard) throws IOException {
     return new AllocationExplanation(api.tryTo("POST", "/_cluster/allocation/explain",
-        Map.of("index", index, "shard", shard, "primary", true), ElasticsearchApi.ABSENT).orElse(MissingNode.getInstance()));
+        Map.of("index", index, "shard", shard, "primary", true), ElasticsearchApi.ABSENT)
+        .orElse(MissingNode.getInstance()));
   }
 
   long recoveredBytes(Collection<String> indices) throws IOException {
@@ -198,7 +211,8 @@ final class ShardWatch {
 
   /** True if every primary of an index is started and came whole from the snapshot. */
   boolean isRestoredFrom(String index, String repository, String snapshot) throws IOException {
-    var health = api.get("/_cluster/health" + ElasticsearchApi.path(index) + "?level=indices").path("indices").path(index);
+    var health =
+        api.get("/_cluster/health" + ElasticsearchApi.path(index) + "?level=indices").path("indices").path(index);
     var primaries = health.path("number_of_shards").asInt(-1);
     var restored = recoveries(Set.of(index)).stream().filter(shard -> shard.path("primary").asBoolean()
         && shard.path("type").asText().equals("SNAPSHOT") && shard.path("stage").asText().equals("DONE")

@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.regex.Pattern;
 
 /**
- * A copy of an index of the snapshot under a name of its own, for as long as it is compared; removed by {@code close()} and
- * after Ctrl-C. It has no replicas, no aliases and no policy, and nothing can write to it.
+ * A copy of an index of the snapshot under a name of its own, for as long as it is compared; removed by {@code close()}
+ * and after Ctrl-C. It has no replicas, no aliases and no policy, and nothing can write to it.
  */
 final class SnapshotCopy implements Closeable {
   private static final Pattern NAME = Pattern.compile(".+_verifying_(\\d{8}_\\d\\dh\\d\\dm\\d\\ds)_\\d+(_definition)?");
@@ -16,7 +16,8 @@ final class SnapshotCopy implements Closeable {
 
   SnapshotCopy(ElasticsearchApi api, SnapshotSource source, SnapshotIndex index) throws Exception {
     this.api = api;
-    this.name = "%s_verifying_%s_%d".formatted(index.name(), BackupSet.STAMP.format(LocalDateTime.now()), ProcessHandle.current().pid());
+    this.name = "%s_verifying_%s_%d".formatted(index.name(), BackupSet.STAMP.format(LocalDateTime.now()),
+        ProcessHandle.current().pid());
     this.onExit = new Thread(this::remove);
     Runtime.getRuntime().addShutdownHook(onExit);
     try {
@@ -24,7 +25,8 @@ final class SnapshotCopy implements Closeable {
       source.restore(index.name(), name, false, IndexDefinition.ofCopy(), IndexDefinition.NOT_ON_A_COPY);
       var refused = watch.awaitReceiving(List.of(name));
       if (refused != null) {
-        throw new Failure(Exit.UNSAFE, "the snapshot cannot be restored beside it: " + refused.explanation().reason(), null);
+        throw new Failure(Exit.UNSAFE, "the snapshot cannot be restored beside it: " + refused.explanation().reason(),
+            null);
       }
       watch.awaitStarted(List.of(name), null);
     } catch (Exception e) {

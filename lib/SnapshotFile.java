@@ -83,6 +83,7 @@ final class SnapshotFile {
   }
 
   private static InputStream inflated(byte[] content) {
-    return new InflaterInputStream(new ByteArrayInputStream(content, DEFLATED.length, content.length - DEFLATED.length), new Inflater(true));
+    return new InflaterInputStream(new ByteArrayInputStream(content, DEFLATED.length, content.length - DEFLATED.length),
+        new Inflater(true));
   }
 }

@@ -14,13 +14,14 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * The snapshots of a repository of type {@code fs}, read from its files: {@code index-<N>} names all snapshots that came to
- * their end, {@code snap-<uuid>.dat} tells more of one. Nothing of the data is read.
+ * The snapshots of a repository of type {@code fs}, read from its files: {@code index-<N>} names all snapshots that
+ * came to their end, {@code snap-<uuid>.dat} tells more of one. Nothing of the data is read.
  */
 final class SnapshotRepository {
   private static final Pattern INDEX = Pattern.compile("index-(\\d{1,18})");
   /** As Elasticsearch numbers them in the repository's index. */
-  private static final List<String> STATES = List.of(SnapshotState.IN_PROGRESS, SnapshotState.SUCCESS, "FAILED", "PARTIAL", "INCOMPATIBLE");
+  private static final List<String> STATES =
+      List.of(SnapshotState.IN_PROGRESS, SnapshotState.SUCCESS, "FAILED", "PARTIAL", "INCOMPATIBLE");
   /** So many of the newest snapshots are asked for their sizes: each is a file or more. */
   private static final int SIZED = 50;
 
@@ -34,10 +35,13 @@ final class SnapshotRepository {
   static Optional<SortedMap<String, SnapshotState>> ofFolder(Path folder) {
     try {
       var names = names(folder);
-      var index = names.stream().map(INDEX::matcher).filter(match -> match.matches()).map(match -> Long.parseLong(match.group(1))).max(Long::compare);
-      return index.isEmpty() ? Optional.empty() : Optional.of(ofIndex(folder, folder.resolve("index-" + index.get()), names));
+      var index = names.stream().map(INDEX::matcher).filter(match -> match.matches())
+          .map(match -> Long.parseLong(match.group(1))).max(Long::compare);
+      return index.isEmpty() ? Optional.empty()
+          : Optional.of(ofIndex(folder, folder.resolve("index-" + index.get()), names));
     } catch (IOException e) {
-      throw new Failure(Exit.BAD_BACKUP, "cannot list %s: %s".formatted(folder, Failure.of(e).getMessage()), "check its mode and owner", e);
+      throw new Failure(Exit.BAD_BACKUP, "cannot list %s: %s".formatted(folder, Failure.of(e).getMessage()),
+          "check its mode and owner", e);
     }
   }
 
@@ -58,7 +62,8 @@ final class SnapshotRepository {
           .forEach(state -> states.put(state.name(), sized(state, folder, content)));
       return states;
     } catch (IOException e) {
-      throw new Failure(Exit.BAD_BACKUP, "cannot read %s, the repository's index: %s".formatted(index, Failure.of(e).getMessage()),
+      throw new Failure(Exit.BAD_BACKUP,
+          "cannot read %s, the repository's index: %s".formatted(index, Failure.of(e).getMessage()),
           "the snapshots in it cannot be restored: is another copy of the repository there?", e);
     }
   }
@@ -75,11 +80,13 @@ final class SnapshotRepository {
     var states = new TreeMap<String, SnapshotState>();
     for (var snapshot : index.path("snapshots")) {
       var uuid = snapshot.path("uuid").asText();
-      var lost = List.of("snap-" + uuid + ".dat", "meta-" + uuid + ".dat").stream().filter(file -> !names.contains(file)).toList();
+      var lost = List.of("snap-" + uuid + ".dat", "meta-" + uuid + ".dat").stream()
+          .filter(file -> !names.contains(file)).toList();
       var number = snapshot.path("state").asInt(-1);
       var state = number >= 0 && number < STATES.size() ? STATES.get(number) : SnapshotState.UNKNOWN;
       states.put(snapshot.path("name").asText(), new SnapshotState(snapshot.path("name").asText(), uuid, state,
-          lost.isEmpty() ? state.equals(SnapshotState.UNKNOWN) ? "the repository's index does not tell" : "" : "its file %s is missing".formatted(lost.get(0)),
+          lost.isEmpty() ? state.equals(SnapshotState.UNKNOWN) ? "the repository's index does not tell" : ""
+              : "its file %s is missing".formatted(lost.get(0)),
           !lost.isEmpty(), indices.getOrDefault(uuid, new TreeMap<>())));
     }
     return states;
@@ -99,12 +106,14 @@ final class SnapshotRepository {
         sizes.put(name, details.path("shard_count").asInt() > 0 ? details.path("size_in_bytes").asLong(-1)
             : bytes(folder.resolve("indices").resolve(index.path("indices").path(name).path("id").asText()), file));
       }
-      var state = snapshot.state().equals(SnapshotState.UNKNOWN) ? content.path("state").asText(SnapshotState.UNKNOWN) : snapshot.state();
+      var state = snapshot.state().equals(SnapshotState.UNKNOWN) ? content.path("state").asText(SnapshotState.UNKNOWN)
+          : snapshot.state();
       return new SnapshotState(snapshot.name(), snapshot.uuid(), state, !state.equals(SnapshotState.UNKNOWN) ? ""
           : "the repository's index does not tell, and the form of %s is not known".formatted(file), false, sizes);
     } catch (IOException e) {
       var damaged = snapshot.state().equals(SnapshotState.SUCCESS); // a failed shard has no file
-      return new SnapshotState(snapshot.name(), snapshot.uuid(), snapshot.state(), "cannot read " + Failure.of(e).getMessage(), damaged, snapshot.indices());
+      return new SnapshotState(snapshot.name(), snapshot.uuid(), snapshot.state(),
+          "cannot read " + Failure.of(e).getMessage(), damaged, snapshot.indices());
     }
   }
 
@@ -114,7 +123,8 @@ final class SnapshotRepository {
       var bytes = 0L;
       for (var shard : shards) {
         var files = read(shard.resolve(file)).path("files");
-        bytes += files.isArray() ? files.valueStream().mapToLong(one -> one.path("length").asLong()).sum() : Long.MIN_VALUE / 1024;
+        bytes += files.isArray() ? files.valueStream().mapToLong(one -> one.path("length").asLong()).sum()
+            : Long.MIN_VALUE / 1024;
       }
       return bytes < 0 ? -1 : bytes;
     }

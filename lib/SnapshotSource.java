@@ -12,7 +12,9 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 
-/** The snapshot to restore, in its repository: whether it is whole, what it holds, whether this cluster may restore it. */
+/**
+ * The snapshot to restore, in its repository: whether it is whole, what it holds, whether this cluster may restore it.
+ */
 final class SnapshotSource {
   private static final String IMPOSSIBLE = "RESTORING_";
   private final ElasticsearchApi api;
@@ -23,7 +25,8 @@ final class SnapshotSource {
   SnapshotSource(ElasticsearchApi api, String repository, Backup backup) {
     if (!repository.matches("[^\\s\\p{Cntrl}\\\\/*?\"<>|,#]+")) {
       throw new Failure(Exit.USAGE, "ELASTICSEARCH_SNAPSHOT_REPOSITORY '%s' is not a repository's name".formatted(
-          repository.replaceAll("\\p{Cntrl}", "?")), "it has no blanks, no line breaks and none of \\ / * ? \" < > | , #");
+          repository.replaceAll("\\p{Cntrl}", "?")),
+          "it has no blanks, no line breaks and none of \\ / * ? \" < > | , #");
     }
     this.api = api;
     this.repository = repository;
@@ -51,7 +54,8 @@ final class SnapshotSource {
     }
     var verified = verify().path("nodes").size();
     if (verified < cluster.repositoryNodes()) {
-      throw new Failure(Exit.UNSAFE, "repository %s is verified on %d of %d nodes".formatted(repository, verified, cluster.repositoryNodes()),
+      throw new Failure(Exit.UNSAFE,
+          "repository %s is verified on %d of %d nodes".formatted(repository, verified, cluster.repositoryNodes()),
           "mount it on every node at the same path");
     }
   }
@@ -68,19 +72,22 @@ final class SnapshotSource {
   /** The snapshot's indices, the largest first. */
   List<SnapshotIndex> requireWhole(ElasticsearchCluster cluster) throws IOException {
     var snapshot = read(cluster).orElseThrow(() -> new Failure(Exit.BAD_BACKUP,
-        "repository %s has no snapshot %s, though its marker %s exists".formatted(repository, backup.name(), backup.file()),
+        "repository %s has no snapshot %s, though its marker %s exists".formatted(repository, backup.name(),
+            backup.file()),
         "the backup failed after its marker was written: choose another with --backup"));
     var state = snapshot.path("state").asText();
     var failed = snapshot.path("shards").path("failed").asInt();
     if (!state.equals("SUCCESS") || failed > 0) {
-      throw new Failure(Exit.BAD_BACKUP, "snapshot %s is %s, %d of its shards failed".formatted(backup.name(), state, failed),
+      throw new Failure(Exit.BAD_BACKUP,
+          "snapshot %s is %s, %d of its shards failed".formatted(backup.name(), state, failed),
           state.equals("IN_PROGRESS") ? "it is still being taken: wait for its end" : "choose another with --backup");
     }
     var version = snapshot.path("version").asText();
     // Names both versions, before questions that a server cannot answer of a version that it does not know; whether a
     // version that it knows can be restored, it is asked itself.
     if (!version.isEmpty() && !SnapshotVersion.isRestorable(version, cluster.version(), cluster.openSearch())) {
-      throw new Failure(Exit.BAD_BACKUP, "snapshot %s was taken by version %s, which version %s cannot restore".formatted(
+      throw new Failure(Exit.BAD_BACKUP,
+          "snapshot %s was taken by version %s, which version %s cannot restore".formatted(
           backup.name(), version, cluster.version()), "restore it with the same major version or the next");
     }
     ended = snapshot.path("end_time_in_millis").asLong();
@@ -92,7 +99,9 @@ final class SnapshotSource {
       return api.tryGet(path(backup.name())).map(answer -> answer.path("snapshots").path(0));
     } catch (Failure e) {
       throw e.code != Exit.UNSAFE ? e : new Failure(Exit.UNSAFE, e.getMessage(),
-          "version %s cannot read this repository: did another one write it, or is it damaged?".formatted(cluster.version()), e);
+          "version %s cannot read this repository: did another one write it, or is it damaged?"
+              .formatted(cluster.version()),
+          e);
     }
   }
 
@@ -106,7 +115,8 @@ final class SnapshotSource {
 
   private static SnapshotIndex index(String name, JsonNode status) {
     var size = status.path("stats").path("total").path("size_in_bytes").asLong();
-    var largest = status.path("shards").valueStream().mapToLong(shard -> shard.path("stats").path("total").path("size_in_bytes").asLong()).max();
+    var largest = status.path("shards").valueStream()
+        .mapToLong(shard -> shard.path("stats").path("total").path("size_in_bytes").asLong()).max();
     return new SnapshotIndex(name, status.path("shards_stats").path("total").asInt(), size, largest.orElse(size));
   }
 
@@ -123,8 +133,11 @@ final class SnapshotSource {
           throw e;
         }
         if (!e.getMessage().contains("[" + IMPOSSIBLE)) {
-          throw new Failure(Exit.BAD_BACKUP, "version %s cannot restore %s of snapshot %s: %s".formatted(cluster.version(), index.name(),
-              backup.name(), e.getMessage()), "restore it with the same major version or the next; an index made before that must have been reindexed", e);
+          throw new Failure(Exit.BAD_BACKUP,
+              "version %s cannot restore %s of snapshot %s: %s".formatted(cluster.version(), index.name(),
+                  backup.name(), e.getMessage()),
+              "restore it with the same major version or the next; an index made before that must have been reindexed",
+              e);
         }
       }
     }
@@ -133,18 +146,23 @@ final class SnapshotSource {
   /** No index that a snapshot is being taken of can be deleted: the nightly backup may be at work. */
   void requireNoneRunning(Set<String> indices) throws IOException {
     for (var running : api.get("/_snapshot/_status").path("snapshots")) {
-      for (var index : running.path("indices").propertyStream().map(Map.Entry::getKey).filter(indices::contains).toList()) {
-        throw new Failure(Exit.UNSAFE, "snapshot %s of %s is being taken right now".formatted(running.path("snapshot").asText(), index),
+      for (var index : running.path("indices").propertyStream().map(Map.Entry::getKey).filter(indices::contains)
+          .toList()) {
+        throw new Failure(Exit.UNSAFE,
+            "snapshot %s of %s is being taken right now".formatted(running.path("snapshot").asText(), index),
             "wait for its end, and see that no other backup starts");
       }
     }
   }
 
   /** Begins to restore an index under a name. */
-  void restore(String index, String name, boolean aliases, Map<String, ?> settings, List<String> ignoredSettings) throws IOException {
-    var body = new HashMap<String, Object>(Map.of("indices", index, "include_global_state", false, "include_aliases", aliases));
+  void restore(String index, String name, boolean aliases, Map<String, ?> settings, List<String> ignoredSettings)
+      throws IOException {
+    var body = new HashMap<String, Object>(
+        Map.of("indices", index, "include_global_state", false, "include_aliases", aliases));
     if (!name.equals(index)) {
-      body.putAll(Map.of("rename_pattern", "^.+$", "rename_replacement", name.replace("\\", "\\\\").replace("$", "\\$")));
+      body.putAll(
+          Map.of("rename_pattern", "^.+$", "rename_replacement", name.replace("\\", "\\\\").replace("$", "\\$")));
     }
     if (!settings.isEmpty()) {
       body.put("index_settings", settings);

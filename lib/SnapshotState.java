@@ -9,7 +9,8 @@ import java.util.SortedMap;
  * @param damaged true if a file of the snapshot is missing or cannot be read
  * @param indices the snapshot's indices with their bytes, -1 where these are not known
  */
-record SnapshotState(String name, String uuid, String state, String why, boolean damaged, SortedMap<String, Long> indices) {
+record SnapshotState(String name, String uuid, String state, String why, boolean damaged,
+    SortedMap<String, Long> indices) {
   static final String SUCCESS = "SUCCESS";
   static final String IN_PROGRESS = "IN_PROGRESS";
   static final String MISSING = "MISSING";
@@ -17,6 +18,7 @@ record SnapshotState(String name, String uuid, String state, String why, boolean
 
   /** Its bytes, -1 where those of an index are not known. */
   long bytes() {
-    return indices.isEmpty() || indices.containsValue(-1L) ? -1 : indices.values().stream().mapToLong(Long::longValue).sum();
+    return indices.isEmpty() || indices.containsValue(-1L) ? -1
+        : indices.values().stream().mapToLong(Long::longValue).sum();
   }
 }

@@ -4,7 +4,10 @@ import java.util.regex.Pattern;
 final class SnapshotVersion {
   private SnapshotVersion() {}
 
-  /** A snapshot can go to the same or a later version, of this or the next major; OpenSearch 1 and 2 count as Elasticsearch 7.10. */
+  /**
+   * A snapshot can go to the same or a later version, of this or the next major; OpenSearch 1 and 2 count as
+   * Elasticsearch 7.10.
+   */
   static boolean isRestorable(String snapshot, String cluster, boolean openSearch) {
     var from = majorMinor(snapshot);
     var to = majorMinor(cluster);
@@ -15,6 +18,7 @@ final class SnapshotVersion {
   }
 
   private static int[] majorMinor(String version) {
-    return Pattern.compile("\\d+").matcher(version).results().limit(2).mapToInt(m -> Integer.parseInt(m.group())).toArray();
+    return Pattern.compile("\\d+").matcher(version).results().limit(2).mapToInt(m -> Integer.parseInt(m.group()))
+        .toArray();
   }
 }

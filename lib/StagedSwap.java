@@ -7,9 +7,9 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.LocalDateTime;
 
 /**
- * Stages a second tree on the folder's own file system, then swaps. The names in the work folder say how far a run came:
- * {@code staging} is incomplete; {@code new} is complete and safe on disk; {@code old} receives the entries of a folder
- * that must stay; {@code previous} is the whole old tree.
+ * Stages a second tree on the folder's own file system, then swaps. The names in the work folder say how far a run
+ * came: {@code staging} is incomplete; {@code new} is complete and safe on disk; {@code old} receives the entries of a
+ * folder that must stay; {@code previous} is the whole old tree.
  */
 final class StagedSwap {
   private final RestoreJob job;
@@ -55,7 +55,8 @@ final class StagedSwap {
   /** Undoes a swap that was interrupted, or finishes one whose new tree is in place. */
   void recover() throws IOException {
     job.console().step("Putting right what an interrupted restore left in %s", work);
-    job.console().onInterrupt("Nothing is lost, the trees are in %s. Keep TheHive stopped and run the same command again.".formatted(work));
+    job.console().onInterrupt(
+        "Nothing is lost, the trees are in %s. Keep TheHive stopped and run the same command again.".formatted(work));
     LiveTree.makeWritable(folder);
     undo();
     dropPrevious();
@@ -142,7 +143,8 @@ final class StagedSwap {
   /** Puts the new tree in place of the old one; a failure in between is taken back. */
   void exchange() throws IOException {
     job.console().step("Swapping");
-    job.console().onInterrupt("The swap has begun; nothing is lost, the trees are in %s. Keep TheHive stopped and run the same command again."
+    job.console().onInterrupt(
+        "The swap has begun; nothing is lost, the trees are in %s. Keep TheHive stopped and run the same command again."
         .formatted(work));
     try {
       if (job.target().isStagedInside()) {
@@ -173,14 +175,20 @@ final class StagedSwap {
       closeFolder();
       job.target().requireMounted(Exit.PARTIAL);
     } catch (IOException | RuntimeException e) {
-      throw new Failure(Exit.PARTIAL, "%s, and the swap could not be taken back: %s".formatted(Failure.of(cause).getMessage(), Failure.of(e).getMessage()),
-          "keep TheHive stopped; nothing is lost, the trees are in %s: run the same command again when the cause is gone".formatted(work), e);
+      throw new Failure(Exit.PARTIAL,
+          "%s, and the swap could not be taken back: %s".formatted(Failure.of(cause).getMessage(),
+              Failure.of(e).getMessage()),
+          "keep TheHive stopped; nothing is lost, the trees are in %s: run the same command again when the cause is gone"
+              .formatted(work),
+          e);
     }
   }
 
   /** Finishes when the new tree is live: a failure now is to be done again, not to be taken back. */
   void finish() {
-    job.console().onInterrupt("The restored tree is in place, the old one not yet removed. Keep TheHive stopped and run the same command again.");
+    job.console().onInterrupt(
+        "The restored tree is in place, the old one not yet removed. Keep TheHive stopped and run the same command"
+            + " again.");
     try {
       writer.setFolders();
       job.flush(folder);

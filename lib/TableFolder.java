@@ -23,7 +23,9 @@ record TableFolder(Archive archive, String table, SortedMap<String, ArchiveEntry
     files.forEach((name, entry) -> {
       var component = COMPONENT.matcher(name);
       if (component.matches()) {
-        sstables.computeIfAbsent(component.group("sstable"), sstable -> new SSTableFiles(archive, table, sstable, new TreeMap<>()))
+        sstables
+            .computeIfAbsent(component.group("sstable"),
+                sstable -> new SSTableFiles(archive, table, sstable, new TreeMap<>()))
             .components().put(component.group("component"), entry);
       }
     });

@@ -50,13 +50,15 @@ final class TableStreaming {
   }
 
   /** Every node that holds a replica, with its ranges of the ring. */
-  static Map<InetAddressAndPort, Collection<Range<Token>>> ring(TokenMap tokens, CqlIdentifier keyspace, List<Node> nodes) {
+  static Map<InetAddressAndPort, Collection<Range<Token>>> ring(TokenMap tokens, CqlIdentifier keyspace,
+      List<Node> nodes) {
     var factory = DatabaseDescriptor.getPartitioner().getTokenFactory();
     var ring = new HashMap<InetAddressAndPort, Collection<Range<Token>>>();
     for (var node : nodes) {
       var ranges = new HashSet<Range<Token>>();
       for (var range : tokens.getTokenRanges(keyspace, node)) {
-        ranges.add(new Range<>(factory.fromString(tokens.format(range.getStart())), factory.fromString(tokens.format(range.getEnd()))));
+        ranges.add(new Range<>(factory.fromString(tokens.format(range.getStart())),
+            factory.fromString(tokens.format(range.getEnd()))));
       }
       if (!ranges.isEmpty()) {
         var address = node.getBroadcastAddress().orElseThrow();
@@ -76,7 +78,8 @@ final class TableStreaming {
 
   /** Streams one table's folder to every replica; nodes that failed are tried again, the others are not. */
   static void stream(Path folder, org.apache.cassandra.schema.TableMetadata table, int sstables,
-      Map<InetAddressAndPort, Collection<Range<Token>>> ring, Optional<ServerEncryptionOptions> encryption, int connections,
+      Map<InetAddressAndPort, Collection<Range<Token>>> ring, Optional<ServerEncryptionOptions> encryption,
+      int connections,
       AtomicLong streamed, RestoreConsole console) {
     var open = new HashMap<>(ring);
     for (var attempt = 1; ; attempt++) {
@@ -88,14 +91,18 @@ final class TableStreaming {
       } catch (Exception e) {
         var failed = loader.getFailedHosts();
         open.keySet().removeIf(host -> !failed.isEmpty() && !failed.contains(host));
-        var names = open.keySet().stream().map(host -> host.getHostAddress(false)).sorted().collect(Collectors.joining(", "));
+        var names =
+            open.keySet().stream().map(host -> host.getHostAddress(false)).sorted().collect(Collectors.joining(", "));
         var cause = Failure.of(e);
         if (cause.code == Exit.BAD_BACKUP) {
-          throw new Failure(Exit.PARTIAL, "cannot stream table %s: %s".formatted(table.name, cause.getMessage()), cause.hint, e);
+          throw new Failure(Exit.PARTIAL, "cannot stream table %s: %s".formatted(table.name, cause.getMessage()),
+              cause.hint, e);
         }
         if (attempt == ATTEMPTS) {
-          throw new Failure(Exit.PARTIAL, "streaming to %s failed: %s".formatted(names, cause.getMessage().lines().findFirst().orElse("")),
-              "look at system.log of %s; if its disk is full: %s".formatted(names, NodeRoom.removal(table.keyspace)), e);
+          throw new Failure(Exit.PARTIAL,
+              "streaming to %s failed: %s".formatted(names, cause.getMessage().lines().findFirst().orElse("")),
+              "look at system.log of %s; if its disk is full: %s".formatted(names, NodeRoom.removal(table.keyspace)),
+              e);
         }
         console.warn("streaming table %s to %s failed, trying again", table.name, names);
       }
@@ -117,7 +124,8 @@ final class TableStreaming {
     protected Collection<SSTableReader> openSSTables(Map<InetAddressAndPort, Collection<Range<Token>>> ranges) {
       var opened = super.openSSTables(ranges);
       if (opened.size() != expected) {
-        throw new Failure(Exit.BAD_BACKUP, "%d of %d SSTables in %s cannot be opened".formatted(expected - opened.size(), expected, folder),
+        throw new Failure(Exit.BAD_BACKUP,
+            "%d of %d SSTables in %s cannot be opened".formatted(expected - opened.size(), expected, folder),
             "run again with --verbose to see why");
       }
       return opened;

@@ -67,8 +67,8 @@ final class TarArchive extends Archive {
   }
 
   /**
-   * True if zeros behind the last entry are the rest of a record, not what was left unwritten of a file of the full size.
-   * Records are 10 KiB, or what the option -b says, mostly a power of two; the archive is a whole number of them.
+   * True if zeros behind the last entry are the rest of a record, not what was left unwritten of a file of the full
+   * size. Records are 10 KiB, or what the option -b says, mostly a power of two; the archive is a whole number of them.
    *
    * @param turnsToZeros the last file's bytes end in zeros, too: a sign that they were not written, either
    */

@@ -1,7 +1,10 @@
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
-/** A header of a tar: a block of 512 bytes with fields at fixed places, in each of the formats v7, ustar, pax, oldgnu and gnu. */
+/**
+ * A header of a tar: a block of 512 bytes with fields at fixed places, in each of the formats v7, ustar, pax, oldgnu
+ * and gnu.
+ */
 final class TarHeader {
   static final int BLOCK = 512;
   private final byte[] block;

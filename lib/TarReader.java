@@ -11,12 +11,15 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Reads the entries of a tar in order, in every format that GNU tar, bsdtar and Python write. It counts what it takes from
- * the stream by itself: where an entry's bytes begin is the same for a file that can be read at any place and for one that
- * is unpacked on the way.
+ * Reads the entries of a tar in order, in every format that GNU tar, bsdtar and Python write. It counts what it takes
+ * from the stream by itself: where an entry's bytes begin is the same for a file that can be read at any place and for
+ * one that is unpacked on the way.
  */
 final class TarReader implements Closeable {
-  /** A tar ends with zeros up to a whole record, which has at most 1 MiB; the first block of them may need a record more. */
+  /**
+   * A tar ends with zeros up to a whole record, which has at most 1 MiB; the first block of them may need a record
+   * more.
+   */
   static final int MOST_ZEROS = (1 << 20) + TarHeader.BLOCK;
   /** The longest padding of a tar made without the option -b. */
   static final int USUAL_ZEROS = 20 * TarHeader.BLOCK + TarHeader.BLOCK;
@@ -57,10 +60,12 @@ final class TarReader implements Closeable {
         return null;
       }
       if (!header.isIntact() || header.size() < 0) {
-        throw new IOException("the header of its entry '%s' is damaged".formatted(EntryName.shown(new String(header.name(), "UTF-8"))));
+        throw new IOException(
+            "the header of its entry '%s' is damaged".formatted(EntryName.shown(new String(header.name(), "UTF-8"))));
       }
       switch (header.type()) {
-        case 'x', 'X' -> extensions = new Extensions(extensions.pax.with(extension(header)), extensions.name, extensions.link);
+      case 'x', 'X' ->
+          extensions = new Extensions(extensions.pax.with(extension(header)), extensions.name, extensions.link);
         case 'g' -> {
           global = global.with(extension(header));
           extensions = new Extensions(global, extensions.name, extensions.link);
@@ -79,17 +84,20 @@ final class TarReader implements Closeable {
 
   private ArchiveEntry entry(TarHeader header, Extensions extensions) throws IOException {
     var pax = extensions.pax;
-    var rawName = pax.bytes("GNU.sparse.name", pax.bytes("path", extensions.name != null ? extensions.name : header.name()));
+    var rawName =
+        pax.bytes("GNU.sparse.name", pax.bytes("path", extensions.name != null ? extensions.name : header.name()));
     var rawLink = pax.bytes("linkpath", extensions.link != null ? extensions.link : header.link());
     var kind = kind(header.type(), rawName);
     data("123456".indexOf(header.type()) >= 0 ? 0 : pax.number("size", header.size()));
     var size = kind == Kind.FILE ? left : 0;
     SparseMap holes = null;
     if (kind == Kind.FILE && (header.type() == 'S' || pax.has("GNU.sparse.size") || pax.has("GNU.sparse.realsize"))) {
-      size = header.type() == 'S' ? header.number(483, 12) : pax.number("GNU.sparse.realsize", pax.number("GNU.sparse.size", 0));
+      size = header.type() == 'S' ? header.number(483, 12)
+          : pax.number("GNU.sparse.realsize", pax.number("GNU.sparse.size", 0));
       holes = new SparseMap(pieces(header, pax), size);
       if (holes.stored() != left) {
-        throw new IOException("the map of its sparse file '%s' is damaged".formatted(EntryName.shown(new String(rawName, "UTF-8"))));
+        throw new IOException(
+            "the map of its sparse file '%s' is damaged".formatted(EntryName.shown(new String(rawName, "UTF-8"))));
       }
     }
     var path = EntryName.normal(rawName);
@@ -122,7 +130,8 @@ final class TarReader implements Closeable {
     if (pax.isEmpty()) {
       return plain;
     }
-    var owner = new Owner(pax.text("uname", plain.user()), pax.number("uid", plain.uid()), pax.text("gname", plain.group()),
+    var owner =
+        new Owner(pax.text("uname", plain.user()), pax.number("uid", plain.uid()), pax.text("gname", plain.group()),
         pax.number("gid", plain.gid()));
     return owners.computeIfAbsent(owner, known -> known);
   }
@@ -285,7 +294,8 @@ final class TarReader implements Closeable {
   }
 
   static IOException unfinished(long end, long total) {
-    return new IOException("its entries end after %d of %d bytes: the rest is damaged or was never written".formatted(end, total));
+    return new IOException(
+        "its entries end after %d of %d bytes: the rest is damaged or was never written".formatted(end, total));
   }
 
   @Override

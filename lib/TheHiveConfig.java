@@ -13,8 +13,8 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * TheHive's own configuration file as a source of settings: what it says of database, index and attachments, by the names
- * of the variables. Keys of TheHive 5.0 and 4 are read, too, where they differ.
+ * TheHive's own configuration file as a source of settings: what it says of database, index and attachments, by the
+ * names of the variables. Keys of TheHive 5.0 and 4 are read, too, where they differ.
  */
 final class TheHiveConfig {
   static final Path USUAL = Path.of("/etc/thehive/application.conf");
@@ -24,7 +24,8 @@ final class TheHiveConfig {
   static Map<String, String> read(Path file) {
     try {
       // Secrets often come from variables of TheHive's own service, which are not set here.
-      return settings(ConfigFactory.parseFile(file.toFile()).resolve(ConfigResolveOptions.defaults().setAllowUnresolved(true)));
+      return settings(
+          ConfigFactory.parseFile(file.toFile()).resolve(ConfigResolveOptions.defaults().setAllowUnresolved(true)));
     } catch (ConfigException e) {
       throw new Failure(Exit.USAGE, "cannot read TheHive's configuration %s: %s".formatted(file, e.getMessage()),
           "THEHIVE_CONFIG names it; set THEHIVE_CONFIG=/dev/null to go on without it");
@@ -50,23 +51,29 @@ final class TheHiveConfig {
     return settings;
   }
 
-  /** True if the key has one of these values, or is not there: TheHive 4 may have the database in a local folder, say. */
+  /**
+   * True if the key has one of these values, or is not there: TheHive 4 may have the database in a local folder, say.
+   */
   private static boolean isOneOf(com.typesafe.config.Config config, String path, String... values) {
     return first(config, path).map(value -> List.of(values).contains(value)).orElse(true);
   }
 
   private static void addCassandra(Map<String, String> settings, com.typesafe.config.Config config) {
-    put(settings, "CASSANDRA_KEYSPACE", first(config, "db.janusgraph.storage.cql.keyspace", "db.janusgraph.storage.cassandra.keyspace"));
-    put(settings, "CASSANDRA_CONNECTION", list(config, "db.janusgraph.storage.hostname").map(hosts -> String.join(",", hosts)
+    put(settings, "CASSANDRA_KEYSPACE",
+        first(config, "db.janusgraph.storage.cql.keyspace", "db.janusgraph.storage.cassandra.keyspace"));
+    put(settings, "CASSANDRA_CONNECTION",
+        list(config, "db.janusgraph.storage.hostname").map(hosts -> String.join(",", hosts)
         + first(config, "db.janusgraph.storage.port").map(" "::concat).orElse("")));
-    put(settings, "CASSANDRA_THEHIVE_USER", first(config, "db.janusgraph.storage.username", "db.janusgraph.storage.cql.username"));
+    put(settings, "CASSANDRA_THEHIVE_USER",
+        first(config, "db.janusgraph.storage.username", "db.janusgraph.storage.cql.username"));
     var ssl = "db.janusgraph.storage.cql.ssl.";
     if (isTrue(config, ssl + "enabled")) {
       put(settings, "CASSANDRA_SSL_CA", first(config, ssl + "truststore.location"));
       put(settings, "CASSANDRA_SSL_CA_PASSWORD", first(config, ssl + "truststore.password", ssl + "password"));
       if (isTrue(config, ssl + "client-authentication-enabled")) {
         put(settings, "CASSANDRA_SSL_CERT", first(config, ssl + "keystore.location"));
-        put(settings, "CASSANDRA_SSL_KEY_PASSWORD", first(config, ssl + "keystore.storepassword", ssl + "truststore.storepassword",
+        put(settings, "CASSANDRA_SSL_KEY_PASSWORD",
+            first(config, ssl + "keystore.storepassword", ssl + "truststore.storepassword",
             ssl + "keystore.keypassword"));
       }
     }
@@ -96,7 +103,8 @@ final class TheHiveConfig {
     put(settings, "MINIO_ACCESS_KEY", ofStore(config, "accessKey", "aws.credentials.access-key-id"));
     put(settings, "MINIO_SECRET_KEY", ofStore(config, "aws.credentials.secret-access-key", "secretKey"));
     put(settings, "MINIO_REGION", ofStore(config, "aws.region.default-region", "region"));
-    put(settings, "MINIO_VIRTUAL_HOST", ofStore(config, "access-style").filter(style -> style.equals("virtual")).map(style -> "true"));
+    put(settings, "MINIO_VIRTUAL_HOST",
+        ofStore(config, "access-style").filter(style -> style.equals("virtual")).map(style -> "true"));
   }
 
   private static Optional<String> ofStore(com.typesafe.config.Config config, String... names) {
@@ -106,7 +114,8 @@ final class TheHiveConfig {
 
   /** TheHive's port, and the path in front of its own where it has one. */
   private static void addAddress(Map<String, String> settings, com.typesafe.config.Config config) {
-    var path = first(config, "play.http.context", "application.context").map(context -> context.replaceFirst("/+$", "")).orElse("");
+    var path = first(config, "play.http.context", "application.context").map(context -> context.replaceFirst("/+$", ""))
+        .orElse("");
     var https = first(config, "https.port", "play.server.https.port");
     var http = first(config, "http.port", "play.server.http.port").filter(port -> !port.equals("disabled"));
     var address = http.map("http://<node>:"::concat).or(() -> https.map("https://<node>:"::concat))
@@ -121,7 +130,9 @@ final class TheHiveConfig {
   private static String urls(com.typesafe.config.Config config, List<String> hosts) {
     var scheme = isTrue(config, "db.janusgraph.index.search.elasticsearch.ssl.enabled") ? "https" : "http";
     var port = first(config, "db.janusgraph.index.search.port").orElse("9200");
-    return hosts.stream().map(host -> host.matches("https?://.*") ? host : scheme + "://" + host + (host.matches(".*:\\d+") ? "" : ":" + port))
+    return hosts.stream()
+        .map(host -> host.matches("https?://.*") ? host
+            : scheme + "://" + host + (host.matches(".*:\\d+") ? "" : ":" + port))
         .collect(Collectors.joining(","));
   }
 

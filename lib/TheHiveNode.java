@@ -36,7 +36,8 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
   Host.Unit requireInstalled() {
     var unit = unit();
     if (!unit.isInstalled()) {
-      throw new Failure(Exit.UNSAFE, "%s: the %s is %s".formatted(host.name(), kind(), unit.load().isEmpty() ? "unknown" : unit.load()),
+      throw new Failure(Exit.UNSAFE,
+          "%s: the %s is %s".formatted(host.name(), kind(), unit.load().isEmpty() ? "unknown" : unit.load()),
           host.container() == null ? "THEHIVE_SERVICE names TheHive's unit; is TheHive installed there?"
               : "THEHIVE_NODES names the container as '%s ps -a' does".formatted(host.container().engine()));
     }
@@ -48,7 +49,8 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
   }
 
   String systemctl(Host.Unit unit, String verb) {
-    return host.container() != null ? host.container().command(unit, verb) : asRoot(unit, "systemctl %s %s".formatted(verb, settings.service()));
+    return host.container() != null ? host.container().command(unit, verb)
+        : asRoot(unit, "systemctl %s %s".formatted(verb, settings.service()));
   }
 
   /** Runs systemctl. What sudo warns of counts only where the command fails. */
@@ -73,15 +75,18 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     if (!said.startsWith("sudo:")) {
       return new Failure(Exit.UNSAFE, "%s: %s %s: %s".formatted(name(), program, verb, said), null);
     }
-    return new Failure(Exit.AUTHENTICATION, "%s: %s".formatted(name(), said), said.contains("tty") || said.contains("terminal is required")
+    return new Failure(Exit.AUTHENTICATION, "%s: %s".formatted(name(), said),
+        said.contains("tty") || said.contains("terminal is required")
         ? "sudo wants a terminal there: \"Defaults !requiretty\" for this user, or name the node as root@" + name()
         : "allow it without a password there: NOPASSWD: " + (host.container() == null
-            ? "/usr/bin/systemctl * %s, /usr/bin/journalctl *".formatted(settings.service()) : "/usr/bin/%s *".formatted(program)));
+                ? "/usr/bin/systemctl * %s, /usr/bin/journalctl *".formatted(settings.service())
+                : "/usr/bin/%s *".formatted(program)));
   }
 
   /** @param range options of journalctl, such as {@code  --lines=20} */
   String journal(Host.Unit unit, String range) {
-    return host.container() != null ? host.container().logs(unit, range) : asRoot(unit, "journalctl --unit=%s --output=short-iso --no-hostname --no-pager%s".formatted(settings.service(), range));
+    return host.container() != null ? host.container().logs(unit, range) : asRoot(unit,
+        "journalctl --unit=%s --output=short-iso --no-hostname --no-pager%s".formatted(settings.service(), range));
   }
 
   private static String asRoot(Host.Unit unit, String shell) {
@@ -97,11 +102,13 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     try {
       var unit = unit();
       if (settings.named() && !unit.isInstalled()) {
-        return Optional.of(new Failure(Exit.UNSAFE, "%s has no %s: whether TheHive runs there is not known".formatted(host.name(), kind()),
+        return Optional.of(new Failure(Exit.UNSAFE,
+            "%s has no %s: whether TheHive runs there is not known".formatted(host.name(), kind()),
             "check THEHIVE_NODES and THEHIVE_SERVICE; --force goes on all the same"));
       }
       if (!unit.isStopped()) {
-        return Optional.of(new Failure(Exit.UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name(), service(), unit),
+        return Optional.of(
+            new Failure(Exit.UNSAFE, "TheHive is still running on %s: %s is %s".formatted(host.name(), service(), unit),
             "stop it on every node: ./jbang service-control.java stop; --force goes on all the same"));
       }
     } catch (Failure e) {
@@ -122,12 +129,15 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     var port = listener.get().port();
     var application = application();
     return switch (application.answer()) {
-      case THEHIVE -> Optional.of(new Failure(Exit.UNSAFE, "TheHive answers on %s, port %d, although its %s does not run".formatted(host.name(), port, kind()),
-          "it was started by hand or runs in a container: stop it there (ss -ltnp shows the process); --force goes on all the same"));
+    case THEHIVE -> Optional.of(new Failure(Exit.UNSAFE,
+        "TheHive answers on %s, port %d, although its %s does not run".formatted(host.name(), port, kind()),
+        "it was started by hand or runs in a container: stop it there (ss -ltnp shows the process); --force goes"
+            + " on all the same"));
       case SOMETHING_ELSE, NOBODY -> Optional.empty();
       case NO_ANSWER -> !listener.get().isJava() ? Optional.empty() : Optional.of(new Failure(Exit.UNSAFE,
           "a Java process listens on TheHive's port %d of %s and does not answer".formatted(port, host.name()),
-          "it may be TheHive on its way up or down: see ss -ltnp there; THEHIVE_URL names another port; --force goes on all the same"));
+        "it may be TheHive on its way up or down: see ss -ltnp there; THEHIVE_URL names another port; --force"
+            + " goes on all the same"));
     };
   }
 
@@ -136,7 +146,8 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     var port = application().port();
     try {
       var hex = "%04X".formatted(port);
-      var answer = host.run("grep -ci \"^ *[0-9]*: [0-9A-F]*:%s [0-9A-F]*:0000 0A\" /proc/net/tcp /proc/net/tcp6; (sudo -n ss -Hltnp || ss -Hltnp) 2>/dev/null | grep \":%d \""
+      var answer = host.run(
+          "grep -ci \"^ *[0-9]*: [0-9A-F]*:%s [0-9A-F]*:0000 0A\" /proc/net/tcp /proc/net/tcp6; (sudo -n ss -Hltnp || ss -Hltnp) 2>/dev/null | grep \":%d \""
           .formatted(hex, port), Duration.ofSeconds(30)).out();
       return parse(port, answer);
     } catch (Failure e) {

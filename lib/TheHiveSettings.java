@@ -21,8 +21,10 @@ record TheHiveSettings(List<Host> hosts, boolean named, String service, String u
   static TheHiveSettings of(Settings settings) {
     var service = settings.text(SERVICE);
     if (!service.matches("[A-Za-z0-9:_.@-]+")) {
-      throw new Failure(Exit.USAGE, "THEHIVE_SERVICE '%s' is not the name of a unit".formatted(service), "name it as systemctl does, such as thehive");
+      throw new Failure(Exit.USAGE, "THEHIVE_SERVICE '%s' is not the name of a unit".formatted(service),
+          "name it as systemctl does, such as thehive");
     }
-    return new TheHiveSettings(Host.named(settings.text(NODES)), settings.isSet(NODES), service, settings.text(URL), settings.optionalPath(CA));
+    return new TheHiveSettings(Host.named(settings.text(NODES)), settings.isSet(NODES), service, settings.text(URL),
+        settings.optionalPath(CA));
   }
 }

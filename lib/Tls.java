@@ -42,7 +42,8 @@ final class Tls {
         trusted.setCertificateEntry("ca" + trusted.size(), certificate);
       }
       if (trusted.size() == 0) {
-        throw new CertificateException(password == null && store(ca, null).isPresent() ? "it shows no certificate without its password" : "it holds no certificate");
+        throw new CertificateException(password == null && store(ca, null).isPresent()
+            ? "it shows no certificate without its password" : "it holds no certificate");
       }
       var managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
       managers.init(trusted);
@@ -53,7 +54,8 @@ final class Tls {
     }
   }
 
-  private static Collection<? extends Certificate> certificates(Path file, String password) throws GeneralSecurityException, IOException {
+  private static Collection<? extends Certificate> certificates(Path file, String password)
+      throws GeneralSecurityException, IOException {
     var store = store(file, password);
     if (store.isEmpty()) {
       try (var in = Files.newInputStream(file)) {

@@ -35,7 +35,8 @@ final class UnfinishedRestores {
         var parts = new ArrayList<String>();
         Json.MAPPER.readTree(marker.toFile()).path("unfinished").forEach(part -> parts.add(part.asText()));
         var since = Files.getLastModifiedTime(marker).toInstant().truncatedTo(ChronoUnit.SECONDS);
-        unfinished.put(marker.getFileName().toString().replace(".unfinished", ""), (parts.isEmpty() ? "not known what," : String.join(" and ", parts)) + " since " + since);
+        unfinished.put(marker.getFileName().toString().replace(".unfinished", ""),
+            (parts.isEmpty() ? "not known what," : String.join(" and ", parts)) + " since " + since);
       }
       return unfinished;
     } catch (IOException e) {

@@ -10,7 +10,10 @@ import java.nio.file.attribute.FileTime;
 import java.time.Instant;
 import java.util.List;
 
-/** Sets what Java cannot set of files: texts of symbolic links that are not paths in their shortest form, times far away. */
+/**
+ * Sets what Java cannot set of files: texts of symbolic links that are not paths in their shortest form, times far
+ * away.
+ */
 final class UnixFiles {
   /** The last second whose nanoseconds Java can count. */
   private static final long LAST = Long.MAX_VALUE / 1_000_000_000 - 1;
@@ -30,7 +33,8 @@ final class UnixFiles {
   static void setTime(Path path, Instant time) throws IOException {
     if (time.getEpochSecond() >= 0 && time.getEpochSecond() < LAST) {
       var both = FileTime.from(time);
-      Files.getFileAttributeView(path, BasicFileAttributeView.class, LinkOption.NOFOLLOW_LINKS).setTimes(both, both, null);
+      Files.getFileAttributeView(path, BasicFileAttributeView.class, LinkOption.NOFOLLOW_LINKS).setTimes(both, both,
+          null);
     } else {
       // Java loses fractions of seconds before 1970, and takes what is after 2262 for the year 2262.
       var seconds = BigDecimal.valueOf(time.getEpochSecond()).add(BigDecimal.valueOf(time.getNano(), 9));

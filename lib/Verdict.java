@@ -24,7 +24,8 @@ record Verdict(String script, int exit, String summary, List<Finding> checks) {
 
   /** The code of what went wrong where it is one, else that of a difference; wrong usage if nothing was checked. */
   private static int exit(List<Finding> checks) {
-    var codes = checks.stream().filter(finding -> finding.result() == Mark.BAD).map(Finding::code).collect(Collectors.toCollection(TreeSet::new));
+    var codes = checks.stream().filter(finding -> finding.result() == Mark.BAD).map(Finding::code)
+        .collect(Collectors.toCollection(TreeSet::new));
     if (codes.isEmpty()) {
       return checks.stream().anyMatch(finding -> finding.result() == Mark.OK) ? Exit.DONE : Exit.USAGE;
     }
@@ -39,17 +40,20 @@ record Verdict(String script, int exit, String summary, List<Finding> checks) {
     var restored = parts.stream().filter(fine).filter(RESTORED::contains).toList();
     return Stream.of(
         exit == Exit.USAGE && parts.stream().noneMatch(failed) ? "Nothing was checked." : "",
-        named("FAILED", parts.stream().filter(failed).map(part -> "%s (%s)".formatted(part, names(checks, part, Mark.BAD)))),
+        named("FAILED",
+            parts.stream().filter(failed).map(part -> "%s (%s)".formatted(part, names(checks, part, Mark.BAD)))),
         named(good, restored.stream().filter(whole)),
         named(good + " as far as compared", restored.stream().filter(whole.negate())),
         named("In order", parts.stream().filter(fine).filter(part -> !RESTORED.contains(part))),
         named("NOT checked", parts.stream().filter(whole.negate()).map(part -> unchecked(checks, part))))
-        .filter(text -> !text.isEmpty()).collect(Collectors.joining(" ", exit == Exit.DONE ? "=== ✓ " : "=== ✗ ", " ==="));
+        .filter(text -> !text.isEmpty())
+        .collect(Collectors.joining(" ", exit == Exit.DONE ? "=== ✓ " : "=== ✗ ", " ==="));
   }
 
   /** A part that was left out with the reason; of another part what was left out, and the reason if it is one thing. */
   private static String unchecked(List<Finding> checks, String part) {
-    var skipped = checks.stream().filter(finding -> finding.part().equals(part) && finding.result() == Mark.SKIPPED).toList();
+    var skipped =
+        checks.stream().filter(finding -> finding.part().equals(part) && finding.result() == Mark.SKIPPED).toList();
     var text = skipped.get(0).text();
     if (!has(checks, part, Mark.OK) && !has(checks, part, Mark.BAD)) {
       return "%s (%s)".formatted(part, text);
@@ -59,7 +63,8 @@ record Verdict(String script, int exit, String summary, List<Finding> checks) {
   }
 
   private static String names(List<Finding> checks, String part, Mark mark) {
-    return checks.stream().filter(finding -> finding.part().equals(part) && finding.result() == mark).map(Finding::check).distinct()
+    return checks.stream().filter(finding -> finding.part().equals(part) && finding.result() == mark)
+        .map(Finding::check).distinct()
         .collect(Collectors.joining(", "));
   }
 

@@ -67,7 +67,8 @@ final class ZipArchive extends Archive {
     var link = kind == Kind.LINK ? EntryName.link(link(header), path) : null;
     var size = kind == Kind.FILE ? header.getUncompressedSize() : 0;
     var time = time(header);
-    return new ArchiveEntry(kind, path, size, i, null, link, mode == 0 ? -1 : mode & 07777, Math.floorDiv(time, 1_000_000_000L),
+    return new ArchiveEntry(kind, path, size, i, null, link, mode == 0 ? -1 : mode & 07777,
+        Math.floorDiv(time, 1_000_000_000L),
         (int) Math.floorMod(time, 1_000_000_000L), Owner.UNKNOWN);
   }
 
@@ -77,7 +78,10 @@ final class ZipArchive extends Archive {
     }
   }
 
-  /** UTF-8 where the entry says so; otherwise the bytes as they are on Unix, and of the old code page of DOS from elsewhere. */
+  /**
+   * UTF-8 where the entry says so; otherwise the bytes as they are on Unix, and of the old code page of DOS from
+   * elsewhere.
+   */
   private static byte[] name(FileHeader header) {
     var raw = header.getFileName().getBytes(StandardCharsets.ISO_8859_1);
     if (header.isFileNameUTF8Encoded()) {
@@ -92,7 +96,8 @@ final class ZipArchive extends Archive {
       }
     }
     var host = header.getVersionMadeBy() >> 8;
-    return host == UNIX || !Charset.isSupported("IBM437") ? raw : new String(raw, Charset.forName("IBM437")).getBytes(StandardCharsets.UTF_8);
+    return host == UNIX || !Charset.isSupported("IBM437") ? raw
+        : new String(raw, Charset.forName("IBM437")).getBytes(StandardCharsets.UTF_8);
   }
 
   /** In nanoseconds since 1970: exact where an extension has it; DOS knows even seconds of an unknown time zone. */
@@ -111,8 +116,10 @@ final class ZipArchive extends Archive {
 
   private static ByteBuffer extra(FileHeader header, int id) {
     var records = header.getExtraDataRecords();
-    return records == null ? null : records.stream().filter(record -> record.getHeader() == id && record.getData() != null)
-        .map(ExtraDataRecord::getData).map(data -> ByteBuffer.wrap(data).order(ByteOrder.LITTLE_ENDIAN)).findFirst().orElse(null);
+    return records == null ? null
+        : records.stream().filter(record -> record.getHeader() == id && record.getData() != null)
+            .map(ExtraDataRecord::getData).map(data -> ByteBuffer.wrap(data).order(ByteOrder.LITTLE_ENDIAN)).findFirst()
+            .orElse(null);
   }
 
   @Override
@@ -139,7 +146,8 @@ final class ZipArchive extends Archive {
         return zip.getInputStream(header);
       } catch (ZipException e) {
         if (e.getType() == ZipException.Type.WRONG_PASSWORD) {
-          throw new Failure(Exit.AUTHENTICATION, "wrong password for " + path, "check BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
+          throw new Failure(Exit.AUTHENTICATION, "wrong password for " + path,
+              "check BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
         }
         throw e;
       }

@@ -22,13 +22,15 @@ import java.util.stream.Stream;
 
 /**
  * Writes below the marker of each script the classes of {@code lib/} that it uses, and theirs, and above it the imports
- * and {@code //DEPS} that they need. With {@code --check} it changes nothing and exits with 1 if a script is not up to date.
+ * and {@code //DEPS} that they need. With {@code --check} it changes nothing and exits with 1 if a script is not up to
+ * date.
  *
  * <pre>./jbang lib/embed.java</pre>
  */
 class Embed {
   static final String MARKER =
-      "// ---- Below: copies of lib/*.java, written by ./jbang lib/embed.java. Change those files, not these lines. ----";
+      "// ---- Below: copies of lib/*.java, written by ./jbang lib/embed.java. Change those files, not these lines."
+          + " ----";
   static final String LIBRARIES = "// Of the classes below the marker, written by ./jbang lib/embed.java:";
   private static final Pattern NOT_CODE = Pattern.compile(
       "(?s)\"\"\".*?\"\"\"|\"(?:[^\"\\\\\n]|\\\\.)*\"|'(?:[^'\\\\\n]|\\\\.)*'|//[^\n]*|/\\*.*?\\*/");
@@ -39,7 +41,8 @@ class Embed {
   record Source(String name, List<String> head, List<String> imports, String body) {
     /** Without what an earlier run wrote. */
     static Source parse(String name, String text) {
-      var own = text.replaceFirst("(?ms)^\\Q" + MARKER + "\\E$.*", "").replaceFirst("(?m)^\\Q" + LIBRARIES + "\\E\n(//DEPS .*\n)*", "");
+      var own = text.replaceFirst("(?ms)^\\Q" + MARKER + "\\E$.*", "")
+          .replaceFirst("(?m)^\\Q" + LIBRARIES + "\\E\n(//DEPS .*\n)*", "");
       var first = own.lines().takeWhile(line -> line.isBlank() || line.matches("(//|import ).*")).toList();
       return new Source(name, first.stream().filter(line -> !line.startsWith("import ")).toList(),
           first.stream().filter(line -> line.startsWith("import ")).toList(),
@@ -48,7 +51,8 @@ class Embed {
 
     /** The words of the code, without those in comments and texts; of {@code a.b.C} only {@code a}. */
     Set<String> words() {
-      return WORD.matcher(NOT_CODE.matcher(body).replaceAll(" ")).results().map(word -> word.group()).collect(Collectors.toSet());
+      return WORD.matcher(NOT_CODE.matcher(body).replaceAll(" ")).results().map(word -> word.group())
+          .collect(Collectors.toSet());
     }
 
     List<String> types() {
@@ -74,7 +78,8 @@ class Embed {
         var before = Files.readString(file);
         var after = embedded(script, used);
         if (!before.equals(after) && check) {
-          var changed = used.stream().filter(source -> !before.contains("\n" + source.body())).map(Source::name).toList();
+          var changed =
+              used.stream().filter(source -> !before.contains("\n" + source.body())).map(Source::name).toList();
           err.printf("error: %s.java is not up to date: %s%n", script.name(),
               changed.isEmpty() ? "its imports, //DEPS, or what is below its marker" : String.join(", ", changed));
         } else if (!before.equals(after)) {
@@ -113,11 +118,14 @@ class Embed {
     var open = new ArrayDeque<>(List.of(source));
     while (!open.isEmpty()) {
       var next = open.pop();
-      next.types().stream().filter(type -> classes.containsKey(type) && classes.get(type) != next).findFirst().ifPresent(type -> {
-        throw new Failure(1, "%s declares a type %s of its own, which is also a class of lib/".formatted(next.name(), type),
+      next.types().stream().filter(type -> classes.containsKey(type) && classes.get(type) != next).findFirst()
+          .ifPresent(type -> {
+            throw new Failure(1,
+                "%s declares a type %s of its own, which is also a class of lib/".formatted(next.name(), type),
             "give it another name: they stand in one file");
       });
-      next.words().stream().filter(classes::containsKey).filter(word -> used.putIfAbsent(word, classes.get(word)) == null)
+      next.words().stream().filter(classes::containsKey)
+          .filter(word -> used.putIfAbsent(word, classes.get(word)) == null)
           .forEach(word -> open.push(classes.get(word)));
     }
     used.values().remove(source);
@@ -127,11 +135,16 @@ class Embed {
   /** The script's text as it should be. */
   static String embedded(Source script, Collection<Source> used) {
     var sources = Stream.concat(Stream.of(script), used.stream()).toList();
-    var text = String.join("\n", head(script, used)).strip() + "\n\n" + String.join("\n", imports(sources)) + "\n\n" + script.body();
-    return used.isEmpty() ? text : text + "\n" + MARKER + "\n\n" + used.stream().map(Source::body).collect(Collectors.joining("\n"));
+    var text = String.join("\n", head(script, used)).strip() + "\n\n" + String.join("\n", imports(sources)) + "\n\n"
+        + script.body();
+    return used.isEmpty() ? text
+        : text + "\n" + MARKER + "\n\n" + used.stream().map(Source::body).collect(Collectors.joining("\n"));
   }
 
-  /** The script's directives. Of its {@code //DEPS} come first those that no class names, below a comment those of the classes. */
+  /**
+   * The script's directives. Of its {@code //DEPS} come first those that no class names, below a comment those of the
+   * classes.
+   */
   private static List<String> head(Source script, Collection<Source> used) {
     var libraries = new TreeMap<String, String>();
     used.forEach(source -> libraries(source).forEach(line -> put(libraries, library(line), line, source)));
@@ -172,8 +185,10 @@ class Embed {
   private static void put(Map<String, String> lines, String key, String line, Source source) {
     var other = lines.putIfAbsent(key, line);
     if (other != null && !other.equals(line)) {
-      throw new Failure(1, "%s has \"%s\", another class of the same script \"%s\"".formatted(source.name(), line, other),
-          line.startsWith("import") ? "write one of the names in full where it is used" : "write the same version and reason in both");
+      throw new Failure(1,
+          "%s has \"%s\", another class of the same script \"%s\"".formatted(source.name(), line, other),
+          line.startsWith("import") ? "write one of the names in full where it is used"
+              : "write the same version and reason in both");
     }
   }
 }

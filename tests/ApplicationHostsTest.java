@@ -15,8 +15,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * The runbook to its end, with an application over the restored graph as TheHive's unit on one host: it answers where
- * the restore is whole, and says so where it is not. Its databases listen on the hosts' network, which is why it has not
- * the tag {@code servers}: containers are published on loopback addresses.
+ * the restore is whole, and says so where it is not. Its databases listen on the hosts' network, which is why it has
+ * not the tag {@code servers}: containers are published on loopback addresses.
  */
 @Tag("servers")
 @Tag("hosts")
@@ -41,7 +41,8 @@ class ApplicationHostsTest {
 
     var node = hosts.host("node1");
     node.copy(ServiceControlHostsTest.exported("tests/data/graph.java", home.resolve("graph")), "/opt/thehive/graph");
-    node.exec("echo --cassandra %s --elasticsearch %s > /opt/thehive/graph/target".formatted(bridge, elasticsearch.url()));
+    node.exec(
+        "echo --cassandra %s --elasticsearch %s > /opt/thehive/graph/target".formatted(bridge, elasticsearch.url()));
     node.thehive("graph", "later");
   }
 
@@ -72,13 +73,15 @@ class ApplicationHostsTest {
   @Test
   void theApplicationFindsItsCasesAfterTheRunbook() throws IOException, InterruptedException {
     succeeds("service-control.java", "stop");
-    succeeds("restore-cassandra-es.java", "--yes", "--replication", "{'class': 'SimpleStrategy', 'replication_factor': 1}");
+    succeeds("restore-cassandra-es.java", "--yes", "--replication",
+        "{'class': 'SimpleStrategy', 'replication_factor': 1}");
     succeeds("restore-files-nfs.java", "--yes");
     succeeds("verify.java", "--skip", "services,logs,s3");
     succeeds("service-control.java", "start");
 
     var json = new ObjectMapper();
-    assertThat(json.readTree(search("phishing").body())).hasSize(json.readTree(original.answer()).path("phishing").asInt()).isNotEmpty();
+    assertThat(json.readTree(search("phishing").body()))
+        .hasSize(json.readTree(original.answer()).path("phishing").asInt()).isNotEmpty();
     var verified = run("verify.java", "--skip", "s3");
     assertThat(verified.code()).as(verified.out() + verified.err()).isZero();
     assertThat(verified.out()).contains("/api/v1/status/public answers", "node1: none in ").doesNotContain("✗");
@@ -97,12 +100,14 @@ class ApplicationHostsTest {
   private static void assertStartSaysThatTheIndexIsMissing() throws IOException, InterruptedException {
     var started = run("service-control.java", "start", "--timeout", "40");
     assertThat(started.code()).as(started.err()).isEqualTo(13);
-    assertThat(started.err()).containsPattern("error: node1: thehive is active .*/api/v1/status/public answers HTTP 500")
+    assertThat(started.err())
+        .containsPattern("error: node1: thehive is active .*/api/v1/status/public answers HTTP 500")
         .containsPattern("node1 \\| .*\\[ERROR\\] .* Cannot search").contains("node2: active (running), answers");
     assertThat(search("phishing").statusCode()).isEqualTo(500);
     var verified = run("verify.java", "--only", "services,logs,elasticsearch");
     assertThat(verified.code()).as(verified.out() + verified.err()).isEqualTo(15);
     assertThat(verified.out()).containsPattern("✗ services +application .* answers HTTP 500")
-        .containsPattern("✗ logs +errors +\\d+ on node1 ").containsPattern("✗ elasticsearch +index +there is no thehive_global");
+        .containsPattern("✗ logs +errors +\\d+ on node1 ")
+        .containsPattern("✗ elasticsearch +index +there is no thehive_global");
   }
 }

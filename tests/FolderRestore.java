@@ -24,7 +24,9 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What tests of restores into a folder share: a folder, its backups, damage, mounts, and what must be true afterwards. */
+/**
+ * What tests of restores into a folder share: a folder, its backups, damage, mounts, and what must be true afterwards.
+ */
 abstract class FolderRestore {
   static final String SCRIPT = "restore-files-nfs.java";
   static final String STAMP = "20260131_23h05m09s";
@@ -52,7 +54,10 @@ abstract class FolderRestore {
     mounts.forEach(mount -> sh("umount -l '%s' || true".formatted(mount))); // where a test has not done so
   }
 
-  /** n attachments named by their hash, a dot file, a folder with a file and a link, modes, owners and times of their own. */
+  /**
+   * n attachments named by their hash, a dot file, a folder with a file and a link, modes, owners and times of their
+   * own.
+   */
   static void attachments(Path folder, int n) throws IOException {
     Attachments.writeAll(folder, n);
     sh("""
@@ -84,7 +89,10 @@ abstract class FolderRestore {
     return new Restore(args);
   }
 
-  /** A restore; when it has succeeded, verify must find nothing, and where it refuses a backup, verify must refuse it for the same reason. */
+  /**
+   * A restore; when it has succeeded, verify must find nothing, and where it refuses a backup, verify must refuse it
+   * for the same reason.
+   */
   final class Restore {
     private final List<String> args;
     private final Map<String, String> environment = new TreeMap<>(settings());
@@ -124,17 +132,22 @@ abstract class FolderRestore {
     void assertVerifyAgrees(Script.Result result) {
       if (result.code() == 0) {
         var verified = verify("--exact");
-        assertThat(verified.code()).as("the restore succeeded, verify --exact says:\n%s%s", verified.out(), verified.err()).isZero();
+        assertThat(verified.code())
+            .as("the restore succeeded, verify --exact says:\n%s%s", verified.out(), verified.err()).isZero();
       } else if (result.code() == 10 || result.code() == 12) {
         var verified = verify("archives");
-        assertThat(verified.code()).as("the restore refused the backup, verify archives says:\n%s%s", verified.out(), verified.err()).isEqualTo(result.code());
-        assertThat(verified.out()).as("verify's reason").contains(result.err().replaceFirst("(?s).*error: ", "").lines().findFirst().orElseThrow());
+        assertThat(verified.code())
+            .as("the restore refused the backup, verify archives says:\n%s%s", verified.out(), verified.err())
+            .isEqualTo(result.code());
+        assertThat(verified.out()).as("verify's reason")
+            .contains(result.err().replaceFirst("(?s).*error: ", "").lines().findFirst().orElseThrow());
       }
     }
 
     private Script.Result verify(String mode) {
       var backup = args.indexOf("--backup");
-      var verify = Script.of("verify.java").args(mode, "--only", "files").env(environment).env("PATH", System.getenv("PATH"));
+      var verify =
+          Script.of("verify.java").args(mode, "--only", "files").env(environment).env("PATH", System.getenv("PATH"));
       return (backup < 0 ? verify : verify.args("--backup", args.get(backup + 1))).run();
     }
   }
@@ -144,12 +157,14 @@ abstract class FolderRestore {
   }
 
   Script.Result verifyFiles() {
-    return Script.of("verify.java").args("--only", "files").env(settings()).env("CASSANDRA_CONNECTION", "127.0.0.1").run();
+    return Script.of("verify.java").args("--only", "files").env(settings()).env("CASSANDRA_CONNECTION", "127.0.0.1")
+        .run();
   }
 
   Script.Result inOwnMounts(String mounts, String... args) {
     assumeTrue(sh("unshare -m true 2>&1 || echo no").isEmpty(), "mounts of one's own need root and CAP_SYS_ADMIN");
-    var command = "set -e; %s; exec %s %s %s".formatted(mounts, Script.ROOT.resolve("jbang"), Script.ROOT.resolve(SCRIPT), String.join(" ", args));
+    var command = "set -e; %s; exec %s %s %s".formatted(mounts, Script.ROOT.resolve("jbang"),
+        Script.ROOT.resolve(SCRIPT), String.join(" ", args));
     return Script.command("unshare", "-m", "sh", "-c", command).env(settings()).run();
   }
 
@@ -163,14 +178,22 @@ abstract class FolderRestore {
 
   Script.Result withoutRights(String right, String... args) {
     assumeTrue(sh("id -u").equals("0"), "only root has rights to lose");
-    return Script.command("setpriv", "--bounding-set", "-" + right, "--inh-caps", "-" + right, Script.ROOT.resolve("jbang").toString(),
-        Script.ROOT.resolve(SCRIPT).toString()).args(Stream.of(args).filter(arg -> arg != null && !arg.isEmpty()).toArray(String[]::new)).env(settings()).run();
+    return Script
+        .command("setpriv", "--bounding-set", "-" + right, "--inh-caps", "-" + right,
+            Script.ROOT.resolve("jbang").toString(),
+            Script.ROOT.resolve(SCRIPT).toString())
+        .args(Stream.of(args).filter(arg -> arg != null && !arg.isEmpty()).toArray(String[]::new)).env(settings())
+        .run();
   }
 
-  /** A PATH on which sync does something else at its nth call after the one before the first write: the moment between two steps. */
+  /**
+   * A PATH on which sync does something else at its nth call after the one before the first write: the moment between
+   * two steps.
+   */
   String atFlush(int nth, String what) throws IOException {
     var bin = Files.createDirectories(home.resolve("bin"));
-    Files.writeString(bin.resolve("sync"), "#!/bin/sh\necho >> %s/flushes\n[ $(wc -l < %s/flushes) != %d ] || { %s\n}\n".formatted(bin, bin, nth + 1, what));
+    Files.writeString(bin.resolve("sync"), "#!/bin/sh\necho >> %s/flushes\n[ $(wc -l < %s/flushes) != %d ] || { %s\n}\n"
+        .formatted(bin, bin, nth + 1, what));
     sh("chmod +x %s/sync".formatted(bin));
     return bin + ":" + System.getenv("PATH");
   }
@@ -179,7 +202,8 @@ abstract class FolderRestore {
   Path mountServer() throws IOException {
     var server = Files.createDirectory(home.resolve("server"));
     Files.createDirectories(live);
-    assumeTrue(sh("mount -t tmpfs none %s 2>&1 || echo no".formatted(server)).isEmpty(), "mounting needs root and CAP_SYS_ADMIN");
+    assumeTrue(sh("mount -t tmpfs none %s 2>&1 || echo no".formatted(server)).isEmpty(),
+        "mounting needs root and CAP_SYS_ADMIN");
     mounts.add(server);
     bind(server);
     return server;
@@ -202,7 +226,8 @@ abstract class FolderRestore {
 
   void mountTmpfs(String size) throws IOException {
     Files.createDirectories(live);
-    assumeTrue(sh("mount -t tmpfs -o size=%s none %s 2>&1 || echo no".formatted(size, live)).isEmpty(), "mounting needs root and CAP_SYS_ADMIN");
+    assumeTrue(sh("mount -t tmpfs -o size=%s none %s 2>&1 || echo no".formatted(size, live)).isEmpty(),
+        "mounting needs root and CAP_SYS_ADMIN");
     mounts.add(live);
   }
 
@@ -219,7 +244,8 @@ abstract class FolderRestore {
   void mountSshfs(Path server, String as) throws IOException {
     Files.createDirectories(live);
     var ssh = home.resolve("ssh");
-    Files.writeString(ssh, "#!/bin/sh\necho $$ > %s/sftp.pid\nexec %s/usr/lib/openssh/sftp-server\n".formatted(home, as));
+    Files.writeString(ssh,
+        "#!/bin/sh\necho $$ > %s/sftp.pid\nexec %s/usr/lib/openssh/sftp-server\n".formatted(home, as));
     sh("chmod +x %s".formatted(ssh));
     var mounted = sh("sshfs -o ssh_command=%s nas:%s %s 2>&1 || echo no".formatted(ssh, server, live));
     assumeTrue(mounted.isEmpty(), "sshfs cannot mount here: " + mounted);
@@ -240,7 +266,9 @@ abstract class FolderRestore {
     }
   }
 
-  /** Every old file is in the folder or where the old tree waits, or every new one in the folder or where the new waits. */
+  /**
+   * Every old file is in the folder or where the old tree waits, or every new one in the folder or where the new waits.
+   */
   void assertOldOrNew(String when, SortedMap<String, String> old, SortedMap<String, String> fresh) throws IOException {
     var inside = live.resolve(".restore-files-nfs");
     var work = mounts.isEmpty() ? home.resolve(".files.restore-files-nfs") : inside;
@@ -252,10 +280,12 @@ abstract class FolderRestore {
     }
     var haveNew = new TreeMap<>(folder);
     haveNew.putAll(names(tree(work.resolve("new"), false)));
-    assertThat(haveOld.entrySet().containsAll(names(old).entrySet()) || haveNew.entrySet().containsAll(names(fresh).entrySet()))
+    assertThat(haveOld.entrySet().containsAll(names(old).entrySet())
+        || haveNew.entrySet().containsAll(names(fresh).entrySet()))
         .as("neither the old nor the new tree is complete after %s", when).isTrue();
     if (mounts.isEmpty() && Files.exists(live)) {
-      assertThat(folder).as("a folder that is renamed is one of the two, after %s", when).isIn(names(old), names(fresh));
+      assertThat(folder).as("a folder that is renamed is one of the two, after %s", when).isIn(names(old),
+          names(fresh));
     }
   }
 
@@ -267,7 +297,9 @@ abstract class FolderRestore {
     return files;
   }
 
-  /** Everything below a folder by its name: type, mode and content, and when asked for owner and time (to the second). */
+  /**
+   * Everything below a folder by its name: type, mode and content, and when asked for owner and time (to the second).
+   */
   static SortedMap<String, String> tree(Path folder, boolean attributes) throws IOException {
     var tree = new TreeMap<String, String>();
     if (!Files.exists(folder)) {
@@ -281,7 +313,8 @@ abstract class FolderRestore {
 
       @Override
       public FileVisitResult visitFile(Path path, BasicFileAttributes is) throws IOException {
-        var text = is.isDirectory() ? "d" : is.isSymbolicLink() ? "l " + Files.readSymbolicLink(path) : "- " + hash(path);
+        var text =
+            is.isDirectory() ? "d" : is.isSymbolicLink() ? "l " + Files.readSymbolicLink(path) : "- " + hash(path);
         var unix = Files.readAttributes(path, "unix:mode,uid,gid,lastModifiedTime", LinkOption.NOFOLLOW_LINKS);
         if (attributes) {
           text += " %o %s:%s".formatted((int) unix.get("mode"), unix.get("uid"), unix.get("gid"));
@@ -320,7 +353,10 @@ abstract class FolderRestore {
     }
   }
 
-  /** A line of shell; its output without the last line break. One that fails fails the test: what may fail ends in || true or || echo no. */
+  /**
+   * A line of shell; its output without the last line break. One that fails fails the test: what may fail ends in ||
+   * true or || echo no.
+   */
   static String sh(String script) {
     try {
       var process = new ProcessBuilder("bash", "-c", script).redirectErrorStream(true).start();

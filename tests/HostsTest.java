@@ -13,8 +13,9 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
- * The hosts that the tests of services stand on: the real ssh to a real sshd, systemd and sudo. Where there can be none, these
- * tests are skipped; with {@code HOSTS_REQUIRED=true}, as in {@code .ci/run}, which installs all they need, that is a failure.
+ * The hosts that the tests of services stand on: the real ssh to a real sshd, systemd and sudo. Where there can be
+ * none, these tests are skipped; with {@code HOSTS_REQUIRED=true}, as in {@code .ci/run}, which installs all they need,
+ * that is a failure.
  */
 @Tag("hosts")
 class HostsTest {
@@ -55,7 +56,8 @@ class HostsTest {
   void everyHostAnswersSshAndHttp() throws Exception {
     assertThat(hosts.hosts()).hasSize(3);
     for (var host : hosts.hosts()) {
-      var said = ssh(host.name(), "hostname; sudo -n id -un; systemctl is-active thehive; systemctl is-enabled thehive");
+      var said =
+          ssh(host.name(), "hostname; sudo -n id -un; systemctl is-active thehive; systemctl is-enabled thehive");
       assertThat(said.out()).as(said.err()).isEqualTo(host.name() + "\nroot\nactive\nenabled\n");
       assertThat(status(host)).isEqualTo("{\"status\":\"Ok\"}");
     }
@@ -106,7 +108,8 @@ class HostsTest {
   }
 
   private static String status(Hosts.Host host) throws IOException, InterruptedException {
-    var request = HttpRequest.newBuilder(URI.create(host.url() + "/api/v1/status/public")).timeout(Duration.ofSeconds(5));
+    var request =
+        HttpRequest.newBuilder(URI.create(host.url() + "/api/v1/status/public")).timeout(Duration.ofSeconds(5));
     return HTTP.send(request.build(), HttpResponse.BodyHandlers.ofString()).body();
   }
 }

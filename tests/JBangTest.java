@@ -198,7 +198,8 @@ class JBangTest {
     var script = temp.resolve("tell.java");
     var home = temp.resolve("jbang");
     Files.write(Files.createDirectories(home.resolve("cli")).resolve("jbang-cli-" + VERSION + "-all.jar"), jar);
-    var run = jbang().env("JBANG_DIR", home.toString()).env("JBANG_CACHE_DIR", home.resolve("cache").toString()).args(script.toString());
+    var run = jbang().env("JBANG_DIR", home.toString()).env("JBANG_CACHE_DIR", home.resolve("cache").toString())
+        .args(script.toString());
     writeTelling(script, "one");
     assertThat(run.run().out()).isEqualTo("one\n");
 
@@ -220,7 +221,9 @@ class JBangTest {
   }
 
   private static void writeTelling(Path script, String text) throws IOException {
-    Files.writeString(script, "//JAVA 17+\nclass tell { public static void main(String[] args) { System.out.println(\"%s\"); } }\n".formatted(text));
+    Files.writeString(script,
+        "//JAVA 17+\nclass tell { public static void main(String[] args) { System.out.println(\"%s\"); } }\n"
+            .formatted(text));
   }
 
   @Test
@@ -296,7 +299,8 @@ class JBangTest {
   /** A whole restore where no address can be reached, not even this host's own. */
   @Test
   void needsNoNetworkOnceEverythingIsThere() throws IOException {
-    assumeTrue(Script.command("unshare", "--net", "--map-root-user", "true").run().code() == 0, "no network namespace can be made here");
+    assumeTrue(Script.command("unshare", "--net", "--map-root-user", "true").run().code() == 0,
+        "no network namespace can be made here");
     var live = Files.createDirectories(temp.resolve("files"));
     Attachments.writeAll(live, 3);
     HotBackup.files(live, temp, "20261122_12h00m56s");
@@ -304,8 +308,11 @@ class JBangTest {
     Script.of("restore-files-nfs.java").args("--help").run(); // gets and compiles it
 
     var jbang = Script.ROOT.resolve("jbang").toString();
-    var result = Script.command("unshare", "--net", "--map-root-user", jbang, Script.ROOT.resolve("restore-files-nfs.java").toString(), "--yes")
-        .env("ATTACHMENT_FOLDER", live.toString()).env("GENERAL_ARCHIVE_PATH", temp.resolve("storage").toString()).run();
+    var result = Script
+        .command("unshare", "--net", "--map-root-user", jbang, Script.ROOT.resolve("restore-files-nfs.java").toString(),
+            "--yes")
+        .env("ATTACHMENT_FOLDER", live.toString()).env("GENERAL_ARCHIVE_PATH", temp.resolve("storage").toString())
+        .run();
 
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(live.resolve(Attachments.name(1))).exists();

@@ -34,7 +34,8 @@ class OtherHostsTest {
       var name = script.getFileName().toString().replace(".java", "");
       assertThat(jar(offline, name, "--version").run().out()).as(name).isEqualTo(Release.VERSION + "\n");
     }
-    var proven = jar(offline, "verify", "archives", "--only", "files").env("GENERAL_ARCHIVE_PATH", temp.resolve("storage").toString()).run();
+    var proven = jar(offline, "verify", "archives", "--only", "files")
+        .env("GENERAL_ARCHIVE_PATH", temp.resolve("storage").toString()).run();
     assertThat(proven.code()).as(proven.out() + proven.err()).isZero();
     var restored = jar(offline, "restore-files-nfs", "--yes").env("ATTACHMENT_FOLDER", live.toString())
         .env("GENERAL_ARCHIVE_PATH", temp.resolve("storage").toString()).run();
@@ -44,16 +45,19 @@ class OtherHostsTest {
 
   /** The README's line on a host that has nothing but Java. */
   private Script jar(Path offline, String name, String... arguments) throws IOException {
-    assumeTrue(Script.command("unshare", "--net", "--map-root-user", "true").run().code() == 0, "no network namespace can be made here");
+    assumeTrue(Script.command("unshare", "--net", "--map-root-user", "true").run().code() == 0,
+        "no network namespace can be made here");
     var line = block("@java.options").replace("java @", System.getProperty("java.home") + "/bin/java @")
         .replace("verify.jar archives", name + ".jar " + String.join(" ", arguments));
     return Script.command("unshare", "--net", "--map-root-user", "/bin/sh", "-c", line).in(offline)
-        .env("HOME", temp.resolve("home").toString()).env("PATH", "/usr/bin:/bin").env("JBANG_DIR", null).env("JBANG_REPO", null);
+        .env("HOME", temp.resolve("home").toString()).env("PATH", "/usr/bin:/bin").env("JBANG_DIR", null)
+        .env("JBANG_REPO", null);
   }
 
   @Test
   void scriptsRunFromAWebServer() throws IOException {
-    assertThat(readme()).contains("jbang verify@http://mirror.example/restore", "jbang trust add http://mirror.example/restore/");
+    assertThat(readme()).contains("jbang verify@http://mirror.example/restore",
+        "jbang trust add http://mirror.example/restore/");
     var server = HttpServer.create(new InetSocketAddress("127.0.0.2", 0), 0); // 127.0.0.1 JBang would trust unasked
     server.createContext("/restore/", request -> {
       var file = Script.ROOT.resolve(request.getRequestURI().getPath().substring("/restore/".length()));
@@ -99,7 +103,8 @@ class OtherHostsTest {
     assertThat(completed(folder, "service-control.java", "st")).containsExactly("start", "status", "stop");
     assertThat(completed(folder, "verify.java", "--ex")).containsExactly("--exact");
     for (var script : ProjectTest.scripts()) {
-      assertThat(completed(folder, script.getFileName().toString(), "--verb")).as("%s", script).containsExactly("--verbose");
+      assertThat(completed(folder, script.getFileName().toString(), "--verb")).as("%s", script)
+          .containsExactly("--verbose");
     }
   }
 
@@ -118,14 +123,17 @@ class OtherHostsTest {
   @Test
   void newerLibrariesAreListed() throws IOException {
     var server = HttpServer.create(new InetSocketAddress("127.0.0.1", 0), 0);
-    server.createContext("/", request -> answer(request, request.getRequestURI().getPath().endsWith("/maven-metadata.xml")
+    server.createContext("/",
+        request -> answer(request, request.getRequestURI().getPath().endsWith("/maven-metadata.xml")
         ? "<metadata>\n  <versioning>\n    <release>99.9</release>\n".getBytes() : null));
     server.start();
     try {
-      var listed = shell(block("maven-metadata").replace("https://repo1.maven.org/maven2", "http://127.0.0.1:" + server.getAddress().getPort())).run();
+      var listed = shell(block("maven-metadata").replace("https://repo1.maven.org/maven2",
+          "http://127.0.0.1:" + server.getAddress().getPort())).run();
       var libraries = Stream.of(listed.out().split("\n")).toList();
       var picocli = ProjectTest.found("//DEPS info.picocli:picocli:(\\S+)", Script.ROOT.resolve("verify.java"));
-      assertThat(libraries).hasSizeGreaterThan(15).contains("info.picocli:picocli " + picocli + " 99.9").allSatisfy(line -> assertThat(line).matches("\\S+:\\S+ \\S+ 99[.]9"));
+      assertThat(libraries).hasSizeGreaterThan(15).contains("info.picocli:picocli " + picocli + " 99.9")
+          .allSatisfy(line -> assertThat(line).matches("\\S+:\\S+ \\S+ 99[.]9"));
     } finally {
       server.stop(0);
     }

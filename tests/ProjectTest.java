@@ -43,7 +43,8 @@ class ProjectTest {
     var version = "\\d[\\w.-]*";
     // Or a property with such a default: other versions of a server are tried by it.
     var exact = Pattern.compile(
-        "//DEPS (%1$s(%2$s|[$][{]\\w+:%2$s[}])(:[\\w.-]+)?(@pom)?|[$][{]\\w+:%1$s%2$s[}])( // .+)?".formatted(library, version));
+        "//DEPS (%1$s(%2$s|[$][{]\\w+:%2$s[}])(:[\\w.-]+)?(@pom)?|[$][{]\\w+:%1$s%2$s[}])( // .+)?".formatted(library,
+            version));
     for (var script : allSources()) {
       assertThat(Files.readAllLines(script).stream().filter(line -> line.startsWith("//DEPS")).toList())
           .as("%s", script).allSatisfy(line -> assertThat(line.strip()).matches(exact));
@@ -55,7 +56,8 @@ class ProjectTest {
     for (var script : runnable()) {
       var text = Files.readString(script);
       if (!US_ASCII.newEncoder().canEncode(text)) {
-        assertThat(text.lines().filter(line -> line.startsWith("//"))).as("%s, which javac 17 refuses without a locale", script)
+        assertThat(text.lines().filter(line -> line.startsWith("//")))
+            .as("%s, which javac 17 refuses without a locale", script)
             .contains("//COMPILE_OPTIONS -encoding UTF-8");
       }
     }
@@ -83,8 +85,10 @@ class ProjectTest {
   @Test
   void everyHelpFitsOneScreen() throws IOException {
     for (var help : helps().values()) {
-      assertThat(help.lines()).hasSizeLessThanOrEqualTo(40).allSatisfy(line -> assertThat(line).hasSizeLessThanOrEqualTo(80));
-      assertThat(help).contains("--verbose", "--help", "--version", "Exit codes: 0 ", "Usage: ./jbang ", "Example: ./jbang ");
+      assertThat(help.lines()).hasSizeLessThanOrEqualTo(40)
+          .allSatisfy(line -> assertThat(line).hasSizeLessThanOrEqualTo(80));
+      assertThat(help).contains("--verbose", "--help", "--version", "Exit codes: 0 ", "Usage: ./jbang ",
+          "Example: ./jbang ");
     }
   }
 
@@ -101,8 +105,10 @@ class ProjectTest {
         options.keySet().removeAll(ofTheirOwn);
         options.keySet().retainAll(others.keySet());
         others.keySet().retainAll(options.keySet());
-        assertThat(List.copyOf(options.keySet())).as("order in %s and %s", one.getKey(), other.getKey()).isEqualTo(List.copyOf(others.keySet()));
-        assertThat(options).as("words in %s and %s", one.getKey(), other.getKey()).hasSizeGreaterThan(3).allSatisfy((name, words) ->
+        assertThat(List.copyOf(options.keySet())).as("order in %s and %s", one.getKey(), other.getKey())
+            .isEqualTo(List.copyOf(others.keySet()));
+        assertThat(options).as("words in %s and %s", one.getKey(), other.getKey()).hasSizeGreaterThan(3)
+            .allSatisfy((name, words) ->
             assertThat(words).as(name).isEqualTo(others.get(name)));
       }
     }

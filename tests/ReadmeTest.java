@@ -19,7 +19,8 @@ class ReadmeTest {
 
   /** Every variable that a record of lib/ declares. */
   private static List<Variable> variables() {
-    return Stream.of(CommonSettings.VARIABLES, CassandraSettings.VARIABLES, ElasticsearchSettings.VARIABLES, FolderSettings.VARIABLES,
+    return Stream.of(CommonSettings.VARIABLES, CassandraSettings.VARIABLES, ElasticsearchSettings.VARIABLES,
+        FolderSettings.VARIABLES,
         S3Settings.VARIABLES, TheHiveSettings.VARIABLES, List.of(Settings.CONFIG)).flatMap(List::stream).toList();
   }
 
@@ -28,7 +29,8 @@ class ReadmeTest {
     var declared = variables().stream().map(Variable::name).toList();
     try (var files = Files.list(Script.ROOT.resolve("lib"))) {
       for (var file : files.toList()) {
-        assertThat(Pattern.compile("Variable\\.\\w+\\(\"([A-Z_]+)\"").matcher(Files.readString(file)).results().map(match -> match.group(1)))
+        assertThat(Pattern.compile("Variable\\.\\w+\\(\"([A-Z_]+)\"").matcher(Files.readString(file)).results()
+            .map(match -> match.group(1)))
             .as("%s", file).isSubsetOf(declared);
       }
     }
@@ -36,27 +38,32 @@ class ReadmeTest {
 
   @Test
   void everySettingIsInTheTableWithItsDefaultAndInTheExample() throws IOException {
-    var rows = Pattern.compile("(?m)^\\| (`[A-Z][^|]*) \\| ([^|]*) \\|").matcher(Files.readString(SETTINGS)).results().toList();
+    var rows = Pattern.compile("(?m)^\\| (`[A-Z][^|]*) \\| ([^|]*) \\|").matcher(Files.readString(SETTINGS)).results()
+        .toList();
     var documented = new TreeMap<String, String>();
     rows.forEach(row -> Pattern.compile("`([A-Z][A-Z_]+)`").matcher(row.group(1)).results()
         .forEach(name -> documented.put(name.group(1), row.group(2).strip())));
-    var example = Files.readAllLines(Script.ROOT.resolve("restore.env.example")).stream().filter(line -> line.matches("#?[A-Z_]+=.*"))
+    var example = Files.readAllLines(Script.ROOT.resolve("restore.env.example")).stream()
+        .filter(line -> line.matches("#?[A-Z_]+=.*"))
         .map(line -> line.replaceAll("#|=.*", "")).toList();
 
     assertThat(documented.keySet()).as("variables in docs/settings.md").containsExactlyInAnyOrderElementsOf(
         variables().stream().map(Variable::name).toList());
-    assertThat(example).as("variables in restore.env.example").allSatisfy(name -> assertThat(documented).containsKey(name.replaceFirst("_FILE$", "")));
+    assertThat(example).as("variables in restore.env.example")
+        .allSatisfy(name -> assertThat(documented).containsKey(name.replaceFirst("_FILE$", "")));
     for (var variable : variables()) {
       assertThat(example).as("restore.env.example").containsAnyOf(variable.name(), variable.name() + "_FILE");
       if (!variable.fallback().isEmpty()) {
-        assertThat(documented.get(variable.name())).as("default of %s", variable.name()).isEqualTo("`" + variable.fallback() + "`");
+        assertThat(documented.get(variable.name())).as("default of %s", variable.name())
+            .isEqualTo("`" + variable.fallback() + "`");
       }
     }
   }
 
   @Test
   void everyExitCodeIsInTheTable() throws IOException {
-    var codes = Pattern.compile("static final int [A-Z_]+ = (\\d+);").matcher(Files.readString(Script.ROOT.resolve("lib/Exit.java")))
+    var codes = Pattern.compile("static final int [A-Z_]+ = (\\d+);")
+        .matcher(Files.readString(Script.ROOT.resolve("lib/Exit.java")))
         .results().map(match -> match.group(1)).toList();
     var table = Pattern.compile("(?m)^\\| (\\d+) \\|").matcher(section(MESSAGES, "## Exit codes", "## When it says"))
         .results().map(match -> match.group(1)).toList();
@@ -76,7 +83,8 @@ class ReadmeTest {
       var parts = parts(message);
       assertThat(parts).as("what tells %s from others", message).isNotEmpty();
       if (!message.endsWith("sudo: a password is required")) { // sudo's own
-        assertThat(parts.stream().filter(part -> !scripts.contains(part))).as("parts of %s that no script says", message).isEmpty();
+        assertThat(parts.stream().filter(part -> !scripts.contains(part)))
+            .as("parts of %s that no script says", message).isEmpty();
       }
     }
   }
@@ -92,22 +100,26 @@ class ReadmeTest {
 
   /** The words between the …; a few letters, or a colon, would be found in any script. */
   private static List<String> parts(String text) {
-    return Stream.of(text.split("exit …|exit <n>|…|<n>")).map(String::strip).filter(part -> part.length() >= 4).toList();
+    return Stream.of(text.split("exit …|exit <n>|…|<n>")).map(String::strip).filter(part -> part.length() >= 4)
+        .toList();
   }
 
   @Test
   void everyLastLineInTheReadmeIsOneOfTheScripts() throws IOException {
     var scripts = source().replace("%d", "<n>").replace("%s", "<n>");
-    var lines = Pattern.compile("`(=== [^`]+ ===)`").matcher(Files.readString(README)).results().map(match -> match.group(1)).toList();
+    var lines = Pattern.compile("`(=== [^`]+ ===)`").matcher(Files.readString(README)).results()
+        .map(match -> match.group(1)).toList();
 
     assertThat(lines).hasSizeGreaterThan(1);
-    assertThat(lines.stream().flatMap(line -> parts(line).stream()).filter(part -> !scripts.contains(part))).as("parts that no script says").isEmpty();
+    assertThat(lines.stream().flatMap(line -> parts(line).stream()).filter(part -> !scripts.contains(part)))
+        .as("parts that no script says").isEmpty();
   }
 
   /** With --help behind it, a command line is read to its end, and a wrong option is an error. */
   @Test
   void everyCommandOfTheRunbookIsUnderstood() throws IOException {
-    var commands = Pattern.compile("(?m)^\\./jbang (\\S+\\.java[^#\\n]*)").matcher(section(README, "## The runbook", "## What it needs")).results()
+    var commands = Pattern.compile("(?m)^\\./jbang (\\S+\\.java[^#\\n]*)")
+        .matcher(section(README, "## The runbook", "## What it needs")).results()
         .map(match -> match.group(1).strip().split(" +")).toList();
     assertThat(commands).hasSizeGreaterThan(8);
     for (var command : commands) {
@@ -123,7 +135,8 @@ class ReadmeTest {
   /** Pasted as a whole, a block of two commands loses the second to a question of the first. */
   @Test
   void everyBlockOfTheRunbookIsOneCommand() throws IOException {
-    var blocks = Pattern.compile("(?s)```bash\\n(.*?)```").matcher(section(README, "## The runbook", "## What it needs")).results()
+    var blocks = Pattern.compile("(?s)```bash\\n(.*?)```")
+        .matcher(section(README, "## The runbook", "## What it needs")).results()
         .map(match -> match.group(1).strip()).toList();
     assertThat(blocks).hasSizeGreaterThan(8).allSatisfy(block -> assertThat(block.lines()).hasSize(1));
   }
@@ -131,14 +144,16 @@ class ReadmeTest {
   @Test
   void everyLinkLeadsToAFile() throws IOException {
     for (var page : pages()) {
-      var links = Pattern.compile("\\]\\(([^):#]+)(#[^)]*)?\\)").matcher(Files.readString(page)).results().map(match -> match.group(1)).toList();
+      var links = Pattern.compile("\\]\\(([^):#]+)(#[^)]*)?\\)").matcher(Files.readString(page)).results()
+          .map(match -> match.group(1)).toList();
       assertThat(links).as("%s", page).allSatisfy(link -> assertThat(page.resolveSibling(link)).exists());
     }
   }
 
   private static List<Path> pages() throws IOException {
     try (var docs = Files.list(Script.ROOT.resolve("docs"))) {
-      return Stream.concat(Stream.of(README), docs.filter(file -> file.toString().endsWith(".md"))).collect(Collectors.toList());
+      return Stream.concat(Stream.of(README), docs.filter(file -> file.toString().endsWith(".md")))
+          .collect(Collectors.toList());
     }
   }
 

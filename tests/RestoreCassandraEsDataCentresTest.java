@@ -31,13 +31,16 @@ class RestoreCassandraEsDataCentresTest {
         .withDataCentre("127.0.0.44", "east").withDataCentre("127.0.0.45", "west"));
     try (var session = session()) {
       session.execute("CREATE KEYSPACE thehive WITH replication = " + BOTH);
-      session.execute("CREATE TABLE thehive.edgestore (key blob, column1 blob, value blob, PRIMARY KEY (key, column1))");
+      session
+          .execute("CREATE TABLE thehive.edgestore (key blob, column1 blob, value blob, PRIMARY KEY (key, column1))");
       for (var i = 0; i < 200; i++) {
-        session.execute("INSERT INTO thehive.edgestore (key, column1, value) VALUES (?, 0x01, 0x02)", ByteBuffer.allocate(8).putLong(0, i));
+        session.execute("INSERT INTO thehive.edgestore (key, column1, value) VALUES (?, 0x01, 0x02)",
+            ByteBuffer.allocate(8).putLong(0, i));
       }
       rows = Contents.ofCassandra(session, "thehive", false);
     }
-    archive = HotBackup.cassandra(nodes.get(0), "thehive", Original.temporaryFolder(), HotBackup.timestamp(LocalDateTime.now()));
+    archive = HotBackup.cassandra(nodes.get(0), "thehive", Original.temporaryFolder(),
+        HotBackup.timestamp(LocalDateTime.now()));
   }
 
   @AfterAll
@@ -51,13 +54,15 @@ class RestoreCassandraEsDataCentresTest {
 
   private static Script restore(Path archives, String... arguments) {
     return Script.of("restore-cassandra-es.java").env("CASSANDRA_CONNECTION", nodes.get(1).host())
-        .env("CASSANDRA_GENERAL_ARCHIVE_PATH", archives.toString()).args("--yes", "--only", "cassandra").args(arguments);
+        .env("CASSANDRA_GENERAL_ARCHIVE_PATH", archives.toString()).args("--yes", "--only", "cassandra")
+        .args(arguments);
   }
 
   /** The backup as of a cluster with another replication. */
   private Path withReplication(String replication) throws IOException {
     var archives = Files.createDirectory(folder.resolve("archives"));
-    var script = "set -e; tar xf %s; sed -i \"s/replication = {[^}]*}/replication = %s/\" cassandra_*/*.cql; tar cf archives/%s cassandra_*"
+    var script =
+        "set -e; tar xf %s; sed -i \"s/replication = {[^}]*}/replication = %s/\" cassandra_*/*.cql; tar cf archives/%s cassandra_*"
         .formatted(archive, replication, archive.getFileName());
     var result = Script.command("/bin/sh", "-c", script).in(folder).run();
     assertThat(result.code()).as(result.err()).isZero();
@@ -71,7 +76,8 @@ class RestoreCassandraEsDataCentresTest {
     }
     var result = restore(archive.getParent()).run();
     assertThat(result.code()).as(result.err()).isZero();
-    assertThat(result.err()).contains("data centre east, 1 node: " + nodes.get(0).clusterAddress(), "data centre west, 1 node: " + nodes.get(1).clusterAddress());
+    assertThat(result.err()).contains("data centre east, 1 node: " + nodes.get(0).clusterAddress(),
+        "data centre west, 1 node: " + nodes.get(1).clusterAddress());
     try (var session = session()) {
       assertThat(Contents.ofCassandra(session, "thehive", false)).as("on each node").isEqualTo(rows);
     }
@@ -81,7 +87,8 @@ class RestoreCassandraEsDataCentresTest {
   void saysWhichDataCentreWouldGetNothing() throws IOException {
     var result = restore(withReplication("{'class': 'NetworkTopologyStrategy', 'east': '1'}"), "--dry-run").run();
     assertThat(result.code()).as(result.err()).isZero();
-    assertThat(result.err()).contains("no copies in data centre west: the replication does not name it", "Would drop and create keyspace thehive");
+    assertThat(result.err()).contains("no copies in data centre west: the replication does not name it",
+        "Would drop and create keyspace thehive");
   }
 
   @Test

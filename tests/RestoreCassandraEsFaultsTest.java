@@ -93,8 +93,8 @@ class RestoreCassandraEsFaultsTest {
   }
 
   /**
-   * So slow that it is in the midst of the index, of some hundred kilobytes, when something happens to Elasticsearch; and
-   * when Cassandra is emptied, Elasticsearch has already shown that the restore can go through.
+   * So slow that it is in the midst of the index, of some hundred kilobytes, when something happens to Elasticsearch;
+   * and when Cassandra is emptied, Elasticsearch has already shown that the restore can go through.
    */
   private static Script.Running slowRestoreOfTheIndex() {
     return restore("--recovery-rate", "20kb").start().awaitErr("Truncating");
@@ -131,7 +131,8 @@ class RestoreCassandraEsFaultsTest {
       var script = restore("--only", "elasticsearch").env("ELASTICSEARCH_API_URL", urls);
       var running = script.args("--recovery-rate", "100kb").start().awaitErr("Restoring snapshot");
       var lost = await("a node that restores").until(() -> nodes.stream()
-          .filter(node -> nodes.get(0).tool("GET", "/_cat/shards?h=prirep,state,node").contains("p INITIALIZING " + node.host()))
+          .filter(node -> nodes.get(0).tool("GET", "/_cat/shards?h=prirep,state,node")
+              .contains("p INITIALIZING " + node.host()))
           .findFirst(), Optional::isPresent).get();
       lost.kill();
       assertIndexIsNotThereYet(running);
@@ -157,7 +158,9 @@ class RestoreCassandraEsFaultsTest {
     original.elasticsearch().freeze();
     try {
       assertIndexIsNotThereYet(running);
-      Thread.sleep(20_000); // shorter than the 60 s for which the script waits for an answer, and much longer than any pause of a server's own
+      // shorter than the 60 s for which the script waits for an answer, and much longer than any pause of a server's
+      // own
+      Thread.sleep(20_000);
     } finally {
       original.elasticsearch().thaw();
     }

@@ -31,12 +31,16 @@ class RestoreCassandraEsNodesTest {
 
   @BeforeAll
   static void fillAndBackUp() {
-    nodes = Stack.cassandra(Stack.CassandraOptions.on("127.0.0.41", "127.0.0.42", "127.0.0.43").withYaml("dynamic_snitch", "false"));
+    nodes = Stack.cassandra(
+        Stack.CassandraOptions.on("127.0.0.41", "127.0.0.42", "127.0.0.43").withYaml("dynamic_snitch", "false"));
     try (var session = session()) {
-      session.execute("CREATE KEYSPACE thehive WITH replication = {'class': 'NetworkTopologyStrategy', 'datacenter1': 3}");
-      session.execute("CREATE TABLE thehive.edgestore (key blob, column1 blob, value blob, PRIMARY KEY (key, column1))");
+      session
+          .execute("CREATE KEYSPACE thehive WITH replication = {'class': 'NetworkTopologyStrategy', 'datacenter1': 3}");
+      session
+          .execute("CREATE TABLE thehive.edgestore (key blob, column1 blob, value blob, PRIMARY KEY (key, column1))");
       for (var i = 0; i < 300; i++) {
-        session.execute("INSERT INTO thehive.edgestore (key, column1, value) VALUES (?, 0x01, 0x02)", ByteBuffer.allocate(8).putLong(0, i));
+        session.execute("INSERT INTO thehive.edgestore (key, column1, value) VALUES (?, 0x01, 0x02)",
+            ByteBuffer.allocate(8).putLong(0, i));
       }
       rows = Contents.ofCassandra(session, KEYSPACE, false);
     }
@@ -60,7 +64,8 @@ class RestoreCassandraEsNodesTest {
 
   private static Script restore(String... arguments) {
     return Script.of("restore-cassandra-es.java").env("CASSANDRA_CONNECTION", nodes.get(0).host())
-        .env("CASSANDRA_GENERAL_ARCHIVE_PATH", archives.resolve("cassandra").toString()).args("--only", "cassandra").args(arguments);
+        .env("CASSANDRA_GENERAL_ARCHIVE_PATH", archives.resolve("cassandra").toString()).args("--only", "cassandra")
+        .args(arguments);
   }
 
   /** Runs statements on one node only: its system tables are its own. */
@@ -74,7 +79,9 @@ class RestoreCassandraEsNodesTest {
 
   private static Node node(CqlSession session, Server server) {
     return session.getMetadata().getNodes().values().stream()
-        .filter(node -> node.getBroadcastAddress().orElseThrow().getAddress().getHostAddress().equals(server.clusterAddress())).findFirst().orElseThrow();
+        .filter(node -> node.getBroadcastAddress().orElseThrow().getAddress().getHostAddress()
+            .equals(server.clusterAddress()))
+        .findFirst().orElseThrow();
   }
 
   private static Script.Result refused(Script script) {
@@ -109,7 +116,8 @@ class RestoreCassandraEsNodesTest {
   void namesTheClusterItsNodesAndWhatGoes() {
     var result = restore("--dry-run").run();
     assertThat(result.code()).as(result.err()).isZero();
-    assertThat(result.err()).contains("keyspace thehive of cluster thp", "data centre datacenter1, 3 nodes: " + String.join(", ", addresses()),
+    assertThat(result.err()).contains("keyspace thehive of cluster thp",
+        "data centre datacenter1, 3 nodes: " + String.join(", ", addresses()),
         "truncate 1 tables with 300 rows now", "each node needs about");
   }
 
@@ -121,9 +129,11 @@ class RestoreCassandraEsNodesTest {
     try {
       var result = refused(restore("--yes"));
       assertThat(result.err()).contains("error: Cassandra: clients do not see Cassandra node %s: ".formatted(unseen),
-          "system.peers_v2 of " + nodes.get(0).clusterAddress(), "hint: restart Cassandra on " + nodes.get(0).clusterAddress());
+          "system.peers_v2 of " + nodes.get(0).clusterAddress(),
+          "hint: restart Cassandra on " + nodes.get(0).clusterAddress());
       assertThat(refused(restore("--yes").env("CASSANDRA_CONNECTION", nodes.get(1).host())).err())
-          .as("asked through a node that knows all").contains("clients do not see Cassandra node %s: ".formatted(unseen));
+          .as("asked through a node that knows all")
+          .contains("clients do not see Cassandra node %s: ".formatted(unseen));
     } finally {
       restart(nodes.get(0));
     }
@@ -137,8 +147,10 @@ class RestoreCassandraEsNodesTest {
         INSERT INTO system.peers_v2 (peer, peer_port, data_center, rack, host_id, native_address, native_port, release_version, schema_version, tokens)
         VALUES ('127.0.0.49', 7000, 'datacenter1', 'rack1', uuid(), '127.0.0.49', 9042, '4.1.10', uuid(), {'17'})""");
     var result = refused(restore("--yes"));
-    assertThat(result.err()).contains("Cassandra node 127.0.0.49 is not in the cluster, only in system.peers_v2 of " + nodes.get(lister).clusterAddress());
-    var removal = Pattern.compile("DELETE FROM [^;]+").matcher(result.err()).results().map(MatchResult::group).toArray(String[]::new);
+    assertThat(result.err()).contains("Cassandra node 127.0.0.49 is not in the cluster, only in system.peers_v2 of "
+        + nodes.get(lister).clusterAddress());
+    var removal = Pattern.compile("DELETE FROM [^;]+").matcher(result.err()).results().map(MatchResult::group)
+        .toArray(String[]::new);
     assertThat(removal).hasSize(2);
     on(nodes.get(lister), removal);
     assertRestores();
@@ -149,7 +161,8 @@ class RestoreCassandraEsNodesTest {
     try (var other = session()) {
       var result = restore("--dry-run").run();
       assertThat(result.code()).as(result.err()).isEqualTo(13);
-      assertThat(result.err()).contains("a real run would refuse now, exit 13: other clients are connected to Cassandra");
+      assertThat(result.err())
+          .contains("a real run would refuse now, exit 13: other clients are connected to Cassandra");
       assertThat(other.execute("SELECT * FROM thehive.edgestore LIMIT 1").one()).isNotNull();
     }
   }
@@ -157,15 +170,19 @@ class RestoreCassandraEsNodesTest {
   /** A keyspace of which each node has a third, and each node's backup in a folder of its own. */
   private static List<Path> oneCopyOfEachRow(String keyspace, int rows) {
     try (var session = session()) {
-      session.execute("CREATE KEYSPACE %s WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}".formatted(keyspace));
-      session.execute("CREATE TABLE %s.edgestore (key blob, column1 blob, value blob, PRIMARY KEY (key, column1))".formatted(keyspace));
-      var insert = session.prepare("INSERT INTO %s.edgestore (key, column1, value) VALUES (?, 0x01, 0x02)".formatted(keyspace));
+      session.execute("CREATE KEYSPACE %s WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"
+          .formatted(keyspace));
+      session.execute("CREATE TABLE %s.edgestore (key blob, column1 blob, value blob, PRIMARY KEY (key, column1))"
+          .formatted(keyspace));
+      var insert =
+          session.prepare("INSERT INTO %s.edgestore (key, column1, value) VALUES (?, 0x01, 0x02)".formatted(keyspace));
       for (var i = 0; i < rows; i++) {
         session.execute(insert.bind(ByteBuffer.allocate(8).putLong(0, i)));
       }
     }
     var stamp = HotBackup.timestamp(LocalDateTime.now());
-    return nodes.stream().map(node -> HotBackup.cassandra(node, keyspace, Original.temporaryFolder(), stamp).getParent()).toList();
+    return nodes.stream()
+        .map(node -> HotBackup.cassandra(node, keyspace, Original.temporaryFolder(), stamp).getParent()).toList();
   }
 
   private static Script restore(String keyspace, List<Path> folders, String... arguments) {
@@ -185,7 +202,8 @@ class RestoreCassandraEsNodesTest {
     var before = contents("ring");
     var part = restore("ring", folders.subList(0, 1)).run();
     assertThat(part.code()).as(part.err()).isEqualTo(10);
-    assertThat(part.err()).contains("the backup holds only a part of the ring", "of the ring is missing", "CASSANDRA_GENERAL_ARCHIVE_PATH", "--partial-ring");
+    assertThat(part.err()).contains("the backup holds only a part of the ring", "of the ring is missing",
+        "CASSANDRA_GENERAL_ARCHIVE_PATH", "--partial-ring");
     assertThat(contents("ring")).as("after the refusal").isEqualTo(before);
 
     try (var session = session()) {
@@ -207,7 +225,9 @@ class RestoreCassandraEsNodesTest {
   @Test
   void saysWhenTooFewPartitionsLeaveItOpen() {
     var folders = oneCopyOfEachRow("few", 5);
-    assertThat(restore("few", folders.subList(0, 1), "--dry-run").run().err()).contains("warning: whether the backup is the whole cannot be told: ");
-    assertThat(restore("few", folders, "--dry-run").run().err()).contains("the whole ring: 5 partitions").doesNotContain("cannot be told");
+    assertThat(restore("few", folders.subList(0, 1), "--dry-run").run().err())
+        .contains("warning: whether the backup is the whole cannot be told: ");
+    assertThat(restore("few", folders, "--dry-run").run().err()).contains("the whole ring: 5 partitions")
+        .doesNotContain("cannot be told");
   }
 }

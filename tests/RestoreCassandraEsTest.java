@@ -73,7 +73,8 @@ class RestoreCassandraEsTest {
 
   /** A marker would keep TheHive from being started, though nothing is wrong with what is there. */
   private static void assertNothingUnfinished() {
-    assertThat(original.backup().archives().resolve("cassandra")).as("no marker").isDirectoryNotContaining("glob:**.unfinished");
+    assertThat(original.backup().archives().resolve("cassandra")).as("no marker")
+        .isDirectoryNotContaining("glob:**.unfinished");
   }
 
   private static List<String> indices() {
@@ -156,7 +157,8 @@ class RestoreCassandraEsTest {
     spoil();
     var result = restore("--yes").run();
     assertRestored(result);
-    assertThat(result.err()).contains("drop and create keyspace thehive", "table later is not in the backup: it goes", "table later, which goes, has 0 rows now",
+    assertThat(result.err()).contains("drop and create keyspace thehive", "table later is not in the backup: it goes",
+        "table later, which goes, has 0 rows now",
         "table edgestore: option gc_grace_seconds: now 17, then 864000");
     try (var session = session()) {
       assertThat(session.execute("DESCRIBE TABLE thehive.edgestore").one().getString("create_statement"))
@@ -177,14 +179,16 @@ class RestoreCassandraEsTest {
     var result = restore("--yes", "--only", "elasticsearch").run();
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(original.now()).isEqualTo(new Original.State(tables, original.state().index()));
-    assertThat(restore("--yes", "--only", "cassandra").run().out()).isEqualTo("=== ✓ Successful restore of cassandra ===\n");
+    assertThat(restore("--yes", "--only", "cassandra").run().out())
+        .isEqualTo("=== ✓ Successful restore of cassandra ===\n");
     assertThat(original.now()).isEqualTo(original.state());
   }
 
   @Test
   void unpacksWhereRestoreWorkPathSaysAndLeavesNothingThere() throws IOException {
     var work = Files.createDirectory(folder.resolve("work"));
-    var running = restore("--yes", "--throttle", "1").env("RESTORE_WORK_PATH", work.toString()).start().awaitErr("Streaming");
+    var running =
+        restore("--yes", "--throttle", "1").env("RESTORE_WORK_PATH", work.toString()).start().awaitErr("Streaming");
     assertThat(work).isDirectoryContaining("glob:**.unpacked");
     assertThat(original.backup().archives().resolve("cassandra")).isDirectoryNotContaining("glob:**.unpacked");
     assertRestored(running.await());
@@ -226,11 +230,13 @@ class RestoreCassandraEsTest {
 
   private static String recoveryLimit() {
     var settings = original.elasticsearch().tool("GET", "/_cluster/settings?flat_settings=true");
-    return Pattern.compile("\"indices.recovery.max_bytes_per_sec\":\"(\\w+)\"").matcher(settings).results().map(match -> match.group(1)).collect(joining());
+    return Pattern.compile("\"indices.recovery.max_bytes_per_sec\":\"(\\w+)\"").matcher(settings).results()
+        .map(match -> match.group(1)).collect(joining());
   }
 
   private static void recoveryLimit(String json) {
-    original.elasticsearch().tool("PUT", "/_cluster/settings", "{\"transient\":{\"indices.recovery.max_bytes_per_sec\":%s}}".formatted(json));
+    original.elasticsearch().tool("PUT", "/_cluster/settings",
+        "{\"transient\":{\"indices.recovery.max_bytes_per_sec\":%s}}".formatted(json));
   }
 
   @Test
@@ -240,7 +246,8 @@ class RestoreCassandraEsTest {
     var result = restore("--dry-run").run();
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(result.err()).contains("Would truncate 9 tables", "Would restore as thehive_global_restoring_", "40mb",
-        original.backup().cassandra().toString(), "each node keeps what is removed as a snapshot (auto_snapshot)", "nothing was changed");
+        original.backup().cassandra().toString(), "each node keeps what is removed as a snapshot (auto_snapshot)",
+        "nothing was changed");
     assertThat(original.now()).isEqualTo(before);
   }
 
@@ -249,7 +256,8 @@ class RestoreCassandraEsTest {
   void finishesWhatAKilledRunBegan(String step) {
     spoil();
     var killed = restore("--yes").start().awaitErr(step).kill();
-    if (step.equals("Restoring snapshot")) { // copies beside the live indices: nothing live was changed, so nothing is unfinished
+    // copies beside the live indices: nothing live was changed, so nothing is unfinished
+    if (step.equals("Restoring snapshot")) {
       assertThat(killed.code()).as("it had not ended: %s", killed.err()).isEqualTo(137);
       assertThat(original.backup().archives().resolve("cassandra/restore-cassandra-es.unfinished")).doesNotExist();
     } else {
@@ -307,7 +315,8 @@ class RestoreCassandraEsTest {
     assertThat(refused(restore("--yes").env("ELASTICSEARCH_API_URL", original.data().url()), 13).err())
         .contains("another restore is running");
     // From another host with archives of its own there is no common lock, but Cassandra sees both.
-    var elsewhere = restore("--yes").env("RESTORE_WORK_PATH", folder.toString()).env("CASSANDRA_GENERAL_ARCHIVE_PATH", copyOfArchive().getParent().toString());
+    var elsewhere = restore("--yes").env("RESTORE_WORK_PATH", folder.toString()).env("CASSANDRA_GENERAL_ARCHIVE_PATH",
+        copyOfArchive().getParent().toString());
     assertThat(refused(elsewhere, 13).err()).contains("another restore is running, connected from");
     assertThat(first.type("no\n").await().code()).isEqualTo(16);
   }
@@ -317,7 +326,8 @@ class RestoreCassandraEsTest {
     try (var theHive = session()) {
       var result = restore("--yes").run();
       assertThat(result.code()).isEqualTo(13);
-      assertThat(result.err()).containsPattern("other clients are connected to Cassandra: [0-9.]+ ").contains("./jbang service-control.java stop");
+      assertThat(result.err()).containsPattern("other clients are connected to Cassandra: [0-9.]+ ")
+          .contains("./jbang service-control.java stop");
       assertThat(theHive.execute("SELECT * FROM thehive.edgestore LIMIT 1").one()).isNotNull();
       assertThat(restore("--yes", "--force").run().out()).isEqualTo(SUCCESS);
     }
@@ -325,13 +335,16 @@ class RestoreCassandraEsTest {
 
   @Test
   void namesTheVariableThatIsMissing() {
-    assertThat(refused(restore("--yes").env("CASSANDRA_CONNECTION", null), 2).err()).contains("CASSANDRA_CONNECTION is not set");
+    assertThat(refused(restore("--yes").env("CASSANDRA_CONNECTION", null), 2).err())
+        .contains("CASSANDRA_CONNECTION is not set");
   }
 
   @Test
   void saysWhereItLookedWhenThereIsNoBackup() {
-    assertThat(refused(restoreFromHere("--yes"), 10).err()).contains("no backup cassandra_<timestamp>").contains(folder.toString());
-    assertThat(refused(restore("--yes", "--backup", "20010101_00h00m00s"), 10).err()).contains("at or before 20010101_00h00m00s");
+    assertThat(refused(restoreFromHere("--yes"), 10).err()).contains("no backup cassandra_<timestamp>")
+        .contains(folder.toString());
+    assertThat(refused(restore("--yes", "--backup", "20010101_00h00m00s"), 10).err())
+        .contains("at or before 20010101_00h00m00s");
   }
 
   @Test
@@ -340,7 +353,8 @@ class RestoreCassandraEsTest {
         .contains("cannot reach Cassandra at 127.0.0.99:9042");
     var result = refused(restore("--yes").env("ELASTICSEARCH_API_URL", "http://127.0.0.99:9200"), 11);
     assertThat(result.err()).contains("cannot reach Elasticsearch at http://127.0.0.99:9200");
-    assertThat(result.out()).as("Cassandra was not begun").isEqualTo("=== ✗ ERROR - ES: exit 11, Cassandra: exit 16 ===\n");
+    assertThat(result.out()).as("Cassandra was not begun")
+        .isEqualTo("=== ✗ ERROR - ES: exit 11, Cassandra: exit 16 ===\n");
   }
 
   @Test
@@ -354,7 +368,8 @@ class RestoreCassandraEsTest {
       original.cassandra().get(2).start();
     }
     assertThat(result.code()).as(result.err()).isEqualTo(13);
-    assertThat(result.err()).contains("Cassandra node %s is down".formatted(original.cassandra().get(2).clusterAddress()));
+    assertThat(result.err())
+        .contains("Cassandra node %s is down".formatted(original.cassandra().get(2).clusterAddress()));
     assertThat(original.now()).isEqualTo(before);
     assertNothingUnfinished();
   }
@@ -362,7 +377,8 @@ class RestoreCassandraEsTest {
   @Test
   void refusesAMarkerWithoutItsSnapshot() throws IOException {
     Files.createFile(folder.resolve("elasticsearch_20990101_00h00m00s.info"));
-    var result = refused(restore("--yes", "--max-gap", "PT900000H").env("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", folder.toString()), 10);
+    var result = refused(
+        restore("--yes", "--max-gap", "PT900000H").env("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", folder.toString()), 10);
     assertThat(result.err()).contains("has no snapshot elasticsearch_20990101_00h00m00s, though its marker");
   }
 
@@ -376,16 +392,20 @@ class RestoreCassandraEsTest {
         "{\"indices\":\"thehive_global,elsewhere\",\"partial\":true}");
     Files.createFile(folder.resolve("elasticsearch_20980101_00h00m00s.info"));
     var here = Map.of("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", folder.toString());
-    assertThat(refused(restore("--yes", "--max-gap", "PT900000H").env(here), 10).err()).contains("is PARTIAL, 1 of its shards failed");
+    assertThat(refused(restore("--yes", "--max-gap", "PT900000H").env(here), 10).err())
+        .contains("is PARTIAL, 1 of its shards failed");
     elasticsearch.tool("DELETE", "/elsewhere");
     elasticsearch.tool("PUT", "/elsewhere", "{}");
-    elasticsearch.tool("PUT", repository + "elasticsearch_20990101_00h00m00s?wait_for_completion=true", "{\"indices\":\"elsewhere\"}");
+    elasticsearch.tool("PUT", repository + "elasticsearch_20990101_00h00m00s?wait_for_completion=true",
+        "{\"indices\":\"elsewhere\"}");
     elasticsearch.tool("DELETE", "/elsewhere");
     Files.createFile(folder.resolve("elasticsearch_20990101_00h00m00s.info"));
-    assertThat(refused(restore("--yes", "--max-gap", "PT900000H").env(here), 10).err()).contains("does not contain TheHive's main index");
+    assertThat(refused(restore("--yes", "--max-gap", "PT900000H").env(here), 10).err())
+        .contains("does not contain TheHive's main index");
     elasticsearch.tool("DELETE", repository + "elasticsearch_20980101_00h00m00s");
     elasticsearch.tool("DELETE", repository + "elasticsearch_20990101_00h00m00s");
-    assertThat(refused(restore("--yes").env("ELASTICSEARCH_SNAPSHOT_REPOSITORY", "nowhere"), 10).err()).contains("no snapshot repository nowhere");
+    assertThat(refused(restore("--yes").env("ELASTICSEARCH_SNAPSHOT_REPOSITORY", "nowhere"), 10).err())
+        .contains("no snapshot repository nowhere");
   }
 
   @Test
@@ -394,7 +414,8 @@ class RestoreCassandraEsTest {
     elasticsearch.tool("DELETE", "/thehive_global");
     elasticsearch.tool("PUT", "/elsewhere", "{\"aliases\":{\"thehive_global\":{}}}");
     try {
-      assertThat(refused(restore("--yes"), 13).err()).contains("error: Elasticsearch: thehive_global is an alias of elsewhere, not an index");
+      assertThat(refused(restore("--yes"), 13).err())
+          .contains("error: Elasticsearch: thehive_global is an alias of elsewhere, not an index");
     } finally {
       elasticsearch.tool("DELETE", "/elsewhere");
       assertRestored(restore("--yes").run());
@@ -404,10 +425,12 @@ class RestoreCassandraEsTest {
   @Test
   void refusesWhileASnapshotOfTheIndexIsBeingTaken() {
     var elasticsearch = original.elasticsearch();
-    elasticsearch.tool("PUT", "/_snapshot/slow", "{\"type\":\"fs\",\"settings\":{\"location\":\"slow\",\"max_snapshot_bytes_per_sec\":\"10kb\"}}");
+    elasticsearch.tool("PUT", "/_snapshot/slow",
+        "{\"type\":\"fs\",\"settings\":{\"location\":\"slow\",\"max_snapshot_bytes_per_sec\":\"10kb\"}}");
     elasticsearch.tool("PUT", "/_snapshot/slow/nightly", "{\"indices\":\"thehive_global\"}");
     try {
-      assertThat(refused(restore("--yes"), 13).err()).contains("snapshot nightly of thehive_global is being taken right now");
+      assertThat(refused(restore("--yes"), 13).err())
+          .contains("snapshot nightly of thehive_global is being taken right now");
     } finally {
       elasticsearch.tool("DELETE", "/_snapshot/slow/nightly");
       elasticsearch.tool("DELETE", "/_snapshot/slow");
@@ -423,19 +446,24 @@ class RestoreCassandraEsTest {
     var snapshot = original.backup().snapshot();
     var copy = snapshot.replace("elasticsearch_", "thehive_global_restoring_");
     elasticsearch.tool("POST", "/_snapshot/thehive_repository/%s/_restore?wait_for_completion=true".formatted(snapshot),
-        "{\"indices\":\"thehive_global\",\"rename_pattern\":\"^.+$\",\"rename_replacement\":\"%s\",\"index_settings\":{\"index.blocks.write\":true}}".formatted(copy));
+        "{\"indices\":\"thehive_global\",\"rename_pattern\":\"^.+$\",\"rename_replacement\":\"%s\",\"index_settings\":{\"index.blocks.write\":true}}"
+            .formatted(copy));
     copyOfArchive();
-    Files.writeString(folder.resolve("restore-cassandra-es.unfinished"), "{\"replicas\":{\"%s\":\"1\"}}".formatted(copy));
+    Files.writeString(folder.resolve("restore-cassandra-es.unfinished"),
+        "{\"replicas\":{\"%s\":\"1\"}}".formatted(copy));
     var shards = elasticsearch.tool("GET", "/_cat/allocation?h=shards").lines().findFirst().orElseThrow().strip();
-    elasticsearch.tool("PUT", "/_cluster/settings", "{\"transient\":{\"cluster.routing.allocation.total_shards_per_node\":%s}}".formatted(shards));
+    elasticsearch.tool("PUT", "/_cluster/settings",
+        "{\"transient\":{\"cluster.routing.allocation.total_shards_per_node\":%s}}".formatted(shards));
     Script.Result result;
     try {
       result = restoreFromHere("--yes", "--only", "elasticsearch").run();
     } finally {
-      elasticsearch.tool("PUT", "/_cluster/settings", "{\"transient\":{\"cluster.routing.allocation.total_shards_per_node\":null}}");
+      elasticsearch.tool("PUT", "/_cluster/settings",
+          "{\"transient\":{\"cluster.routing.allocation.total_shards_per_node\":null}}");
     }
     assertThat(result.code()).as(result.err()).isEqualTo(13);
-    assertThat(result.err()).contains("use " + copy, "no node takes a copy of thehive_global", "the live indices were not touched");
+    assertThat(result.err()).contains("use " + copy, "no node takes a copy of thehive_global",
+        "the live indices were not touched");
     assertThat(original.now()).isEqualTo(before);
     assertRestored(restoreFromHere("--yes").run());
   }
@@ -450,7 +478,9 @@ class RestoreCassandraEsTest {
     Script.Result refused;
     String disk;
     try {
-      assertThat(shell("cp -a D D.copy && mount -t tmpfs -o size=128m none D && cp -a D.copy/. D".replace("D", data.toString()))).isTrue();
+      assertThat(shell(
+          "cp -a D D.copy && mount -t tmpfs -o size=128m none D && cp -a D.copy/. D".replace("D", data.toString())))
+          .isTrue();
       elasticsearch.start();
       shell("fallocate -l $(($(df --output=avail -B1 D | tail -1) - 1000000)) D/ballast".replace("D", data.toString()));
       disk = elasticsearch.tool("GET", "/_cat/allocation?bytes=mb&h=disk.total").strip();
@@ -462,7 +492,9 @@ class RestoreCassandraEsTest {
     }
     assumeTrue(disk.equals("128"), "Elasticsearch does not see what is mounted here: it says " + disk + " MB");
     assertThat(refused.code()).as(refused.err()).isEqualTo(13);
-    assertThat(refused.err()).containsPattern("error: Elasticsearch: Elasticsearch has room for \\d+ kB, a second copy of thehive_global needs ")
+    assertThat(refused.err())
+        .containsPattern(
+            "error: Elasticsearch: Elasticsearch has room for \\d+ kB, a second copy of thehive_global needs ")
         .contains("restore with --in-place", "Nothing was changed.");
     assertThat(original.now()).isEqualTo(original.state());
   }
@@ -474,7 +506,8 @@ class RestoreCassandraEsTest {
   @Test
   void saysWhenAnotherClientCameMeanwhile() {
     spoil();
-    var running = restore("--yes", "--throttle", "1").start().awaitErr("Truncating"); // the last question about clients was before that
+    // the last question about clients was before that
+    var running = restore("--yes", "--throttle", "1").start().awaitErr("Truncating");
     try (var session = session()) {
       var result = running.await();
       assertThat(result.code()).as(result.err()).isEqualTo(14);
@@ -489,7 +522,8 @@ class RestoreCassandraEsTest {
     Files.move(copyOfArchive(), folder.resolve("cassandra_20200101_00h00m00s.tar"));
     var result = refused(restoreFromHere("--yes"), 10);
     assertThat(result.err()).contains("days apart: database and index may not belong together");
-    var allowed = Pattern.compile("--max-gap PT\\d+M").matcher(result.err()).results().findFirst().orElseThrow().group().split(" ");
+    var allowed = Pattern.compile("--max-gap PT\\d+M").matcher(result.err()).results().findFirst().orElseThrow().group()
+        .split(" ");
     assertThat(restoreFromHere("--dry-run").args(allowed).run().err()).contains("Would truncate 9 tables");
   }
 
@@ -511,8 +545,11 @@ class RestoreCassandraEsTest {
 
   @Test
   void refusesAnSsTableWithOneByteChanged() {
-    changedArchive("f=$(ls cassandra_*/thehive/edgestore-*/*-Data.db | head -1); printf x | dd of=$f bs=1 seek=100 conv=notrunc status=none");
-    assertThat(refused(restoreFromHere("--yes"), 10).err()).contains("-Data.db of table edgestore does not match its digest");
+    changedArchive(
+        "f=$(ls cassandra_*/thehive/edgestore-*/*-Data.db | head -1); printf x | dd of=$f bs=1 seek=100"
+            + " conv=notrunc status=none");
+    assertThat(refused(restoreFromHere("--yes"), 10).err())
+        .contains("-Data.db of table edgestore does not match its digest");
   }
 
   @ParameterizedTest
@@ -524,7 +561,8 @@ class RestoreCassandraEsTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"CompressionInfo.db,60,-Data.db of table edgestore cannot be read", "Statistics.db,100,-Statistics.db of table edgestore is damaged"})
+  @CsvSource({"CompressionInfo.db,60,-Data.db of table edgestore cannot be read",
+      "Statistics.db,100,-Statistics.db of table edgestore is damaged"})
   void refusesAnSsTableWithADamagedComponent(String component, int at, String said) {
     changedArchive("f=$(ls -S cassandra_*/thehive/edgestore-*/*-" + component + " | head -1); "
         + "printf x | dd of=$f bs=1 seek=" + at + " conv=notrunc status=none");
@@ -533,8 +571,11 @@ class RestoreCassandraEsTest {
 
   @Test
   void refusesAnSsTableOfAFormatThatIsNewerThanItReads() {
-    changedArchive("cd cassandra_*/thehive/edgestore-*; for f in nb-*; do mv $f oa-${f#nb-}; done; sed -i s/nb-/oa-/g manifest.json; cd ../../..");
-    assertThat(refused(restoreFromHere("--yes"), 10).err()).contains("of table edgestore has a format that only a newer Cassandra reads");
+    changedArchive(
+        "cd cassandra_*/thehive/edgestore-*; for f in nb-*; do mv $f oa-${f#nb-}; done; sed -i s/nb-/oa-/g"
+            + " manifest.json; cd ../../..");
+    assertThat(refused(restoreFromHere("--yes"), 10).err())
+        .contains("of table edgestore has a format that only a newer Cassandra reads");
   }
 
   @Test
@@ -550,7 +591,8 @@ class RestoreCassandraEsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"--transform=s#cassandra_.*txlog.*manifest.json#../../evil#", "--transform=s#cassandra_.*txlog.*manifest.json#/tmp/evil#"})
+  @ValueSource(strings = {"--transform=s#cassandra_.*txlog.*manifest.json#../../evil#",
+      "--transform=s#cassandra_.*txlog.*manifest.json#/tmp/evil#"})
   void refusesNamesThatLeadOutOfTheArchivesFolder(String transform) {
     changedArchive("true", "-P", transform);
     assertThat(refused(restoreFromHere("--yes"), 10).err()).contains("evil' leads out of the backup's folder");
@@ -559,12 +601,14 @@ class RestoreCassandraEsTest {
   @Test
   void refusesADefinitionThatDoesMoreThanDefine() {
     changedArchive("echo 'DROP KEYSPACE system_auth;' >> $(ls cassandra_*/*.cql)");
-    assertThat(refused(restoreFromHere("--yes"), 10).err()).contains("a statement that does not belong there: DROP KEYSPACE system_auth");
+    assertThat(refused(restoreFromHere("--yes"), 10).err())
+        .contains("a statement that does not belong there: DROP KEYSPACE system_auth");
   }
 
   @Test
   void refusesTheBackupOfAnotherKeyspace() {
-    assertThat(refused(restore("--yes").env("CASSANDRA_KEYSPACE", "other"), 10).err()).contains("it is a backup of keyspace thehive: set CASSANDRA_KEYSPACE");
+    assertThat(refused(restore("--yes").env("CASSANDRA_KEYSPACE", "other"), 10).err())
+        .contains("it is a backup of keyspace thehive: set CASSANDRA_KEYSPACE");
   }
 
   private Path copyOfArchive() {

@@ -32,8 +32,10 @@ class RestoreCassandraEsVersionsTest {
 
   @ParameterizedTest
   @CsvSource({
-    "7.17.29, 7.17.29", "8.19, 8.19", "9.5.3, 9.5.3", "opensearch-2.19.1, opensearch-2.19.1", "opensearch-3.8.0, opensearch-3.8.0",
-    "7.10.2, 7.17.29", "7.17.29, 8.19", "8.19, 9.5.3", "7.10.2, opensearch-2.19.1", "opensearch-2.19.1, opensearch-3.8.0"
+      "7.17.29, 7.17.29", "8.19, 8.19", "9.5.3, 9.5.3", "opensearch-2.19.1, opensearch-2.19.1",
+      "opensearch-3.8.0, opensearch-3.8.0",
+      "7.10.2, 7.17.29", "7.17.29, 8.19", "8.19, 9.5.3", "7.10.2, opensearch-2.19.1",
+      "opensearch-2.19.1, opensearch-3.8.0"
   })
   void restoresASnapshotOn(String from, String to) {
     var snapshot = SNAPSHOTS.computeIfAbsent(from, RestoreCassandraEsVersionsTest::take);
@@ -45,7 +47,8 @@ class RestoreCassandraEsVersionsTest {
         assertThat(result.out()).contains("=== ✓ Successful restore of elasticsearch ===");
         assertThat(Contents.ofElasticsearch(target, INDEX)).as(option).isEqualTo(snapshot.documents());
       }
-      assertThat(target.tool("GET", "/_cat/indices?h=index").lines().map(String::strip).filter(name -> !name.startsWith(".")))
+      assertThat(
+          target.tool("GET", "/_cat/indices?h=index").lines().map(String::strip).filter(name -> !name.startsWith(".")))
           .as("nothing is left beside it").containsExactly(INDEX);
       var verified = script("verify.java", target, snapshot, "--only", "elasticsearch").run();
       assertThat(verified.code()).as(verified.out() + verified.err()).isZero();
@@ -148,12 +151,15 @@ class RestoreCassandraEsVersionsTest {
   @CsvSource({"big", "bti"})
   void refusesSSTablesOfAFormatThatOnlyCassandra5Reads(String format) {
     var archives = Original.temporaryFolder();
-    var options = Stack.CassandraOptions.on("127.0.5.6").ofVersion("5.0.9").withYaml("storage_compatibility_mode", "NONE")
+    var options =
+        Stack.CassandraOptions.on("127.0.5.6").ofVersion("5.0.9").withYaml("storage_compatibility_mode", "NONE")
         .withYaml("sstable.selected_format", format);
     try (var cassandra = Stack.cassandra(options).get(0)) {
       try (var session = Contents.session(cassandra, Optional.empty())) {
-        session.execute("CREATE KEYSPACE thehive WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}");
-        session.execute("CREATE TABLE thehive.edgestore (key blob, column1 blob, value blob, PRIMARY KEY (key, column1))");
+        session
+            .execute("CREATE KEYSPACE thehive WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}");
+        session
+            .execute("CREATE TABLE thehive.edgestore (key blob, column1 blob, value blob, PRIMARY KEY (key, column1))");
         session.execute("INSERT INTO thehive.edgestore (key, column1, value) VALUES (0x01, 0x01, 0x01)");
       }
       HotBackup.cassandra(cassandra, GraphData.KEYSPACE, archives, HotBackup.timestamp(LocalDateTime.now()));
@@ -161,7 +167,8 @@ class RestoreCassandraEsVersionsTest {
           .env("CASSANDRA_CONNECTION", cassandra.host())
           .env("CASSANDRA_GENERAL_ARCHIVE_PATH", archives.resolve("cassandra").toString()).run();
       assertThat(result.code()).as(result.err()).isEqualTo(10);
-      assertThat(result.err()).contains("of table edgestore has a format that only a newer Cassandra reads", "hint: ", "Nothing was changed.").doesNotContain("\tat ");
+      assertThat(result.err()).contains("of table edgestore has a format that only a newer Cassandra reads", "hint: ",
+          "Nothing was changed.").doesNotContain("\tat ");
       try (var session = Contents.session(cassandra, Optional.empty())) {
         assertThat(session.execute("SELECT * FROM thehive.edgestore").all()).hasSize(1);
       }
@@ -204,7 +211,8 @@ class RestoreCassandraEsVersionsTest {
     try (var source = Stack.elasticsearch(version, List.of("127.0.5.2"), 9200, archives).get(0)) {
       source.tool("PUT", "/" + INDEX, "{\"settings\":{\"number_of_shards\":3},\"aliases\":{\"thehive\":{}}}");
       source.tool("POST", "/" + INDEX + "/_bulk?refresh=true", IntStream.range(0, 5_000).mapToObj(number ->
-          "{\"index\":{\"_id\":\"%1$d\"}}%n{\"number\":%1$d,\"title\":\"Case #%1$d\",\"state\":\"open\"}%n".formatted(number)).collect(Collectors.joining()));
+      "{\"index\":{\"_id\":\"%1$d\"}}%n{\"number\":%1$d,\"title\":\"Case #%1$d\",\"state\":\"open\"}%n"
+          .formatted(number)).collect(Collectors.joining()));
       source.tool("POST", "/" + INDEX + "/_bulk?refresh=true", IntStream.range(0, 1_000).mapToObj(number ->
           "{\"delete\":{\"_id\":\"%d\"}}%n".formatted(number * 3)).collect(Collectors.joining()));
       var documents = Contents.ofElasticsearch(source, INDEX);

@@ -21,7 +21,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What an administrator may expect of the restore of Elasticsearch alone, whatever the snapshot and the cluster are like. */
+/**
+ * What an administrator may expect of the restore of Elasticsearch alone, whatever the snapshot and the cluster are
+ * like.
+ */
 @Tag("servers")
 class RestoreElasticsearchTest {
   private static final ObjectMapper JSON = new ObjectMapper();
@@ -50,14 +53,17 @@ class RestoreElasticsearchTest {
 
   @BeforeEach
   void empty() throws IOException {
-    clusterSettings("cluster.blocks.read_only", "cluster.max_shards_per_node", "cluster.routing.allocation.enable", "cluster.routing.allocation.exclude._name",
+    clusterSettings("cluster.blocks.read_only", "cluster.max_shards_per_node", "cluster.routing.allocation.enable",
+        "cluster.routing.allocation.exclude._name",
         "indices.recovery.max_bytes_per_sec");
     for (var index : indices().keySet()) {
-      server.tool("PUT", "/" + index + "/_settings?expand_wildcards=all", "{\"index.blocks.read_only\":null,\"index.blocks.metadata\":null}");
+      server.tool("PUT", "/" + index + "/_settings?expand_wildcards=all",
+          "{\"index.blocks.read_only\":null,\"index.blocks.metadata\":null}");
       server.tool("DELETE", "/" + index);
     }
     Files.deleteIfExists(archives.resolve("restore-cassandra-es.unfinished"));
-    for (var file : Files.list(archives.resolve("elasticsearch")).filter(file -> file.toString().endsWith(".info")).toList()) {
+    for (var file : Files.list(archives.resolve("elasticsearch")).filter(file -> file.toString().endsWith(".info"))
+        .toList()) {
       Files.delete(file);
     }
   }
@@ -86,7 +92,8 @@ class RestoreElasticsearchTest {
 
   private static void fill(String name, int documents, String text) {
     server.tool("POST", "/" + name + "/_bulk?refresh=true", IntStream.range(0, documents)
-        .mapToObj(number -> "{\"index\":{\"_id\":\"%d\"}}\n{\"text\":\"%s\"}\n".formatted(number, text)).collect(Collectors.joining()));
+        .mapToObj(number -> "{\"index\":{\"_id\":\"%d\"}}\n{\"text\":\"%s\"}\n".formatted(number, text))
+        .collect(Collectors.joining()));
   }
 
   /** The documented backup of these indices. */
@@ -111,7 +118,8 @@ class RestoreElasticsearchTest {
       var name = index.getKey();
       var settings = new TreeMap<String, String>();
       index.getValue().path("settings").properties().forEach(setting -> {
-        if (!setting.getKey().matches("index\\.(uuid|creation_date|provided_name|version.*|resize.*|history.*|routing_partition_size|routing\\.allocation\\.initial_recovery.*)")) {
+        if (!setting.getKey().matches(
+            "index\\.(uuid|creation_date|provided_name|version.*|resize.*|history.*|routing_partition_size|routing\\.allocation\\.initial_recovery.*)")) {
           settings.put(setting.getKey(), setting.getValue().toString());
         }
       });
@@ -167,7 +175,8 @@ class RestoreElasticsearchTest {
   @ValueSource(strings = {"--max-gap=PT15M", "--in-place"})
   void restoresEveryIndexOfTheSnapshotWithItsAliases(String option) {
     index(GLOBAL, 10, "{\"settings\":{\"number_of_shards\":2,\"number_of_replicas\":0},\"aliases\":{\"thehive\":{}}}");
-    index(AUDITS, 5, "{\"settings\":{\"number_of_replicas\":0},\"aliases\":{\"thehive-audits\":{\"is_write_index\":true}}}");
+    index(AUDITS, 5,
+        "{\"settings\":{\"number_of_replicas\":0},\"aliases\":{\"thehive-audits\":{\"is_write_index\":true}}}");
     index(".kibana_1", 1, "{\"settings\":{\"number_of_replicas\":0}}");
     backUp("*");
     var expected = indices();
@@ -176,7 +185,8 @@ class RestoreElasticsearchTest {
     expected.put("thehive_other", indices().get("thehive_other"));
     var result = restore(option).run();
     assertRestored(result, expected);
-    assertThat(result.err()).contains("cluster thp at http://127.0.9.1:9200", "index thehive_global: 30 documents now", "index thehive-audits-000001: 30 documents now",
+    assertThat(result.err()).contains("cluster thp at http://127.0.9.1:9200", "index thehive_global: 30 documents now",
+        "index thehive-audits-000001: 30 documents now",
         "not restored, because they are Elasticsearch's own: .kibana_1", "index thehive_other stays as it is");
   }
 
@@ -191,7 +201,8 @@ class RestoreElasticsearchTest {
     var result = restore("--index", GLOBAL).run();
     assertRestored(result, expected);
     assertThat(result.err()).contains("NOT restored, because --index does not name them: " + AUDITS);
-    assertThat(refused(2, restore("--index", "thehive_gloabl")).err()).contains("the snapshot does not contain thehive_gloabl");
+    assertThat(refused(2, restore("--index", "thehive_gloabl")).err())
+        .contains("the snapshot does not contain thehive_gloabl");
   }
 
   @Test
@@ -207,13 +218,17 @@ class RestoreElasticsearchTest {
   @ValueSource(strings = {"--max-gap=PT15M", "--in-place"})
   void writesThroughTheAliasAsInTheSnapshot(String option) {
     index(GLOBAL, 5, "{\"settings\":{\"number_of_replicas\":0}}"); // without a main index it is no backup of TheHive
-    index(AUDITS, 5, "{\"settings\":{\"number_of_replicas\":0},\"aliases\":{\"audits\":{\"is_write_index\":true},\"other\":{\"filter\":{\"term\":{\"text\":\"x\"}}}}}");
+    index(AUDITS, 5,
+        "{\"settings\":{\"number_of_replicas\":0},\"aliases\":{\"audits\":{\"is_write_index\":true},\"other\":{\"filter\":{\"term\":{\"text\":\"x\"}}}}}");
     backUp("*");
     var expected = indices();
     // as after a rollover: a later index takes what is written; the restored one takes it back
-    server.tool("POST", "/_aliases", "{\"actions\":[{\"add\":{\"index\":\"%s\",\"alias\":\"audits\",\"is_write_index\":false}}]}".formatted(AUDITS));
-    index("thehive-audits-000002", 3, "{\"settings\":{\"number_of_replicas\":0},\"aliases\":{\"audits\":{\"is_write_index\":true}}}");
-    expected.put("thehive-audits-000002", indices().get("thehive-audits-000002").replace("\"is_write_index\":true", "\"is_write_index\":false"));
+    server.tool("POST", "/_aliases",
+        "{\"actions\":[{\"add\":{\"index\":\"%s\",\"alias\":\"audits\",\"is_write_index\":false}}]}".formatted(AUDITS));
+    index("thehive-audits-000002", 3,
+        "{\"settings\":{\"number_of_replicas\":0},\"aliases\":{\"audits\":{\"is_write_index\":true}}}");
+    expected.put("thehive-audits-000002",
+        indices().get("thehive-audits-000002").replace("\"is_write_index\":true", "\"is_write_index\":false"));
     assertRestored(restore(option).run(), expected);
   }
 
@@ -238,7 +253,9 @@ class RestoreElasticsearchTest {
     server.tool("PUT", "/" + GLOBAL + "/_settings", "{\"index.blocks.read_only\":null}");
     spoil(GLOBAL);
     assertRestored(restore(option).run(), expected);
-    assertThat(refused(13, restore(option)).err()).contains("thehive_global can neither be changed nor replaced: index.blocks.read_only is set", "/_settings {\"index.blocks.read_only\": null}");
+    assertThat(refused(13, restore(option)).err()).contains(
+        "thehive_global can neither be changed nor replaced: index.blocks.read_only is set",
+        "/_settings {\"index.blocks.read_only\": null}");
   }
 
   @Test
@@ -250,7 +267,8 @@ class RestoreElasticsearchTest {
       for (var option : List.of("--max-gap=PT15M", "--in-place", "--dry-run")) {
         var result = restore(option).run();
         assertThat(result.code()).as(result.err()).isEqualTo(13);
-        assertThat(result.err()).contains("the cluster refuses every change: cluster.blocks.read_only is set").doesNotContain("PASSWORD");
+        assertThat(result.err()).contains("the cluster refuses every change: cluster.blocks.read_only is set")
+            .doesNotContain("PASSWORD");
       }
     } finally {
       clusterSettings("cluster.blocks.read_only");
@@ -265,7 +283,8 @@ class RestoreElasticsearchTest {
     backUp("*");
     spoil(GLOBAL);
     set("cluster.max_shards_per_node", "1");
-    assertThat(refused(13, restore(option)).err()).contains("and the cluster allows 1", "hint: raise cluster.max_shards_per_node");
+    assertThat(refused(13, restore(option)).err()).contains("and the cluster allows 1",
+        "hint: raise cluster.max_shards_per_node");
   }
 
   @ParameterizedTest
@@ -274,12 +293,16 @@ class RestoreElasticsearchTest {
     index(GLOBAL, 5, "{\"settings\":{\"number_of_replicas\":4}}");
     backUp("*");
     var expected = indices();
-    expected.computeIfPresent(GLOBAL, (name, text) -> text.replace("index.number_of_replicas=\"4\"", "index.number_of_replicas=\"3\""));
+    expected.computeIfPresent(GLOBAL,
+        (name, text) -> text.replace("index.number_of_replicas=\"4\"", "index.number_of_replicas=\"3\""));
     server.tool("PUT", "/" + GLOBAL + "/_settings", "{\"number_of_replicas\":0}");
-    set("cluster.max_shards_per_node", "4"); // the live one, the copy, a probe and its clone; at the end: one and three replicas
+    // the live one, the copy, a probe and its clone; at the end: one and three replicas
+    set("cluster.max_shards_per_node", "4");
     var result = restore(option).run();
     assertRestored(result, expected);
-    assertThat(result.err()).contains("thehive_global does not get the snapshot's setting index.number_of_replicas is 3 instead of 4: ", "maximum shards open");
+    assertThat(result.err()).contains(
+        "thehive_global does not get the snapshot's setting index.number_of_replicas is 3 instead of 4: ",
+        "maximum shards open");
   }
 
   @ParameterizedTest
@@ -305,7 +328,9 @@ class RestoreElasticsearchTest {
     spoil(GLOBAL);
     var result = restore(option).run();
     assertRestored(result, before);
-    assertThat(result.err()).contains("does not get the snapshot's setting {index.routing.allocation.require._name=\"old-node\"}: node does not match index setting");
+    assertThat(result.err()).contains(
+        "does not get the snapshot's setting {index.routing.allocation.require._name=\"old-node\"}: node does not"
+            + " match index setting");
   }
 
   /** What a node-level filter of the cluster refuses is told in the decider's own words, and nothing is left behind. */
@@ -329,7 +354,8 @@ class RestoreElasticsearchTest {
     backUp("*");
     var expected = indices();
     spoil(GLOBAL);
-    index("thehive_global_restoring_20200101_00h00m00s", 0, "{\"settings\":{\"index.routing.allocation.require._name\":\"nowhere\"}}");
+    index("thehive_global_restoring_20200101_00h00m00s", 0,
+        "{\"settings\":{\"index.routing.allocation.require._name\":\"nowhere\"}}");
     index("thehive_restoring_20200101_00h00m01s_probe", 1, "{\"settings\":{\"index.blocks.read_only\":false}}");
     server.tool("PUT", "/thehive_restoring_20200101_00h00m01s_probe/_settings", "{\"index.blocks.read_only\":true}");
     assertThat(json("/_cluster/health").path("status").asText()).isEqualTo("red");
@@ -341,25 +367,32 @@ class RestoreElasticsearchTest {
   void refusesARecoveryRateThatNoServerTakes(String option) {
     index(GLOBAL, 5, "{\"settings\":{\"number_of_replicas\":0}}");
     backUp("*");
-    assertThat(refused(2, restore(option, "--recovery-rate", "fast")).err()).contains("--recovery-rate 'fast' is not a size");
+    assertThat(refused(2, restore(option, "--recovery-rate", "fast")).err())
+        .contains("--recovery-rate 'fast' is not a size");
   }
 
   @Test
   void saysWhatIsWrongWithAnAddressOrARepositorysName() {
     index(GLOBAL, 5, "{\"settings\":{\"number_of_replicas\":0}}");
     backUp("*");
-    assertThat(refused(2, restore().env("ELASTICSEARCH_API_URL", "http://127.0.9.1:9300")).err()).contains("http://127.0.9.1:9300 is not a port for HTTP");
-    assertThat(refused(2, restore().env("ELASTICSEARCH_API_URL", "http://127.0.9.1:99999")).err()).contains("has port 99999");
-    assertThat(refused(2, restore().env("ELASTICSEARCH_SNAPSHOT_REPOSITORY", "thehive repository")).err()).contains("is not a repository's name");
-    assertThat(refused(2, restore().env("ELASTICSEARCH_SNAPSHOT_REPOSITORY", "thehive_repository\r")).err()).contains("carriage return");
-    assertThat(refused(2, restore().env("ELASTICSEARCH_SNAPSHOT_REPOSITORY", "the\rhive")).err()).contains("is not a repository's name");
+    assertThat(refused(2, restore().env("ELASTICSEARCH_API_URL", "http://127.0.9.1:9300")).err())
+        .contains("http://127.0.9.1:9300 is not a port for HTTP");
+    assertThat(refused(2, restore().env("ELASTICSEARCH_API_URL", "http://127.0.9.1:99999")).err())
+        .contains("has port 99999");
+    assertThat(refused(2, restore().env("ELASTICSEARCH_SNAPSHOT_REPOSITORY", "thehive repository")).err())
+        .contains("is not a repository's name");
+    assertThat(refused(2, restore().env("ELASTICSEARCH_SNAPSHOT_REPOSITORY", "thehive_repository\r")).err())
+        .contains("carriage return");
+    assertThat(refused(2, restore().env("ELASTICSEARCH_SNAPSHOT_REPOSITORY", "the\rhive")).err())
+        .contains("is not a repository's name");
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"--max-gap=PT15M", "--in-place"})
   void refusesAnAnalyzersFileThatTheClusterLacks(String option) throws IOException {
     var words = Files.writeString(server.data().resolveSibling("node_1/config/words.txt"), "a\n");
-    index(GLOBAL, 5, "{\"settings\":{\"number_of_replicas\":0,\"analysis\":{\"filter\":{\"f\":{\"type\":\"stop\",\"stopwords_path\":\"words.txt\"}},\"analyzer\":{\"a\":{\"type\":\"custom\",\"tokenizer\":\"standard\",\"filter\":[\"f\"]}}}}}");
+    index(GLOBAL, 5,
+        "{\"settings\":{\"number_of_replicas\":0,\"analysis\":{\"filter\":{\"f\":{\"type\":\"stop\",\"stopwords_path\":\"words.txt\"}},\"analyzer\":{\"a\":{\"type\":\"custom\",\"tokenizer\":\"standard\",\"filter\":[\"f\"]}}}}}");
     backUp("*");
     server.tool("DELETE", "/" + GLOBAL);
     index(GLOBAL, 3, "{\"settings\":{\"number_of_replicas\":0}}");
@@ -380,11 +413,13 @@ class RestoreElasticsearchTest {
 
   @Test
   void refusesWhileAnotherRestoreIsAtWorkOnTheIndex() {
-    index(GLOBAL, 3_000, "{\"settings\":{\"number_of_replicas\":0}}"); // so that the other restore takes much longer than the question
+    // so that the other restore takes much longer than the question
+    index(GLOBAL, 3_000, "{\"settings\":{\"number_of_replicas\":0}}");
     backUp("*");
     server.tool("DELETE", "/" + GLOBAL);
     set("indices.recovery.max_bytes_per_sec", "\"1kb\"");
-    server.tool("POST", "/_snapshot/thehive_repository/elasticsearch_%s/_restore".formatted(HotBackup.timestamp(time)), "{\"indices\":\"thehive_global\"}");
+    server.tool("POST", "/_snapshot/thehive_repository/elasticsearch_%s/_restore".formatted(HotBackup.timestamp(time)),
+        "{\"indices\":\"thehive_global\"}");
     var result = restore().run();
     clusterSettings("indices.recovery.max_bytes_per_sec");
     assertThat(result.code()).as(result.err()).isEqualTo(13);
@@ -401,7 +436,8 @@ class RestoreElasticsearchTest {
     spoil(GLOBAL, AUDITS);
     assertThat(restore("--recovery-rate", "50mb").start().awaitErr(step).kill().code()).isEqualTo(137);
     assertRestored(restore().run(), expected);
-    assertThat(server.tool("GET", "/_cluster/settings")).as("the recovery limit is put back").doesNotContain("50mb", "thehive_restore");
+    assertThat(server.tool("GET", "/_cluster/settings")).as("the recovery limit is put back").doesNotContain("50mb",
+        "thehive_restore");
   }
 
   @Test

@@ -14,7 +14,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** What restore-files-minio.java does when the server does not say the truth, or refuses: against a fake, which is one. */
+/**
+ * What restore-files-minio.java does when the server does not say the truth, or refuses: against a fake, which is one.
+ */
 class RestoreFilesMinioFaultsTest {
   private static final String NAME = "minio_20261122_12h00m56s";
   private static final String HOST = "127.0.4.15";
@@ -43,7 +45,8 @@ class RestoreFilesMinioFaultsTest {
   }
 
   private Map<String, String> settings() {
-    return Map.of("MINIO_ENDPOINT", "http://" + HOST + ":9000", "MINIO_REGION", "us-east-1", "MINIO_ACCESS_KEY", "thehive",
+    return Map.of("MINIO_ENDPOINT", "http://" + HOST + ":9000", "MINIO_REGION", "us-east-1", "MINIO_ACCESS_KEY",
+        "thehive",
         "MINIO_SECRET_KEY", "thehive-secret", "MINIO_ARCHIVE_PATH", archives.toString(),
         "THEHIVE_URL", "http://<node>:9999"); // a Java process on port 9000 of this host counts as TheHive
   }
@@ -56,7 +59,9 @@ class RestoreFilesMinioFaultsTest {
     return Agreement.run(restore, "s3");
   }
 
-  /** A list that is taken for complete and is not would make what it leaves out missing; so would one that never ends. */
+  /**
+   * A list that is taken for complete and is not would make what it leaves out missing; so would one that never ends.
+   */
   @ParameterizedTest
   @EnumSource(names = {"CUT_LIST", "ENDLESS_LIST"})
   void aListThatIsCutIsAnErrorAndNotTheEndOfTheBucket(LyingS3.Lie lie) throws Exception {
@@ -75,7 +80,8 @@ class RestoreFilesMinioFaultsTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"EMPTY_DELETE, 11, does not answer as an S3 server does", "FALSE_DELETE, 14, extra: the server does not say why it is still listed"})
+  @CsvSource({"EMPTY_DELETE, 11, does not answer as an S3 server does",
+      "FALSE_DELETE, 14, extra: the server does not say why it is still listed"})
   void onlyWhatTheListShowsCountsAsRemoved(LyingS3.Lie lie, int code, String message) throws Exception {
     backup("one");
     try (var server = server(lie, Map.of("one", CONTENT, "extra", OTHER))) {
@@ -92,7 +98,9 @@ class RestoreFilesMinioFaultsTest {
   @EnumSource(names = {"NONE", "ONE_BY_ONE"})
   void extraKeysWithControlCharactersGoAndTheirNeighboursStay(LyingS3.Lie lie) throws Exception {
     backup("attachment/a\nb");
-    try (var server = server(lie, Map.of("\u0001first", OTHER, "attachment/a\nb", CONTENT, "attachment/a\rb", OTHER, "a\tb", OTHER, "plain", OTHER,
+    try (var server = server(lie,
+        Map.of("\u0001first", OTHER, "attachment/a\nb", CONTENT, "attachment/a\rb", OTHER, "a\tb", OTHER, "plain",
+            OTHER,
         "end ", OTHER, "attachment/", new byte[0]))) {
       var result = run(restore("--max-delete", "100"));
 
@@ -109,7 +117,8 @@ class RestoreFilesMinioFaultsTest {
       var result = run(restore("--max-delete", "100"));
 
       assertThat(result.code()).as(result.err()).isZero();
-      assertThat(result.err()).contains("Will remove 1 of them first: they are in the way of objects of the backup, such as x");
+      assertThat(result.err())
+          .contains("Will remove 1 of them first: they are in the way of objects of the backup, such as x");
       assertThat(server.objects).containsOnlyKeys("x/y", "plain");
       var changes = server.changes.stream().filter(change -> !change.contains("probe")).toList();
       assertThat(changes).as("removed, sent, removed").containsExactly("POST delete=", "PUT x/y", "POST delete=");
@@ -136,7 +145,8 @@ class RestoreFilesMinioFaultsTest {
       var result = run(restore("--max-delete", "100"));
 
       assertThat(result.code()).as(result.err()).isEqualTo(13);
-      assertThat(result.err()).contains("error: no room left in bucket thehive", "XMinioAdminBucketQuotaExceeded: words of the fake",
+      assertThat(result.err()).contains("error: no room left in bucket thehive",
+          "XMinioAdminBucketQuotaExceeded: words of the fake",
           "hint: free some room, or raise the bucket's quota");
       assertThat(server.objects).containsOnlyKeys("extra");
     }
@@ -158,13 +168,15 @@ class RestoreFilesMinioFaultsTest {
   void everyExitIsJsonWhenAskedForAndADryRunEndsAsTheRealRunWould() throws Exception {
     backup("one");
     try (var server = server(LyingS3.Lie.NONE, Map.of("other", OTHER))) {
-      for (var arguments : List.of("--wrong", "--transfers=many", "--transfers=99", "--backup=nonsense", "--dry-run", "--max-gap=PT1M",
+      for (var arguments : List.of("--wrong", "--transfers=many", "--transfers=99", "--backup=nonsense", "--dry-run",
+          "--max-gap=PT1M",
           "--dry-run --max-delete=100", "--max-delete=100")) {
         var result = run(restore("--json").args(arguments.split(" ")));
 
         var exit = new ObjectMapper().readTree(result.out()).path("exit").asInt(-1);
         assertThat(exit).as("%s: %s%s", arguments, result.out(), result.err()).isEqualTo(result.code());
-        assertThat(exit).isEqualTo(arguments.contains("=100") ? 0 : arguments.matches("--dry-run|--max-gap.*") ? 16 : 2);
+        assertThat(exit)
+            .isEqualTo(arguments.contains("=100") ? 0 : arguments.matches("--dry-run|--max-gap.*") ? 16 : 2);
       }
     }
   }
@@ -173,10 +185,12 @@ class RestoreFilesMinioFaultsTest {
   void aResultThatCannotBeWrittenIsAnError() throws Exception {
     backup("one");
     try (var server = server(LyingS3.Lie.NONE, Map.of())) {
-      var result = Script.command("sh", "-c", "exec ./jbang restore-files-minio.java --dry-run > /dev/full").in(Script.ROOT).env(settings()).run();
+      var result = Script.command("sh", "-c", "exec ./jbang restore-files-minio.java --dry-run > /dev/full")
+          .in(Script.ROOT).env(settings()).run();
 
       assertThat(result.code()).as(result.err()).isEqualTo(1);
-      assertThat(result.err()).contains("error: the result could not be written to standard output", "hint: it was: === ✓ Would restore 1 objects");
+      assertThat(result.err()).contains("error: the result could not be written to standard output",
+          "hint: it was: === ✓ Would restore 1 objects");
     }
   }
 

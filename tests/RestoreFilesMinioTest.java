@@ -118,7 +118,8 @@ class RestoreFilesMinioTest {
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(bucket.content()).isEqualTo(backup);
     assertThat(result.err().contains("small objects as tars"))
-        .as("the fast way was taken").isEqualTo(!option.equals("--one-by-one") && bucket.server.tool("kind").equals("minio"));
+        .as("the fast way was taken")
+        .isEqualTo(!option.equals("--one-by-one") && bucket.server.tool("kind").equals("minio"));
     assertThat(result.out()).contains("✓ Restored %d objects: %d new, 3 changed, 3 unchanged, 1 removed".formatted(
         backup.size(), backup.size() - 6));
   }
@@ -128,14 +129,19 @@ class RestoreFilesMinioTest {
   @ParameterizedTest
   @CsvSource({"versitygw, versitygw, go", "seaweedfs, weed, pip3"})
   void theSameOnOtherServers(String kind, String program, String source) throws Exception {
-    assumeTrue(Script.command("sh", "-c", "command -v %1$s || command -v %2$s || test -x ~/.cache/thehive-restore/%1$s".formatted(program, source))
+    assumeTrue(
+        Script
+            .command("sh", "-c",
+                "command -v %1$s || command -v %2$s || test -x ~/.cache/thehive-restore/%1$s".formatted(program,
+                    source))
         .run().code() == 0, "no " + program + ", and no " + source + " to get it");
     try (var other = Stack.s3("127.0.4.14", "--kind=" + kind)) {
       bucket = new Bucket(other, bucket.name);
       if (kind.equals("versitygw")) {
         var refused = run(restore("--create-bucket"));
         assertThat(refused.code()).as(refused.err()).isEqualTo(13);
-        assertThat(refused.err()).contains("InvalidLocationConstraint", "hint: nothing was changed; create the bucket with the server's own tools");
+        assertThat(refused.err()).contains("InvalidLocationConstraint",
+            "hint: nothing was changed; create the bucket with the server's own tools");
         Files.createDirectory(other.data().resolve(bucket.name));
       }
       damage();
@@ -261,7 +267,8 @@ class RestoreFilesMinioTest {
     var refused = run(restore());
 
     assertThat(refused.code()).isEqualTo(16);
-    assertThat(refused.err()).contains("10 of the bucket's 10 objects are not in the backup", "hint: is it the right bucket");
+    assertThat(refused.err()).contains("10 of the bucket's 10 objects are not in the backup",
+        "hint: is it the right bucket");
     assertThat(bucket.content()).hasSize(10);
 
     var terminal = restore().onTerminal().start();
@@ -284,7 +291,8 @@ class RestoreFilesMinioTest {
     var refused = option.isEmpty() ? run(restore()) : run(restore(option));
 
     assertThat(refused.code()).isEqualTo(13);
-    assertThat(refused.err()).contains("error: there is no bucket " + bucket.name + " at http://127.0.4.10:9000", "hint: check MINIO_BUCKET",
+    assertThat(refused.err()).contains("error: there is no bucket " + bucket.name + " at http://127.0.4.10:9000",
+        "hint: check MINIO_BUCKET",
         "--create-bucket creates it");
     assertThat(refused.out()).isEqualTo("=== ✗ ERROR - attachments: exit 13 ===\n");
     assertThat(bucket.exists()).isFalse();
@@ -338,7 +346,8 @@ class RestoreFilesMinioTest {
     var result = run(restore("--max-delete", "100"));
 
     assertThat(result.code()).as(result.err()).isZero();
-    assertThat(result.err()).contains("  it is versioned and object-locked: what is changed or removed stays in it as older versions\n");
+    assertThat(result.err())
+        .contains("  it is versioned and object-locked: what is changed or removed stays in it as older versions\n");
     assertThat(bucket.content()).isEqualTo(backup);
     assertThat(bucket.versionsAndTimes()).as("what was removed, and what was changed").containsAllEntriesOf(before);
   }
@@ -369,7 +378,8 @@ class RestoreFilesMinioTest {
       assertThat(result.code()).isEqualTo(2);
       assertThat(result.err()).contains("error: MINIO_BUCKET is set but blank");
     });
-    assertThat(run(restore().env("MINIO_ENDPOINT", "127.0.4.10:9000")).err()).contains("is not of the form https://HOST:PORT");
+    assertThat(run(restore().env("MINIO_ENDPOINT", "127.0.4.10:9000")).err())
+        .contains("is not of the form https://HOST:PORT");
   }
 
   @Test
@@ -384,7 +394,8 @@ class RestoreFilesMinioTest {
   @Test
   void serverAndKeysComeFromTheAliasOfMc() throws Exception {
     var login = main.login().orElseThrow();
-    var none = restore("--dry-run").env("MINIO_ENDPOINT", null).env("MINIO_ACCESS_KEY", null).env("MINIO_SECRET_KEY", null);
+    var none =
+        restore("--dry-run").env("MINIO_ENDPOINT", null).env("MINIO_ACCESS_KEY", null).env("MINIO_SECRET_KEY", null);
     var host = "http://%s:%s@%s:%d".formatted(login.user(), login.password(), main.host(), main.port());
 
     assertThat(none.env("MC_HOST_th_minio", host).run().code()).isZero();
@@ -402,9 +413,11 @@ class RestoreFilesMinioTest {
 
     var result = run(restore());
 
-    assertThat(result.err()).contains("Restoring attachments from " + archives.resolve("seaweedfs_20261123_12h00m56s.tar"));
+    assertThat(result.err())
+        .contains("Restoring attachments from " + archives.resolve("seaweedfs_20261123_12h00m56s.tar"));
     assertThat(bucket.content()).containsOnlyKeys("one");
-    assertThat(run(restore("--backup", STAMP, "--dry-run", "--max-delete", "100")).out()).contains("Would restore 37 objects");
+    assertThat(run(restore("--backup", STAMP, "--dry-run", "--max-delete", "100")).out())
+        .contains("Would restore 37 objects");
   }
 
   @ParameterizedTest
@@ -440,7 +453,8 @@ class RestoreFilesMinioTest {
     var tar = archives.resolve(NAME + ".tar" + format.replaceFirst("^...", ""));
     var folder = Files.createDirectories(archives.resolve("w"));
     Files.createSymbolicLink(folder.resolve(NAME), mirror);
-    var made = Script.command("tar", "--format=" + format.substring(0, 3), "--auto-compress", "-C", folder.toString(), "-chf", tar.toString(), NAME).run();
+    var made = Script.command("tar", "--format=" + format.substring(0, 3), "--auto-compress", "-C", folder.toString(),
+        "-chf", tar.toString(), NAME).run();
     assertThat(made.code()).as(made.err()).isZero();
 
     assertThat(run(restore()).code()).isZero();
@@ -449,7 +463,8 @@ class RestoreFilesMinioTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"/etc/cron.d/x", "../x", NAME + "/../../x", "other/x", NAME + "/link", NAME + "/hard-link", NAME + "/device", NAME + "/pipe"})
+  @ValueSource(strings = {"/etc/cron.d/x", "../x", NAME + "/../../x", "other/x", NAME + "/link", NAME + "/hard-link",
+      NAME + "/device", NAME + "/pipe"})
   void aHostileArchiveIsRefusedByTheNameOfItsEntry(String entry) throws Exception {
     bucket.put("extra", noise(3));
     var before = bucket.versionsAndTimes();
@@ -468,7 +483,8 @@ class RestoreFilesMinioTest {
     var result = run(restore());
 
     assertThat(result.code()).as(result.err()).isEqualTo(10);
-    assertThat(result.err()).contains("cannot be used as a backup", "its entry '" + entry + "'", "hint: nothing was changed");
+    assertThat(result.err()).contains("cannot be used as a backup", "its entry '" + entry + "'",
+        "hint: nothing was changed");
     assertThat(bucket.versionsAndTimes()).isEqualTo(before);
   }
 
@@ -485,7 +501,8 @@ class RestoreFilesMinioTest {
     var result = run(restore());
 
     assertThat(result.code()).as(result.err()).isZero();
-    assertThat(bucket.content()).containsOnly(Map.entry("a/b", digest(noise(11))), Map.entry("twice", digest(noise(12))));
+    assertThat(bucket.content()).containsOnly(Map.entry("a/b", digest(noise(11))),
+        Map.entry("twice", digest(noise(12))));
   }
 
   @Test
@@ -522,7 +539,8 @@ class RestoreFilesMinioTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"tar,0", "tar,0.01", "tar,0.3", "tar,0.7", "tar,0.999", "tar.gz,0", "tar.gz,0.5", "tar.gz,0.99999", "tar.zst,0.5", "tar.zst,0.99999"})
+  @CsvSource({"tar,0", "tar,0.01", "tar,0.3", "tar,0.7", "tar,0.999", "tar.gz,0", "tar.gz,0.5", "tar.gz,0.99999",
+      "tar.zst,0.5", "tar.zst,0.99999"})
   void anArchiveThatWasCutShortChangesNothing(String type, double part) throws Exception {
     bucket.put("extra", noise(3));
     var before = bucket.versionsAndTimes();
@@ -561,7 +579,8 @@ class RestoreFilesMinioTest {
     var result = run(restore());
 
     assertThat(result.code()).as(result.err()).isEqualTo(10);
-    assertThat(result.err()).contains("cannot be used as a backup: its entries end after", "the rest is damaged or was never written");
+    assertThat(result.err()).contains("cannot be used as a backup: its entries end after",
+        "the rest is damaged or was never written");
     assertThat(bucket.versionsAndTimes()).isEqualTo(before);
   }
 
@@ -620,7 +639,8 @@ class RestoreFilesMinioTest {
       var result = run(restore("--max-delete", "100").env("MINIO_ENDPOINT", wire.url()));
 
       assertThat(result.code()).as(result.err()).isEqualTo(11);
-      assertThat(result.err()).contains("error: cannot reach " + wire.url(), "hint: nothing more was removed; run again");
+      assertThat(result.err()).contains("error: cannot reach " + wire.url(),
+          "hint: nothing more was removed; run again");
     }
     assertThat(bucket.content()).as("extra objects go last").containsKey("extra");
     assertThat(archives.resolve("restore-files-minio.unfinished")).exists();
@@ -657,10 +677,13 @@ class RestoreFilesMinioTest {
     damage();
     try (var wire = new Wire("127.0.4.12", main)) {
       wire.delay(100);
-      var running = restore("--max-delete", "100", "--one-by-one", "--transfers", "1").env("MINIO_ENDPOINT", wire.url()).start();
+      var running =
+          restore("--max-delete", "100", "--one-by-one", "--transfers", "1").env("MINIO_ENDPOINT", wire.url()).start();
       var interrupted = running.awaitErr("Sending ").interrupt().await();
       assertThat(interrupted.code()).as(interrupted.err()).isEqualTo(130);
-      assertThat(interrupted.err()).contains("Interrupted. The bucket is changed in part. Leave TheHive stopped, and run the same command again.")
+      assertThat(interrupted.err())
+          .contains(
+              "Interrupted. The bucket is changed in part. Leave TheHive stopped, and run the same command again.")
           .doesNotContain("\tat ").doesNotContain("error:");
     }
 
@@ -735,7 +758,8 @@ class RestoreFilesMinioTest {
     assumeMinio();
     tar("minio_20261123_12h00m56s", "attachment/a\nb", noise(5));
     bucket.put("attachment/a\nb", noise(5));
-    for (var key : List.of("\u0001first", "attachment/a\rb", "a\tb", "a\u007fb", "end ", "\u0085", "plain", "attachment/")) {
+    for (var key : List.of("\u0001first", "attachment/a\rb", "a\tb", "a\u007fb", "end ", "\u0085", "plain",
+        "attachment/")) {
       bucket.put(key, noise(key.endsWith("/") ? 0 : 6));
     }
 
@@ -766,7 +790,8 @@ class RestoreFilesMinioTest {
 
     var asked = run(restore());
     assertThat(asked.code()).as("a question more, as for everything that is removed").isEqualTo(16);
-    assertThat(asked.err()).contains("Will remove 1 of them first: they are in the way of objects of the backup, such as " + live);
+    assertThat(asked.err())
+        .contains("Will remove 1 of them first: they are in the way of objects of the backup, such as " + live);
     assertThat(bucket.content()).containsOnlyKeys(live);
 
     var result = run(restore("--max-delete", "100"));
@@ -800,7 +825,8 @@ class RestoreFilesMinioTest {
     for (var dryRun : new String[] {"", "--dry-run"}) {
       var result = run(dryRun.isEmpty() ? restore("--keep-extra") : restore("--keep-extra", dryRun));
       assertThat(result.code()).as(result.err()).isEqualTo(13);
-      assertThat(result.err()).contains("in the way of objects of the backup, such as " + live + ":", "hint: copy them to another bucket",
+      assertThat(result.err()).contains("in the way of objects of the backup, such as " + live + ":",
+          "hint: copy them to another bucket",
           "or leave out --keep-extra");
       assertThat(result.out()).isEqualTo("=== ✗ ERROR - attachments: exit 13 ===\n");
       assertThat(bucket.content()).containsOnlyKeys(live);
@@ -824,7 +850,8 @@ class RestoreFilesMinioTest {
           """)));
       assertThat(result.code()).as(result.err()).isEqualTo(12);
       assertThat(result.err()).contains("error: the access key may not delete from bucket " + bucket.name);
-      assertThat(result.err().contains("; the object .thehive-restore-probe.unpacked stays in it")).as("the first run tells of its probe: %s", result.err())
+      assertThat(result.err().contains("; the object .thehive-restore-probe.unpacked stays in it"))
+          .as("the first run tells of its probe: %s", result.err())
           .isEqualTo(versioned && round == 0);
     }
     var now = bucket.versionsAndTimes();
@@ -840,7 +867,8 @@ class RestoreFilesMinioTest {
     var result = run(restore());
 
     assertThat(result.code()).as(result.err()).isEqualTo(13);
-    assertThat(result.err()).contains("error: no room left in bucket " + bucket.name, "XMinioAdminBucketQuotaExceeded", "raise the bucket's quota");
+    assertThat(result.err()).contains("error: no room left in bucket " + bucket.name, "XMinioAdminBucketQuotaExceeded",
+        "raise the bucket's quota");
     assertThat(bucket.content()).isEmpty();
   }
 
@@ -859,8 +887,10 @@ class RestoreFilesMinioTest {
   @Test
   void anEncryptedBucketIsRestoredAndTheSecondRunSendsNothing() throws Exception {
     assumeMinio();
-    try (var encrypting = Stack.s3("127.0.4.16", "--encryption-key=site:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")) {
-      for (var rule : List.of(SseConfiguration.newConfigWithSseS3Rule(), SseConfiguration.newConfigWithSseKmsRule("site"))) {
+    try (
+        var encrypting = Stack.s3("127.0.4.16", "--encryption-key=site:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")) {
+      for (var rule : List.of(SseConfiguration.newConfigWithSseS3Rule(),
+          SseConfiguration.newConfigWithSseKmsRule("site"))) {
         bucket = new Bucket(encrypting, "encrypted-" + UUID.randomUUID());
         bucket.create();
         bucket.encrypt(rule);
@@ -927,7 +957,8 @@ class RestoreFilesMinioTest {
     var result = run(restore("--json"));
 
     assertThat(result.out().strip()).startsWith("{").endsWith("}");
-    assertThat(result.out()).contains("\"new\" : 31", "\"changed\" : 3", "\"unchanged\" : 3", "\"extra\" : 1", "\"exit\" : 0");
+    assertThat(result.out()).contains("\"new\" : 31", "\"changed\" : 3", "\"unchanged\" : 3", "\"extra\" : 1",
+        "\"exit\" : 0");
   }
 
   @Test
@@ -963,9 +994,11 @@ class RestoreFilesMinioTest {
 
       var plain = run(restore().env("MINIO_ENDPOINT", "http://127.0.4.13:9000"));
       assertThat(plain.code()).as(plain.err()).isEqualTo(11);
-      assertThat(plain.err()).contains("error: http://127.0.4.13:9000 speaks https, not http", "hint: check MINIO_ENDPOINT: https://127.0.4.13:9000");
+      assertThat(plain.err()).contains("error: http://127.0.4.13:9000 speaks https, not http",
+          "hint: check MINIO_ENDPOINT: https://127.0.4.13:9000");
 
-      var result = run(restore("--create-bucket").env(there).env("MINIO_CA", certificates.resolve("public.crt").toString()));
+      var result =
+          run(restore("--create-bucket").env(there).env("MINIO_CA", certificates.resolve("public.crt").toString()));
       assertThat(result.code()).as(result.err()).isZero();
       assertThat(result.out()).contains("37 new");
     }
@@ -976,7 +1009,9 @@ class RestoreFilesMinioTest {
     var result = run(restore().env("MINIO_ENDPOINT", "https://127.0.4.10:9000"));
 
     assertThat(result.code()).as(result.err()).isEqualTo(11);
-    assertThat(result.err()).contains("error: https://127.0.4.10:9000 speaks http, not https", "hint: check MINIO_ENDPOINT: http://127.0.4.10:9000")
+    assertThat(result.err())
+        .contains("error: https://127.0.4.10:9000 speaks http, not https",
+            "hint: check MINIO_ENDPOINT: http://127.0.4.10:9000")
         .doesNotContain("MINIO_CA");
   }
 
@@ -990,7 +1025,8 @@ class RestoreFilesMinioTest {
 
   private Map<String, String> settings() {
     var login = bucket.server.login().orElseThrow();
-    return Map.of("MINIO_ENDPOINT", "http://" + bucket.server.host() + ":" + bucket.server.port(), "MINIO_ACCESS_KEY", login.user(),
+    return Map.of("MINIO_ENDPOINT", "http://" + bucket.server.host() + ":" + bucket.server.port(), "MINIO_ACCESS_KEY",
+        login.user(),
         "MINIO_SECRET_KEY", login.password(), "MINIO_BUCKET", bucket.name, "MINIO_ARCHIVE_PATH", archives.toString());
   }
 
@@ -1002,7 +1038,9 @@ class RestoreFilesMinioTest {
     return script().args("--yes").args(options);
   }
 
-  /** Three are as in the backup, three are not (one of them has the same size), one is too many, the rest is missing. */
+  /**
+   * Three are as in the backup, three are not (one of them has the same size), one is too many, the rest is missing.
+   */
   private void damage() throws Exception {
     if (!bucket.exists()) {
       bucket.create();
@@ -1052,10 +1090,12 @@ class RestoreFilesMinioTest {
   private Map<String, String> limited(String policy) throws Exception {
     var login = main.login().orElseThrow();
     var address = main.host() + ":" + main.port();
-    var keys = new AssumeRoleProvider("http://" + address, login.user(), login.password(), 3600, policy, "us-east-1", null, null, null, null)
+    var keys = new AssumeRoleProvider("http://" + address, login.user(), login.password(), 3600, policy, "us-east-1",
+        null, null, null, null)
         .fetch();
     var variables = new TreeMap<String, String>();
-    variables.put("MC_HOST_limited", "http://%s:%s:%s@%s".formatted(keys.accessKey(), keys.secretKey(), keys.sessionToken(), address));
+    variables.put("MC_HOST_limited",
+        "http://%s:%s:%s@%s".formatted(keys.accessKey(), keys.secretKey(), keys.sessionToken(), address));
     variables.put("MINIO_ALIAS", "limited");
     for (var name : List.of("MINIO_ENDPOINT", "MINIO_ACCESS_KEY", "MINIO_SECRET_KEY")) {
       variables.put(name, null);
@@ -1067,7 +1107,8 @@ class RestoreFilesMinioTest {
   private Path certificates() throws Exception {
     var store = archives.resolve("store.p12");
     var keytool = Path.of(System.getProperty("java.home"), "bin/keytool").toString();
-    var made = Script.command(keytool, "-genkeypair", "-alias", "s3", "-keyalg", "RSA", "-dname", "CN=s3", "-ext", "SAN=ip:127.0.4.13",
+    var made = Script.command(keytool, "-genkeypair", "-alias", "s3", "-keyalg", "RSA", "-dname", "CN=s3", "-ext",
+        "SAN=ip:127.0.4.13",
         "-ext", "BC=ca:true", "-keystore", store.toString(), "-storepass", "changeit").run();
     assertThat(made.code()).as(made.out() + made.err()).isZero();
     var keys = java.security.KeyStore.getInstance(store.toFile(), "changeit".toCharArray());
@@ -1131,7 +1172,9 @@ class RestoreFilesMinioTest {
     void createLocked() throws Exception {
       client.makeBucket(MakeBucketArgs.builder().bucket(name).objectLock(true).build());
       client.setObjectLockConfiguration(SetObjectLockConfigurationArgs.builder().bucket(name)
-          .config(new ObjectLockConfiguration(RetentionMode.COMPLIANCE, new ObjectLockConfiguration.RetentionDurationDays(1))).build());
+          .config(new ObjectLockConfiguration(RetentionMode.COMPLIANCE,
+              new ObjectLockConfiguration.RetentionDurationDays(1)))
+          .build());
     }
 
     void version() throws Exception {
@@ -1148,10 +1191,15 @@ class RestoreFilesMinioTest {
       var body = "{\"quota\":%1$d,\"size\":%1$d,\"quotatype\":\"hard\"}".formatted(bytes).getBytes(UTF_8);
       var sum = Attachments.id(body);
       var login = server.login().orElseThrow();
-      var request = new Request.Builder().url("http://%s:%d/minio/admin/v3/set-bucket-quota?bucket=%s".formatted(server.host(), server.port(), name))
-          .put(okhttp3.RequestBody.create(body)).header("Host", server.host() + ":" + server.port()).header("x-amz-content-sha256", sum)
-          .header("x-amz-date", DateTimeFormatter.ofPattern("yyyyMMdd'T'HHmmss'Z'").format(ZonedDateTime.now(ZoneOffset.UTC))).build();
-      try (var answer = new OkHttpClient().newCall(Signer.signV4S3(request, "us-east-1", login.user(), login.password(), sum)).execute()) {
+      var request = new Request.Builder()
+          .url("http://%s:%d/minio/admin/v3/set-bucket-quota?bucket=%s".formatted(server.host(), server.port(), name))
+          .put(okhttp3.RequestBody.create(body)).header("Host", server.host() + ":" + server.port())
+          .header("x-amz-content-sha256", sum)
+          .header("x-amz-date",
+              DateTimeFormatter.ofPattern("yyyyMMdd'T'HHmmss'Z'").format(ZonedDateTime.now(ZoneOffset.UTC)))
+          .build();
+      try (var answer = new OkHttpClient()
+          .newCall(Signer.signV4S3(request, "us-east-1", login.user(), login.password(), sum)).execute()) {
         assertThat(answer.code()).as(answer.body().string()).isEqualTo(200);
       }
     }
@@ -1195,7 +1243,8 @@ class RestoreFilesMinioTest {
     /** Every version of every object, with its time. */
     Map<String, String> versionsAndTimes() throws Exception {
       var all = new TreeMap<String, String>();
-      for (var each : client.listObjects(ListObjectsArgs.builder().bucket(name).recursive(true).includeVersions(true).build())) {
+      for (var each : client
+          .listObjects(ListObjectsArgs.builder().bucket(name).recursive(true).includeVersions(true).build())) {
         var object = each.get();
         all.put(object.objectName() + " " + object.versionId(), object.etag() + " " + object.lastModified());
       }

@@ -12,9 +12,12 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What restore-files-nfs.java does with folders as sites have them: wrong ones, squashed, bound, protected, with others' files in them. */
+/**
+ * What restore-files-nfs.java does with folders as sites have them: wrong ones, squashed, bound, protected, with
+ * others' files in them.
+ */
 class RestoreFilesNfsFolderTest extends FolderRestore {
-  // ------------------------------------------------------------------------------------------------------------ which folder
+  // ------------------------------------------------------------------------------------------------------ which folder
 
   @ParameterizedTest
   @ValueSource(strings = {"--create-folder", "--allow-unmounted", "--force", "--max-delete=100"})
@@ -24,7 +27,8 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
     var other = Files.createDirectory(home.resolve("other"));
     Files.writeString(other.resolve("passwd"), "root:x:0:0\n");
 
-    assertRefused(restore("--yes", option).env("ATTACHMENT_FOLDER", other.toString()).run(), 13, "does not look like TheHive's attachments");
+    assertRefused(restore("--yes", option).env("ATTACHMENT_FOLDER", other.toString()).run(), 13,
+        "does not look like TheHive's attachments");
     assertThat(other.resolve("passwd")).exists();
   }
 
@@ -34,7 +38,8 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
     attachments(live, 3);
     backUp("tar");
 
-    assertRefused(restore("--yes", option).env("ATTACHMENT_FOLDER", home.resolve("none").toString()).run(), 13, "there is no folder");
+    assertRefused(restore("--yes", option).env("ATTACHMENT_FOLDER", home.resolve("none").toString()).run(), 13,
+        "there is no folder");
     assertThat(home.resolve("none")).doesNotExist();
   }
 
@@ -45,7 +50,8 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
     backUp("tar");
     var table = Files.writeString(home.resolve("fstab"), "nas:/export %s nfs defaults 0 0\n".formatted(live));
 
-    assertRefused(inOwnMounts("mount --bind %s /etc/fstab".formatted(table), "--yes", option), 13, "nothing is mounted at " + live);
+    assertRefused(inOwnMounts("mount --bind %s /etc/fstab".formatted(table), "--yes", option), 13,
+        "nothing is mounted at " + live);
   }
 
   @Test
@@ -67,7 +73,8 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
     attachments(live, 10);
     var original = tree(live, true);
     backUp("tar");
-    sh("cd %s; for f in attachment/*; do mv $f $f.locked; done; rm -r .dot folder; touch README-NOW.txt".formatted(live));
+    sh("cd %s; for f in attachment/*; do mv $f $f.locked; done; rm -r .dot folder; touch README-NOW.txt"
+        .formatted(live));
 
     assertRefused(restore("--yes").run(), 16, "11 of the folder's 11 files are not in the backup");
     assertThat(restore("--yes", "--max-delete", "100").run().code()).isZero();
@@ -83,10 +90,11 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
     var result = restore("--dry-run").run();
 
     assertThat(result.code()).as(result.err()).isZero();
-    assertThat(result.err()).contains("\n%s on host %s (ATTACHMENT_FOLDER):\n".formatted(live, sh("hostname")), "\n  file system: none at %s (tmpfs)\n".formatted(live));
+    assertThat(result.err()).contains("\n%s on host %s (ATTACHMENT_FOLDER):\n".formatted(live, sh("hostname")),
+        "\n  file system: none at %s (tmpfs)\n".formatted(live));
   }
 
-  // ------------------------------------------------------------------------------------------------------------------ owners
+  // ------------------------------------------------------------------------------------------------------------ owners
 
   @ParameterizedTest
   @CsvSource({"65534,", "65534,--in-place", "4294967294,", "4294967294,--in-place"})
@@ -94,7 +102,8 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
     attachments(live, 10);
     sh("chown -R -h 1234:4321 %s; chmod 750 %s".formatted(live, live));
     var original = tree(live, true);
-    sh("cd %1$s; mv files %2$s; tar cf storage/%2$s.tar --owner=nobody:%3$s --group=nogroup:%3$s %2$s; mv %2$s files".formatted(home, ROOT, nobody));
+    sh("cd %1$s; mv files %2$s; tar cf storage/%2$s.tar --owner=nobody:%3$s --group=nogroup:%3$s %2$s; mv %2$s files"
+        .formatted(home, ROOT, nobody));
     damage();
 
     var result = restore("--yes", option).run();
@@ -104,11 +113,12 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
     assertThat(tree(live, true)).isEqualTo(original);
   }
 
-  // ------------------------------------------------------------------------------------------------------------------ rights
+  // ------------------------------------------------------------------------------------------------------------ rights
 
   /** The owner is root here, without the right to pass over modes: what holds for any other user. */
   @ParameterizedTest(name = "{0} {1}")
-  @CsvSource({"a folder,", "a folder,--in-place", "a mount point,", "a mount point,--in-place", "a mount point,--keep-previous"})
+  @CsvSource({"a folder,", "a folder,--in-place", "a mount point,", "a mount point,--in-place",
+      "a mount point,--keep-previous"})
   void foldersWithoutWritePermissionForTheirOwnerAreRestored(String kind, String option) throws IOException {
     if (kind.equals("a mount point")) {
       mountTmpfs("40m");
@@ -118,7 +128,8 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
     var original = tree(live, true);
     backUp("tar");
     damage();
-    sh("cd %s; mkdir -p closed/deep; touch closed/x closed/deep/y; chmod 000 closed/deep closed; chmod 000 $(ls attachment/* | tail -1); chmod 555 folder attachment .".formatted(live));
+    sh("cd %s; mkdir -p closed/deep; touch closed/x closed/deep/y; chmod 000 closed/deep closed; chmod 000 $(ls attachment/* | tail -1); chmod 555 folder attachment ."
+        .formatted(live));
 
     var result = withoutRights("dac_override,-dac_read_search", "--yes", option);
 
@@ -130,15 +141,18 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
   }
 
   @ParameterizedTest(name = "{0}, {1} {2}")
-  @CsvSource({"+i,attachment/FIRST,", "+i,attachment/FIRST,--in-place", "+i,attachment,", "+i,.,", "+a,attachment/FIRST,", "+a,..,", "+a,folder,--in-place",
+  @CsvSource({"+i,attachment/FIRST,", "+i,attachment/FIRST,--in-place", "+i,attachment,", "+i,.,",
+      "+a,attachment/FIRST,", "+a,..,", "+a,folder,--in-place",
       "+i,attachment/FIRST,--dry-run"})
-  void whatChattrProtectsIsFoundBeforeAnythingIsStaged(String attribute, String name, String option) throws IOException {
+  void whatChattrProtectsIsFoundBeforeAnythingIsStaged(String attribute, String name, String option)
+      throws IOException {
     attachments(live, 5);
     backUp("tar");
     damage();
     var before = tree(live, true);
     var path = live.resolve(name.replace("FIRST", sh("ls %s/attachment | head -1".formatted(live)))).normalize();
-    assumeTrue(sh("chattr %s %s 2>&1 || echo no".formatted(attribute, path)).isEmpty(), "chattr needs root and a file system that knows it");
+    assumeTrue(sh("chattr %s %s 2>&1 || echo no".formatted(attribute, path)).isEmpty(),
+        "chattr needs root and a file system that knows it");
     try {
       var result = restore("--yes", option).run();
 
@@ -152,7 +166,7 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
     assertThat(restore("--yes").run().code()).isZero();
   }
 
-  // ------------------------------------------------------------------------------------------------------------------- mounts
+  // ------------------------------------------------------------------------------------------------------------ mounts
 
   @ParameterizedTest
   @ValueSource(strings = {"", "--in-place"})
@@ -182,7 +196,8 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
 
     var refused = restore("--yes").run();
 
-    assertRefused(refused, 13, "%s/attachment is mounted at %s, too: it would go on showing the old files".formatted(live, mount));
+    assertRefused(refused, 13,
+        "%s/attachment is mounted at %s, too: it would go on showing the old files".formatted(live, mount));
     assertThat(refused.err()).contains("hint: restore with --in-place");
     assertThat(tree(live, true)).isEqualTo(before);
     assertThat(restore("--yes", "--in-place").run().code()).isZero();
@@ -192,12 +207,13 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
 
   private Path mountOf(Path folder) throws IOException {
     var mount = Files.createDirectory(home.resolve("elsewhere"));
-    assumeTrue(sh("mount --bind %s %s 2>&1 || echo no".formatted(folder, mount)).isEmpty(), "mounting needs root and CAP_SYS_ADMIN");
+    assumeTrue(sh("mount --bind %s %s 2>&1 || echo no".formatted(folder, mount)).isEmpty(),
+        "mounting needs root and CAP_SYS_ADMIN");
     mounts.add(mount);
     return mount;
   }
 
-  // ------------------------------------------------------------------------------------------------------------ others' files
+  // ----------------------------------------------------------------------------------------------------- others' files
 
   @ParameterizedTest(name = "{0} {1}")
   @CsvSource({"a folder,", "a folder,--in-place", "a mount point,", "a mount point,--in-place"})
@@ -218,7 +234,8 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
     var result = restore("--yes", option).run();
 
     assertThat(result.code()).as(result.err()).isZero();
-    assertThat(result.err()).contains("warning: the backup holds what belongs to the storage or to an interrupted restore, not to TheHive; passed over: "
+    assertThat(result.err()).contains(
+        "warning: the backup holds what belongs to the storage or to an interrupted restore, not to TheHive; passed over: "
         + ".Trash-0, @Recycle, aquota.user");
     var expected = tree(live, true);
     expected.keySet().removeIf(name -> !FolderContents.isContent(name));
@@ -254,10 +271,11 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
     assertNothingLeft();
   }
 
-  // ---------------------------------------------------------------------------------------------------- how it ends and fails
+  // --------------------------------------------------------------------------------------------- how it ends and fails
 
   @ParameterizedTest
-  @ValueSource(strings = {"--nonsense", "--max-delete=200", "--workers=x", "--max-gap=soon", "--in-place --keep-previous"})
+  @ValueSource(
+      strings = {"--nonsense", "--max-delete=200", "--workers=x", "--max-gap=soon", "--in-place --keep-previous"})
   void wrongUsageIsJsonToo(String arguments) throws IOException {
     var result = Script.of(SCRIPT).args("--json").args(arguments.split(" ")).env(settings()).run();
 
@@ -272,7 +290,11 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
     attachments(live, 3);
     backUp("tar");
     for (var option : List.of("--yes", "--dry-run", "--yes --json")) {
-      var result = Script.command("sh", "-c", "exec %s %s %s >/dev/full".formatted(Script.ROOT.resolve("jbang"), Script.ROOT.resolve(SCRIPT), option))
+      var result =
+          Script
+              .command("sh", "-c",
+                  "exec %s %s %s >/dev/full".formatted(Script.ROOT.resolve("jbang"), Script.ROOT.resolve(SCRIPT),
+                      option))
           .env(settings()).run();
 
       assertThat(result.code()).as(result.err()).isEqualTo(1);
@@ -288,7 +310,8 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
     damage();
     var before = tree(live, true);
     var state = Files.createDirectory(home.resolve("state"));
-    assumeTrue(sh("mount -t tmpfs -o size=4k none %s 2>&1 || echo no".formatted(state)).isEmpty(), "mounting needs root and CAP_SYS_ADMIN");
+    assumeTrue(sh("mount -t tmpfs -o size=4k none %s 2>&1 || echo no".formatted(state)).isEmpty(),
+        "mounting needs root and CAP_SYS_ADMIN");
     mounts.add(state);
     sh("head -c 4096 /dev/zero > %s/ballast".formatted(state));
 
@@ -296,7 +319,8 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
 
     assertRefused(result, 13, "cannot write to %s: No space left on device".formatted(state));
     assertThat(result.err()).contains("hint: ", "RESTORE_STATE_PATH");
-    assertThat(list(state)).extracting(path -> path.getFileName().toString()).containsExactlyInAnyOrder("ballast", ".restore-files-nfs.lock");
+    assertThat(list(state)).extracting(path -> path.getFileName().toString()).containsExactlyInAnyOrder("ballast",
+        ".restore-files-nfs.lock");
     assertThat(tree(live, true)).isEqualTo(before);
     assertNothingLeft();
   }
@@ -308,14 +332,17 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
     backUp("tar");
     damage();
     var state = Files.createDirectory(home.resolve("state"));
-    assumeTrue(sh("mount -t tmpfs -o size=8k none %s 2>&1 || echo no".formatted(state)).isEmpty(), "mounting needs root and CAP_SYS_ADMIN");
+    assumeTrue(sh("mount -t tmpfs -o size=8k none %s 2>&1 || echo no".formatted(state)).isEmpty(),
+        "mounting needs root and CAP_SYS_ADMIN");
     mounts.add(state);
     sh("head -c 4096 /dev/zero > %s/ballast".formatted(state)); // the marker still fits
 
-    var result = restore("--yes").env("RESTORE_STATE_PATH", state.toString()).env("PATH", atFlush(2, "echo 'Input/output error'; exit 1")).run();
+    var result = restore("--yes").env("RESTORE_STATE_PATH", state.toString())
+        .env("PATH", atFlush(2, "echo 'Input/output error'; exit 1")).run();
 
     assertThat(result.code()).as(result.err()).isEqualTo(14);
-    assertThat(result.err()).contains("error: the restored tree is in place, but ", "Input/output error", "warning: the report could not be written: cannot write to " + state);
+    assertThat(result.err()).contains("error: the restored tree is in place, but ", "Input/output error",
+        "warning: the report could not be written: cannot write to " + state);
   }
 
   @Test
@@ -323,13 +350,16 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
     attachments(live, 3);
     backUp("tar.zst");
     var noexec = Files.createDirectory(home.resolve("noexec"));
-    assumeTrue(sh("mount -t tmpfs -o noexec none %s 2>&1 || echo no".formatted(noexec)).isEmpty(), "mounting needs root and CAP_SYS_ADMIN");
+    assumeTrue(sh("mount -t tmpfs -o noexec none %s 2>&1 || echo no".formatted(noexec)).isEmpty(),
+        "mounting needs root and CAP_SYS_ADMIN");
     mounts.add(noexec);
 
     var result = restore("--yes").env("_JAVA_OPTIONS", "-Djava.io.tmpdir=" + noexec).run();
 
     assertThat(result.code()).as(result.err()).isEqualTo(1);
-    assertThat(result.err()).contains("error: a library could not be loaded: ", "hint: is %s on a file system that is mounted noexec?".formatted(noexec))
+    assertThat(result.err())
+        .contains("error: a library could not be loaded: ",
+            "hint: is %s on a file system that is mounted noexec?".formatted(noexec))
         .doesNotContain("\tat ");
     assertThat(result.out()).isEqualTo("=== ✗ ERROR - attachments: exit 1 ===\n");
   }
@@ -342,17 +372,20 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
 
     var much = restore("--dry-run").run();
     assertThat(much.code()).as(much.err()).isEqualTo(16);
-    assertThat(much.err()).contains("Dry run: a real run would refuse now, exit 16: 20 of the folder's 26 files are not in the backup")
+    assertThat(much.err())
+        .contains("Dry run: a real run would refuse now, exit 16: 20 of the folder's 26 files are not in the backup")
         .doesNotContain("every check passed");
     assertThat(restore("--dry-run", "--max-delete", "100").run().code()).isZero();
 
     var bin = Files.createDirectory(home.resolve("bin"));
-    sh("printf '#!/bin/sh\\necho ActiveState=active\\n' > %s/systemctl; chmod +x %s/systemctl".formatted(bin, bin)); // a stand-in for a running TheHive
+    // a stand-in for a running TheHive
+    sh("printf '#!/bin/sh\\necho ActiveState=active\\n' > %s/systemctl; chmod +x %s/systemctl".formatted(bin, bin));
     var running = restore("--dry-run", "--max-delete", "100").env("PATH", bin + ":" + System.getenv("PATH")).run();
     assertThat(running.code()).as(running.err()).isEqualTo(13);
     assertThat(running.err()).contains("Dry run: a real run would refuse now, exit 13: TheHive is still running");
 
-    var readOnly = inOwnMounts("mount --bind %1$s %1$s; mount -o remount,ro,bind %1$s".formatted(archives), "--dry-run", "--max-delete", "100");
+    var readOnly = inOwnMounts("mount --bind %1$s %1$s; mount -o remount,ro,bind %1$s".formatted(archives), "--dry-run",
+        "--max-delete", "100");
     assertThat(readOnly.code()).as(readOnly.err()).isEqualTo(13);
     assertThat(readOnly.err()).contains("a real run would refuse now, exit 13: cannot write to " + archives);
   }
@@ -360,7 +393,8 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
   @ParameterizedTest(name = "flush {0} {1}: {2}")
   @CsvSource(delimiter = '|', value = {
       "1 | | LIVE is as it was before. Run the same command again.",
-      "2 | | The restored tree is in place, the old one not yet removed. Keep TheHive stopped and run the same command again.",
+      "2 | | The restored tree is in place, the old one not yet removed. Keep TheHive stopped and run the same"
+          + " command again.",
       "1 | --in-place | All of the backup is in LIVE, and some more. Keep TheHive stopped and run the same command again."})
   void ctrlCWhileFlushingSaysWhetherSomethingWasChanged(int flush, String option, String said) throws IOException {
     attachments(live, 10);
@@ -405,7 +439,8 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
     var result = restore("--yes").start().awaitErr("Swapping").interrupt().await();
 
     assertThat(result.code()).as(result.err()).isEqualTo(130);
-    assertThat(result.err()).containsPattern("Interrupted. (The swap has begun; nothing is lost, the trees are in %s/.restore-files-nfs|The restored tree is in place)"
+    assertThat(result.err()).containsPattern(
+        "Interrupted. (The swap has begun; nothing is lost, the trees are in %s/.restore-files-nfs|The restored tree is in place)"
         .formatted(live));
     assertEndsExactly(original);
   }
@@ -423,13 +458,16 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
     var declined = restore().run();
 
     assertThat(dry.code()).as(dry.err()).isZero();
-    assertThat(dry.err()).contains("  Would first put right what an interrupted restore left in " + home.resolve(".files.restore-files-nfs"),
+    assertThat(dry.err()).contains(
+        "  Would first put right what an interrupted restore left in " + home.resolve(".files.restore-files-nfs"),
         "but 1234:4321 where it says root");
     assertThat(declined.code()).isEqualTo(16);
-    assertThat(tree(home.resolve(".files.restore-files-nfs"), true)).as("nothing is put right before the plan is confirmed").isEqualTo(before);
+    assertThat(tree(home.resolve(".files.restore-files-nfs"), true))
+        .as("nothing is put right before the plan is confirmed").isEqualTo(before);
     assertThat(restore("--yes").run().code()).isZero();
     assertThat(tree(live, false)).isEqualTo(original);
-    assertThat(sh("find %1$s ! -user 1234 -o ! -group 4321; stat -c %%a %1$s".formatted(live))).as("not the defaults of a missing folder").isEqualTo("2750");
+    assertThat(sh("find %1$s ! -user 1234 -o ! -group 4321; stat -c %%a %1$s".formatted(live)))
+        .as("not the defaults of a missing folder").isEqualTo("2750");
     assertNothingLeft();
   }
 
@@ -440,7 +478,8 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
     attachments(live, 5);
     var original = tree(live, true);
     backUp("tar");
-    sh("cd %s; touch extra; mkdir -p .restore-files-nfs/new .restore-files-nfs/old; mv attachment folder .dot .restore-files-nfs/old".formatted(live));
+    sh("cd %s; touch extra; mkdir -p .restore-files-nfs/new .restore-files-nfs/old; mv attachment folder .dot .restore-files-nfs/old"
+        .formatted(live));
 
     var result = restore("--yes").run();
 

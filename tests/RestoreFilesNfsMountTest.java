@@ -16,12 +16,14 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * restore-files-nfs.java on a real NFS mount, in a machine that {@code servers/nfs-machine} emulates: a minute each. It runs
- * there as on a host without JDK and network, from the jars of the README.
+ * restore-files-nfs.java on a real NFS mount, in a machine that {@code servers/nfs-machine} emulates: a minute each. It
+ * runs there as on a host without JDK and network, from the jars of the README.
  */
 @Tag("matrix")
 class RestoreFilesNfsMountTest {
-  /** The folder is an export of 100 attachments; {@code disaster} damages it, {@code same} compares it with the backup. */
+  /**
+   * The folder is an export of 100 attachments; {@code disaster} damages it, {@code same} compares it with the backup.
+   */
   private static final String BEGINNING = """
       export ATTACHMENT_FOLDER=/opt/thp/thehive/files GENERAL_ARCHIVE_PATH=/test/storage
       live=$ATTACHMENT_FOLDER
@@ -65,7 +67,8 @@ class RestoreFilesNfsMountTest {
 
   /** What the machine says to it all. */
   private static String on(String options, String squash, String script) throws IOException {
-    Files.writeString(machine.resolve("run"), "options=%s squash=%s\n%s%s".formatted(options, squash, BEGINNING, script));
+    Files.writeString(machine.resolve("run"),
+        "options=%s squash=%s\n%s%s".formatted(options, squash, BEGINNING, script));
     var result = Script.command(Script.ROOT.resolve("tests/servers/nfs-machine").toString(), machine.toString())
         .timeout(Duration.ofMinutes(9)).run();
     assertThat(result.code()).as(result.err()).isZero();
@@ -84,8 +87,10 @@ class RestoreFilesNfsMountTest {
         same
         """.formatted(option == null ? "" : option));
 
-    assertThat(said).contains("vers=" + version, "exit 0").containsPattern("Restored 100 files, .*: 20 new, .* 2 removed");
-    assertThat(said.split("as in the backup\n")).as("twice the same, also after it was mounted again\n%s", said).hasSize(3);
+    assertThat(said).contains("vers=" + version, "exit 0")
+        .containsPattern("Restored 100 files, .*: 20 new, .* 2 removed");
+    assertThat(said.split("as in the backup\n")).as("twice the same, also after it was mounted again\n%s", said)
+        .hasSize(3);
   }
 
   @Test
@@ -103,7 +108,8 @@ class RestoreFilesNfsMountTest {
         """);
 
     assertThat(said).containsSubsequence("error: cannot write to /opt/thp/thehive/files",
-        "hint: run as root, or where root is squashed as the folder's owner", "exit 13", "Restored 100 files", "exit 0", "as in the backup");
+        "hint: run as root, or where root is squashed as the folder's owner", "exit 13", "Restored 100 files", "exit 0",
+        "as in the backup");
   }
 
   /** NFS keeps such a file under another name until it is closed: the old tree cannot go before. */
@@ -120,8 +126,11 @@ class RestoreFilesNfsMountTest {
         same
         """);
 
-    assertThat(said).containsSubsequence("could not be removed, the next run will: a program has a file of it open", "exit 0", "the tree is the new one",
-        "previous is in the way", "hint: it is an old tree, the restored one is in place: end what has files of it open, or move it away", "exit 13",
+    assertThat(said).containsSubsequence("could not be removed, the next run will: a program has a file of it open",
+        "exit 0", "the tree is the new one",
+        "previous is in the way",
+        "hint: it is an old tree, the restored one is in place: end what has files of it open, or move it away",
+        "exit 13",
         "exit 0", "as in the backup");
   }
 
@@ -148,7 +157,8 @@ class RestoreFilesNfsMountTest {
         same
         """);
 
-    assertThat(said).containsSubsequence("away", "error: ", "hint: /opt/thp/thehive/files is as it was before", "exit 13", "as it was",
+    assertThat(said).containsSubsequence("away", "error: ", "hint: /opt/thp/thehive/files is as it was before",
+        "exit 13", "as it was",
         "exit 0", "as in the backup");
   }
 

@@ -54,7 +54,8 @@ class RestoreFilesNfsTest extends FolderRestore {
 
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(tree(live, false)).isEqualTo(original);
-    assertThat(sh("find %s -mindepth 1 ! -user 1234".formatted(live))).as("a zip without owners: the folder's owner").isEmpty();
+    assertThat(sh("find %s -mindepth 1 ! -user 1234".formatted(live))).as("a zip without owners: the folder's owner")
+        .isEmpty();
     assertThat(restore("--yes").env("BACKUP_PASSWORD", "other").run().code()).isEqualTo(12);
     assertThat(restore("--yes").run().code()).isEqualTo(12);
     assertThat(tree(live, false)).isEqualTo(original);
@@ -76,7 +77,10 @@ class RestoreFilesNfsTest extends FolderRestore {
         .satisfies(lines -> assertThat(lines[1]).isEqualTo(lines[2]));
   }
 
-  /** The parts of one backup run differ by seconds: the point that Cassandra's part gives must not bring back yesterday's files. */
+  /**
+   * The parts of one backup run differ by seconds: the point that Cassandra's part gives must not bring back
+   * yesterday's files.
+   */
   @Test
   void refusesTheFilesOfAnEarlierRunWhereThoseOfTheNamedOneAreThere() throws IOException {
     attachments(live, 5);
@@ -95,7 +99,8 @@ class RestoreFilesNfsTest extends FolderRestore {
   @Test
   void aMillionAttachmentsFitIntoTheMemoryThatTheScriptAsksFor() throws IOException {
     Files.createDirectories(live);
-    try (var tar = new TarArchiveOutputStream(new BufferedOutputStream(Files.newOutputStream(archives.resolve(ROOT + ".tar")), 1 << 20))) {
+    try (var tar = new TarArchiveOutputStream(
+        new BufferedOutputStream(Files.newOutputStream(archives.resolve(ROOT + ".tar")), 1 << 20))) {
       for (int i = 0; i < 1_000_000; i++) {
         var content = Integer.toString(i).getBytes(UTF_8);
         var entry = new TarArchiveEntry("%s/attachment/%064x".formatted(ROOT, i));
@@ -112,10 +117,12 @@ class RestoreFilesNfsTest extends FolderRestore {
 
     System.out.printf("  a million attachments: %d s, at most %d MB of memory%n", result.took().toSeconds(), peak);
     assertThat(result.code()).as(result.err()).isZero();
-    assertThat(result.out()).contains("\"files\" : 1000000", "\"bytes\" : 5888890", "\"new\" : 1000000", "\"removed\" : 0");
+    assertThat(result.out()).contains("\"files\" : 1000000", "\"bytes\" : 5888890", "\"new\" : 1000000",
+        "\"removed\" : 0");
     assertThat(result.err()).contains("nothing was changed").doesNotContain("error:", "warning:", "Exception");
     assertThat(list(live)).isEmpty();
-    assertThat(peak).as("a peak of %d MB, of a heap of at most 256 MB and what Java needs beside it", peak).isBetween(100L, 400L);
+    assertThat(peak).as("a peak of %d MB, of a heap of at most 256 MB and what Java needs beside it", peak)
+        .isBetween(100L, 400L);
   }
 
   @Test
@@ -142,11 +149,13 @@ class RestoreFilesNfsTest extends FolderRestore {
     damage();
     var before = tree(live, true);
 
-    var result = Script.command("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=chmod,fchmodat", "-e", "inject=chmod,fchmodat:error=ENOENT",
+    var result = Script.command("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=chmod,fchmodat", "-e",
+        "inject=chmod,fchmodat:error=ENOENT",
         Script.ROOT.resolve("jbang").toString(), Script.ROOT.resolve(SCRIPT).toString(), "--yes").env(settings()).run();
 
     assertThat(result.code()).as(result.err()).isEqualTo(13);
-    assertThat(result.err()).containsPattern("error: %s/\\S+: no such file\n".formatted(home.resolve(".files.restore-files-nfs")))
+    assertThat(result.err())
+        .containsPattern("error: %s/\\S+: no such file\n".formatted(home.resolve(".files.restore-files-nfs")))
         .contains("hint: %s is as it was before".formatted(live)).doesNotContain("NullPointerException");
     assertThat(tree(live, true)).isEqualTo(before);
     assertNothingLeft();
@@ -159,8 +168,10 @@ class RestoreFilesNfsTest extends FolderRestore {
     sh("""
         cd %s; mkdir -p %s/%s; echo 1 > %s/%s/%s; : > zero; echo ä > 'ümlaut — ☃'; printf 'x' > "$(printf 'a\\nb')"
         truncate -s 30M sparse; echo end >> sparse; ln zero hard; ln -s ../zero %s/up; ln -s zero link; cd ..
-        """.formatted(live, "d".repeat(120), "e".repeat(200), "d".repeat(120), "e".repeat(200), longName, "d".repeat(120)));
-    for (var format : List.of("--format=gnu -S", "--format=posix -S --sparse-version=1.0", "--format=posix -S --sparse-version=0.1", "--format=posix")) {
+        """.formatted(live, "d".repeat(120), "e".repeat(200), "d".repeat(120), "e".repeat(200), longName,
+        "d".repeat(120)));
+    for (var format : List.of("--format=gnu -S", "--format=posix -S --sparse-version=1.0",
+        "--format=posix -S --sparse-version=0.1", "--format=posix")) {
       var original = tree(live, true);
       sh("rm -f %s/*; mv %s %s/%s; cd %s; tar cf %s/%s.tar %s %s; mv %s %s".formatted(
           archives, live, home, ROOT, home, archives, ROOT, format, ROOT, ROOT, live));
@@ -235,20 +246,24 @@ class RestoreFilesNfsTest extends FolderRestore {
     sh("chown -R 1234:4321 %s; chmod 750 %s".formatted(live, live));
     var contents = names(tree(live, false));
     HotBackup.filesAsDocumented(live, home, STAMP);
-    assertThat(sh("tar tvf %s/%s.tar --numeric-owner | grep -vc ' 0/0 ' || true".formatted(archives, ROOT))).as("all is root's in it").isEqualTo("0");
+    assertThat(sh("tar tvf %s/%s.tar --numeric-owner | grep -vc ' 0/0 ' || true".formatted(archives, ROOT)))
+        .as("all is root's in it").isEqualTo("0");
     damage();
     var owners = "find %s -mindepth 0 ! -user 1234 -o ! -group 4321".formatted(live);
 
     var planned = restore("--dry-run", option).run();
     var result = restore("--yes", option).run();
 
-    assertThat(planned.err()).contains("  Would set owners as in the backup, but 1234:4321 where it says root or nobody (ATTACHMENT_OWNER=root:root sets root)\n");
+    assertThat(planned.err()).contains(
+        "  Would set owners as in the backup, but 1234:4321 where it says root or nobody"
+            + " (ATTACHMENT_OWNER=root:root sets root)\n");
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(result.err()).contains("  Will set owners as in the backup, but 1234:4321 where it says root or nobody")
         .doesNotContain("warning:");
     assertThat(names(tree(live, false))).isEqualTo(contents);
     assertThat(sh(owners)).as("what is not TheHive's").isEmpty();
-    assertThat(sh("stat -c %%a %s".formatted(live))).as("the folder's own mode, not that of the backup's umask").isEqualTo("750");
+    assertThat(sh("stat -c %%a %s".formatted(live))).as("the folder's own mode, not that of the backup's umask")
+        .isEqualTo("750");
     assertThat(verifyFiles()).satisfies(found -> assertThat(found.code()).as(found.out() + found.err()).isZero());
 
     var asked = restore("--yes", option).env("ATTACHMENT_OWNER", "root:root").run();
@@ -271,7 +286,9 @@ class RestoreFilesNfsTest extends FolderRestore {
     var result = restore("--dry-run").run();
 
     assertThat(result.code()).as(result.err()).isZero();
-    assertThat(result.err()).contains("set owners as in the backup; the folder belongs to root there: ATTACHMENT_OWNER=thehive:thehive if TheHive runs as thehive");
+    assertThat(result.err()).contains(
+        "set owners as in the backup; the folder belongs to root there: ATTACHMENT_OWNER=thehive:thehive if"
+            + " TheHive runs as thehive");
   }
 
   @Test
@@ -283,16 +300,18 @@ class RestoreFilesNfsTest extends FolderRestore {
     var result = withoutRights("chown", "--yes");
 
     assertThat(result.code()).as(result.err()).isEqualTo(14);
-    assertThat(result.err()).contains("warning: the owner of 1 files and folders could not be set: run as root", "the group of 1 files",
+    assertThat(result.err()).contains("warning: the owner of 1 files and folders could not be set: run as root",
+        "the group of 1 files",
         "error: all files are restored, but not all have their group, owner");
     assertThat(archives.resolve("restore-files-nfs.unfinished")).as("there is nothing left to restore").doesNotExist();
     assertThat(sh("stat -c %%u %s/.dot".formatted(live))).isEqualTo("0");
   }
 
-  // ---------------------------------------------------------------------------------------------------- before it starts
+  // -------------------------------------------------------------------------------------------------- before it starts
 
   @ParameterizedTest
-  @CsvSource(delimiter = '|', value = {"| 2 new, 21 replaced (4 changed, 17 unchanged), 3 removed", "--in-place | 2 new, 4 changed, 17 unchanged, 3 removed"})
+  @CsvSource(delimiter = '|', value = {"| 2 new, 21 replaced (4 changed, 17 unchanged), 3 removed",
+      "--in-place | 2 new, 4 changed, 17 unchanged, 3 removed"})
   void aDryRunTellsAndChangesNothing(String option, String counted) throws IOException {
     attachments(live, 20);
     backUp("tar");
@@ -337,20 +356,29 @@ class RestoreFilesNfsTest extends FolderRestore {
 
     assertRefused(restore("--yes").env("ATTACHMENT_FOLDER", " ").run(), 2, "ATTACHMENT_FOLDER is set but blank");
     assertRefused(restore("--yes", "--force").env("ATTACHMENT_FOLDER", "/").run(), 2, "ATTACHMENT_FOLDER is /");
-    assertRefused(restore("--yes").env("ATTACHMENT_FOLDER", other.toString()).run(), 13, "does not look like TheHive's attachments");
-    assertRefused(restore("--yes", "--force").env("ATTACHMENT_FOLDER", other.toString()).run(), 13, "--allow-other-content goes on, and removes what is there");
-    assertRefused(restore("--yes").env("ATTACHMENT_FOLDER", other.resolve("passwd").toString()).run(), 13, "is not a folder");
-    assertRefused(restore("--yes").env("ATTACHMENT_FOLDER", home.resolve("none").toString()).run(), 13, "there is no folder");
-    assertRefused(restore("--yes", "--force").env("ATTACHMENT_FOLDER", home.resolve("none").toString()).run(), 13, "--create-folder creates it");
-    assertRefused(restore("--yes", "--create-folder").env("ATTACHMENT_FOLDER", home.resolve("no/ne").toString()).run(), 13, "there is no folder");
-    assertRefused(restore("--yes", "--allow-other-content").env("ATTACHMENT_FOLDER", home.toString()).run(), 2, "the backups are in the folder");
-    assertRefused(restore("--yes").env("GENERAL_ARCHIVE_PATH", other.toString()).run(), 10, "no backup files_<timestamp>");
+    assertRefused(restore("--yes").env("ATTACHMENT_FOLDER", other.toString()).run(), 13,
+        "does not look like TheHive's attachments");
+    assertRefused(restore("--yes", "--force").env("ATTACHMENT_FOLDER", other.toString()).run(), 13,
+        "--allow-other-content goes on, and removes what is there");
+    assertRefused(restore("--yes").env("ATTACHMENT_FOLDER", other.resolve("passwd").toString()).run(), 13,
+        "is not a folder");
+    assertRefused(restore("--yes").env("ATTACHMENT_FOLDER", home.resolve("none").toString()).run(), 13,
+        "there is no folder");
+    assertRefused(restore("--yes", "--force").env("ATTACHMENT_FOLDER", home.resolve("none").toString()).run(), 13,
+        "--create-folder creates it");
+    assertRefused(restore("--yes", "--create-folder").env("ATTACHMENT_FOLDER", home.resolve("no/ne").toString()).run(),
+        13, "there is no folder");
+    assertRefused(restore("--yes", "--allow-other-content").env("ATTACHMENT_FOLDER", home.toString()).run(), 2,
+        "the backups are in the folder");
+    assertRefused(restore("--yes").env("GENERAL_ARCHIVE_PATH", other.toString()).run(), 10,
+        "no backup files_<timestamp>");
     assertThat(other.resolve("passwd")).exists();
 
     var any = restore("--yes", "--create-folder").env("ATTACHMENT_FOLDER", home.resolve("none").toString()).run();
     assertThat(any.code()).as(any.err()).isZero();
     assertThat(tree(home.resolve("none"), true)).isEqualTo(tree(live, true));
-    var overwritten = restore("--yes", "--allow-other-content", "--max-delete", "100").env("ATTACHMENT_FOLDER", other.toString()).run();
+    var overwritten = restore("--yes", "--allow-other-content", "--max-delete", "100")
+        .env("ATTACHMENT_FOLDER", other.toString()).run();
     assertThat(overwritten.code()).as(overwritten.err()).isZero();
     assertThat(other.resolve("passwd")).doesNotExist();
   }
@@ -377,15 +405,19 @@ class RestoreFilesNfsTest extends FolderRestore {
     var before = tree(live, true);
 
     var refused = restore("--yes", option).run();
-    assertRefused(refused, 16, "7 of the folder's 13 files are not in the backup and would be removed, nothing was changed");
-    assertThat(refused.err()).contains("hint: is it the right folder and backup? %s--max-delete 100 removes them".formatted(option.isEmpty() ? "--keep-previous keeps them, " : ""));
-    var asked = restore("--yes", option).onTerminal().start().awaitErr("Type their number to remove them: ").type("6\r").await();
+    assertRefused(refused, 16,
+        "7 of the folder's 13 files are not in the backup and would be removed, nothing was changed");
+    assertThat(refused.err()).contains("hint: is it the right folder and backup? %s--max-delete 100 removes them"
+        .formatted(option.isEmpty() ? "--keep-previous keeps them, " : ""));
+    var asked = restore("--yes", option).onTerminal().start().awaitErr("Type their number to remove them: ").type("6\r")
+        .await();
     assertThat(asked.code()).as(asked.out()).isEqualTo(16);
     assertThat(tree(live, true)).isEqualTo(before);
     assertThat(archives.resolve("restore-files-nfs.unfinished")).doesNotExist();
     assertThat(restore("--yes", option, "--max-delete", "101").run().code()).isEqualTo(2);
 
-    var typed = restore("--yes", option).onTerminal().start().awaitErr("Type their number to remove them: ").type("7\r").await();
+    var typed = restore("--yes", option).onTerminal().start().awaitErr("Type their number to remove them: ").type("7\r")
+        .await();
     assertThat(typed.code()).as(typed.out()).isZero();
     assertThat(names(tree(live, false))).hasSize(5);
     sh("cd %s; for i in $(seq 7); do echo $i > $(printf %%064x $i); done".formatted(live));
@@ -411,8 +443,10 @@ class RestoreFilesNfsTest extends FolderRestore {
 
     var unmounted = inOwnMounts("mount --bind %s /etc/fstab".formatted(table), "--yes");
     assertRefused(unmounted, 13, "nothing is mounted at %s, where /etc/fstab wants nas:/export".formatted(live));
-    assertThat(unmounted.err()).contains("hint: mount %s; --allow-unmounted restores to the disk below it".formatted(live));
-    assertRefused(inOwnMounts("mount --bind %s /etc/fstab".formatted(table), "--yes", "--force"), 13, "nothing is mounted at " + live);
+    assertThat(unmounted.err())
+        .contains("hint: mount %s; --allow-unmounted restores to the disk below it".formatted(live));
+    assertRefused(inOwnMounts("mount --bind %s /etc/fstab".formatted(table), "--yes", "--force"), 13,
+        "nothing is mounted at " + live);
     var below = inOwnMounts("mount --bind %s /etc/fstab".formatted(table), "--yes", "--allow-unmounted");
     assertThat(below.code()).as(below.err()).isZero();
     assertThat(below.err()).contains("warning: nothing is mounted at " + live);
@@ -455,7 +489,8 @@ class RestoreFilesNfsTest extends FolderRestore {
     backUp("tar");
     damage();
     var other = Files.createDirectory(home.resolve("other"));
-    assumeTrue(sh("mount -t tmpfs none %s 2>&1 || echo no".formatted(other)).isEmpty(), "mounting needs root and CAP_SYS_ADMIN");
+    assumeTrue(sh("mount -t tmpfs none %s 2>&1 || echo no".formatted(other)).isEmpty(),
+        "mounting needs root and CAP_SYS_ADMIN");
     mounts.add(other);
     Files.writeString(other.resolve("precious"), "of another file system");
 
@@ -463,7 +498,8 @@ class RestoreFilesNfsTest extends FolderRestore {
     sh("mount --bind %s %s/folder".formatted(other, live));
     var result = asked.type(live + "\r").await();
     var there = Files.exists(other.resolve("precious"));
-    sh("umount %s/folder %s/.files.restore-files-nfs/previous/folder || true".formatted(live, home)); // it is at one of them
+    // it is at one of them
+    sh("umount %s/folder %s/.files.restore-files-nfs/previous/folder || true".formatted(live, home));
 
     assertThat(there).as("what is on the other file system").isTrue();
     assertThat(result.code()).as(result.out()).isEqualTo(14);
@@ -503,7 +539,8 @@ class RestoreFilesNfsTest extends FolderRestore {
     var before = tree(live, true);
     // A stand-in: a systemd with a running TheHive cannot be had here.
     var bin = Files.createDirectory(home.resolve("bin"));
-    sh("printf '#!/bin/sh\\n[ $4 = hive ] && echo ActiveState=active || echo ActiveState=inactive\\n' > %s/systemctl; chmod +x %s/systemctl".formatted(bin, bin));
+    sh("printf '#!/bin/sh\\n[ $4 = hive ] && echo ActiveState=active || echo ActiveState=inactive\\n' > %s/systemctl; chmod +x %s/systemctl"
+        .formatted(bin, bin));
     var path = bin + ":" + System.getenv("PATH");
 
     var refused = restore("--yes").env("PATH", path).env("THEHIVE_SERVICE", "hive").run();
@@ -525,23 +562,29 @@ class RestoreFilesNfsTest extends FolderRestore {
     assertThat(first.type("no\r").await().code()).isEqualTo(16);
   }
 
-  // ------------------------------------------------------------------------------------------------------------ backups
+  // ----------------------------------------------------------------------------------------------------------- backups
 
   @ParameterizedTest(name = "{0}")
   @CsvSource(delimiter = '|', value = {
       "an absolute name | tar cPf A /etc/hostname | its entry '/etc/hostname' leads out of the backup's folder",
-      "a name that climbs | echo x > R/a; tar cPf A --transform s,R/a,R/../../evil, R/a | its entry 'R/../../evil' leads out of the backup's folder",
-      "a link out of the tree | ln -s /etc R/out; tar cf A R | its entry 'R/out' is a link that leaves the folder, to '/etc'",
-      "a link that climbs | mkdir R/d; ln -s ../../x R/d/climbs; tar cf A R | its entry 'R/d/climbs' is a link that leaves the folder, to '../../x'",
+      "a name that climbs | echo x > R/a; tar cPf A --transform s,R/a,R/../../evil, R/a | its entry 'R/../../evil'"
+          + " leads out of the backup's folder",
+      "a link out of the tree | ln -s /etc R/out; tar cf A R | its entry 'R/out' is a link that leaves the folder,"
+          + " to '/etc'",
+      "a link that climbs | mkdir R/d; ln -s ../../x R/d/climbs; tar cf A R | its entry 'R/d/climbs' is a link that"
+          + " leaves the folder, to '../../x'",
       "a link that climbs through another | mkdir -p R/p/q; ln -s ../.. R/p/q/up; ln -s p/q/up/../x R/through; tar cf A R"
           + " | its entry 'R/through' is a link that leaves the folder, to 'p/q/up/../x'",
-      "a file behind a link | mkdir R/d; ln -s d R/l; echo x > R/f; tar cPf A --transform s,R/f,R/l/f, R/l R/f | its entry 'R/l/f' lies in something that is not a folder",
-      "a file in a file | echo x > R/f; echo y > R/g; tar cf A --transform s,R/g,R/f/g, R | its entry 'R/f/g' lies in something that is not a folder",
+      "a file behind a link | mkdir R/d; ln -s d R/l; echo x > R/f; tar cPf A --transform s,R/f,R/l/f, R/l R/f |"
+          + " its entry 'R/l/f' lies in something that is not a folder",
+      "a file in a file | echo x > R/f; echo y > R/g; tar cf A --transform s,R/g,R/f/g, R | its entry 'R/f/g' lies"
+          + " in something that is not a folder",
       "a hard link out of the tree | echo x > R/f; ln R/f R/g; tar cPf A --sort=name --transform s,^R/f,/etc/passwd,Rh R"
           + " | its entry 'R/g' is a hard link to '/etc/passwd', which is no file before it",
       "a device | mknod R/null c 1 3; tar cf A R | its entry 'R/null' is a device or something else",
       "a named pipe | mkfifo R/pipe; tar cf A R | its entry 'R/pipe' is a device or something else",
-      "a file and a folder of one name | mkdir R/f; tar cf A R; rmdir R/f; echo x > R/f; tar rf A R/f | its entry 'R/f' is there twice",
+      "a file and a folder of one name | mkdir R/f; tar cf A R; rmdir R/f; echo x > R/f; tar rf A R/f | its entry"
+          + " 'R/f' is there twice",
       "a name that is not UTF-8 | touch $(printf 'R/\\377\\376'); tar cf A R | has a name that is not UTF-8",
       "another folder | mkdir other; tar cf A R other | its entry 'other' is not in a folder <component>_<timestamp>",
       "no folder of its own | echo x > R/f; tar cf A -C R . | its entry 'f' is not in a folder <component>_<timestamp>",
@@ -560,7 +603,8 @@ class RestoreFilesNfsTest extends FolderRestore {
 
       assertRefused(result, 10, said);
       assertThat(result.err()).as("an archive that was found, and read").contains(
-          what.equals("nothing at all") ? "Restoring attachments from " + archive : "error: " + archive + " cannot be used as a backup: its entry '");
+          what.equals("nothing at all") ? "Restoring attachments from " + archive
+              : "error: " + archive + " cannot be used as a backup: its entry '");
       assertThat(tree(live, true)).as(what).isEqualTo(before);
     }
     assertThat(home.resolve("evil")).doesNotExist();
@@ -575,7 +619,8 @@ class RestoreFilesNfsTest extends FolderRestore {
     damage();
     var before = tree(live, true);
     var size = Files.size(archive);
-    var cuts = type.equals("tar") ? List.of(membersEnd(archive), size * 2 / 3, 1536L, 0L) : List.of(size - 1, size / 2, 20L);
+    var cuts =
+        type.equals("tar") ? List.of(membersEnd(archive), size * 2 / 3, 1536L, 0L) : List.of(size - 1, size / 2, 20L);
     for (var cut : cuts) {
       try (var file = new RandomAccessFile(archive.toFile(), "rw")) {
         file.setLength(cut);
@@ -590,7 +635,7 @@ class RestoreFilesNfsTest extends FolderRestore {
     assertNothingLeft();
   }
 
-  // ------------------------------------------------------------------------------------------------------------- faults
+  // ------------------------------------------------------------------------------------------------------------ faults
 
   @Test
   void refusesWhenThereIsNoRoomForASecondTree() throws IOException {
@@ -713,7 +758,8 @@ class RestoreFilesNfsTest extends FolderRestore {
     var result = restore("--yes", "--keep-previous").env("PATH", atFlush(2, "umount -l " + live)).run();
 
     assertThat(result.code()).as(result.err()).isEqualTo(14);
-    assertThat(result.err()).contains("error: the restored tree is in place, but %s is no longer mounted or does not answer".formatted(live));
+    assertThat(result.err()).contains(
+        "error: the restored tree is in place, but %s is no longer mounted or does not answer".formatted(live));
     assertThat(list(live)).as("below the mount point").isEmpty();
     assertThat(archives.resolve("restore-files-nfs.unfinished")).exists();
     bind(server);
@@ -727,12 +773,15 @@ class RestoreFilesNfsTest extends FolderRestore {
     var original = tree(server, false);
     backUp("tar");
     sh("cd %s; for i in $(seq 200); do echo old > $(printf %%064x $i); done".formatted(server));
-    var swapping = "(until ls %s/.restore-files-nfs/old | grep -q .; do :; done; umount -l %s) </dev/null >/dev/null 2>&1 &".formatted(server, live);
+    var swapping =
+        "(until ls %s/.restore-files-nfs/old | grep -q .; do :; done; umount -l %s) </dev/null >/dev/null 2>&1 &"
+            .formatted(server, live);
 
     var result = restore("--yes").env("PATH", atFlush(1, swapping)).run();
 
     assertThat(result.code()).as(result.err()).isEqualTo(14);
-    assertThat(result.err()).contains("and the swap could not be taken back: %s is no longer mounted or does not answer".formatted(live),
+    assertThat(result.err())
+        .contains("and the swap could not be taken back: %s is no longer mounted or does not answer".formatted(live),
         "hint: keep TheHive stopped; nothing is lost").doesNotContain("as it was before");
     assertThat(list(live)).as("below the mount point").isEmpty();
     assertThat(list(server.resolve(".restore-files-nfs"))).isNotEmpty();
@@ -758,8 +807,10 @@ class RestoreFilesNfsTest extends FolderRestore {
     assertThat(result.code()).as(result.err()).isEqualTo(14);
     assertThat(result.out()).isEqualTo("=== ✗ ERROR - attachments: exit 14 ===\n");
     assertThat(result.err()).contains("error: %s is no longer mounted or does not answer".formatted(live),
-        "hint: keep TheHive stopped, remove what was written below the mount point, mount it again and run the same command again");
-    assertThat(list(live).stream().filter(path -> !path.getFileName().toString().startsWith(".restore-files-nfs."))).as("below the mount point").isEmpty();
+        "hint: keep TheHive stopped, remove what was written below the mount point, mount it again and run the"
+            + " same command again");
+    assertThat(list(live).stream().filter(path -> !path.getFileName().toString().startsWith(".restore-files-nfs.")))
+        .as("below the mount point").isEmpty();
     assertThat(server.resolve("extra")).exists();
     assertThat(archives.resolve("restore-files-nfs.unfinished")).exists();
     bind(server);
@@ -812,22 +863,29 @@ class RestoreFilesNfsTest extends FolderRestore {
     attachments(folder, 5);
     var original = tree(folder, true);
     HotBackup.files(folder, home, STAMP);
-    sh("cd %s/data; echo old > files/.dot; mkdir -p .files.restore-files-nfs/new; mv files .files.restore-files-nfs/previous".formatted(home));
+    sh("cd %s/data; echo old > files/.dot; mkdir -p .files.restore-files-nfs/new; mv files .files.restore-files-nfs/previous"
+        .formatted(home));
 
     var result = restore("--yes").env("ATTACHMENT_FOLDER", linked.toString()).run();
 
     assertThat(result.code()).as(result.err()).isZero();
-    assertThat(result.err()).contains("Putting right what an interrupted restore left in " + home.resolve("data/.files.restore-files-nfs"));
+    assertThat(result.err())
+        .contains("Putting right what an interrupted restore left in " + home.resolve("data/.files.restore-files-nfs"));
     assertThat(linked).isSymbolicLink();
     assertThat(tree(folder, true)).isEqualTo(original);
     assertThat(list(home.resolve("data"))).containsExactly(folder);
     sh("rm -r %s".formatted(folder));
-    assertRefused(restore("--yes").env("ATTACHMENT_FOLDER", linked.toString()).run(), 13, "there is no folder " + folder);
+    assertRefused(restore("--yes").env("ATTACHMENT_FOLDER", linked.toString()).run(), 13,
+        "there is no folder " + folder);
     sh("ln -sfn files %s".formatted(linked));
-    assertRefused(restore("--yes").env("ATTACHMENT_FOLDER", linked.toString()).run(), 13, "there is no folder " + linked);
+    assertRefused(restore("--yes").env("ATTACHMENT_FOLDER", linked.toString()).run(), 13,
+        "there is no folder " + linked);
   }
 
-  /** Such as by root first and then by TheHive's user, or where the folder is a mount point and then on the server itself. */
+  /**
+   * Such as by root first and then by TheHive's user, or where the folder is a mount point and then on the server
+   * itself.
+   */
   @ParameterizedTest
   @ValueSource(strings = {"", "--in-place"})
   void treesOfARestoreOfAnotherKindAreNotLost(String option) throws IOException {
@@ -843,7 +901,8 @@ class RestoreFilesNfsTest extends FolderRestore {
 
     var above = restore("--yes", option).env("ATTACHMENT_FOLDER", folder.toString()).run();
 
-    assertRefused(above, 13, folder.resolve(".restore-files-nfs") + " holds trees of a restore of another kind, from another host or as another user");
+    assertRefused(above, 13, folder.resolve(".restore-files-nfs")
+        + " holds trees of a restore of another kind, from another host or as another user");
     assertThat(tree(live, true)).isEqualTo(before);
     assertThat(before.keySet()).as("the tree that was kept").anyMatch(name -> name.matches(".*/previous_.*/extra"));
 
@@ -883,13 +942,15 @@ class RestoreFilesNfsTest extends FolderRestore {
     backUp("tar");
     var previous = Files.createDirectories(home.resolve(".files.restore-files-nfs/previous"));
     var before = tree(live, true);
-    assumeTrue(sh("touch %s/x; chattr +i %s/x 2>&1 || echo no".formatted(previous, previous)).isEmpty(), "chattr needs root and a file system that knows it");
+    assumeTrue(sh("touch %s/x; chattr +i %s/x 2>&1 || echo no".formatted(previous, previous)).isEmpty(),
+        "chattr needs root and a file system that knows it");
 
     var result = restore("--yes").run();
     sh("chattr -i %s/x".formatted(previous));
 
     assertRefused(result, 13, previous + " is in the way");
-    assertThat(result.err()).contains("could not be removed, the next run will: %s/x: Operation not permitted".formatted(previous));
+    assertThat(result.err())
+        .contains("could not be removed, the next run will: %s/x: Operation not permitted".formatted(previous));
     assertThat(tree(live, true)).isEqualTo(before);
     assertEndsExactly(tree(live, false));
   }
@@ -902,10 +963,12 @@ class RestoreFilesNfsTest extends FolderRestore {
       mountTmpfs("200m");
     }
     Files.createDirectories(live);
-    sh("cd %s; for i in $(seq 1500); do head -c 4000 /dev/urandom > $(printf %%064x $i); done; mkdir sub; echo new > sub/a".formatted(live));
+    sh("cd %s; for i in $(seq 1500); do head -c 4000 /dev/urandom > $(printf %%064x $i); done; mkdir sub; echo new > sub/a"
+        .formatted(live));
     backUp("tar");
     var fresh = tree(live, true);
-    sh("cd %s; for i in $(seq 1500); do echo old $i > $(printf %%064x $i); done; echo old > extra; echo old > sub/a; mv sub/a sub/b".formatted(live));
+    sh("cd %s; for i in $(seq 1500); do echo old $i > $(printf %%064x $i); done; echo old > extra; echo old > sub/a; mv sub/a sub/b"
+        .formatted(live));
     var old = tree(live, true);
     var seed = System.nanoTime();
     var random = new Random(seed);
@@ -914,7 +977,8 @@ class RestoreFilesNfsTest extends FolderRestore {
     for (int i = 0; i < Script.KILLS; i++) {
       // Back to the old tree as soon as the new one is live, so that every kill finds something to spoil.
       if (names(tree(live, false)).equals(names(fresh))) {
-        sh("cd %s; for i in $(seq 1500); do echo old $i > $(printf %%064x $i); done; echo old > extra; echo old > sub/a; mv sub/a sub/b".formatted(live));
+        sh("cd %s; for i in $(seq 1500); do echo old $i > $(printf %%064x $i); done; echo old > extra; echo old > sub/a; mv sub/a sub/b"
+            .formatted(live));
       }
       var running = restore("--yes").start().awaitErr("Will restore");
       Thread.sleep(random.nextInt(window)); // the moment of the kill, not a wait for something
@@ -950,7 +1014,8 @@ class RestoreFilesNfsTest extends FolderRestore {
       running.kill();
       for (var file : names(tree(live, false)).entrySet()) {
         assertThat(file.getKey().contains(".restore-files-nfs.") || file.getKey().startsWith("extra/")
-            || file.getValue().equals(whole.get(file.getKey()))).as("%s is whole, kill %d of seed %d", file, i, seed).isTrue();
+            || file.getValue().equals(whole.get(file.getKey()))).as("%s is whole, kill %d of seed %d", file, i, seed)
+            .isTrue();
       }
     }
     var result = restore("--yes", "--in-place").run();
@@ -970,7 +1035,8 @@ class RestoreFilesNfsTest extends FolderRestore {
     sh("cd %s; rm *[0-9]; mkdir extra; touch extra/x".formatted(live));
     var before = tree(live, true);
 
-    var interrupted = restore("--yes", option).start().awaitErr(option.isEmpty() ? "Staging" : "Writing").interrupt().await();
+    var interrupted =
+        restore("--yes", option).start().awaitErr(option.isEmpty() ? "Staging" : "Writing").interrupt().await();
     assertThat(interrupted.code()).as(interrupted.err()).isEqualTo(130);
     assertThat(interrupted.err()).doesNotContain("\tat ");
     if (option.isEmpty()) {
@@ -1064,18 +1130,21 @@ class RestoreFilesNfsTest extends FolderRestore {
     assumeTrue(sh("id -u").equals("0"), "only root is squashed");
     var server = Files.createDirectory(home.resolve("server"));
     Attachments.writeAll(server, 20);
-    sh("cd %s; set -- attachment/*; chmod 640 $1; chmod 600 $2; chown 1234:4321 $3; touch -d '2020-02-03 04:05:06' $4; chmod 755 %s".formatted(server, home));
+    sh("cd %s; set -- attachment/*; chmod 640 $1; chmod 600 $2; chown 1234:4321 $3; touch -d '2020-02-03 04:05:06' $4; chmod 755 %s"
+        .formatted(server, home));
     Files.createDirectories(live);
     HotBackup.files(server, home, STAMP);
     var original = tree(server, true);
-    sh("cd %s; set -- attachment/*; rm $1 $2 $3; chown -R nobody:nogroup .; echo x >> $4; touch extra".formatted(server));
+    sh("cd %s; set -- attachment/*; rm $1 $2 $3; chown -R nobody:nogroup .; echo x >> $4; touch extra"
+        .formatted(server));
     mountSshfs(server, "setpriv --reuid=65534 --regid=65534 --clear-groups ");
 
     var result = restore("--yes", option).run();
 
     assertThat(result.code()).as(result.err()).isEqualTo(14);
     assertThat(result.err()).contains("but nobody:nogroup where it says root or nobody")
-        .contains("warning: the owner of 1 files and folders could not be set: run as root (on NFS: without root squash)");
+        .contains(
+            "warning: the owner of 1 files and folders could not be set: run as root (on NFS: without root squash)");
     var restored = tree(server, true);
     assertThat(restored.values()).allMatch(entry -> entry.contains(" 65534:65534"));
     original.replaceAll((name, entry) -> entry.replaceFirst(" \\d+:\\d+", " 65534:65534"));
@@ -1103,7 +1172,8 @@ class RestoreFilesNfsTest extends FolderRestore {
 
     assertThat(result.code()).as(result.err()).isEqualTo(13);
     assertThat(result.err()).as("sshfs unmounts itself when its server is gone").containsPattern(
-        "error: %s.*(Input/output error|not connected|Connection reset by peer|is no longer mounted or does not answer)".formatted(live));
+        "error: %s.*(Input/output error|not connected|Connection reset by peer|is no longer mounted or does not answer)"
+            .formatted(live));
     assertThat(tree(server, false).keySet().stream().filter(name -> !name.startsWith(".restore-files-nfs")).toList())
         .isEqualTo(List.copyOf(before.keySet()));
     sh("umount -l %s || true".formatted(live)); // sshfs may have done so

@@ -11,16 +11,22 @@ import org.junit.jupiter.api.Test;
 class SandboxTest {
   @Test
   void theWholeRunbookBringsEverythingBack() {
-    var result = Script.of("tests/sandbox.java").args("--listen", "127.0.0.52,127.0.0.53,127.0.0.54").timeout(Duration.ofMinutes(15)).run();
+    var result = Script.of("tests/sandbox.java").args("--listen", "127.0.0.52,127.0.0.53,127.0.0.54")
+        .timeout(Duration.ofMinutes(15)).run();
 
     assertThat(result.code()).as(result.out() + result.err()).isZero();
-    assertThat(result.out()).contains("=== ✓ Successful full restore ===", "✓ The restored system answers as before the disaster").doesNotContain("✗");
-    assertThat(result.err()).contains("Runbook: ./jbang verify.java archives", "Runbook: ./jbang restore-files-minio.java --yes");
+    assertThat(result.out())
+        .contains("=== ✓ Successful full restore ===", "✓ The restored system answers as before the disaster")
+        .doesNotContain("✗");
+    assertThat(result.err()).contains("Runbook: ./jbang verify.java archives",
+        "Runbook: ./jbang restore-files-minio.java --yes");
     var without = Pattern.compile("none here, so TheHive is neither stopped nor started: (.*)").matcher(result.err());
     if (without.find()) {
-      HostsTest.skip("all was well but for TheHive's stop and start, for which there are no hosts: " + without.group(1));
+      HostsTest
+          .skip("all was well but for TheHive's stop and start, for which there are no hosts: " + without.group(1));
     }
-    assertThat(result.err()).contains("Runbook: ./jbang service-control.java stop", "Runbook: ./jbang service-control.java start",
+    assertThat(result.err()).contains("Runbook: ./jbang service-control.java stop",
+        "Runbook: ./jbang service-control.java start",
         "Runbook: ./jbang verify.java --only services,logs");
   }
 }

@@ -42,7 +42,10 @@ final class Script {
   private static final Pattern OF_JBANG = Pattern.compile("JAVA_HOME|JDK_FOLDER|JBANG_.*|MAVEN_OPTS|MAVEN_MIRROR_URL");
   private static final Map<String, Optional<String>> BUILT = new ConcurrentHashMap<>();
   private static final Set<Process> ALIVE = ConcurrentHashMap.newKeySet();
-  /** The classes that a script's whole run loads, archived by Java (class data sharing): most of a start's time is theirs. */
+  /**
+   * The classes that a script's whole run loads, archived by Java (class data sharing): most of a start's time is
+   * theirs.
+   */
   private static final Map<String, Path> CLASSES = new ConcurrentHashMap<>();
   private static boolean jbangAskedOnce;
 
@@ -80,8 +83,9 @@ final class Script {
   }
 
   /**
-   * From now on JBang, which takes longer than most refusals, is asked once for a script's java command, and then that is
-   * run, with its classes archived: it is what {@code ./jbang} ends in. JBangTest and others that run {@code ./jbang} by name still go the whole way.
+   * From now on JBang, which takes longer than most refusals, is asked once for a script's java command, and then that
+   * is run, with its classes archived: it is what {@code ./jbang} ends in. JBangTest and others that run {@code
+   * ./jbang} by name still go the whole way.
    */
   static void askJBangOnce() {
     jbangAskedOnce = true;
@@ -163,7 +167,8 @@ final class Script {
     var running = start(archive.map(file -> "-XX:ArchiveClassesAtExit=" + file).orElse(null));
     running.type(stdin);
     var result = running.await();
-    archive.filter(file -> result.code() == 0 && Files.exists(file)).ifPresent(file -> CLASSES.putIfAbsent(script, file));
+    archive.filter(file -> result.code() == 0 && Files.exists(file))
+        .ifPresent(file -> CLASSES.putIfAbsent(script, file));
     return result;
   }
 
@@ -174,7 +179,8 @@ final class Script {
   /** A run that goes through most of the script. */
   private boolean worthArchiving() {
     return jbangAskedOnce && script != null && !terminal && !CLASSES.containsKey(script)
-        && (hasArgument("--yes") || script.equals("verify.java") && command.stream().noneMatch(List.of("--help", "--version")::contains));
+        && (hasArgument("--yes")
+            || script.equals("verify.java") && command.stream().noneMatch(List.of("--help", "--version")::contains));
   }
 
   private static Path newArchive() {
@@ -191,11 +197,13 @@ final class Script {
 
   private Running start(String archiving) {
     // A suite started in the background of a shell ignores Ctrl-C, and so would its children: undo that for them.
-    var line = Stream.concat(Stream.of("/usr/bin/env", "--default-signal=INT"), builtCommand(archiving).stream()).toList();
+    var line =
+        Stream.concat(Stream.of("/usr/bin/env", "--default-signal=INT"), builtCommand(archiving).stream()).toList();
     if (terminal) {
       environment.putIfAbsent("TERM", "xterm");
       environment.put("SHELL", "/bin/sh");
-      line = List.of("script", "-qec", "command -p stty cols " + columns + " rows 40; exec " + quoted(line), "/dev/null");
+      line =
+          List.of("script", "-qec", "command -p stty cols " + columns + " rows 40; exec " + quoted(line), "/dev/null");
     }
     var builder = new ProcessBuilder(line).directory(folder.toFile());
     builder.environment().clear();
@@ -215,7 +223,8 @@ final class Script {
     if (java.isEmpty() || !ofJBang(environment).equals(ofJBang(System.getenv()))) {
       return command;
     }
-    var classes = archiving == null && CLASSES.containsKey(script) ? "-XX:SharedArchiveFile=" + CLASSES.get(script) : archiving;
+    var classes =
+        archiving == null && CLASSES.containsKey(script) ? "-XX:SharedArchiveFile=" + CLASSES.get(script) : archiving;
     var program = classes == null ? java.get() : java.get().replaceFirst(" ", " " + classes + " -Xlog:disable ");
     return Stream.concat(Stream.of("sh", "-c", "exec " + program + " \"$@\"", "sh"), command.stream().skip(2)).toList();
   }
@@ -255,7 +264,8 @@ final class Script {
 
   /** Where {@code ./jbang} keeps JBang itself. */
   static Path jbangJars() {
-    return Path.of(Optional.ofNullable(System.getenv("JBANG_DIR")).orElse(System.getProperty("user.home") + "/.jbang")).resolve("cli");
+    return Path.of(Optional.ofNullable(System.getenv("JBANG_DIR")).orElse(System.getProperty("user.home") + "/.jbang"))
+        .resolve("cli");
   }
 
   private static String quoted(List<String> command) {
@@ -275,7 +285,8 @@ final class Script {
   static Optional<Path> laterJdk() throws IOException {
     var version = Pattern.compile("JAVA_VERSION=\"(\\d+)");
     var versions = new TreeMap<Integer, Path>();
-    try (var releases = Files.newDirectoryStream(Path.of("/usr/lib/jvm"), Files::isDirectory)) { // where Debian and Red Hat have them
+    // where Debian and Red Hat have them
+    try (var releases = Files.newDirectoryStream(Path.of("/usr/lib/jvm"), Files::isDirectory)) {
       for (var jdk : releases) {
         if (Files.exists(jdk.resolve("release")) && Files.exists(jdk.resolve("bin/javac"))) {
           var match = version.matcher(Files.readString(jdk.resolve("release")));
@@ -283,7 +294,8 @@ final class Script {
         }
       }
     }
-    return Optional.ofNullable(versions.tailMap(Runtime.version().feature(), false).lastEntry()).map(Map.Entry::getValue);
+    return Optional.ofNullable(versions.tailMap(Runtime.version().feature(), false).lastEntry())
+        .map(Map.Entry::getValue);
   }
 
   private static void killTree(Process process) {

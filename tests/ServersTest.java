@@ -50,7 +50,8 @@ class ServersTest {
     @Test
     void everyNodeSeesTheOtherWhenTheStartReturns() {
       for (var node : nodes) {
-        assertThat(node.tool("status").lines().filter(line -> line.startsWith("UN "))).as("seen from %s", node).hasSize(2);
+        assertThat(node.tool("status").lines().filter(line -> line.startsWith("UN "))).as("seen from %s", node)
+            .hasSize(2);
       }
     }
 

@@ -29,7 +29,8 @@ class ServiceControlTest {
 
   @Test
   void aResultThatCannotBeWrittenIsAnError() {
-    var result = Script.command("sh", "-c", "exec ./jbang service-control.java --help > /dev/full").in(Script.ROOT).run();
+    var result =
+        Script.command("sh", "-c", "exec ./jbang service-control.java --help > /dev/full").in(Script.ROOT).run();
 
     assertThat(result.code()).as(result.err()).isEqualTo(1);
     assertThat(result.err()).contains("error: the result could not be written to standard output");
@@ -37,7 +38,8 @@ class ServiceControlTest {
 
   @Test
   void refusesWrongNames() {
-    assertRefused(control("stop").env("THEHIVE_NODES", "node1 -oProxyCommand=evil"), 2, "'-oProxyCommand=evil' is not a host name");
+    assertRefused(control("stop").env("THEHIVE_NODES", "node1 -oProxyCommand=evil"), 2,
+        "'-oProxyCommand=evil' is not a host name");
     assertRefused(control("stop", "--timeout", "0"), 2, "--timeout 0 is not a number of seconds");
     assertRefused(control("logs", "--since", "today' ; reboot"), 2, "is not a time");
   }
@@ -49,15 +51,19 @@ class ServiceControlTest {
     for (var verb : new String[] {"start", "restart"}) {
       var refused = control(verb).run();
       assertThat(refused.code()).as(refused.err()).isEqualTo(13);
-      assertThat(refused.err()).contains("error: a restore is unfinished: restore-cassandra-es.java (Cassandra since 20", "hint: run ./jbang restore-cassandra-es.java again");
+      assertThat(refused.err()).contains(
+          "error: a restore is unfinished: restore-cassandra-es.java (Cassandra since 20",
+          "hint: run ./jbang restore-cassandra-es.java again");
     }
     // No unit of that name: without THEHIVE_NODES it is this host's that it would start.
     var forced = control("start", "--force").env("THEHIVE_SERVICE", "no-such-unit").run();
     assertThat(forced.err()).contains("warning: a restore is unfinished: restore-cassandra-es.java (Cassandra since");
     var state = Files.createDirectory(home.resolve("state"));
     Files.move(marker, state.resolve(marker.getFileName()));
-    assertRefused(control("start").env("RESTORE_STATE_PATH", state.toString()), 13, "a restore is unfinished: restore-cassandra-es.java");
-    assertRefused(control("start", "--archives", home + "/none," + state), 13, "a restore is unfinished: restore-cassandra-es.java");
+    assertRefused(control("start").env("RESTORE_STATE_PATH", state.toString()), 13,
+        "a restore is unfinished: restore-cassandra-es.java");
+    assertRefused(control("start", "--archives", home + "/none," + state), 13,
+        "a restore is unfinished: restore-cassandra-es.java");
     Files.writeString(marker, "no JSON");
     assertRefused(control("start"), 13, "cannot read the markers in " + home);
   }
@@ -67,7 +73,8 @@ class ServiceControlTest {
     var result = control("stop").env("THEHIVE_NODES", "nosuch.invalid root@127.0.0.1:1").run();
 
     assertThat(result.code()).as(result.err()).isEqualTo(11);
-    assertThat(result.err()).contains("error: nosuch.invalid: ssh: Could not resolve", "error: 127.0.0.1: ssh: connect to host 127.0.0.1 port 1: Connection refused",
+    assertThat(result.err()).contains("error: nosuch.invalid: ssh: Could not resolve",
+        "error: 127.0.0.1: ssh: connect to host 127.0.0.1 port 1: Connection refused",
         "hint: try it by hand: ssh -p 1 root@127.0.0.1");
     assertThat(result.out()).contains("nosuch.invalid  unknown", "127.0.0.1       unknown");
   }
@@ -83,7 +90,8 @@ class ServiceControlTest {
     assertThat(started.out()).contains("node1  active (running)", "node2  active (running)");
     var logs = onFake("logs", "--errors", "--no-follow").env("LC_ALL", "de_DE").run();
     assertThat(logs.out().lines()).as("an error whose level has a colour").containsExactlyInAnyOrder(
-        "node1 | 2026-11-22T18:00:00+0000 thehive[1]: [error] vu à node1", "node2 | 2026-11-22T18:00:00+0000 thehive[1]: [error] vu à node2");
+        "node1 | 2026-11-22T18:00:00+0000 thehive[1]: [error] vu à node1",
+        "node2 | 2026-11-22T18:00:00+0000 thehive[1]: [error] vu à node2");
 
     Files.writeString(home.resolve("node2"), "LoadState=not-found\nActiveState=inactive\n");
     var missing = onFake("stop").run();
@@ -115,7 +123,8 @@ class ServiceControlTest {
     assertThat(docker.toFile().setExecutable(true)).isTrue();
     Files.writeString(home.resolve("container"), "running");
 
-    var stopped = onFake("stop").env("THEHIVE_NODES", "node2/docker:thehive").env("THEHIVE_URL", "http://127.0.0.1:1").run();
+    var stopped =
+        onFake("stop").env("THEHIVE_NODES", "node2/docker:thehive").env("THEHIVE_URL", "http://127.0.0.1:1").run();
     assertThat(stopped.code()).as(stopped.err()).isZero();
     assertThat(stopped.err()).contains("Stopping container thehive on node2/docker:thehive");
     assertThat(stopped.out()).contains("node2/docker:thehive  inactive (exited)");
@@ -123,7 +132,8 @@ class ServiceControlTest {
     var started = onFake("start", "--active-only").env("THEHIVE_NODES", "docker:thehive").run();
     assertThat(started.code()).as(started.err()).isZero();
     assertThat(started.out()).contains("docker:thehive  active (running)");
-    assertThat(onFake("logs", "--no-follow").env("THEHIVE_NODES", "docker:thehive").run().out()).contains("docker:thehive | [error] in a container");
+    assertThat(onFake("logs", "--no-follow").env("THEHIVE_NODES", "docker:thehive").run().out())
+        .contains("docker:thehive | [error] in a container");
   }
 
   @Test
@@ -131,7 +141,8 @@ class ServiceControlTest {
     fakeSsh();
     var dry = onFake("stop", "--dry-run", "node2").env("THEHIVE_NODES", "node1 admin@node2:2222").run();
     assertThat(dry.code()).as(dry.err()).isZero();
-    assertThat(dry.err()).contains("-p 2222 -- admin@node2 sh -c 'sudo -n systemctl stop thehive'").doesNotContain("node1");
+    assertThat(dry.err()).contains("-p 2222 -- admin@node2 sh -c 'sudo -n systemctl stop thehive'")
+        .doesNotContain("node1");
   }
 
   @Test
@@ -140,7 +151,8 @@ class ServiceControlTest {
     Files.createFile(home.resolve("node2.dead"));
     var refused = onFake("restart").run();
     assertThat(refused.code()).as(refused.err()).isEqualTo(11);
-    assertThat(refused.err()).contains("error: node2: ssh: connect to host node2 port 22: No route to host", "Nothing was stopped.");
+    assertThat(refused.err()).contains("error: node2: ssh: connect to host node2 port 22: No route to host",
+        "Nothing was stopped.");
     assertThat(home.resolve("node1")).content().contains("ActiveState=active");
   }
 
@@ -150,7 +162,8 @@ class ServiceControlTest {
     Files.createFile(home.resolve("node1.slow"));
     var result = onFake("restart", "--timeout", "2").run();
     assertThat(result.code()).as(result.err()).isEqualTo(13);
-    assertThat(result.err()).containsPattern("error: node1: thehive is still deactivating \\(stop-sigterm\\) after [23] s\nhint: see its log: ./jbang service-control.java logs node1\n")
+    assertThat(result.err()).containsPattern(
+        "error: node1: thehive is still deactivating \\(stop-sigterm\\) after [23] s\nhint: see its log: ./jbang service-control.java logs node1\n")
         .contains("Nothing was started; when the cause is gone: ./jbang service-control.java start");
     assertThat(result.out()).contains("node1  deactivating (stop-sigterm)", "node2  inactive");
   }
@@ -162,7 +175,8 @@ class ServiceControlTest {
     Files.createFile(home.resolve("node2.dies"));
     var result = onFake("start", "--active-only").run();
     assertThat(result.code()).as(result.err()).isEqualTo(13);
-    assertThat(result.err()).containsPattern("node1: active \\(running\\) after [5-9] s").contains("error: node2: thehive does not stay up: it is failed",
+    assertThat(result.err()).containsPattern("node1: active \\(running\\) after [5-9] s").contains(
+        "error: node2: thehive does not stay up: it is failed",
         "hint: its last log lines are above, or in /var/log/thehive/application.log there");
   }
 
@@ -176,7 +190,8 @@ class ServiceControlTest {
       var url = "http://127.0.0.1:" + application.getAddress().getPort();
       var result = onFake("start", "--timeout", "3").env("THEHIVE_URL", url).timeout(Duration.ofMinutes(1)).run();
       assertThat(result.code()).as(result.err()).isEqualTo(13);
-      assertThat(result.err()).contains("error: node2: thehive is active (running), but after 3 s: " + url + "/api/v1/status/public does not answer: not within 10 s");
+      assertThat(result.err()).contains("error: node2: thehive is active (running), but after 3 s: " + url
+          + "/api/v1/status/public does not answer: not within 10 s");
     } finally {
       application.stop(0);
     }
@@ -191,12 +206,15 @@ class ServiceControlTest {
     })) {
       var untrusted = onFake("start", "--timeout", "3").env("THEHIVE_URL", application.url()).run();
       assertThat(untrusted.code()).as(untrusted.err()).isEqualTo(13);
-      assertThat(untrusted.err()).containsPattern("error: node1: .*/api/v1/status/public does not answer: .*certificat.*THEHIVE_CA");
-      assertThat(Files.readAllLines(home.resolve("asked")).stream().filter(line -> line.startsWith("-G"))).as("ssh is asked once per node")
+      assertThat(untrusted.err())
+          .containsPattern("error: node1: .*/api/v1/status/public does not answer: .*certificat.*THEHIVE_CA");
+      assertThat(Files.readAllLines(home.resolve("asked")).stream().filter(line -> line.startsWith("-G")))
+          .as("ssh is asked once per node")
           .containsExactlyInAnyOrder("-G -- node1", "-G -- node2");
       var checked = verify().env("THEHIVE_URL", application.url()).run();
       assertThat(checked.code()).as(checked.out() + checked.err()).isEqualTo(15);
-      assertThat(checked.out()).containsPattern("✗ services +application +https://127.0.0.1:\\d+/api/v1/status/public does not answer");
+      assertThat(checked.out())
+          .containsPattern("✗ services +application +https://127.0.0.1:\\d+/api/v1/status/public does not answer");
 
       var trusted = Map.of("THEHIVE_URL", application.url(), "THEHIVE_CA", application.certificate().toString());
       var started = onFake("start").env(trusted).run();
@@ -204,19 +222,22 @@ class ServiceControlTest {
       assertThat(started.err()).containsPattern("node1: active \\(running\\), answers after \\d+ s");
       var verified = verify().env(trusted).run();
       assertThat(verified.code()).as(verified.out() + verified.err()).isZero();
-      assertThat(verified.out()).containsPattern("✓ services +application +https://127.0.0.1:\\d+/api/v1/status/public answers");
+      assertThat(verified.out())
+          .containsPattern("✓ services +application +https://127.0.0.1:\\d+/api/v1/status/public answers");
 
       var empty = Files.createFile(home.resolve("empty.pem")).toString();
       var unusable = onFake("start").env(trusted).env("THEHIVE_CA", empty).run();
       assertThat(unusable.code()).as(unusable.err()).isEqualTo(2);
-      assertThat(unusable.err()).contains("error: cannot use the CA certificate " + empty + ": it holds no certificate");
+      assertThat(unusable.err())
+          .contains("error: cannot use the CA certificate " + empty + ": it holds no certificate");
     }
   }
 
   /**
-   * A fake of ssh, for machines on which no hosts with systemd can be made ({@link ServiceControlHostsTest} has the real
-   * one): it keeps each node's state in a file and answers as OpenSSH 9.2 and systemd 252 were seen to. A file {@code
-   * node1.dead}, {@code .slow} or {@code .dies} makes that node unreachable, slow to stop, or die after its start.
+   * A fake of ssh, for machines on which no hosts with systemd can be made ({@link ServiceControlHostsTest} has the
+   * real one): it keeps each node's state in a file and answers as OpenSSH 9.2 and systemd 252 were seen to. A file
+   * {@code node1.dead}, {@code .slow} or {@code .dies} makes that node unreachable, slow to stop, or die after its
+   * start.
    */
   private void fakeSsh() throws IOException {
     var ssh = home.resolve("bin/ssh");
@@ -254,7 +275,8 @@ class ServiceControlTest {
 
   private Script verify() {
     var script = Script.of("verify.java").args("--only", "services");
-    return faked(script.env("CASSANDRA_GENERAL_ARCHIVE_PATH", home.toString()).env("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", home.toString()));
+    return faked(script.env("CASSANDRA_GENERAL_ARCHIVE_PATH", home.toString()).env("ELASTICSEARCH_GENERAL_ARCHIVE_PATH",
+        home.toString()));
   }
 
   private Script faked(Script script) {

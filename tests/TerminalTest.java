@@ -9,7 +9,10 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What the scripts draw on a terminal, and what they leave there: shown on a restore of attachments, the code is shared. */
+/**
+ * What the scripts draw on a terminal, and what they leave there: shown on a restore of attachments, the code is
+ * shared.
+ */
 class TerminalTest {
   private static final String BAR = "elapsed 0:";
 
@@ -39,7 +42,8 @@ class TerminalTest {
       assertThat(result.out()).as("a bar of %d columns", columns).contains("\r\033[?7lStaging [", "\r\033[KStaging [");
       for (var shown : List.of(columns, columns - 20)) { // as told, and made narrower since
         var screen = screen(result.out(), shown);
-        assertThat(screen).filteredOn(line -> line.startsWith("Staging [")).as("one line is left at the end").hasSize(1);
+        assertThat(screen).filteredOn(line -> line.startsWith("Staging [")).as("one line is left at the end")
+            .hasSize(1);
         assertThat(String.join("", screen)).as("it may go on in the next line").containsOnlyOnce("elapsed")
             .containsPattern("Restored 4000 files, [^/]*$");
         assertThat(screen).containsOnlyOnce("  Will remove the old tree");
@@ -59,17 +63,20 @@ class TerminalTest {
       var screen = screen(result.out(), columns);
       assertThat(screen).filteredOn(line -> line.startsWith("Interrupted. ")).as("%s", screen).hasSize(1);
       assertThat(String.join("", screen).replace(" ", "")).as("it may go on in the next line")
-          .endsWith("Interrupted. %s is as it was before. Run the same command again.".formatted(temp.resolve("live")).replace(" ", ""));
+          .endsWith("Interrupted. %s is as it was before. Run the same command again.".formatted(temp.resolve("live"))
+              .replace(" ", ""));
     }
   }
 
   @Test
   void nothingIsDrawnWhereItCannotBe() throws IOException {
-    for (var script : List.of(restore(), restore().onTerminal().env("TERM", "dumb"), restore().onTerminal().env("NO_COLOR", "1"))) {
+    for (var script : List.of(restore(), restore().onTerminal().env("TERM", "dumb"),
+        restore().onTerminal().env("NO_COLOR", "1"))) {
       var result = script.run();
 
       assertThat(result.code()).as(result.err()).isZero();
-      assertThat(result.out().replace("\r\n", "\n") + result.err()).contains(BAR).doesNotContainPattern("[\\x00-\\x09\\x0b-\\x1f]");
+      assertThat(result.out().replace("\r\n", "\n") + result.err()).contains(BAR)
+          .doesNotContainPattern("[\\x00-\\x09\\x0b-\\x1f]");
     }
   }
 
@@ -77,13 +84,15 @@ class TerminalTest {
   void nothingIsDrawnIntoALogFile() throws IOException {
     var log = temp.resolve("restore.log");
     restore().run(); // builds it
-    var line = "ATTACHMENT_FOLDER=%s GENERAL_ARCHIVE_PATH=%s %s %s --yes 2> %s".formatted(temp.resolve("live"), home.resolve("storage"),
+    var line = "ATTACHMENT_FOLDER=%s GENERAL_ARCHIVE_PATH=%s %s %s --yes 2> %s".formatted(temp.resolve("live"),
+        home.resolve("storage"),
         Script.ROOT.resolve("jbang"), Script.ROOT.resolve("restore-files-nfs.java"), log);
 
     var result = Script.command("sh", "-c", line).onTerminal().run();
 
     assertThat(result.code()).as(result.out()).isZero();
-    assertThat(log).content().containsPattern("Staging \\[=+\\] .* 4000 of 4000 files").contains(BAR).doesNotContainPattern("[\\x00-\\x09\\x0b-\\x1f]").doesNotContain("\n\n\n");
+    assertThat(log).content().containsPattern("Staging \\[=+\\] .* 4000 of 4000 files").contains(BAR)
+        .doesNotContainPattern("[\\x00-\\x09\\x0b-\\x1f]").doesNotContain("\n\n\n");
     assertThat(Files.readAllLines(log).stream().filter(said -> said.contains(BAR))).doesNotHaveDuplicates();
   }
 

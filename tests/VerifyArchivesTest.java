@@ -23,8 +23,10 @@ class VerifyArchivesTest {
 
   private Script verify(String... arguments) {
     return Script.of("verify.java").args(arguments).env("ATTACHMENT_FOLDER", folder.toString())
-        .env("CASSANDRA_GENERAL_ARCHIVE_PATH", temp.resolve("none").toString()).env("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", temp.resolve("none").toString())
-        .env("GENERAL_ARCHIVE_PATH", temp.resolve("storage").toString()).env("MINIO_ARCHIVE_PATH", temp.resolve("none").toString());
+        .env("CASSANDRA_GENERAL_ARCHIVE_PATH", temp.resolve("none").toString())
+        .env("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", temp.resolve("none").toString())
+        .env("GENERAL_ARCHIVE_PATH", temp.resolve("storage").toString())
+        .env("MINIO_ARCHIVE_PATH", temp.resolve("none").toString());
   }
 
   private static String lastLine(Script.Result result) {
@@ -36,7 +38,8 @@ class VerifyArchivesTest {
     var result = verify().run();
     assertThat(result.code()).as(result.out() + result.err()).isZero();
     assertThat(lastLine(result)).startsWith("=== ✓ As in the backup: files. NOT checked: ")
-        .contains("cassandra (CASSANDRA_CONNECTION is not set)", "elasticsearch (no backup ", temp.resolve("none") + ": ELASTICSEARCH_GENERAL_ARCHIVE_PATH)", "s3 (MINIO_ENDPOINT is not set")
+        .contains("cassandra (CASSANDRA_CONNECTION is not set)", "elasticsearch (no backup ",
+            temp.resolve("none") + ": ELASTICSEARCH_GENERAL_ARCHIVE_PATH)", "s3 (MINIO_ENDPOINT is not set")
         .endsWith(" ===");
     assertThat(result.err()).contains("the newest: no report of its restore");
   }
@@ -46,27 +49,33 @@ class VerifyArchivesTest {
     var result = verify("--skip", "services,logs,together").env("ELASTICSEARCH_API_URL", "http://127.0.0.1:1").run();
     assertThat(result.code()).as(result.out() + result.err()).isEqualTo(10);
     assertThat(result.out()).containsPattern("(?m)^✗ elasticsearch +backup +no backup ");
-    assertThat(lastLine(result)).startsWith("=== ✗ FAILED: elasticsearch (backup). As in the backup: files. NOT checked: cassandra (");
+    assertThat(lastLine(result))
+        .startsWith("=== ✗ FAILED: elasticsearch (backup). As in the backup: files. NOT checked: cassandra (");
   }
 
   @Test
   void saysWhereItLookedWhenNothingIsSet() {
     var none = temp.resolve("none").toString();
-    var result = verify("--skip", "services,logs").env("ATTACHMENT_FOLDER", null).env("GENERAL_ARCHIVE_PATH", none).run();
+    var result =
+        verify("--skip", "services,logs").env("ATTACHMENT_FOLDER", null).env("GENERAL_ARCHIVE_PATH", none).run();
     assertThat(result.code()).as(result.out() + result.err()).isEqualTo(2);
     assertThat(lastLine(result)).startsWith("=== ✗ Nothing was checked. NOT checked: cassandra (");
-    assertThat(result.err()).contains("error: nothing was checked; looked for backups in " + none + " (CASSANDRA_GENERAL_ARCHIVE_PATH), ",
+    assertThat(result.err()).contains(
+        "error: nothing was checked; looked for backups in " + none + " (CASSANDRA_GENERAL_ARCHIVE_PATH), ",
         none + " (GENERAL_ARCHIVE_PATH)", "hint: is restore.env loaded?");
   }
 
   @Test
   void refusesWhatTheRestoreRefuses() throws IOException {
-    assertRefused(2, verify("archives", "--only", "files").env("ATTACHMENT_OWNER", "nobody-known"), "ATTACHMENT_OWNER nobody-known: not known on this host");
+    assertRefused(2, verify("archives", "--only", "files").env("ATTACHMENT_OWNER", "nobody-known"),
+        "ATTACHMENT_OWNER nobody-known: not known on this host");
     assertRefused(2, verify("archives", "--only", "files", "--sample", "-1"), "--sample -1 is less than 0");
     var empty = Files.createDirectories(temp.resolve("empty/storage"));
     HotBackup.files(Files.createDirectories(temp.resolve("nothing")), temp.resolve("empty"), POINT);
-    assertRefused(10, verify("archives", "--only", "files").env("GENERAL_ARCHIVE_PATH", empty.toString()), "the backup holds no file at all");
-    assertRefused(10, verify("--only", "files").env("GENERAL_ARCHIVE_PATH", empty.toString()), "the backup holds no file at all");
+    assertRefused(10, verify("archives", "--only", "files").env("GENERAL_ARCHIVE_PATH", empty.toString()),
+        "the backup holds no file at all");
+    assertRefused(10, verify("--only", "files").env("GENERAL_ARCHIVE_PATH", empty.toString()),
+        "the backup holds no file at all");
     Files.createFile(temp.resolve("storage/files_20260102_00h00m00s.zip"));
     assertRefused(10, verify("archives", "--only", "files"), "files_20260102_00h00m00s.zip");
     var restore = Script.of("restore-files-nfs.java").args("--yes").env("ATTACHMENT_FOLDER", folder.toString())
@@ -85,11 +94,16 @@ class VerifyArchivesTest {
     assertThat(new ObjectMapper().readTree(unknown.out()).path("error").asText()).contains("--nonsense");
     var whole = verify("archives", "--json", "--only", "files").run();
     assertThat(whole.code()).as(whole.err()).isZero();
-    assertThat(new ObjectMapper().readTree(whole.out()).path("summary").asText()).isEqualTo("=== ✓ Complete: files. ===");
-    var full = Script.command("sh", "-c", Script.ROOT.resolve("jbang") + " " + Script.ROOT.resolve("verify.java") + " archives --only files > /dev/full")
+    assertThat(new ObjectMapper().readTree(whole.out()).path("summary").asText())
+        .isEqualTo("=== ✓ Complete: files. ===");
+    var full = Script
+        .command("sh", "-c",
+            Script.ROOT.resolve("jbang") + " " + Script.ROOT.resolve("verify.java")
+                + " archives --only files > /dev/full")
         .env("GENERAL_ARCHIVE_PATH", temp.resolve("storage").toString()).run();
     assertThat(full.code()).as(full.err()).isEqualTo(1);
-    assertThat(full.err()).contains("error: the result could not be written", "hint: it was: === ✓ Complete: files. ===");
+    assertThat(full.err()).contains("error: the result could not be written",
+        "hint: it was: === ✓ Complete: files. ===");
   }
 
   private static void assertRefused(int code, Script script, String why) {
@@ -109,7 +123,8 @@ class VerifyArchivesTest {
     HotBackup.files(more, temp, "20260202_00h00m00s");
     var result = verify("--only", "files", "--exact").run();
     assertThat(result.code()).as(result.out() + result.err()).isZero();
-    assertThat(result.err()).contains("files_" + POINT + ".tar, taken ", ", the last one restored (" + temp.resolve("storage/restore-files-nfs_"),
+    assertThat(result.err()).contains("files_" + POINT + ".tar, taken ",
+        ", the last one restored (" + temp.resolve("storage/restore-files-nfs_"),
         "a newer backup is there, files_20260202_00h00m00s");
     var newest = verify("--only", "files", "--exact", "--backup", "20260202_00h00m00s").run();
     assertThat(newest.code()).as(newest.out() + newest.err()).isEqualTo(15);
@@ -119,16 +134,18 @@ class VerifyArchivesTest {
     assertThat(gone.out()).contains("✗ files ").contains("files_" + POINT + ".tar");
   }
 
-  // ------------------------------------------------------------------------------------------------------ restore points
+  // ---------------------------------------------------------------------------------------------------- restore points
 
   private Script points(String... arguments) {
     return verify("points").args(arguments).env("CASSANDRA_GENERAL_ARCHIVE_PATH", temp.resolve("cassandra").toString())
-        .env("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", temp.resolve("elasticsearch").toString()).env("ELASTICSEARCH_API_URL", "http://127.0.0.1:1");
+        .env("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", temp.resolve("elasticsearch").toString())
+        .env("ELASTICSEARCH_API_URL", "http://127.0.0.1:1");
   }
 
   /** A run of the documented scripts, by its names: the restore points are made of nothing else. */
   private void run(String stamp) throws IOException {
-    Files.writeString(Files.createDirectories(temp.resolve("cassandra")).resolve("cassandra_" + stamp + "00s.tar"), "x");
+    Files.writeString(Files.createDirectories(temp.resolve("cassandra")).resolve("cassandra_" + stamp + "00s.tar"),
+        "x");
     HotBackup.marker(temp, stamp + "02s");
     Files.copy(temp.resolve("storage/files_" + POINT + ".tar"), temp.resolve("storage/files_" + stamp + "09s.tar"));
   }
@@ -155,11 +172,15 @@ class VerifyArchivesTest {
     var result = points().run();
     assertThat(result.code()).as(result.out() + result.err()).isEqualTo(10);
     assertThat(result.out().lines().filter(line -> line.startsWith("2026"))).satisfiesExactly(
-        newest -> assertThat(newest).startsWith("20260112_01h00m09s  ").contains("✗ incomplete: there is no snapshot elasticsearch_20260112_01h00m02s, though its marker exists"),
-        middle -> assertThat(middle).startsWith("20260111_01h00m09s  ").contains("✗ incomplete: snapshot elasticsearch_20260111_01h00m02s is PARTIAL"),
-        oldest -> assertThat(oldest).startsWith("20260110_01h00m09s  ").contains("✗ unreadable: snapshot elasticsearch_20260110_01h00m02s: cannot read "
+        newest -> assertThat(newest).startsWith("20260112_01h00m09s  ")
+            .contains("✗ incomplete: there is no snapshot elasticsearch_20260112_01h00m02s, though its marker exists"),
+        middle -> assertThat(middle).startsWith("20260111_01h00m09s  ")
+            .contains("✗ incomplete: snapshot elasticsearch_20260111_01h00m02s is PARTIAL"),
+        oldest -> assertThat(oldest).startsWith("20260110_01h00m09s  ")
+            .contains("✗ unreadable: snapshot elasticsearch_20260110_01h00m02s: cannot read "
             + temp.resolve("elasticsearch/snap-a.dat") + ": it is empty"),
-        onlyFiles -> assertThat(onlyFiles).startsWith(POINT + "  ").contains("✗ incomplete: no backup of cassandra; no backup of elasticsearch"));
+        onlyFiles -> assertThat(onlyFiles).startsWith(POINT + "  ")
+            .contains("✗ incomplete: no backup of cassandra; no backup of elasticsearch"));
     assertThat(result.out()).containsPattern("    cassandra +cassandra/cassandra_20260112_01h00m00s.tar .* 9 s before")
         .contains("Of no restore point:", "cassandra_20260113_01h00m00s.tar.part: it is unfinished, by its name",
             "note: Elasticsearch could not be asked: cannot reach Elasticsearch at http://127.0.0.1:1: ");
@@ -172,18 +193,23 @@ class VerifyArchivesTest {
   void printsTheRestorePointsAsJson() throws IOException {
     var nothing = points("--json").env("GENERAL_ARCHIVE_PATH", temp.resolve("none").toString()).run();
     assertThat(nothing.code()).as(nothing.err()).isEqualTo(10);
-    assertThat(new ObjectMapper().readTree(nothing.out()).path("summary").asText()).isEqualTo("=== ✗ No restore point ===");
+    assertThat(new ObjectMapper().readTree(nothing.out()).path("summary").asText())
+        .isEqualTo("=== ✗ No restore point ===");
     run("20260110_01h00m");
     var result = points("--json", "--skip", "elasticsearch").run();
     assertThat(result.code()).as(result.out() + result.err()).isZero();
     var point = new ObjectMapper().readTree(result.out()).path("points").path(0);
     assertThat(point.path("verdict").asText()).isEqualTo("complete");
-    assertThat(point.path("parts").path(0).path("file").asText()).isEqualTo(temp.resolve("cassandra/cassandra_20260110_01h00m00s.tar").toString());
-    assertThat(point.path("parts").path(1).path("bytes").asLong()).isEqualTo(Files.size(temp.resolve("storage/files_20260110_01h00m09s.tar")));
-    var restored = Script.of("restore-files-nfs.java").args("--yes", "--backup", point.path("point").asText()).env("ATTACHMENT_FOLDER", folder.toString())
+    assertThat(point.path("parts").path(0).path("file").asText())
+        .isEqualTo(temp.resolve("cassandra/cassandra_20260110_01h00m00s.tar").toString());
+    assertThat(point.path("parts").path(1).path("bytes").asLong())
+        .isEqualTo(Files.size(temp.resolve("storage/files_20260110_01h00m09s.tar")));
+    var restored = Script.of("restore-files-nfs.java").args("--yes", "--backup", point.path("point").asText())
+        .env("ATTACHMENT_FOLDER", folder.toString())
         .env("GENERAL_ARCHIVE_PATH", temp.resolve("storage").toString()).run();
     assertThat(restored.code()).as("what the first column says is what --backup takes: %s", restored.err()).isZero();
-    assertThat(restored.err()).contains("Restoring attachments from " + point.path("parts").path(1).path("file").asText());
+    assertThat(restored.err())
+        .contains("Restoring attachments from " + point.path("parts").path(1).path("file").asText());
   }
 
   @Test
@@ -202,7 +228,8 @@ class VerifyArchivesTest {
     });
     writer.start();
     try {
-      assertThat(points("--skip", "elasticsearch").run().out()).contains("✗ incomplete: " + archive + " is still being written");
+      assertThat(points("--skip", "elasticsearch").run().out())
+          .contains("✗ incomplete: " + archive + " is still being written");
     } finally {
       writer.interrupt();
       writer.join();

@@ -33,7 +33,8 @@ class VerifyClustersTest {
   private static Script on(String script, String... arguments) {
     var certificates = Stack.certificates();
     return Script.of(script).env(original.settings()).env("CASSANDRA_CONNECTION", nodes.get(0).host()).env(Map.of(
-        "CASSANDRA_SSL_CA", certificates.resolve("ca.pem").toString(), "CASSANDRA_SSL_CERT", certificates.resolve("client.pem").toString(),
+        "CASSANDRA_SSL_CA", certificates.resolve("ca.pem").toString(), "CASSANDRA_SSL_CERT",
+        certificates.resolve("client.pem").toString(),
         "CASSANDRA_SSL_KEY", certificates.resolve("client.key").toString())).args(arguments);
   }
 
@@ -45,7 +46,8 @@ class VerifyClustersTest {
     assertThat(same.out()).contains("3 up and normal", "'replication_factor': '2'} on nodes {datacenter1=3}")
         .containsPattern("edgestore .* asked of 3 nodes").doesNotContain("✗");
 
-    try (var session = Contents.session(nodes.get(0), Optional.of(RestoreCassandraEsClustersTest.tls(Stack.certificates())))) {
+    try (var session =
+        Contents.session(nodes.get(0), Optional.of(RestoreCassandraEsClustersTest.tls(Stack.certificates())))) {
       var row = session.execute("SELECT key, column1 FROM thehive.edgestore LIMIT 1").one();
       session.execute(SimpleStatement.newInstance("DELETE FROM thehive.edgestore WHERE key = ? AND column1 = ?",
           row.getByteBuffer("key"), row.getByteBuffer("column1")).setConsistencyLevel(ConsistencyLevel.ALL));
@@ -60,6 +62,7 @@ class VerifyClustersTest {
   void saysThatTheNodesWantTls() {
     var result = on("verify.java", "--only", "cassandra").env("CASSANDRA_SSL_CA", null).run();
     assertThat(result.code()).as(result.out() + result.err()).isEqualTo(11);
-    assertThat(result.out()).contains("cannot reach Cassandra at 127.0.0.31:9042", "does it want TLS (CASSANDRA_SSL_CA)?");
+    assertThat(result.out()).contains("cannot reach Cassandra at 127.0.0.31:9042",
+        "does it want TLS (CASSANDRA_SSL_CA)?");
   }
 }

@@ -20,7 +20,8 @@ class VerifyHostsTest {
 
   private Script verify(String... arguments) {
     var script = Script.of("verify.java").args(arguments).args("--only", "services,logs");
-    for (var folder : List.of("CASSANDRA_GENERAL_ARCHIVE_PATH", "ELASTICSEARCH_GENERAL_ARCHIVE_PATH", "GENERAL_ARCHIVE_PATH", "MINIO_ARCHIVE_PATH")) {
+    for (var folder : List.of("CASSANDRA_GENERAL_ARCHIVE_PATH", "ELASTICSEARCH_GENERAL_ARCHIVE_PATH",
+        "GENERAL_ARCHIVE_PATH", "MINIO_ARCHIVE_PATH")) {
       script.env(folder, archives.toString());
     }
     return script.env("THEHIVE_NODES", "node1 admin@node2 node3").env("PATH", hosts.path());
@@ -28,7 +29,8 @@ class VerifyHostsTest {
 
   private static List<String> wrong(Script.Result result) {
     assertThat(result.code()).as(result.out() + result.err()).isEqualTo(15);
-    return result.out().lines().filter(line -> line.startsWith("✗") || line.startsWith("      ")).map(String::strip).toList();
+    return result.out().lines().filter(line -> line.startsWith("✗") || line.startsWith("      ")).map(String::strip)
+        .toList();
   }
 
   @Test
@@ -36,9 +38,14 @@ class VerifyHostsTest {
     var result = verify().run();
 
     assertThat(result.code()).as(result.out() + result.err()).isZero();
-    assertThat(result.out().lines().filter(line -> line.matches("✓ services +unit +node\\d: thehive active \\(running\\), since .*, 0 restarts"))).as(result.out()).hasSize(3);
-    assertThat(result.out().lines().filter(line -> line.matches("✓ services +application +http://.*:9000/api/v1/status/public answers"))).hasSize(3);
-    assertThat(result.out().lines().filter(line -> line.matches("✓ logs +errors +node\\d: none in \\d+ lines since the start"))).hasSize(3);
+    assertThat(result.out().lines()
+        .filter(line -> line.matches("✓ services +unit +node\\d: thehive active \\(running\\), since .*, 0 restarts")))
+        .as(result.out()).hasSize(3);
+    assertThat(result.out().lines()
+        .filter(line -> line.matches("✓ services +application +http://.*:9000/api/v1/status/public answers")))
+        .hasSize(3);
+    assertThat(result.out().lines()
+        .filter(line -> line.matches("✓ logs +errors +node\\d: none in \\d+ lines since the start"))).hasSize(3);
   }
 
   @Test
@@ -51,7 +58,8 @@ class VerifyHostsTest {
     assertThat(wrong.subList(1, wrong.size())).allMatch(line -> line.endsWith("Index query failed: all shards failed"));
     assertThat(verify("--ignore-log", "^.*Index query failed").run().code()).isZero();
     hosts.host("node2").thehive("unlogged");
-    assertThat(wrong(verify().run()).get(0)).as("in its own log, from this start on").matches("✗ logs +errors +[1-3] on node2 in \\d+ lines since the start");
+    assertThat(wrong(verify().run()).get(0)).as("in its own log, from this start on")
+        .matches("✗ logs +errors +[1-3] on node2 in \\d+ lines since the start");
     hosts.host("node2").thehive("normal");
     assertThat(verify().run().code()).as("errors of the run before are none of this one").isZero();
   }
@@ -63,8 +71,11 @@ class VerifyHostsTest {
     hosts.host("node3").exec("systemctl stop thehive");
 
     var wrong = wrong(verify().run());
-    assertThat(wrong).as("%s", wrong).anyMatch(line -> line.matches("✗ services +application +http://.*:9000/api/v1/status/public does not answer: .*"))
-        .anyMatch(line -> line.matches("✗ services +unit +node2: ssh: .*")).anyMatch(line -> line.matches("✗ logs +unit +node2: ssh: .*"))
+    assertThat(wrong).as("%s", wrong)
+        .anyMatch(
+            line -> line.matches("✗ services +application +http://.*:9000/api/v1/status/public does not answer: .*"))
+        .anyMatch(line -> line.matches("✗ services +unit +node2: ssh: .*"))
+        .anyMatch(line -> line.matches("✗ logs +unit +node2: ssh: .*"))
         .anyMatch(line -> line.matches("✗ services +unit +node3: thehive inactive, .*"));
     assertThat(wrong).noneMatch(line -> line.contains("unit") && line.contains("node1"));
   }

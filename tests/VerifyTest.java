@@ -120,7 +120,8 @@ class VerifyTest {
 
   private static String hex(Row row, String column) {
     var bytes = row.getByteBuffer(column);
-    return "0x" + HexFormat.of().formatHex(bytes.array(), bytes.arrayOffset() + bytes.position(), bytes.arrayOffset() + bytes.limit());
+    return "0x" + HexFormat.of().formatHex(bytes.array(), bytes.arrayOffset() + bytes.position(),
+        bytes.arrayOffset() + bytes.limit());
   }
 
   private static String named(Row row) {
@@ -145,10 +146,12 @@ class VerifyTest {
   void findsEverythingThereAfterARestore() {
     var result = verify().run();
     assertAllGreen(result);
-    assertThat(result.out()).contains("3 up and normal", "9 of the backup are in the keyspace", "asked of 3 nodes", "as restored from the snapshot", "each the same", "columns, options, indexes and replication as in the backup",
+    assertThat(result.out()).contains("3 up and normal", "9 of the backup are in the keyspace", "asked of 3 nodes",
+        "as restored from the snapshot", "each the same", "columns, options, indexes and replication as in the backup",
         "60 files", "60 objects", "sampled from the graph's rows are in the backup of files", "is not set");
     assertThat(result.err()).contains(fileArchive.toString(), "the last one restored (");
-    assertThat(original.backup().archives().resolve("cassandra")).as("nothing unpacked is left").isDirectoryNotContaining("glob:**unpacked");
+    assertThat(original.backup().archives().resolve("cassandra")).as("nothing unpacked is left")
+        .isDirectoryNotContaining("glob:**unpacked");
     assertThat(original.now()).as("nothing was written").isEqualTo(original.state());
   }
 
@@ -164,14 +167,16 @@ class VerifyTest {
     var lines = new ArrayList<String>();
     for (var check : read.path("checks")) {
       var sign = switch (check.path("result").asText()) { case "ok" -> "✓"; case "bad" -> "✗"; default -> "-"; };
-      lines.add("%s %s %s %s".formatted(sign, check.path("part").asText(), check.path("check").asText(), check.path("text").asText()));
+      lines.add("%s %s %s %s".formatted(sign, check.path("part").asText(), check.path("check").asText(),
+          check.path("text").asText()));
       check.path("details").forEach(detail -> lines.add(" " + detail.asText()));
     }
     assertThat(lines).anyMatch(line -> line.startsWith("✓ elasticsearch ")).anyMatch(line -> line.startsWith("✓ s3 "))
         .anyMatch(line -> line.startsWith("✗ files ")).contains(" old").anyMatch(line -> line.startsWith("✓ together "))
         .noneMatch(line -> line.contains("cassandra ") || line.contains("services "));
     lines.add(read.path("summary").asText());
-    assertThat(table.out().lines().map(line -> line.replaceAll(" +", " "))).as(json.out()).containsExactlyElementsOf(lines);
+    assertThat(table.out().lines().map(line -> line.replaceAll(" +", " "))).as(json.out())
+        .containsExactlyElementsOf(lines);
     assertThat(List.of(table.code(), json.code(), read.path("exit").asInt())).containsOnly(15);
   }
 
@@ -179,14 +184,20 @@ class VerifyTest {
   void namesTheRowsThatDiffer() {
     try (var session = session()) {
       var rows = threeRows(session);
-      write(session, "DELETE FROM thehive.edgestore WHERE key = ? AND column1 = ?", rows.get(0).getByteBuffer("key"), rows.get(0).getByteBuffer("column1"));
-      write(session, "INSERT INTO thehive.edgestore (key, column1, value) VALUES (0x0102, 0x03, 0x04) USING TIMESTAMP 1000");
-      write(session, "INSERT INTO thehive.edgestore (key, column1, value) VALUES (?, ?, 0x01) USING TIMESTAMP " + (rows.get(2).getLong("written") + 1),
+      write(session, "DELETE FROM thehive.edgestore WHERE key = ? AND column1 = ?", rows.get(0).getByteBuffer("key"),
+          rows.get(0).getByteBuffer("column1"));
+      write(session,
+          "INSERT INTO thehive.edgestore (key, column1, value) VALUES (0x0102, 0x03, 0x04) USING TIMESTAMP 1000");
+      write(session,
+          "INSERT INTO thehive.edgestore (key, column1, value) VALUES (?, ?, 0x01) USING TIMESTAMP "
+              + (rows.get(2).getLong("written") + 1),
           rows.get(2).getByteBuffer("key"), rows.get(2).getByteBuffer("column1"));
       var wrong = wrong(verify("--only", "cassandra,together").run());
       assertThat(wrong).hasSize(4);
-      assertThat(wrong.get(0)).startsWith("✗ cassandra     edgestore ").contains(node(2) + ": 1 missing, 1 extra, 1 changed");
-      assertThat(wrong.subList(1, 4)).containsExactly("changed: " + named(rows.get(2)), "extra: key 0x0102, column1 0x03", "missing: " + named(rows.get(0)));
+      assertThat(wrong.get(0)).startsWith("✗ cassandra     edgestore ")
+          .contains(node(2) + ": 1 missing, 1 extra, 1 changed");
+      assertThat(wrong.subList(1, 4)).containsExactly("changed: " + named(rows.get(2)),
+          "extra: key 0x0102, column1 0x03", "missing: " + named(rows.get(0)));
     }
     restore();
   }
@@ -195,12 +206,15 @@ class VerifyTest {
   void countsWhatWasWrittenSinceWithoutCallingItAnError() {
     try (var session = session()) {
       var row = threeRows(session).get(0);
-      write(session, "DELETE FROM thehive.edgestore WHERE key = ? AND column1 = ?", row.getByteBuffer("key"), row.getByteBuffer("column1"));
-      write(session, "INSERT INTO thehive.edgestore (key, column1, value) VALUES (?, 0xfffffe, 0x01)", row.getByteBuffer("key"));
+      write(session, "DELETE FROM thehive.edgestore WHERE key = ? AND column1 = ?", row.getByteBuffer("key"),
+          row.getByteBuffer("column1"));
+      write(session, "INSERT INTO thehive.edgestore (key, column1, value) VALUES (?, 0xfffffe, 0x01)",
+          row.getByteBuffer("key"));
       write(session, "INSERT INTO thehive.graphindex (key, column1, value) VALUES (0x0102, 0x03, 0x04)");
       var result = verify("--only", "cassandra").run();
       assertAllGreen(result);
-      assertThat(result.out()).containsPattern("edgestore .*; 2 newer writes").containsPattern("graphindex .*; 1 newer writes");
+      assertThat(result.out()).containsPattern("edgestore .*; 2 newer writes")
+          .containsPattern("graphindex .*; 1 newer writes");
       var wrong = wrong(verify("--only", "cassandra", "--exact").run());
       assertThat(wrong).hasSize(5).contains("missing: " + named(row), "extra: key 0x0102, column1 0x03");
     }
@@ -214,15 +228,20 @@ class VerifyTest {
     down.stop();
     original.cassandra().get(0).tool("disablehandoff");
     try (var session = session()) {
-      var first = session.getMetadata().getNodes().values().stream().filter(node -> node.getEndPoint().toString().contains("127.0.0.2")).findFirst();
-      session.execute(SimpleStatement.newInstance("INSERT INTO thehive.edgestore (key, column1, value) VALUES (0x0102, 0x03, 0x04) USING TIMESTAMP 1000")
+      var first = session.getMetadata().getNodes().values().stream()
+          .filter(node -> node.getEndPoint().toString().contains("127.0.0.2")).findFirst();
+      session.execute(SimpleStatement
+          .newInstance(
+              "INSERT INTO thehive.edgestore (key, column1, value) VALUES (0x0102, 0x03, 0x04) USING TIMESTAMP 1000")
           .setNode(first.orElseThrow()).setConsistencyLevel(ConsistencyLevel.QUORUM));
       var wrong = wrong(verify("--only", "cassandra").run());
-      assertThat(wrong).hasSize(4).contains("extra: key 0x0102, column1 0x03").anyMatch(line -> line.startsWith("Cassandra node " + node(3) + " is down"));
+      assertThat(wrong).hasSize(4).contains("extra: key 0x0102, column1 0x03")
+          .anyMatch(line -> line.startsWith("Cassandra node " + node(3) + " is down"));
       assertThat(wrong.get(0)).startsWith("✗ cassandra     nodes ");
       down.start();
       var after = verify("--only", "cassandra").run();
-      assertThat(wrong(after)).as(after.out()).hasSize(2).last().isEqualTo("extra: key 0x0102, column1 0x03 on " + node(1) + ", " + node(2));
+      assertThat(wrong(after)).as(after.out()).hasSize(2).last()
+          .isEqualTo("extra: key 0x0102, column1 0x03 on " + node(1) + ", " + node(2));
     } finally {
       if (!down.running()) {
         down.start();
@@ -237,32 +256,39 @@ class VerifyTest {
     assertAllGreen(verify("--only", "cassandra", "--quick").run());
     try (var session = session()) {
       var row = threeRows(session).get(0);
-      write(session, "DELETE FROM thehive.edgestore WHERE key = ? AND column1 = ?", row.getByteBuffer("key"), row.getByteBuffer("column1"));
+      write(session, "DELETE FROM thehive.edgestore WHERE key = ? AND column1 = ?", row.getByteBuffer("key"),
+          row.getByteBuffer("column1"));
     }
-    assertThat(wrong(verify("--only", "cassandra", "--quick").run())).singleElement().asString().contains("only counted").contains(node(3) + ": 1 missing");
+    assertThat(wrong(verify("--only", "cassandra", "--quick").run())).singleElement().asString()
+        .contains("only counted").contains(node(3) + ": 1 missing");
     restore();
   }
 
   @Test
   void comparesEveryDocumentWithTheSnapshot() throws IOException {
-    var failed = Files.writeString(original.backup().archives().resolve("cassandra/restore-cassandra-es_99991231_00h00m00s.json"),
+    var failed = Files.writeString(
+        original.backup().archives().resolve("cassandra/restore-cassandra-es_99991231_00h00m00s.json"),
         "{\"elasticsearch\": {\"backup\": \"%s\", \"documents\": -1}}".formatted(original.backup().snapshot()));
     var elasticsearch = original.elasticsearch();
-    var hits = new ObjectMapper().readTree(elasticsearch.tool("POST", "/thehive_global/_search", "{\"size\":2}")).path("hits").path("hits");
+    var hits = new ObjectMapper().readTree(elasticsearch.tool("POST", "/thehive_global/_search", "{\"size\":2}"))
+        .path("hits").path("hits");
     var first = "/thehive_global/_doc/" + hits.path(0).path("_id").asText() + "?refresh=true";
     var second = "/thehive_global/_doc/" + hits.path(1).path("_id").asText() + "?refresh=true";
     elasticsearch.tool("DELETE", first);
     var fewer = verify("--only", "elasticsearch", "--exact").run();
     Files.delete(failed);
-    assertThat(wrong(fewer)).hasSize(3).anyMatch(line -> line.startsWith("✗ elasticsearch documents ")).contains("missing: " + hits.path(0).path("_id").asText());
+    assertThat(wrong(fewer)).hasSize(3).anyMatch(line -> line.startsWith("✗ elasticsearch documents "))
+        .contains("missing: " + hits.path(0).path("_id").asText());
 
     elasticsearch.tool("PUT", "/thehive_global/_doc/other?refresh=true", "{}");
     var asMany = wrong(verify("--only", "elasticsearch", "--exact").run());
-    assertThat(asMany).as("as many documents, others").hasSize(3).contains("missing: " + hits.path(0).path("_id").asText(), "extra: other");
+    assertThat(asMany).as("as many documents, others").hasSize(3)
+        .contains("missing: " + hits.path(0).path("_id").asText(), "extra: other");
     elasticsearch.tool("DELETE", "/thehive_global/_doc/other?refresh=true");
     elasticsearch.tool("PUT", first, hits.path(0).path("_source").toString());
     elasticsearch.tool("PUT", second, "{}");
-    assertThat(wrong(verify("--only", "elasticsearch", "--exact").run())).hasSize(2).contains("changed: " + hits.path(1).path("_id").asText());
+    assertThat(wrong(verify("--only", "elasticsearch", "--exact").run())).hasSize(2)
+        .contains("changed: " + hits.path(1).path("_id").asText());
     var later = verify("--only", "elasticsearch").run();
     assertAllGreen(later);
     assertThat(later.out()).containsPattern("✓ elasticsearch content .*; \\d+ written or deleted since");
@@ -274,12 +300,17 @@ class VerifyTest {
   @Test
   void namesTheSettingTheFieldAndTheAliasThatDiffer() {
     var elasticsearch = original.elasticsearch();
-    elasticsearch.tool("PUT", "/thehive_global/_settings", "{\"index.blocks.write\": true, \"index.refresh_interval\": \"77s\"}");
-    elasticsearch.tool("POST", "/_aliases", "{\"actions\": [{\"add\": {\"index\": \"thehive_global\", \"alias\": \"strange\"}}]}");
+    elasticsearch.tool("PUT", "/thehive_global/_settings",
+        "{\"index.blocks.write\": true, \"index.refresh_interval\": \"77s\"}");
+    elasticsearch.tool("POST", "/_aliases",
+        "{\"actions\": [{\"add\": {\"index\": \"thehive_global\", \"alias\": \"strange\"}}]}");
     var wrong = wrong(verify("--only", "elasticsearch").run());
-    elasticsearch.tool("PUT", "/thehive_global/_settings", "{\"index.blocks.write\": null, \"index.refresh_interval\": null}");
-    elasticsearch.tool("POST", "/_aliases", "{\"actions\": [{\"remove\": {\"index\": \"thehive_global\", \"alias\": \"strange\"}}]}");
-    assertThat(wrong).hasSize(4).contains("setting index.blocks.write: true instead of nothing", "setting index.refresh_interval: 77s instead of nothing",
+    elasticsearch.tool("PUT", "/thehive_global/_settings",
+        "{\"index.blocks.write\": null, \"index.refresh_interval\": null}");
+    elasticsearch.tool("POST", "/_aliases",
+        "{\"actions\": [{\"remove\": {\"index\": \"thehive_global\", \"alias\": \"strange\"}}]}");
+    assertThat(wrong).hasSize(4).contains("setting index.blocks.write: true instead of nothing",
+        "setting index.refresh_interval: 77s instead of nothing",
         "alias strange: there instead of nothing");
     elasticsearch.tool("PUT", "/thehive-audits-000009", "{}");
     var other = verify("--only", "elasticsearch").run();
@@ -292,7 +323,8 @@ class VerifyTest {
   void namesTheShardOfANodeThatLeftThoughMoreCopiesAreWantedThanNodesAreThere() throws IOException {
     var left = health(2, "NODE_LEFT");
     assertThat(wrong(left)).map(line -> line.replaceAll(" +", " ")).containsExactly(
-        "✗ elasticsearch health thehive_global is yellow, 2 data nodes, 2 of 3 shards started", "shard 0 (replica) is UNASSIGNED: NODE_LEFT");
+        "✗ elasticsearch health thehive_global is yellow, 2 data nodes, 2 of 3 shards started",
+        "shard 0 (replica) is UNASSIGNED: NODE_LEFT");
     assertThat(wrong(health(1, "ALLOCATION_FAILED"))).as("one of two nodes lacks its copy").hasSize(2);
     var few = health(2, "REPLICA_ADDED");
     assertAllGreen(few);
@@ -303,11 +335,16 @@ class VerifyTest {
   private Script.Result health(int active, String reason) throws IOException {
     var snapshot = "/_snapshot/thehive_repository/" + original.backup().snapshot();
     var answers = Map.of("/thehive_global", "{'thehive_global': {'settings': {'index': {'number_of_replicas': '2'}}}}",
-        "/_cluster/health/thehive_global", "{'status': 'yellow', 'number_of_data_nodes': 2, 'active_primary_shards': 1, 'active_shards': %d}".formatted(active),
-        "/_cat/shards/thehive_global", "[{'shard': '0', 'prirep': 'p', 'state': 'STARTED'}, {'shard': '0', 'prirep': 'r', 'state': 'STARTED'},"
+        "/_cluster/health/thehive_global",
+        "{'status': 'yellow', 'number_of_data_nodes': 2, 'active_primary_shards': 1, 'active_shards': %d}"
+            .formatted(active),
+        "/_cat/shards/thehive_global",
+        "[{'shard': '0', 'prirep': 'p', 'state': 'STARTED'}, {'shard': '0', 'prirep': 'r', 'state': 'STARTED'},"
             + " {'shard': '0', 'prirep': 'r', 'state': 'UNASSIGNED', 'unassigned.reason': '%s'}]".formatted(reason),
         "/_nodes/_all/settings", "{'cluster_name': 'thp', 'nodes': {'a': {'version': '7.10.2', 'roles': ['data']}}}",
-        snapshot, "{'snapshots': [{'state': 'SUCCESS', 'version': '7.10.2', 'indices': ['thehive_global'], 'shards': {'failed': 0}}]}",
+        snapshot,
+        "{'snapshots': [{'state': 'SUCCESS', 'version': '7.10.2', 'indices': ['thehive_global'], 'shards':"
+            + " {'failed': 0}}]}",
         snapshot + "/_status", "{'snapshots': [{'indices': {'thehive_global': {'shards_stats': {'total': 1}}}}]}",
         "/thehive_global/_count", "{'count': 4000}");
     var fake = HttpServer.create(new InetSocketAddress("127.0.0.1", 0), 0);
@@ -338,7 +375,8 @@ class VerifyTest {
     restore();
     var wrong = wrong(result);
     assertThat(wrong).hasSizeGreaterThan(1);
-    assertThat(wrong.get(0)).startsWith("✗ elasticsearch health ").contains("thehive_global is red", "0 of 2 shards started");
+    assertThat(wrong.get(0)).startsWith("✗ elasticsearch health ").contains("thehive_global is red",
+        "0 of 2 shards started");
     assertThat(wrong).contains("shard 0 (primary) is UNASSIGNED: NEW_INDEX_RESTORED");
     assertAllGreen(verify("--only", "elasticsearch").run());
   }
@@ -400,7 +438,8 @@ class VerifyTest {
     Files.setAttribute(closed, "unix:mode", 0);
     Files.setAttribute(folder.resolve(OLD_FILE), "unix:mode", 0);
     var rights = "-dac_override,-dac_read_search";
-    var result = set(Script.command("setpriv", "--bounding-set", rights, "--inh-caps", rights, Script.ROOT.resolve("jbang").toString(),
+    var result = set(Script.command("setpriv", "--bounding-set", rights, "--inh-caps", rights,
+        Script.ROOT.resolve("jbang").toString(),
         Script.ROOT.resolve("verify.java").toString(), "--only", "files")).run();
     Files.setAttribute(folder.resolve(OLD_FILE), "unix:mode", 0644);
     Files.delete(closed);
@@ -451,13 +490,15 @@ class VerifyTest {
     assertAllGreen(same);
     assertThat(same.out()).contains("61 objects");
     assertThat(wrong(other)).hasSize(2).contains("large: another content");
-    assertThat(wrong(broken)).as("the others were compared").hasSize(2).anyMatch(line -> line.startsWith("large: cannot be read: "));
+    assertThat(wrong(broken)).as("the others were compared").hasSize(2)
+        .anyMatch(line -> line.startsWith("large: cannot be read: "));
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"tar.gz", "tar.zst", "zip"})
   void comparesFilesWithAnArchiveOfAnyType(String type) throws IOException {
-    var tar = Files.copy(fileArchive, Files.createDirectories(temp.resolve("storage")).resolve(fileArchive.getFileName()));
+    var tar =
+        Files.copy(fileArchive, Files.createDirectories(temp.resolve("storage")).resolve(fileArchive.getFileName()));
     switch (type) {
       case "zip" -> HotBackup.zip(tar, null);
       case "tar.gz" -> assertThat(Script.command("gzip", tar.toString()).run().code()).isZero();
@@ -487,17 +528,20 @@ class VerifyTest {
     var node = original.cassandra().get(0);
     try (var session = session()) {
       session.execute("CREATE KEYSPACE mixed WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}");
-      session.execute("CREATE TABLE mixed.wide (a int, b text, c timestamp, d text, v int, w text, PRIMARY KEY ((a, b), c, d))"
+      session.execute(
+          "CREATE TABLE mixed.wide (a int, b text, c timestamp, d text, v int, w text, PRIMARY KEY ((a, b), c, d))"
           + " WITH CLUSTERING ORDER BY (c DESC, d ASC)");
       session.execute("CREATE TABLE mixed.counters (k int PRIMARY KEY, n counter)");
       session.execute("CREATE TABLE mixed.statics (k int, c int, s text static, v int, PRIMARY KEY (k, c))");
       session.execute("CREATE TABLE mixed.maps (k int PRIMARY KEY, m map<text, int>, l list<text>, v int)");
       session.execute("CREATE TABLE mixed.keys (k int, c int, PRIMARY KEY (k, c))");
       for (var i = 0; i < 30; i++) {
-        write(session, "INSERT INTO mixed.wide (a, b, c, d, v, w) VALUES (%1$d, 'b', %2$d, 'd%1$d', %1$d, null)".formatted(i / 3, i));
+        write(session, "INSERT INTO mixed.wide (a, b, c, d, v, w) VALUES (%1$d, 'b', %2$d, 'd%1$d', %1$d, null)"
+            .formatted(i / 3, i));
         write(session, "UPDATE mixed.counters SET n = n + 1 WHERE k = " + i);
         write(session, "INSERT INTO mixed.statics (k, s) VALUES (%1$d, 's')".formatted(i));
-        write(session, "INSERT INTO mixed.maps (k, m, l) VALUES (%1$d, {'a': %1$d, 'b': 2}, ['x', 'y', 'x'])".formatted(i));
+        write(session,
+            "INSERT INTO mixed.maps (k, m, l) VALUES (%1$d, {'a': %1$d, 'b': 2}, ['x', 'y', 'x'])".formatted(i));
         write(session, "INSERT INTO mixed.keys (k, c) VALUES (%1$d, %1$d)".formatted(i));
       }
       write(session, "INSERT INTO mixed.statics (k, c, v) VALUES (1, 1, 1)");
@@ -507,7 +551,8 @@ class VerifyTest {
       HotBackup.cassandra(node, "mixed", temp, original.backup().timestamp());
       var same = verifyKeyspace("mixed", temp, "--exact").run();
       assertAllGreen(same);
-      assertThat(same.out()).containsPattern("✓ cassandra +wide +27 rows, asked of 3 nodes").containsPattern("✓ cassandra +counters +30 rows, asked")
+      assertThat(same.out()).containsPattern("✓ cassandra +wide +27 rows, asked of 3 nodes")
+          .containsPattern("✓ cassandra +counters +30 rows, asked")
           .containsPattern("✓ cassandra +statics +31 rows, asked").containsPattern("✓ cassandra +maps +30 rows, asked")
           .containsPattern("✓ cassandra +keys +30 rows, asked");
 
@@ -529,10 +574,12 @@ class VerifyTest {
       write(session, "UPDATE mixed.statics SET s = 'other' WHERE k = 9");
       write(session, "DELETE FROM mixed.keys WHERE k = 10 AND c = 10");
       var exact = wrong(verifyKeyspace("mixed", temp, "--exact").run());
-      assertThat(exact).contains("changed: key 0x00000007", "changed: key 0x00000008", "changed: key 0x00000009", "missing: key 0x0000000a, c 10");
+      assertThat(exact).contains("changed: key 0x00000007", "changed: key 0x00000008", "changed: key 0x00000009",
+          "missing: key 0x0000000a, c 10");
       var later = verifyKeyspace("mixed", temp).run();
       assertThat(wrong(later)).noneMatch(line -> line.startsWith("changed: key 0x00000007"));
-      assertThat(later.out()).as("a counter has no write time").containsPattern("- cassandra +counters +30 rows.*; 1 with another value that has no write time")
+      assertThat(later.out()).as("a counter has no write time")
+          .containsPattern("- cassandra +counters +30 rows.*; 1 with another value that has no write time")
           .containsPattern("- cassandra +maps ");
       session.execute("DROP KEYSPACE mixed");
     }
@@ -541,7 +588,8 @@ class VerifyTest {
   @Test
   void namesWhatDiffersInTheDefinitionAndComparesTheOtherTables() {
     try (var session = session()) {
-      session.execute("CREATE KEYSPACE defined WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}");
+      session
+          .execute("CREATE KEYSPACE defined WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}");
       for (var table : List.of("indexed", "wider", "narrower", "compressed", "expiring", "collected", "plain")) {
         session.execute("CREATE TABLE defined.%s (k int PRIMARY KEY, v int, w int)".formatted(table));
         write(session, "INSERT INTO defined.%s (k, v, w) VALUES (1, 1, 1)".formatted(table));
@@ -561,13 +609,18 @@ class VerifyTest {
       var result = verifyKeyspace("defined", temp).run();
       var wrong = wrong(result);
       assertThat(wrong).first().asString().startsWith("✗ cassandra     definition ");
-      assertThat(wrong).anyMatch(line -> line.matches("replication: now .*'1'.*, then .*'3'.*")).anyMatch(line -> line.startsWith("only in the backup: CREATE INDEX by_v"))
-          .anyMatch(line -> line.startsWith("table wider: column x")).anyMatch(line -> line.startsWith("table compressed: option compression"))
-          .anyMatch(line -> line.startsWith("table narrower: column w")).anyMatch(line -> line.startsWith("table expiring: option default_time_to_live"))
-          .anyMatch(line -> line.startsWith("table collected: option gc_grace_seconds")).noneMatch(line -> line.contains("added"))
+      assertThat(wrong).anyMatch(line -> line.matches("replication: now .*'1'.*, then .*'3'.*"))
+          .anyMatch(line -> line.startsWith("only in the backup: CREATE INDEX by_v"))
+          .anyMatch(line -> line.startsWith("table wider: column x"))
+          .anyMatch(line -> line.startsWith("table compressed: option compression"))
+          .anyMatch(line -> line.startsWith("table narrower: column w"))
+          .anyMatch(line -> line.startsWith("table expiring: option default_time_to_live"))
+          .anyMatch(line -> line.startsWith("table collected: option gc_grace_seconds"))
+          .noneMatch(line -> line.contains("added"))
           .anyMatch(line -> line.matches("✗ cassandra +narrower .*cannot be read: .*"));
       assertThat(result.out()).containsPattern("✓ cassandra +plain +1 rows");
-      assertThat(wrong(verifyKeyspace("defined", temp, "--exact").run())).anyMatch(line -> line.startsWith("table added is not in the backup"));
+      assertThat(wrong(verifyKeyspace("defined", temp, "--exact").run()))
+          .anyMatch(line -> line.startsWith("table added is not in the backup"));
       session.execute("DROP KEYSPACE defined");
     }
   }
@@ -577,7 +630,8 @@ class VerifyTest {
     var result = verify("--only", "cassandra,elasticsearch,files,s3").env("MINIO_SECRET_KEY", "wrong-secret")
         .env("CASSANDRA_CONNECTION", "127.0.0.99").env("ELASTICSEARCH_API_URL", "http://127.0.0.98:9200").run();
     assertThat(wrong(result)).hasSize(3).anyMatch(line -> line.contains("cannot reach Cassandra at 127.0.0.99:9042"))
-        .anyMatch(line -> line.contains("cannot reach Elasticsearch at http://127.0.0.98:9200")).anyMatch(line -> line.contains("refuses the keys"));
+        .anyMatch(line -> line.contains("cannot reach Elasticsearch at http://127.0.0.98:9200"))
+        .anyMatch(line -> line.contains("refuses the keys"));
     assertThat(result.out() + result.err()).doesNotContain("wrong-secret").doesNotContain("\tat ");
     assertThat(result.out()).contains("✓ files         content");
   }
@@ -585,7 +639,8 @@ class VerifyTest {
   @Test
   void leavesNothingUnpackedWhenInterrupted() {
     var running = verify("--only", "cassandra").env("RESTORE_WORK_PATH", temp.toString()).start();
-    await().atMost(Duration.ofMinutes(1)).pollInterval(Duration.ofMillis(5)).until(() -> temp.toFile().list().length > 0);
+    await().atMost(Duration.ofMinutes(1)).pollInterval(Duration.ofMillis(5))
+        .until(() -> temp.toFile().list().length > 0);
     var result = running.interrupt().await();
     assertThat(result.code()).as(result.out() + result.err()).isEqualTo(130);
     assertThat(temp).isEmptyDirectory();
@@ -594,13 +649,15 @@ class VerifyTest {
   @Test
   void saysWhatItLeftOutAndWhy() {
     var nowhere = temp.toString();
-    var bare = Script.of("verify.java").env("CASSANDRA_GENERAL_ARCHIVE_PATH", nowhere).env("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", nowhere)
+    var bare = Script.of("verify.java").env("CASSANDRA_GENERAL_ARCHIVE_PATH", nowhere)
+        .env("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", nowhere)
         .env("GENERAL_ARCHIVE_PATH", nowhere).env("MINIO_ALIAS", "nosuch");
     var nothing = bare.run();
     assertThat(nothing.code()).as(nothing.out() + nothing.err()).isEqualTo(2);
     assertThat(nothing.out()).containsPattern("- cassandra +backup +CASSANDRA_CONNECTION is not set")
         .containsPattern("- elasticsearch +backup +no backup elasticsearch_<timestamp>")
-        .containsPattern("- s3 +backup +MINIO_ENDPOINT is not set, and mc has no alias nosuch").contains("=== ✗ Nothing was checked.");
+        .containsPattern("- s3 +backup +MINIO_ENDPOINT is not set, and mc has no alias nosuch")
+        .contains("=== ✗ Nothing was checked.");
     assertThat(nothing.out().lines()).noneMatch(line -> line.matches("[✓✗].*"));
     assertThat(bare.args("--json").env("MC_HOST_nosuch", "http://127.0.0.1").run().out())
         .containsSubsequence("\"script\" : \"verify\"", "\"exit\" : 2", "MC_HOST_nosuch is not of the form");
@@ -609,14 +666,19 @@ class VerifyTest {
   @Test
   void missesTheBackupOfWhatIsNamed() {
     var nowhere = temp.toString();
-    assertThat(wrong(10, verify("--skip", "elasticsearch,files,s3").env("CASSANDRA_GENERAL_ARCHIVE_PATH", nowhere).run())).singleElement().asString()
+    assertThat(
+        wrong(10, verify("--skip", "elasticsearch,files,s3").env("CASSANDRA_GENERAL_ARCHIVE_PATH", nowhere).run()))
+        .singleElement().asString()
         .startsWith("✗ cassandra     backup ").contains("no backup cassandra_<timestamp>");
-    assertThat(wrong(10, verify("--skip", "cassandra,elasticsearch,files").env("MINIO_ARCHIVE_PATH", nowhere).run())).singleElement().asString()
+    assertThat(wrong(10, verify("--skip", "cassandra,elasticsearch,files").env("MINIO_ARCHIVE_PATH", nowhere).run()))
+        .singleElement().asString()
         .startsWith("✗ s3            backup ").contains("no backup minio_<timestamp>");
     assertThat(wrong(10, verify("archives", "--skip", "cassandra,elasticsearch").env("ATTACHMENT_FOLDER", null)
-        .env("GENERAL_ARCHIVE_PATH", nowhere).env("MINIO_ARCHIVE_PATH", nowhere).env("MINIO_ENDPOINT", null).env("MINIO_ALIAS", "nosuch").run()))
+        .env("GENERAL_ARCHIVE_PATH", nowhere).env("MINIO_ARCHIVE_PATH", nowhere).env("MINIO_ENDPOINT", null)
+        .env("MINIO_ALIAS", "nosuch").run()))
         .as("attachments are somewhere").singleElement().asString().startsWith("✗ files         backup ");
-    assertThat(wrong(2, verify("--only", "cassandra").env("RESTORE_WORK_PATH", nowhere + "/none").run())).last().asString()
+    assertThat(wrong(2, verify("--only", "cassandra").env("RESTORE_WORK_PATH", nowhere + "/none").run())).last()
+        .asString()
         .contains("there is no folder %s/none to unpack in".formatted(nowhere));
     var endpoint = verify("--only", "s3").env("MINIO_ENDPOINT", "no address").run();
     assertThat(endpoint.code()).as(endpoint.out() + endpoint.err()).isEqualTo(2);
@@ -640,7 +702,8 @@ class VerifyTest {
   void provesTheBackupsWithoutAnyServer() {
     var result = verify("archives").env("CASSANDRA_CONNECTION", null).env("ELASTICSEARCH_API_URL", null).run();
     assertAllGreen(result);
-    assertThat(result.out()).contains("9 tables", "complete and matching their digests", "60 match the SHA-256 in their names", "0 s apart")
+    assertThat(result.out())
+        .contains("9 tables", "complete and matching their digests", "60 match the SHA-256 in their names", "0 s apart")
         .contains("- elasticsearch marker ");
   }
 
@@ -649,9 +712,12 @@ class VerifyTest {
     var archive = Files.createDirectories(temp.resolve("storage")).resolve(fileArchive.getFileName());
     HotBackup.zip(Files.copy(fileArchive, archive), "correct horse".toCharArray());
     var script = new String[] {"archives", "--only", "files"};
-    assertThat(wrong(12, verify(script).env("GENERAL_ARCHIVE_PATH", archive.getParent().toString()).run())).singleElement().asString().contains("is encrypted");
-    assertThat(wrong(12, verify(script).env("GENERAL_ARCHIVE_PATH", archive.getParent().toString()).env("BACKUP_PASSWORD", "battery staple").run())).singleElement().asString().contains("wrong password");
-    assertAllGreen(verify(script).env("GENERAL_ARCHIVE_PATH", archive.getParent().toString()).env("BACKUP_PASSWORD", "correct horse").run());
+    assertThat(wrong(12, verify(script).env("GENERAL_ARCHIVE_PATH", archive.getParent().toString()).run()))
+        .singleElement().asString().contains("is encrypted");
+    assertThat(wrong(12, verify(script).env("GENERAL_ARCHIVE_PATH", archive.getParent().toString())
+        .env("BACKUP_PASSWORD", "battery staple").run())).singleElement().asString().contains("wrong password");
+    assertAllGreen(verify(script).env("GENERAL_ARCHIVE_PATH", archive.getParent().toString())
+        .env("BACKUP_PASSWORD", "correct horse").run());
   }
 
   @Test
@@ -661,18 +727,22 @@ class VerifyTest {
     try (var file = new RandomAccessFile(cut.toFile(), "rw")) {
       file.setLength(file.length() * 2 / 3);
     }
-    var flipped = Files.copy(fileArchive, Files.createDirectories(temp.resolve("storage")).resolve(fileArchive.getFileName()));
+    var flipped =
+        Files.copy(fileArchive, Files.createDirectories(temp.resolve("storage")).resolve(fileArchive.getFileName()));
     flip(flipped, 1540); // the content of the first attachment
     var stale = Files.copy(home.resolve("minio/minio_" + original.backup().timestamp() + ".tar"),
         Files.createDirectories(temp.resolve("minio")).resolve("minio_20200101_00h00m00s.tar"));
     var wrong = wrong(verify("archives").env("CASSANDRA_GENERAL_ARCHIVE_PATH", temp.toString())
-        .env("GENERAL_ARCHIVE_PATH", flipped.getParent().toString()).env("MINIO_ARCHIVE_PATH", stale.getParent().toString()).run());
+        .env("GENERAL_ARCHIVE_PATH", flipped.getParent().toString())
+        .env("MINIO_ARCHIVE_PATH", stale.getParent().toString()).run());
     assertThat(wrong.get(0)).startsWith("✗ cassandra     backup ").contains(cut + " cannot be used as a backup");
-    assertThat(wrong.get(1)).startsWith("✗ files         archive ").contains("1 with a content that is not what their names say");
+    assertThat(wrong.get(1)).startsWith("✗ files         archive ")
+        .contains("1 with a content that is not what their names say");
     assertThat(wrong.get(2)).matches("attachment/[0-9a-f]{64}");
     assertThat(wrong.get(3)).startsWith("✗ together      times ").contains("more than 15 minutes");
     assertThat(wrong).hasSize(8);
-    assertAllGreen(verify("archives", "--skip", "cassandra,s3").env("MINIO_ARCHIVE_PATH", stale.getParent().toString()).run());
+    assertAllGreen(
+        verify("archives", "--skip", "cassandra,s3").env("MINIO_ARCHIVE_PATH", stale.getParent().toString()).run());
   }
 
   private static void flip(Path file, long position) throws IOException {

@@ -171,7 +171,8 @@ class Sandbox implements Callable<Integer> {
 
   private void play(String script, String... arguments) throws Exception {
     var line = "./jbang " + script + " " + String.join(" ", arguments);
-    step("Runbook: " + line, () -> run(settings(), Stream.concat(Stream.of(script), Stream.of(arguments)).toArray(String[]::new)));
+    step("Runbook: " + line,
+        () -> run(settings(), Stream.concat(Stream.of(script), Stream.of(arguments)).toArray(String[]::new)));
   }
 
   /** Every fourth case has one, those too that are added before the backup. */
@@ -255,7 +256,8 @@ class Sandbox implements Callable<Integer> {
     var builder = new ProcessBuilder(Script.ROOT.resolve("jbang").toString()).directory(Script.ROOT.toFile());
     builder.command().addAll(List.of(arguments));
     // What was set for a real cluster must not reach it from here.
-    builder.environment().keySet().removeIf(name -> name.matches("(CASSANDRA|ELASTICSEARCH|MINIO|MC|THEHIVE|ATTACHMENT|RESTORE|BACKUP|GENERAL)_.*|ASSUME_YES"));
+    builder.environment().keySet().removeIf(name -> name
+        .matches("(CASSANDRA|ELASTICSEARCH|MINIO|MC|THEHIVE|ATTACHMENT|RESTORE|BACKUP|GENERAL)_.*|ASSUME_YES"));
     builder.environment().put("THEHIVE_CONFIG", "/dev/null");
     builder.environment().putAll(variables);
     running = builder.inheritIO().start();

@@ -81,7 +81,8 @@ class Suite implements Callable<Integer> {
       + " 'servers & !matrix'; may be repeated. By default all but matrix, the long ones.")
   private List<String> tags = List.of();
 
-  @Option(names = "--stack", defaultValue = "${env:TEST_STACK}", description = "${COMPLETION-CANDIDATES}: what the servers"
+  @Option(names = "--stack", defaultValue = "${env:TEST_STACK}",
+      description = "${COMPLETION-CANDIDATES}: what the servers"
       + " are (TEST_STACK). By default containers where a Docker engine answers, processes elsewhere.")
   private Servers stack;
 
@@ -225,7 +226,8 @@ class Suite implements Callable<Integer> {
       var cause = result.getThrowable().map(Throwable::getMessage).orElse(null);
       if (result.getStatus() == TestExecutionResult.Status.ABORTED) {
         // What the author of the assumption wrote, without what JUnit says by itself.
-        skip(test, cause == null ? "" : cause.replaceFirst("^Assumption failed(: assumption is not (true|false)$|: |$)", ""));
+        skip(test,
+            cause == null ? "" : cause.replaceFirst("^Assumption failed(: assumption is not (true|false)$|: |$)", ""));
       } else if (result.getStatus() == TestExecutionResult.Status.FAILED) {
         failed += count(test);
         line("✗", test, seconds(test));
@@ -264,7 +266,8 @@ class Suite implements Callable<Integer> {
     }
 
     private static void line(String mark, TestIdentifier test, String end) {
-      var display = test.getDisplayName().replaceFirst("^(\\w+)[(].*[)]$", "$1").replaceAll("\\s+", " ").replaceAll("\\p{Cntrl}", "?");
+      var display = test.getDisplayName().replaceFirst("^(\\w+)[(].*[)]$", "$1").replaceAll("\\s+", " ")
+          .replaceAll("\\p{Cntrl}", "?");
       var name = name(test);
       System.out.println(mark + " " + (name.endsWith(display) ? name : name + " " + display) + "  " + end);
     }

@@ -196,7 +196,8 @@ class CassandraEs implements Callable<Integer> {
       for (var table : session.getMetadata().getKeyspace(GraphData.KEYSPACE).orElseThrow().getTables().keySet()) {
         var counts = session.getMetadata().getNodes().values().stream()
             .map(node -> CompletableFuture.supplyAsync(() -> rows(session, node, table.asInternal()))).toList();
-        rows.put(table.asInternal(), counts.stream().map(count -> "" + count.join()).distinct().collect(Collectors.joining("/")));
+        rows.put(table.asInternal(),
+            counts.stream().map(count -> "" + count.join()).distinct().collect(Collectors.joining("/")));
       }
     }
     var elasticsearch = data.elasticsearch().get(0);
@@ -207,7 +208,8 @@ class CassandraEs implements Callable<Integer> {
 
   /** In many pieces of the ring: a count of all of a large table runs into the server's time limits. */
   private static long rows(CqlSession session, Node node, String table) {
-    var count = session.prepare("SELECT count(*) FROM %s.%s WHERE token(key) >= ? AND token(key) <= ?".formatted(GraphData.KEYSPACE, table));
+    var count = session.prepare(
+        "SELECT count(*) FROM %s.%s WHERE token(key) >= ? AND token(key) <= ?".formatted(GraphData.KEYSPACE, table));
     var piece = 1L << 56;
     return LongStream.range(0, 256).map(i -> Long.MIN_VALUE + i * piece)
         .map(from -> session.execute(count.bind(from, from + piece - 1).setNode(node)).one().getLong(0)).sum();

@@ -29,7 +29,8 @@ import picocli.CommandLine.Option;
  * unpacked folder where there is one. Nothing is removed before the end (3 GB a round): some file systems create files
  * slowly for a minute after many were removed, which would be the next one's time.
  *
- * <p>{@code mc} is the one that is named, or is built once where Go is there, and kept beside tests/servers/s3.java's MinIO.
+ * <p>{@code mc} is the one that is named, or is built once where Go is there, and kept beside tests/servers/s3.java's
+ * MinIO.
  *
  * <pre>{@code ./jbang tests/bench/files-minio.java --rclone ~/go/bin/rclone}</pre>
  */
@@ -47,16 +48,19 @@ class FilesMinio implements Callable<Integer> {
   @Option(names = "--large", defaultValue = "0", description = "files of --large-size instead (${DEFAULT-VALUE})")
   private int large;
 
-  @Option(names = "--large-size", paramLabel = "MB", defaultValue = "200", description = "their size (${DEFAULT-VALUE})")
+  @Option(names = "--large-size", paramLabel = "MB", defaultValue = "200",
+      description = "their size (${DEFAULT-VALUE})")
   private int largeSize;
 
   @Option(names = "--rounds", defaultValue = "3", description = "(${DEFAULT-VALUE})")
   private int rounds;
 
-  @Option(names = "--folder", paramLabel = "DIR", defaultValue = "/tmp", description = "of archive, unpacked copy and the server's data (${DEFAULT-VALUE})")
+  @Option(names = "--folder", paramLabel = "DIR", defaultValue = "/tmp",
+      description = "of archive, unpacked copy and the server's data (${DEFAULT-VALUE})")
   private Path folder;
 
-  @Option(names = "--listen", paramLabel = "HOST", defaultValue = "127.0.4.20", description = "of the server (${DEFAULT-VALUE})")
+  @Option(names = "--listen", paramLabel = "HOST", defaultValue = "127.0.4.20",
+      description = "of the server (${DEFAULT-VALUE})")
   private String listen;
 
   @Option(names = "--mc", paramLabel = "FILE", description = "MinIO's client")
@@ -86,7 +90,8 @@ class FilesMinio implements Callable<Integer> {
       var login = server.login().orElseThrow();
       var url = "http://" + server.host() + ":" + server.port();
       settings = Map.of("MINIO_ENDPOINT", url, "MINIO_ACCESS_KEY", login.user(), "MINIO_SECRET_KEY", login.password(),
-          "MINIO_ARCHIVE_PATH", work.toString(), "MC_HOST_th", url.replace("//", "//" + login.user() + ":" + login.password() + "@"),
+          "MINIO_ARCHIVE_PATH", work.toString(), "MC_HOST_th",
+          url.replace("//", "//" + login.user() + ":" + login.password() + "@"),
           "MC_CONFIG_DIR", work.resolve("mc").toString());
       makeArchive();
       System.out.printf("%s, load %s%n", server.tool("kind"), Files.readString(Path.of("/proc/loadavg")).strip());
@@ -101,7 +106,9 @@ class FilesMinio implements Callable<Integer> {
   }
 
   private String builtMc() throws IOException {
-    var cache = Path.of(Optional.ofNullable(System.getenv("XDG_CACHE_HOME")).orElse(System.getProperty("user.home") + "/.cache"), "thehive-restore");
+    var cache = Path.of(
+        Optional.ofNullable(System.getenv("XDG_CACHE_HOME")).orElse(System.getProperty("user.home") + "/.cache"),
+        "thehive-restore");
     if (!Files.isExecutable(cache.resolve("mc"))) {
       System.out.println("Building mc once");
       run("env", "GOBIN=" + Files.createDirectories(cache), "go", "install", "github.com/minio/mc@latest");
@@ -117,19 +124,24 @@ class FilesMinio implements Callable<Integer> {
     time("ours, one by one", () -> restore("single" + round, "--one-by-one"));
     run(mc, "--quiet", "mb", "th/mirror" + round);
     var unpacked = Files.createDirectory(work.resolve("unpacked" + round));
-    var unpacking = time("tar x", () -> run("tar", "xf", work.resolve(ROOT + ".tar").toString(), "-C", unpacked.toString()));
-    var mirroring = time("mc mirror", () -> run(mc, "--quiet", "mirror", "--overwrite", unpacked.resolve(ROOT).toString(), "th/mirror" + round));
+    var unpacking =
+        time("tar x", () -> run("tar", "xf", work.resolve(ROOT + ".tar").toString(), "-C", unpacked.toString()));
+    var mirroring = time("mc mirror",
+        () -> run(mc, "--quiet", "mirror", "--overwrite", unpacked.resolve(ROOT).toString(), "th/mirror" + round));
     times.computeIfAbsent("documented way", any -> new ArrayList<>()).add(unpacking + mirroring);
     if (rclone != null) {
       time("rclone", () -> run(rclone, "copy", unpacked.resolve(ROOT).toString(),
-          ":s3,provider=Minio,endpoint='" + settings.get("MINIO_ENDPOINT") + "',access_key_id=" + settings.get("MINIO_ACCESS_KEY")
+          ":s3,provider=Minio,endpoint='" + settings.get("MINIO_ENDPOINT") + "',access_key_id="
+              + settings.get("MINIO_ACCESS_KEY")
               + ",secret_access_key=" + settings.get("MINIO_SECRET_KEY") + ":rclone" + round));
     }
-    System.out.printf(Locale.ROOT, "round %d, load %s%n", round + 1, Files.readString(Path.of("/proc/loadavg")).strip());
+    System.out.printf(Locale.ROOT, "round %d, load %s%n", round + 1,
+        Files.readString(Path.of("/proc/loadavg")).strip());
   }
 
   private void restore(String bucket, String... options) {
-    var running = Script.of("restore-files-minio.java").env(settings).env("MINIO_BUCKET", bucket).args("--yes", "--create-bucket").args(options)
+    var running = Script.of("restore-files-minio.java").env(settings).env("MINIO_BUCKET", bucket)
+        .args("--yes", "--create-bucket").args(options)
         .timeout(Duration.ofHours(1)).start();
     peak = Math.max(peak, running.peakUntilEnd());
     var result = running.await();
@@ -173,7 +185,8 @@ class FilesMinio implements Callable<Integer> {
   private void print() {
     var ours = median("ours");
     System.out.printf("%n%-18s %8s %8s%n", "", "median s", "ratio");
-    times.keySet().forEach(name -> System.out.printf(Locale.ROOT, "%-18s %8.1f %8.1f%n", name, median(name), median(name) / ours));
+    times.keySet().forEach(
+        name -> System.out.printf(Locale.ROOT, "%-18s %8.1f %8.1f%n", name, median(name), median(name) / ours));
     System.out.printf("The script's memory peaked at %d MB%n", peak / 1_000_000);
   }
 

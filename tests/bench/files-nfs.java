@@ -42,7 +42,8 @@ class FilesNfs implements Callable<Integer> {
   @Option(names = "--large", defaultValue = "0", description = "files of --large-size instead (${DEFAULT-VALUE})")
   private int large;
 
-  @Option(names = "--large-size", paramLabel = "MB", defaultValue = "200", description = "their size (${DEFAULT-VALUE})")
+  @Option(names = "--large-size", paramLabel = "MB", defaultValue = "200",
+      description = "their size (${DEFAULT-VALUE})")
   private int largeSize;
 
   @Option(names = "--rounds", defaultValue = "3", description = "(${DEFAULT-VALUE})")
@@ -83,7 +84,8 @@ class FilesNfs implements Callable<Integer> {
     var ways = new LinkedHashMap<String, List<Took>>();
     for (int round = 0; round < rounds; round++) {
       add(ways, "ours", () -> restore(work));
-      add(ways, "documented", () -> sh("cd '%s' && tar xf %s.tar && find live -mindepth 1 -delete && cp -r %s/. live && rm -rf %s"
+      add(ways, "documented",
+          () -> sh("cd '%s' && tar xf %s.tar && find live -mindepth 1 -delete && cp -r %s/. live && rm -rf %s"
           .formatted(work, ROOT, ROOT, ROOT)));
       sh("cd '%s' && find live -mindepth 1 -delete".formatted(work));
       add(ways, "tar x", () -> sh("tar xf '%s/%s.tar' -C '%s/live' --strip-components 1".formatted(work, ROOT, work)));
@@ -106,7 +108,8 @@ class FilesNfs implements Callable<Integer> {
     if (large == 0) {
       Attachments.writeAll(root, files, size);
     } else {
-      sh("mkdir -p '%s'/attachment; cd '%s'/attachment; for i in $(seq %d); do head -c %dM /dev/urandom > $(printf %%064x $i); done".formatted(root, root, large, largeSize));
+      sh("mkdir -p '%s'/attachment; cd '%s'/attachment; for i in $(seq %d); do head -c %dM /dev/urandom > $(printf %%064x $i); done"
+          .formatted(root, root, large, largeSize));
     }
     sh("cd '%s' && tar cf %s.tar %s && mv %s live".formatted(work, ROOT, ROOT, ROOT));
   }
@@ -128,11 +131,14 @@ class FilesNfs implements Callable<Integer> {
 
   private void print(Path work, Map<String, List<Took>> ways) throws IOException {
     var what = large == 0 ? files + " files" : large + " files of " + largeSize + " MB";
-    System.out.printf(Locale.ROOT, "%n%s on %s (%s), medians of %d, load %s%n", what, work.getParent(), Files.getFileStore(work).type(), rounds,
+    System.out.printf(Locale.ROOT, "%n%s on %s (%s), medians of %d, load %s%n", what, work.getParent(),
+        Files.getFileStore(work).type(), rounds,
         Files.readString(Path.of("/proc/loadavg")).split(" ")[0]);
     var ours = ways.get("ours");
-    ways.forEach((name, times) -> System.out.printf(Locale.ROOT, "%-12s %6.1f s %5.1fx   with sync %6.1f s %5.1fx%n", name,
-        median(times, false), median(times, false) / median(ours, false), median(times, true), median(times, true) / median(ours, true)));
+    ways.forEach(
+        (name, times) -> System.out.printf(Locale.ROOT, "%-12s %6.1f s %5.1fx   with sync %6.1f s %5.1fx%n", name,
+            median(times, false), median(times, false) / median(ours, false), median(times, true),
+            median(times, true) / median(ours, true)));
     System.out.printf("the script's memory peaked at %d MB%n", peak / 1_000_000);
   }
 

@@ -97,7 +97,8 @@ class RingCoverageBench {
 
   private static void table(StringBuilder text) {
     text.append("| partitions |");
-    Arrays.stream(RANGES).forEach(ranges -> text.append(" %,d %s |".formatted(ranges, ranges == 1 ? "range" : "ranges")));
+    Arrays.stream(RANGES)
+        .forEach(ranges -> text.append(" %,d %s |".formatted(ranges, ranges == 1 ? "range" : "ranges")));
     text.append("\n|---|").append("---|".repeat(RANGES.length)).append('\n');
     for (var partitions : PARTITIONS) {
       text.append("| %,d |".formatted(partitions));
@@ -131,7 +132,8 @@ class RingCoverageBench {
 
   private static int found(int partitions, int ranges, double missing) {
     return (int) IntStream.range(0, CASES).parallel()
-        .filter(seed -> coverage(Math.min(partitions, TokenSample.SIZE), ranges, missing, new Random(seed)).isPart()).count();
+        .filter(seed -> coverage(Math.min(partitions, TokenSample.SIZE), ranges, missing, new Random(seed)).isPart())
+        .count();
   }
 
   /** Missing ranges with lengths as random tokens make them, between ranges that are there. */

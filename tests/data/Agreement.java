@@ -28,7 +28,8 @@ final class Agreement {
       var verified = verify(restore, part, "archives");
       var reason = ERROR.matcher(result.err());
       assertThat(reason.find()).as(result.err()).isTrue();
-      assertThat(verified.code()).as("verify.java archives of a backup that is refused:%n%s%s", verified.out(), verified.err()).isNotZero();
+      assertThat(verified.code())
+          .as("verify.java archives of a backup that is refused:%n%s%s", verified.out(), verified.err()).isNotZero();
       assertThat(verified.out()).contains("✗").contains(reason.group(1));
     }
     return result;

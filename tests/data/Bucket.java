@@ -63,7 +63,8 @@ final class Bucket {
   /** Sends it in parts of 5 MB: its ETag is then none of its content. */
   void putInParts(String name, byte[] content) throws IOException {
     try {
-      client.putObject(PutObjectArgs.builder().bucket(NAME).object(name).stream(new ByteArrayInputStream(content), -1L, 5L << 20).build());
+      client.putObject(PutObjectArgs.builder().bucket(NAME).object(name)
+          .stream(new ByteArrayInputStream(content), -1L, 5L << 20).build());
     } catch (Exception e) {
       throw new IOException(e);
     }

@@ -20,7 +20,9 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import javax.net.ssl.SSLContext;
 
-/** What Cassandra and Elasticsearch hold, as digests to be compared: equal means row for row and document for document. */
+/**
+ * What Cassandra and Elasticsearch hold, as digests to be compared: equal means row for row and document for document.
+ */
 final class Contents {
   private Contents() {}
 
@@ -30,7 +32,9 @@ final class Contents {
    */
   static Map<String, String> ofCassandra(CqlSession session, String keyspace, boolean all) {
     var contents = new TreeMap<String, String>();
-    session.execute(SimpleStatement.newInstance("SELECT table_name FROM system_schema.tables WHERE keyspace_name = ?", keyspace))
+    session
+        .execute(SimpleStatement.newInstance("SELECT table_name FROM system_schema.tables WHERE keyspace_name = ?",
+            keyspace))
         .forEach(row -> contents.put(row.getString("table_name"), ""));
     contents.replaceAll((table, none) -> session.getMetadata().getNodes().values().stream().limit(all ? 1 : 99)
         .map(node -> digest(session, SimpleStatement.newInstance(
@@ -53,14 +57,18 @@ final class Contents {
     return rows + " rows " + HexFormat.of().formatHex(digest.digest());
   }
 
-  /** Documents in the order of their ids, as a count and a digest, and the index' aliases; "none" where there is no index. */
+  /**
+   * Documents in the order of their ids, as a count and a digest, and the index' aliases; "none" where there is no
+   * index.
+   */
   static String ofElasticsearch(Server node, String index) {
     try {
       node.tool("POST", "/" + index + "/_refresh", "");
     } catch (IllegalStateException e) {
       return "none";
     }
-    var found = json(node.tool("POST", "/" + index + "/_search", "{\"size\":10000,\"track_total_hits\":true}")).path("hits");
+    var found =
+        json(node.tool("POST", "/" + index + "/_search", "{\"size\":10000,\"track_total_hits\":true}")).path("hits");
     var documents = new TreeMap<String, String>();
     found.path("hits").forEach(hit -> documents.put(hit.path("_id").asText(), hit.path("_source").toString()));
     var digest = sha256();
@@ -87,7 +95,8 @@ final class Contents {
         .withInt(DefaultDriverOption.NETTY_ADMIN_SHUTDOWN_QUIET_PERIOD, 0)
         .withClass(DefaultDriverOption.LOAD_BALANCING_POLICY_CLASS, BasicLoadBalancingPolicy.class)
         .build();
-    var builder = CqlSession.builder().withConfigLoader(config).addContactPoint(new InetSocketAddress(node.host(), node.port()));
+    var builder =
+        CqlSession.builder().withConfigLoader(config).addContactPoint(new InetSocketAddress(node.host(), node.port()));
     node.login().ifPresent(login -> builder.withAuthCredentials(login.user(), login.password()));
     tls.ifPresent(builder::withSslContext);
     return builder.build();

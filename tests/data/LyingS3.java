@@ -17,8 +17,8 @@ import org.xml.sax.SAXException;
 
 /**
  * A fake: an S3 server with one bucket that can be told not to say the truth, as a broken server or something between
- * would; no real one can be made to. It knows only the requests that a restore of small objects needs, asks nobody for a
- * key, and remembers every request that would change something.
+ * would; no real one can be made to. It knows only the requests that a restore of small objects needs, asks nobody for
+ * a key, and remembers every request that would change something.
  */
 final class LyingS3 implements AutoCloseable {
   /** What is wrong with it. */
@@ -130,11 +130,15 @@ final class LyingS3 implements AutoCloseable {
   private String list(String query) {
     var encoded = query.contains("encoding-type=url");
     var contents = new StringBuilder();
-    objects.forEach((key, content) -> contents.append(("<Contents><Key>%s</Key><LastModified>2026-11-22T12:00:56.000Z</LastModified>"
-        + "<ETag>&quot;%s&quot;</ETag><Size>%d</Size></Contents>").formatted(encoded ? URLEncoder.encode(key, StandardCharsets.UTF_8)
-            : key, lie == Lie.BROKEN_OBJECT ? "00000000000000000000000000000000" : DigestUtils.md5Hex(content), content.length)));
+    objects.forEach((key,
+        content) -> contents.append(("<Contents><Key>%s</Key><LastModified>2026-11-22T12:00:56.000Z</LastModified>"
+            + "<ETag>&quot;%s&quot;</ETag><Size>%d</Size></Contents>")
+            .formatted(encoded ? URLEncoder.encode(key, StandardCharsets.UTF_8)
+                : key, lie == Lie.BROKEN_OBJECT ? "00000000000000000000000000000000" : DigestUtils.md5Hex(content),
+                content.length)));
     var cut = !query.matches("(.*&)?max-keys=1(&.*)?") && (lie == Lie.CUT_LIST || lie == Lie.ENDLESS_LIST);
-    return "<ListBucketResult %s><Name>thehive</Name>%s<IsTruncated>%s</IsTruncated>%s%s</ListBucketResult>".formatted(NAMESPACE,
+    return "<ListBucketResult %s><Name>thehive</Name>%s<IsTruncated>%s</IsTruncated>%s%s</ListBucketResult>".formatted(
+        NAMESPACE,
         encoded ? "<EncodingType>url</EncodingType>" : "", cut,
         cut && lie == Lie.ENDLESS_LIST ? "<NextContinuationToken>again</NextContinuationToken>" : "", contents);
   }

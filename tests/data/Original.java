@@ -13,7 +13,8 @@ import java.util.concurrent.CompletableFuture;
  * Three Cassandra nodes and Elasticsearch with application data, their hot backup, and what they held at that moment.
  * Made once, for all tests that restore it.
  */
-record Original(List<Server> cassandra, Server elasticsearch, GraphData data, HotBackup.Set backup, State state, String answer) {
+record Original(List<Server> cassandra, Server elasticsearch, GraphData data, HotBackup.Set backup, State state,
+    String answer) {
   private static Original original;
 
   /** What both databases hold, to be compared. */
@@ -30,7 +31,8 @@ record Original(List<Server> cassandra, Server elasticsearch, GraphData data, Ho
     var archives = temporaryFolder();
     var nodes = CompletableFuture.supplyAsync(
         // Otherwise a node may pass a question on to another one that it takes for faster, and its own copy go unseen.
-        () -> Stack.cassandra(Stack.CassandraOptions.on("127.0.0.2", "127.0.0.3", "127.0.0.4").withYaml("dynamic_snitch", "false")));
+        () -> Stack.cassandra(
+            Stack.CassandraOptions.on("127.0.0.2", "127.0.0.3", "127.0.0.4").withYaml("dynamic_snitch", "false")));
     var elasticsearch = Stack.elasticsearch("7.10.2", List.of("127.0.0.2"), 9200, archives).get(0);
     var data = new GraphData(nodes.join(), List.of(elasticsearch));
     data.create(200);

@@ -11,8 +11,8 @@ import org.apache.cassandra.dht.Murmur3Partitioner;
 import org.apache.cassandra.io.sstable.CQLSSTableWriter;
 
 /**
- * Real SSTables without a server: Cassandra's own writer in a process of its own, laid out as in a backup, below a folder
- * {@code cassandra_TS/}.
+ * Real SSTables without a server: Cassandra's own writer in a process of its own, laid out as in a backup, below a
+ * folder {@code cassandra_TS/}.
  */
 class SSTables {
   static final String NAME = "cassandra_20260101_00h00m00s";
@@ -24,7 +24,8 @@ class SSTables {
   /** Starts the writer and waits for its end; the archive is below the folder then. */
   static Path archive(Path folder, String tables) {
     try {
-      var command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx256m"));
+      var command =
+          new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx256m"));
       Files.readAllLines(Path.of("tests/servers/jvm17-server.options")).stream().filter(line -> line.startsWith("-"))
           .forEach(command::add);
       command.addAll(List.of("-cp", System.getProperty("java.class.path"), "SSTables", folder.toString(), tables));
@@ -57,11 +58,14 @@ class SSTables {
   public static void main(String... args) throws Exception {
     DatabaseDescriptor.clientInitialization(false);
     DatabaseDescriptor.setColumnIndexSize(1);
-    var tables = args[1].equals("all") ? all() : args[1].equals("small") ? List.of(small("small")) : List.of(even(args[1]));
+    var tables =
+        args[1].equals("all") ? all() : args[1].equals("small") ? List.of(small("small")) : List.of(even(args[1]));
     var root = Path.of(args[0], NAME);
-    var definition = new StringBuilder("CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': '1'}"
+    var definition =
+        new StringBuilder("CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': '1'}"
         + " AND durable_writes = true;\n");
-    tables.stream().flatMap(table -> table.types.stream()).distinct().forEach(type -> definition.append(type).append(";\n"));
+    tables.stream().flatMap(table -> table.types.stream()).distinct()
+        .forEach(type -> definition.append(type).append(";\n"));
     for (var table : tables) {
       definition.append(table.create).append(";\n");
       write(table, root);
@@ -72,7 +76,8 @@ class SSTables {
 
   private static void write(Table table, Path root) throws IOException {
     var folder = Files.createDirectories(root.resolve("ks").resolve(table.name + "-" + "0123456789abcdef".repeat(2)));
-    var builder = CQLSSTableWriter.builder().inDirectory(folder.toString()).withPartitioner(Murmur3Partitioner.instance);
+    var builder =
+        CQLSSTableWriter.builder().inDirectory(folder.toString()).withPartitioner(Murmur3Partitioner.instance);
     table.types.forEach(builder::withType);
     try (var writer = builder.forTable(table.create).using(table.insert).build()) {
       for (var row : table.rows) {
@@ -80,7 +85,8 @@ class SSTables {
       }
     }
     try (var files = Files.list(folder)) {
-      Files.writeString(folder.resolve("manifest.json"), files.map(file -> "\"" + file.getFileName() + "\"").filter(name -> name.contains("-Data.db"))
+      Files.writeString(folder.resolve("manifest.json"),
+          files.map(file -> "\"" + file.getFileName() + "\"").filter(name -> name.contains("-Data.db"))
           .collect(Collectors.joining(",", "{\"files\":[", "]}")));
     }
   }
@@ -90,11 +96,14 @@ class SSTables {
     var rows = new ArrayList<Object[]>();
     for (int k = 0; k < 20; k++) {
       for (int c = 0; c < (k == 7 ? 120 : 2); c++) {
-        rows.add(new Object[] {bytes("key " + k), c, "s" + k, c % 5 == 0 ? null : "value %d %d of a row".formatted(k, c), c % 3 == 0 ? 86_400 * 3000 : 0});
+        rows.add(new Object[] {bytes("key " + k), c, "s" + k,
+            c % 5 == 0 ? null : "value %d %d of a row".formatted(k, c), c % 3 == 0 ? 86_400 * 3000 : 0});
       }
     }
-    return new Table(name, List.of(), ("CREATE TABLE ks.%s (k blob, c int, s text static, v text, PRIMARY KEY (k, c)) WITH " + COMPRESSION)
-        .formatted(name, "LZ4Compressor"), "INSERT INTO ks.%s (k, c, s, v) VALUES (?, ?, ?, ?) USING TTL ?".formatted(name), rows);
+    return new Table(name, List.of(),
+        ("CREATE TABLE ks.%s (k blob, c int, s text static, v text, PRIMARY KEY (k, c)) WITH " + COMPRESSION)
+            .formatted(name, "LZ4Compressor"),
+        "INSERT INTO ks.%s (k, c, s, v) VALUES (?, ?, ?, ?) USING TTL ?".formatted(name), rows);
   }
 
   /** {@code even:3000:3}: a table of 3,000 partitions, of which only those of every third of 48 ranges are written. */
@@ -108,23 +117,30 @@ class SSTables {
         rows.add(new Object[] {k});
       }
     }
-    return new Table("even", List.of(), "CREATE TABLE ks.even (k int PRIMARY KEY)", "INSERT INTO ks.even (k) VALUES (?)", rows);
+    return new Table("even", List.of(), "CREATE TABLE ks.even (k int PRIMARY KEY)",
+        "INSERT INTO ks.even (k) VALUES (?)", rows);
   }
 
   private static List<Table> all() {
     var all = new ArrayList<Table>();
-    for (var compressor : List.of("LZ4Compressor", "SnappyCompressor", "DeflateCompressor", "ZstdCompressor", "NoopCompressor")) {
+    for (var compressor : List.of("LZ4Compressor", "SnappyCompressor", "DeflateCompressor", "ZstdCompressor",
+        "NoopCompressor")) {
       var small = small("t_" + compressor.toLowerCase());
-      all.add(new Table(small.name, small.types, small.create.replace("LZ4Compressor", compressor), small.insert, small.rows));
+      all.add(new Table(small.name, small.types, small.create.replace("LZ4Compressor", compressor), small.insert,
+          small.rows));
     }
     var small = small("plain");
-    all.add(new Table("plain", small.types, small.create.replaceFirst("compression = .*", "compression = {'enabled': 'false'}"
+    all.add(new Table("plain", small.types,
+        small.create.replaceFirst("compression = .*", "compression = {'enabled': 'false'}"
         + " AND bloom_filter_fp_chance = 1.0"), small.insert, small.rows));
     all.add(small("\"Quoted_7\"".replace("\"", "")));
-    all.add(new Table("zoo", List.of("CREATE TYPE ks.inner (a frozen<set<int>>, b text)", "CREATE TYPE ks.\"Outer\" (x frozen<inner>, y int)"),
+    all.add(new Table("zoo",
+        List.of("CREATE TYPE ks.inner (a frozen<set<int>>, b text)",
+            "CREATE TYPE ks.\"Outer\" (x frozen<inner>, y int)"),
         "CREATE TABLE ks.zoo (k int, \"Ké y\" text, l list<text>, m map<text, int>, fm frozen<map<int, frozen<list<int>>>>,"
             + " t tuple<int, text>, u frozen<\"Outer\">, d duration, PRIMARY KEY ((k, \"Ké y\")))",
-        "INSERT INTO ks.zoo (k, \"Ké y\", l, m, fm, t, d) VALUES (?, ?, ['a', 'b'], {'x': 1}, {1: [2, 3]}, (4, 'five'), 3h)",
+        "INSERT INTO ks.zoo (k, \"Ké y\", l, m, fm, t, d) VALUES (?, ?, ['a', 'b'], {'x': 1}, {1: [2, 3]}, (4,"
+            + " 'five'), 3h)",
         List.of(new Object[] {1, "eins"}, new Object[] {2, "zwei"})));
     return all;
   }

@@ -285,7 +285,8 @@ class Graph {
     }
   }
 
-  @Command(name = "serve", description = "Stands in for TheHive: answers its status, and /search?word with numbers of cases.")
+  @Command(name = "serve",
+      description = "Stands in for TheHive: answers its status, and /search?word with numbers of cases.")
   static class Serve implements Callable<Integer> {
     @Mixin Target target;
 
@@ -311,7 +312,8 @@ class Graph {
             graph.traversal().V().has("description", Text.textContains(word)).values("number").order().toList()));
         server.start();
         log("INFO", "Listening for HTTP on /0.0.0.0:" + port);
-        Runtime.getRuntime().addShutdownHook(new Thread(graph::close)); // it is registered in the graph while it is open
+        // it is registered in the graph while it is open
+        Runtime.getRuntime().addShutdownHook(new Thread(graph::close));
         new CountDownLatch(1).await();
       }
       return 0;

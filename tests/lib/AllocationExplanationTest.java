@@ -13,7 +13,8 @@ class AllocationExplanationTest {
   }
 
   private static String refusedBy(String... deciders) {
-    return "{'can_allocate':'no','allocate_explanation':'cannot allocate','node_allocation_decisions':[{'deciders':[%s]}]}".formatted(String.join(",", deciders));
+    return "{'can_allocate':'no','allocate_explanation':'cannot allocate','node_allocation_decisions':[{'deciders':[%s]}]}"
+        .formatted(String.join(",", deciders));
   }
 
   private static final String DISK = "{'decider':'disk_threshold','decision':'NO','explanation':'disk is full'}";
@@ -30,11 +31,14 @@ class AllocationExplanationTest {
 
   @Test
   void leavesOutTheTraceOfAnException() {
-    var details = "failed shard on node [a]: failed to create index, failure java.lang.IllegalArgumentException: IOException while reading words.txt\\n"
+    var details =
+        "failed shard on node [a]: failed to create index, failure java.lang.IllegalArgumentException: IOException while reading words.txt\\n"
         + "\\tat org.elasticsearch@8.19.20/org.elasticsearch.Analysis.words(Analysis.java:1)\\n"
         + "Caused by: java.nio.file.NoSuchFileException: words.txt\\n\\t... 7 more\\n";
-    assertThat(explanation("{'unassigned_info':{'details':'%s'}}".formatted(details)).reason()).isEqualTo("failed shard on node [a]: failed to create index,"
-        + " failure java.lang.IllegalArgumentException: IOException while reading words.txt; Caused by: java.nio.file.NoSuchFileException: words.txt");
+    assertThat(explanation("{'unassigned_info':{'details':'%s'}}".formatted(details)).reason())
+        .isEqualTo("failed shard on node [a]: failed to create index,"
+            + " failure java.lang.IllegalArgumentException: IOException while reading words.txt; Caused by:"
+            + " java.nio.file.NoSuchFileException: words.txt");
   }
 
   @Test
@@ -47,8 +51,10 @@ class AllocationExplanationTest {
 
   @Test
   void knowsAShardThatMayNotStayAndHasNowhereToGo() {
-    assertThat(explanation("{'can_remain_on_current_node':'no','can_move_to_other_node':'no'}").mustLeaveItsNode()).isTrue();
-    assertThat(explanation("{'can_remain_on_current_node':'no','can_move_to_other_node':'yes'}").mustLeaveItsNode()).isFalse();
+    assertThat(explanation("{'can_remain_on_current_node':'no','can_move_to_other_node':'no'}").mustLeaveItsNode())
+        .isTrue();
+    assertThat(explanation("{'can_remain_on_current_node':'no','can_move_to_other_node':'yes'}").mustLeaveItsNode())
+        .isFalse();
     assertThat(explanation("{'can_remain_on_current_node':'yes'}").mustLeaveItsNode()).isFalse();
   }
 }

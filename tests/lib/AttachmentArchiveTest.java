@@ -23,7 +23,10 @@ class AttachmentArchiveTest {
   private static final String ROOT = "files_20261122_12h00m56s";
   @TempDir private Path folder;
 
-  /** Writes a tar of {@code name=text}, {@code name/}, {@code name->target} (symbolic) and {@code name=>target} (hard link). */
+  /**
+   * Writes a tar of {@code name=text}, {@code name/}, {@code name->target} (symbolic) and {@code name=>target} (hard
+   * link).
+   */
   private Path tar(String type, String... members) throws IOException {
     var file = folder.resolve("archive." + type);
     var out = Files.newOutputStream(file);
@@ -38,7 +41,8 @@ class AttachmentArchiveTest {
   private static void add(TarArchiveOutputStream tar, String member) throws IOException {
     var parts = member.split("->|=>|=", 2);
     var type = member.contains("->") ? TarConstants.LF_SYMLINK : member.contains("=>") ? TarConstants.LF_LINK
-        : member.startsWith("pipe:") ? TarConstants.LF_FIFO : member.endsWith("/") ? TarConstants.LF_DIR : TarConstants.LF_NORMAL;
+        : member.startsWith("pipe:") ? TarConstants.LF_FIFO : member.endsWith("/") ? TarConstants.LF_DIR
+        : TarConstants.LF_NORMAL;
     var entry = new TarArchiveEntry(parts[0].replace("pipe:", ""), type);
     var content = new byte[0];
     if (entry.isSymbolicLink() || entry.isLink()) {
@@ -72,12 +76,14 @@ class AttachmentArchiveTest {
   @ValueSource(strings = {"tar", "tar.gz"})
   void namesAreThoseBelowTheBackupsFolder(String type) throws IOException {
     var file = tar(type, ROOT + "/", ROOT + "/attachment/", ROOT + "/attachment/a=one", ROOT + "/b=two");
-    assertThat(contents(file)).isEqualTo(Map.of("", "folder", "attachment", "folder", "attachment/a", "one", "b", "two"));
+    assertThat(contents(file))
+        .isEqualTo(Map.of("", "folder", "attachment", "folder", "attachment/a", "one", "b", "two"));
   }
 
   @Test
   void foldersThatNoEntryNamesAreAdded() throws IOException {
-    assertThat(contents(tar("tar", ROOT + "/a/b/c=text"))).isEqualTo(Map.of("", "folder", "a", "folder", "a/b", "folder", "a/b/c", "text"));
+    assertThat(contents(tar("tar", ROOT + "/a/b/c=text")))
+        .isEqualTo(Map.of("", "folder", "a", "folder", "a/b", "folder", "a/b/c", "text"));
   }
 
   @ParameterizedTest
@@ -126,7 +132,8 @@ class AttachmentArchiveTest {
   })
   void refusesWhatIsNoBackup(String members, String why) throws IOException {
     var file = tar("tar", members.replaceAll("\\bR\\b", ROOT).split(";"));
-    assertThatThrownBy(() -> contents(file)).isInstanceOf(Failure.class).hasMessageContaining(why.replaceAll("\\bR\\b", ROOT))
+    assertThatThrownBy(() -> contents(file)).isInstanceOf(Failure.class)
+        .hasMessageContaining(why.replaceAll("\\bR\\b", ROOT))
         .extracting("code").isEqualTo(Exit.BAD_BACKUP);
   }
 

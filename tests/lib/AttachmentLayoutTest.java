@@ -14,7 +14,8 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class AttachmentLayoutTest {
-  private static final AttachmentLayout THE_HIVE = new AttachmentLayout(Set.of("attachment"), Set.of("attachment/" + hash(1), "other/note.txt")::contains,
+  private static final AttachmentLayout THE_HIVE =
+      new AttachmentLayout(Set.of("attachment"), Set.of("attachment/" + hash(1), "other/note.txt")::contains,
       Set.of("", "attachment", "other")::contains);
 
   private static String hash(int i) {
@@ -32,15 +33,19 @@ class AttachmentLayoutTest {
   static Stream<Arguments> folders() {
     return Stream.of(
         Arguments.of("TheHive's", true, hashes("attachment/", 5, ""), List.of("attachment")),
-        Arguments.of("TheHive's, with files of others beside", true, and(hashes("attachment/", 5, ""), hashes("other/doc", 90, ".txt").toArray(String[]::new)),
+        Arguments.of("TheHive's, with files of others beside", true,
+            and(hashes("attachment/", 5, ""), hashes("other/doc", 90, ".txt").toArray(String[]::new)),
             List.of("attachment", "other")),
-        Arguments.of("encrypted by a ransom", true, and(hashes("attachment/", 5, ".locked"), "README-NOW.txt"), List.of("attachment")),
+        Arguments.of("encrypted by a ransom", true, and(hashes("attachment/", 5, ".locked"), "README-NOW.txt"),
+            List.of("attachment")),
         Arguments.of("empty", true, List.of(), List.of()),
         Arguments.of("with an empty folder of the backup", true, List.of(), List.of("attachment")),
-        Arguments.of("all attachments lost, the others there", true, List.of("other/note.txt"), List.of("attachment", "other")),
+        Arguments.of("all attachments lost, the others there", true, List.of("other/note.txt"),
+            List.of("attachment", "other")),
         Arguments.of("another's", false, List.of("passwd", "group"), List.of("ssl")),
         Arguments.of("another's, with folders only", false, List.of(), List.of("cassandra", "elasticsearch")),
-        Arguments.of("another's attachments", false, List.of("attachment/letter.doc", "attachment/x.pdf"), List.of("attachment")),
+        Arguments.of("another's attachments", false, List.of("attachment/letter.doc", "attachment/x.pdf"),
+            List.of("attachment")),
         Arguments.of("the folder above", false, List.of("application.conf"), List.of("files")),
         Arguments.of("the folder attachment itself", false, hashes("", 5, ""), List.of()));
   }
@@ -67,6 +72,7 @@ class AttachmentLayoutTest {
     }
     Files.createFile(Files.createDirectory(folder.resolve("attachment")).resolve(hash(1)));
 
-    assertThat(AttachmentLayout.Sample.of(folder, Set.of("attachment", "missing")).files()).contains("attachment/" + hash(1));
+    assertThat(AttachmentLayout.Sample.of(folder, Set.of("attachment", "missing")).files())
+        .contains("attachment/" + hash(1));
   }
 }

@@ -37,8 +37,10 @@ class BackupNameTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"20260101_10h00m00s, false", "files_20260101_10h00m00s, false", "cassandra_n1_20260101_10h00m00s, false", "a/b, true",
-      "files_20260101_10h00m00s.tar, true", "x.TGZ, true", "x.info, true", "files_20260101_10h00m00s.lz4, true", "yesterday, false"})
+  @CsvSource({"20260101_10h00m00s, false", "files_20260101_10h00m00s, false", "cassandra_n1_20260101_10h00m00s, false",
+      "a/b, true",
+      "files_20260101_10h00m00s.tar, true", "x.TGZ, true", "x.info, true", "files_20260101_10h00m00s.lz4, true",
+      "yesterday, false"})
   void aPathOrANameWithATypeIsAFile(String text, boolean isFile) {
     assertThat(BackupName.isFile(text)).isEqualTo(isFile);
     assertThat(BackupName.point(text).isPresent()).isEqualTo(!isFile && !text.equals("yesterday"));

@@ -53,7 +53,8 @@ class BucketComparisonTest {
   void aBackupThatNoBucketCanHoldIsRefusedByTheNameOfItsEntry() throws IOException {
     var link = new TarArchiveEntry(NAME + "/link", TarConstants.LF_SYMLINK);
     link.setLinkName("good");
-    assertThatThrownBy(() -> comparison(file("good"), link)).hasMessageContaining(NAME + "/link' is a symbolic link, which a bucket cannot hold");
+    assertThatThrownBy(() -> comparison(file("good"), link))
+        .hasMessageContaining(NAME + "/link' is a symbolic link, which a bucket cannot hold");
     var longest = "d".repeat(200) + "/" + "e".repeat(823);
     assertThat(comparison(file(longest)).unproven().count()).isOne();
     assertThatThrownBy(() -> comparison(file(longest + "e"))).hasMessageContaining("name of more than 1024 bytes");

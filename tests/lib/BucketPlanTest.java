@@ -7,12 +7,15 @@ import org.junit.jupiter.api.Test;
 /** What a plan for a bucket says, and when it asks a second time. */
 class BucketPlanTest {
   private static BucketPlan plan(BucketPlan.State state, BucketComparison.Extras extras, boolean keep) {
-    return new BucketPlan(new BucketPlan.Setting("http://10.0.0.5:9000", "MINIO_ENDPOINT"), new BucketPlan.Setting("thehive", "default"),
-        state, new BucketComparison.Sum(3, 4_000), new BucketComparison.Sum(1, 2_000), new BucketComparison.Sum(5, 9_000), extras, keep);
+    return new BucketPlan(new BucketPlan.Setting("http://10.0.0.5:9000", "MINIO_ENDPOINT"),
+        new BucketPlan.Setting("thehive", "default"),
+        state, new BucketComparison.Sum(3, 4_000), new BucketComparison.Sum(1, 2_000),
+        new BucketComparison.Sum(5, 9_000), extras, keep);
   }
 
   private static BucketComparison.Extras extras(long listed, long count, String... inTheWay) {
-    return new BucketComparison.Extras(listed, count, 0, List.of(), List.of(inTheWay), count == 0 ? null : Instant.parse("2026-11-22T12:00:56.123Z"));
+    return new BucketComparison.Extras(listed, count, 0, List.of(), List.of(inTheWay),
+        count == 0 ? null : Instant.parse("2026-11-22T12:00:56.123Z"));
   }
 
   private static final BucketPlan.State PLAIN = new BucketPlan.State(true, false, false, false);
@@ -20,13 +23,15 @@ class BucketPlanTest {
   @Test
   void namesServerAndBucketAndWhereTheyComeFrom() {
     assertThat(plan(PLAIN, extras(8, 2), false).lines("Will")).containsExactly("", "Bucket thehive (default)",
-        "  at http://10.0.0.5:9000 (MINIO_ENDPOINT)", "  Will send 3 new objects and 1 changed ones (6 kB)", "  Will leave 5 unchanged objects",
+        "  at http://10.0.0.5:9000 (MINIO_ENDPOINT)", "  Will send 3 new objects and 1 changed ones (6 kB)",
+        "  Will leave 5 unchanged objects",
         "  Will remove 2 objects that are not in the backup, the newest of 2026-11-22T12:00:56Z");
   }
 
   @Test
   void saysWhatIsSpecialAboutTheBucket() {
-    assertThat(plan(new BucketPlan.State(false, false, false, true), BucketComparison.Extras.NONE, false).lines("Would"))
+    assertThat(
+        plan(new BucketPlan.State(false, false, false, true), BucketComparison.Extras.NONE, false).lines("Would"))
         .contains("  Would create it", "  an earlier restore did not come to its end: this one goes on from there",
             "  Would remove 0 objects that are not in the backup");
     assertThat(plan(new BucketPlan.State(true, true, true, false), extras(8, 2), true).lines("Will"))
@@ -41,7 +46,8 @@ class BucketPlanTest {
     assertThat(plan(PLAIN, extras(8, 2), true).cannotKeep()).isEmpty();
     assertThat(plan(PLAIN, extras(8, 2, "x\r"), true).cannotKeep().orElseThrow()).satisfies(reason -> {
       assertThat(reason.code).isEqualTo(13);
-      assertThat(reason).hasMessageContaining("1 objects that are not in the backup are in the way of objects of the backup, such as x?:");
+      assertThat(reason).hasMessageContaining(
+          "1 objects that are not in the backup are in the way of objects of the backup, such as x?:");
       assertThat(reason.hint).contains("leave out --keep-extra");
     });
   }

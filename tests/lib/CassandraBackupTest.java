@@ -27,7 +27,9 @@ class CassandraBackupTest {
     }
   }
 
-  /** Every compression and none, a name with capitals, collections, tuples and types of the user, a filter that is off. */
+  /**
+   * Every compression and none, a name with capitals, collections, tuples and types of the user, a filter that is off.
+   */
   @Test
   void provesTablesOfEveryKind() throws IOException {
     var backup = prove(archive);
@@ -36,7 +38,8 @@ class CassandraBackupTest {
     assertThat(backup.tables()).allSatisfy(table -> assertThat(table.coverage().partitions()).isPositive());
     assertThat(backup.coverage().partitions()).as("the same keys in several tables count once").isEqualTo(22);
     var plain = backup.tables().stream().filter(table -> table.name().equals("plain")).findFirst().orElseThrow();
-    assertThat(plain.sstables().get(0).components()).containsKey("CRC.db").doesNotContainKeys("Filter.db", "CompressionInfo.db");
+    assertThat(plain.sstables().get(0).components()).containsKey("CRC.db").doesNotContainKeys("Filter.db",
+        "CompressionInfo.db");
   }
 
   @Test
@@ -45,7 +48,8 @@ class CassandraBackupTest {
     var original = Files.readString(cql);
     // Its files look like a table's; Cassandra makes its rows from those of the table.
     Files.writeString(cql, original.replaceFirst("(?s)CREATE TABLE ks.t_noopcompressor .*?;\n", "")
-        + "CREATE MATERIALIZED VIEW ks.t_noopcompressor AS SELECT * FROM ks.plain WHERE k IS NOT NULL PRIMARY KEY (k);\n");
+        + "CREATE MATERIALIZED VIEW ks.t_noopcompressor AS SELECT * FROM ks.plain WHERE k IS NOT NULL PRIMARY KEY"
+        + " (k);\n");
     try {
       assertThat(prove(SSTables.tar(folder.resolve("all"))).tables()).hasSize(7)
           .noneSatisfy(table -> assertThat(table.name()).isEqualTo("t_noopcompressor"));
@@ -69,9 +73,11 @@ class CassandraBackupTest {
     }
     var whole = prove(archive);
     var backup = prove(hard.resolve(SSTables.NAME + ".tar"));
-    assertThat(backup.tables()).extracting(CassandraBackup.Table::name).containsExactlyElementsOf(whole.tables().stream().map(CassandraBackup.Table::name).toList());
+    assertThat(backup.tables()).extracting(CassandraBackup.Table::name)
+        .containsExactlyElementsOf(whole.tables().stream().map(CassandraBackup.Table::name).toList());
     assertThat(backup.bytes()).isEqualTo(whole.bytes());
-    assertThatThrownBy(() -> prove(hard.resolve("broken.tar"))).hasMessageContaining("is a hard link to", "which is no file before it");
+    assertThatThrownBy(() -> prove(hard.resolve("broken.tar"))).hasMessageContaining("is a hard link to",
+        "which is no file before it");
   }
 
   /** A third of 3,000 partitions, as the node of three with factor 1 has them. */
@@ -88,7 +94,8 @@ class CassandraBackupTest {
 
   @Test
   void aLibraryThatCannotBeLoadedIsToldWithTheRemedy() {
-    var failure = Compressors.missingLibrary(new RuntimeException(new UnsatisfiedLinkError("libzstd.so: failed to map segment")));
+    var failure =
+        Compressors.missingLibrary(new RuntimeException(new UnsatisfiedLinkError("libzstd.so: failed to map segment")));
     assertThat(failure).get().isInstanceOfSatisfying(Failure.class, told -> {
       assertThat(told.code).isEqualTo(Exit.UNSAFE);
       assertThat(told).hasMessageContaining("libzstd.so");
@@ -103,14 +110,16 @@ class CassandraBackupTest {
   void aFileThatTheManifestNamesMustBeThere() throws IOException {
     var files = new ArrayList<Path>();
     try (var all = Files.walk(folder.resolve("all").resolve(SSTables.NAME).resolve("ks"))) {
-      all.filter(file -> file.toString().contains("zoo") && file.getFileName().toString().startsWith("nb-")).forEach(files::add);
+      all.filter(file -> file.toString().contains("zoo") && file.getFileName().toString().startsWith("nb-"))
+          .forEach(files::add);
     }
     var aside = Files.createDirectories(folder.resolve("aside"));
     for (var file : files) {
       Files.move(file, aside.resolve(file.getFileName()));
     }
     try {
-      assertThatThrownBy(() -> prove(SSTables.tar(folder.resolve("all")))).hasMessageContaining("-Data.db of table zoo is missing");
+      assertThatThrownBy(() -> prove(SSTables.tar(folder.resolve("all"))))
+          .hasMessageContaining("-Data.db of table zoo is missing");
     } finally {
       for (var file : files) {
         Files.move(aside.resolve(file.getFileName()), file);

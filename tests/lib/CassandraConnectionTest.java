@@ -24,7 +24,8 @@ class CassandraConnectionTest {
   })
   void understandsEveryFormOfTheConnection(String text, String points, String user, String password) {
     var connection = CassandraConnection.parse(text);
-    assertThat(connection.contactPoints().stream().map(CassandraConnectionTest::named)).containsExactly(points.split(","));
+    assertThat(connection.contactPoints().stream().map(CassandraConnectionTest::named))
+        .containsExactly(points.split(","));
     assertThat(connection.user()).isEqualTo(Optional.ofNullable(user));
     assertThat(connection.password()).isEqualTo(Optional.ofNullable(password));
   }
@@ -42,9 +43,11 @@ class CassandraConnectionTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"10.0.0.5 99999", "10.0.0.5 0", "10.0.0.5 123456", "10.0.0.5:99999", "[::1]:70000", "10.0.0.5:99999999999"})
+  @ValueSource(strings = {"10.0.0.5 99999", "10.0.0.5 0", "10.0.0.5 123456", "10.0.0.5:99999", "[::1]:70000",
+      "10.0.0.5:99999999999"})
   void refusesAPortThatNoHostHas(String text) {
     assertThatThrownBy(() -> CassandraConnection.parse(text))
-        .isInstanceOfSatisfying(Failure.class, failure -> assertThat(failure.code).isEqualTo(2)).hasMessageContaining("CASSANDRA_CONNECTION names port");
+        .isInstanceOfSatisfying(Failure.class, failure -> assertThat(failure.code).isEqualTo(2))
+        .hasMessageContaining("CASSANDRA_CONNECTION names port");
   }
 }

@@ -33,7 +33,8 @@ class CassandraSettingsTest {
     "10.0.0.5,                other, two,   other, two",
     "10.0.0.5 admin -p one,   other, two,   admin, one",
   })
-  void whoLogsInComesFromTheConnectionThenFromTheVariables(String connection, String user, String password, String isUser, String isPassword) {
+  void whoLogsInComesFromTheConnectionThenFromTheVariables(String connection, String user, String password,
+      String isUser, String isPassword) {
     var variables = new HashMap<>(Map.of("CASSANDRA_CONNECTION", connection));
     if (user != null) {
       variables.put("CASSANDRA_USER", user);
@@ -46,7 +47,8 @@ class CassandraSettingsTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"CASSANDRA_USER, admin, no password for Cassandra's user admin", "CASSANDRA_PASSWORD, t0psecret, CASSANDRA_USER is not",
+  @CsvSource({"CASSANDRA_USER, admin, no password for Cassandra's user admin",
+      "CASSANDRA_PASSWORD, t0psecret, CASSANDRA_USER is not",
       "CASSANDRA_KEYSPACE, ' ', CASSANDRA_KEYSPACE is set but blank"})
   void refusesHalfALoginAndBlankNames(String name, String value, String message) {
     assertThatThrownBy(() -> of(Map.of("CASSANDRA_CONNECTION", "10.0.0.5", name, value)))
@@ -57,7 +59,8 @@ class CassandraSettingsTest {
 
   @Test
   void theNodesOwnPortTakesTheClientsFilesUnlessItHasOthers() {
-    var client = Map.of("CASSANDRA_CONNECTION", "10.0.0.5", "CASSANDRA_SSL_CA", "/ca", "CASSANDRA_SSL_CERT", "/cert", "CASSANDRA_SSL_KEY", "/key");
+    var client = Map.of("CASSANDRA_CONNECTION", "10.0.0.5", "CASSANDRA_SSL_CA", "/ca", "CASSANDRA_SSL_CERT", "/cert",
+        "CASSANDRA_SSL_KEY", "/key");
     assertThat(of(client).internode()).contains(new Pem(Path.of("/ca"), Path.of("/cert"), Path.of("/key")));
     var other = new HashMap<>(client);
     other.put("CASSANDRA_INTERNODE_CA", "/other");

@@ -22,11 +22,13 @@ class ClusterViewTest {
   /** Every node lists every other. */
   private static List<ClusterView.Listed> lists(List<String> nodes) {
     var lists = new ArrayList<ClusterView.Listed>();
-    nodes.forEach(by -> nodes.stream().filter(node -> !node.equals(by)).forEach(node -> lists.add(new ClusterView.Listed(by, node, 7000, true))));
+    nodes.forEach(by -> nodes.stream().filter(node -> !node.equals(by))
+        .forEach(node -> lists.add(new ClusterView.Listed(by, node, 7000, true))));
     return lists;
   }
 
-  private static List<ClusterView.Problem> problems(List<ClusterView.Gossip> gossip, Set<String> answered, List<ClusterView.Listed> lists) {
+  private static List<ClusterView.Problem> problems(List<ClusterView.Gossip> gossip, Set<String> answered,
+      List<ClusterView.Listed> lists) {
     return new ClusterView(gossip, answered, lists).problems();
   }
 
@@ -44,7 +46,8 @@ class ClusterViewTest {
       var problems = problems(gossip, Set.of("10.0.0.1", "10.0.0.2"), lists);
       assertThat(problems).singleElement().satisfies(problem -> {
         assertThat(problem.node()).isEqualTo("10.0.0.3");
-        assertThat(problem.text()).contains("10.0.0.3").contains("not in system.peers_v2 of 10.0.0.1").doesNotContain("10.0.0.2");
+        assertThat(problem.text()).contains("10.0.0.3").contains("not in system.peers_v2 of 10.0.0.1")
+            .doesNotContain("10.0.0.2");
         assertThat(problem.mend()).contains("restart Cassandra on 10.0.0.1");
       });
     }
@@ -60,9 +63,11 @@ class ClusterViewTest {
   @Test
   void namesANodeWhoseRowClientsPassOver() {
     var lists = lists(NODES);
-    lists.replaceAll(row -> row.by().equals("10.0.0.1") && row.node().equals("10.0.0.3") ? new ClusterView.Listed("10.0.0.1", "10.0.0.3", 7000, false) : row);
+    lists.replaceAll(row -> row.by().equals("10.0.0.1") && row.node().equals("10.0.0.3")
+        ? new ClusterView.Listed("10.0.0.1", "10.0.0.3", 7000, false) : row);
     assertThat(problems(gossip(), Set.of("10.0.0.1", "10.0.0.2"), lists)).singleElement().satisfies(problem -> {
-      assertThat(problem.text()).contains("10.0.0.3").contains("row in system.peers_v2 of 10.0.0.1").contains("host_id");
+      assertThat(problem.text()).contains("10.0.0.3").contains("row in system.peers_v2 of 10.0.0.1")
+          .contains("host_id");
       assertThat(problem.mend()).contains("restart Cassandra on 10.0.0.1");
     });
   }
@@ -71,10 +76,13 @@ class ClusterViewTest {
   void namesALeftoverRowWithTheStatementThatRemovesIt() {
     var lists = lists(NODES);
     lists.add(new ClusterView.Listed("10.0.0.2", "10.0.0.9", 7001, true));
-    for (var gone : List.of(gossip(), with(new ClusterView.Gossip("10.0.0.9", 7001, "LEFT")), with(new ClusterView.Gossip("10.0.0.9", 7001, "removed")))) {
+    for (var gone : List.of(gossip(), with(new ClusterView.Gossip("10.0.0.9", 7001, "LEFT")),
+        with(new ClusterView.Gossip("10.0.0.9", 7001, "removed")))) {
       assertThat(problems(gone, Set.copyOf(NODES), lists)).singleElement().satisfies(problem -> {
-        assertThat(problem.text()).contains("10.0.0.9 is not in the cluster").contains("of 10.0.0.2").contains("leftover");
-        assertThat(problem.mend()).contains("on 10.0.0.2: DELETE FROM system.peers_v2 WHERE peer = '10.0.0.9' AND peer_port = 7001;");
+        assertThat(problem.text()).contains("10.0.0.9 is not in the cluster").contains("of 10.0.0.2")
+            .contains("leftover");
+        assertThat(problem.mend())
+            .contains("on 10.0.0.2: DELETE FROM system.peers_v2 WHERE peer = '10.0.0.9' AND peer_port = 7001;");
       });
     }
   }
@@ -83,13 +91,15 @@ class ClusterViewTest {
   void leavesOpenWithoutGossipWhetherANodeThatOnlyOneListsIsThere() {
     var lists = lists(NODES);
     lists.add(new ClusterView.Listed("10.0.0.2", "10.0.0.9", 7000, true));
-    assertThat(problems(List.of(), Set.copyOf(NODES), lists)).singleElement().satisfies(problem -> assertThat(problem.mend())
+    assertThat(problems(List.of(), Set.copyOf(NODES), lists)).singleElement().satisfies(problem -> assertThat(
+        problem.mend())
         .contains("if nodetool status shows it, restart").contains("if not, on 10.0.0.2: DELETE FROM system.peers_v2"));
   }
 
   @Test
   void takesANodeThatHasLeftForGone() {
-    assertThat(problems(with(new ClusterView.Gossip("10.0.0.9", 7000, "LEFT")), Set.copyOf(NODES), lists(NODES))).isEmpty();
+    assertThat(problems(with(new ClusterView.Gossip("10.0.0.9", 7000, "LEFT")), Set.copyOf(NODES), lists(NODES)))
+        .isEmpty();
   }
 
   @ParameterizedTest

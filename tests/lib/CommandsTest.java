@@ -53,8 +53,10 @@ class CommandsTest {
     run("--count", "one");
     run("--gap", "soon");
     run("--line", "(");
-    assertThat(failures).extracting(Throwable::getMessage).containsExactly("invalid value for option '--count': 'one' is not a whole number",
-        "invalid value for option '--gap': 'soon' is not a duration such as PT15M", "invalid value for option '--line': '(' is not a regular expression");
+    assertThat(failures).extracting(Throwable::getMessage).containsExactly(
+        "invalid value for option '--count': 'one' is not a whole number",
+        "invalid value for option '--gap': 'soon' is not a duration such as PT15M",
+        "invalid value for option '--line': '(' is not a regular expression");
   }
 
   @Test

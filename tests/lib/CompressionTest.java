@@ -43,8 +43,10 @@ class CompressionTest {
 
   @Test
   void aShortOrPlainFileIsNotCompressed() throws IOException {
-    assertThat(Compression.of(Compression.head(Files.writeString(folder.resolve("short"), "B")))).isEqualTo(Compression.NONE);
-    assertThat(Compression.of(Compression.head(Files.writeString(folder.resolve("text"), "files_2026/")))).isEqualTo(Compression.NONE);
+    assertThat(Compression.of(Compression.head(Files.writeString(folder.resolve("short"), "B"))))
+        .isEqualTo(Compression.NONE);
+    assertThat(Compression.of(Compression.head(Files.writeString(folder.resolve("text"), "files_2026/"))))
+        .isEqualTo(Compression.NONE);
   }
 
   @Test

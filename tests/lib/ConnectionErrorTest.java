@@ -19,15 +19,18 @@ class ConnectionErrorTest {
   @ParameterizedTest
   @CsvSource(delimiter = '|', value = {
     "Unsupported or unrecognized SSL message|it speaks http, not https",
-    "PKIX path building failed: unable to find valid certification path to requested target|its certificate is not signed by a CA that is trusted here",
+      "PKIX path building failed: unable to find valid certification path to requested target|its certificate is"
+          + " not signed by a CA that is trusted here",
     "No subject alternative names matching IP address 10.0.0.5 found|its certificate is for another name",
     "Read timed out|no answer in time",
     "Connection reset|it closed the connection: perhaps it speaks https, or this is not its port",
-    "HTTP/1.1 header parser received no bytes|it closed the connection: perhaps it speaks https, or this is not its port",
+      "HTTP/1.1 header parser received no bytes|it closed the connection: perhaps it speaks https, or this is not"
+          + " its port",
     "no words are known for this|no words are known for this"
   })
   void translatesWhatJavaSays(String said, String words) {
-    assertThat(ConnectionError.words(new CompletionException(new IOException("outer", new IOException(said))))).startsWith(words.equals(said) ? "outer" : words);
+    assertThat(ConnectionError.words(new CompletionException(new IOException("outer", new IOException(said)))))
+        .startsWith(words.equals(said) ? "outer" : words);
   }
 
   @Test
@@ -36,13 +39,18 @@ class ConnectionErrorTest {
     try (var free = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
       port = free.getLocalPort();
     }
-    assertThat(ConnectionError.words(catchThrowable(() -> new Socket("127.0.0.1", port).close()))).startsWith("connection refused");
-    assertThat(ConnectionError.words(catchThrowable(() -> get("http://127.0.0.1:" + port)))).startsWith("connection refused");
-    assertThat(ConnectionError.words(catchThrowable(() -> get("http://no-such-host.invalid")))).isEqualTo("unknown host");
-    assertThat(ConnectionError.words(catchThrowable(() -> new Socket("no-such-host.invalid", 1).close()))).isEqualTo("unknown host");
+    assertThat(ConnectionError.words(catchThrowable(() -> new Socket("127.0.0.1", port).close())))
+        .startsWith("connection refused");
+    assertThat(ConnectionError.words(catchThrowable(() -> get("http://127.0.0.1:" + port))))
+        .startsWith("connection refused");
+    assertThat(ConnectionError.words(catchThrowable(() -> get("http://no-such-host.invalid"))))
+        .isEqualTo("unknown host");
+    assertThat(ConnectionError.words(catchThrowable(() -> new Socket("no-such-host.invalid", 1).close())))
+        .isEqualTo("unknown host");
   }
 
   private static void get(String url) throws Exception {
-    HttpClient.newHttpClient().send(HttpRequest.newBuilder(URI.create(url)).build(), HttpResponse.BodyHandlers.discarding());
+    HttpClient.newHttpClient().send(HttpRequest.newBuilder(URI.create(url)).build(),
+        HttpResponse.BodyHandlers.discarding());
   }
 }

@@ -23,7 +23,8 @@ class DatabasesTest {
 
   @Test
   void takesBackupsOfOneRunTogether() {
-    var run = List.of(backup("cassandra", NIGHT), backup("cassandra", NIGHT.plusMinutes(1)), backup("elasticsearch", NIGHT.plusMinutes(15)));
+    var run = List.of(backup("cassandra", NIGHT), backup("cassandra", NIGHT.plusMinutes(1)),
+        backup("elasticsearch", NIGHT.plusMinutes(15)));
     assertThatCode(() -> Databases.requireOneRun(run, Duration.ofMinutes(15))).doesNotThrowAnyException();
     assertThatCode(() -> Databases.requireOneRun(run.subList(0, 1), Duration.ZERO)).doesNotThrowAnyException();
   }
@@ -34,16 +35,19 @@ class DatabasesTest {
     assertThatThrownBy(() -> Databases.requireOneRun(apart, Duration.ofMinutes(15)))
         .isInstanceOfSatisfying(Failure.class, failure -> {
           assertThat(failure.code).isEqualTo(10);
-          assertThat(failure.getMessage()).contains("cassandra_20261122_02h00m00s and elasticsearch_20261128_02h00m00s were taken 6 days apart");
+          assertThat(failure.getMessage())
+              .contains("cassandra_20261122_02h00m00s and elasticsearch_20261128_02h00m00s were taken 6 days apart");
           assertThat(failure.hint).contains("--backup").contains("--max-gap PT8641M");
         });
-    assertThatCode(() -> Databases.requireOneRun(apart, Duration.parse("PT8641M"))).as("the hint").doesNotThrowAnyException();
+    assertThatCode(() -> Databases.requireOneRun(apart, Duration.parse("PT8641M"))).as("the hint")
+        .doesNotThrowAnyException();
   }
 
   @Test
   void aFailureOfOneNeitherStopsNorHidesTheOther() {
     var ran = Collections.synchronizedList(new ArrayList<Database.Name>());
-    var databases = new Databases(List.of(new Nothing(Database.Name.CASSANDRA), new Nothing(Database.Name.ELASTICSEARCH)));
+    var databases =
+        new Databases(List.of(new Nothing(Database.Name.CASSANDRA), new Nothing(Database.Name.ELASTICSEARCH)));
     var failed = databases.sideBySide(database -> {
       ran.add(database.name());
       if (database.name() == Database.Name.CASSANDRA) {

@@ -11,7 +11,8 @@ class DiskRoomTest {
   @ParameterizedTest
   @CsvSource({"85%, , 350", "0.85, , 350", "85%, 100b, 400", "100b, , 400", "1kb, , 0", "100%, , 500"})
   void keepsFreeWhatTheWatermarkSays(String watermark, String headroom, long room) throws Exception {
-    var allocation = Json.MAPPER.readTree("[{\"node\":\"a\",\"disk.avail\":\"500\",\"disk.total\":\"1000\"},{\"node\":\"UNASSIGNED\"}]");
+    var allocation = Json.MAPPER
+        .readTree("[{\"node\":\"a\",\"disk.avail\":\"500\",\"disk.total\":\"1000\"},{\"node\":\"UNASSIGNED\"}]");
     assertThat(DiskRoom.of(allocation, watermark, Optional.ofNullable(headroom)).total()).isEqualTo(room);
   }
 

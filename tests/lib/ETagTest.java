@@ -24,7 +24,8 @@ class ETagTest {
   void isTheMd5OfWhatWasSentAsAWholeWithOrWithoutQuotes() throws IOException {
     var content = noise(1000);
 
-    assertThat(ETag.of(DigestUtils.md5Hex(content))).isEqualTo(ETag.of('"' + DigestUtils.md5Hex(content) + '"')).isEqualTo(of(content, false));
+    assertThat(ETag.of(DigestUtils.md5Hex(content))).isEqualTo(ETag.of('"' + DigestUtils.md5Hex(content) + '"'))
+        .isEqualTo(of(content, false));
     assertThat(ETag.of(DigestUtils.md5Hex(content))).isNotEqualTo(of(noise(1001), false));
   }
 
@@ -34,7 +35,8 @@ class ETagTest {
     var content = noise(2 * ETag.PART + more);
     var md5s = "";
     for (var from = 0; from < content.length; from += ETag.PART) {
-      md5s += DigestUtils.md5Hex(java.util.Arrays.copyOfRange(content, from, Math.min(content.length, from + ETag.PART)));
+      md5s +=
+          DigestUtils.md5Hex(java.util.Arrays.copyOfRange(content, from, Math.min(content.length, from + ETag.PART)));
     }
     var parts = more > 0 ? 3 : 2;
     var etag = ETag.of(DigestUtils.md5Hex(java.util.HexFormat.of().parseHex(md5s)) + "-" + parts);
@@ -52,9 +54,11 @@ class ETagTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "\"\"", "00000000000000000000000000000000-1-2", "2C4F", "0123456789ABCDEF0123456789ABCDEF"})
+  @ValueSource(
+      strings = {"", "\"\"", "00000000000000000000000000000000-1-2", "2C4F", "0123456789ABCDEF0123456789ABCDEF"})
   void thatOnlyItsServerUnderstandsIsEqualToItselfOnly(String text) throws IOException {
     assertThat(ETag.of(text).parts()).isEqualTo(ETag.OPAQUE);
-    assertThat(ETag.of(text)).isEqualTo(ETag.of(text)).isNotEqualTo(ETag.of("other")).isNotEqualTo(of(noise(10), false));
+    assertThat(ETag.of(text)).isEqualTo(ETag.of(text)).isNotEqualTo(ETag.of("other"))
+        .isNotEqualTo(of(noise(10), false));
   }
 }

@@ -11,7 +11,8 @@ import org.junit.jupiter.api.Test;
 
 /** What a connection that is closed in the midst of a request means: no Elasticsearch, or one that is being stopped. */
 class ElasticsearchApiTest {
-  private static final byte[] ANSWER = ("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+  private static final byte[] ANSWER =
+      ("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
       .getBytes(StandardCharsets.US_ASCII);
 
   /** Answers so many connections, and closes all others when it has read a request. */
@@ -35,7 +36,8 @@ class ElasticsearchApiTest {
   }
 
   private static ElasticsearchApi api(ServerSocket server) {
-    return new ElasticsearchApi(new ElasticsearchSettings(List.of("http://127.0.0.1:" + server.getLocalPort()), Optional.empty(), Optional.empty(), Optional.empty(),
+    return new ElasticsearchApi(new ElasticsearchSettings(List.of("http://127.0.0.1:" + server.getLocalPort()),
+        Optional.empty(), Optional.empty(), Optional.empty(),
         "repository", Path.of("/"), List.of()));
   }
 

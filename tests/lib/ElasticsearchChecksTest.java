@@ -17,20 +17,24 @@ class ElasticsearchChecksTest {
 
   @Test
   void takesAllButTheSystemsOwn() {
-    assertThat(wanted(snapshot("thehive_global", "thehive-audits-000001", ".kibana"))).containsExactly("thehive_global", "thehive-audits-000001");
+    assertThat(wanted(snapshot("thehive_global", "thehive-audits-000001", ".kibana"))).containsExactly("thehive_global",
+        "thehive-audits-000001");
     assertThat(wanted(snapshot("other_global_2"))).containsExactly("other_global_2");
   }
 
   @Test
   void takesThoseThatAreNamed() {
-    assertThat(wanted(snapshot("thehive_global", "thehive-audits-000001"), "thehive-audits-000001")).containsExactly("thehive-audits-000001");
+    assertThat(wanted(snapshot("thehive_global", "thehive-audits-000001"), "thehive-audits-000001"))
+        .containsExactly("thehive-audits-000001");
     assertThat(wanted(snapshot("index"), "index")).containsExactly("index");
-    assertThatThrownBy(() -> wanted(snapshot("thehive_global", ".kibana"), ".kibana")).hasMessageContaining("does not contain .kibana");
+    assertThatThrownBy(() -> wanted(snapshot("thehive_global", ".kibana"), ".kibana"))
+        .hasMessageContaining("does not contain .kibana");
   }
 
   @Test
   void refusesASnapshotWithoutTheMainIndex() {
-    assertThatThrownBy(() -> wanted(snapshot("elsewhere"))).hasMessageContaining("does not contain TheHive's main index");
+    assertThatThrownBy(() -> wanted(snapshot("elsewhere")))
+        .hasMessageContaining("does not contain TheHive's main index");
     assertThatThrownBy(() -> wanted(snapshot(".kibana"))).hasMessageContaining("no index of TheHive");
   }
 }

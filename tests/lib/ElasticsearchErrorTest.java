@@ -12,7 +12,9 @@ class ElasticsearchErrorTest {
 
   @Test
   void aBlockIsNoWrongPassword() {
-    var failure = failure(403, "{\"error\":{\"type\":\"cluster_block_exception\",\"reason\":\"index [x] blocked by: [FORBIDDEN/5/index read-only (api)];\"},\"status\":403}");
+    var failure = failure(403,
+        "{\"error\":{\"type\":\"cluster_block_exception\",\"reason\":\"index [x] blocked by: [FORBIDDEN/5/index"
+            + " read-only (api)];\"},\"status\":403}");
     assertThat(failure.code).isEqualTo(Exit.UNSAFE);
     assertThat(failure).hasMessageContaining("index read-only");
     assertThat(failure.hint).contains("index.blocks.read_only").doesNotContain("PASSWORD");
@@ -20,7 +22,9 @@ class ElasticsearchErrorTest {
 
   @Test
   void aBlockForWantOfDiskIsNotBusy() {
-    var failure = failure(429, "{\"error\":{\"type\":\"cluster_block_exception\",\"reason\":\"index [x] blocked by: [TOO_MANY_REQUESTS/12/disk usage exceeded flood-stage watermark];\"}}");
+    var failure = failure(429,
+        "{\"error\":{\"type\":\"cluster_block_exception\",\"reason\":\"index [x] blocked by:"
+            + " [TOO_MANY_REQUESTS/12/disk usage exceeded flood-stage watermark];\"}}");
     assertThat(failure.code).isEqualTo(Exit.UNSAFE);
     assertThat(failure.hint).contains("index.blocks.read_only_allow_delete");
   }
@@ -34,13 +38,15 @@ class ElasticsearchErrorTest {
 
   @Test
   void tellsTheDeepestCause() {
-    assertThat(failure(400, "{\"error\":{\"reason\":\"failed\",\"caused_by\":{\"reason\":\"more\",\"caused_by\":{\"reason\":\"no words.txt\"}}}}"))
+    assertThat(failure(400,
+        "{\"error\":{\"reason\":\"failed\",\"caused_by\":{\"reason\":\"more\",\"caused_by\":{\"reason\":\"no words.txt\"}}}}"))
         .hasMessageEndingWith("failed: no words.txt");
   }
 
   @Test
   void namesTheSettingOfTooManyShards() {
-    assertThat(failure(400, "{\"error\":{\"reason\":\"this action would add [1] total shards, but this cluster currently has [1]/[1] maximum shards open;\"}}").hint)
+    assertThat(failure(400,
+        "{\"error\":{\"reason\":\"this action would add [1] total shards, but this cluster currently has [1]/[1] maximum shards open;\"}}").hint)
         .contains("cluster.max_shards_per_node");
   }
 }

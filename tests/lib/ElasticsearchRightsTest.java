@@ -12,7 +12,9 @@ class ElasticsearchRightsTest {
          "index": {"a": {"manage": false, "read": true}, "b": {"manage": false, "read": true}}}
         """);
     assertThatThrownBy(() -> ElasticsearchRights.require(answer, "indices a, b")).isInstanceOf(Failure.class)
-        .hasMessage("Elasticsearch's user hive lacks these rights for cluster and indices a, b: cluster:admin/snapshot/restore, manage");
+        .hasMessage(
+            "Elasticsearch's user hive lacks these rights for cluster and indices a, b:"
+                + " cluster:admin/snapshot/restore, manage");
   }
 
   @Test

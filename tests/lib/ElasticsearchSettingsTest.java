@@ -23,7 +23,8 @@ class ElasticsearchSettingsTest {
 
   @Test
   void severalAddressesAreReadWithCommas() {
-    assertThat(of(Map.of("ELASTICSEARCH_API_URL", "http://a:9200, http://b:9200")).urls()).containsExactly("http://a:9200", "http://b:9200");
+    assertThat(of(Map.of("ELASTICSEARCH_API_URL", "http://a:9200, http://b:9200")).urls())
+        .containsExactly("http://a:9200", "http://b:9200");
   }
 
   @Test
@@ -38,7 +39,8 @@ class ElasticsearchSettingsTest {
   @CsvSource({"ELASTICSEARCH_USER, elastic, no password for Elasticsearch's user elastic",
       "ELASTICSEARCH_PASSWORD, t0psecret, 'ELASTICSEARCH_PASSWORD is set, but ELASTICSEARCH_USER is not'"})
   void refusesHalfALogin(String name, String value, String message) {
-    assertThatThrownBy(() -> of(Map.of(name, value))).isInstanceOfSatisfying(Failure.class, failure -> assertThat(failure.code).isEqualTo(2))
+    assertThatThrownBy(() -> of(Map.of(name, value)))
+        .isInstanceOfSatisfying(Failure.class, failure -> assertThat(failure.code).isEqualTo(2))
         .hasMessage(message);
   }
 }

@@ -16,7 +16,8 @@ class EntryNameTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"a/b, a/b", "./a/b, a/b", "a//b, a/b", "a/./b/, a/b", "a/b//, a/b", ".a/..b/...c, .a/..b/...c", "., ''", "./, ''", "é/ü, é/ü"})
+  @CsvSource({"a/b, a/b", "./a/b, a/b", "a//b, a/b", "a/./b/, a/b", "a/b//, a/b", ".a/..b/...c, .a/..b/...c", "., ''",
+      "./, ''", "é/ü, é/ü"})
   void areWrittenInOneWay(String raw, String name) throws IOException {
     assertThat(normal(raw)).isEqualTo(name);
   }
@@ -24,13 +25,16 @@ class EntryNameTest {
   @ParameterizedTest
   @ValueSource(strings = {"/a", "../a", "a/../b", "a/..", "..", "./../a", "a\0b"})
   void areRefusedWhereTheyLeadOut(String raw) {
-    assertThatThrownBy(() -> normal(raw)).isInstanceOf(IOException.class).hasMessageContaining("leads out of the backup's folder");
+    assertThatThrownBy(() -> normal(raw)).isInstanceOf(IOException.class)
+        .hasMessageContaining("leads out of the backup's folder");
   }
 
   @Test
   void areUtf8() {
-    assertThatThrownBy(() -> EntryName.normal("é".getBytes(ISO_8859_1))).hasMessageContaining("a name that is not UTF-8");
-    assertThatThrownBy(() -> EntryName.link("é".getBytes(ISO_8859_1), "x".getBytes(UTF_8))).hasMessageContaining("'x' has a link that is not UTF-8");
+    assertThatThrownBy(() -> EntryName.normal("é".getBytes(ISO_8859_1)))
+        .hasMessageContaining("a name that is not UTF-8");
+    assertThatThrownBy(() -> EntryName.link("é".getBytes(ISO_8859_1), "x".getBytes(UTF_8)))
+        .hasMessageContaining("'x' has a link that is not UTF-8");
   }
 
   @Test

@@ -46,7 +46,8 @@ class FailureTest {
 
   @Test
   void aFailureInsideAnotherExceptionIsNotTakenForIt() {
-    assertThat(Failure.of(new IllegalStateException("worse", new Failure(13, "a node is down", null)))).hasMessage("worse")
+    assertThat(Failure.of(new IllegalStateException("worse", new Failure(13, "a node is down", null))))
+        .hasMessage("worse")
         .extracting(failure -> failure.code).isEqualTo(1);
   }
 

@@ -7,9 +7,11 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class FolderDifferencesTest {
   @ParameterizedTest(name = "{0} present and {1} extra, at most {2} %: {3}")
-  @CsvSource({"6,7,50,true", "6,6,50,false", "0,1,99,true", "0,1,100,false", "0,0,0,false", "5,1,0,true", "5000000,5000000,50,false"})
+  @CsvSource({"6,7,50,true", "6,6,50,false", "0,1,99,true", "0,1,100,false", "0,0,0,false", "5,1,0,true",
+      "5000000,5000000,50,false"})
   void tellsWhetherMuchWouldBeRemoved(int present, int extra, int percent, boolean much) {
-    assertThat(new FolderDifferences(0, present, extra, Optional.empty(), null, null).removesMoreThan(percent)).isEqualTo(much);
+    assertThat(new FolderDifferences(0, present, extra, Optional.empty(), null, null).removesMoreThan(percent))
+        .isEqualTo(much);
   }
 
   @Test
@@ -18,6 +20,7 @@ class FolderDifferencesTest {
 
     assertThat(compared.written()).isEqualTo("2 new, 4 changed, 17 unchanged, 3 removed");
     assertThat(compared.replaced()).isEqualTo("2 new, 21 replaced (4 changed, 17 unchanged), 3 removed");
-    assertThat(new FolderDifferences(2, 21, 3, Optional.empty(), null, null).replaced()).isEqualTo("2 new, 21 replaced, 3 removed");
+    assertThat(new FolderDifferences(2, 21, 3, Optional.empty(), null, null).replaced())
+        .isEqualTo("2 new, 21 replaced, 3 removed");
   }
 }

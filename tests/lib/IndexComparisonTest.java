@@ -26,7 +26,8 @@ class IndexComparisonTest {
 
   @ParameterizedTest
   @CsvSource(delimiter = '|', quoteCharacter = '"', value = {
-    "'index.number_of_shards': '5' | 'index.number_of_shards': '5', 'index.uuid': 'x', 'index.version.upgraded': '8', 'index.resize.source.name': 'y'",
+      "'index.number_of_shards': '5' | 'index.number_of_shards': '5', 'index.uuid': 'x', 'index.version.upgraded':"
+          + " '8', 'index.resize.source.name': 'y'",
     "'index.number_of_replicas': 1 | 'index.number_of_replicas': '1'",
     "'index.uuid': 'a' | 'index.uuid': 'b', 'index.blocks.write': 'false', 'index.auto_expand_replicas': 'false'",
   })
@@ -36,10 +37,14 @@ class IndexComparisonTest {
 
   @ParameterizedTest
   @CsvSource(delimiter = '|', quoteCharacter = '"', value = {
-    "'index.uuid': 'a'                    | 'index.blocks.write': 'true'           | setting index.blocks.write: true instead of nothing",
-    "'index.number_of_replicas': '2'      | 'index.number_of_replicas': '0'        | setting index.number_of_replicas: 0 instead of 2",
-    "'index.lifecycle.name': 'p'          | 'index.uuid': 'a'                      | setting index.lifecycle.name: nothing instead of p",
-    "'index.refresh_interval': '1s'       | 'index.refresh_interval': '30s'        | setting index.refresh_interval: 30s instead of 1s",
+      "'index.uuid': 'a'                    | 'index.blocks.write': 'true'           | setting index.blocks.write:"
+          + " true instead of nothing",
+      "'index.number_of_replicas': '2'      | 'index.number_of_replicas': '0'        | setting"
+          + " index.number_of_replicas: 0 instead of 2",
+      "'index.lifecycle.name': 'p'          | 'index.uuid': 'a'                      | setting"
+          + " index.lifecycle.name: nothing instead of p",
+      "'index.refresh_interval': '1s'       | 'index.refresh_interval': '30s'        | setting"
+          + " index.refresh_interval: 30s instead of 1s",
   })
   void namesEachSettingThatDiffers(String backup, String live, String line) {
     assertThat(IndexComparison.settings(settings(backup), settings(live))).containsExactly(line);
@@ -52,7 +57,8 @@ class IndexComparisonTest {
     assertThat(IndexComparison.mappings(backup, backup, true)).isEmpty();
     assertThat(IndexComparison.mappings(backup, live, false)).containsExactly(
         "mapping properties.a.type: keyword instead of text", "mapping properties.b.type: nothing instead of keyword");
-    assertThat(IndexComparison.mappings(backup, live, true)).hasSize(3).last().isEqualTo("mapping properties.c.type: long instead of nothing");
+    assertThat(IndexComparison.mappings(backup, live, true)).hasSize(3).last()
+        .isEqualTo("mapping properties.c.type: long instead of nothing");
   }
 
   @Test

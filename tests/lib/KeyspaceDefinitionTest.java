@@ -26,7 +26,8 @@ class KeyspaceDefinitionTest {
           AND gc_grace_seconds = 864000;
       """;
   private static final String KEYSPACE =
-      "CREATE KEYSPACE thehive WITH replication = {'class': 'SimpleStrategy', 'replication_factor': '3'}  AND durable_writes = true;\n";
+      "CREATE KEYSPACE thehive WITH replication = {'class': 'SimpleStrategy', 'replication_factor': '3'}  AND"
+          + " durable_writes = true;\n";
 
   @BeforeAll
   static void loadCassandrasParser() {
@@ -40,10 +41,14 @@ class KeyspaceDefinitionTest {
   @Test
   void takesNoNoticeOfOrderSpacesCommentsWarningsAndWrittenOutDefaults() {
     var other = TABLE.replace("edgestore", "txlog");
-    var backup = definition("WARNING: cqlsh was built against 5.0, but this server is 4.1\n\n" + KEYSPACE + TABLE + other);
-    var live = definition("/* a comment; */ " + KEYSPACE.replace("SimpleStrategy", "org.apache.cassandra.locator.SimpleStrategy")
-        + other.replace("AND gc_grace_seconds", "AND comment = '' AND cdc = false AND memtable = 'default' AND gc_grace_seconds")
-        + TABLE.replace("\n    ", " ").replace("AND additional", "-- as ever;\nAND allow_auto_snapshot = true AND additional"));
+    var backup =
+        definition("WARNING: cqlsh was built against 5.0, but this server is 4.1\n\n" + KEYSPACE + TABLE + other);
+    var live = definition(
+        "/* a comment; */ " + KEYSPACE.replace("SimpleStrategy", "org.apache.cassandra.locator.SimpleStrategy")
+            + other.replace("AND gc_grace_seconds",
+                "AND comment = '' AND cdc = false AND memtable = 'default' AND gc_grace_seconds")
+            + TABLE.replace("\n    ", " ").replace("AND additional",
+                "-- as ever;\nAND allow_auto_snapshot = true AND additional"));
     assertThat(live.isEquivalentTo(backup)).isTrue();
   }
 
@@ -70,7 +75,8 @@ class KeyspaceDefinitionTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"DROP KEYSPACE system_auth;", "CREATE TABLE other.t (a int PRIMARY KEY);", "CREATE ROLE x;", "nonsense"})
+  @ValueSource(strings = {"DROP KEYSPACE system_auth;", "CREATE TABLE other.t (a int PRIMARY KEY);", "CREATE ROLE x;",
+      "nonsense"})
   void refusesADefinitionThatDoesMoreThanDefine(String statement) {
     assertThatThrownBy(() -> definition(KEYSPACE + TABLE + statement)).hasMessageContaining("does not belong there");
   }
@@ -95,28 +101,35 @@ class KeyspaceDefinitionTest {
   void knowsTheColumnsThatWereDropped() {
     var backup = definition(KEYSPACE + CURRENT).withDroppedColumns("T1", SCHEMA);
     var table = backup.table("T1", new UUID(0, 1));
-    assertThat(table.columns()).extracting(column -> column.name.toString()).containsExactlyInAnyOrder("k", "c", "v", "W x");
+    assertThat(table.columns()).extracting(column -> column.name.toString()).containsExactlyInAnyOrder("k", "c", "v",
+        "W x");
     assertThat(table.getDroppedColumn(ByteBufferUtil.bytes("z")).type).isEqualTo(Int32Type.instance);
     assertThat(table.getDroppedColumn(ByteBufferUtil.bytes("s"), true).isStatic()).isTrue();
     assertThat(table.droppedColumns.get(ByteBufferUtil.bytes("v")).droppedTime).isEqualTo(123457);
-    assertThat(backup.statements(Set.of("comment"))).hasSize(6).last().asString().endsWith("DROP z USING TIMESTAMP 123458");
-    assertThat(backup.statements(Set.of("comment")).get(1)).doesNotContain(" ID = ").endsWith("comment = 'a WITH b AND c = 1'");
+    assertThat(backup.statements(Set.of("comment"))).hasSize(6).last().asString()
+        .endsWith("DROP z USING TIMESTAMP 123458");
+    assertThat(backup.statements(Set.of("comment")).get(1)).doesNotContain(" ID = ")
+        .endsWith("comment = 'a WITH b AND c = 1'");
   }
 
   @Test
   void keepsTheLiveTableOnlyIfTheSameColumnsWereDroppedAtTheSameTime() {
     var backup = definition(KEYSPACE + CURRENT).withDroppedColumns("T1", SCHEMA);
-    assertThat(definition(KEYSPACE + SCHEMA).isEquivalentTo(backup)).as("as DESCRIBE … WITH INTERNALS writes it").isTrue();
+    assertThat(definition(KEYSPACE + SCHEMA).isEquivalentTo(backup)).as("as DESCRIBE … WITH INTERNALS writes it")
+        .isTrue();
     assertThat(definition(KEYSPACE + CURRENT).isEquivalentTo(backup)).isFalse();
     assertThat(definition(KEYSPACE + SCHEMA.replace("123457", "123459")).isEquivalentTo(backup)).isFalse();
-    assertThat(backup.isEquivalentTo(definition(KEYSPACE + CURRENT))).as("rows of the backup written before the live drop would be hidden").isFalse();
-    var later = definition(KEYSPACE + CURRENT.replace("v text,", "v text, q int,") + "ALTER TABLE thehive.\"T1\" DROP q USING TIMESTAMP 1;");
+    assertThat(backup.isEquivalentTo(definition(KEYSPACE + CURRENT)))
+        .as("rows of the backup written before the live drop would be hidden").isFalse();
+    var later = definition(KEYSPACE + CURRENT.replace("v text,", "v text, q int,")
+        + "ALTER TABLE thehive.\"T1\" DROP q USING TIMESTAMP 1;");
     assertThat(definition(KEYSPACE + CURRENT).isEquivalentTo(later)).as("a column that the backup never had").isTrue();
   }
 
   @Test
   void takesAColumnThatOnlySSTablesHaveForDropped() {
-    var table = definition(KEYSPACE + CURRENT).withDroppedColumn("T1", "\"Old one\"", "frozen<tuple<int, text>>", false, 77)
+    var table =
+        definition(KEYSPACE + CURRENT).withDroppedColumn("T1", "\"Old one\"", "frozen<tuple<int, text>>", false, 77)
         .table("T1", new UUID(0, 1));
     assertThat(table.getColumn(ByteBufferUtil.bytes("Old one"))).isNull();
     assertThat(table.droppedColumns.get(ByteBufferUtil.bytes("Old one")).droppedTime).isEqualTo(77);
@@ -135,7 +148,8 @@ class KeyspaceDefinitionTest {
     assertThat(definition.views()).containsExactly("V");
     assertThat(definition.statements(Set.of())).extracting(statement -> statement.split(" ")[1])
         .containsExactly("KEYSPACE", "TYPE", "TYPE", "TABLE", "INDEX", "MATERIALIZED");
-    assertThatThrownBy(() -> definition(KEYSPACE + "CREATE TABLE thehive.t (k int PRIMARY KEY, x frozen<nothing>);").table("t", new UUID(0, 1)))
+    assertThatThrownBy(() -> definition(KEYSPACE + "CREATE TABLE thehive.t (k int PRIMARY KEY, x frozen<nothing>);")
+        .table("t", new UUID(0, 1)))
         .isInstanceOfSatisfying(Failure.class, failure -> assertThat(failure.code).isEqualTo(Exit.BAD_BACKUP))
         .hasMessageContaining("the definition of table thehive.t cannot be used");
   }
@@ -145,10 +159,13 @@ class KeyspaceDefinitionTest {
   @Test
   void namesWhatARestoreChanges() {
     var backup = definition(KEYSPACE + TABLE + CURRENT + TABLE.replace("edgestore", "only_backup"));
-    var live = definition(KEYSPACE.replace("'3'", "'2'") + TABLE.replace("864000", "1").replace("column1 blob,", "column1 text,")
-        + CURRENT.replace("v text", "n int") + TABLE.replace("edgestore", "extra") + "CREATE INDEX i ON thehive.extra (value);");
+    var live = definition(
+        KEYSPACE.replace("'3'", "'2'") + TABLE.replace("864000", "1").replace("column1 blob,", "column1 text,")
+            + CURRENT.replace("v text", "n int") + TABLE.replace("edgestore", "extra")
+            + "CREATE INDEX i ON thehive.extra (value);");
     assertThat(new DefinitionComparison(backup, live).lines()).containsExactlyInAnyOrder(
-        "replication: now {'class': 'SimpleStrategy', 'replication_factor': '2'}, then {'class': 'SimpleStrategy', 'replication_factor': '3'}",
+        "replication: now {'class': 'SimpleStrategy', 'replication_factor': '2'}, then {'class': 'SimpleStrategy',"
+            + " 'replication_factor': '3'}",
         "table extra is not in the backup: it goes, with all its rows",
         "table only_backup is only in the backup",
         "table edgestore: column column1: now text (key), then blob (key)",

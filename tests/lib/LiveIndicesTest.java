@@ -18,7 +18,8 @@ class LiveIndicesTest {
 
   @Test
   void looksForAllIndicesOfTheHive() {
-    assertThat(LiveIndices.patterns(List.of("thehive_global", "thehive-audits-000001"))).containsExactly("thehive-*", "thehive_*");
+    assertThat(LiveIndices.patterns(List.of("thehive_global", "thehive-audits-000001"))).containsExactly("thehive-*",
+        "thehive_*");
     assertThat(LiveIndices.patterns(List.of("the_hive_global_2"))).containsExactly("the_hive-*", "the_hive_*");
     assertThat(LiveIndices.patterns(List.of("other"))).contains("other*");
   }
@@ -31,17 +32,20 @@ class LiveIndicesTest {
 
   @Test
   void tellsCopiesFromIndices() {
-    var live = live("thehive_global", "thehive_global_restoring_20261122_12h00m56s", "thehive_global_restoring_20261122_12h00m56s_probe_clone",
+    var live = live("thehive_global", "thehive_global_restoring_20261122_12h00m56s",
+        "thehive_global_restoring_20261122_12h00m56s_probe_clone",
         "thehive_restoring_20261122_12h00m56s_probe", "thehive_other", "thehive_restoring_plans");
     assertThat(live.leftovers(Set.of("thehive_global"))).hasSize(3);
     assertThat(live.leftovers(Set.of("other_global"))).isEmpty();
-    assertThat(live.others(Set.of("thehive_global"))).extracting(LiveIndices.Index::name).containsExactly("thehive_other", "thehive_restoring_plans");
+    assertThat(live.others(Set.of("thehive_global"))).extracting(LiveIndices.Index::name)
+        .containsExactly("thehive_other", "thehive_restoring_plans");
   }
 
   @Test
   void findsTheIndicesThatTakeWhatIsWrittenThroughAnAlias() throws Exception {
     Map<String, JsonNode> aliases = Map.of("a", Json.MAPPER.readTree("{\"audits\":{\"is_write_index\":true}}"),
-        "b", Json.MAPPER.readTree("{\"audits\":{}}"), "c", Json.MAPPER.readTree("{\"audits\":{\"is_write_index\":true}}"));
+        "b", Json.MAPPER.readTree("{\"audits\":{}}"), "c",
+        Json.MAPPER.readTree("{\"audits\":{\"is_write_index\":true}}"));
     var live = new LiveIndices(new TreeMap<>(), aliases);
     assertThat(live.writeIndices("audits", Set.of("a"))).containsExactly("c");
     assertThat(live.writeIndices("other", Set.of())).isEmpty();

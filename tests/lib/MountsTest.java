@@ -15,7 +15,8 @@ class MountsTest {
 
   @Test
   void readsWhatIsMountedWhere() {
-    var mounts = mounts(ROOT, "40 22 0:35 / /srv/the\\040files rw - nfs4 nas:/export rw", "41 22 0:36 / /auto rw - autofs systemd-1 rw");
+    var mounts = mounts(ROOT, "40 22 0:35 / /srv/the\\040files rw - nfs4 nas:/export rw",
+        "41 22 0:36 / /auto rw - autofs systemd-1 rw");
 
     assertThat(mounts.of(Path.of("/srv/the files/x"))).hasToString("nas:/export at /srv/the files (nfs4)");
     assertThat(mounts.of(Path.of("/srv/other")).type()).isEqualTo("ext4");
@@ -40,7 +41,8 @@ class MountsTest {
 
   @Test
   void seesTheMountsOfContainersToo() {
-    var mounts = new Mounts(Mounts.parse(List.of(ROOT)), Mounts.parse(List.of("60 59 8:1 /opt/files /data rw - ext4 /dev/sda1 rw")), List.of(), List.of());
+    var mounts = new Mounts(Mounts.parse(List.of(ROOT)),
+        Mounts.parse(List.of("60 59 8:1 /opt/files /data rw - ext4 /dev/sda1 rw")), List.of(), List.of());
 
     assertThat(mounts.isShared(Path.of("/opt/files"))).isTrue();
     assertThat(mounts.isShared(Path.of("/opt/other"))).isFalse();
@@ -48,7 +50,8 @@ class MountsTest {
 
   @Test
   void aFolderOfAMountedDiskIsFoundByItsPlaceOnIt() {
-    var mounts = mounts(ROOT, "30 22 8:2 / /data rw - xfs /dev/sdb1 rw", "31 22 8:2 /files /srv/files rw - xfs /dev/sdb1 rw");
+    var mounts =
+        mounts(ROOT, "30 22 8:2 / /data rw - xfs /dev/sdb1 rw", "31 22 8:2 /files /srv/files rw - xfs /dev/sdb1 rw");
 
     assertThat(mounts.isShared(Path.of("/data/files"))).isTrue();
   }
@@ -56,7 +59,8 @@ class MountsTest {
   @Test
   void namesWhatIsSharedOfAFolderInIt() {
     var bound = mounts(ROOT, "50 22 8:1 /opt/files/attachment /srv/a rw - ext4 /dev/sda1 rw");
-    var exported = new Mounts(Mounts.parse(List.of(ROOT)), List.of(), List.of(), Mounts.parseExports(List.of("/opt/files/attachment *(rw)")));
+    var exported = new Mounts(Mounts.parse(List.of(ROOT)), List.of(), List.of(),
+        Mounts.parseExports(List.of("/opt/files/attachment *(rw)")));
 
     assertThat(bound.sharedBelow(Path.of("/opt/files"))).hasValue("/opt/files/attachment is mounted at /srv/a, too");
     assertThat(bound.isShared(Path.of("/opt/files"))).isFalse();
@@ -67,22 +71,27 @@ class MountsTest {
   @ParameterizedTest
   @CsvSource({"nfs4,true", "fuse.sshfs,true", "cifs,true", "ext4,false", "xfs,false", "tmpfs,false"})
   void aNetworkMountIsSharedWithOtherHosts(String type, boolean shared) {
-    assertThat(mounts(ROOT, "40 22 0:35 / /opt rw - %s nas:/export rw".formatted(type)).isShared(Path.of("/opt/files"))).isEqualTo(shared);
+    assertThat(mounts(ROOT, "40 22 0:35 / /opt rw - %s nas:/export rw".formatted(type)).isShared(Path.of("/opt/files")))
+        .isEqualTo(shared);
   }
 
   @ParameterizedTest
-  @CsvSource(delimiter = '|', quoteCharacter = '\'', value = {"/opt/files 10.0.0.0/8(rw)", "\"/opt/files\"\t*(ro)", "/opt *(rw)", "/opt/the\\040files *(rw)"})
+  @CsvSource(delimiter = '|', quoteCharacter = '\'',
+      value = {"/opt/files 10.0.0.0/8(rw)", "\"/opt/files\"\t*(ro)", "/opt *(rw)", "/opt/the\\040files *(rw)"})
   void readsExports(String line) {
-    assertThat(Mounts.parseExports(List.of(line, "# /x *(rw)", "")).get(0).toString()).isIn("/opt/files", "/opt", "/opt/the files");
+    assertThat(Mounts.parseExports(List.of(line, "# /x *(rw)", "")).get(0).toString()).isIn("/opt/files", "/opt",
+        "/opt/the files");
   }
 
   @Test
   void namesWhatFstabWantsAndIsNotMounted() throws Exception {
-    var wanted = Mounts.parseFstab(List.of("# /none nfs", "nas:/export /no-such-folder/the\\040files nfs defaults 0 0", "/dev/sda1 / ext4 defaults 0 1",
+    var wanted = Mounts.parseFstab(List.of("# /none nfs", "nas:/export /no-such-folder/the\\040files nfs defaults 0 0",
+        "/dev/sda1 / ext4 defaults 0 1",
         "/swap none swap sw 0 0"));
     var mounts = new Mounts(Mounts.parse(List.of(ROOT)), List.of(), wanted, List.of());
 
-    assertThat(mounts.missing(Path.of("/no-such-folder/the files/x"))).hasValue(new Mounts.Wanted(Path.of("/no-such-folder/the files"), "nas:/export"));
+    assertThat(mounts.missing(Path.of("/no-such-folder/the files/x")))
+        .hasValue(new Mounts.Wanted(Path.of("/no-such-folder/the files"), "nas:/export"));
     assertThat(mounts.missing(Path.of("/no-such-folder/other"))).isEmpty();
   }
 }

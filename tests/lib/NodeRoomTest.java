@@ -14,7 +14,8 @@ class NodeRoomTest {
   @Test
   void aTenthMoreThanTheArchiveIsEnough() {
     assertThatCode(() -> room(1_100, 0).require(1_000, "thehive")).doesNotThrowAnyException();
-    assertThatThrownBy(() -> room(1_099, 0).require(1_000, "thehive")).isInstanceOf(Failure.class).extracting("code").isEqualTo(Exit.UNSAFE);
+    assertThatThrownBy(() -> room(1_099, 0).require(1_000, "thehive")).isInstanceOf(Failure.class).extracting("code")
+        .isEqualTo(Exit.UNSAFE);
   }
 
   @Test
@@ -22,6 +23,7 @@ class NodeRoomTest {
     assertThatThrownBy(() -> room(1_000, 5_000_000).require(8_000_000, "thehive"))
         .hasMessage("Cassandra node 10.0.0.1 has 1 kB free in /var/lib/cassandra/data, the restore brings 8 MB;"
             + " snapshots of what earlier restores removed hold 5 MB")
-        .extracting("hint").asString().contains("nodetool listsnapshots", "nodetool clearsnapshot -t <name> -- thehive");
+        .extracting("hint").asString()
+        .contains("nodetool listsnapshots", "nodetool clearsnapshot -t <name> -- thehive");
   }
 }

@@ -12,7 +12,8 @@ class ObjectRemovalTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"a\rb", "a\nb", "a\tb", "\u0001", "a\u007f", "a\u0085b", "a\u2028b", "a\uffffb", "a\ud800b", " a", "a ", "\u3000a"})
+  @ValueSource(strings = {"a\rb", "a\nb", "a\tb", "\u0001", "a\u007f", "a\u0085b", "a\u2028b", "a\uffffb", "a\ud800b",
+      " a", "a ", "\u3000a"})
   void othersDoNot(String key) {
     assertThat(ObjectRemoval.isPlainInXml(key)).isFalse();
   }

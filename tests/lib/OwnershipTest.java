@@ -11,14 +11,18 @@ import org.junit.jupiter.params.provider.CsvSource;
 class OwnershipTest {
   private static ArchiveEntry member(String name, Kind kind, long id, int mode) {
     var owner = id < 0 ? Owner.UNKNOWN : new Owner("", id, "", id);
-    return new ArchiveEntry(kind, name.getBytes(StandardCharsets.UTF_8), 1, 0, null, null, mode, ArchiveEntry.NO_TIME, 0, owner);
+    return new ArchiveEntry(kind, name.getBytes(StandardCharsets.UTF_8), 1, 0, null, null, mode, ArchiveEntry.NO_TIME,
+        0, owner);
   }
 
   private static Principals ids(long id) {
     return Principals.of(new Owner("", id, "", id));
   }
 
-  /** The backup's folder, a file of it, the live folder: whose the file becomes; nothing where the backup or the site does not say. */
+  /**
+   * The backup's folder, a file of it, the live folder: whose the file becomes; nothing where the backup or the site
+   * does not say.
+   */
   @ParameterizedTest(name = "folder of {0}, file of {1}, live folder of {2}, ATTACHMENT_OWNER {3}: {4}")
   @CsvSource({
       "1234,1234,4321,,1234", // as in the backup
@@ -58,7 +62,8 @@ class OwnershipTest {
       "1234,02750,0700,-1,02750,0640", // a zip without modes: as the folder, without x
       "1234,-1,0711,-1,0711,0600",
   })
-  void saysWhichModeAFileHas(long owner, String top, String live, String file, String expectedTop, String expectedFile) {
+  void saysWhichModeAFileHas(long owner, String top, String live, String file, String expectedTop,
+      String expectedFile) {
     var root = member("", Kind.FOLDER, owner, octal(top));
     var ownership = new Ownership(Principals.NONE, new Ownership.Live(ids(4321), octal(live)), root);
 
@@ -83,7 +88,8 @@ class OwnershipTest {
       "2030-01-01T00:00:00Z,2038-01-19T03:14:07Z,false",
   })
   void aTimeAgreesAsFarAsTheFileSystemHoldsIt(Instant backup, Instant live, boolean agrees) {
-    var member = new ArchiveEntry(Kind.FILE, new byte[] {'a'}, 1, 0, null, null, 0640, backup.getEpochSecond(), backup.getNano(), Owner.UNKNOWN);
+    var member = new ArchiveEntry(Kind.FILE, new byte[] {'a'}, 1, 0, null, null, 0640, backup.getEpochSecond(),
+        backup.getNano(), Owner.UNKNOWN);
 
     assertThat(Ownership.timeAgrees(member, FileTime.from(live))).isEqualTo(agrees);
   }

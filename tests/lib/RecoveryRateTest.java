@@ -15,6 +15,7 @@ class RecoveryRateTest {
   @ParameterizedTest
   @ValueSource(strings = {"fast", "200", "200 mb", "mb", "-2mb", "200mb/s", ""})
   void refusesAnythingElse(String rate) {
-    assertThatThrownBy(() -> RecoveryRate.requireValid(rate)).isInstanceOf(Failure.class).hasMessageContaining("is not a size");
+    assertThatThrownBy(() -> RecoveryRate.requireValid(rate)).isInstanceOf(Failure.class)
+        .hasMessageContaining("is not a size");
   }
 }

@@ -12,11 +12,16 @@ import org.junit.jupiter.params.provider.CsvSource;
 class ReplicationTest {
   @ParameterizedTest
   @CsvSource(delimiter = '|', value = {
-    "{'class': 'SimpleStrategy', 'replication_factor': '3'}         | dc1=2       | {'class': 'SimpleStrategy', 'replication_factor': '2'}",
-    "{'class': 'NetworkTopologyStrategy', 'dc1': '3'}               | dc1=2       | {'class': 'NetworkTopologyStrategy', 'dc1': '2'}",
-    "{'class': 'NetworkTopologyStrategy', 'old': '3'}               | dc1=5       | {'class': 'NetworkTopologyStrategy', 'dc1': '3'}",
-    "{'class': 'NetworkTopologyStrategy', 'dc1': '3', 'dc2': '3'}   | dc1=3       | {'class': 'NetworkTopologyStrategy', 'dc1': '3'}",
-    "{'class': 'NetworkTopologyStrategy', 'dc1': '3', 'dc2': '3'}   | dc1=3 dc2=1 | {'class': 'NetworkTopologyStrategy', 'dc1': '3', 'dc2': '1'}",
+      "{'class': 'SimpleStrategy', 'replication_factor': '3'}         | dc1=2       | {'class': 'SimpleStrategy',"
+          + " 'replication_factor': '2'}",
+      "{'class': 'NetworkTopologyStrategy', 'dc1': '3'}               | dc1=2       | {'class':"
+          + " 'NetworkTopologyStrategy', 'dc1': '2'}",
+      "{'class': 'NetworkTopologyStrategy', 'old': '3'}               | dc1=5       | {'class':"
+          + " 'NetworkTopologyStrategy', 'dc1': '3'}",
+      "{'class': 'NetworkTopologyStrategy', 'dc1': '3', 'dc2': '3'}   | dc1=3       | {'class':"
+          + " 'NetworkTopologyStrategy', 'dc1': '3'}",
+      "{'class': 'NetworkTopologyStrategy', 'dc1': '3', 'dc2': '3'}   | dc1=3 dc2=1 | {'class':"
+          + " 'NetworkTopologyStrategy', 'dc1': '3', 'dc2': '1'}",
   })
   void refusesAReplicationTheNodesCannotHoldAndNamesOneTheyCan(String wanted, String nodes, String fitting) {
     var available = nodes(nodes);

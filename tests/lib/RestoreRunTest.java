@@ -73,7 +73,8 @@ class RestoreRunTest {
   void aMarkerThatCannotBeReadIsNotTakenForNone() throws IOException {
     Files.writeString(marker(), "{\"unfinished\":[\"cass");
     run(run -> assertThatThrownBy(run::unfinished)
-        .isInstanceOfSatisfying(Failure.class, failure -> assertThat(failure.code).isEqualTo(13)).hasMessageContaining(marker().toString()));
+        .isInstanceOfSatisfying(Failure.class, failure -> assertThat(failure.code).isEqualTo(13))
+        .hasMessageContaining(marker().toString()));
   }
 
   @Test
@@ -90,7 +91,8 @@ class RestoreRunTest {
 
   @Test
   void aFolderThatIsNotThereIsRefusedBeforeAnything() {
-    assertThatThrownBy(() -> new RestoreRun(folder.resolve("none"), "restore", false)).isInstanceOfSatisfying(Failure.class, failure -> {
+    assertThatThrownBy(() -> new RestoreRun(folder.resolve("none"), "restore", false))
+        .isInstanceOfSatisfying(Failure.class, failure -> {
       assertThat(failure.code).isEqualTo(13);
       assertThat(failure.hint).contains("RESTORE_STATE_PATH");
     });

@@ -93,8 +93,10 @@ class RingCoverageTest {
   /** Each is the backup of one node of the ring. */
   @ParameterizedTest
   @CsvSource({
-    "3, 1, 1, 300", "3, 1, 2, 1000", "3, 4, 1, 400", "3, 4, 2, 3000", "3, 16, 1, 1000", "3, 16, 2, 2000", "4, 16, 3, 5000",
-    "3, 256, 2, 20000", "4, 256, 3, 50000", "12, 16, 5, 5000", "12, 256, 5, 100000", "12, 256, 11, 300000", "2, 256, 1, 50000",
+      "3, 1, 1, 300", "3, 1, 2, 1000", "3, 4, 1, 400", "3, 4, 2, 3000", "3, 16, 1, 1000", "3, 16, 2, 2000",
+      "4, 16, 3, 5000",
+      "3, 256, 2, 20000", "4, 256, 3, 50000", "12, 16, 5, 5000", "12, 256, 5, 100000", "12, 256, 11, 300000",
+      "2, 256, 1, 50000",
   })
   void findsThatANodeIsMissing(int nodes, int vnodes, int factor, int partitions) {
     var rings = partitions > 50_000 ? 1 : 20;
@@ -106,24 +108,31 @@ class RingCoverageTest {
       var coverage = coverage(LongStream.of(mine));
       if (coverage.isPart()) {
         found++;
-        // Some random rings have a node with nearly all ranges: a small part is missing, and may be too small to be seen.
+        // Some random rings have a node with nearly all ranges: a small part is missing, and may be too small to be
+        // seen.
         if (mine.length > 400) {
-          assertThat(coverage.missing()).as("%s", coverage).isCloseTo(1 - mine.length / (double) partitions, within(0.12));
+          assertThat(coverage.missing()).as("%s", coverage).isCloseTo(1 - mine.length / (double) partitions,
+              within(0.12));
         }
       }
     }
     assertThat(found).isGreaterThanOrEqualTo((int) (rings * 0.85));
   }
 
-  /** Three archives of four nodes with factor 2 are not the whole where the fourth node and one of its neighbours had the copies. */
+  /**
+   * Three archives of four nodes with factor 2 are not the whole where the fourth node and one of its neighbours had
+   * the copies.
+   */
   @Test
   void severalNodesTogetherAreTheWholeOnlyIfEveryRangeIsThere() {
     var random = new Random(3);
     var ring = new Ring(4, 16, 1, random);
     var all = random.longs(20_000).toArray();
-    assertThat(coverage(LongStream.of(all).filter(token -> ring.hasCopy(0, token) || ring.hasCopy(1, token) || ring.hasCopy(2, token)))
+    assertThat(coverage(
+        LongStream.of(all).filter(token -> ring.hasCopy(0, token) || ring.hasCopy(1, token) || ring.hasCopy(2, token)))
         .isPart()).isTrue();
-    assertThat(coverage(LongStream.of(all).filter(token -> List.of(0, 1, 2, 3).stream().anyMatch(node -> ring.hasCopy(node, token))))
+    assertThat(coverage(
+        LongStream.of(all).filter(token -> List.of(0, 1, 2, 3).stream().anyMatch(node -> ring.hasCopy(node, token))))
         .isPart()).isFalse();
   }
 

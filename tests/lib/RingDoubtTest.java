@@ -25,7 +25,8 @@ class RingDoubtTest {
   @Test
   void hasNoneWhereEveryNodeHasEveryRow() {
     assertThat(RingDoubt.of(of(3), Map.of("dc1", nodes(3)), simple(3), 1)).isEmpty();
-    assertThat(RingDoubt.of(of(3), Map.of("dc1", nodes(1), "dc2", nodes(4)), Map.of("class", "NetworkTopologyStrategy", "dc1", "1"), 1))
+    assertThat(RingDoubt.of(of(3), Map.of("dc1", nodes(1), "dc2", nodes(4)),
+        Map.of("class", "NetworkTopologyStrategy", "dc1", "1"), 1))
         .as("no copies in the other data centre").isEmpty();
   }
 
@@ -43,8 +44,10 @@ class RingDoubtTest {
   @Test
   void saysWhatCannotBeTold() {
     assertThat(RingDoubt.of(of(3), Map.of("dc1", nodes(3)), simple(1), 1)).hasValueSatisfying(text ->
-        assertThat(text).contains("3 partitions are too few. With 3 nodes and 1 copy of each row one node's backup is only a part"));
-    assertThat(RingDoubt.of(of(3), Map.of("dc1", nodes(4)), Map.of("class", "NetworkTopologyStrategy", "dc1", "3"), 1)).hasValueSatisfying(text ->
+    assertThat(text)
+        .contains("3 partitions are too few. With 3 nodes and 1 copy of each row one node's backup is only a part"));
+    assertThat(RingDoubt.of(of(3), Map.of("dc1", nodes(4)), Map.of("class", "NetworkTopologyStrategy", "dc1", "3"), 1))
+        .hasValueSatisfying(text ->
         assertThat(text).contains("With 4 nodes in dc1 and 3 copies"));
   }
 }

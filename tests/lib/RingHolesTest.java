@@ -14,13 +14,15 @@ class RingHolesTest {
 
   @Test
   void aNodeLacksNothingWhereEachHasEveryRow() {
-    assertThat(RingHoles.of(List.of(new long[] {1, 5}, new long[] {-9, 7}, new long[] {3}), 3)).allSatisfy(holes -> assertThat(holes).isEmpty());
+    assertThat(RingHoles.of(List.of(new long[] {1, 5}, new long[] {-9, 7}, new long[] {3}), 3))
+        .allSatisfy(holes -> assertThat(holes).isEmpty());
   }
 
   @Test
   void fourNodesWithFourEqualRanges() {
     var tokens = List.of(new long[] {Long.MIN_VALUE}, new long[] {-QUARTER}, new long[] {0}, new long[] {QUARTER});
-    assertThat(RingHoles.of(tokens, 1)).allSatisfy(holes -> assertThat(holes).as("three ranges that touch").containsExactly(0.75));
+    assertThat(RingHoles.of(tokens, 1))
+        .allSatisfy(holes -> assertThat(holes).as("three ranges that touch").containsExactly(0.75));
     assertThat(RingHoles.of(tokens, 3)).allSatisfy(holes -> assertThat(holes).containsExactly(0.25));
     assertThat(RingHoles.of(tokens, 4)).allSatisfy(holes -> assertThat(holes).isEmpty());
   }

@@ -13,7 +13,8 @@ class RowEstimateTest {
 
   @Test
   void countsFewRows() {
-    assertThat(RowEstimate.of(Long.MIN_VALUE, new long[] {1, 2, 3})).isEqualTo(new RowEstimate(3, RowEstimate.Certainty.EXACT)).hasToString("3 rows");
+    assertThat(RowEstimate.of(Long.MIN_VALUE, new long[] {1, 2, 3}))
+        .isEqualTo(new RowEstimate(3, RowEstimate.Certainty.EXACT)).hasToString("3 rows");
     assertThat(RowEstimate.of(Long.MIN_VALUE, new long[0])).hasToString("0 rows");
     assertThat(new RowEstimate(1, RowEstimate.Certainty.EXACT)).hasToString("1 row");
   }
@@ -23,7 +24,8 @@ class RowEstimateTest {
   void estimatesManyRowsFromTheirTokens(long rows) {
     var random = new Random(rows);
     var from = -QUARTER;
-    var tokens = LongStream.generate(() -> from + (random.nextLong() >>> 2)).limit(rows).sorted().limit(1_000).toArray();
+    var tokens =
+        LongStream.generate(() -> from + (random.nextLong() >>> 2)).limit(rows).sorted().limit(1_000).toArray();
     var estimate = RowEstimate.of(from, tokens);
     assertThat(estimate.rows()).isCloseTo(rows, within(rows / 5));
     assertThat(estimate).asString().startsWith("about ");
@@ -31,7 +33,8 @@ class RowEstimateTest {
 
   @Test
   void doesNotGuessWherePartitionsAreHuge() {
-    assertThat(RowEstimate.of(0, LongStream.generate(() -> 5).limit(1_000).toArray())).hasToString("more than 1,000 rows");
+    assertThat(RowEstimate.of(0, LongStream.generate(() -> 5).limit(1_000).toArray()))
+        .hasToString("more than 1,000 rows");
   }
 
   @Test

@@ -41,12 +41,15 @@ class S3FailuresTest {
     "403, AccessDenied, 12, the access key may not list bucket thehive",
     "403, InvalidAccessKeyId, 12, refuses the keys: InvalidAccessKeyId: words of the server",
     "403, RequestTimeTooSkewed, 12, refuses the keys: RequestTimeTooSkewed",
-    "400, XMinioAdminBucketQuotaExceeded, 13, no room left in bucket thehive at http://s3.example:9000: XMinioAdminBucketQuotaExceeded",
+      "400, XMinioAdminBucketQuotaExceeded, 13, no room left in bucket thehive at http://s3.example:9000:"
+          + " XMinioAdminBucketQuotaExceeded",
     "507, XMinioStorageFull, 13, no room left",
     "403, QuotaExceeded, 13, no room left",
-    "400, XMinioParentIsObject, 1, cannot list bucket thehive at http://s3.example:9000: XMinioParentIsObject: words of the server",
+      "400, XMinioParentIsObject, 1, cannot list bucket thehive at http://s3.example:9000: XMinioParentIsObject:"
+          + " words of the server",
     "400, AuthorizationHeaderMalformed, 2, expects another region",
-    "403, InvalidObjectState, 1, cannot list bucket thehive at http://s3.example:9000: InvalidObjectState: words of the server",
+      "403, InvalidObjectState, 1, cannot list bucket thehive at http://s3.example:9000: InvalidObjectState: words"
+          + " of the server",
     "503, SlowDown, 11, cannot list bucket thehive at http://s3.example:9000: SlowDown: words of the server"})
   void theServersReasonIsTold(int status, String code, int exit, String message) {
     assertThat(failures.explain("list", answer(status, code))).satisfies(failure -> {
@@ -66,16 +69,23 @@ class S3FailuresTest {
 
   @Test
   void theNetworksWordsAreTranslated() {
-    told(new ConnectException("Failed to connect to s3.example/10.0.0.5:9000"), "cannot reach http://s3.example:9000: connection refused", "is it started?");
+    told(new ConnectException("Failed to connect to s3.example/10.0.0.5:9000"),
+        "cannot reach http://s3.example:9000: connection refused", "is it started?");
     told(new UnknownHostException("s3.example: Name or service not known"), "unknown host", "check MINIO_ENDPOINT");
     told(new SocketTimeoutException("timeout"), "no answer in time", "is it started?");
-    told(new SSLException("Unsupported or unrecognized SSL message"), "speaks http, not https", "http://s3.example:9000");
-    told(new InvalidResponseException(400, "text/plain", "Client sent an HTTP request to an HTTPS server.", ""), "speaks https, not http",
+    told(new SSLException("Unsupported or unrecognized SSL message"), "speaks http, not https",
+        "http://s3.example:9000");
+    told(new InvalidResponseException(400, "text/plain", "Client sent an HTTP request to an HTTPS server.", ""),
+        "speaks https, not http",
         "https://s3.example:9000");
-    told(new ProtocolException("Unexpected status line: \u0015\u0003\u0003"), "speaks https, not http", "https://s3.example:9000");
-    told(new SSLPeerUnverifiedException("Hostname s3.example not verified"), "certificate of http://s3.example:9000 is for another name", "in the certificate");
-    told(new SSLHandshakeException("PKIX path building failed"), "cannot trust the certificate", "name the CA that signed it with MINIO_CA");
-    told(new InvalidResponseException(200, "text/html", "<html>", ""), "does not answer as an S3 server does (status 200)", "port of the S3 API");
+    told(new ProtocolException("Unexpected status line: \u0015\u0003\u0003"), "speaks https, not http",
+        "https://s3.example:9000");
+    told(new SSLPeerUnverifiedException("Hostname s3.example not verified"),
+        "certificate of http://s3.example:9000 is for another name", "in the certificate");
+    told(new SSLHandshakeException("PKIX path building failed"), "cannot trust the certificate",
+        "name the CA that signed it with MINIO_CA");
+    told(new InvalidResponseException(200, "text/html", "<html>", ""),
+        "does not answer as an S3 server does (status 200)", "port of the S3 API");
   }
 
   @Test
@@ -88,24 +98,30 @@ class S3FailuresTest {
 
   @Test
   void whatMayPassIsTriedAgainAndNothingElse() {
-    assertThat(new Throwable[] {new ConnectException("refused"), new IOException("unexpected end of stream"), answer(503, "SlowDown"),
+    assertThat(new Throwable[] {new ConnectException("refused"), new IOException("unexpected end of stream"),
+        answer(503, "SlowDown"),
         answer(500, "InternalError"), answer(429, "TooManyRequests"), new ServerException("server failed", 502, "")})
         .allMatch(S3Failures::isPassing);
-    assertThat(new Throwable[] {new SSLHandshakeException("PKIX"), new SSLPeerUnverifiedException("name"), new UnknownHostException("s3"),
-        new SSLException("Unsupported or unrecognized SSL message"), answer(403, "AccessDenied"), answer(404, "NoSuchBucket"),
+    assertThat(new Throwable[] {new SSLHandshakeException("PKIX"), new SSLPeerUnverifiedException("name"),
+        new UnknownHostException("s3"),
+        new SSLException("Unsupported or unrecognized SSL message"), answer(403, "AccessDenied"),
+        answer(404, "NoSuchBucket"),
         answer(501, "NotImplemented"), answer(507, "XMinioStorageFull"), answer(400, "XMinioAdminBucketQuotaExceeded")})
         .noneMatch(S3Failures::isPassing);
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"10.0.0.5:9000", "http://host:9000/path", "s3://bucket", "http://host:9000?x", "http://ho st:9000"})
+  @ValueSource(
+      strings = {"10.0.0.5:9000", "http://host:9000/path", "s3://bucket", "http://host:9000?x", "http://ho st:9000"})
   void anEndpointOfAnotherFormIsRefused(String endpoint) {
-    assertThatThrownBy(() -> S3Bucket.requireEndpoint(endpoint)).hasMessageContaining("'" + endpoint + "' is not of the form https://HOST:PORT");
+    assertThatThrownBy(() -> S3Bucket.requireEndpoint(endpoint))
+        .hasMessageContaining("'" + endpoint + "' is not of the form https://HOST:PORT");
   }
 
   @Test
   void anEndpointWithKeysIsRefusedAndNotShown() {
-    assertThatThrownBy(() -> S3Bucket.requireEndpoint("https://key:s3cret@10.0.0.5:9000")).hasMessageContaining("holds keys")
+    assertThatThrownBy(() -> S3Bucket.requireEndpoint("https://key:s3cret@10.0.0.5:9000"))
+        .hasMessageContaining("holds keys")
         .hasMessageNotContainingAny("s3cret", "key:");
   }
 }

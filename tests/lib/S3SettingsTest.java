@@ -43,7 +43,8 @@ class S3SettingsTest {
   @Test
   void theVariablesWin() {
     variables.put("MC_HOST_th_minio", "https://other:other@other:9000");
-    variables.putAll(Map.of("MINIO_ENDPOINT", "http://10.0.0.5:9000", "MINIO_ACCESS_KEY", "key", "MINIO_SECRET_KEY", "t0psecret"));
+    variables.putAll(
+        Map.of("MINIO_ENDPOINT", "http://10.0.0.5:9000", "MINIO_ACCESS_KEY", "key", "MINIO_SECRET_KEY", "t0psecret"));
     assertThat(account()).isEqualTo(new S3Settings.Account("http://10.0.0.5:9000", "key", "t0psecret", null));
     assertThat(account()).asString().doesNotContain("t0psecret");
     var settings = S3Settings.of(new Settings(variables), variables);
@@ -83,8 +84,10 @@ class S3SettingsTest {
 
   @Test
   void theFolderThatMcIsToldComesFirst() throws IOException {
-    aliases(".mc/config.json", "{\"aliases\": {\"th_minio\": {\"url\": \"https://home\", \"accessKey\": \"a\", \"secretKey\": \"b\"}}}");
-    aliases("etc/config.json", "{\"aliases\": {\"th_minio\": {\"url\": \"https://etc\", \"accessKey\": \"a\", \"secretKey\": \"b\"}}}");
+    aliases(".mc/config.json",
+        "{\"aliases\": {\"th_minio\": {\"url\": \"https://home\", \"accessKey\": \"a\", \"secretKey\": \"b\"}}}");
+    aliases("etc/config.json",
+        "{\"aliases\": {\"th_minio\": {\"url\": \"https://etc\", \"accessKey\": \"a\", \"secretKey\": \"b\"}}}");
     variables.put("MC_CONFIG_DIR", home.resolve("etc").toString());
     assertThat(account().endpoint()).isEqualTo("https://etc");
   }

@@ -101,7 +101,8 @@ class SSTableProofTest {
         }
       });
     }
-    assertThat(entries.keySet()).contains("Data.db", "Index.db", "Filter.db", "Statistics.db", "CompressionInfo.db", "Digest.crc32", "TOC.txt");
+    assertThat(entries.keySet()).contains("Data.db", "Index.db", "Filter.db", "Statistics.db", "CompressionInfo.db",
+        "Digest.crc32", "TOC.txt");
     var copy = Files.copy(archive, folder.resolve("cassandra_20260101_00h00m01s.tar"));
     var rows = rows(copy);
     var random = new Random(20261126);
@@ -113,12 +114,14 @@ class SSTableProofTest {
         flip(copy, position, bit);
         if (!isFound(copy)) {
           harmless.merge(component, 1, Integer::sum);
-          assertThat(rows(copy)).as("%s, byte %d, bit %d", component, position - entries.get(component).offset(), bit).isEqualTo(rows);
+          assertThat(rows(copy)).as("%s, byte %d, bit %d", component, position - entries.get(component).offset(), bit)
+              .isEqualTo(rows);
         }
         flip(copy, position, bit);
       }
     }
-    // A bit more in a filter makes it less sharp; a summary is made again; few bits elsewhere mean nothing to Cassandra.
+    // A bit more in a filter makes it less sharp; a summary is made again; few bits elsewhere mean nothing to
+    // Cassandra.
     assertThat(harmless).as("harmless flips").doesNotContainKeys("Data.db", "Statistics.db", "Digest.crc32");
     assertThat(harmless.getOrDefault("Index.db", 0)).as("harmless flips in the index").isLessThan(10);
     assertThat(rows(copy)).isEqualTo(rows);
@@ -152,7 +155,8 @@ class SSTableProofTest {
       for (var table : backup.tables()) {
         var metadata = backup.definition().table(table.name(), new UUID(0, 1));
         var data = unpacked.unpack(table).resolve("nb-1-big-Data.db");
-        var sstable = SSTableReader.openNoValidation(Descriptor.fromFilename(new org.apache.cassandra.io.util.File(data)),
+        var sstable =
+            SSTableReader.openNoValidation(Descriptor.fromFilename(new org.apache.cassandra.io.util.File(data)),
             TableMetadataRef.forOfflineTools(metadata));
         try (var scanner = sstable.getScanner()) {
           while (scanner.hasNext()) {
@@ -172,7 +176,8 @@ class SSTableProofTest {
   private static void read(SSTableReader sstable, org.apache.cassandra.db.DecoratedKey key,
       org.apache.cassandra.schema.TableMetadata table, List<String> lines) {
     var all = new ArrayList<Clustering<?>>();
-    try (var partition = sstable.rowIterator(key, Slices.ALL, ColumnFilter.all(table), false, SSTableReadsListener.NOOP_LISTENER)) {
+    try (var partition =
+        sstable.rowIterator(key, Slices.ALL, ColumnFilter.all(table), false, SSTableReadsListener.NOOP_LISTENER)) {
       while (partition.hasNext()) {
         if (partition.next() instanceof Row row) {
           all.add(row.clustering());
@@ -182,7 +187,8 @@ class SSTableProofTest {
     for (var clustering : all) {
       var slice = Slices.with(table.comparator, Slice.make(clustering));
       for (var reversed : List.of(false, true)) {
-        try (var row = sstable.rowIterator(key, slice, ColumnFilter.all(table), reversed, SSTableReadsListener.NOOP_LISTENER)) {
+        try (var row =
+            sstable.rowIterator(key, slice, ColumnFilter.all(table), reversed, SSTableReadsListener.NOOP_LISTENER)) {
           lines(row, lines);
         }
       }
@@ -190,7 +196,8 @@ class SSTableProofTest {
   }
 
   private static void lines(UnfilteredRowIterator partition, List<String> lines) {
-    lines.add(partition.partitionKey() + " " + partition.partitionLevelDeletion() + " " + partition.staticRow().toString(partition.metadata(), true));
+    lines.add(partition.partitionKey() + " " + partition.partitionLevelDeletion() + " "
+        + partition.staticRow().toString(partition.metadata(), true));
     while (partition.hasNext()) {
       lines.add(partition.next().toString(partition.metadata(), true));
     }
@@ -202,7 +209,8 @@ class SSTableProofTest {
     for (var length : List.of(0, 10, 11, 20)) {
       assertRefused(changed("-Index.db", bytes -> Arrays.copyOf(bytes, length)), "-Index.db of table small is damaged");
     }
-    assertRefused(changed("-Index.db", bytes -> new byte[0]), "-Index.db of table small is damaged: it ends after 0 partitions, the data go on");
+    assertRefused(changed("-Index.db", bytes -> new byte[0]),
+        "-Index.db of table small is damaged: it ends after 0 partitions, the data go on");
   }
 
   @ParameterizedTest
@@ -216,7 +224,7 @@ class SSTableProofTest {
     }
   }
 
-  // ------------------------------------------------------------------------------------------------- which files there are
+  // --------------------------------------------------------------------------------------------- which files there are
 
   /** Cassandra writes neither for SSTables that arrive as whole files. */
   @Test
@@ -226,13 +234,15 @@ class SSTableProofTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"Index.db, Index.db", "Statistics.db, Statistics.db", "CompressionInfo.db, CRC.db", "Filter.db, Filter.db"})
+  @CsvSource({"Index.db, Index.db", "Statistics.db, Statistics.db", "CompressionInfo.db, CRC.db",
+      "Filter.db, Filter.db"})
   void withoutContentsTheOthersAreRequired(String component, String missing) throws IOException {
-    assertRefused(changed("-(TOC.txt|%s)".formatted(component), bytes -> null), "-%s of table small is missing".formatted(missing));
+    assertRefused(changed("-(TOC.txt|%s)".formatted(component), bytes -> null),
+        "-%s of table small is missing".formatted(missing));
     assertRefused(changed("-" + component, bytes -> null), "-%s of table small is missing".formatted(component));
   }
 
-  // -------------------------------------------------------------------------------------------------- definition and rows
+  // ----------------------------------------------------------------------------------------------- definition and rows
 
   @Test
   void aColumnThatTheDefinitionLacksIsTakenForDropped() throws IOException {
@@ -249,7 +259,9 @@ class SSTableProofTest {
     "(k, c)) | (k, c)) WITH CLUSTERING ORDER BY (c DESC) AND | clustering column 1 as int",
   })
   void aDefinitionThatCannotReadTheRowsIsRefused(String before, String after, String message) throws IOException {
-    assertRefused(changed(".cql", bytes -> new String(bytes).replace(before, after).replace("AND WITH", "AND").getBytes()), message);
+    assertRefused(
+        changed(".cql", bytes -> new String(bytes).replace(before, after).replace("AND WITH", "AND").getBytes()),
+        message);
   }
 
   @Test
@@ -258,7 +270,9 @@ class SSTableProofTest {
     var backup = prove(archive, other);
     assertThat(backup.sstables()).isEqualTo(2);
     assertThat(backup.coverage().partitions()).isEqualTo(20);
-    var different = changed(".cql", bytes -> new String(bytes).replace("'chunk_length_in_kb': '4'", "'chunk_length_in_kb': '8'").getBytes());
-    assertThatThrownBy(() -> prove(archive, different)).hasMessageContaining("its definition is not that of").hasMessageContaining("compression");
+    var different = changed(".cql",
+        bytes -> new String(bytes).replace("'chunk_length_in_kb': '4'", "'chunk_length_in_kb': '8'").getBytes());
+    assertThatThrownBy(() -> prove(archive, different)).hasMessageContaining("its definition is not that of")
+        .hasMessageContaining("compression");
   }
 }

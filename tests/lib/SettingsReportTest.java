@@ -12,7 +12,10 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** The table of settings, and who answers. What plays Cassandra and the REST APIs here are fakes: a socket and a small HTTP server. */
+/**
+ * The table of settings, and who answers. What plays Cassandra and the REST APIs here are fakes: a socket and a small
+ * HTTP server.
+ */
 class SettingsReportTest {
   private HttpServer http;
   private ServerSocket fakeCassandra;
@@ -52,13 +55,16 @@ class SettingsReportTest {
   }
 
   private Map<String, String> variables() {
-    return new HashMap<>(Map.of("CASSANDRA_CONNECTION", "127.0.0.1 %d -u admin -p t0psecret".formatted(fakeCassandra.getLocalPort()),
-        "ELASTICSEARCH_API_URL", url(), "ELASTICSEARCH_USER", "u", "ELASTICSEARCH_PASSWORD", "t0psecret", "MINIO_ENDPOINT", url(),
+    return new HashMap<>(
+        Map.of("CASSANDRA_CONNECTION", "127.0.0.1 %d -u admin -p t0psecret".formatted(fakeCassandra.getLocalPort()),
+            "ELASTICSEARCH_API_URL", url(), "ELASTICSEARCH_USER", "u", "ELASTICSEARCH_PASSWORD", "t0psecret",
+            "MINIO_ENDPOINT", url(),
         "THEHIVE_SERVICE", "no-such-unit"));
   }
 
   private static SettingsReport report(Map<String, String> variables) {
-    var settings = new Settings(variables, Map.of("CASSANDRA_KEYSPACE", "hive", "CASSANDRA_THEHIVE_USER", "thp"), "/etc/a.conf");
+    var settings =
+        new Settings(variables, Map.of("CASSANDRA_KEYSPACE", "hive", "CASSANDRA_THEHIVE_USER", "thp"), "/etc/a.conf");
     return SettingsReport.of("verify", settings, new AddressCheck(settings, Map.of("HOME", "/nowhere")).ask());
   }
 
@@ -70,20 +76,26 @@ class SettingsReportTest {
     var report = report(variables);
     var rows = report.settings();
 
-    assertThat(rows).filteredOn(row -> row.name().equals("CASSANDRA_KEYSPACE")).containsExactly(new SettingsReport.Row("CASSANDRA_KEYSPACE", "thehive", "variable", ""));
-    assertThat(rows).filteredOn(row -> row.name().equals("CASSANDRA_THEHIVE_USER")).extracting(SettingsReport.Row::source).containsExactly("/etc/a.conf");
-    assertThat(rows).filteredOn(row -> row.name().equals("MINIO_BUCKET")).extracting(SettingsReport.Row::source).containsExactly("default");
+    assertThat(rows).filteredOn(row -> row.name().equals("CASSANDRA_KEYSPACE"))
+        .containsExactly(new SettingsReport.Row("CASSANDRA_KEYSPACE", "thehive", "variable", ""));
+    assertThat(rows).filteredOn(row -> row.name().equals("CASSANDRA_THEHIVE_USER"))
+        .extracting(SettingsReport.Row::source).containsExactly("/etc/a.conf");
+    assertThat(rows).filteredOn(row -> row.name().equals("MINIO_BUCKET")).extracting(SettingsReport.Row::source)
+        .containsExactly("default");
     assertThat(report.warnings()).containsExactly("CASSANDRA_KEYSPACE is thehive, but /etc/a.conf says hive",
         "CASANDRA_USER is set, but nothing reads it: is CASSANDRA_USER meant?");
-    assertThat(report.table() + Json.MAPPER.writeValueAsString(report)).contains("ELASTICSEARCH_PASSWORD").doesNotContain("t0psecret");
+    assertThat(report.table() + Json.MAPPER.writeValueAsString(report)).contains("ELASTICSEARCH_PASSWORD")
+        .doesNotContain("t0psecret");
   }
 
   @Test
   void endsWithZeroWhereEveryAddressAnswers() {
     var report = report(variables());
 
-    assertThat(report.table()).contains("✓ cassandra     127.0.0.1:%d  answers\n".formatted(fakeCassandra.getLocalPort()),
-        "✓ elasticsearch %s  answers\n".formatted(url()), "✓ s3            %s  answers, and wants a log-in\n".formatted(url()));
+    assertThat(report.table()).contains(
+        "✓ cassandra     127.0.0.1:%d  answers\n".formatted(fakeCassandra.getLocalPort()),
+        "✓ elasticsearch %s  answers\n".formatted(url()),
+        "✓ s3            %s  answers, and wants a log-in\n".formatted(url()));
     assertThat(report.exit()).as(report.summary()).isZero();
     assertThat(report.summary()).startsWith("=== ✓ Answers: cassandra, elasticsearch, s3. Not asked: thehive");
   }
@@ -93,12 +105,15 @@ class SettingsReportTest {
     var variables = variables();
     fakeCassandra.close();
     http.stop(0);
-    variables.put("CASSANDRA_CONNECTION", "127.0.0.1 %d,no-such-host.invalid".formatted(fakeCassandra.getLocalPort()).replaceFirst("(\\S+) (\\d+),(\\S+)", "$1,$3 $2"));
+    variables.put("CASSANDRA_CONNECTION", "127.0.0.1 %d,no-such-host.invalid".formatted(fakeCassandra.getLocalPort())
+        .replaceFirst("(\\S+) (\\d+),(\\S+)", "$1,$3 $2"));
     var report = report(variables);
 
     assertThat(report.exit()).isEqualTo(11);
-    assertThat(report.table()).contains("127.0.0.1:%d  connection refused".formatted(fakeCassandra.getLocalPort()), "no-such-host.invalid:%d  unknown host".formatted(fakeCassandra.getLocalPort()),
-        "✗ elasticsearch %s  connection refused".formatted(url()), "✗ s3            %s  connection refused".formatted(url()));
+    assertThat(report.table()).contains("127.0.0.1:%d  connection refused".formatted(fakeCassandra.getLocalPort()),
+        "no-such-host.invalid:%d  unknown host".formatted(fakeCassandra.getLocalPort()),
+        "✗ elasticsearch %s  connection refused".formatted(url()),
+        "✗ s3            %s  connection refused".formatted(url()));
     assertThat(report.summary()).startsWith("=== ✗ NO answer: cassandra (127.0.0.1:");
   }
 
@@ -110,7 +125,8 @@ class SettingsReportTest {
     var report = report(variables);
 
     assertThat(report.exit()).isEqualTo(11);
-    assertThat(report.table()).contains("it answers, but not as Cassandra's CQL port does", "answers, but refuses the log-in: HTTP 401");
+    assertThat(report.table()).contains("it answers, but not as Cassandra's CQL port does",
+        "answers, but refuses the log-in: HTTP 401");
   }
 
   @Test
@@ -121,14 +137,16 @@ class SettingsReportTest {
     var report = report(variables);
 
     assertThat(report.exit()).isEqualTo(2);
-    assertThat(report.table()).contains("✗ MINIO_BUCKET", "MINIO_BUCKET ends with a carriage return", "cannot read /no/such/file, which MINIO_SECRET_KEY_FILE names");
+    assertThat(report.table()).contains("✗ MINIO_BUCKET", "MINIO_BUCKET ends with a carriage return",
+        "cannot read /no/such/file, which MINIO_SECRET_KEY_FILE names");
     assertThat(report.summary()).startsWith("=== ✗ CANNOT be used: MINIO_SECRET_KEY, MINIO_BUCKET.");
   }
 
   @Test
   void nothingIsNamed() {
     var report = report(Map.of("ELASTICSEARCH_API_URL", url(), "THEHIVE_SERVICE", "no-such-unit"));
-    assertThat(report.addresses()).filteredOn(finding -> finding.result() == Mark.SKIPPED).extracting(Finding::part).isEqualTo(List.of("cassandra", "s3", "thehive"));
+    assertThat(report.addresses()).filteredOn(finding -> finding.result() == Mark.SKIPPED).extracting(Finding::part)
+        .isEqualTo(List.of("cassandra", "s3", "thehive"));
     assertThat(authorization).isNull();
   }
 }

@@ -65,7 +65,8 @@ class SettingsTest {
 
   @ParameterizedTest
   @CsvSource(delimiter = '|', ignoreLeadingAndTrailingWhitespace = false, value = {
-    "''|is set but blank", "'  '|is set but blank", "thehive\r|carriage return", "\uFEFFthehive|byte order mark", "\"thehive\"|quotes",
+      "''|is set but blank", "'  '|is set but blank", "thehive\r|carriage return", "\uFEFFthehive|byte order mark",
+      "\"thehive\"|quotes",
     "'''thehive'''|quotes"
   })
   void whatAnEditorOrAShellLeftInAValueIsNotTakenForAValue(String value, String because) {
@@ -77,7 +78,8 @@ class SettingsTest {
   void aSecretComesFromItsVariableOrFromAFile() throws IOException {
     var file = Files.writeString(folder.resolve("secret"), " p\"w'\r \n").toString();
     assertThat(of().secret(SECRET)).isEmpty();
-    assertThat(of("SECRET", "\"t0psecret\"").secret(SECRET)).as("nothing in a secret is cleaned away").contains("\"t0psecret\"");
+    assertThat(of("SECRET", "\"t0psecret\"").secret(SECRET)).as("nothing in a secret is cleaned away")
+        .contains("\"t0psecret\"");
     assertThat(of("SECRET_FILE", file).secret(SECRET)).as("without its last line break only").contains(" p\"w'\r ");
     assertThat(of("SECRET_FILE", file).isSet(SECRET)).isTrue();
     assertThat(of().secretOrPrompt(SECRET, "Secret")).as("nobody to ask").isEmpty();
@@ -96,7 +98,8 @@ class SettingsTest {
 
   @Test
   void theHelpSaysWhereEachValueComesFromAndShowsNoSecret() {
-    var lines = of("SECRET", "t0psecret", "NAME", "other").describe(List.of(NAME, NONE, SECRET, Variable.withDefault("FOLDER", "/opt")));
+    var lines = of("SECRET", "t0psecret", "NAME", "other")
+        .describe(List.of(NAME, NONE, SECRET, Variable.withDefault("FOLDER", "/opt")));
     assertThat(lines).map(line -> line.strip().replaceAll(" +", " ")).containsExactly(
         "NAME: other (set)", "SECRET: not shown (set)", "Defaults: FOLDER=/opt", "Not set: NONE");
   }
@@ -109,10 +112,13 @@ class SettingsTest {
 
   @Test
   void theHelpLeavesOutAPasswordWithinAValue() {
-    for (var value : List.of("10.0.0.5 -u admin -p t0psecret", "10.0.0.5 admin --password=t0psecret", "10.0.0.5 -p \"t0p secret t0psecret\" -u admin",
+    for (var value : List.of("10.0.0.5 -u admin -p t0psecret", "10.0.0.5 admin --password=t0psecret",
+        "10.0.0.5 -p \"t0p secret t0psecret\" -u admin",
         "http://elastic:t0psecret@10.0.0.5:9200", "http://a:t0p/secret@b,https://c:t0psecret@d")) {
-      assertThat(of("NAME", value).describe(List.of(NAME))).singleElement().asString().contains("(not shown)").doesNotContain("t0p");
+      assertThat(of("NAME", value).describe(List.of(NAME))).singleElement().asString().contains("(not shown)")
+          .doesNotContain("t0p");
     }
-    assertThat(of("NAME", "10.0.0.5 -u admin").describe(List.of(NAME))).singleElement().asString().contains("10.0.0.5 -u admin (set)");
+    assertThat(of("NAME", "10.0.0.5 -u admin").describe(List.of(NAME))).singleElement().asString()
+        .contains("10.0.0.5 -u admin (set)");
   }
 }

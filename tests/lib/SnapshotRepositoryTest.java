@@ -35,7 +35,8 @@ class SnapshotRepositoryTest {
 
   /** The form of Elasticsearch's file around its content. */
   private static byte[] file(byte[] content) {
-    var bytes = ByteBuffer.allocate(17 + content.length + 16).putInt(0x3fd76c17).put((byte) 8).put("snapshot".getBytes(StandardCharsets.US_ASCII))
+    var bytes = ByteBuffer.allocate(17 + content.length + 16).putInt(0x3fd76c17).put((byte) 8)
+        .put("snapshot".getBytes(StandardCharsets.US_ASCII))
         .putInt(1).put(content).putInt(~0x3fd76c17).putInt(0);
     var sum = new CRC32();
     sum.update(bytes.array(), 0, bytes.position());
@@ -89,12 +90,18 @@ class SnapshotRepositoryTest {
   @Test
   void readsStateAndSizesWhateverTheForm() throws IOException {
     repository(", 'state': 1", REAL, file(smile(SHARD)));
-    assertThat(read()).isEqualTo(new SnapshotState(NAME, "U", "SUCCESS", "", false, new TreeMap<>(Map.of("thehive_global", 11L))));
-    repository(", 'state': 3", file(deflated(smile("{'snapshot': {'index_details': {'thehive_global': {'shard_count': 1, 'size_in_bytes': 42}}}}"))), new byte[0]);
-    assertThat(read()).isEqualTo(new SnapshotState(NAME, "U", "PARTIAL", "", false, new TreeMap<>(Map.of("thehive_global", 42L))));
+    assertThat(read())
+        .isEqualTo(new SnapshotState(NAME, "U", "SUCCESS", "", false, new TreeMap<>(Map.of("thehive_global", 11L))));
+    repository(", 'state': 3",
+        file(deflated(
+            smile("{'snapshot': {'index_details': {'thehive_global': {'shard_count': 1, 'size_in_bytes': 42}}}}"))),
+        new byte[0]);
+    assertThat(read())
+        .isEqualTo(new SnapshotState(NAME, "U", "PARTIAL", "", false, new TreeMap<>(Map.of("thehive_global", 42L))));
     repository("", file(deflated(smile("{'snapshot': {'state': 'FAILED'}}"))), file(deflated(smile(SHARD))));
     assertThat(read().state()).as("the index has none").isEqualTo("FAILED");
-    repository("", file("{\"snapshot\": {\"state\": \"SUCCESS\"}}".getBytes(StandardCharsets.UTF_8)), file(smile(SHARD)));
+    repository("", file("{\"snapshot\": {\"state\": \"SUCCESS\"}}".getBytes(StandardCharsets.UTF_8)),
+        file(smile(SHARD)));
     assertThat(read().state()).isEqualTo("SUCCESS");
   }
 
@@ -123,7 +130,8 @@ class SnapshotRepositoryTest {
     Files.delete(folder.resolve("meta-U.dat"));
     assertThat(read().why()).isEqualTo("its file meta-U.dat is missing");
     Files.writeString(folder.resolve("index-10"), "{\"snapsh");
-    assertThatThrownBy(this::read).isInstanceOf(Failure.class).hasMessageContaining("cannot read " + folder.resolve("index-10"));
+    assertThatThrownBy(this::read).isInstanceOf(Failure.class)
+        .hasMessageContaining("cannot read " + folder.resolve("index-10"));
   }
 
   @Test
@@ -133,16 +141,20 @@ class SnapshotRepositoryTest {
 
   @Test
   void elasticsearchsAnswerGoesBeforeTheFiles() {
-    var cluster = ClusterSnapshots.states(json("{'snapshots': [{'snapshot': 'a', 'uuid': 'U', 'indices': ['i'], 'state': 'IN_PROGRESS'},"
+    var cluster = ClusterSnapshots
+        .states(json("{'snapshots': [{'snapshot': 'a', 'uuid': 'U', 'indices': ['i'], 'state': 'IN_PROGRESS'},"
         + " {'snapshot': 'b', 'state': 'SUCCESS'}]}"));
-    var files = Map.of("b", new SnapshotState("b", "U", "SUCCESS", "its file is missing", true, new TreeMap<>()), "c", new SnapshotState("c", "U", "SUCCESS", "", false, new TreeMap<>()));
+    var files = Map.of("b", new SnapshotState("b", "U", "SUCCESS", "its file is missing", true, new TreeMap<>()), "c",
+        new SnapshotState("c", "U", "SUCCESS", "", false, new TreeMap<>()));
     var both = new Snapshots(Optional.of(cluster), Optional.of(files), "");
     assertThat(both.of("a").state()).isEqualTo("IN_PROGRESS");
     assertThat(both.of("b").damaged()).isTrue();
     assertThat(both.of("c").state()).isEqualTo("MISSING");
     assertThat(both.of("c").why()).contains("is the repository registered at that folder?");
     assertThat(both.of("d").why()).isEmpty();
-    assertThat(new Snapshots(Optional.empty(), Optional.of(files), "x").of("d").why()).contains("only Elasticsearch can tell");
-    assertThat(new Snapshots(Optional.empty(), Optional.empty(), "x").of("d")).isEqualTo(new SnapshotState("d", "", "UNKNOWN", "x", false, new TreeMap<>()));
+    assertThat(new Snapshots(Optional.empty(), Optional.of(files), "x").of("d").why())
+        .contains("only Elasticsearch can tell");
+    assertThat(new Snapshots(Optional.empty(), Optional.empty(), "x").of("d"))
+        .isEqualTo(new SnapshotState("d", "", "UNKNOWN", "x", false, new TreeMap<>()));
   }
 }

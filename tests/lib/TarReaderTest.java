@@ -29,7 +29,8 @@ class TarReaderTest {
     block[156] = (byte) type;
     put(block, 257, "ustar\00000".getBytes(UTF_8));
     for (int i = 0; i < fields.length; i += 2) {
-      put(block, (int) fields[i], fields[i + 1] instanceof byte[] bytes ? bytes : fields[i + 1].toString().getBytes(UTF_8));
+      put(block, (int) fields[i],
+          fields[i + 1] instanceof byte[] bytes ? bytes : fields[i + 1].toString().getBytes(UTF_8));
     }
     put(block, 148, "        ".getBytes(UTF_8));
     var sum = 0;
@@ -165,7 +166,8 @@ class TarReaderTest {
   @Test
   void theMapOfSparseVersion1LiesBeforeTheBytes() throws IOException {
     addPax("GNU.sparse.major=1", "GNU.sparse.minor=0", "GNU.sparse.name=s", "GNU.sparse.realsize=5000");
-    add('0', "GNUSparseFile.1/s", (String.format("%-512s", "2\n1000\n3\n4000\n2\n").replace(' ', '\0') + "abcde").getBytes(UTF_8));
+    add('0', "GNUSparseFile.1/s",
+        (String.format("%-512s", "2\n1000\n3\n4000\n2\n").replace(' ', '\0') + "abcde").getBytes(UTF_8));
     add('0', "next", "n".getBytes(UTF_8));
     tar.writeBytes(new byte[1024]);
     try (var reader = new TarReader(new ByteArrayInputStream(tar.toByteArray()))) {
@@ -212,7 +214,8 @@ class TarReaderTest {
     for (var at : new int[] {0, 1024 + 3, end - 512 + 160, end + 700}) {
       var changed = whole.clone();
       changed[at] ^= 0x10;
-      assertThatThrownBy(() -> readAll(changed)).as("changed at %d", at).isInstanceOf(IOException.class).hasMessageContaining("damaged");
+      assertThatThrownBy(() -> readAll(changed)).as("changed at %d", at).isInstanceOf(IOException.class)
+          .hasMessageContaining("damaged");
     }
   }
 
@@ -231,7 +234,8 @@ class TarReaderTest {
       "3, 20, true, true", "19, 40, true, true", // -b 20, the default
       "3, 64, true, true", "100, 2048, true, true", "2047, 4096, true, true", // -b 64, -b 2048
       "3, 100, false, true", "3, 1000, false, true", "700, 1000, true, false", // -b 100, -b 1000
-      "100, 200, true, false", "1000, 2000, true, false", "30000, 60000, false, false", // cut by a crash: zeros in place of bytes
+      // cut by a crash: zeros in place of bytes
+      "100, 200, true, false", "1000, 2000, true, false", "30000, 60000, false, false",
       "10, 4000, false, false"})
   void zerosAtTheEndAreTheRestOfARecord(long end, long total, boolean turnsToZeros, boolean isPadding) {
     assertThat(TarArchive.isPadding(end * 512, total * 512, turnsToZeros)).isEqualTo(isPadding);

@@ -31,7 +31,8 @@ class TheHiveConfigTest {
         """)).containsExactlyInAnyOrderEntriesOf(Map.of(
             "CASSANDRA_KEYSPACE", "hive", "CASSANDRA_CONNECTION", "10.0.0.5,10.0.0.6", "CASSANDRA_THEHIVE_USER", "thp",
             "ELASTICSEARCH_INDEX", "thehive_global",
-            "ELASTICSEARCH_API_URL", "http://10.0.0.7:9200", "ELASTICSEARCH_USER", "reader", "ELASTICSEARCH_PASSWORD", "word",
+        "ELASTICSEARCH_API_URL", "http://10.0.0.7:9200", "ELASTICSEARCH_USER", "reader", "ELASTICSEARCH_PASSWORD",
+        "word",
             "ATTACHMENT_FOLDER", "/srv/files", "THEHIVE_URL", "http://<node>:9001"));
   }
 
@@ -55,8 +56,10 @@ class TheHiveConfigTest {
         storage { provider = s3, s3 { bucket = hive, endpoint = "http://10.0.0.8:9100", accessKey = thehive, secretKey = word, region = eu-1 } }
         alpakka.s3.access-style = virtual
         """);
-    assertThat(now).isEqualTo(before).containsExactlyInAnyOrderEntriesOf(Map.of("MINIO_BUCKET", "hive", "MINIO_ENDPOINT", "http://10.0.0.8:9100",
-        "MINIO_ACCESS_KEY", "thehive", "MINIO_SECRET_KEY", "word", "MINIO_REGION", "eu-1", "MINIO_VIRTUAL_HOST", "true"));
+    assertThat(now).isEqualTo(before)
+        .containsExactlyInAnyOrderEntriesOf(Map.of("MINIO_BUCKET", "hive", "MINIO_ENDPOINT", "http://10.0.0.8:9100",
+            "MINIO_ACCESS_KEY", "thehive", "MINIO_SECRET_KEY", "word", "MINIO_REGION", "eu-1", "MINIO_VIRTUAL_HOST",
+            "true"));
   }
 
   @Test
@@ -68,10 +71,13 @@ class TheHiveConfigTest {
         db.janusgraph.index.search.elasticsearch.ssl { enabled = %1$s, truststore { location = /etc/thehive/es.jks, password = word4 } }
         """;
     assertThat(settings(stores.formatted(true))).containsExactlyInAnyOrderEntriesOf(Map.of(
-        "CASSANDRA_SSL_CA", "/etc/thehive/trust.jks", "CASSANDRA_SSL_CA_PASSWORD", "word1", "CASSANDRA_SSL_CERT", "/etc/thehive/key.p12",
-        "CASSANDRA_SSL_KEY_PASSWORD", "word2", "ELASTICSEARCH_CA", "/etc/thehive/es.jks", "ELASTICSEARCH_CA_PASSWORD", "word4"));
+        "CASSANDRA_SSL_CA", "/etc/thehive/trust.jks", "CASSANDRA_SSL_CA_PASSWORD", "word1", "CASSANDRA_SSL_CERT",
+        "/etc/thehive/key.p12",
+        "CASSANDRA_SSL_KEY_PASSWORD", "word2", "ELASTICSEARCH_CA", "/etc/thehive/es.jks", "ELASTICSEARCH_CA_PASSWORD",
+        "word4"));
     assertThat(settings(stores.formatted(false))).isEmpty();
-    assertThat(settings("db.janusgraph.storage.cql.ssl { enabled = true, truststore.location = /t.jks, password = old }"))
+    assertThat(
+        settings("db.janusgraph.storage.cql.ssl { enabled = true, truststore.location = /t.jks, password = old }"))
         .as("as older documentation names it").containsEntry("CASSANDRA_SSL_CA_PASSWORD", "old");
   }
 
@@ -80,7 +86,8 @@ class TheHiveConfigTest {
     assertThat(settings("audit.storage = elasticsearch")).containsEntry("ELASTICSEARCH_AUDIT_INDEX", "thehive-audits");
     assertThat(settings("audit.storage = elasticsearch, db.janusgraph.index.search.index-name = hive"))
         .containsEntry("ELASTICSEARCH_AUDIT_INDEX", "hive-audits").containsEntry("ELASTICSEARCH_INDEX", "hive_global");
-    assertThat(settings("audit { storage = elasticsearch, elasticsearch.index-name = logs }")).containsEntry("ELASTICSEARCH_AUDIT_INDEX", "logs");
+    assertThat(settings("audit { storage = elasticsearch, elasticsearch.index-name = logs }"))
+        .containsEntry("ELASTICSEARCH_AUDIT_INDEX", "logs");
     assertThat(settings("audit.storage = janusgraph")).isEmpty();
   }
 
@@ -104,10 +111,14 @@ class TheHiveConfigTest {
         storage { provider: s3, s3 { bucket: thehive, readTimeout: 1 minute, chunkSize: 1 MB, endpoint: "http://10.0.0.8:9100", accessKey: key, secretKey: word } }
         alpakka.s3.path-style-access = force
         play.http.context = "/hive/"
-        """)).as("TheHive 5.0").containsExactlyInAnyOrderEntriesOf(Map.of("CASSANDRA_CONNECTION", "10.0.0.5", "CASSANDRA_KEYSPACE", "thehive4",
-            "MINIO_BUCKET", "thehive", "MINIO_ENDPOINT", "http://10.0.0.8:9100", "MINIO_ACCESS_KEY", "key", "MINIO_SECRET_KEY", "word",
+        """))
+        .as("TheHive 5.0")
+        .containsExactlyInAnyOrderEntriesOf(Map.of("CASSANDRA_CONNECTION", "10.0.0.5", "CASSANDRA_KEYSPACE", "thehive4",
+            "MINIO_BUCKET", "thehive", "MINIO_ENDPOINT", "http://10.0.0.8:9100", "MINIO_ACCESS_KEY", "key",
+            "MINIO_SECRET_KEY", "word",
             "THEHIVE_URL", "http://<node>:9000/hive"));
-    assertThat(settings("pekko.connectors.s3 { endpoint-url = \"http://s3\", access-style = virtual }")).as("TheHive 5.4 with the library's own keys")
+    assertThat(settings("pekko.connectors.s3 { endpoint-url = \"http://s3\", access-style = virtual }"))
+        .as("TheHive 5.4 with the library's own keys")
         .containsExactlyInAnyOrderEntriesOf(Map.of("MINIO_ENDPOINT", "http://s3", "MINIO_VIRTUAL_HOST", "true"));
     assertThat(settings("http.port = disabled, https.port = 9443")).containsEntry("THEHIVE_URL", "https://<node>:9443");
   }
@@ -119,48 +130,61 @@ class TheHiveConfigTest {
         include "storage"
         db.janusgraph.storage { cql.keyspace = hive, username = ${NOT_SET_ANYWHERE_THEHIVE} }
         """);
-    assertThat(TheHiveConfig.read(file)).containsExactlyInAnyOrderEntriesOf(Map.of("ATTACHMENT_FOLDER", "/srv/files", "CASSANDRA_KEYSPACE", "hive"));
+    assertThat(TheHiveConfig.read(file))
+        .containsExactlyInAnyOrderEntriesOf(Map.of("ATTACHMENT_FOLDER", "/srv/files", "CASSANDRA_KEYSPACE", "hive"));
   }
 
   @Test
   void namesAFileThatIsNotHocon() throws IOException {
     var file = Files.writeString(folder.resolve("application.conf"), "storage { ");
-    assertThatThrownBy(() -> TheHiveConfig.read(file)).isInstanceOf(Failure.class).hasMessageContaining("cannot read TheHive's configuration " + file);
+    assertThatThrownBy(() -> TheHiveConfig.read(file)).isInstanceOf(Failure.class)
+        .hasMessageContaining("cannot read TheHive's configuration " + file);
   }
 
   @Test
   void aVariableWinsOverTheFileAndTheFileOverTheDefault() {
-    var settings = new Settings(Map.of("CASSANDRA_KEYSPACE", "mine"), Map.of("CASSANDRA_KEYSPACE", "hive", "CASSANDRA_THEHIVE_USER", "thp"), "/etc/a.conf");
+    var settings = new Settings(Map.of("CASSANDRA_KEYSPACE", "mine"),
+        Map.of("CASSANDRA_KEYSPACE", "hive", "CASSANDRA_THEHIVE_USER", "thp"), "/etc/a.conf");
 
     assertThat(settings.text(CassandraSettings.KEYSPACE)).isEqualTo("mine");
     assertThat(settings.text(CassandraSettings.ROLE)).isEqualTo("thp");
     assertThat(settings.text(CassandraSettings.ARCHIVES)).isEqualTo("/mnt/backup/cassandra");
-    assertThat(settings.describe(List.of(CassandraSettings.KEYSPACE, CassandraSettings.ROLE, CassandraSettings.ARCHIVES)).stream().map(line -> line.strip().replaceAll(" +", " ")))
+    assertThat(
+        settings.describe(List.of(CassandraSettings.KEYSPACE, CassandraSettings.ROLE, CassandraSettings.ARCHIVES))
+            .stream().map(line -> line.strip().replaceAll(" +", " ")))
         .containsExactly("CASSANDRA_KEYSPACE: mine (set)", "CASSANDRA_THEHIVE_USER: thp (/etc/a.conf)",
             "Defaults: CASSANDRA_GENERAL_ARCHIVE_PATH=/mnt/backup/cassandra");
-    assertThat(settings.warnings(CassandraSettings.VARIABLES)).containsExactly("CASSANDRA_KEYSPACE is mine, but /etc/a.conf says hive");
+    assertThat(settings.warnings(CassandraSettings.VARIABLES))
+        .containsExactly("CASSANDRA_KEYSPACE is mine, but /etc/a.conf says hive");
   }
 
   @Test
   void thePlanShowsWhatCountsAndWhereItComesFrom() {
-    var settings = new Settings(Map.of("CASSANDRA_CONNECTION", "10.0.0.5 -u admin -p word", "CASSANDRA_PASSWORD_FILE", "/root/pw"),
+    var settings =
+        new Settings(Map.of("CASSANDRA_CONNECTION", "10.0.0.5 -u admin -p word", "CASSANDRA_PASSWORD_FILE", "/root/pw"),
         Map.of("CASSANDRA_KEYSPACE", "hive"), "/etc/a.conf");
-    assertThat(settings.sources(List.of(CassandraSettings.CONNECTION, CassandraSettings.PASSWORD, CassandraSettings.KEYSPACE, CassandraSettings.ROLE, CassandraSettings.USER)))
-        .containsExactly("CASSANDRA_CONNECTION 10.0.0.5 -u admin -p (not shown) (variable)", "CASSANDRA_PASSWORD not shown (/root/pw, named by CASSANDRA_PASSWORD_FILE)",
+    assertThat(settings.sources(List.of(CassandraSettings.CONNECTION, CassandraSettings.PASSWORD,
+        CassandraSettings.KEYSPACE, CassandraSettings.ROLE, CassandraSettings.USER)))
+        .containsExactly("CASSANDRA_CONNECTION 10.0.0.5 -u admin -p (not shown) (variable)",
+            "CASSANDRA_PASSWORD not shown (/root/pw, named by CASSANDRA_PASSWORD_FILE)",
             "CASSANDRA_KEYSPACE hive (/etc/a.conf)", "CASSANDRA_THEHIVE_USER thehive (default)");
   }
 
   @Test
   void neverShowsASecret() {
-    var settings = new Settings(Map.of("MINIO_SECRET_KEY", "word1"), Map.of("MINIO_SECRET_KEY", "word2", "ELASTICSEARCH_PASSWORD", "word3"), "/etc/a.conf");
-    var all = settings.describe(S3Settings.VARIABLES).toString() + settings.describe(ElasticsearchSettings.VARIABLES) + settings.warnings(S3Settings.VARIABLES);
+    var settings = new Settings(Map.of("MINIO_SECRET_KEY", "word1"),
+        Map.of("MINIO_SECRET_KEY", "word2", "ELASTICSEARCH_PASSWORD", "word3"), "/etc/a.conf");
+    var all = settings.describe(S3Settings.VARIABLES).toString() + settings.describe(ElasticsearchSettings.VARIABLES)
+        + settings.warnings(S3Settings.VARIABLES);
     assertThat(all).contains("not shown", "MINIO_SECRET_KEY is not what /etc/a.conf says").doesNotContain("word");
   }
 
   @Test
   void asksWhetherAnotherVariableWasMeant() {
-    for (var typo : List.of("CASANDRA_CONNECTION", "CASSANDRA_CONECTION", "CASSANDRA_CONNECTIONS", "CASSANDRA_CONNECTOIN", "CASSANDRA_KEYSPACF")) {
-      assertThat(new Settings(Map.of(typo, "x")).warnings(CassandraSettings.VARIABLES)).as(typo).hasSize(1).first().asString()
+    for (var typo : List.of("CASANDRA_CONNECTION", "CASSANDRA_CONECTION", "CASSANDRA_CONNECTIONS",
+        "CASSANDRA_CONNECTOIN", "CASSANDRA_KEYSPACF")) {
+      assertThat(new Settings(Map.of(typo, "x")).warnings(CassandraSettings.VARIABLES)).as(typo).hasSize(1).first()
+          .asString()
           .startsWith(typo + " is set, but nothing reads it: is CASSANDRA_");
     }
     for (var other : List.of("CASSANDRA_HOME", "CASSANDRA_CONF", "CASSANDRA_PASSWORD_FILE", "PATH", "MINIO_ENDPOINT")) {
@@ -170,9 +194,11 @@ class TheHiveConfigTest {
 
   @Test
   void namesWhatAnEditorLeftInANameOrInASecret() {
-    assertThat(new Settings(Map.of("\uFEFFCASSANDRA_USER", "x")).warnings(CassandraSettings.VARIABLES)).singleElement().asString()
+    assertThat(new Settings(Map.of("\uFEFFCASSANDRA_USER", "x")).warnings(CassandraSettings.VARIABLES)).singleElement()
+        .asString()
         .startsWith("the name CASSANDRA_USER begins with a byte order mark");
-    for (var secret : Map.of("word\r", "ends with a carriage return", "'word'", "has quotes around its value", "\uFEFFword", "begins with a byte order mark").entrySet()) {
+    for (var secret : Map.of("word\r", "ends with a carriage return", "'word'", "has quotes around its value",
+        "\uFEFFword", "begins with a byte order mark").entrySet()) {
       assertThat(new Settings(Map.of("CASSANDRA_PASSWORD", secret.getKey())).warnings(CassandraSettings.VARIABLES))
           .containsExactly("CASSANDRA_PASSWORD %s, which counts as part of it".formatted(secret.getValue()));
     }
@@ -182,7 +208,8 @@ class TheHiveConfigTest {
   void refusesWhatAnEditorOrAShellLeftInAValue() {
     for (var value : List.of("thehive\r", "\uFEFFthehive", "\"thehive\"", "'thehive'", " ")) {
       assertThatThrownBy(() -> new Settings(Map.of("CASSANDRA_KEYSPACE", value)).text(CassandraSettings.KEYSPACE))
-          .isInstanceOfSatisfying(Failure.class, failure -> assertThat(failure.code).isEqualTo(Exit.USAGE)).hasMessageStartingWith("CASSANDRA_KEYSPACE ");
+          .isInstanceOfSatisfying(Failure.class, failure -> assertThat(failure.code).isEqualTo(Exit.USAGE))
+          .hasMessageStartingWith("CASSANDRA_KEYSPACE ");
     }
   }
 }

@@ -63,9 +63,11 @@ class TlsTest {
   @ValueSource(strings = {"JKS", "PKCS12"})
   void trustsTheCertificatesOfAStore(String type) throws Exception {
     var file = store(type);
-    assertThat(Tls.trust(file, "t0psecret").getAcceptedIssuers()).extracting(issuer -> issuer.getSubjectX500Principal().getName())
+    assertThat(Tls.trust(file, "t0psecret").getAcceptedIssuers())
+        .extracting(issuer -> issuer.getSubjectX500Principal().getName())
         .containsExactly("CN=a-ca");
-    assertThatThrownBy(() -> Tls.trust(file, "wrong")).isInstanceOfSatisfying(Failure.class, failure -> assertThat(failure.code).isEqualTo(2))
+    assertThatThrownBy(() -> Tls.trust(file, "wrong"))
+        .isInstanceOfSatisfying(Failure.class, failure -> assertThat(failure.code).isEqualTo(2))
         .hasMessageContaining("cannot use the CA certificate " + file).hasMessageContaining("password");
   }
 
@@ -79,7 +81,8 @@ class TlsTest {
   private Path store(String type) throws Exception {
     var store = KeyStore.getInstance(type);
     store.load(null, null);
-    store.setCertificateEntry("ca", Tls.trust(Files.writeString(folder.resolve("one.pem"), ONE)).getAcceptedIssuers()[0]);
+    store.setCertificateEntry("ca",
+        Tls.trust(Files.writeString(folder.resolve("one.pem"), ONE)).getAcceptedIssuers()[0]);
     var file = folder.resolve("trust." + type);
     try (var out = Files.newOutputStream(file)) {
       store.store(out, "t0psecret".toCharArray());

@@ -23,7 +23,8 @@ class TogetherCheckTest {
   @Test
   void backupsOfOneRunBelongTogether() {
     assertThat(compare(backup("files", 15), backup("cassandra", 0)).result()).isEqualTo(Mark.OK);
-    assertThat(compare(backup("files", 15), backup("cassandra", 0)).text()).isEqualTo("cassandra to files: 900 s apart");
+    assertThat(compare(backup("files", 15), backup("cassandra", 0)).text())
+        .isEqualTo("cassandra to files: 900 s apart");
     var apart = compare(backup("files", 16), backup("cassandra", 0), backup("minio", 1));
     assertThat(apart.result()).isEqualTo(Mark.BAD);
     assertThat(apart.details()).containsExactly("cassandra", "minio", "files");
@@ -33,7 +34,8 @@ class TogetherCheckTest {
   @Test
   void attachmentsAreNotComparedWithoutRows() {
     var findings = new Findings("together");
-    new TogetherCheck(Duration.ofMinutes(15)).compareAttachments(new AttachmentNames(), Map.of("files", List.of("a")), findings);
+    new TogetherCheck(Duration.ofMinutes(15)).compareAttachments(new AttachmentNames(), Map.of("files", List.of("a")),
+        findings);
     assertThat(findings.list()).singleElement().extracting(Finding::result).isEqualTo(Mark.SKIPPED);
   }
 }

@@ -26,7 +26,8 @@ class VerdictTest {
     assertThat(verdict.exit()).isZero();
     assertThat(verdict.table()).endsWith("\n" + verdict.summary() + "\n");
     assertThat(verdict.summary()).isEqualTo("=== ✓ As in the backup: cassandra, files."
-        + " NOT checked: elasticsearch (no backup in /mnt/backup/elasticsearch: ELASTICSEARCH_GENERAL_ARCHIVE_PATH). ===");
+        + " NOT checked: elasticsearch (no backup in /mnt/backup/elasticsearch:"
+        + " ELASTICSEARCH_GENERAL_ARCHIVE_PATH). ===");
   }
 
   @Test
@@ -61,14 +62,16 @@ class VerdictTest {
     var cassandra = part("cassandra");
     cassandra.skipped("backup", "CASSANDRA_CONNECTION is not set");
     assertThat(of(cassandra).exit()).isEqualTo(Exit.USAGE);
-    assertThat(of(cassandra).summary()).isEqualTo("=== ✗ Nothing was checked. NOT checked: cassandra (CASSANDRA_CONNECTION is not set). ===");
+    assertThat(of(cassandra).summary())
+        .isEqualTo("=== ✗ Nothing was checked. NOT checked: cassandra (CASSANDRA_CONNECTION is not set). ===");
   }
 
   @Test
   void showsTheFirstDetails() {
     var files = part("files");
     files.bad("missing", Stream.iterate(1, i -> i + 1).limit(25).map(i -> "name " + i).toList(), "25 of 60");
-    assertThat(of(files).table()).startsWith("✗ files         missing  25 of 60\n      name 1\n").contains("      and 5 more: --json shows them\n")
+    assertThat(of(files).table()).startsWith("✗ files         missing  25 of 60\n      name 1\n")
+        .contains("      and 5 more: --json shows them\n")
         .doesNotContain("name 21");
   }
 }

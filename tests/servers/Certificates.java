@@ -17,7 +17,9 @@ final class Certificates {
 
   private Certificates() {}
 
-  /** Makes ca.pem, ca.p12, truststore.p12 and a client's client.pem, client.key and client.p12, unless they are there. */
+  /**
+   * Makes ca.pem, ca.p12, truststore.p12 and a client's client.pem, client.key and client.p12, unless they are there.
+   */
   static void makeAuthority(Path folder) throws IOException, GeneralSecurityException {
     if (Files.exists(folder)) {
       return;

@@ -70,7 +70,8 @@ final class Containers implements Servers {
       network = Network.builder()
           .createNetworkCmdModifier(command -> command.withLabels(owner())
               .withIpam(new com.github.dockerjava.api.model.Network.Ipam()
-                  .withConfig(new com.github.dockerjava.api.model.Network.Ipam.Config().withSubnet(prefix + ".0.0/16"))))
+                  .withConfig(
+                      new com.github.dockerjava.api.model.Network.Ipam.Config().withSubnet(prefix + ".0.0/16"))))
           .build();
     }
     return network;
@@ -115,7 +116,8 @@ final class Containers implements Servers {
   public String name() {
     var version = docker().versionCmd().exec();
     return "containers of Docker %s: %s".formatted(
-        version.getVersion(), String.join(", ", CASSANDRA, ELASTICSEARCH_7, ELASTICSEARCH_8, hasMinio ? MINIO : "S3 as a process"));
+        version.getVersion(),
+        String.join(", ", CASSANDRA, ELASTICSEARCH_7, ELASTICSEARCH_8, hasMinio ? MINIO : "S3 as a process"));
   }
 
   @Override
@@ -150,7 +152,8 @@ final class Containers implements Servers {
     server.extraHosts.put("clients", prefix + ".0.1");
     server.variables.put("CASSANDRA_CLUSTER_NAME", "thp");
     server.variables.put("CASSANDRA_NUM_TOKENS", "4");
-    server.variables.put("CASSANDRA_SEEDS", seeds.stream().map(seed -> inside(0, seed)).collect(Collectors.joining(",")));
+    server.variables.put("CASSANDRA_SEEDS",
+        seeds.stream().map(seed -> inside(0, seed)).collect(Collectors.joining(",")));
     server.variables.put("CASSANDRA_BROADCAST_RPC_ADDRESS", address);
     Optional.ofNullable(options.yaml().get("broadcast_address")).ifPresent(other -> {
       server.variables.put("CASSANDRA_BROADCAST_ADDRESS", other);
@@ -161,7 +164,8 @@ final class Containers implements Servers {
     server.variables.put("CASSANDRA_RACK", "rack1");
     server.variables.put("MAX_HEAP_SIZE", "512m");
     server.variables.put("HEAP_NEWSIZE", "128m");
-    server.variables.put("JVM_EXTRA_OPTS", "-XX:TieredStopAtLevel=1 -Dcassandra.ring_delay_ms=5000 -Dcassandra.skip_wait_for_gossip_to_settle=0"
+    server.variables.put("JVM_EXTRA_OPTS",
+        "-XX:TieredStopAtLevel=1 -Dcassandra.ring_delay_ms=5000 -Dcassandra.skip_wait_for_gossip_to_settle=0"
         + " -Dcassandra.superuser_setup_delay_ms=100 -Dcassandra.system_auth.default_rf=" + cluster.size());
     server.mount(configure(CASSANDRA, options, Stack.home("conf-of-" + address), address), "/conf");
     server.command = new String[] {"sh", "-c",
@@ -218,7 +222,8 @@ final class Containers implements Servers {
   private static synchronized String cassandraYaml(String image) {
     return CASSANDRA_YAML.computeIfAbsent(image, any -> {
       try (var container = new GenericContainer<>(DockerImageName.parse(image))) {
-        container.withCreateContainerCmdModifier(command -> command.withEntrypoint("sleep").withCmd("60").withLabels(owner()));
+        container.withCreateContainerCmdModifier(
+            command -> command.withEntrypoint("sleep").withCmd("60").withLabels(owner()));
         container.setWaitStrategy(new NoWait());
         container.start();
         return exec(container, "cat", "/etc/cassandra/cassandra.yaml").getStdout();
@@ -279,7 +284,8 @@ final class Containers implements Servers {
   /** Another kind than MinIO has no image of its own: it is a process here, too, as MinIO is without its image. */
   @Override
   public Server s3(String address, String... options) {
-    if (!hasMinio || Stream.of(options).anyMatch(option -> option.startsWith("--kind=") && !option.equals("--kind=minio"))) {
+    if (!hasMinio
+        || Stream.of(options).anyMatch(option -> option.startsWith("--kind=") && !option.equals("--kind=minio"))) {
       return processes.s3(address, options);
     }
     var login = new Server.Login("thehive", "thehive-secret");

@@ -14,8 +14,8 @@ import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /**
- * Hosts with systemd, sshd and a stand-in for TheHive, started by {@code systemd-hosts.java}; see there what is on them. What a
- * test forgets to close is closed when this JVM ends; the hosts end with it even when it is killed.
+ * Hosts with systemd, sshd and a stand-in for TheHive, started by {@code systemd-hosts.java}; see there what is on
+ * them. What a test forgets to close is closed when this JVM ends; the hosts end with it even when it is killed.
  *
  * <pre>{@code
  * var hosts = Hosts.start(3);
@@ -132,7 +132,8 @@ final class Hosts implements AutoCloseable {
   /** A key that is not the host's: to ssh it looks like an impostor. */
   void rememberWrongHostKey(String name) {
     forgetHostKey(name);
-    var stranger = checked(Script.command("ssh-keygen", "-y", "-f", home.resolve(".ssh/id_ed25519").toString())).strip();
+    var stranger =
+        checked(Script.command("ssh-keygen", "-y", "-f", home.resolve(".ssh/id_ed25519").toString())).strip();
     knownHosts(Stream.concat(knownHosts(), Stream.of(host(name).address() + " " + stranger)).toList());
   }
 

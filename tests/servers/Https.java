@@ -22,7 +22,8 @@ final class Https implements AutoCloseable {
     certificate = folder.resolve("https.pem");
     keytool("-genkeypair", "-keyalg", "EC", "-alias", "https", "-dname", "CN=https", "-ext", "san=ip:" + address,
         "-keystore", store.toString(), "-storepass", "changeit");
-    keytool("-exportcert", "-rfc", "-alias", "https", "-keystore", store.toString(), "-storepass", "changeit", "-file", certificate.toString());
+    keytool("-exportcert", "-rfc", "-alias", "https", "-keystore", store.toString(), "-storepass", "changeit", "-file",
+        certificate.toString());
     server = HttpsServer.create(new InetSocketAddress(address, port), 0);
     server.setHttpsConfigurator(new HttpsConfigurator(context(store)));
     server.setExecutor(Executors.newCachedThreadPool());

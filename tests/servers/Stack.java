@@ -22,7 +22,8 @@ final class Stack {
 
   /** One cluster; log-in is {@code cassandra}/{@code cassandra}, the TLS files are in {@link #certificates}. */
   record CassandraOptions(
-      String version, List<String> addresses, boolean auth, boolean tls, boolean tlsClientAuth, Map<String, String> yaml,
+      String version, List<String> addresses, boolean auth, boolean tls, boolean tlsClientAuth,
+      Map<String, String> yaml,
       Map<String, String> dataCentres) {
     static CassandraOptions on(String... addresses) {
       return new CassandraOptions("4.1.10", List.of(addresses), false, false, false, Map.of(), Map.of());
@@ -86,8 +87,8 @@ final class Stack {
   }
 
   /**
-   * Version 7.10.2 or 8.19, or as a process 7.17.x, 9.x or {@code opensearch-2.x.y}; a repository of type {@code fs} may be
-   * anywhere below the folder.
+   * Version 7.10.2 or 8.19, or as a process 7.17.x, 9.x or {@code opensearch-2.x.y}; a repository of type {@code fs}
+   * may be anywhere below the folder.
    */
   static List<Server> elasticsearch(String version, List<String> addresses, int httpPort, Path repositories) {
     return servers.elasticsearch(version, addresses, httpPort, repositories);

@@ -98,7 +98,8 @@ class Elasticsearch implements Callable<Integer> {
         nodes.start(host, command(host), dir.resolve(host).resolve("logs/system.log"));
       }
       for (var host : listen) {
-        nodes.await(host, START_LIMIT, () -> Health.isSettled(host, httpPort, newcomers.contains(host) ? cluster.size() : 1));
+        nodes.await(host, START_LIMIT,
+            () -> Health.isSettled(host, httpPort, newcomers.contains(host) ? cluster.size() : 1));
         System.out.println("ready " + host + ":" + httpPort);
       }
       System.out.println("ready");
@@ -196,7 +197,8 @@ class Elasticsearch implements Callable<Integer> {
 
     private static Object put(Map<String, String> settings, Object builder) throws ReflectiveOperationException {
       for (var setting : settings.entrySet()) {
-        builder.getClass().getMethod("put", String.class, String.class).invoke(builder, setting.getKey(), setting.getValue());
+        builder.getClass().getMethod("put", String.class, String.class).invoke(builder, setting.getKey(),
+            setting.getValue());
       }
       return null;
     }

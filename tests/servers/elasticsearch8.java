@@ -40,8 +40,8 @@ import picocli.CommandLine.Option;
  * Ctrl-C or their end. Prints {@code ready HOST:9200} for each node and then {@code ready}. Everything is below the
  * folder, per address: {@code HOST/data}, {@code HOST/logs/system.log}.
  *
- * <p>Example: {@code ./jbang tests/servers/elasticsearch8.java --listen 127.0.0.2 --repo /mnt/backup/elasticsearch}. Other
- * versions are had by {@code JBANG_JAVA_OPTIONS}: {@code -Delasticsearch=9.5.3
+ * <p>Example: {@code ./jbang tests/servers/elasticsearch8.java --listen 127.0.0.2 --repo /mnt/backup/elasticsearch}.
+ * Other versions are had by {@code JBANG_JAVA_OPTIONS}: {@code -Delasticsearch=9.5.3
  * -Dtransport=org.elasticsearch.plugin:transport-netty4:9.5.3} (on JDK 21 or later), or {@code -Delasticsearch=7.17.29
  * -Dtransport=org.elasticsearch.plugin:transport-netty4-client:7.17.29}.
  */
@@ -106,7 +106,8 @@ class Elasticsearch8 implements Callable<Integer> {
         nodes.start(host, command(host), dir.resolve(host).resolve("logs/system.log"));
       }
       for (var host : listen) {
-        nodes.await(host, START_LIMIT, () -> Health.isSettled(host, httpPort, newcomers.contains(host) ? cluster.size() : 1));
+        nodes.await(host, START_LIMIT,
+            () -> Health.isSettled(host, httpPort, newcomers.contains(host) ? cluster.size() : 1));
         System.out.println("ready " + host + ":" + httpPort);
       }
       System.out.println("ready");

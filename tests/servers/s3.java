@@ -32,8 +32,8 @@ import picocli.CommandLine.Option;
 
 /**
  * Starts one S3 server and keeps it until SIGTERM, Ctrl-C or its end. Prints what it is ({@code minio}, {@code
- * s3proxy}, {@code versitygw}, {@code seaweedfs}), {@code ready HOST:9000} and then {@code ready}. Everything is below the
- * folder: {@code HOST/data}, {@code HOST/logs/system.log}; {@code HOST/kind} says again what it is.
+ * s3proxy}, {@code versitygw}, {@code seaweedfs}), {@code ready HOST:9000} and then {@code ready}. Everything is below
+ * the folder: {@code HOST/data}, {@code HOST/logs/system.log}; {@code HOST/kind} says again what it is.
  *
  * <p>MinIO and the Versity gateway are those on PATH; else those that were built once from their Go modules where Go is
  * there, which takes some minutes. SeaweedFS is that on PATH, else the one that Python's package of it brings. They are
@@ -77,10 +77,12 @@ class S3 implements Callable<Integer> {
   @Option(names = "--password", defaultValue = "thehive-secret", description = "secret key (default: ${DEFAULT-VALUE})")
   private String password;
 
-  @Option(names = "--certificates", paramLabel = "DIR", description = "serve https with its public.crt and private.key (MinIO)")
+  @Option(names = "--certificates", paramLabel = "DIR",
+      description = "serve https with its public.crt and private.key (MinIO)")
   private Path certificates;
 
-  @Option(names = "--encryption-key", paramLabel = "NAME:BASE64", description = "a key with which buckets may be encrypted (MinIO)")
+  @Option(names = "--encryption-key", paramLabel = "NAME:BASE64",
+      description = "a key with which buckets may be encrypted (MinIO)")
   private String encryptionKey;
 
   @Option(names = "--dir", paramLabel = "DIR", description = "kept at the end (default: a temporary folder)")
@@ -108,7 +110,8 @@ class S3 implements Callable<Integer> {
       Files.createDirectories(home.resolve("logs"));
       Files.writeString(home.resolve("kind"), kind.name());
       System.out.println(kind);
-      nodes.start(listen, program.map(found -> command(found, home)).orElseGet(() -> s3proxy(home)), home.resolve("logs/system.log"));
+      nodes.start(listen, program.map(found -> command(found, home)).orElseGet(() -> s3proxy(home)),
+          home.resolve("logs/system.log"));
       nodes.await(listen, START_LIMIT, this::serves);
       System.out.println("ready " + listen + ":" + port);
       System.out.println("ready");
@@ -122,16 +125,20 @@ class S3 implements Callable<Integer> {
     onPath("setpriv").ifPresent(setpriv -> command.addAll(List.of(setpriv.toString(), "--pdeathsig", "KILL")));
     if (kind == Kind.versitygw) {
       command.addAll(List.of("/usr/bin/env", "ROOT_ACCESS_KEY=" + user, "ROOT_SECRET_KEY=" + password));
-      command.addAll(List.of(program.toString(), "--port", listen + ":" + port, "posix", home.resolve("data").toString()));
+      command
+          .addAll(List.of(program.toString(), "--port", listen + ":" + port, "posix", home.resolve("data").toString()));
       return command;
     }
     if (kind == Kind.seaweedfs) {
-      command.addAll(List.of(program.toString(), "server", "-dir=" + home.resolve("data"), "-ip=" + listen, "-ip.bind=" + listen));
+      command.addAll(
+          List.of(program.toString(), "server", "-dir=" + home.resolve("data"), "-ip=" + listen, "-ip.bind=" + listen));
       command.addAll(List.of("-master.telemetry=false", "-filer", "-filer.localSocket=" + home.resolve("filer.sock")));
-      command.addAll(List.of("-s3", "-s3.port=" + port, "-s3.config=" + seaweedfsAccounts(home), "-s3.localSocket=" + home.resolve("s3.sock")));
+      command.addAll(List.of("-s3", "-s3.port=" + port, "-s3.config=" + seaweedfsAccounts(home),
+          "-s3.localSocket=" + home.resolve("s3.sock")));
       return command;
     }
-    command.addAll(List.of("/usr/bin/env", "MINIO_ROOT_USER=" + user, "MINIO_ROOT_PASSWORD=" + password, "MINIO_BROWSER=off"));
+    command.addAll(
+        List.of("/usr/bin/env", "MINIO_ROOT_USER=" + user, "MINIO_ROOT_PASSWORD=" + password, "MINIO_BROWSER=off"));
     if (encryptionKey != null) {
       command.add("MINIO_KMS_SECRET_KEY=" + encryptionKey);
     }
@@ -170,7 +177,8 @@ class S3 implements Callable<Integer> {
       throw new IllegalStateException("cannot write " + properties, e);
     }
     var java = Path.of(System.getProperty("java.home"), "bin/java").toString();
-    return List.of(java, "-Xmx256m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-DLOG_LEVEL=info", "-cp", System.getProperty("java.class.path"),
+    return List.of(java, "-Xmx256m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-DLOG_LEVEL=info", "-cp",
+        System.getProperty("java.class.path"),
         Proxy.class.getName(), "--properties", properties.toString());
   }
 
@@ -205,7 +213,8 @@ class S3 implements Callable<Integer> {
         .orElse(Path.of(System.getProperty("user.home"), ".cache"));
     var cache = Files.createDirectories(home.resolve("thehive-restore"));
     var program = cache.resolve(kind.program);
-    try (var lock = FileChannel.open(cache.resolve(kind + ".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+    try (var lock =
+        FileChannel.open(cache.resolve(kind + ".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
       lock.lock();
       var tool = onPath(kind == Kind.seaweedfs ? "pip3" : "go");
       if (Files.isExecutable(program) || tool.isEmpty()) {

@@ -37,10 +37,11 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
 /**
- * Starts hosts {@code node1}, {@code node2} and so on, and keeps them until SIGTERM, Ctrl-C or its end. Prints {@code ready node1
- * ADDRESS CONTAINER} for each and then {@code ready}. Users: {@code root}, {@code admin} (sudo without a password) and {@code
- * plain} (sudo with the password {@code plain-secret}), by key only. {@code thehive.service} stands in for TheHive on
- * port 9000; {@code thehive-mode} on each host makes it misbehave. This machine's JDK is in {@code /opt/java}.
+ * Starts hosts {@code node1}, {@code node2} and so on, and keeps them until SIGTERM, Ctrl-C or its end. Prints {@code
+ * ready node1 ADDRESS CONTAINER} for each and then {@code ready}. Users: {@code root}, {@code admin} (sudo without a
+ * password) and {@code plain} (sudo with the password {@code plain-secret}), by key only. {@code thehive.service}
+ * stands in for TheHive on port 9000; {@code thehive-mode} on each host makes it misbehave. This machine's JDK is in
+ * {@code /opt/java}.
  *
  * <p>In the folder: {@code bin/ssh}, the real ssh with the settings in {@code .ssh/config}, and {@code bin/engine}, the
  * docker command. An engine that answers is used, else one is started beside it; the root file system is made once by
@@ -148,7 +149,7 @@ class SystemdHosts implements Callable<Integer> {
       }
 
       note('INFO', 'Starting TheHive');
-      exec('/bin/sh', '-c', 'exec /opt/java/bin/java -Xmx256m -jar /opt/thehive/graph/graph.jar serve $(cat /opt/thehive/graph/target)')
+          exec('/bin/sh', '-c', 'exec /opt/java/bin/java -Xmx256m -jar /opt/thehive/graph/graph.jar serve $(cat /opt/thehive/graph/target)')
         if $mode eq 'graph';
       if ($mode eq 'fails') {
         note('ERROR', 'Unable to connect to the database');
@@ -173,7 +174,7 @@ class SystemdHosts implements Callable<Integer> {
           my $found = $request =~ m{^GET /api/v1/status/public[ ?]};
           note('ERROR', 'Index query failed: all shards failed') if $noisy;
           my $body = $found ? '{"status":"Ok"}' : '{"type":"NotFound"}';
-          print $client 'HTTP/1.1 ' . ($found ? '200 OK' : '404 Not Found') . "\\r\\nContent-Type: application/json\\r\\n"
+              print $client 'HTTP/1.1 ' . ($found ? '200 OK' : '404 Not Found') . "\\r\\nContent-Type: application/json\\r\\n"
             . 'Content-Length: ' . length($body) . "\\r\\nConnection: close\\r\\n\\r\\n$body";
         };
         alarm 0;
@@ -283,7 +284,8 @@ class SystemdHosts implements Callable<Integer> {
       var network = freeNetwork();
       docker("network", "create", "--subnet", network + ".0/24", "--opt",
           "com.docker.network.bridge.name=hosts" + ProcessHandle.current().pid(), name);
-      var hosts = IntStream.rangeClosed(1, count).mapToObj(i -> new Host("node" + i, network + "." + (10 + i))).toList();
+      var hosts =
+          IntStream.rangeClosed(1, count).mapToObj(i -> new Host("node" + i, network + "." + (10 + i))).toList();
       writeTools(home, hosts);
       var files = writeFiles(home);
       for (var host : hosts) {
@@ -329,9 +331,11 @@ class SystemdHosts implements Callable<Integer> {
     var home = Optional.ofNullable(System.getenv("XDG_CACHE_HOME")).map(Path::of)
         .orElse(Path.of(System.getProperty("user.home"), ".cache"));
     var cache = Files.createDirectories(home.resolve("thehive-restore"));
-    var recipe = MessageDigest.getInstance("SHA-256").digest((SUITE + PACKAGES + PREPARE).getBytes(StandardCharsets.UTF_8));
+    var recipe =
+        MessageDigest.getInstance("SHA-256").digest((SUITE + PACKAGES + PREPARE).getBytes(StandardCharsets.UTF_8));
     var tar = cache.resolve("hosts-" + HexFormat.of().formatHex(recipe, 0, 6) + ".tar");
-    try (var lock = FileChannel.open(cache.resolve("hosts.lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+    try (
+        var lock = FileChannel.open(cache.resolve("hosts.lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
       lock.lock();
       if (Files.exists(tar)) {
         return tar;
@@ -342,7 +346,8 @@ class SystemdHosts implements Callable<Integer> {
       System.out.println("Making the hosts' root file system once, this takes about a minute");
       var prepare = Files.writeString(Files.createTempFile("hosts", ".sh"), PREPARE);
       var part = cache.resolve("hosts.part.tar");
-      run("mmdebstrap", "--quiet", "--variant=essential", "--include=" + PACKAGES, "--dpkgopt=path-exclude=/usr/share/doc/*",
+      run("mmdebstrap", "--quiet", "--variant=essential", "--include=" + PACKAGES,
+          "--dpkgopt=path-exclude=/usr/share/doc/*",
           "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
           "--customize-hook=sh " + prepare + " \"$1\"", SUITE, part.toString());
       Files.delete(prepare);
@@ -377,7 +382,8 @@ class SystemdHosts implements Callable<Integer> {
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "tests", "-f", keys.resolve("id_ed25519").toString());
     Files.writeString(keys.resolve("known_hosts"), "");
     // The address as a name, too; ssh takes the first value it finds, so the names come first
-    var config = hosts.stream().map(host -> "Host %s\n  HostName %s\n  Port 22\n\n".formatted(host.name(), host.address()))
+    var config =
+        hosts.stream().map(host -> "Host %s\n  HostName %s\n  Port 22\n\n".formatted(host.name(), host.address()))
         .collect(Collectors.joining());
     Files.writeString(keys.resolve("config"), config + SSH_CONFIG.formatted(home));
     var ssh = onPath("ssh").orElseThrow(() -> new IllegalStateException("there is no ssh"));
