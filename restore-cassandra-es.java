@@ -348,7 +348,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       }
       console.confirm(planLines(databases, settings), databases.list().get(0).cluster());
       if (console.dryRun) {
-        return console.endDryRun();
+        return endDryRun(databases);
       }
       var unprepared = databases.sideBySide(Database::prepare);
       if (!unprepared.isEmpty()) {
@@ -356,7 +356,9 @@ class RestoreCassandraEs implements Callable<Integer> {
       }
       var failed = restore(databases, run);
       var code = finish(databases, failed);
-      console.step("Report: %s", run.end(code, databases.finished(failed), databases.summary()));
+      var report = run.end(code, databases.finished(failed), databases.summary(failed));
+      console.step("Report: %s", report);
+      printJson(Files.readString(report));
       return code;
     }
   }
@@ -378,8 +380,8 @@ class RestoreCassandraEs implements Callable<Integer> {
     return new Databases(list);
   }
 
-  private static Path stateFolder(Settings settings) {
-    return CommonSettings.of(settings).stateFolder(CassandraSettings.ofArchives(settings).archives().get(0));
+  private Path stateFolder(Settings settings) {
+    return console.stateFolder(CommonSettings.of(settings), CassandraSettings.ofArchives(settings).archives().get(0), point);
   }
 
   private void chooseBackups(Databases databases) {
@@ -423,6 +425,13 @@ class RestoreCassandraEs implements Callable<Integer> {
     return Stream.of(cassandra, elasticsearch, List.of(TheHiveSettings.NODES)).flatMap(List::stream).toList();
   }
 
+  private int endDryRun(Databases databases) {
+    var code = console.endDryRun();
+    printJson(Json.MAPPER.createObjectNode().put("script", SCRIPT).put("exit", code)
+        .set("plan", Json.MAPPER.valueToTree(databases.plans())).toPrettyString());
+    return code;
+  }
+
   private Map<Database.Name, Failure> restore(Databases databases, RestoreRun run) throws IOException {
     run.begin(databases.names());
     console.onInterrupt("The restore is not complete: leave TheHive stopped and run the same command again.");
@@ -445,7 +454,9 @@ class RestoreCassandraEs implements Callable<Integer> {
     failed.forEach((name, failure) -> console.error(name.title, failure));
     console.step("%s", left);
     printError(name -> failed.containsKey(name) ? failed.get(name).code : Exit.DECLINED);
-    return failed.values().iterator().next().code;
+    var first = failed.values().iterator().next();
+    printJson(Json.failure(SCRIPT, first));
+    return first.code;
   }
 
   /** Shows every failure with its hint on stderr, and the documented procedure's last line on stdout. */
@@ -456,8 +467,8 @@ class RestoreCassandraEs implements Callable<Integer> {
           "Next: restore the attachments (restore-files-nfs.java or restore-files-minio.java), then ./jbang"
               + " verify.java --exact --backup %s --skip services,logs",
           BackupSet.STAMP.format(restored));
-      System.out
-          .println(only == null ? "=== ✓ Successful full restore ===" : "=== ✓ Successful restore of " + only + " ===");
+      printLastLine(
+          only == null ? "=== ✓ Successful full restore ===" : "=== ✓ Successful restore of " + only + " ===");
       return Exit.DONE;
     }
     console.step("Leave TheHive stopped; run the same command again when the cause is gone.");
@@ -469,14 +480,28 @@ class RestoreCassandraEs implements Callable<Integer> {
   private int failed(Failure failure) {
     var code = console.error("", failure);
     printError(name -> failure.code);
+    printJson(Json.failure(SCRIPT, failure));
     return code;
   }
 
   private void printError(ToIntFunction<Database.Name> code) {
     Function<Database.Name, String> words =
         name -> only == null || only == name ? "exit " + code.applyAsInt(name) : "not part of this run";
-    System.out.println("=== ✗ ERROR - ES: %s, Cassandra: %s ===".formatted(
+    printLastLine("=== ✗ ERROR - ES: %s, Cassandra: %s ===".formatted(
         words.apply(Database.Name.ELASTICSEARCH), words.apply(Database.Name.CASSANDRA)));
+  }
+
+  private void printLastLine(String line) {
+    if (!console.json) {
+      System.out.println(line);
+    }
+  }
+
+  /** The result in place of the last line, where --json asks for it. */
+  private void printJson(String result) {
+    if (console.json) {
+      System.out.println(result);
+    }
   }
 }
 
@@ -2573,6 +2598,7 @@ final class Commands {
    */
   static int run(Object command, Console console, List<Variable> variables, Function<Failure, Integer> failed,
       String... args) {
+    console.json = List.of(args).contains("--json");
     console.onInterrupt("Nothing was changed.");
     try {
       return run(command, variables, failed, args);
@@ -2663,9 +2689,16 @@ record CommonSettings(Optional<String> archivePassword, Optional<Path> statePath
     return new CommonSettings(settings.secret(ARCHIVE_PASSWORD), settings.optionalPath(STATE_PATH));
   }
 
-  /** The folder of lock, marker and reports. */
-  Path stateFolder(Path archives) {
-    return statePath.orElse(archives);
+  /**
+   * The folder of lock, marker and reports: on a new host, which has no folder of archives, that of the backup.
+   *
+   * @param backup as {@code --backup} names it; null for the newest
+   */
+  Path stateFolder(Path archives, String backup) {
+    if (statePath.isPresent() || backup == null || !backup.contains("/") || Files.isDirectory(archives)) {
+      return statePath.orElse(archives);
+    }
+    return Path.of(backup).toAbsolutePath().getParent();
   }
 }
 
@@ -2796,6 +2829,10 @@ final class ConnectionError {
 class Console {
   private static final int WIDTH_OF_LOGS = 100;
   private static final Duration BETWEEN_LINES = Duration.ofSeconds(5);
+
+  /** True where the arguments ask for it, also where they are wrong. */
+  @Option(names = "--json", scope = ScopeType.INHERIT, description = "print the result as JSON")
+  boolean json;
 
   @Option(names = "--verbose", scope = ScopeType.INHERIT, description = "show traces and the libraries' warnings")
   boolean verbose;
@@ -3111,9 +3148,20 @@ record Databases(List<Database> list) implements Closeable {
     return list.stream().map(Database::state).collect(Collectors.joining(", "));
   }
 
-  Map<String, Object> summary() {
+  /** The lines of each plan. */
+  Map<String, List<String>> plans() {
+    var all = new LinkedHashMap<String, List<String>>();
+    list.forEach(database -> all.put(database.name().toString(), database.plan()));
+    return all;
+  }
+
+  /** What the report says of each, and why those failed that did. */
+  Map<String, Object> summary(Map<Database.Name, Failure> failed) {
     var all = new LinkedHashMap<String, Object>();
     list.forEach(database -> all.put(database.name().toString(), database.summary()));
+    if (!failed.isEmpty()) {
+      all.put("errors", failed.values().stream().map(Failure::getMessage).toList());
+    }
     return all;
   }
 
@@ -6304,6 +6352,16 @@ final class RestoreConsole extends Console {
     if (!force) {
       reasons.add(reason);
     }
+  }
+
+  /** The folder of lock, marker and reports; says so where no other script would look for them. */
+  Path stateFolder(CommonSettings common, Path archives, String backup) {
+    var folder = common.stateFolder(archives, backup);
+    if (common.statePath().isEmpty() && !folder.equals(archives)) {
+      warn("lock, marker and report are kept in %s, as there is no folder %s: set RESTORE_STATE_PATH to it for all scripts",
+          folder, archives);
+    }
+    return folder;
   }
 
   /** Requires that TheHive runs on none of its nodes, as far as they can be asked. */

@@ -233,17 +233,10 @@ class RestoreFilesMinio implements Callable<Integer> {
   @Option(names = "--one-by-one", description = "send every object by itself, also to a server that unpacks tars")
   boolean oneByOne;
 
-  @Option(names = "--json", description = "print the result as JSON")
-  boolean json;
-
   @Mixin RestoreConsole console = new RestoreConsole();
-
-  /** Wrong usage is told as JSON too, and is found before the options have their values. */
-  private boolean jsonNamed;
 
   public static void main(String[] args) {
     var script = new RestoreFilesMinio();
-    script.jsonNamed = List.of(args).contains("--json");
     System.exit(Commands.run(script, script.console, VARIABLES, script::refused, args));
   }
 
@@ -258,7 +251,7 @@ class RestoreFilesMinio implements Callable<Integer> {
     chosen.warnings().forEach(warning -> console.warn("%s", warning));
     var backup = chosen.backup();
     console.step("Restoring attachments from %s, taken %s", backup.file(), backup.age());
-    try (var run = new RestoreRun(common.stateFolder(s3.archives()), SCRIPT, console.dryRun);
+    try (var run = new RestoreRun(console.stateFolder(common, s3.archives(), wanted), SCRIPT, console.dryRun);
         var archive = new AttachmentArchive(backup.file(), common.archivePassword());
         var bucket = new S3Bucket(s3, transfers + 2)) {
       run.problem().ifPresent(console::refuseUnlessForced);
@@ -403,7 +396,7 @@ class RestoreFilesMinio implements Callable<Integer> {
   /** After the first change: the marker stays until a restore comes to its end. */
   private int failed(RestoreRun run, BucketPlan plan, BucketRestore restore, Failure failure) {
     console.error("", failure);
-    var report = refusalAsJson(failure);
+    var report = Json.failure(SCRIPT, failure);
     try {
       var file = run.end(failure.code, Set.of(), plan.summary(restore.sent(), restore.failures()));
       console.step("Leave TheHive stopped. Report: %s", file);
@@ -418,21 +411,15 @@ class RestoreFilesMinio implements Callable<Integer> {
   /** Before the first change. */
   private int refused(Failure failure) {
     console.error("", failure);
-    return print(refusalAsJson(failure), lastLine(failure.code), failure.code);
+    return print(Json.failure(SCRIPT, failure), lastLine(failure.code), failure.code);
   }
 
   private static String lastLine(int code) {
     return "=== ✗ ERROR - attachments: exit %d ===".formatted(code);
   }
 
-  private static String refusalAsJson(Failure failure) {
-    return Json.MAPPER.createObjectNode().put("script", SCRIPT).put("exit", failure.code)
-        .put("error", failure.getMessage())
-        .put("hint", failure.hint).toPrettyString();
-  }
-
   private int print(String report, String line, int code) {
-    System.out.println(json || jsonNamed ? report : line);
+    System.out.println(console.json ? report : line);
     if (System.out.checkError() && code == Exit.DONE) {
       return console.error("",
           new Failure(Exit.UNEXPECTED, "the result could not be written to standard output", "it was: " + line));
@@ -1965,6 +1952,7 @@ final class Commands {
    */
   static int run(Object command, Console console, List<Variable> variables, Function<Failure, Integer> failed,
       String... args) {
+    console.json = List.of(args).contains("--json");
     console.onInterrupt("Nothing was changed.");
     try {
       return run(command, variables, failed, args);
@@ -2055,9 +2043,16 @@ record CommonSettings(Optional<String> archivePassword, Optional<Path> statePath
     return new CommonSettings(settings.secret(ARCHIVE_PASSWORD), settings.optionalPath(STATE_PATH));
   }
 
-  /** The folder of lock, marker and reports. */
-  Path stateFolder(Path archives) {
-    return statePath.orElse(archives);
+  /**
+   * The folder of lock, marker and reports: on a new host, which has no folder of archives, that of the backup.
+   *
+   * @param backup as {@code --backup} names it; null for the newest
+   */
+  Path stateFolder(Path archives, String backup) {
+    if (statePath.isPresent() || backup == null || !backup.contains("/") || Files.isDirectory(archives)) {
+      return statePath.orElse(archives);
+    }
+    return Path.of(backup).toAbsolutePath().getParent();
   }
 }
 
@@ -2159,6 +2154,10 @@ final class ConnectionError {
 class Console {
   private static final int WIDTH_OF_LOGS = 100;
   private static final Duration BETWEEN_LINES = Duration.ofSeconds(5);
+
+  /** True where the arguments ask for it, also where they are wrong. */
+  @Option(names = "--json", scope = ScopeType.INHERIT, description = "print the result as JSON")
+  boolean json;
 
   @Option(names = "--verbose", scope = ScopeType.INHERIT, description = "show traces and the libraries' warnings")
   boolean verbose;
@@ -3282,6 +3281,16 @@ final class RestoreConsole extends Console {
     if (!force) {
       reasons.add(reason);
     }
+  }
+
+  /** The folder of lock, marker and reports; says so where no other script would look for them. */
+  Path stateFolder(CommonSettings common, Path archives, String backup) {
+    var folder = common.stateFolder(archives, backup);
+    if (common.statePath().isEmpty() && !folder.equals(archives)) {
+      warn("lock, marker and report are kept in %s, as there is no folder %s: set RESTORE_STATE_PATH to it for all scripts",
+          folder, archives);
+    }
+    return folder;
   }
 
   /** Requires that TheHive runs on none of its nodes, as far as they can be asked. */

@@ -195,12 +195,6 @@ class RestoreFilesNfs implements Callable<Integer> {
       description = "files side by side (${DEFAULT-VALUE})")
   int workerCount;
 
-  @Option(names = "--json", description = "print the result as JSON")
-  boolean json;
-
-  /** The arguments as they were given: they ask for JSON also where they are wrong. */
-  private List<String> arguments = List.of();
-
   @Mixin RestoreConsole console = new RestoreConsole();
 
   /** The live folder is being changed. */
@@ -208,7 +202,6 @@ class RestoreFilesNfs implements Callable<Integer> {
 
   public static void main(String[] args) {
     var script = new RestoreFilesNfs();
-    script.arguments = List.of(args);
     System.exit(Commands.run(script, script.console, VARIABLES, script::failed, args));
   }
 
@@ -224,7 +217,7 @@ class RestoreFilesNfs implements Callable<Integer> {
     chosen.warnings().forEach(warning -> console.warn("%s", warning));
     var backup = chosen.backup();
     console.step("Restoring attachments from %s, taken %s", backup.file(), backup.age());
-    try (var run = new RestoreRun(common.stateFolder(files.archives()), SCRIPT, console.dryRun);
+    try (var run = new RestoreRun(console.stateFolder(common, files.archives(), wanted), SCRIPT, console.dryRun);
         var workers = new Workers(workerCount);
         var archive = new AttachmentArchive(backup.file(), common.archivePassword())) {
       run.problem().ifPresent(console::refuseUnlessForced);
@@ -430,7 +423,7 @@ class RestoreFilesNfs implements Callable<Integer> {
   }
 
   private void print(JsonNode report, String line) throws IOException {
-    System.out.println(json ? Json.MAPPER.writeValueAsString(report) : line);
+    System.out.println(console.json ? Json.MAPPER.writeValueAsString(report) : line);
     if (System.out.checkError()) {
       throw new Failure(Exit.UNEXPECTED, "the result could not be written to standard output", "it was: " + line);
     }
@@ -444,9 +437,8 @@ class RestoreFilesNfs implements Callable<Integer> {
                 "is its file system mounted, and does it answer? unmount it and mount it again", thrown)
             : thrown;
     var code = console.error("", failure);
-    System.out.println(!arguments.contains("--json") ? "=== ✗ ERROR - attachments: exit %d ===".formatted(code)
-        : Json.MAPPER.createObjectNode().put("script", SCRIPT).put("exit", code).put("error", failure.getMessage())
-            .put("hint", failure.hint).toPrettyString());
+    System.out.println(console.json ? Json.failure(SCRIPT, failure)
+        : "=== ✗ ERROR - attachments: exit %d ===".formatted(code));
     return code;
   }
 
@@ -1928,6 +1920,7 @@ final class Commands {
    */
   static int run(Object command, Console console, List<Variable> variables, Function<Failure, Integer> failed,
       String... args) {
+    console.json = List.of(args).contains("--json");
     console.onInterrupt("Nothing was changed.");
     try {
       return run(command, variables, failed, args);
@@ -2018,9 +2011,16 @@ record CommonSettings(Optional<String> archivePassword, Optional<Path> statePath
     return new CommonSettings(settings.secret(ARCHIVE_PASSWORD), settings.optionalPath(STATE_PATH));
   }
 
-  /** The folder of lock, marker and reports. */
-  Path stateFolder(Path archives) {
-    return statePath.orElse(archives);
+  /**
+   * The folder of lock, marker and reports: on a new host, which has no folder of archives, that of the backup.
+   *
+   * @param backup as {@code --backup} names it; null for the newest
+   */
+  Path stateFolder(Path archives, String backup) {
+    if (statePath.isPresent() || backup == null || !backup.contains("/") || Files.isDirectory(archives)) {
+      return statePath.orElse(archives);
+    }
+    return Path.of(backup).toAbsolutePath().getParent();
   }
 }
 
@@ -2122,6 +2122,10 @@ final class ConnectionError {
 class Console {
   private static final int WIDTH_OF_LOGS = 100;
   private static final Duration BETWEEN_LINES = Duration.ofSeconds(5);
+
+  /** True where the arguments ask for it, also where they are wrong. */
+  @Option(names = "--json", scope = ScopeType.INHERIT, description = "print the result as JSON")
+  boolean json;
 
   @Option(names = "--verbose", scope = ScopeType.INHERIT, description = "show traces and the libraries' warnings")
   boolean verbose;
@@ -3731,6 +3735,16 @@ final class RestoreConsole extends Console {
     if (!force) {
       reasons.add(reason);
     }
+  }
+
+  /** The folder of lock, marker and reports; says so where no other script would look for them. */
+  Path stateFolder(CommonSettings common, Path archives, String backup) {
+    var folder = common.stateFolder(archives, backup);
+    if (common.statePath().isEmpty() && !folder.equals(archives)) {
+      warn("lock, marker and report are kept in %s, as there is no folder %s: set RESTORE_STATE_PATH to it for all scripts",
+          folder, archives);
+    }
+    return folder;
   }
 
   /** Requires that TheHive runs on none of its nodes, as far as they can be asked. */

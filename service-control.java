@@ -105,6 +105,7 @@ import picocli.CommandLine;
           + " node is not as wanted, or a restore is unfinished, 130 interrupted."
     })
 class ServiceControl implements Runnable {
+  static final String SCRIPT = "service-control";
   /** A program that starts services behind an administrator's back does so within seconds. */
   static final Duration SETTLE = Duration.ofSeconds(5);
   /** The most times that systemd may start a unit again before it counts as failed. */
@@ -176,11 +177,31 @@ class ServiceControl implements Runnable {
     static Outcome of(TheHiveNode node, Host.Unit unit, String application) {
       return new Outcome(node, Optional.of(unit), application, Optional.empty());
     }
+
+    /** The columns of the table, and their names in JSON. */
+    Map<String, String> summary() {
+      var wrong = failure.map(why -> "✗ " + why.getMessage().replaceFirst("^\\Q" + node.name() + "\\E: ", ""));
+      var columns = new LinkedHashMap<String, String>();
+      columns.put("node", node.name());
+      columns.put("unit", unit.map(Object::toString).orElse("unknown"));
+      columns.put("since", unit.map(Host.Unit::since).orElse(""));
+      columns.put("restarts", unit.map(one -> "" + one.restarts()).orElse(""));
+      columns.put("application", wrong.orElse(application));
+      return columns;
+    }
   }
 
   public static void main(String[] args) {
     var script = new ServiceControl();
-    System.exit(Commands.run(script, TheHiveSettings.VARIABLES, failure -> script.console.error("", failure), args));
+    script.console.json = List.of(args).contains("--json");
+    System.exit(Commands.run(script, TheHiveSettings.VARIABLES, script::failed, args));
+  }
+
+  private int failed(Failure failure) {
+    if (console.json) {
+      System.out.println(Json.failure(SCRIPT, failure));
+    }
+    return console.error("", failure);
   }
 
   @Override
@@ -237,6 +258,9 @@ class ServiceControl implements Runnable {
           description = "from then on: '10 min ago', '2026-11-22 18:00'") String since,
       @Option(names = "--errors", description = "only lines that tell of an error") boolean errors,
       @Option(names = "--no-follow", description = "end with the last line that is there") boolean noFollow) {
+    if (console.json) {
+      throw new Failure(Exit.USAGE, "logs has no result as JSON", "leave out --json");
+    }
     if (since != null && !since.matches("[\\w :.+-]+")) {
       throw new Failure(Exit.USAGE, "--since '%s' is not a time".formatted(since),
           "write it as for journalctl: '10 min ago', '2026-11-22 18:00', today");
@@ -437,24 +461,27 @@ class ServiceControl implements Runnable {
     }
   }
 
-  /** Prints the table of the nodes. The exit code is the lowest of all: unreachable before refused before unsafe. */
+  /** Prints the nodes. The exit code is the lowest of all: unreachable before refused before unsafe. */
   private int end(List<Outcome> outcomes) {
     console.onInterrupt(null);
+    var code = outcomes.stream().flatMap(outcome -> outcome.failure().stream()).mapToInt(failure -> failure.code).min()
+        .orElse(Exit.DONE);
+    if (console.json) {
+      System.out.println(Json.MAPPER.createObjectNode().put("script", SCRIPT).put("exit", code)
+          .set("nodes", Json.MAPPER.valueToTree(outcomes.stream().map(Outcome::summary).toList())).toPrettyString());
+    } else if (!outcomes.isEmpty()) {
+      printTable(outcomes);
+    }
+    return code;
+  }
+
+  private static void printTable(List<Outcome> outcomes) {
     var width = Math.max(4, outcomes.stream().mapToInt(outcome -> outcome.node().name().length()).max().orElse(0));
     var row = "%-" + width + "s  %-22s %-30s %8s  %s%n";
-    if (!outcomes.isEmpty()) {
-      System.out.printf(row, "node", "unit", "since", "restarts", "application");
-    }
+    System.out.printf(row, "node", "unit", "since", "restarts", "application");
     for (var outcome : outcomes) {
-      var unit = outcome.unit();
-      var wrong = outcome.failure()
-          .map(failure -> "✗ " + failure.getMessage().replaceFirst("^\\Q" + outcome.node().name() + "\\E: ", ""));
-      System.out.printf(row, outcome.node().name(), unit.map(Object::toString).orElse("unknown"),
-          unit.map(Host.Unit::since).orElse(""),
-          unit.map(u -> "" + u.restarts()).orElse(""), wrong.orElse(outcome.application()));
+      System.out.printf(row, outcome.summary().values().toArray());
     }
-    return outcomes.stream().flatMap(outcome -> outcome.failure().stream()).mapToInt(failure -> failure.code).min()
-        .orElse(Exit.DONE);
   }
 
   private static List<Outcome> failed(List<Outcome> outcomes) {
@@ -590,6 +617,7 @@ final class Commands {
    */
   static int run(Object command, Console console, List<Variable> variables, Function<Failure, Integer> failed,
       String... args) {
+    console.json = List.of(args).contains("--json");
     console.onInterrupt("Nothing was changed.");
     try {
       return run(command, variables, failed, args);
@@ -680,9 +708,16 @@ record CommonSettings(Optional<String> archivePassword, Optional<Path> statePath
     return new CommonSettings(settings.secret(ARCHIVE_PASSWORD), settings.optionalPath(STATE_PATH));
   }
 
-  /** The folder of lock, marker and reports. */
-  Path stateFolder(Path archives) {
-    return statePath.orElse(archives);
+  /**
+   * The folder of lock, marker and reports: on a new host, which has no folder of archives, that of the backup.
+   *
+   * @param backup as {@code --backup} names it; null for the newest
+   */
+  Path stateFolder(Path archives, String backup) {
+    if (statePath.isPresent() || backup == null || !backup.contains("/") || Files.isDirectory(archives)) {
+      return statePath.orElse(archives);
+    }
+    return Path.of(backup).toAbsolutePath().getParent();
   }
 }
 
@@ -728,6 +763,10 @@ final class ConnectionError {
 class Console {
   private static final int WIDTH_OF_LOGS = 100;
   private static final Duration BETWEEN_LINES = Duration.ofSeconds(5);
+
+  /** True where the arguments ask for it, also where they are wrong. */
+  @Option(names = "--json", scope = ScopeType.INHERIT, description = "print the result as JSON")
+  boolean json;
 
   @Option(names = "--verbose", scope = ScopeType.INHERIT, description = "show traces and the libraries' warnings")
   boolean verbose;

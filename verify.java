@@ -399,9 +399,6 @@ class Verify implements Callable<Integer> {
       description = "harmless lines of TheHive's log; may be repeated")
   List<Pattern> ignored = List.of();
 
-  @Option(names = "--json", description = "print the result as JSON")
-  boolean json;
-
   @Mixin Console console = new Console();
 
   private final Set<String> warned = new HashSet<>();
@@ -443,8 +440,7 @@ class Verify implements Callable<Integer> {
 
   public static void main(String[] args) {
     var script = new Verify();
-    System.exit(Commands.run(script, script.console, SettingsReport.VARIABLES,
-        failure -> script.failed(failure, List.of(args)), args));
+    System.exit(Commands.run(script, script.console, SettingsReport.VARIABLES, script::failed, args));
   }
 
   @Override
@@ -471,8 +467,8 @@ class Verify implements Callable<Integer> {
   }
 
   /** Without a result there is JSON, too, where it was asked for. */
-  private int failed(Failure failure, List<String> arguments) {
-    if (arguments.contains("--json") && !printed) {
+  private int failed(Failure failure) {
+    if (console.json && !printed) {
       System.out.println(Json.failure(SCRIPT, failure));
     }
     return console.error("", failure);
@@ -480,7 +476,7 @@ class Verify implements Callable<Integer> {
 
   private int showSettings(Settings settings) throws IOException {
     var report = SettingsReport.of(SCRIPT, settings, new AddressCheck(settings, System.getenv()).ask());
-    System.out.print(json ? Json.MAPPER.writeValueAsString(report) + "\n" : report.table());
+    System.out.print(console.json ? Json.MAPPER.writeValueAsString(report) + "\n" : report.table());
     printed = true;
     return report.exit();
   }
@@ -587,7 +583,7 @@ class Verify implements Callable<Integer> {
   /** The newest restores to the targets that are checked. */
   private Map<Part, RestoredBackup> restored(PartSettings settings) throws IOException {
     var restored = new EnumMap<Part, RestoredBackup>(Part.class);
-    var databases = settings.common().stateFolder(settings.cassandra().archives().get(0));
+    var databases = settings.common().stateFolder(settings.cassandra().archives().get(0), wanted);
     var keyspace = settings.cassandra().keyspace();
     var folder = settings.folder().folder();
     var target = Files.exists(folder) ? folder.toRealPath() : folder;
@@ -597,9 +593,9 @@ class Verify implements Callable<Integer> {
         .ifPresent(one -> restored.put(Part.CASSANDRA, one));
     RestoredBackup.newest(databases, "restore-cassandra-es", "/elasticsearch", report -> true)
         .ifPresent(one -> restored.put(Part.ELASTICSEARCH, one));
-    RestoredBackup.newest(settings.common().stateFolder(settings.folder().archives()), "restore-files-nfs", "",
+    RestoredBackup.newest(settings.common().stateFolder(settings.folder().archives(), wanted), "restore-files-nfs", "",
         report -> report.path("folder").asText().equals("" + target)).ifPresent(one -> restored.put(Part.FILES, one));
-    RestoredBackup.newest(settings.common().stateFolder(settings.s3().archives()), "restore-files-minio", "",
+    RestoredBackup.newest(settings.common().stateFolder(settings.s3().archives(), wanted), "restore-files-minio", "",
         report -> report.path("bucket").asText().equals(settings.s3().bucket()))
         .ifPresent(one -> restored.put(Part.S3, one));
     return restored;
@@ -802,7 +798,7 @@ class Verify implements Callable<Integer> {
   }
 
   private void print(Object result, String table, String summary) throws IOException {
-    System.out.print(json ? Json.MAPPER.writeValueAsString(result) + "\n" : table);
+    System.out.print(console.json ? Json.MAPPER.writeValueAsString(result) + "\n" : table);
     printed = true;
     if (System.out.checkError()) {
       throw new Failure(Exit.UNEXPECTED, "the result could not be written to standard output", "it was: " + summary);
@@ -3406,6 +3402,7 @@ final class Commands {
    */
   static int run(Object command, Console console, List<Variable> variables, Function<Failure, Integer> failed,
       String... args) {
+    console.json = List.of(args).contains("--json");
     console.onInterrupt("Nothing was changed.");
     try {
       return run(command, variables, failed, args);
@@ -3496,9 +3493,16 @@ record CommonSettings(Optional<String> archivePassword, Optional<Path> statePath
     return new CommonSettings(settings.secret(ARCHIVE_PASSWORD), settings.optionalPath(STATE_PATH));
   }
 
-  /** The folder of lock, marker and reports. */
-  Path stateFolder(Path archives) {
-    return statePath.orElse(archives);
+  /**
+   * The folder of lock, marker and reports: on a new host, which has no folder of archives, that of the backup.
+   *
+   * @param backup as {@code --backup} names it; null for the newest
+   */
+  Path stateFolder(Path archives, String backup) {
+    if (statePath.isPresent() || backup == null || !backup.contains("/") || Files.isDirectory(archives)) {
+      return statePath.orElse(archives);
+    }
+    return Path.of(backup).toAbsolutePath().getParent();
   }
 }
 
@@ -3629,6 +3633,10 @@ final class ConnectionError {
 class Console {
   private static final int WIDTH_OF_LOGS = 100;
   private static final Duration BETWEEN_LINES = Duration.ofSeconds(5);
+
+  /** True where the arguments ask for it, also where they are wrong. */
+  @Option(names = "--json", scope = ScopeType.INHERIT, description = "print the result as JSON")
+  boolean json;
 
   @Option(names = "--verbose", scope = ScopeType.INHERIT, description = "show traces and the libraries' warnings")
   boolean verbose;

@@ -26,6 +26,7 @@ final class Commands {
    */
   static int run(Object command, Console console, List<Variable> variables, Function<Failure, Integer> failed,
       String... args) {
+    console.json = List.of(args).contains("--json");
     console.onInterrupt("Nothing was changed.");
     try {
       return run(command, variables, failed, args);

@@ -18,6 +18,10 @@ class Console {
   private static final int WIDTH_OF_LOGS = 100;
   private static final Duration BETWEEN_LINES = Duration.ofSeconds(5);
 
+  /** True where the arguments ask for it, also where they are wrong. */
+  @Option(names = "--json", scope = ScopeType.INHERIT, description = "print the result as JSON")
+  boolean json;
+
   @Option(names = "--verbose", scope = ScopeType.INHERIT, description = "show traces and the libraries' warnings")
   boolean verbose;
 

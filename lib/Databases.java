@@ -79,9 +79,20 @@ record Databases(List<Database> list) implements Closeable {
     return list.stream().map(Database::state).collect(Collectors.joining(", "));
   }
 
-  Map<String, Object> summary() {
+  /** The lines of each plan. */
+  Map<String, List<String>> plans() {
+    var all = new LinkedHashMap<String, List<String>>();
+    list.forEach(database -> all.put(database.name().toString(), database.plan()));
+    return all;
+  }
+
+  /** What the report says of each, and why those failed that did. */
+  Map<String, Object> summary(Map<Database.Name, Failure> failed) {
     var all = new LinkedHashMap<String, Object>();
     list.forEach(database -> all.put(database.name().toString(), database.summary()));
+    if (!failed.isEmpty()) {
+      all.put("errors", failed.values().stream().map(Failure::getMessage).toList());
+    }
     return all;
   }
 

@@ -1,5 +1,6 @@
 //DEPS info.picocli:picocli:4.7.7
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -28,6 +29,16 @@ final class RestoreConsole extends Console {
     if (!force) {
       reasons.add(reason);
     }
+  }
+
+  /** The folder of lock, marker and reports; says so where no other script would look for them. */
+  Path stateFolder(CommonSettings common, Path archives, String backup) {
+    var folder = common.stateFolder(archives, backup);
+    if (common.statePath().isEmpty() && !folder.equals(archives)) {
+      warn("lock, marker and report are kept in %s, as there is no folder %s: set RESTORE_STATE_PATH to it for all scripts",
+          folder, archives);
+    }
+    return folder;
   }
 
   /** Requires that TheHive runs on none of its nodes, as far as they can be asked. */

@@ -83,6 +83,18 @@ class ProjectTest {
   }
 
   @Test
+  void everyScriptAnswersAsJsonWhereTheUsageIsWrongToo() throws IOException {
+    for (var script : scripts()) {
+      var result = Script.of(script.getFileName().toString()).args("--json", "--nosuch").run();
+      var json = Json.MAPPER.readTree(result.out());
+      assertThat(result.code()).as("%s: %s", script, result.err()).isEqualTo(2);
+      assertThat(json.path("script").asText() + ".java").isEqualTo(script.getFileName().toString());
+      assertThat(json.path("exit").asInt()).isEqualTo(2);
+      assertThat(json.path("error").asText()).contains("--nosuch");
+    }
+  }
+
+  @Test
   void everyHelpFitsOneScreen() throws IOException {
     for (var help : helps().values()) {
       assertThat(help.lines()).hasSizeLessThanOrEqualTo(40)

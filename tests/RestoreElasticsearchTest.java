@@ -201,6 +201,9 @@ class RestoreElasticsearchTest {
     var result = restore("--index", GLOBAL).run();
     assertRestored(result, expected);
     assertThat(result.err()).contains("NOT restored, because --index does not name them: " + AUDITS);
+    var json = JSON.readTree(restore("--index", GLOBAL, "--json").run().out());
+    assertThat(json.path("exit").asInt(-1)).isZero();
+    assertThat(json.path("elasticsearch").isObject()).as("%s", json).isTrue();
     assertThat(refused(2, restore("--index", "thehive_gloabl")).err())
         .contains("the snapshot does not contain thehive_gloabl");
   }

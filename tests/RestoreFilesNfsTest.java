@@ -94,6 +94,21 @@ class RestoreFilesNfsTest extends FolderRestore {
     assertThat(restore("--yes", "--backup", STAMP).run().code()).isZero();
   }
 
+  /** A new host, to which the archive was copied. */
+  @Test
+  void aBackupThatIsNamedByItsPathNeedsNoFolderOfArchives() throws IOException {
+    attachments(live, 3);
+    backUp("tar");
+    Files.delete(live.resolve(Attachments.name(1)));
+
+    var result = restore("--yes", "--backup", archives.resolve(ROOT + ".tar").toString())
+        .env("GENERAL_ARCHIVE_PATH", home.resolve("none").toString()).run();
+
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(live.resolve(Attachments.name(1))).exists();
+    assertThat(result.err()).contains("lock, marker and report are kept in " + archives);
+  }
+
   /** A gigabyte of archive: with the long ones, though it needs no server. */
   @Tag("matrix")
   @Test

@@ -42,6 +42,7 @@ class ServiceControlTest {
         "'-oProxyCommand=evil' is not a host name");
     assertRefused(control("stop", "--timeout", "0"), 2, "--timeout 0 is not a number of seconds");
     assertRefused(control("logs", "--since", "today' ; reboot"), 2, "is not a time");
+    assertThat(control("logs", "--json").run().out()).contains("\"exit\" : 2", "logs has no result as JSON");
   }
 
   @Test
@@ -92,6 +93,10 @@ class ServiceControlTest {
     assertThat(logs.out().lines()).as("an error whose level has a colour").containsExactlyInAnyOrder(
         "node1 | 2026-11-22T18:00:00+0000 thehive[1]: [error] vu à node1",
         "node2 | 2026-11-22T18:00:00+0000 thehive[1]: [error] vu à node2");
+
+    var json = Json.MAPPER.readTree(onFake("status", "--json").run().out());
+    assertThat(json.path("nodes")).extracting(node -> node.path("node").asText()).containsExactly("node1", "node2");
+    assertThat(json.at("/nodes/0/unit").asText()).isEqualTo("active (running)");
 
     Files.writeString(home.resolve("node2"), "LoadState=not-found\nActiveState=inactive\n");
     var missing = onFake("stop").run();

@@ -58,7 +58,7 @@ class FailureTest {
     assertThat(noexec.hint).contains("noexec", "_JAVA_OPTIONS=-Djava.io.tmpdir=");
     var memory = Failure.of(new OutOfMemoryError("Java heap space"));
     assertThat(memory).hasMessage("out of memory: Java heap space");
-    assertThat(memory.hint).contains("_JAVA_OPTIONS=-Xmx1g");
+    assertThat(memory.hint).contains("_JAVA_OPTIONS=-Xmx3g");
     assertThat(memory.code).isEqualTo(1);
   }
 }
