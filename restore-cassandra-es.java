@@ -3525,13 +3525,12 @@ final class ElasticsearchChecks {
 
   ElasticsearchPlan plan(String stamp, IndexReplacement replacement) throws IOException {
     var cluster = ElasticsearchCluster.ask(api);
-    // such a restore may hold up the questions below
-    requireNoOtherRestore(options.indices().isEmpty() ? List.of("*_global*") : options.indices());
+    requireNothingUnderWay();
     source.requireRepository(cluster);
     var all = source.requireWhole(cluster);
     var wanted = requireWanted(all, options.indices());
     var names = wanted.stream().map(SnapshotIndex::name).collect(Collectors.toCollection(LinkedHashSet::new));
-    source.requireNoneRunning(names);
+    source.requireNoneRunning(names::contains);
     cluster.requireChangeable(); // before the question for rights, which such a block refuses, too
     ElasticsearchRights.requireToRestore(api, names, options.recoveryRate() != null);
     source.requireRestorable(wanted, cluster);
@@ -3582,8 +3581,17 @@ final class ElasticsearchChecks {
   }
 
   /**
-   * Another tool's restore, such as the documented script's, that is still at work on the same indices. A node with few
-   * cores answers what is asked of snapshots only after it.
+   * First of all: a node with few cores answers what is asked of snapshots only when a restore or a snapshot that is
+   * under way has ended.
+   */
+  private void requireNothingUnderWay() throws IOException {
+    var named = options.indices();
+    requireNoOtherRestore(named.isEmpty() ? List.of("*_global*") : named);
+    source.requireNoneRunning(named.isEmpty() ? LiveIndices::isMain : named::contains);
+  }
+
+  /**
+   * Another tool's restore, such as the documented script's, that is still at work on the same indices.
    *
    * @param names may contain wildcards
    */
@@ -4491,7 +4499,7 @@ final class Failure extends RuntimeException {
           "is %s on a file system that is mounted noexec? _JAVA_OPTIONS=-Djava.io.tmpdir=<another folder> names another"
               .formatted(System.getProperty("java.io.tmpdir")), error);
     }
-    var hint = error instanceof OutOfMemoryError ? "_JAVA_OPTIONS=-Xmx1g gives it more"
+    var hint = error instanceof OutOfMemoryError ? "_JAVA_OPTIONS=-Xmx3g gives it more"
         : "run again with --verbose for the trace";
     return new Failure(Exit.UNEXPECTED, error instanceof OutOfMemoryError ? "out of memory: " + message : message, hint,
         error);
@@ -8201,10 +8209,9 @@ final class SnapshotSource {
   }
 
   /** No index that a snapshot is being taken of can be deleted: the nightly backup may be at work. */
-  void requireNoneRunning(Set<String> indices) throws IOException {
+  void requireNoneRunning(Predicate<String> indices) throws IOException {
     for (var running : api.get("/_snapshot/_status").path("snapshots")) {
-      for (var index : running.path("indices").propertyStream().map(Map.Entry::getKey).filter(indices::contains)
-          .toList()) {
+      for (var index : running.path("indices").propertyStream().map(Map.Entry::getKey).filter(indices).toList()) {
         throw new Failure(Exit.UNSAFE,
             "snapshot %s of %s is being taken right now".formatted(running.path("snapshot").asText(), index),
             "wait for its end, and see that no other backup starts");

@@ -949,7 +949,7 @@ final class Failure extends RuntimeException {
           "is %s on a file system that is mounted noexec? _JAVA_OPTIONS=-Djava.io.tmpdir=<another folder> names another"
               .formatted(System.getProperty("java.io.tmpdir")), error);
     }
-    var hint = error instanceof OutOfMemoryError ? "_JAVA_OPTIONS=-Xmx1g gives it more"
+    var hint = error instanceof OutOfMemoryError ? "_JAVA_OPTIONS=-Xmx3g gives it more"
         : "run again with --verbose for the trace";
     return new Failure(Exit.UNEXPECTED, error instanceof OutOfMemoryError ? "out of memory: " + message : message, hint,
         error);

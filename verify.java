@@ -4534,7 +4534,7 @@ final class Failure extends RuntimeException {
           "is %s on a file system that is mounted noexec? _JAVA_OPTIONS=-Djava.io.tmpdir=<another folder> names another"
               .formatted(System.getProperty("java.io.tmpdir")), error);
     }
-    var hint = error instanceof OutOfMemoryError ? "_JAVA_OPTIONS=-Xmx1g gives it more"
+    var hint = error instanceof OutOfMemoryError ? "_JAVA_OPTIONS=-Xmx3g gives it more"
         : "run again with --verbose for the trace";
     return new Failure(Exit.UNEXPECTED, error instanceof OutOfMemoryError ? "out of memory: " + message : message, hint,
         error);
@@ -9995,10 +9995,9 @@ final class SnapshotSource {
   }
 
   /** No index that a snapshot is being taken of can be deleted: the nightly backup may be at work. */
-  void requireNoneRunning(Set<String> indices) throws IOException {
+  void requireNoneRunning(Predicate<String> indices) throws IOException {
     for (var running : api.get("/_snapshot/_status").path("snapshots")) {
-      for (var index : running.path("indices").propertyStream().map(Map.Entry::getKey).filter(indices::contains)
-          .toList()) {
+      for (var index : running.path("indices").propertyStream().map(Map.Entry::getKey).filter(indices).toList()) {
         throw new Failure(Exit.UNSAFE,
             "snapshot %s of %s is being taken right now".formatted(running.path("snapshot").asText(), index),
             "wait for its end, and see that no other backup starts");

@@ -25,13 +25,12 @@ final class ElasticsearchChecks {
 
   ElasticsearchPlan plan(String stamp, IndexReplacement replacement) throws IOException {
     var cluster = ElasticsearchCluster.ask(api);
-    // such a restore may hold up the questions below
-    requireNoOtherRestore(options.indices().isEmpty() ? List.of("*_global*") : options.indices());
+    requireNothingUnderWay();
     source.requireRepository(cluster);
     var all = source.requireWhole(cluster);
     var wanted = requireWanted(all, options.indices());
     var names = wanted.stream().map(SnapshotIndex::name).collect(Collectors.toCollection(LinkedHashSet::new));
-    source.requireNoneRunning(names);
+    source.requireNoneRunning(names::contains);
     cluster.requireChangeable(); // before the question for rights, which such a block refuses, too
     ElasticsearchRights.requireToRestore(api, names, options.recoveryRate() != null);
     source.requireRestorable(wanted, cluster);
@@ -82,8 +81,17 @@ final class ElasticsearchChecks {
   }
 
   /**
-   * Another tool's restore, such as the documented script's, that is still at work on the same indices. A node with few
-   * cores answers what is asked of snapshots only after it.
+   * First of all: a node with few cores answers what is asked of snapshots only when a restore or a snapshot that is
+   * under way has ended.
+   */
+  private void requireNothingUnderWay() throws IOException {
+    var named = options.indices();
+    requireNoOtherRestore(named.isEmpty() ? List.of("*_global*") : named);
+    source.requireNoneRunning(named.isEmpty() ? LiveIndices::isMain : named::contains);
+  }
+
+  /**
+   * Another tool's restore, such as the documented script's, that is still at work on the same indices.
    *
    * @param names may contain wildcards
    */

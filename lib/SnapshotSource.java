@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 
 /**
  * The snapshot to restore, in its repository: whether it is whole, what it holds, whether this cluster may restore it.
@@ -144,10 +145,9 @@ final class SnapshotSource {
   }
 
   /** No index that a snapshot is being taken of can be deleted: the nightly backup may be at work. */
-  void requireNoneRunning(Set<String> indices) throws IOException {
+  void requireNoneRunning(Predicate<String> indices) throws IOException {
     for (var running : api.get("/_snapshot/_status").path("snapshots")) {
-      for (var index : running.path("indices").propertyStream().map(Map.Entry::getKey).filter(indices::contains)
-          .toList()) {
+      for (var index : running.path("indices").propertyStream().map(Map.Entry::getKey).filter(indices).toList()) {
         throw new Failure(Exit.UNSAFE,
             "snapshot %s of %s is being taken right now".formatted(running.path("snapshot").asText(), index),
             "wait for its end, and see that no other backup starts");
