@@ -372,7 +372,7 @@ class Verify implements Callable<Integer> {
   Mode mode;
 
   @Option(names = "--backup", paramLabel = "POINT",
-      description = "timestamp, name or path (what was restored last, else the newest)")
+      description = "timestamp, name, path (the last restored, or newest)")
   String wanted;
 
   @Option(names = "--max-gap", paramLabel = "DURATION", defaultValue = "PT15M",

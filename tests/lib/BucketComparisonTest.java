@@ -66,7 +66,7 @@ class BucketComparisonTest {
 
     assertThat(comparison.unproven().count()).isEqualTo(2);
     assertThat(comparison.sum(BucketComparison.State.MISSING).count()).isEqualTo(2);
-    assertThat(comparison.unproven(1, java.util.Map.of())).isEqualTo("\n  a");
+    assertThat(comparison.unproven(1, java.util.Map.of())).isEqualTo("\n  a: the bucket does not list it");
     assertThat(comparison.isProven("a")).isFalse();
     assertThat(comparison.isProven("other")).isFalse();
   }
