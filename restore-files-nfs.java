@@ -2123,8 +2123,7 @@ class Console {
   private static final int WIDTH_OF_LOGS = 100;
   private static final Duration BETWEEN_LINES = Duration.ofSeconds(5);
 
-  /** True where the arguments ask for it, also where they are wrong. */
-  @Option(names = "--json", scope = ScopeType.INHERIT, description = "print the result as JSON")
+  /** True where the arguments ask for JSON, also where others of them are wrong. */
   boolean json;
 
   @Option(names = "--verbose", scope = ScopeType.INHERIT, description = "show traces and the libraries' warnings")
@@ -2133,6 +2132,12 @@ class Console {
   final boolean terminal = System.console() != null;
   private String onInterrupt;
   private String drawn = "";
+
+  /** The parser calls it with false, too, where the option is not there or the arguments are wrong. */
+  @Option(names = "--json", scope = ScopeType.INHERIT, description = "print the result as JSON")
+  void askForJson(boolean asked) {
+    json |= asked;
+  }
 
   Console() {
     Runtime.getRuntime().addShutdownHook(new Thread(this::interrupted));
