@@ -97,7 +97,7 @@ class RestoreCassandraEsFaultsTest {
    * and when Cassandra is emptied, Elasticsearch has already shown that the restore can go through.
    */
   private static Script.Running slowRestoreOfTheIndex() {
-    return restore("--recovery-rate", "20kb").start().awaitErr("Truncating");
+    return restore("--recovery-rate", "50kb").start().awaitErr("Truncating");
   }
 
   private static void assertIndexIsNotThereYet(Script.Running running) {

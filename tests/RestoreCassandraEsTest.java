@@ -104,6 +104,7 @@ class RestoreCassandraEsTest {
     assertThat(original.now()).as("spoilt").isNotEqualTo(original.state());
   }
 
+  @Tag("containers")
   @Test
   void restoresAnUntouchedSystemExactly() {
     assertRestored(restore("--yes").run());
@@ -120,6 +121,7 @@ class RestoreCassandraEsTest {
     assertThat(result.err()).doesNotContainIgnoringCase("warning").doesNotContain("WARN");
   }
 
+  @Tag("containers")
   @Test
   void bringsBackWhatTheGraphAnsweredAfterADisaster() {
     original.data().damage();
@@ -129,6 +131,7 @@ class RestoreCassandraEsTest {
     assertThat(original.data().ask()).isEqualTo(original.answer()).contains("\"agree\":true");
   }
 
+  @Tag("containers")
   @Test
   void leavesNothingNewerThanTheBackup() {
     spoil();
@@ -137,6 +140,7 @@ class RestoreCassandraEsTest {
     assertThat(result.err()).contains("truncate 9 tables");
   }
 
+  @Tag("containers")
   @Test
   void restoresOntoAnEmptyCluster() {
     try (var session = session()) {
@@ -148,6 +152,7 @@ class RestoreCassandraEsTest {
     assertThat(result.err()).contains("create keyspace thehive: it does not exist");
   }
 
+  @Tag("containers")
   @Test
   void dropsAndCreatesAKeyspaceThatIsDefinedDifferently() {
     try (var session = session()) {
@@ -166,6 +171,7 @@ class RestoreCassandraEsTest {
     }
   }
 
+  @Tag("containers")
   @Test
   void dropsTheLiveIndexFirstWhenToldTo() {
     spoil();
@@ -213,6 +219,7 @@ class RestoreCassandraEsTest {
     assertRestored(restoreFromHere("--yes").env("BACKUP_PASSWORD_FILE", file.toString()).run());
   }
 
+  @Tag("containers")
   @Test
   void raisesTheRecoveryRateOnlyForTheTimeOfTheRestore() {
     recoveryLimit("\"100kb\"");
@@ -239,6 +246,7 @@ class RestoreCassandraEsTest {
         "{\"transient\":{\"indices.recovery.max_bytes_per_sec\":%s}}".formatted(json));
   }
 
+  @Tag("containers")
   @Test
   void changesNothingInADryRunAndPrintsTheWholePlan() {
     spoil();
@@ -251,6 +259,7 @@ class RestoreCassandraEsTest {
     assertThat(original.now()).isEqualTo(before);
   }
 
+  @Tag("containers")
   @ParameterizedTest
   @ValueSource(strings = {"Truncating", "Streaming", "Restoring snapshot", "Replacing"})
   void finishesWhatAKilledRunBegan(String step) {
@@ -281,6 +290,7 @@ class RestoreCassandraEsTest {
     assertRestored(restore("--yes").run());
   }
 
+  @Tag("containers")
   @Test
   void cleansUpAndTellsTheCodeWhenInterrupted() {
     spoil();
@@ -321,6 +331,7 @@ class RestoreCassandraEsTest {
     assertThat(first.type("no\n").await().code()).isEqualTo(16);
   }
 
+  @Tag("containers")
   @Test
   void refusesWhileAnotherClientIsConnected() {
     try (var theHive = session()) {
@@ -357,6 +368,7 @@ class RestoreCassandraEsTest {
         .isEqualTo("=== ✗ ERROR - ES: exit 11, Cassandra: exit 16 ===\n");
   }
 
+  @Tag("containers")
   @Test
   void refusesWhileANodeIsDown() {
     var before = original.now();
