@@ -573,12 +573,12 @@ class RestoreCassandraEsTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"CompressionInfo.db,60,-Data.db of table edgestore cannot be read",
+  @CsvSource({"CompressionInfo.db,60,-(Data|CompressionInfo).db of table edgestore (cannot be read|is damaged)",
       "Statistics.db,100,-Statistics.db of table edgestore is damaged"})
   void refusesAnSsTableWithADamagedComponent(String component, int at, String said) {
     changedArchive("f=$(ls -S cassandra_*/thehive/edgestore-*/*-" + component + " | head -1); "
         + "printf x | dd of=$f bs=1 seek=" + at + " conv=notrunc status=none");
-    assertThat(refused(restoreFromHere("--yes"), 10).err()).contains(said);
+    assertThat(refused(restoreFromHere("--yes"), 10).err()).containsPattern(said);
   }
 
   @Test

@@ -646,6 +646,15 @@ class VerifyTest {
     assertThat(temp).isEmptyDirectory();
   }
 
+  /** Elasticsearch is asked what became of the snapshot. */
+  @Test
+  void listsTheRestorePointWithItsSnapshot() {
+    var result = verify("points").run();
+    assertThat(result.code()).as(result.out() + result.err()).isZero();
+    assertThat(result.out()).contains(original.backup().snapshot(), "SUCCESS", "thehive_global", "=== ✓ 1 restore point")
+        .doesNotContain("could not be asked");
+  }
+
   @Test
   void saysWhatItLeftOutAndWhy() {
     var nowhere = temp.toString();
