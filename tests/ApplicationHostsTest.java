@@ -20,6 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
  */
 @Tag("servers")
 @Tag("hosts")
+@Tag("matrix")
 class ApplicationHostsTest {
   @TempDir static Path home;
   private static Hosts hosts;

@@ -59,7 +59,8 @@ class RestoreCassandraEsFaultsTest {
     assertNextRunSucceeds();
   }
 
-  /** As when a cable is pulled: nothing refuses, nothing answers. */
+  /** As when a cable is pulled: nothing refuses, nothing answers. It takes a minute until that counts as silence. */
+  @Tag("matrix")
   @Test
   void theNetworkToANodeIsCut() {
     var running = restore("--throttle", "1").timeout(Duration.ofMinutes(8)).start().awaitErr("Streaming");
