@@ -110,7 +110,7 @@ class Suite implements Callable<Integer> {
       Script.askJBangOnce();
       if (picked.isEmpty() && tags.isEmpty()) {
         System.out.printf("All tests but those with the tag matrix: about %s minutes on two cores. --list names them%n",
-            Stack.name().equals("processes") ? 50 : 90);
+            Stack.name().equals("processes") ? 60 : 90);
       }
     }
     Lines.list = list;
