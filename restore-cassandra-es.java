@@ -1853,9 +1853,7 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
         .collect(Collectors.joining("\n"));
     var text = contactPoints.stream().map(CassandraConnection::refusal).flatMap(Optional::stream).findFirst().orElse("")
         + "\n" + causes;
-    var words =
-        WORDS.stream().filter(entry -> Pattern.compile(entry.getKey(), Pattern.CASE_INSENSITIVE).matcher(text).find())
-        .map(Map.Entry::getValue).findFirst().orElseGet(failed::getMessage);
+    var words = ConnectionError.find(WORDS, text).orElseGet(failed::getMessage);
     return new Failure(Exit.UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), words),
         "is it started, is CASSANDRA_CONNECTION right, does it want TLS (CASSANDRA_SSL_CA)?", failed);
   }
@@ -2815,11 +2813,12 @@ final class ConnectionError {
   static String words(Throwable thrown) {
     var all = Stream.iterate(thrown, Objects::nonNull, Throwable::getCause).map(Throwable::toString)
         .collect(Collectors.joining("\n"));
-    return known(all).orElseGet(() -> Failure.of(thrown).getMessage());
+    return find(WORDS, all).orElseGet(() -> Failure.of(thrown).getMessage());
   }
 
-  private static Optional<String> known(String text) {
-    return WORDS.stream()
+  /** The words of the first pattern that is found in the text. */
+  static Optional<String> find(List<Map.Entry<String, String>> words, String text) {
+    return words.stream()
         .filter(entry -> Pattern.compile(entry.getKey(), Pattern.CASE_INSENSITIVE).matcher(text).find())
         .map(Map.Entry::getValue).findFirst();
   }
@@ -8119,8 +8118,7 @@ final class SnapshotSource {
 
   void requireRepository(ElasticsearchCluster cluster) throws IOException {
     if (api.tryGet(path()).isEmpty()) {
-      throw new Failure(Exit.BAD_BACKUP, "Elasticsearch has no snapshot repository " + repository,
-          "register it as before the backup, or set ELASTICSEARCH_SNAPSHOT_REPOSITORY");
+      throw noRepository(repository);
     }
     var verified = verify().path("nodes").size();
     if (verified < cluster.repositoryNodes()) {
@@ -8128,6 +8126,11 @@ final class SnapshotSource {
           "repository %s is verified on %d of %d nodes".formatted(repository, verified, cluster.repositoryNodes()),
           "mount it on every node at the same path");
     }
+  }
+
+  static Failure noRepository(String repository) {
+    return new Failure(Exit.BAD_BACKUP, "Elasticsearch has no snapshot repository " + repository,
+        "register it as before the backup, or set ELASTICSEARCH_SNAPSHOT_REPOSITORY");
   }
 
   private JsonNode verify() throws IOException {

@@ -151,9 +151,7 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
         .collect(Collectors.joining("\n"));
     var text = contactPoints.stream().map(CassandraConnection::refusal).flatMap(Optional::stream).findFirst().orElse("")
         + "\n" + causes;
-    var words =
-        WORDS.stream().filter(entry -> Pattern.compile(entry.getKey(), Pattern.CASE_INSENSITIVE).matcher(text).find())
-        .map(Map.Entry::getValue).findFirst().orElseGet(failed::getMessage);
+    var words = ConnectionError.find(WORDS, text).orElseGet(failed::getMessage);
     return new Failure(Exit.UNREACHABLE, "cannot reach Cassandra at %s: %s".formatted(named(), words),
         "is it started, is CASSANDRA_CONNECTION right, does it want TLS (CASSANDRA_SSL_CA)?", failed);
   }

@@ -14,8 +14,7 @@ final class ClusterSnapshots {
   static SortedMap<String, SnapshotState> read(ElasticsearchApi api, String repository) throws IOException {
     return api.tryGet(ElasticsearchApi.path("_snapshot", repository, "_all") + "?verbose=false")
         .map(ClusterSnapshots::states)
-        .orElseThrow(() -> new Failure(Exit.BAD_BACKUP, "Elasticsearch has no snapshot repository " + repository,
-            "register it as before the backup, or set ELASTICSEARCH_SNAPSHOT_REPOSITORY"));
+        .orElseThrow(() -> SnapshotSource.noRepository(repository));
   }
 
   static SortedMap<String, SnapshotState> states(JsonNode answer) {

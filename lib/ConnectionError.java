@@ -34,11 +34,12 @@ final class ConnectionError {
   static String words(Throwable thrown) {
     var all = Stream.iterate(thrown, Objects::nonNull, Throwable::getCause).map(Throwable::toString)
         .collect(Collectors.joining("\n"));
-    return known(all).orElseGet(() -> Failure.of(thrown).getMessage());
+    return find(WORDS, all).orElseGet(() -> Failure.of(thrown).getMessage());
   }
 
-  private static Optional<String> known(String text) {
-    return WORDS.stream()
+  /** The words of the first pattern that is found in the text. */
+  static Optional<String> find(List<Map.Entry<String, String>> words, String text) {
+    return words.stream()
         .filter(entry -> Pattern.compile(entry.getKey(), Pattern.CASE_INSENSITIVE).matcher(text).find())
         .map(Map.Entry::getValue).findFirst();
   }

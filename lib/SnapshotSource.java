@@ -50,8 +50,7 @@ final class SnapshotSource {
 
   void requireRepository(ElasticsearchCluster cluster) throws IOException {
     if (api.tryGet(path()).isEmpty()) {
-      throw new Failure(Exit.BAD_BACKUP, "Elasticsearch has no snapshot repository " + repository,
-          "register it as before the backup, or set ELASTICSEARCH_SNAPSHOT_REPOSITORY");
+      throw noRepository(repository);
     }
     var verified = verify().path("nodes").size();
     if (verified < cluster.repositoryNodes()) {
@@ -59,6 +58,11 @@ final class SnapshotSource {
           "repository %s is verified on %d of %d nodes".formatted(repository, verified, cluster.repositoryNodes()),
           "mount it on every node at the same path");
     }
+  }
+
+  static Failure noRepository(String repository) {
+    return new Failure(Exit.BAD_BACKUP, "Elasticsearch has no snapshot repository " + repository,
+        "register it as before the backup, or set ELASTICSEARCH_SNAPSHOT_REPOSITORY");
   }
 
   private JsonNode verify() throws IOException {

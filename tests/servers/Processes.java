@@ -21,11 +21,11 @@ import java.util.stream.Stream;
 final class Processes implements Servers {
   private static final Set<String> BUILT = new HashSet<>();
   private static final HttpClient HTTP = HttpClient.newHttpClient();
-  private final boolean quickStart;
+  private final List<String> startOptions;
 
   /** @param quickStart for tests, whose servers start often and work little; not for benchmarks */
   Processes(boolean quickStart) {
-    this.quickStart = quickStart;
+    startOptions = quickStart ? List.of("--quick-start") : List.of();
   }
 
   @Override
@@ -58,9 +58,7 @@ final class Processes implements Servers {
       server.laterJdk = version.startsWith("9") || version.startsWith("opensearch-3");
       server.arguments.addAll(List.of("--cluster", String.join(",", addresses), "--http-port", "" + httpPort));
       server.arguments.addAll(List.of("--repo", repositories.toString()));
-      if (quickStart) {
-        server.arguments.add("--quick-start");
-      }
+      server.arguments.addAll(startOptions);
       servers.add(server);
     }
     return startAll(servers);
@@ -92,9 +90,7 @@ final class Processes implements Servers {
     server.tool = words -> run(server.data().resolve("nodetool"), words);
     server.javaOptions = "-Dcassandra=" + options.version();
     server.arguments.addAll(List.of("--cluster", String.join(",", cluster), "--dc", options.dataCentre(address)));
-    if (quickStart) {
-      server.arguments.add("--quick-start");
-    }
+    server.arguments.addAll(startOptions);
     if (options.auth()) {
       server.arguments.add("--auth");
     }
