@@ -125,6 +125,7 @@ import java.time.LocalDateTime;
 import java.time.format.DateTimeFormatter;
 import java.time.format.DateTimeParseException;
 import java.time.format.ResolverStyle;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
@@ -952,7 +953,7 @@ record BackupProof(KeyspaceDefinition definition, List<TableFolder> folders) {
     }
     var complete = withDroppedColumns(statistics);
     var samples = read(complete, statistics);
-    var together = new TokenSample();
+    var together = new NumberSample();
     var tables = new ArrayList<CassandraBackup.Table>();
     statistics.forEach((table, sstables) -> {
       together.addAll(samples.get(table));
@@ -982,16 +983,16 @@ record BackupProof(KeyspaceDefinition definition, List<TableFolder> folders) {
   }
 
   /** Reads all SSTables, the largest first; returns the tokens of each table's partitions. */
-  private static Map<String, TokenSample> read(KeyspaceDefinition definition,
+  private static Map<String, NumberSample> read(KeyspaceDefinition definition,
       SortedMap<String, List<SSTableStatistics>> all) {
     var workers = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors(), Console::daemon);
     try {
-      var samples = new TreeMap<String, TokenSample>();
+      var samples = new TreeMap<String, NumberSample>();
       var reads = new ArrayList<Runnable>();
       var sizes = new LinkedHashMap<Runnable, Long>();
       all.forEach((name, sstables) -> {
         var table = definition.table(name, new UUID(0, 0));
-        var sample = samples.computeIfAbsent(name, key -> new TokenSample());
+        var sample = samples.computeIfAbsent(name, key -> new NumberSample());
         for (var sstable : sstables) {
           Runnable read = () -> SSTableProof.prove(sstable, table, sample);
           reads.add(read);
@@ -2278,6 +2279,8 @@ final class CassandraRestore implements Database {
       streaming.stream(plan.nodes(), folders, workers);
       requireNoLateClients();
       plan.grants().forEach(cluster.session()::execute);
+      GraphSettings.read(cluster.session(), settings.keyspace(), Instant.MAX).flatMap(GraphSettings::advice)
+          .ifPresent(text -> console.warn("%s", text));
     } catch (DriverException e) {
       throw CassandraCluster.failure(e);
     } finally {
@@ -4511,6 +4514,96 @@ final class Failure extends RuntimeException {
 }
 
 /**
+ * What JanusGraph keeps about the graph in its table {@code system_properties}, and a backup brings along.
+ *
+ * @param indexName of Elasticsearch's indices the first part of the name, such as {@code thehive}
+ * @param partitions into which the vertices are divided, a power of two
+ * @param openInstances the programs that had the graph open when the backup was taken
+ */
+record GraphSettings(String indexName, int partitions, List<String> openInstances) {
+  private static final Pattern REGISTRATION = Pattern.compile("system-registration\\.(.+)\\.startup-time");
+  private static final String USUAL_NAME = "janusgraph";
+  private static final int USUAL_PARTITIONS = 32;
+  /** How a number and a text begin: the kind, and of a text that it is ASCII. */
+  private static final byte[] NUMBER = {(byte) (0x80 | 12)};
+  private static final byte[] TEXT = {(byte) (0x80 | 18), (byte) (0x80 | 32)};
+
+  /** A value as JanusGraph stores it, and when it was written. */
+  record Value(ByteBuffer bytes, Instant written) {}
+
+  /**
+   * Reads them from the keyspace; empty where it holds no graph.
+   *
+   * @param before programs that registered later are not told
+   */
+  static Optional<GraphSettings> read(CqlSession session, String keyspace, Instant before) {
+    var values = new TreeMap<String, Value>();
+    try {
+      session.execute("SELECT column1, value, writetime(value) FROM %s.system_properties"
+          .formatted(CassandraCluster.quoted(keyspace)))
+          .forEach(row -> values.put(StandardCharsets.UTF_8.decode(row.getByteBuffer(0)).toString(),
+              new Value(row.getByteBuffer(1), Instant.EPOCH.plus(row.getLong(2), ChronoUnit.MICROS))));
+    } catch (InvalidQueryException e) {
+      return Optional.empty(); // there is no such table
+    }
+    return values.isEmpty() ? Optional.empty() : Optional.of(of(values, before));
+  }
+
+  static GraphSettings of(Map<String, Value> values, Instant before) {
+    var instances = values.entrySet().stream().filter(value -> value.getValue().written().isBefore(before))
+        .map(value -> REGISTRATION.matcher(value.getKey())).filter(Matcher::matches).map(name -> name.group(1))
+        .sorted().toList();
+    return new GraphSettings(value(values, "index.search.index-name").flatMap(GraphSettings::text).orElse(USUAL_NAME),
+        value(values, "cluster.max-partitions").flatMap(GraphSettings::number).filter(number -> Integer.bitCount(number) == 1)
+            .orElse(USUAL_PARTITIONS), instances);
+  }
+
+  private static Optional<ByteBuffer> value(Map<String, Value> values, String name) {
+    return Optional.ofNullable(values.get(name)).map(Value::bytes);
+  }
+
+  /** Seven bits in each byte, the last of which has its first bit set; the last bit of all is the sign. */
+  private static Optional<Integer> number(ByteBuffer value) {
+    if (!begins(value, NUMBER)) {
+      return Optional.empty();
+    }
+    var number = 0;
+    for (int i = value.position() + NUMBER.length; i < value.limit(); i++) {
+      number = number << 7 | value.get(i) & 0x7f;
+    }
+    return Optional.of(number >> 1);
+  }
+
+  /** The last letter of a text has its first bit set. */
+  private static Optional<String> text(ByteBuffer value) {
+    if (!begins(value, TEXT)) {
+      return Optional.empty();
+    }
+    var text = new StringBuilder();
+    for (int i = value.position() + TEXT.length; i < value.limit(); i++) {
+      text.append((char) (value.get(i) & 0x7f));
+    }
+    return Optional.of(text.toString());
+  }
+
+  private static boolean begins(ByteBuffer value, byte[] with) {
+    return value.remaining() > with.length && value.slice().limit(with.length).equals(ByteBuffer.wrap(with));
+  }
+
+  /** The index that holds the documents of the vertices. */
+  String index() {
+    return indexName + "_global";
+  }
+
+  /** What somebody who starts TheHive on the restored graph must know; empty if nothing. */
+  Optional<String> advice() {
+    return openInstances.isEmpty() ? Optional.empty() : Optional.of(
+        "of when the backup was taken the graph still names programs that have it open (%s): start one node of TheHive"
+            .formatted(String.join(", ", openInstances)) + " first, which removes them");
+  }
+}
+
+/**
  * A node of TheHive: this host, or another one through the system's OpenSSH client and its configuration.
  *
  * @param destination where ssh goes to; null for this host
@@ -5938,6 +6031,108 @@ record NodeRoom(String node, List<Path> folders, long free, long held) {
   }
 }
 
+/**
+ * Numbers such as tokens of partitions, each once however often it was seen. Of more than {@value #SIZE} a random sample
+ * is kept: the numbers with the smallest hashes, which are the same ones wherever they are seen.
+ */
+final class NumberSample {
+  static final int SIZE = 1 << 17;
+  private static final long FACTOR_1 = 0xbf58476d1ce4e5b9L;
+  private static final long FACTOR_2 = 0x94d049bb133111ebL;
+  private static final long INVERSE_1 = inverse(FACTOR_1);
+  private static final long INVERSE_2 = inverse(FACTOR_2);
+
+  /** Hashes, which can be turned back into numbers; smaller ones in the order of signed numbers. */
+  private long[] hashes = new long[64];
+  private int count;
+  private long largest = Long.MAX_VALUE;
+
+  void add(long number) {
+    addHash(hash(number));
+  }
+
+  void addAll(NumberSample other) {
+    synchronized (other) {
+      for (int i = 0; i < other.count; i++) {
+        addHash(other.hashes[i]);
+      }
+    }
+  }
+
+  private synchronized void addHash(long hash) {
+    if (hash > largest) {
+      return;
+    }
+    if (count == 2 * SIZE) {
+      compact();
+    } else if (count == hashes.length) {
+      hashes = Arrays.copyOf(hashes, Math.min(2 * count, 2 * SIZE));
+    }
+    hashes[count++] = hash;
+  }
+
+  /** Sorts, removes duplicates, and keeps the smallest. */
+  private void compact() {
+    Arrays.sort(hashes, 0, count);
+    var kept = 0;
+    for (int i = 0; i < count && kept < SIZE; i++) {
+      if (kept == 0 || hashes[i] != hashes[kept - 1]) {
+        hashes[kept++] = hashes[i];
+      }
+    }
+    count = kept;
+    largest = kept == SIZE ? hashes[kept - 1] : Long.MAX_VALUE;
+  }
+
+  /** The numbers in their order, each once. */
+  synchronized long[] sorted() {
+    compact();
+    return Arrays.stream(hashes, 0, count).map(NumberSample::number).sorted().toArray();
+  }
+
+  /** The numbers of which another sample would tell if it had them: all, where neither left any out. */
+  synchronized NumberSample comparableWith(NumberSample other) {
+    var limit = other.limit();
+    compact();
+    var comparable = new NumberSample();
+    Arrays.stream(hashes, 0, count).filter(hash -> hash <= limit).forEach(comparable::addHash);
+    return comparable;
+  }
+
+  private synchronized long limit() {
+    compact();
+    return largest;
+  }
+
+  /** The number of different numbers that were added: exact up to {@value #SIZE}, estimated above. */
+  synchronized long distinct() {
+    compact();
+    return count < SIZE ? count : Math.round((SIZE - 1) / (((double) largest - Long.MIN_VALUE) / 0x1p64));
+  }
+
+  /** SplitMix64's last step: different numbers have different hashes. */
+  private static long hash(long number) {
+    var z = (number ^ number >>> 30) * FACTOR_1;
+    z = (z ^ z >>> 27) * FACTOR_2;
+    return z ^ z >>> 31;
+  }
+
+  private static long number(long hash) {
+    var z = (hash ^ hash >>> 31 ^ hash >>> 62) * INVERSE_2;
+    z = (z ^ z >>> 27 ^ z >>> 54) * INVERSE_1;
+    return z ^ z >>> 30 ^ z >>> 60;
+  }
+
+  /** The number that multiplied by this odd one gives 1, found by Newton's method. */
+  private static long inverse(long odd) {
+    var inverse = odd;
+    for (int i = 0; i < 6; i++) {
+      inverse *= 2 - odd * inverse;
+    }
+    return inverse;
+  }
+}
+
 /** The owner of an entry; empty and -1 where the archive does not tell. */
 record Owner(String user, long uid, String group, long gid) {
   static final Owner UNKNOWN = new Owner("", -1, "", -1);
@@ -6555,7 +6750,7 @@ record RingCoverage(int partitions, double largestGap, double missing, double ch
   /** Below this chance a backup is taken for a part of the ring: a whole one would be so in one of a million cases. */
   static final double CERTAIN = 1e-6;
 
-  static RingCoverage of(TokenSample sample) {
+  static RingCoverage of(NumberSample sample) {
     return of(sample.sorted());
   }
 
@@ -6910,6 +7105,7 @@ abstract class SSTableData extends PositionedInput {
 
   /**
    * Chunks of one length, each compressed by itself, with a checksum behind it; CompressionInfo.db says where they are.
+   * A compaction that opens what it wrote before it ends leaves one more, which is empty.
    */
   private static final class Compressed extends SSTableData {
     private final DataInputStream info;
@@ -6937,8 +7133,7 @@ abstract class SSTableData extends PositionedInput {
         dataLength = info.readLong();
         chunks = info.readInt();
         start = info.readLong();
-        if (chunkLength <= 0 || chunks <= 0 || start != 0 || (dataLength - 1) / chunkLength != chunks - 1
-            || dataLength <= 0) {
+        if (chunkLength <= 0 || start != 0 || dataLength <= 0 || (dataLength - 1) / chunkLength >= chunks) {
           throw new IOException("%d chunks of %d bytes are not %d bytes".formatted(chunks, chunkLength, dataLength));
         }
         compressor = Compressors.make(name, options, chunkLength, maxCompressedLength);
@@ -6950,13 +7145,20 @@ abstract class SSTableData extends PositionedInput {
 
     @Override
     ByteBuffer next() throws IOException {
-      if (chunk == chunks) {
-        return null;
+      while (chunk < chunks) {
+        var piece = nextChunk();
+        if (piece.hasRemaining()) {
+          return piece;
+        }
       }
+      return null;
+    }
+
+    private ByteBuffer nextChunk() throws IOException {
       chunk++;
       var size = files.require(SSTableFiles.DATA).size();
       var end = chunk < chunks ? nextOffset() : size;
-      if (end - start <= CHECKSUM || end > size || end - start > 2L * chunkLength + 1024) {
+      if (end - start < CHECKSUM || end > size || end - start > 2L * chunkLength + 1024) {
         throw wrongChunk(chunk, " is not where CompressionInfo.db says", null);
       }
       var length = (int) (end - start) - CHECKSUM;
@@ -6979,15 +7181,16 @@ abstract class SSTableData extends PositionedInput {
       }
     }
 
-    /** What does not get smaller by compression is stored as it is. */
+    /** What does not get smaller by compression is stored as it is, the last of it with zeros up to the limit. */
     private ByteBuffer unpacked(int length) {
-      var wanted = (int) Math.min(chunkLength, dataLength - (chunk - 1L) * chunkLength);
+      var wanted = (int) Math.max(0, Math.min(chunkLength, dataLength - (chunk - 1L) * chunkLength));
       try {
         var got = length;
         if (length < maxCompressedLength) {
-          got = compressor.uncompress(packed, 0, length, plain, 0);
+          got = length == 0 ? 0 : compressor.uncompress(packed, 0, length, plain, 0);
         } else {
-          System.arraycopy(packed, 0, plain, 0, length);
+          got = length == maxCompressedLength ? Math.min(wanted, length) : length;
+          System.arraycopy(packed, 0, plain, 0, Math.min(got, plain.length));
         }
         if (got != wanted) {
           throw new IOException("%d bytes in place of %d".formatted(got, wanted));
@@ -7060,7 +7263,8 @@ abstract class SSTableData extends PositionedInput {
     @Override
     void requireDigest() throws IOException {
       super.requireDigest();
-      if (checksums.read() >= 0) {
+      var more = checksums.readAllBytes();
+      if (!Arrays.equals(more, new byte[more.length])) { // those of empty chunks, which a compaction leaves, are 0
         throw files.damaged(SSTableFiles.CHECKSUMS, "it is longer than its SSTable", null);
       }
     }
@@ -7228,10 +7432,10 @@ final class SSTableProof {
   private final org.apache.cassandra.schema.TableMetadata table;
   private final SerializationHeader header;
   private final DeserializationHelper helper;
-  private final TokenSample tokens;
+  private final NumberSample tokens;
 
   private SSTableProof(SSTableStatistics statistics, org.apache.cassandra.schema.TableMetadata table,
-      TokenSample tokens) {
+      NumberSample tokens) {
     this.files = statistics.files();
     this.statistics = statistics;
     this.table = statistics.readable(table);
@@ -7246,7 +7450,7 @@ final class SSTableProof {
   }
 
   /** @param tokens gets those of the SSTable's partitions */
-  static void prove(SSTableStatistics statistics, org.apache.cassandra.schema.TableMetadata table, TokenSample tokens) {
+  static void prove(SSTableStatistics statistics, org.apache.cassandra.schema.TableMetadata table, NumberSample tokens) {
     try {
       new SSTableProof(statistics, table, tokens).prove();
     } catch (Failure e) {
@@ -9775,99 +9979,6 @@ final class Tls {
     } catch (GeneralSecurityException e) {
       throw new IllegalStateException(e);
     }
-  }
-}
-
-/**
- * The tokens of partitions, each once however many tables and SSTables have it. Of more than {@value #SIZE} a random
- * sample is kept: the tokens with the smallest hashes, which are the same ones wherever they are seen.
- */
-final class TokenSample {
-  static final int SIZE = 1 << 17;
-  private static final long FACTOR_1 = 0xbf58476d1ce4e5b9L;
-  private static final long FACTOR_2 = 0x94d049bb133111ebL;
-  private static final long INVERSE_1 = inverse(FACTOR_1);
-  private static final long INVERSE_2 = inverse(FACTOR_2);
-
-  /** Hashes, which can be turned back into tokens; smaller ones in the order of signed numbers. */
-  private long[] hashes = new long[64];
-  private int count;
-  private long largest = Long.MAX_VALUE;
-
-  void add(long token) {
-    addHash(hash(token));
-  }
-
-  void addAll(TokenSample other) {
-    synchronized (other) {
-      for (int i = 0; i < other.count; i++) {
-        addHash(other.hashes[i]);
-      }
-    }
-  }
-
-  private synchronized void addHash(long hash) {
-    if (hash > largest) {
-      return;
-    }
-    if (count == 2 * SIZE) {
-      compact();
-    } else if (count == hashes.length) {
-      hashes = Arrays.copyOf(hashes, Math.min(2 * count, 2 * SIZE));
-    }
-    hashes[count++] = hash;
-  }
-
-  /** Sorts, removes duplicates, and keeps the smallest. */
-  private void compact() {
-    Arrays.sort(hashes, 0, count);
-    var kept = 0;
-    for (int i = 0; i < count && kept < SIZE; i++) {
-      if (kept == 0 || hashes[i] != hashes[kept - 1]) {
-        hashes[kept++] = hashes[i];
-      }
-    }
-    count = kept;
-    largest = kept == SIZE ? hashes[kept - 1] : Long.MAX_VALUE;
-  }
-
-  /** The tokens in their order, each once. */
-  synchronized long[] sorted() {
-    compact();
-    var tokens = new long[count];
-    for (int i = 0; i < count; i++) {
-      tokens[i] = token(hashes[i]);
-    }
-    Arrays.sort(tokens);
-    return tokens;
-  }
-
-  /** The number of different tokens that were added: exact up to {@value #SIZE}, estimated above. */
-  synchronized long distinct() {
-    compact();
-    return count < SIZE ? count : Math.round((SIZE - 1) / (((double) largest - Long.MIN_VALUE) / 0x1p64));
-  }
-
-  /** SplitMix64's last step: different tokens have different hashes. */
-  private static long hash(long token) {
-    var z = (token ^ token >>> 30) * FACTOR_1;
-    z = (z ^ z >>> 27) * FACTOR_2;
-    return z ^ z >>> 31;
-  }
-
-  private static long token(long hash) {
-    var z = (hash ^ hash >>> 31 ^ hash >>> 62) * INVERSE_2;
-    z = (z ^ z >>> 27 ^ z >>> 54) * INVERSE_1;
-    return z ^ z >>> 30 ^ z >>> 60;
-  }
-
-  /** The number that multiplied by this odd one gives 1, found by Newton's method. */
-  private static long inverse(long odd) {
-    var inverse = odd;
-    for (int i = 0; i < 6; i++) {
-      inverse *= 2 - odd * inverse;
-    }
-    return inverse;
   }
 }
 

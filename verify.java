@@ -166,6 +166,7 @@ import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
 import java.time.format.DateTimeParseException;
 import java.time.format.ResolverStyle;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
@@ -434,7 +435,7 @@ class Verify implements Callable<Integer> {
   private record Source(BackupSet backups, Variable variable) {}
 
   /** What the checks of a run share. */
-  private record Run(PartSettings settings, Backups backups, AttachmentNames names,
+  private record Run(PartSettings settings, Backups backups, AttachmentNames names, GraphVertices vertices,
       Map<Part, AttachmentArchive> attachments, AtomicLong done) {
   }
 
@@ -454,7 +455,7 @@ class Verify implements Callable<Integer> {
     if (mode == Mode.POINTS) {
       return listPoints(settings);
     }
-    var run = new Run(settings, chooseBackups(settings), new AttachmentNames(), new ConcurrentSkipListMap<>(),
+    var run = new Run(settings, chooseBackups(settings), new AttachmentNames(), new GraphVertices(), new ConcurrentSkipListMap<>(),
         new AtomicLong());
     var findings = new EnumMap<Part, Findings>(Part.class);
     Stream.of(Part.values()).filter(this::isChosen).forEach(part -> findings.put(part, new Findings("" + part)));
@@ -715,14 +716,15 @@ class Verify implements Callable<Integer> {
   private CassandraCheck cassandra(Run run) {
     return new CassandraCheck(SCRIPT, run.settings().cassandra(), run.settings().common().archivePassword(), exact,
         quick,
-        run.backups().restore(Part.CASSANDRA), run.names(), run.done()::addAndGet);
+        run.backups().restore(Part.CASSANDRA), run.names(), run.vertices(), run.done()::addAndGet);
   }
 
   private void compareIndex(Run run, Findings findings) throws Exception {
     var settings = run.settings().elasticsearch();
     var backup = run.backups().chosen().get(Part.ELASTICSEARCH);
     try (var api = new ElasticsearchApi(settings)) {
-      new IndexCheck(api, settings.repository(), backup, run.backups().restore(Part.ELASTICSEARCH), exact, quick)
+      new IndexCheck(api, settings.repository(), backup, run.backups().restore(Part.ELASTICSEARCH), exact, quick,
+          run.vertices())
           .compare(findings);
     }
   }
@@ -783,6 +785,7 @@ class Verify implements Callable<Integer> {
       run.attachments().forEach(
           (part, members) -> files.put("" + part, () -> members.all.stream().map(ArchiveEntry::name).iterator()));
       check.compareAttachments(run.names(), files, findings);
+      run.vertices().compare(findings);
     }
   }
 
@@ -1875,7 +1878,7 @@ record BackupProof(KeyspaceDefinition definition, List<TableFolder> folders) {
     }
     var complete = withDroppedColumns(statistics);
     var samples = read(complete, statistics);
-    var together = new TokenSample();
+    var together = new NumberSample();
     var tables = new ArrayList<CassandraBackup.Table>();
     statistics.forEach((table, sstables) -> {
       together.addAll(samples.get(table));
@@ -1905,16 +1908,16 @@ record BackupProof(KeyspaceDefinition definition, List<TableFolder> folders) {
   }
 
   /** Reads all SSTables, the largest first; returns the tokens of each table's partitions. */
-  private static Map<String, TokenSample> read(KeyspaceDefinition definition,
+  private static Map<String, NumberSample> read(KeyspaceDefinition definition,
       SortedMap<String, List<SSTableStatistics>> all) {
     var workers = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors(), Console::daemon);
     try {
-      var samples = new TreeMap<String, TokenSample>();
+      var samples = new TreeMap<String, NumberSample>();
       var reads = new ArrayList<Runnable>();
       var sizes = new LinkedHashMap<Runnable, Long>();
       all.forEach((name, sstables) -> {
         var table = definition.table(name, new UUID(0, 0));
-        var sample = samples.computeIfAbsent(name, key -> new TokenSample());
+        var sample = samples.computeIfAbsent(name, key -> new NumberSample());
         for (var sstable : sstables) {
           Runnable read = () -> SSTableProof.prove(sstable, table, sample);
           reads.add(read);
@@ -2492,11 +2495,12 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, RingCo
  * @param countOnly true if the rows are only counted
  * @param restored what the report of the restore says; empty where there is none
  * @param names collects the attachments that the rows name
+ * @param vertices collects the vertices that the rows hold
  * @param progress takes the bytes that are done
  */
 record CassandraCheck(String client, CassandraSettings settings, Optional<String> password, boolean exact,
     boolean countOnly,
-    Optional<RestoredBackup> restored, AttachmentNames names, LongConsumer progress) {
+    Optional<RestoredBackup> restored, AttachmentNames names, GraphVertices vertices, LongConsumer progress) {
 
   /** Proves the archives alone: every byte of them is read. */
   void prove(List<Backup> backups, Findings findings) throws IOException {
@@ -2550,6 +2554,7 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
       var contents = CassandraBackup.prove(archives.list(), settings.keyspace());
       checkRing(contents, findings);
       checkDefinition(contents.definition(), cluster.describe().orElseThrow(), findings);
+      checkGraph(cluster, backups.get(0), findings);
       var tables = checkTables(contents, live, findings);
       requireSpace(tables);
       compareRows(cluster, contents, tables, nodes, findings);
@@ -2601,6 +2606,15 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
             : "not that of the backup (now: the live one, then: the backup's)",
         wanted == backup || backup.replication().equals(wanted.replication()) ? ""
             : ", but for the replication that the restore was given");
+  }
+
+  /** What JanusGraph left in the backup is no difference, but to be known before TheHive starts on it. */
+  private void checkGraph(CassandraCluster cluster, Backup backup, Findings findings) {
+    var taken = restored.isPresent() ? backup.taken().atZone(ZoneId.systemDefault()).toInstant() : Instant.EPOCH;
+    GraphSettings.read(cluster.session(), settings.keyspace(), taken).ifPresent(graph -> {
+      vertices.take(graph);
+      graph.advice().ifPresent(text -> findings.warning("graph", List.of(), "%s", text));
+    });
   }
 
   /** The backup's tables that are in the keyspace. */
@@ -2671,7 +2685,10 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
           exact ? Long.MAX_VALUE : opened.values().stream().mapToLong(SSTableRows::newest).max().orElse(Long.MAX_VALUE);
       for (var table : opened.keySet()) {
         var comparison = new RowComparison(cluster.session(), opened.get(table), newest, countOnly,
-            row -> names.take(table.name(), row));
+            (key, row) -> {
+              names.take(table.name(), row);
+              vertices.takeKey(table.name(), key.getKey());
+            });
         var results = new LinkedHashMap<String, Tally>();
         for (var node : nodes) {
           results.put(CassandraCluster.host(node),
@@ -4573,6 +4590,11 @@ record Findings(String part, List<Finding> list) {
     add(Mark.SKIPPED, check, List.of(), Exit.DONE, text.formatted(values));
   }
 
+  /** Says what is no difference from the backup, but to be known before TheHive starts. */
+  void warning(String check, List<String> details, String text, Object... values) {
+    add(Mark.WARNING, check, details, Exit.DONE, text.formatted(values));
+  }
+
   void bad(String check, List<String> details, String text, Object... values) {
     add(Mark.BAD, check, details, Exit.VERIFICATION, text.formatted(values));
   }
@@ -4748,6 +4770,197 @@ record FolderSettings(Path folder, Path archives, Optional<String> owner) {
 
   static FolderSettings of(Settings settings) {
     return new FolderSettings(settings.path(FOLDER), settings.path(ARCHIVES), settings.optional(OWNER));
+  }
+}
+
+/**
+ * What JanusGraph keeps about the graph in its table {@code system_properties}, and a backup brings along.
+ *
+ * @param indexName of Elasticsearch's indices the first part of the name, such as {@code thehive}
+ * @param partitions into which the vertices are divided, a power of two
+ * @param openInstances the programs that had the graph open when the backup was taken
+ */
+record GraphSettings(String indexName, int partitions, List<String> openInstances) {
+  private static final Pattern REGISTRATION = Pattern.compile("system-registration\\.(.+)\\.startup-time");
+  private static final String USUAL_NAME = "janusgraph";
+  private static final int USUAL_PARTITIONS = 32;
+  /** How a number and a text begin: the kind, and of a text that it is ASCII. */
+  private static final byte[] NUMBER = {(byte) (0x80 | 12)};
+  private static final byte[] TEXT = {(byte) (0x80 | 18), (byte) (0x80 | 32)};
+
+  /** A value as JanusGraph stores it, and when it was written. */
+  record Value(ByteBuffer bytes, Instant written) {}
+
+  /**
+   * Reads them from the keyspace; empty where it holds no graph.
+   *
+   * @param before programs that registered later are not told
+   */
+  static Optional<GraphSettings> read(CqlSession session, String keyspace, Instant before) {
+    var values = new TreeMap<String, Value>();
+    try {
+      session.execute("SELECT column1, value, writetime(value) FROM %s.system_properties"
+          .formatted(CassandraCluster.quoted(keyspace)))
+          .forEach(row -> values.put(StandardCharsets.UTF_8.decode(row.getByteBuffer(0)).toString(),
+              new Value(row.getByteBuffer(1), Instant.EPOCH.plus(row.getLong(2), ChronoUnit.MICROS))));
+    } catch (InvalidQueryException e) {
+      return Optional.empty(); // there is no such table
+    }
+    return values.isEmpty() ? Optional.empty() : Optional.of(of(values, before));
+  }
+
+  static GraphSettings of(Map<String, Value> values, Instant before) {
+    var instances = values.entrySet().stream().filter(value -> value.getValue().written().isBefore(before))
+        .map(value -> REGISTRATION.matcher(value.getKey())).filter(Matcher::matches).map(name -> name.group(1))
+        .sorted().toList();
+    return new GraphSettings(value(values, "index.search.index-name").flatMap(GraphSettings::text).orElse(USUAL_NAME),
+        value(values, "cluster.max-partitions").flatMap(GraphSettings::number).filter(number -> Integer.bitCount(number) == 1)
+            .orElse(USUAL_PARTITIONS), instances);
+  }
+
+  private static Optional<ByteBuffer> value(Map<String, Value> values, String name) {
+    return Optional.ofNullable(values.get(name)).map(Value::bytes);
+  }
+
+  /** Seven bits in each byte, the last of which has its first bit set; the last bit of all is the sign. */
+  private static Optional<Integer> number(ByteBuffer value) {
+    if (!begins(value, NUMBER)) {
+      return Optional.empty();
+    }
+    var number = 0;
+    for (int i = value.position() + NUMBER.length; i < value.limit(); i++) {
+      number = number << 7 | value.get(i) & 0x7f;
+    }
+    return Optional.of(number >> 1);
+  }
+
+  /** The last letter of a text has its first bit set. */
+  private static Optional<String> text(ByteBuffer value) {
+    if (!begins(value, TEXT)) {
+      return Optional.empty();
+    }
+    var text = new StringBuilder();
+    for (int i = value.position() + TEXT.length; i < value.limit(); i++) {
+      text.append((char) (value.get(i) & 0x7f));
+    }
+    return Optional.of(text.toString());
+  }
+
+  private static boolean begins(ByteBuffer value, byte[] with) {
+    return value.remaining() > with.length && value.slice().limit(with.length).equals(ByteBuffer.wrap(with));
+  }
+
+  /** The index that holds the documents of the vertices. */
+  String index() {
+    return indexName + "_global";
+  }
+
+  /** What somebody who starts TheHive on the restored graph must know; empty if nothing. */
+  Optional<String> advice() {
+    return openInstances.isEmpty() ? Optional.empty() : Optional.of(
+        "of when the backup was taken the graph still names programs that have it open (%s): start one node of TheHive"
+            .formatted(String.join(", ", openInstances)) + " first, which removes them");
+  }
+}
+
+/**
+ * The vertices that the graph's rows name and those that the documents of its index name. JanusGraph stores a vertex
+ * under a key of 8 bytes, its partition first, and a document of it under its number in base 36. Of many vertices a
+ * sample is compared, the same one on both sides.
+ */
+final class GraphVertices {
+  /** The last three bits of a vertex tell its kind: none of them is set of one that the application made. */
+  private static final int KIND_BITS = 3;
+  private static final int KIND = (1 << KIND_BITS) - 1;
+  private final NumberSample rows = new NumberSample();
+  private final Map<String, NumberSample> documents = new ConcurrentHashMap<>();
+  private volatile Optional<GraphSettings> settings = Optional.empty();
+  private volatile boolean hasOtherNames;
+
+  /** Gives what the graph says of itself, before any key is taken. */
+  void take(GraphSettings settings) {
+    this.settings = Optional.of(settings);
+  }
+
+  /** Takes the key of a row of the graph's table of vertices. */
+  void takeKey(String table, ByteBuffer key) {
+    if (table.equals("edgestore") && settings.isPresent() && key.remaining() == Long.BYTES) {
+      var number = key.getLong(key.position());
+      if ((number & KIND) == 0) {
+        rows.add(vertex(number, settings.get().partitions()));
+      }
+    }
+  }
+
+  /** Says that the documents of an index will be given. */
+  void takeIndex(String index) {
+    documents.put(index, new NumberSample());
+  }
+
+  /** Takes a document's {@code _id}: a vertex, or, with hyphens, an edge or a property. */
+  void takeDocument(String index, String id) {
+    if (id.indexOf('-') < 0) {
+      try {
+        var vertex = Long.parseLong(id, Character.MAX_RADIX);
+        if ((vertex & KIND) == 0) {
+          documents.get(index).add(vertex);
+        }
+      } catch (NumberFormatException e) {
+        hasOtherNames = true; // an application may give its vertices names of its own
+      }
+    }
+  }
+
+  /** The vertex that is stored under a key: its partition moves from the first bits to those before the kind. */
+  static long vertex(long key, int partitions) {
+    var bits = Integer.numberOfTrailingZeros(partitions);
+    var partition = bits == 0 ? 0 : key >>> Long.SIZE - bits;
+    var number = key << bits >>> bits + KIND_BITS;
+    return (number << bits | partition) << KIND_BITS | key & KIND;
+  }
+
+  /**
+   * Says which vertices have no document, and which documents no vertex. A few are usual, because the index is backed
+   * up after the rows; where more than half of either are alone, index and graph do not belong together.
+   */
+  void compare(Findings findings) {
+    if (settings.isEmpty() || documents.isEmpty()) {
+      findings.skipped("index", "needs the rows of the graph and the documents of its index, read in the same run");
+    } else if (hasOtherNames) {
+      findings.skipped("index", "the index names vertices otherwise than by their numbers");
+    } else if (!documents.containsKey(settings.get().index())) {
+      findings.warning("index", List.of(), "the graph's index is %s, the snapshot holds %s: TheHive builds it anew",
+          settings.get().index(), String.join(", ", documents.keySet()));
+    } else {
+      compare(documents.get(settings.get().index()), findings);
+    }
+  }
+
+  private void compare(NumberSample indexed, Findings findings) {
+    var vertices = rows.comparableWith(indexed).sorted();
+    var named = indexed.comparableWith(rows).sorted();
+    var withoutDocument = without(vertices, named);
+    var withoutVertex = without(named, vertices);
+    var details = new ArrayList<String>();
+    withoutDocument.forEach(vertex -> details.add("without a document: vertex " + vertex));
+    withoutVertex.forEach(vertex -> details.add("without a vertex: document " + Long.toString(vertex, 36)));
+    var compared = rows.distinct() == vertices.length ? "%,d vertices".formatted(vertices.length)
+        : "a sample of %,d of about %,d vertices".formatted(vertices.length, rows.distinct());
+    var alone = "%s of the graph and %s: %,d are without a document there, %,d documents without a vertex".formatted(
+        compared, settings.get().index(), withoutDocument.size(), withoutVertex.size());
+    if (details.isEmpty()) {
+      findings.ok("index", "%s of the graph, each with its document in %s, and no other document", compared,
+          settings.get().index());
+    } else if (withoutDocument.size() * 2 > vertices.length || withoutVertex.size() * 2 > named.length) {
+      findings.bad("index", details, "%s", alone);
+    } else {
+      findings.warning("index", details,
+          "%s; they were so in the backup, and are not found by a search before TheHive's index is rebuilt", alone);
+    }
+  }
+
+  private static List<Long> without(long[] some, long[] others) {
+    return Arrays.stream(some).filter(number -> Arrays.binarySearch(others, number) < 0).boxed().toList();
   }
 }
 
@@ -4949,9 +5162,10 @@ record Host(String name, String destination, String port, TheHiveContainer conta
  * @param restored what the report of a restore of the backup says; empty where there is none
  * @param exact true if what was written since the backup is an error
  * @param countOnly true if documents are only counted, and nothing is restored
+ * @param vertices collects those that the documents name
  */
 record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Optional<RestoredBackup> restored,
-    boolean exact, boolean countOnly) {
+    boolean exact, boolean countOnly, GraphVertices vertices) {
   private static final List<String> USUAL = List.of("thehive_global");
 
   void compare(Findings findings) throws Exception {
@@ -5064,7 +5278,9 @@ record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Option
   }
 
   private void compareDocuments(SnapshotIndex index, SnapshotCopy copy, Findings findings) throws IOException {
-    var tally = new IndexContents(api, index.name(), copy.name, exact).compare(index.shards());
+    vertices.takeIndex(index.name());
+    var tally = new IndexContents(api, index.name(), copy.name, exact)
+        .compare(index.shards(), id -> vertices.takeDocument(index.name(), id));
     var newer = tally.count("newer") == 0 ? "" : "; %,d written or deleted since".formatted(tally.count("newer"));
     var details = new ArrayList<String>();
     for (var kind : List.of("missing", "changed", "extra")) {
@@ -5231,14 +5447,18 @@ record IndexContents(ElasticsearchApi api, String live, String copy, boolean exa
     }
   }
 
-  Tally compare(int shards) throws IOException {
+  /** @param visitor sees the {@code _id} of every document of the snapshot */
+  Tally compare(int shards, Consumer<String> visitor) throws IOException {
     var total = new Tally();
     var copied = lastWrites(copy);
     var present = lastWrites(live);
     for (var number = 0; number < shards; number++) {
       var tally = new Tally();
       var shard = new Shard(new HashMap<>(), copied.getOrDefault(number, -1L));
-      scan(copy, number, hit -> shard.digests().put(hit.path("_id").asText(), digest(hit)));
+      scan(copy, number, hit -> {
+        shard.digests().put(hit.path("_id").asText(), digest(hit));
+        visitor.accept(hit.path("_id").asText());
+      });
       tally.add("document", shard.digests().size());
       scan(live, number,
           hit -> shard.compare(hit.path("_id").asText(), digest(hit), hit.path("_seq_no").asLong(), exact, tally));
@@ -6030,9 +6250,9 @@ record LiveIndices(SortedMap<String, Index> indices, Map<String, JsonNode> alias
   }
 }
 
-/** The outcome of one comparison: as it should be, not so, or not compared. */
+/** The outcome of one comparison: as it should be, not so, to be looked at by a person, or not compared. */
 enum Mark {
-  OK("✓"), BAD("✗"), SKIPPED("-");
+  OK("✓"), BAD("✗"), WARNING("!"), SKIPPED("-");
 
   final String sign;
 
@@ -6062,6 +6282,108 @@ final class NamedSessionBuilder extends CqlSessionBuilder {
         return options;
       }
     };
+  }
+}
+
+/**
+ * Numbers such as tokens of partitions, each once however often it was seen. Of more than {@value #SIZE} a random sample
+ * is kept: the numbers with the smallest hashes, which are the same ones wherever they are seen.
+ */
+final class NumberSample {
+  static final int SIZE = 1 << 17;
+  private static final long FACTOR_1 = 0xbf58476d1ce4e5b9L;
+  private static final long FACTOR_2 = 0x94d049bb133111ebL;
+  private static final long INVERSE_1 = inverse(FACTOR_1);
+  private static final long INVERSE_2 = inverse(FACTOR_2);
+
+  /** Hashes, which can be turned back into numbers; smaller ones in the order of signed numbers. */
+  private long[] hashes = new long[64];
+  private int count;
+  private long largest = Long.MAX_VALUE;
+
+  void add(long number) {
+    addHash(hash(number));
+  }
+
+  void addAll(NumberSample other) {
+    synchronized (other) {
+      for (int i = 0; i < other.count; i++) {
+        addHash(other.hashes[i]);
+      }
+    }
+  }
+
+  private synchronized void addHash(long hash) {
+    if (hash > largest) {
+      return;
+    }
+    if (count == 2 * SIZE) {
+      compact();
+    } else if (count == hashes.length) {
+      hashes = Arrays.copyOf(hashes, Math.min(2 * count, 2 * SIZE));
+    }
+    hashes[count++] = hash;
+  }
+
+  /** Sorts, removes duplicates, and keeps the smallest. */
+  private void compact() {
+    Arrays.sort(hashes, 0, count);
+    var kept = 0;
+    for (int i = 0; i < count && kept < SIZE; i++) {
+      if (kept == 0 || hashes[i] != hashes[kept - 1]) {
+        hashes[kept++] = hashes[i];
+      }
+    }
+    count = kept;
+    largest = kept == SIZE ? hashes[kept - 1] : Long.MAX_VALUE;
+  }
+
+  /** The numbers in their order, each once. */
+  synchronized long[] sorted() {
+    compact();
+    return Arrays.stream(hashes, 0, count).map(NumberSample::number).sorted().toArray();
+  }
+
+  /** The numbers of which another sample would tell if it had them: all, where neither left any out. */
+  synchronized NumberSample comparableWith(NumberSample other) {
+    var limit = other.limit();
+    compact();
+    var comparable = new NumberSample();
+    Arrays.stream(hashes, 0, count).filter(hash -> hash <= limit).forEach(comparable::addHash);
+    return comparable;
+  }
+
+  private synchronized long limit() {
+    compact();
+    return largest;
+  }
+
+  /** The number of different numbers that were added: exact up to {@value #SIZE}, estimated above. */
+  synchronized long distinct() {
+    compact();
+    return count < SIZE ? count : Math.round((SIZE - 1) / (((double) largest - Long.MIN_VALUE) / 0x1p64));
+  }
+
+  /** SplitMix64's last step: different numbers have different hashes. */
+  private static long hash(long number) {
+    var z = (number ^ number >>> 30) * FACTOR_1;
+    z = (z ^ z >>> 27) * FACTOR_2;
+    return z ^ z >>> 31;
+  }
+
+  private static long number(long hash) {
+    var z = (hash ^ hash >>> 31 ^ hash >>> 62) * INVERSE_2;
+    z = (z ^ z >>> 27 ^ z >>> 54) * INVERSE_1;
+    return z ^ z >>> 30 ^ z >>> 60;
+  }
+
+  /** The number that multiplied by this odd one gives 1, found by Newton's method. */
+  private static long inverse(long odd) {
+    var inverse = odd;
+    for (int i = 0; i < 6; i++) {
+      inverse *= 2 - odd * inverse;
+    }
+    return inverse;
   }
 }
 
@@ -7243,7 +7565,7 @@ record RingCoverage(int partitions, double largestGap, double missing, double ch
   /** Below this chance a backup is taken for a part of the ring: a whole one would be so in one of a million cases. */
   static final double CERTAIN = 1e-6;
 
-  static RingCoverage of(TokenSample sample) {
+  static RingCoverage of(NumberSample sample) {
     return of(sample.sorted());
   }
 
@@ -7375,14 +7697,14 @@ final class RowComparison {
   private final Comparator<TableRow> order;
   private final long newest;
   private final boolean countOnly;
-  private final Consumer<Row> visitor;
+  private final BiConsumer<DecoratedKey, Row> visitor;
 
   /**
    * @param newest what is written later is newer; Long.MAX_VALUE where nothing may be
    * @param countOnly true if the rows are only counted
-   * @param visitor sees every row of the backup
+   * @param visitor sees every row of the backup and its partition
    */
-  RowComparison(CqlSession session, SSTableRows backup, long newest, boolean countOnly, Consumer<Row> visitor) {
+  RowComparison(CqlSession session, SSTableRows backup, long newest, boolean countOnly, BiConsumer<DecoratedKey, Row> visitor) {
     this.session = session;
     this.backup = backup;
     this.order = TableRow.order(backup.table);
@@ -8175,6 +8497,7 @@ abstract class SSTableData extends PositionedInput {
 
   /**
    * Chunks of one length, each compressed by itself, with a checksum behind it; CompressionInfo.db says where they are.
+   * A compaction that opens what it wrote before it ends leaves one more, which is empty.
    */
   private static final class Compressed extends SSTableData {
     private final DataInputStream info;
@@ -8202,8 +8525,7 @@ abstract class SSTableData extends PositionedInput {
         dataLength = info.readLong();
         chunks = info.readInt();
         start = info.readLong();
-        if (chunkLength <= 0 || chunks <= 0 || start != 0 || (dataLength - 1) / chunkLength != chunks - 1
-            || dataLength <= 0) {
+        if (chunkLength <= 0 || start != 0 || dataLength <= 0 || (dataLength - 1) / chunkLength >= chunks) {
           throw new IOException("%d chunks of %d bytes are not %d bytes".formatted(chunks, chunkLength, dataLength));
         }
         compressor = Compressors.make(name, options, chunkLength, maxCompressedLength);
@@ -8215,13 +8537,20 @@ abstract class SSTableData extends PositionedInput {
 
     @Override
     ByteBuffer next() throws IOException {
-      if (chunk == chunks) {
-        return null;
+      while (chunk < chunks) {
+        var piece = nextChunk();
+        if (piece.hasRemaining()) {
+          return piece;
+        }
       }
+      return null;
+    }
+
+    private ByteBuffer nextChunk() throws IOException {
       chunk++;
       var size = files.require(SSTableFiles.DATA).size();
       var end = chunk < chunks ? nextOffset() : size;
-      if (end - start <= CHECKSUM || end > size || end - start > 2L * chunkLength + 1024) {
+      if (end - start < CHECKSUM || end > size || end - start > 2L * chunkLength + 1024) {
         throw wrongChunk(chunk, " is not where CompressionInfo.db says", null);
       }
       var length = (int) (end - start) - CHECKSUM;
@@ -8244,15 +8573,16 @@ abstract class SSTableData extends PositionedInput {
       }
     }
 
-    /** What does not get smaller by compression is stored as it is. */
+    /** What does not get smaller by compression is stored as it is, the last of it with zeros up to the limit. */
     private ByteBuffer unpacked(int length) {
-      var wanted = (int) Math.min(chunkLength, dataLength - (chunk - 1L) * chunkLength);
+      var wanted = (int) Math.max(0, Math.min(chunkLength, dataLength - (chunk - 1L) * chunkLength));
       try {
         var got = length;
         if (length < maxCompressedLength) {
-          got = compressor.uncompress(packed, 0, length, plain, 0);
+          got = length == 0 ? 0 : compressor.uncompress(packed, 0, length, plain, 0);
         } else {
-          System.arraycopy(packed, 0, plain, 0, length);
+          got = length == maxCompressedLength ? Math.min(wanted, length) : length;
+          System.arraycopy(packed, 0, plain, 0, Math.min(got, plain.length));
         }
         if (got != wanted) {
           throw new IOException("%d bytes in place of %d".formatted(got, wanted));
@@ -8325,7 +8655,8 @@ abstract class SSTableData extends PositionedInput {
     @Override
     void requireDigest() throws IOException {
       super.requireDigest();
-      if (checksums.read() >= 0) {
+      var more = checksums.readAllBytes();
+      if (!Arrays.equals(more, new byte[more.length])) { // those of empty chunks, which a compaction leaves, are 0
         throw files.damaged(SSTableFiles.CHECKSUMS, "it is longer than its SSTable", null);
       }
     }
@@ -8493,10 +8824,10 @@ final class SSTableProof {
   private final org.apache.cassandra.schema.TableMetadata table;
   private final SerializationHeader header;
   private final DeserializationHelper helper;
-  private final TokenSample tokens;
+  private final NumberSample tokens;
 
   private SSTableProof(SSTableStatistics statistics, org.apache.cassandra.schema.TableMetadata table,
-      TokenSample tokens) {
+      NumberSample tokens) {
     this.files = statistics.files();
     this.statistics = statistics;
     this.table = statistics.readable(table);
@@ -8511,7 +8842,7 @@ final class SSTableProof {
   }
 
   /** @param tokens gets those of the SSTable's partitions */
-  static void prove(SSTableStatistics statistics, org.apache.cassandra.schema.TableMetadata table, TokenSample tokens) {
+  static void prove(SSTableStatistics statistics, org.apache.cassandra.schema.TableMetadata table, NumberSample tokens) {
     try {
       new SSTableProof(statistics, table, tokens).prove();
     } catch (Failure e) {
@@ -8767,7 +9098,7 @@ final class SSTableRows implements Closeable {
   }
 
   /** The rows of partitions in their order; static values without a row are a row to CQL, too. */
-  Iterator<TableRow> rows(PartitionIterator partitions, Consumer<Row> visitor) {
+  Iterator<TableRow> rows(PartitionIterator partitions, BiConsumer<DecoratedKey, Row> visitor) {
     return Iterators.concat(Iterators.transform(partitions, partition -> {
       var key = partition.partitionKey();
       var statics = partition.staticRow();
@@ -8775,7 +9106,7 @@ final class SSTableRows implements Closeable {
         return Iterators.singletonIterator(format.ofBackup(key, statics, null));
       }
       return Iterators.transform(partition, row -> {
-        visitor.accept(row);
+        visitor.accept(key, row);
         return format.ofBackup(key, statics, row);
       });
     }));
@@ -11563,99 +11894,6 @@ record TogetherCheck(Duration maxGap) {
   }
 }
 
-/**
- * The tokens of partitions, each once however many tables and SSTables have it. Of more than {@value #SIZE} a random
- * sample is kept: the tokens with the smallest hashes, which are the same ones wherever they are seen.
- */
-final class TokenSample {
-  static final int SIZE = 1 << 17;
-  private static final long FACTOR_1 = 0xbf58476d1ce4e5b9L;
-  private static final long FACTOR_2 = 0x94d049bb133111ebL;
-  private static final long INVERSE_1 = inverse(FACTOR_1);
-  private static final long INVERSE_2 = inverse(FACTOR_2);
-
-  /** Hashes, which can be turned back into tokens; smaller ones in the order of signed numbers. */
-  private long[] hashes = new long[64];
-  private int count;
-  private long largest = Long.MAX_VALUE;
-
-  void add(long token) {
-    addHash(hash(token));
-  }
-
-  void addAll(TokenSample other) {
-    synchronized (other) {
-      for (int i = 0; i < other.count; i++) {
-        addHash(other.hashes[i]);
-      }
-    }
-  }
-
-  private synchronized void addHash(long hash) {
-    if (hash > largest) {
-      return;
-    }
-    if (count == 2 * SIZE) {
-      compact();
-    } else if (count == hashes.length) {
-      hashes = Arrays.copyOf(hashes, Math.min(2 * count, 2 * SIZE));
-    }
-    hashes[count++] = hash;
-  }
-
-  /** Sorts, removes duplicates, and keeps the smallest. */
-  private void compact() {
-    Arrays.sort(hashes, 0, count);
-    var kept = 0;
-    for (int i = 0; i < count && kept < SIZE; i++) {
-      if (kept == 0 || hashes[i] != hashes[kept - 1]) {
-        hashes[kept++] = hashes[i];
-      }
-    }
-    count = kept;
-    largest = kept == SIZE ? hashes[kept - 1] : Long.MAX_VALUE;
-  }
-
-  /** The tokens in their order, each once. */
-  synchronized long[] sorted() {
-    compact();
-    var tokens = new long[count];
-    for (int i = 0; i < count; i++) {
-      tokens[i] = token(hashes[i]);
-    }
-    Arrays.sort(tokens);
-    return tokens;
-  }
-
-  /** The number of different tokens that were added: exact up to {@value #SIZE}, estimated above. */
-  synchronized long distinct() {
-    compact();
-    return count < SIZE ? count : Math.round((SIZE - 1) / (((double) largest - Long.MIN_VALUE) / 0x1p64));
-  }
-
-  /** SplitMix64's last step: different tokens have different hashes. */
-  private static long hash(long token) {
-    var z = (token ^ token >>> 30) * FACTOR_1;
-    z = (z ^ z >>> 27) * FACTOR_2;
-    return z ^ z >>> 31;
-  }
-
-  private static long token(long hash) {
-    var z = (hash ^ hash >>> 31 ^ hash >>> 62) * INVERSE_2;
-    z = (z ^ z >>> 27 ^ z >>> 54) * INVERSE_1;
-    return z ^ z >>> 30 ^ z >>> 60;
-  }
-
-  /** The number that multiplied by this odd one gives 1, found by Newton's method. */
-  private static long inverse(long odd) {
-    var inverse = odd;
-    for (int i = 0; i < 6; i++) {
-      inverse *= 2 - odd * inverse;
-    }
-    return inverse;
-  }
-}
-
 /** Unpacks tables of a backup below a folder of its own, which is removed by {@code close()} and after Ctrl-C. */
 final class UnpackedTables implements Closeable {
   private final Path root;
@@ -11780,6 +12018,8 @@ record Verdict(String script, int exit, String summary, List<Finding> checks) {
         named(good, restored.stream().filter(whole)),
         named(good + " as far as compared", restored.stream().filter(whole.negate())),
         named("In order", parts.stream().filter(fine).filter(part -> !RESTORED.contains(part))),
+        named("To look at", parts.stream().filter(part -> has(checks, part, Mark.WARNING))
+            .map(part -> "%s (%s)".formatted(part, names(checks, part, Mark.WARNING)))),
         named("NOT checked", parts.stream().filter(whole.negate()).map(part -> unchecked(checks, part))))
         .filter(text -> !text.isEmpty())
         .collect(Collectors.joining(" ", exit == Exit.DONE ? "=== ✓ " : "=== ✗ ", " ==="));

@@ -23,7 +23,7 @@ record BackupProof(KeyspaceDefinition definition, List<TableFolder> folders) {
     }
     var complete = withDroppedColumns(statistics);
     var samples = read(complete, statistics);
-    var together = new TokenSample();
+    var together = new NumberSample();
     var tables = new ArrayList<CassandraBackup.Table>();
     statistics.forEach((table, sstables) -> {
       together.addAll(samples.get(table));
@@ -53,16 +53,16 @@ record BackupProof(KeyspaceDefinition definition, List<TableFolder> folders) {
   }
 
   /** Reads all SSTables, the largest first; returns the tokens of each table's partitions. */
-  private static Map<String, TokenSample> read(KeyspaceDefinition definition,
+  private static Map<String, NumberSample> read(KeyspaceDefinition definition,
       SortedMap<String, List<SSTableStatistics>> all) {
     var workers = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors(), Console::daemon);
     try {
-      var samples = new TreeMap<String, TokenSample>();
+      var samples = new TreeMap<String, NumberSample>();
       var reads = new ArrayList<Runnable>();
       var sizes = new LinkedHashMap<Runnable, Long>();
       all.forEach((name, sstables) -> {
         var table = definition.table(name, new UUID(0, 0));
-        var sample = samples.computeIfAbsent(name, key -> new TokenSample());
+        var sample = samples.computeIfAbsent(name, key -> new NumberSample());
         for (var sstable : sstables) {
           Runnable read = () -> SSTableProof.prove(sstable, table, sample);
           reads.add(read);

@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.ZoneId;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -35,11 +36,12 @@ import java.util.stream.Stream;
  * @param countOnly true if the rows are only counted
  * @param restored what the report of the restore says; empty where there is none
  * @param names collects the attachments that the rows name
+ * @param vertices collects the vertices that the rows hold
  * @param progress takes the bytes that are done
  */
 record CassandraCheck(String client, CassandraSettings settings, Optional<String> password, boolean exact,
     boolean countOnly,
-    Optional<RestoredBackup> restored, AttachmentNames names, LongConsumer progress) {
+    Optional<RestoredBackup> restored, AttachmentNames names, GraphVertices vertices, LongConsumer progress) {
 
   /** Proves the archives alone: every byte of them is read. */
   void prove(List<Backup> backups, Findings findings) throws IOException {
@@ -93,6 +95,7 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
       var contents = CassandraBackup.prove(archives.list(), settings.keyspace());
       checkRing(contents, findings);
       checkDefinition(contents.definition(), cluster.describe().orElseThrow(), findings);
+      checkGraph(cluster, backups.get(0), findings);
       var tables = checkTables(contents, live, findings);
       requireSpace(tables);
       compareRows(cluster, contents, tables, nodes, findings);
@@ -144,6 +147,15 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
             : "not that of the backup (now: the live one, then: the backup's)",
         wanted == backup || backup.replication().equals(wanted.replication()) ? ""
             : ", but for the replication that the restore was given");
+  }
+
+  /** What JanusGraph left in the backup is no difference, but to be known before TheHive starts on it. */
+  private void checkGraph(CassandraCluster cluster, Backup backup, Findings findings) {
+    var taken = restored.isPresent() ? backup.taken().atZone(ZoneId.systemDefault()).toInstant() : Instant.EPOCH;
+    GraphSettings.read(cluster.session(), settings.keyspace(), taken).ifPresent(graph -> {
+      vertices.take(graph);
+      graph.advice().ifPresent(text -> findings.warning("graph", List.of(), "%s", text));
+    });
   }
 
   /** The backup's tables that are in the keyspace. */
@@ -214,7 +226,10 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
           exact ? Long.MAX_VALUE : opened.values().stream().mapToLong(SSTableRows::newest).max().orElse(Long.MAX_VALUE);
       for (var table : opened.keySet()) {
         var comparison = new RowComparison(cluster.session(), opened.get(table), newest, countOnly,
-            row -> names.take(table.name(), row));
+            (key, row) -> {
+              names.take(table.name(), row);
+              vertices.takeKey(table.name(), key.getKey());
+            });
         var results = new LinkedHashMap<String, Tally>();
         for (var node : nodes) {
           results.put(CassandraCluster.host(node),

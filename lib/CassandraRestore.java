@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -244,6 +245,8 @@ final class CassandraRestore implements Database {
       streaming.stream(plan.nodes(), folders, workers);
       requireNoLateClients();
       plan.grants().forEach(cluster.session()::execute);
+      GraphSettings.read(cluster.session(), settings.keyspace(), Instant.MAX).flatMap(GraphSettings::advice)
+          .ifPresent(text -> console.warn("%s", text));
     } catch (DriverException e) {
       throw CassandraCluster.failure(e);
     } finally {

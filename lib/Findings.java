@@ -21,6 +21,11 @@ record Findings(String part, List<Finding> list) {
     add(Mark.SKIPPED, check, List.of(), Exit.DONE, text.formatted(values));
   }
 
+  /** Says what is no difference from the backup, but to be known before TheHive starts. */
+  void warning(String check, List<String> details, String text, Object... values) {
+    add(Mark.WARNING, check, details, Exit.DONE, text.formatted(values));
+  }
+
   void bad(String check, List<String> details, String text, Object... values) {
     add(Mark.BAD, check, details, Exit.VERIFICATION, text.formatted(values));
   }

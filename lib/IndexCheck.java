@@ -17,9 +17,10 @@ import java.util.TreeMap;
  * @param restored what the report of a restore of the backup says; empty where there is none
  * @param exact true if what was written since the backup is an error
  * @param countOnly true if documents are only counted, and nothing is restored
+ * @param vertices collects those that the documents name
  */
 record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Optional<RestoredBackup> restored,
-    boolean exact, boolean countOnly) {
+    boolean exact, boolean countOnly, GraphVertices vertices) {
   private static final List<String> USUAL = List.of("thehive_global");
 
   void compare(Findings findings) throws Exception {
@@ -132,7 +133,9 @@ record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Option
   }
 
   private void compareDocuments(SnapshotIndex index, SnapshotCopy copy, Findings findings) throws IOException {
-    var tally = new IndexContents(api, index.name(), copy.name, exact).compare(index.shards());
+    vertices.takeIndex(index.name());
+    var tally = new IndexContents(api, index.name(), copy.name, exact)
+        .compare(index.shards(), id -> vertices.takeDocument(index.name(), id));
     var newer = tally.count("newer") == 0 ? "" : "; %,d written or deleted since".formatted(tally.count("newer"));
     var details = new ArrayList<String>();
     for (var kind : List.of("missing", "changed", "extra")) {

@@ -54,14 +54,18 @@ record IndexContents(ElasticsearchApi api, String live, String copy, boolean exa
     }
   }
 
-  Tally compare(int shards) throws IOException {
+  /** @param visitor sees the {@code _id} of every document of the snapshot */
+  Tally compare(int shards, Consumer<String> visitor) throws IOException {
     var total = new Tally();
     var copied = lastWrites(copy);
     var present = lastWrites(live);
     for (var number = 0; number < shards; number++) {
       var tally = new Tally();
       var shard = new Shard(new HashMap<>(), copied.getOrDefault(number, -1L));
-      scan(copy, number, hit -> shard.digests().put(hit.path("_id").asText(), digest(hit)));
+      scan(copy, number, hit -> {
+        shard.digests().put(hit.path("_id").asText(), digest(hit));
+        visitor.accept(hit.path("_id").asText());
+      });
       tally.add("document", shard.digests().size());
       scan(live, number,
           hit -> shard.compare(hit.path("_id").asText(), digest(hit), hit.path("_seq_no").asLong(), exact, tally));

@@ -1,6 +1,6 @@
-/** The outcome of one comparison: as it should be, not so, or not compared. */
+/** The outcome of one comparison: as it should be, not so, to be looked at by a person, or not compared. */
 enum Mark {
-  OK("✓"), BAD("✗"), SKIPPED("-");
+  OK("✓"), BAD("✗"), WARNING("!"), SKIPPED("-");
 
   final String sign;
 

@@ -14,7 +14,7 @@ record RingCoverage(int partitions, double largestGap, double missing, double ch
   /** Below this chance a backup is taken for a part of the ring: a whole one would be so in one of a million cases. */
   static final double CERTAIN = 1e-6;
 
-  static RingCoverage of(TokenSample sample) {
+  static RingCoverage of(NumberSample sample) {
     return of(sample.sorted());
   }
 

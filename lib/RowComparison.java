@@ -16,8 +16,9 @@ import com.google.common.collect.PeekingIterator;
 import java.io.IOException;
 import java.util.Comparator;
 import java.util.List;
-import java.util.function.Consumer;
+import java.util.function.BiConsumer;
 import java.util.function.DoubleConsumer;
+import org.apache.cassandra.db.DecoratedKey;
 import org.apache.cassandra.db.rows.Row;
 import org.apache.cassandra.dht.Murmur3Partitioner;
 import org.apache.cassandra.dht.Range;
@@ -37,14 +38,14 @@ final class RowComparison {
   private final Comparator<TableRow> order;
   private final long newest;
   private final boolean countOnly;
-  private final Consumer<Row> visitor;
+  private final BiConsumer<DecoratedKey, Row> visitor;
 
   /**
    * @param newest what is written later is newer; Long.MAX_VALUE where nothing may be
    * @param countOnly true if the rows are only counted
-   * @param visitor sees every row of the backup
+   * @param visitor sees every row of the backup and its partition
    */
-  RowComparison(CqlSession session, SSTableRows backup, long newest, boolean countOnly, Consumer<Row> visitor) {
+  RowComparison(CqlSession session, SSTableRows backup, long newest, boolean countOnly, BiConsumer<DecoratedKey, Row> visitor) {
     this.session = session;
     this.backup = backup;
     this.order = TableRow.order(backup.table);

@@ -6,6 +6,7 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.zip.CRC32;
 import java.util.zip.CheckedInputStream;
@@ -54,6 +55,7 @@ abstract class SSTableData extends PositionedInput {
 
   /**
    * Chunks of one length, each compressed by itself, with a checksum behind it; CompressionInfo.db says where they are.
+   * A compaction that opens what it wrote before it ends leaves one more, which is empty.
    */
   private static final class Compressed extends SSTableData {
     private final DataInputStream info;
@@ -81,8 +83,7 @@ abstract class SSTableData extends PositionedInput {
         dataLength = info.readLong();
         chunks = info.readInt();
         start = info.readLong();
-        if (chunkLength <= 0 || chunks <= 0 || start != 0 || (dataLength - 1) / chunkLength != chunks - 1
-            || dataLength <= 0) {
+        if (chunkLength <= 0 || start != 0 || dataLength <= 0 || (dataLength - 1) / chunkLength >= chunks) {
           throw new IOException("%d chunks of %d bytes are not %d bytes".formatted(chunks, chunkLength, dataLength));
         }
         compressor = Compressors.make(name, options, chunkLength, maxCompressedLength);
@@ -94,13 +95,20 @@ abstract class SSTableData extends PositionedInput {
 
     @Override
     ByteBuffer next() throws IOException {
-      if (chunk == chunks) {
-        return null;
+      while (chunk < chunks) {
+        var piece = nextChunk();
+        if (piece.hasRemaining()) {
+          return piece;
+        }
       }
+      return null;
+    }
+
+    private ByteBuffer nextChunk() throws IOException {
       chunk++;
       var size = files.require(SSTableFiles.DATA).size();
       var end = chunk < chunks ? nextOffset() : size;
-      if (end - start <= CHECKSUM || end > size || end - start > 2L * chunkLength + 1024) {
+      if (end - start < CHECKSUM || end > size || end - start > 2L * chunkLength + 1024) {
         throw wrongChunk(chunk, " is not where CompressionInfo.db says", null);
       }
       var length = (int) (end - start) - CHECKSUM;
@@ -123,15 +131,16 @@ abstract class SSTableData extends PositionedInput {
       }
     }
 
-    /** What does not get smaller by compression is stored as it is. */
+    /** What does not get smaller by compression is stored as it is, the last of it with zeros up to the limit. */
     private ByteBuffer unpacked(int length) {
-      var wanted = (int) Math.min(chunkLength, dataLength - (chunk - 1L) * chunkLength);
+      var wanted = (int) Math.max(0, Math.min(chunkLength, dataLength - (chunk - 1L) * chunkLength));
       try {
         var got = length;
         if (length < maxCompressedLength) {
-          got = compressor.uncompress(packed, 0, length, plain, 0);
+          got = length == 0 ? 0 : compressor.uncompress(packed, 0, length, plain, 0);
         } else {
-          System.arraycopy(packed, 0, plain, 0, length);
+          got = length == maxCompressedLength ? Math.min(wanted, length) : length;
+          System.arraycopy(packed, 0, plain, 0, Math.min(got, plain.length));
         }
         if (got != wanted) {
           throw new IOException("%d bytes in place of %d".formatted(got, wanted));
@@ -204,7 +213,8 @@ abstract class SSTableData extends PositionedInput {
     @Override
     void requireDigest() throws IOException {
       super.requireDigest();
-      if (checksums.read() >= 0) {
+      var more = checksums.readAllBytes();
+      if (!Arrays.equals(more, new byte[more.length])) { // those of empty chunks, which a compaction leaves, are 0
         throw files.damaged(SSTableFiles.CHECKSUMS, "it is longer than its SSTable", null);
       }
     }

@@ -37,10 +37,10 @@ final class SSTableProof {
   private final org.apache.cassandra.schema.TableMetadata table;
   private final SerializationHeader header;
   private final DeserializationHelper helper;
-  private final TokenSample tokens;
+  private final NumberSample tokens;
 
   private SSTableProof(SSTableStatistics statistics, org.apache.cassandra.schema.TableMetadata table,
-      TokenSample tokens) {
+      NumberSample tokens) {
     this.files = statistics.files();
     this.statistics = statistics;
     this.table = statistics.readable(table);
@@ -55,7 +55,7 @@ final class SSTableProof {
   }
 
   /** @param tokens gets those of the SSTable's partitions */
-  static void prove(SSTableStatistics statistics, org.apache.cassandra.schema.TableMetadata table, TokenSample tokens) {
+  static void prove(SSTableStatistics statistics, org.apache.cassandra.schema.TableMetadata table, NumberSample tokens) {
     try {
       new SSTableProof(statistics, table, tokens).prove();
     } catch (Failure e) {

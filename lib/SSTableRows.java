@@ -9,7 +9,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
-import java.util.function.Consumer;
+import java.util.function.BiConsumer;
+import org.apache.cassandra.db.DecoratedKey;
 import org.apache.cassandra.db.EmptyIterators;
 import org.apache.cassandra.db.lifecycle.LifecycleTransaction;
 import org.apache.cassandra.db.partitions.PartitionIterator;
@@ -65,7 +66,7 @@ final class SSTableRows implements Closeable {
   }
 
   /** The rows of partitions in their order; static values without a row are a row to CQL, too. */
-  Iterator<TableRow> rows(PartitionIterator partitions, Consumer<Row> visitor) {
+  Iterator<TableRow> rows(PartitionIterator partitions, BiConsumer<DecoratedKey, Row> visitor) {
     return Iterators.concat(Iterators.transform(partitions, partition -> {
       var key = partition.partitionKey();
       var statics = partition.staticRow();
@@ -73,7 +74,7 @@ final class SSTableRows implements Closeable {
         return Iterators.singletonIterator(format.ofBackup(key, statics, null));
       }
       return Iterators.transform(partition, row -> {
-        visitor.accept(row);
+        visitor.accept(key, row);
         return format.ofBackup(key, statics, row);
       });
     }));

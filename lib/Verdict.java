@@ -45,6 +45,8 @@ record Verdict(String script, int exit, String summary, List<Finding> checks) {
         named(good, restored.stream().filter(whole)),
         named(good + " as far as compared", restored.stream().filter(whole.negate())),
         named("In order", parts.stream().filter(fine).filter(part -> !RESTORED.contains(part))),
+        named("To look at", parts.stream().filter(part -> has(checks, part, Mark.WARNING))
+            .map(part -> "%s (%s)".formatted(part, names(checks, part, Mark.WARNING)))),
         named("NOT checked", parts.stream().filter(whole.negate()).map(part -> unchecked(checks, part))))
         .filter(text -> !text.isEmpty())
         .collect(Collectors.joining(" ", exit == Exit.DONE ? "=== ✓ " : "=== ✗ ", " ==="));

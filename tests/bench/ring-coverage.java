@@ -2,7 +2,7 @@
 //DESCRIPTION Measures which part of the ring a backup may lack without being found out
 //JAVA 17+
 //SOURCES ../../lib/RingCoverage.java
-//SOURCES ../../lib/TokenSample.java
+//SOURCES ../../lib/NumberSample.java
 //COMPILE_OPTIONS -encoding UTF-8
 
 import java.io.IOException;
@@ -40,7 +40,7 @@ class RingCoverageBench {
 
         ## False alarms
 
-        """.formatted(TokenSample.SIZE, Math.round(1 / RingCoverage.CERTAIN)));
+        """.formatted(NumberSample.SIZE, Math.round(1 / RingCoverage.CERTAIN)));
     text.append(whole()).append("""
 
         ## The smallest missing part that is found
@@ -58,7 +58,7 @@ class RingCoverageBench {
 
         A backup of one node of N with replication factor F lacks about 1 - F/N of the ring: 67 %% with 3 nodes and factor 1,
         33 %% with factor 2, 25 %% with 4 nodes and factor 3.
-        """.formatted(TokenSample.SIZE));
+        """.formatted(NumberSample.SIZE));
     Files.writeString(Files.createDirectories(Path.of("docs")).resolve("ring-coverage.md"), text);
     System.out.println("Wrote docs/ring-coverage.md");
   }
@@ -70,7 +70,7 @@ class RingCoverageBench {
     var random = new Random(1);
     for (int i = 0; i < WHOLE; i++) {
       var keys = random.longs((int) Math.pow(10, 2 + 4 * random.nextDouble())).toArray();
-      var sample = new TokenSample();
+      var sample = new NumberSample();
       var nodes = 1 + random.nextInt(12);
       var vnodes = 1 + random.nextInt(256);
       var factor = 1 + random.nextInt(Math.min(5, nodes));
@@ -132,7 +132,7 @@ class RingCoverageBench {
 
   private static int found(int partitions, int ranges, double missing) {
     return (int) IntStream.range(0, CASES).parallel()
-        .filter(seed -> coverage(Math.min(partitions, TokenSample.SIZE), ranges, missing, new Random(seed)).isPart())
+        .filter(seed -> coverage(Math.min(partitions, NumberSample.SIZE), ranges, missing, new Random(seed)).isPart())
         .count();
   }
 

@@ -49,7 +49,9 @@ final class Contents {
     var rows = 0;
     for (var row : session.execute(query)) {
       for (var column = 0; column < 3; column++) {
-        digest.update(row.getByteBuffer(column));
+        if (!row.isNull(column)) {
+          digest.update(row.getByteBuffer(column));
+        }
       }
       digest.update(ByteBuffer.allocate(8).putLong(0, row.isNull(3) ? 0 : row.getLong(3)));
       rows++;

@@ -58,7 +58,7 @@ class RingCoverageTest {
   }
 
   private static RingCoverage coverage(LongStream tokens) {
-    var sample = new TokenSample();
+    var sample = new NumberSample();
     tokens.forEach(sample::add);
     return RingCoverage.of(sample);
   }
@@ -69,7 +69,7 @@ class RingCoverageTest {
     var smallest = 1.0;
     for (int i = 0; i < 200; i++) {
       var partitions = (int) Math.pow(10, 2 + 3 * random.nextDouble());
-      var sample = new TokenSample();
+      var sample = new NumberSample();
       // Tables of very different sizes, which share keys.
       var keys = random.longs(partitions).toArray();
       for (var share = 1.0; share > 0.001; share *= random.nextDouble()) {
@@ -160,16 +160,16 @@ class RingCoverageTest {
   void aSampleHasEveryTokenOnceAndTellsHowManyThereWere() {
     var random = new Random(7);
     var tokens = random.longs(1_000).toArray();
-    var sample = new TokenSample();
+    var sample = new NumberSample();
     for (int i = 0; i < 5; i++) {
       LongStream.of(tokens).forEach(sample::add);
     }
     assertThat(sample.distinct()).isEqualTo(1_000);
     assertThat(sample.sorted()).containsExactly(LongStream.of(tokens).sorted().toArray());
-    var other = new TokenSample();
+    var other = new NumberSample();
     random.longs(1_000_000).forEach(other::add);
     sample.addAll(other);
     assertThat(sample.distinct()).isBetween(980_000L, 1_020_000L);
-    assertThat(sample.sorted()).hasSize(TokenSample.SIZE);
+    assertThat(sample.sorted()).hasSize(NumberSample.SIZE);
   }
 }

@@ -3,17 +3,22 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
+import java.util.zip.CRC32;
 import org.apache.cassandra.db.Clustering;
 import org.apache.cassandra.db.Slice;
 import org.apache.cassandra.db.Slices;
@@ -58,13 +63,19 @@ class SSTableProofTest {
     }
   }
 
-  /** A copy of the archive in which files of such names are changed; one that becomes null is left out. */
   private Path changed(String name, UnaryOperator<byte[]> change) throws IOException {
+    return changed(Map.of(name, change));
+  }
+
+  /** A copy of the archive in which files of such names are changed; one that becomes null is left out. */
+  private Path changed(Map<String, UnaryOperator<byte[]>> changes) throws IOException {
     var copy = Files.createDirectories(folder.resolve(UUID.randomUUID().toString()));
     try (var files = Files.walk(original.resolve(SSTables.NAME))) {
       for (var file : files.filter(Files::isRegularFile).toList()) {
         var bytes = Files.readAllBytes(file);
-        bytes = file.toString().matches(".*" + name) ? change.apply(bytes) : bytes;
+        for (var change : changes.entrySet()) {
+          bytes = file.toString().matches(".*" + change.getKey()) ? change.getValue().apply(bytes) : bytes;
+        }
         if (bytes != null) {
           var target = copy.resolve(original.relativize(file));
           Files.createDirectories(target.getParent());
@@ -211,6 +222,40 @@ class SSTableProofTest {
     }
     assertRefused(changed("-Index.db", bytes -> new byte[0]),
         "-Index.db of table small is damaged: it ends after 0 partitions, the data go on");
+  }
+
+  /** A compaction that opens what it wrote before it ends leaves one; Cassandra reads no further than the data. */
+  @Test
+  void anEmptyChunkBehindTheLastOneIsNoDamage() throws IOException {
+    var info = Files.readAllBytes(component("CompressionInfo.db"));
+    var data = Files.readAllBytes(component("Data.db"));
+    // The number of offsets, which stand at the end.
+    var count = IntStream.range(0, info.length - 4).filter(i -> ByteBuffer.wrap(info, i, 4).getInt()
+        == (info.length - i - 4) / 8 && (info.length - i - 4) % 8 == 0).findFirst().orElseThrow();
+    var longer = ByteBuffer.allocate(info.length + 8).put(info).putLong(data.length);
+    longer.putInt(count, ByteBuffer.wrap(info, count, 4).getInt() + 1);
+    var empty = new byte[5]; // as LZ4Compressor compresses nothing: its length, and a token
+    var more = ByteBuffer.allocate(data.length + 9).put(data).put(empty).putInt((int) crc(empty));
+    var whole = Map.<String, UnaryOperator<byte[]>>of("-CompressionInfo.db", bytes -> longer.array(),
+        "-Data.db", bytes -> more.array(), "-Digest.crc32", bytes -> ("" + crc(more.array())).getBytes());
+    assertThat(prove(changed(whole)).coverage().partitions()).isEqualTo(20);
+    var filled = new HashMap<>(whole);
+    var twice = ByteBuffer.allocate(2 * data.length).put(data).put(data).array();
+    filled.put("-Data.db", bytes -> twice);
+    filled.put("-Digest.crc32", bytes -> ("" + crc(twice)).getBytes());
+    assertRefused(changed(filled), "-Data.db of table small");
+  }
+
+  private static long crc(byte[] bytes) {
+    var crc = new CRC32();
+    crc.update(bytes);
+    return crc.getValue();
+  }
+
+  private static Path component(String name) throws IOException {
+    try (var files = Files.walk(original)) {
+      return files.filter(file -> file.toString().endsWith("-" + name)).findFirst().orElseThrow();
+    }
   }
 
   @ParameterizedTest

@@ -1,26 +1,26 @@
 import java.util.Arrays;
 
 /**
- * The tokens of partitions, each once however many tables and SSTables have it. Of more than {@value #SIZE} a random
- * sample is kept: the tokens with the smallest hashes, which are the same ones wherever they are seen.
+ * Numbers such as tokens of partitions, each once however often it was seen. Of more than {@value #SIZE} a random sample
+ * is kept: the numbers with the smallest hashes, which are the same ones wherever they are seen.
  */
-final class TokenSample {
+final class NumberSample {
   static final int SIZE = 1 << 17;
   private static final long FACTOR_1 = 0xbf58476d1ce4e5b9L;
   private static final long FACTOR_2 = 0x94d049bb133111ebL;
   private static final long INVERSE_1 = inverse(FACTOR_1);
   private static final long INVERSE_2 = inverse(FACTOR_2);
 
-  /** Hashes, which can be turned back into tokens; smaller ones in the order of signed numbers. */
+  /** Hashes, which can be turned back into numbers; smaller ones in the order of signed numbers. */
   private long[] hashes = new long[64];
   private int count;
   private long largest = Long.MAX_VALUE;
 
-  void add(long token) {
-    addHash(hash(token));
+  void add(long number) {
+    addHash(hash(number));
   }
 
-  void addAll(TokenSample other) {
+  void addAll(NumberSample other) {
     synchronized (other) {
       for (int i = 0; i < other.count; i++) {
         addHash(other.hashes[i]);
@@ -53,31 +53,40 @@ final class TokenSample {
     largest = kept == SIZE ? hashes[kept - 1] : Long.MAX_VALUE;
   }
 
-  /** The tokens in their order, each once. */
+  /** The numbers in their order, each once. */
   synchronized long[] sorted() {
     compact();
-    var tokens = new long[count];
-    for (int i = 0; i < count; i++) {
-      tokens[i] = token(hashes[i]);
-    }
-    Arrays.sort(tokens);
-    return tokens;
+    return Arrays.stream(hashes, 0, count).map(NumberSample::number).sorted().toArray();
   }
 
-  /** The number of different tokens that were added: exact up to {@value #SIZE}, estimated above. */
+  /** The numbers of which another sample would tell if it had them: all, where neither left any out. */
+  synchronized NumberSample comparableWith(NumberSample other) {
+    var limit = other.limit();
+    compact();
+    var comparable = new NumberSample();
+    Arrays.stream(hashes, 0, count).filter(hash -> hash <= limit).forEach(comparable::addHash);
+    return comparable;
+  }
+
+  private synchronized long limit() {
+    compact();
+    return largest;
+  }
+
+  /** The number of different numbers that were added: exact up to {@value #SIZE}, estimated above. */
   synchronized long distinct() {
     compact();
     return count < SIZE ? count : Math.round((SIZE - 1) / (((double) largest - Long.MIN_VALUE) / 0x1p64));
   }
 
-  /** SplitMix64's last step: different tokens have different hashes. */
-  private static long hash(long token) {
-    var z = (token ^ token >>> 30) * FACTOR_1;
+  /** SplitMix64's last step: different numbers have different hashes. */
+  private static long hash(long number) {
+    var z = (number ^ number >>> 30) * FACTOR_1;
     z = (z ^ z >>> 27) * FACTOR_2;
     return z ^ z >>> 31;
   }
 
-  private static long token(long hash) {
+  private static long number(long hash) {
     var z = (hash ^ hash >>> 31 ^ hash >>> 62) * INVERSE_2;
     z = (z ^ z >>> 27 ^ z >>> 54) * INVERSE_1;
     return z ^ z >>> 30 ^ z >>> 60;
