@@ -3,6 +3,7 @@
 //JAVA 17+
 // Of the classes below the marker, written by ./jbang lib/embed.java:
 //DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
+//DEPS com.fasterxml.jackson.dataformat:jackson-dataformat-smile:2.23.0 // in which Elasticsearch writes a snapshot's files
 //DEPS com.github.luben:zstd-jni:1.5.7-28 // for .tar.zst, and for SSTables compressed with Zstd
 //DEPS com.squareup.okhttp3:okhttp-jvm:5.5.1 // the SDK names okhttp, whose classes are in this one
 //DEPS com.typesafe:config:1.4.3 // HOCON with includes and substitutions, as TheHive itself reads it
@@ -24,7 +25,9 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.cfg.EnumFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.dataformat.smile.databind.SmileMapper;
 import com.typesafe.config.ConfigException;
 import com.typesafe.config.ConfigFactory;
 import com.typesafe.config.ConfigResolveOptions;
@@ -81,6 +84,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpConnectTimeoutException;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.Channels;
@@ -106,6 +110,7 @@ import java.security.cert.CertificateFactory;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDateTime;
+import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
 import java.time.format.DateTimeParseException;
 import java.time.format.ResolverStyle;
@@ -118,14 +123,19 @@ import java.util.Collection;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.SortedMap;
+import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.BlockingQueue;
@@ -133,6 +143,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -148,6 +159,7 @@ import java.util.function.Function;
 import java.util.function.IntPredicate;
 import java.util.function.LongConsumer;
 import java.util.function.LongSupplier;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -155,6 +167,8 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import java.util.zip.CRC32;
 import java.util.zip.CRC32C;
+import java.util.zip.Inflater;
+import java.util.zip.InflaterInputStream;
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLException;
@@ -257,8 +271,10 @@ class RestoreFilesMinio implements Callable<Integer> {
       run.problem().ifPresent(console::refuseUnlessForced);
       var comparison = new BucketComparison(archive);
       var plan = compare(comparison, bucket, run, settings);
-      confirm(plan, bucket, settings);
-      return console.dryRun ? endDryRun(plan) : restore(plan, comparison, bucket, run);
+      var outlook = RestoreOutlook.of(run, PlannedPoint.line(settings, chosen.backups(), maxGap, Optional.empty()),
+          Map.of("s3", plan.bytes()), report -> true);
+      run.steps.time("", StepTimes.QUESTION, () -> confirm(plan, bucket, settings, outlook));
+      return console.dryRun ? endDryRun(plan) : restore(plan, comparison, bucket, run, outlook);
     }
   }
 
@@ -288,7 +304,8 @@ class RestoreFilesMinio implements Callable<Integer> {
     var done = new AtomicLong();
     try (var progress = console.progress("Comparing", unsure.bytes(), done::get, () -> "");
         var workers = new Workers(transfers)) {
-      comparison.compareContents(bucket, workers, done::addAndGet);
+      run.steps.time("s3", "compare", unsure.bytes(),
+          () -> comparison.compareContents(bucket, workers, done::addAndGet));
     }
     return new BucketPlan(new BucketPlan.Setting(bucket.endpoint,
         settings.isSet(S3Settings.ENDPOINT) ? origin(settings, S3Settings.ENDPOINT)
@@ -305,8 +322,9 @@ class RestoreFilesMinio implements Callable<Integer> {
     return origin.equals("set") ? variable.name() : origin;
   }
 
-  private void confirm(BucketPlan plan, S3Bucket bucket, Settings settings) {
+  private void confirm(BucketPlan plan, S3Bucket bucket, Settings settings, RestoreOutlook outlook) {
     var lines = new ArrayList<>(plan.lines(console.dryRun ? "Would" : "Will"));
+    outlook.lines().forEach(line -> lines.add("  " + line));
     if (!settings.isSet(TheHiveSettings.NODES)) {
       lines.add("  whether TheHive is stopped was asked of this host only: THEHIVE_NODES names no other");
     }
@@ -351,7 +369,8 @@ class RestoreFilesMinio implements Callable<Integer> {
         code == Exit.DONE ? plan.success("Would restore", plan.bytes()) : lastLine(code), code);
   }
 
-  private int restore(BucketPlan plan, BucketComparison comparison, S3Bucket bucket, RestoreRun run) throws Exception {
+  private int restore(BucketPlan plan, BucketComparison comparison, S3Bucket bucket, RestoreRun run,
+      RestoreOutlook outlook) throws Exception {
     var restore = new BucketRestore(comparison, bucket, run, console, transfers);
     var batches = prepare(plan, bucket);
     run.begin(Set.of("files"));
@@ -359,14 +378,15 @@ class RestoreFilesMinio implements Callable<Integer> {
     try {
       restore.abortOpenUploads();
       restore.clearTheWay(keepExtra ? List.of() : plan.extras().inTheWay());
-      var extras = restore.send(batches);
+      var extras = run.steps.value("s3", "send", plan.bytes(), () -> restore.send(batches));
       console.onInterrupt(
           "All of the backup is in the bucket, and perhaps more. Leave TheHive stopped, and run the same command"
               + " again.");
-      restore.removeExtras(extras, keepExtra);
+      run.steps.time("s3", "remove what is not in the backup", () -> restore.removeExtras(extras, keepExtra));
     } catch (Exception e) {
       return failed(run, plan, restore, Failure.of(e));
     }
+    console.step("%s", outlook.end(run.steps));
     return finished(run, plan, restore);
   }
 
@@ -382,9 +402,7 @@ class RestoreFilesMinio implements Callable<Integer> {
   }
 
   private int finished(RestoreRun run, BucketPlan plan, BucketRestore restore) throws IOException {
-    var summary = plan.summary(restore.sent(), Map.of());
-    summary.put("backup", restore.backup().toString());
-    var file = run.end(Exit.DONE, Set.of("files"), summary);
+    var file = run.end(Exit.DONE, Set.of("files"), summary(plan, restore));
     console.onInterrupt(null);
     console.step("Report: %s", file);
     console.step(
@@ -393,12 +411,21 @@ class RestoreFilesMinio implements Callable<Integer> {
     return print(Files.readString(file), plan.success("Restored", restore.sent()), Exit.DONE);
   }
 
+  private static Map<String, Object> summary(BucketPlan plan, BucketRestore restore) {
+    var summary = plan.summary(restore.sent(), restore.failures());
+    summary.put("backup", restore.backup().toString());
+    summary.put("keptExtra", plan.keepExtra());
+    return summary;
+  }
+
   /** After the first change: the marker stays until a restore comes to its end. */
   private int failed(RestoreRun run, BucketPlan plan, BucketRestore restore, Failure failure) {
     console.error("", failure);
     var report = Json.failure(SCRIPT, failure);
     try {
-      var file = run.end(failure.code, Set.of(), plan.summary(restore.sent(), restore.failures()));
+      var summary = summary(plan, restore);
+      summary.put("error", failure.getMessage());
+      var file = run.end(failure.code, Set.of(), summary);
       console.step("Leave TheHive stopped. Report: %s", file);
       report = Files.readString(file);
     } catch (IOException e) {
@@ -660,6 +687,40 @@ final class ArchiveFolders {
   static final List<Variable> ALL = List.of(CASSANDRA, FILES, S3);
 
   private ArchiveFolders() {}
+}
+
+/**
+ * An archive as it is when it is checked.
+ *
+ * @param bytes its size; -1 where it cannot be read
+ * @param sha256 of the whole file; the reason where it cannot be read
+ */
+record ArchiveSum(String part, Path file, long bytes, String sha256) {
+  /** Begins to read every archive to its end, beside whatever else runs. */
+  static CompletableFuture<List<ArchiveSum>> begin(Map<String, List<Path>> archives) {
+    return CompletableFuture.supplyAsync(() -> {
+      var sums = new ArrayList<ArchiveSum>();
+      archives.forEach((part, files) -> files.forEach(file -> sums.add(of(part, file))));
+      return List.copyOf(sums);
+    }, work -> Console.daemon(work).start());
+  }
+
+  private static ArchiveSum of(String part, Path file) {
+    try (var in = new BufferedInputStream(Files.newInputStream(file), 1 << 20)) {
+      return new ArchiveSum(part, file, Files.size(file), DigestUtils.sha256Hex(in));
+    } catch (IOException e) {
+      return new ArchiveSum(part, file, -1, "cannot be read: " + Failure.of(e).getMessage());
+    }
+  }
+
+  /** Waits for the end. */
+  static List<ArchiveSum> await(CompletableFuture<List<ArchiveSum>> sums) {
+    try {
+      return sums.join();
+    } catch (CompletionException e) {
+      throw Failure.of(e.getCause());
+    }
+  }
 }
 
 /**
@@ -2327,6 +2388,66 @@ record ETag(long high, long low, int parts) {
   }
 }
 
+/**
+ * Where Elasticsearch is, who logs in, and where its backups are.
+ *
+ * @param authorization value of the header Authorization, a secret
+ * @param ca PEM file of the CA to trust for https; empty for the JDK's
+ * @param caPassword of a JKS or PKCS12 store in place of that file
+ * @param archives folder of the markers {@code elasticsearch_<time>.info}
+ * @param usedIndices names of the indices that TheHive uses by its own configuration; empty where that is not known
+ */
+record ElasticsearchSettings(List<String> urls, Optional<String> authorization, Optional<Path> ca,
+    Optional<String> caPassword,
+    String repository, Path archives, List<String> usedIndices) {
+  static final Variable URL = Variable.withDefault("ELASTICSEARCH_API_URL", "http://127.0.0.1:9200");
+  static final Variable USER = Variable.optional("ELASTICSEARCH_USER");
+  static final Variable PASSWORD = Variable.secret("ELASTICSEARCH_PASSWORD");
+  static final Variable API_KEY = Variable.secret("ELASTICSEARCH_API_KEY");
+  static final Variable CA = Variable.optional("ELASTICSEARCH_CA");
+  static final Variable CA_PASSWORD = Variable.secret("ELASTICSEARCH_CA_PASSWORD");
+  static final Variable INDEX = Variable.optional("ELASTICSEARCH_INDEX");
+  static final Variable AUDIT_INDEX = Variable.optional("ELASTICSEARCH_AUDIT_INDEX");
+  static final Variable REPOSITORY = Variable.withDefault("ELASTICSEARCH_SNAPSHOT_REPOSITORY", "thehive_repository");
+  static final Variable ARCHIVES =
+      Variable.withDefault("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", "/mnt/backup/elasticsearch");
+  static final List<Variable> VARIABLES =
+      List.of(URL, USER, PASSWORD, API_KEY, CA, CA_PASSWORD, INDEX, AUDIT_INDEX, REPOSITORY, ARCHIVES);
+
+  static ElasticsearchSettings of(Settings settings) {
+    return new ElasticsearchSettings(Stream.of(settings.text(URL).split(",")).map(String::strip).toList(),
+        authorization(settings),
+        settings.optionalPath(CA), settings.secret(CA_PASSWORD), settings.text(REPOSITORY), settings.path(ARCHIVES),
+        Stream.of(INDEX, AUDIT_INDEX).flatMap(variable -> settings.optional(variable).stream()).toList());
+  }
+
+  private static Optional<String> authorization(Settings settings) {
+    var user = settings.optional(USER);
+    var key = settings.secret(API_KEY);
+    if (key.isPresent()) {
+      return key.map(value -> "ApiKey " + value);
+    }
+    if (user.isEmpty()) {
+      if (settings.isSet(PASSWORD)) {
+        throw new Failure(Exit.USAGE, "ELASTICSEARCH_PASSWORD is set, but ELASTICSEARCH_USER is not",
+            "set ELASTICSEARCH_USER, or unset the password");
+      }
+      return Optional.empty();
+    }
+    var password = settings.secretOrPrompt(PASSWORD, "Password of Elasticsearch's user " + user.get())
+        .orElseThrow(() -> new Failure(Exit.USAGE, "no password for Elasticsearch's user " + user.get(),
+            "set ELASTICSEARCH_PASSWORD or ELASTICSEARCH_PASSWORD_FILE"));
+    var pair = (user.get() + ":" + password).getBytes(StandardCharsets.UTF_8);
+    return Optional.of("Basic " + Base64.getEncoder().encodeToString(pair));
+  }
+
+  /** Without the secret. */
+  @Override
+  public String toString() {
+    return "Elasticsearch at " + String.join(", ", urls);
+  }
+}
+
 /** Names of entries as an archive has them, and as they can be used: UTF-8, and never out of the folder. */
 final class EntryName {
   private EntryName() {}
@@ -2416,6 +2537,170 @@ final class EntryName {
   }
 }
 
+/**
+ * What can be told of a restore: by the reports that the restores left, and by the checks of this run.
+ *
+ * @param point the time of the restore point; empty where no backup was found
+ * @param restores the newest report of each part
+ * @param unfinished restores that were begun and did not come to their end
+ * @param counts what was compared, by part and unit: rows, documents, files, objects, bytes
+ */
+record Evidence(Check check, Verdict verdict, Optional<LocalDateTime> point, Map<String, RestoreReport> restores,
+    List<String> unfinished, List<ArchiveSum> archives, Map<String, Map<String, Long>> counts) {
+  static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("d MMM yyyy HH:mm", Locale.ENGLISH);
+  private static final DateTimeFormatter SECONDS =
+      DateTimeFormatter.ofPattern("d MMM yyyy HH:mm:ss z", Locale.ENGLISH).withZone(ZoneId.systemDefault());
+  private static final List<String> ATTACHMENTS = List.of("files", "s3");
+  /** Parts of the checks that are not of the backup. */
+  private static final Set<String> AROUND = Set.of("services", "logs");
+
+  /**
+   * The run that checked.
+   *
+   * @param archivesOnly true if no live system was looked at
+   */
+  record Check(String host, Instant started, Instant ended, boolean archivesOnly, List<StepTimes.Step> steps) {
+    static String hostName() throws IOException {
+      return Files.readString(Path.of("/proc/sys/kernel/hostname")).strip();
+    }
+
+    double seconds() {
+      return (ended.toEpochMilli() - started.toEpochMilli()) / 1000.0;
+    }
+  }
+
+  /** Of a run that failed before it had a result. */
+  static Evidence ofFailure(String script, Instant started, Failure failure) {
+    var findings = new Findings(script);
+    findings.failed("run", failure);
+    return new Evidence(new Check("", started, Instant.now(), false, List.of()),
+        Verdict.of(script, "", findings.list()), Optional.empty(), Map.of(), List.of(), List.of(), Map.of());
+  }
+
+  /** True if every check was made and is in order, and no restore failed. */
+  boolean isComplete() {
+    return verdict.exit() == Exit.DONE && failures().isEmpty() && open().isEmpty();
+  }
+
+  /** The whole in one sentence. It says "completely" only where that was seen. */
+  String sentence() {
+    var backup = point.map(time -> "The backup of " + TIME.format(time)).orElse("The backup");
+    var failures = failures();
+    if (!failures.isEmpty()) {
+      return "%s %s: %s.".formatted(backup, check.archivesOnly() ? "cannot be relied on"
+          : AROUND.containsAll(failedParts()) && unfinished.isEmpty() && parts().stream().allMatch(Evidence::isGood)
+              ? "was restored, but TheHive is not in order" : "was NOT restored completely",
+          String.join("; ", failures));
+    }
+    if (verdict.exit() != Exit.DONE) {
+      return "Nothing was checked.";
+    }
+    var open = open();
+    var limits = open.isEmpty() ? "." : ", as far as it was checked. Not checked: %s.".formatted(String.join("; ", open));
+    if (check.archivesOnly()) {
+      return backup + " is whole" + limits;
+    }
+    var unreported = unreported();
+    if (!unreported.isEmpty()) {
+      return "%s is %s the system holds%s No report tells of the restore of %s.".formatted(backup,
+          open.isEmpty() ? "exactly what" : "what", limits, String.join(", ", unreported));
+    }
+    return "%s was restored %sin %s%s".formatted(backup, open.isEmpty() ? "completely " : "",
+        ProgressLine.time(seconds()), limits);
+  }
+
+  /** Each restore once, in the order in which they began. */
+  List<RestoreReport> runs() {
+    return new LinkedHashSet<>(restores.values()).stream()
+        .sorted((one, other) -> one.started().compareTo(other.started())).toList();
+  }
+
+  /** The parts that were restored, each as its newest report tells. */
+  List<RestoreReport.Part> parts() {
+    return restores.entrySet().stream().flatMap(one -> one.getValue().part(one.getKey()).stream()).toList();
+  }
+
+  /** Seconds of all restores, without those in which somebody was asked. */
+  double seconds() {
+    return runs().stream().mapToDouble(run -> run.seconds() - run.waited()).sum();
+  }
+
+  /** What went wrong, in a few words each. */
+  List<String> failures() {
+    var failures = new ArrayList<String>();
+    failedParts().forEach(part -> failures.add("%s (%s)".formatted(part,
+        of(part).stream().filter(finding -> finding.result() == Mark.BAD).map(Finding::check).distinct()
+        .collect(Collectors.joining(", ")))));
+    parts().stream().filter(part -> !isGood(part))
+        .forEach(part -> failures.add("the last restore of %s failed (%s)".formatted(part.name(), part.error())));
+    unfinished.forEach(restore -> failures.add("a restore is unfinished (%s)".formatted(restore)));
+    return failures;
+  }
+
+  private List<String> failedParts() {
+    return verdict.checks().stream().filter(finding -> finding.result() == Mark.BAD).map(Finding::part).distinct()
+        .toList();
+  }
+
+  private static boolean isGood(RestoreReport.Part part) {
+    return part.error().isEmpty();
+  }
+
+  /** What was not checked, and why; of the two stores of attachments one is enough. */
+  List<String> open() {
+    var open = new ArrayList<String>();
+    Stream.of("cassandra", "elasticsearch").filter(part -> of(part).isEmpty())
+        .forEach(part -> open.add(part + " (not part of this run)"));
+    var stores = ATTACHMENTS.stream().filter(this::isInOrder).toList();
+    if (stores.isEmpty()) {
+      open.add("attachments (neither files nor s3)");
+    }
+    for (var finding : verdict.checks()) {
+      var isOtherStore = ATTACHMENTS.contains(finding.part()) && !stores.contains(finding.part());
+      if (finding.result() == Mark.SKIPPED && !isOtherStore) {
+        open.add("%s %s (%s)".formatted(finding.part(), finding.check(), finding.text()));
+      }
+    }
+    return open;
+  }
+
+  /** Parts that are in order, of which no successful restore of this backup is reported. */
+  private List<String> unreported() {
+    return RestoreTargets.PARTS.stream().filter(this::isInOrder)
+        .filter(part -> !restores.containsKey(part)).toList();
+  }
+
+  /** True if a part was checked, and nothing of it is wrong. */
+  boolean isInOrder(String part) {
+    return of(part).stream().anyMatch(finding -> finding.result() == Mark.OK)
+        && of(part).stream().noneMatch(finding -> finding.result() == Mark.BAD);
+  }
+
+  private List<Finding> of(String part) {
+    return verdict.checks().stream().filter(finding -> finding.part().equals(part)).toList();
+  }
+
+  /** All runs and their steps on one line. */
+  TimeLine timeLine() {
+    var spans = new ArrayList<TimeLine.Span>();
+    for (var run : runs()) {
+      spans.addAll(TimeLine.spans(name(run.script(), run.exit(), run.started()), run.started(), run.seconds(),
+          run.steps()));
+    }
+    spans.addAll(TimeLine.spans(name(verdict.script(), verdict.exit(), check.started()), check.started(),
+        check.seconds(), check.steps()));
+    return TimeLine.of(spans);
+  }
+
+  private static String name(String script, int exit, Instant started) {
+    return "%s.java, %s, exit %d".formatted(script, time(started), exit);
+  }
+
+  static String time(Instant time) {
+    return SECONDS.format(time);
+  }
+}
+
 /** The exit codes, the same in all scripts. 130, interrupted, is the shell's own. */
 final class Exit {
   static final int DONE = 0;
@@ -2491,6 +2776,69 @@ final class Failure extends RuntimeException {
 }
 
 /**
+ * A line of the result.
+ *
+ * @param part the part of TheHive, such as {@code cassandra}
+ * @param check what of it was looked at, such as {@code nodes}
+ * @param details the names below the line
+ * @param code the exit code of a ✗, {@link Exit#VERIFICATION} for a difference
+ */
+record Finding(String part, String check, Mark result, String text, List<String> details, int code) {}
+
+/**
+ * The findings of one part; several threads may add to them.
+ *
+ * @param counts how much was compared, by unit: rows, documents, files, objects, bytes
+ */
+record Findings(String part, List<Finding> list, Map<String, Long> counts) {
+  Findings(String part) {
+    this(part, Collections.synchronizedList(new ArrayList<>()), new ConcurrentSkipListMap<>());
+  }
+
+  void count(String unit, long number) {
+    counts.merge(unit, number, Long::sum);
+  }
+
+  private void add(Mark mark, String check, List<String> details, int code, String text) {
+    list.add(new Finding(part, check, mark, text, details, code));
+  }
+
+  void ok(String check, String text, Object... values) {
+    add(Mark.OK, check, List.of(), Exit.DONE, text.formatted(values));
+  }
+
+  /** Says that something was not compared, and why. */
+  void skipped(String check, String text, Object... values) {
+    add(Mark.SKIPPED, check, List.of(), Exit.DONE, text.formatted(values));
+  }
+
+  void bad(String check, List<String> details, String text, Object... values) {
+    add(Mark.BAD, check, details, Exit.VERIFICATION, text.formatted(values));
+  }
+
+  /** A ✗ with the exit code of what went wrong. */
+  void failed(String check, Failure failure) {
+    add(Mark.BAD, check, List.of(), failure.code,
+        failure.getMessage() + (failure.hint == null ? "" : " (" + failure.hint + ")"));
+  }
+
+  /** Adds a ✓, or a ✗ with the details below it. */
+  void require(boolean good, String check, List<String> details, String text, Object... values) {
+    if (good) {
+      ok(check, text, values);
+    } else {
+      bad(check, details, text, values);
+    }
+  }
+
+  /** Adds a ✓ when a tally has none of a kind, or a ✗ with how many and which. */
+  void requireNone(String check, Tally tally, String kind, String good, String bad) {
+    var count = tally.count(kind);
+    require(count == 0, check, tally.names(kind), "%s", count == 0 ? good : "%,d %s".formatted(count, bad));
+  }
+}
+
+/**
  * Tells the content of an attachment folder from what else is kept in it: by the storage at the top of a mount or an
  * export, and by an unfinished restore. Neither is restored, removed or compared, in the folder or in a backup.
  */
@@ -2536,6 +2884,22 @@ final class FolderContents {
   static boolean isOfStorage(String top) {
     var name = top.toLowerCase(Locale.ROOT);
     return OF_STORAGE.contains(name) || name.startsWith(".trash-") && TRASH_OF_USER.matcher(name).matches();
+  }
+}
+
+/**
+ * The folder of the attachments, and where its backups are.
+ *
+ * @param owner {@code user}, {@code user:group} or {@code :group} to give all files to; empty for those of the backup
+ */
+record FolderSettings(Path folder, Path archives, Optional<String> owner) {
+  static final Variable FOLDER = Variable.withDefault("ATTACHMENT_FOLDER", "/opt/thp/thehive/files");
+  static final Variable ARCHIVES = ArchiveFolders.FILES;
+  static final Variable OWNER = Variable.optional("ATTACHMENT_OWNER");
+  static final List<Variable> VARIABLES = List.of(FOLDER, ARCHIVES, OWNER);
+
+  static FolderSettings of(Settings settings) {
+    return new FolderSettings(settings.path(FOLDER), settings.path(ARCHIVES), settings.optional(OWNER));
   }
 }
 
@@ -2753,6 +3117,17 @@ enum Kind {
   HARD_LINK,
   /** A device, a named pipe, or something that only one program knows. */
   OTHER
+}
+
+/** The outcome of one comparison: as it should be, not so, or not compared. */
+enum Mark {
+  OK("✓"), BAD("✗"), SKIPPED("-");
+
+  final String sign;
+
+  Mark(String sign) {
+    this.sign = sign;
+  }
 }
 
 /** Small objects in a tar, which MinIO unpacks: one request for up to a thousand of them. */
@@ -3168,6 +3543,52 @@ final class PaxRecords {
   }
 }
 
+/** The restore point of which a restore takes its backups, for the plan. Only names and sizes are read for it. */
+final class PlannedPoint {
+  private PlannedPoint() {}
+
+  /**
+   * Returns the point and its verdict in one line. It is only told: a point that cannot be looked up stops no restore.
+   *
+   * @param chosen the backups that are restored
+   * @param proven name of a snapshot that Elasticsearch was asked for and that is whole
+   */
+  static String line(Settings settings, Collection<Backup> chosen, Duration gap, Optional<String> proven) {
+    try {
+      var search = new RestorePointSearch();
+      var nodes = Stream.of(settings.text(ArchiveFolders.CASSANDRA).split(",")).map(String::strip).map(Path::of).toList();
+      var markers = settings.path(ElasticsearchSettings.ARCHIVES);
+      search.add("cassandra", BackupSet.ofNodes(nodes), ArchiveFolders.CASSANDRA);
+      search.add("elasticsearch", BackupSet.markers(markers), ElasticsearchSettings.ARCHIVES);
+      search.add("files", BackupSet.files(settings.path(ArchiveFolders.FILES)), ArchiveFolders.FILES);
+      search.add("s3", BackupSet.objects(settings.path(ArchiveFolders.S3)), ArchiveFolders.S3);
+      Callable<Map<String, SnapshotState>> known = proven.isEmpty() ? null : () -> whole(proven.get());
+      return of(search.find(markers, known, gap), chosen);
+    } catch (RuntimeException e) {
+      return "restore point: not known: " + Failure.of(e).getMessage();
+    }
+  }
+
+  private static Map<String, SnapshotState> whole(String name) {
+    var indices = new TreeMap<>(Map.of("of the plan", -1L));
+    return Map.of(name, new SnapshotState(name, "", SnapshotState.SUCCESS, "", false, indices));
+  }
+
+  /** Of points that share the backups, the one whose own they are: the oldest. */
+  static String of(RestorePoints.All all, Collection<Backup> chosen) {
+    return all.points().stream().filter(point -> chosen.stream().allMatch(backup -> holds(point, backup)))
+        .reduce((newer, older) -> older)
+        .map(point -> "restore point %s, %s: %s".formatted(point.point(), point.age(), point.verdictLine()))
+        .orElse("restore point: none of those that ./jbang verify.java points lists");
+  }
+
+  private static boolean holds(RestorePoint point, Backup backup) {
+    var path = backup.file().toAbsolutePath().normalize();
+    return point.parts().stream().anyMatch(part -> part.snapshot() != null ? part.file().equals(backup.name())
+        : Path.of(part.file()).toAbsolutePath().normalize().equals(path));
+  }
+}
+
 /** The line that shows how far a step is. */
 final class ProgressLine {
   private static final int BAR = 20;
@@ -3210,6 +3631,15 @@ final class ProgressLine {
   private static String clock(long seconds) {
     return seconds < 3600 ? "%d:%02d".formatted(seconds / 60, seconds % 60)
         : "%d:%02d:%02d".formatted(seconds / 3600, seconds / 60 % 60, seconds % 60);
+  }
+
+  /** A time as it is said, such as {@code 4 min 10 s}. */
+  static String time(double seconds) {
+    var whole = Math.round(seconds);
+    return seconds < 9.95 ? String.format(Locale.ROOT, "%.1f s", seconds)
+        : whole < 60 ? whole + " s"
+        : whole < 3600 ? "%d min %d s".formatted(whole / 60, whole % 60)
+        : "%d h %d min".formatted(whole / 3600, whole / 60 % 60);
   }
 
   /** A number of bytes as an administrator reads it, such as {@code 12 MB}. */
@@ -3336,6 +3766,691 @@ final class RestoreConsole extends Console {
 }
 
 /**
+ * What a plan says of the restore as a whole.
+ *
+ * @param point the line that names the restore point
+ * @param seconds how long the restore will probably take; empty where no earlier one tells
+ * @param earlier the restore that tells it
+ */
+record RestoreOutlook(String point, Optional<Double> seconds, Optional<RestoreReport> earlier) {
+  /** A restore of more than so many times the bytes is another matter. */
+  private static final int MOST_TIMES = 20;
+
+  /**
+   * Looks for the newest successful restore of the same script.
+   *
+   * @param bytes to restore, by part
+   * @param alike true for the report of a restore that was made in the same way
+   */
+  static RestoreOutlook of(RestoreRun run, String point, Map<String, Long> bytes, Predicate<JsonNode> alike) {
+    try {
+      var earlier = RunReports.newest(run.folder(), run.script(), json -> json.path("exit").asInt(-1) == Exit.DONE
+          && json.has("started") && json.has("steps") && alike.test(json)).map(RestoreReport::of);
+      return new RestoreOutlook(point, earlier.flatMap(report -> seconds(report, bytes)), earlier);
+    } catch (IOException | RuntimeException e) {
+      return new RestoreOutlook(point, Optional.empty(), Optional.empty()); // it only tells
+    }
+  }
+
+  /** As long as then, by the bytes of then and now; the part that takes longest counts: they run side by side. */
+  static Optional<Double> seconds(RestoreReport earlier, Map<String, Long> bytes) {
+    var longest = 0.0;
+    for (var part : bytes.entrySet()) {
+      var before = earlier.part(part.getKey()).map(RestoreReport.Part::bytes).orElse(0L);
+      var took = earlier.seconds(part.getKey());
+      if (before <= 0 || took <= 0 || part.getValue() > MOST_TIMES * before) {
+        return Optional.empty();
+      }
+      longest = Math.max(longest, took * part.getValue() / before);
+    }
+    return Optional.of(longest).filter(time -> time > 0);
+  }
+
+  List<String> lines() {
+    var lines = new ArrayList<>(List.of(point));
+    seconds.ifPresent(time -> lines.add("it will take about %s, as the restore of %s".formatted(
+        ProgressLine.time(time), Evidence.TIME.format(earlier.orElseThrow().started().atZone(ZoneId.systemDefault())))));
+    return lines;
+  }
+
+  /** The real time, and beside it what was expected. */
+  String end(StepTimes times) {
+    return "The restore took %s%s".formatted(ProgressLine.time(times.sinceAnswer()),
+        seconds.map(time -> ", about %s were expected".formatted(ProgressLine.time(time))).orElse(""));
+  }
+}
+
+/**
+ * A restore point: what {@code --backup} takes where it names this time.
+ *
+ * @param point what {@code --backup} takes
+ * @param age in words
+ * @param verdict whether a restore of it can go through, as far as names, sizes and the repository's index tell
+ * @param running true if its backup is still being taken
+ * @param reasons why it is not complete
+ * @param notes what else is to be known
+ */
+record RestorePoint(String point, String age, State verdict, boolean running, List<String> reasons, List<Part> parts,
+    List<String> notes) {
+  /** The worst last. */
+  enum State {
+    COMPLETE("✓ complete"), UNKNOWN("- not known"), INCOMPLETE("✗ incomplete"), UNREADABLE("✗ unreadable");
+
+    final String shown;
+
+    State(String shown) {
+      this.shown = shown;
+    }
+  }
+
+  /**
+   * One archive or snapshot of it.
+   *
+   * @param file path of an archive, name of a snapshot
+   * @param bytes null where the size is not known
+   * @param secondsBefore how much earlier than the point it was taken; less than 0 if later
+   * @param snapshot the snapshot's state; null for an archive
+   * @param indices bytes by name, null where they are not known; empty for an archive
+   */
+  record Part(String part, String file, Long bytes, long secondsBefore, String snapshot, Map<String, Long> indices) {}
+
+  /** The verdict with its reasons, in one line. */
+  String verdictLine() {
+    return verdict.shown + (reasons.isEmpty() ? "" : ": " + String.join("; ", reasons));
+  }
+}
+
+/**
+ * Lists the folders of the backups and asks for the snapshots: names, sizes and the repository's index, nothing else.
+ */
+final class RestorePointSearch {
+  private static final Duration YOUNG = Duration.ofMinutes(1);
+  private static final Duration BETWEEN_LOOKS = Duration.ofMillis(300);
+  private final Instant started = Instant.now();
+  private final List<RestorePoints.Source> sources = new ArrayList<>();
+  private final List<String> missing = new ArrayList<>();
+
+  /** Where nothing was found, and who could not be asked. */
+  final List<String> notes = new ArrayList<>();
+
+  /** Adds a part's backups; a folder that is not there is a note, where no other one has the attachments. */
+  void add(String part, BackupSet backups, Variable variable) {
+    var ofNodes = backups.isOfNodes();
+    try {
+      sources.add(new RestorePoints.Source(part, backups, ofNodes, backups.list(ofNodes, notes)));
+    } catch (Failure e) {
+      missing.add("%s: %s".formatted(variable.name(), e.getMessage().replaceFirst("^no backup \\S+: ", "")));
+      sources.add(new RestorePoints.Source(part, backups, ofNodes, List.of()));
+    }
+  }
+
+  /**
+   * Finds the points.
+   *
+   * @param markers folder of the markers, where the repository is, too
+   * @param cluster asks Elasticsearch; null where it is not to be asked
+   */
+  RestorePoints.All find(Path markers, Callable<? extends Map<String, SnapshotState>> cluster, Duration gap) {
+    var files = new ArrayList<BackupFile>();
+    sources.stream().filter(source -> !source.name().equals("elasticsearch"))
+        .forEach(source -> files.addAll(source.files()));
+    var hasAttachments =
+        sources.stream().anyMatch(source -> Set.of("files", "s3").contains(source.name()) && !source.files().isEmpty());
+    missing.stream()
+        .filter(note -> !hasAttachments
+            || !note.startsWith(ArchiveFolders.FILES.name() + ":") && !note.startsWith(ArchiveFolders.S3.name() + ":"))
+        .forEach(notes::add);
+    var looked = new RestorePoints.Looked(snapshots(markers, cluster), growing(files), unreadable(files));
+    return RestorePoints.of(sources, looked, gap, LocalDateTime.now());
+  }
+
+  private Snapshots snapshots(Path markers, Callable<? extends Map<String, SnapshotState>> cluster) {
+    if (sources.stream().noneMatch(source -> source.name().equals("elasticsearch"))) {
+      return Snapshots.NONE;
+    }
+    var why = new ArrayList<String>();
+    var files = Optional.<Map<String, SnapshotState>>empty();
+    try {
+      files =
+          Optional.ofNullable(Files.isDirectory(markers) ? SnapshotRepository.ofFolder(markers).orElse(null) : null);
+      files.ifPresentOrElse(all -> {
+      }, () -> why.add("%s holds no repository (no file index-<number>)".formatted(markers)));
+    } catch (Failure e) {
+      why.add(e.getMessage());
+      notes.add(e.getMessage());
+    }
+    return new Snapshots(ask(cluster, why), files, String.join(", and ", why));
+  }
+
+  private Optional<? extends Map<String, SnapshotState>> ask(Callable<? extends Map<String, SnapshotState>> cluster,
+      List<String> why) {
+    try {
+      return cluster == null ? Optional.empty() : Optional.of(cluster.call());
+    } catch (Exception e) {
+      why.add("Elasticsearch could not be asked: " + Failure.of(e).getMessage());
+      notes.add("Elasticsearch could not be asked: " + Failure.of(e).getMessage());
+      return Optional.empty();
+    }
+  }
+
+  /** Files that grow, or that were written since this run began; only young ones are looked at twice. */
+  private Set<Path> growing(List<BackupFile> files) {
+    var young = new HashMap<Path, Long>();
+    files.stream().filter(file -> file.changed().isAfter(started.minus(YOUNG)))
+        .forEach(file -> young.put(file.file(), file.bytes()));
+    var growing = new HashSet<Path>();
+    if (young.isEmpty()) {
+      return growing;
+    }
+    try {
+      Thread.sleep(BETWEEN_LOOKS.toMillis());
+      for (var file : young.keySet()) {
+        if (Files.size(file) != young.get(file) || Files.getLastModifiedTime(file).toInstant().isAfter(started)) {
+          growing.add(file);
+        }
+      }
+    } catch (IOException | InterruptedException e) {
+      notes.add("cannot look a second time at the youngest files: " + Failure.of(e).getMessage());
+    }
+    return growing;
+  }
+
+  private static Set<Path> unreadable(List<BackupFile> files) {
+    var unreadable = new HashSet<Path>();
+    files.stream().filter(file -> file.problem() == null && !Files.isReadable(file.file()))
+        .forEach(file -> unreadable.add(file.file()));
+    return unreadable;
+  }
+}
+
+/**
+ * The restore points that a listing of the backups holds. A point is a time: its archives are those that the restores
+ * themselves choose for {@code --backup} with that time, so the two cannot differ.
+ */
+final class RestorePoints {
+  /** How long an archive of a node is missed when it no longer comes. */
+  private static final Duration MISSED = Duration.ofDays(7);
+  private static final Set<String> ATTACHMENTS = Set.of("files", "s3");
+
+  /**
+   * The backups of a part of TheHive.
+   *
+   * @param name cassandra, elasticsearch, files or s3
+   * @param ofNodes true if several nodes may each have an archive
+   * @param files the oldest first
+   */
+  record Source(String name, BackupSet backups, boolean ofNodes, List<BackupFile> files) {}
+
+  /**
+   * What is to be known beside names and sizes.
+   *
+   * @param growing files that are being written
+   * @param unreadable files that this user may not read
+   */
+  record Looked(Snapshots snapshots, Set<Path> growing, Set<Path> unreadable) {}
+
+  /** The choice of a part: files, or one that stands in their way, or why there is none. */
+  private record Choice(Source source, List<BackupFile> files, Optional<BackupFile> inTheWay, String none,
+      List<String> warnings) {
+    Stream<BackupFile> all() {
+      return Stream.concat(files.stream(), inTheWay.stream());
+    }
+  }
+
+  /** What the restores choose for a time. */
+  private record Selection(LocalDateTime time, List<Choice> choices) {
+    Set<BackupFile> files() {
+      return choices.stream().flatMap(Choice::all).collect(Collectors.toCollection(LinkedHashSet::new));
+    }
+
+    long parts() {
+      return choices.stream().filter(choice -> choice.all().findAny().isPresent()).count();
+    }
+
+    Duration spread() {
+      return spread(files());
+    }
+
+    static Duration spread(Collection<BackupFile> files) {
+      var times = files.stream().map(BackupFile::taken).sorted().toList();
+      return times.isEmpty() ? Duration.ZERO : Duration.between(times.get(0), times.get(times.size() - 1));
+    }
+  }
+
+  private final List<Source> sources;
+  private final Looked looked;
+  private final Duration gap;
+  private final LocalDateTime now;
+  private final Map<LocalDateTime, Selection> selections = new HashMap<>();
+  /** Of each file the selection that it fits best into. */
+  private final Map<BackupFile, Selection> homes = new LinkedHashMap<>();
+
+  private RestorePoints(List<Source> sources, Looked looked, Duration gap, LocalDateTime now) {
+    this.sources = sources;
+    this.looked = looked;
+    this.gap = gap;
+    this.now = now;
+    var times = sources.stream().flatMap(source -> source.files().stream()).filter(file -> !file.isUnfinished())
+        .map(BackupFile::taken)
+        .collect(Collectors.toCollection(TreeSet::new));
+    sources.forEach(source -> source.files()
+        .forEach(file -> times.subSet(file.taken(), true, file.taken().plus(gap), true).stream()
+        .map(this::select).filter(selection -> selection.files().contains(file))
+            .max(Comparator.comparing(Selection::parts).thenComparing(Selection::spread, Comparator.reverseOrder())
+                .thenComparing(Selection::time))
+        .ifPresent(best -> homes.put(file, best))));
+  }
+
+  /** All points, the newest first, and below them what belongs to none. */
+  record All(List<RestorePoint> points, Map<String, String> others) {}
+
+  static All of(List<Source> sources, Looked looked, Duration gap, LocalDateTime now) {
+    var points = new RestorePoints(sources, looked, gap, now);
+    var byTime = new TreeMap<LocalDateTime, Selection>();
+    points.homes.values().forEach(selection -> byTime.put(selection.time(), selection));
+    byTime.values().removeIf(selection -> points.isOfAnother(selection,
+        List.copyOf(byTime.subMap(selection.time().minus(gap), selection.time().plus(gap)).values())));
+    return new All(byTime.descendingMap().values().stream().map(selection -> points.point(selection, byTime)).toList(),
+        points.others(byTime.values()));
+  }
+
+  private Selection select(LocalDateTime time) {
+    return selections.computeIfAbsent(time,
+        key -> new Selection(time, sources.stream().map(source -> choose(source, time)).toList()));
+  }
+
+  private Choice choose(Source source, LocalDateTime time) {
+    var near = between(source.files(), time.minus(gap).minus(gap), time.plus(gap));
+    var inTheWay = BackupSet.unusable(near, time).filter(file -> isNear(file, time));
+    if (inTheWay.isPresent()) {
+      return new Choice(source, List.of(), inTheWay, "", List.of());
+    }
+    try {
+      var chosen = source.backups().choose(near, time, gap, now, source.ofNodes());
+      var files = chosen.backups().stream()
+          .map(backup -> near.stream().filter(file -> file.file().equals(backup.file())).findFirst().orElseThrow())
+          .toList();
+      return isNear(files.get(0), time) ? new Choice(source, files, Optional.empty(), "", chosen.warnings())
+          : none(source, time);
+    } catch (Failure e) {
+      return none(source, time);
+    }
+  }
+
+  private boolean isNear(BackupFile file, LocalDateTime time) {
+    return !file.taken().isBefore(time.minus(gap));
+  }
+
+  /** A restore of that part alone would take an older one: it is named. */
+  private static Choice none(Source source, LocalDateTime time) {
+    var older = between(source.files(), LocalDateTime.MIN, time);
+    return new Choice(source, List.of(), Optional.empty(), older.isEmpty() ? ""
+        : " (the one before it: %s)".formatted(older.get(older.size() - 1).backup().name()), List.of());
+  }
+
+  /** The files of a time, both ends included; by halving, as there may be thousands. */
+  private static List<BackupFile> between(List<BackupFile> files, LocalDateTime first, LocalDateTime last) {
+    return files.subList(firstAfter(files, first, true), firstAfter(files, last, false));
+  }
+
+  private static int firstAfter(List<BackupFile> files, LocalDateTime time, boolean orAt) {
+    var low = 0;
+    var high = files.size();
+    while (low < high) {
+      var middle = (low + high) >>> 1;
+      var order = files.get(middle).taken().compareTo(time);
+      if (order > 0 || orAt && order == 0) {
+        high = middle;
+      } else {
+        low = middle + 1;
+      }
+    }
+    return low;
+  }
+
+  /**
+   * True if all that is its own is an unusable archive of one node, next to usable ones of other nodes: it is named
+   * there.
+   */
+  private boolean isOfAnother(Selection selection, List<Selection> near) {
+    var own = selection.files().stream().filter(file -> homes.get(file) == selection).toList();
+    return own.stream().allMatch(file -> file.problem() != null
+        && near.stream().anyMatch(other -> other != selection && unusable(other).contains(file)));
+  }
+
+  /** Archives of nodes that have no other one in the selection, and cannot be used. */
+  private List<BackupFile> unusable(Selection selection) {
+    var unusable = new ArrayList<BackupFile>();
+    var nodes = sourcesOf(selection);
+    for (var choice : selection.choices()) {
+      if (choice.source().ofNodes() && !choice.files().isEmpty()) {
+        between(choice.source().files(), selection.time().minus(gap), selection.time()).stream()
+            .filter(file -> file.problem() != null && !file.isUnfinished() && !nodes.contains(file.source()))
+            .forEach(unusable::add);
+      }
+    }
+    return unusable;
+  }
+
+  // --------------------------------------------------------------------------------------------------------- one point
+
+  private RestorePoint point(Selection selection, NavigableMap<LocalDateTime, Selection> all) {
+    var judgement = new Judgement();
+    var parts = new ArrayList<RestorePoint.Part>();
+    for (var choice : selection.choices()) {
+      choice.inTheWay().ifPresent(file -> judgement.addUnreadable(file, file.problem()));
+      choice.files().forEach(file -> parts.add(part(choice, file, selection, judgement)));
+      choice.warnings().forEach(judgement.notes::add);
+    }
+    unusable(selection).forEach(file -> judgement.addUnreadable(file, file.problem()));
+    requireParts(selection, judgement);
+    requireNodes(selection, all, judgement);
+    requireOneRun(selection, judgement);
+    var backup = new Backup(Path.of(""), "", selection.time());
+    return new RestorePoint(BackupSet.STAMP.format(selection.time()),
+        selection.time().isAfter(now) ? "in the future" : backup.age(now),
+        judgement.state, judgement.running, List.copyOf(judgement.reasons), List.copyOf(parts),
+        List.copyOf(judgement.notes));
+  }
+
+  /** The verdict of a point while it is made: the worst reason counts. */
+  private static final class Judgement {
+    RestorePoint.State state = RestorePoint.State.COMPLETE;
+    boolean running;
+    final List<String> reasons = new ArrayList<>();
+    final Set<String> notes = new LinkedHashSet<>();
+
+    void addUnreadable(BackupFile file, String reason) {
+      add(RestorePoint.State.UNREADABLE, "%s: %s".formatted(file.file(), reason));
+    }
+
+    void add(RestorePoint.State worse, String reason) {
+      state = worse.compareTo(state) > 0 ? worse : state;
+      reasons.add(reason);
+    }
+  }
+
+  private RestorePoint.Part part(Choice choice, BackupFile file, Selection selection, Judgement judgement) {
+    var before = Duration.between(file.taken(), selection.time()).toSeconds();
+    if (choice.source().name().equals("elasticsearch")) {
+      return snapshot(file, before, judgement);
+    }
+    if (looked.growing().contains(file.file())) {
+      judgement.running = true;
+      judgement.add(RestorePoint.State.INCOMPLETE, file.file() + " is still being written");
+    } else if (looked.unreadable().contains(file.file())) {
+      judgement.addUnreadable(file, "this user may not read it");
+    } else if (file.bytes() == 0) {
+      judgement.addUnreadable(file, "it is empty");
+    }
+    return new RestorePoint.Part(choice.source().name(), file.file().toString(), file.bytes(), before, null, Map.of());
+  }
+
+  private RestorePoint.Part snapshot(BackupFile marker, long before, Judgement judgement) {
+    var name = marker.backup().name();
+    var snapshot = looked.snapshots().of(name);
+    var why = snapshot.why().isEmpty() ? "" : " (" + snapshot.why() + ")";
+    if (snapshot.damaged()) {
+      judgement.add(RestorePoint.State.UNREADABLE, "snapshot %s: %s".formatted(name, snapshot.why()));
+    } else if (snapshot.state().equals(SnapshotState.UNKNOWN)) {
+      judgement.add(RestorePoint.State.UNKNOWN,
+          "the state of snapshot %s is not known: %s".formatted(name, snapshot.why()));
+    } else if (snapshot.state().equals(SnapshotState.MISSING)) {
+      judgement.add(RestorePoint.State.INCOMPLETE,
+          "there is no snapshot %s, though its marker exists%s".formatted(name, why));
+    } else if (!snapshot.state().equals(SnapshotState.SUCCESS)) {
+      judgement.running |= snapshot.state().equals(SnapshotState.IN_PROGRESS);
+      judgement.add(RestorePoint.State.INCOMPLETE, "snapshot %s is %s%s".formatted(name, snapshot.state(), why));
+    } else if (snapshot.indices().isEmpty()) {
+      judgement.add(RestorePoint.State.INCOMPLETE, "snapshot %s holds no index".formatted(name));
+    }
+    var indices = new TreeMap<String, Long>();
+    snapshot.indices().forEach((index, bytes) -> indices.put(index, bytes < 0 ? null : bytes));
+    return new RestorePoint.Part("elasticsearch", name, snapshot.bytes() < 0 ? null : snapshot.bytes(), before,
+        snapshot.state(), indices);
+  }
+
+  /** Both databases, and the attachments in one of their two stores. */
+  private void requireParts(Selection selection, Judgement judgement) {
+    var hasAttachments = selection.choices().stream()
+        .anyMatch(choice -> ATTACHMENTS.contains(choice.source().name()) && choice.all().findAny().isPresent());
+    var noAttachments =
+        selection.choices().stream().filter(choice -> ATTACHMENTS.contains(choice.source().name())).toList();
+    selection.choices().stream()
+        .filter(choice -> !ATTACHMENTS.contains(choice.source().name()) && choice.all().findAny().isEmpty())
+        .forEach(choice -> judgement.add(RestorePoint.State.INCOMPLETE,
+            "no backup of %s%s".formatted(choice.source().name(), choice.none())));
+    if (!hasAttachments && !noAttachments.isEmpty()) {
+      judgement.add(RestorePoint.State.INCOMPLETE,
+          "no backup of the attachments" + noAttachments.stream().map(Choice::none).collect(Collectors.joining()));
+    }
+    for (var source : sources) {
+      between(source.files(), selection.time().minus(gap), selection.time().plus(gap)).stream()
+          .filter(BackupFile::isUnfinished).forEach(file -> {
+        judgement.running = true;
+        judgement.notes.add("%s is passed over: %s".formatted(file.file(), file.problem()));
+      });
+    }
+  }
+
+  /** A node that had an archive in the days before and has none now is missed. */
+  private void requireNodes(Selection selection, NavigableMap<LocalDateTime, Selection> all, Judgement judgement) {
+    var nodes = sourcesOf(selection);
+    if (nodes.isEmpty()) {
+      return;
+    }
+    var before = all.subMap(selection.time().minus(MISSED), selection.time()).values().stream()
+        .map(RestorePoints::sourcesOf).toList();
+    var unusable = unusable(selection).stream().map(BackupFile::source).collect(Collectors.toSet());
+    var missed = before.stream().flatMap(List::stream).distinct()
+        .filter(node -> !nodes.contains(node) && !unusable.contains(node)).sorted().toList();
+    var most = before.stream().mapToInt(List::size).max().orElse(0);
+    if (!missed.isEmpty()) {
+      judgement.add(RestorePoint.State.INCOMPLETE,
+          "no archive of Cassandra from %s".formatted(String.join(", ", missed)));
+    } else if (nodes.size() + unusable.size() < most) {
+      judgement.add(RestorePoint.State.INCOMPLETE, "%d archives of Cassandra, %d before".formatted(nodes.size(), most));
+    }
+  }
+
+  private static List<String> sourcesOf(Selection selection) {
+    return selection.choices().stream().filter(choice -> choice.source().ofNodes())
+        .flatMap(choice -> choice.files().stream())
+        .map(BackupFile::source).toList();
+  }
+
+  /** The restore refuses databases that were taken too far apart; one that is another run's is not this one's. */
+  private void requireOneRun(Selection selection, Judgement judgement) {
+    var databases = selection.choices().stream().filter(choice -> !ATTACHMENTS.contains(choice.source().name()))
+        .flatMap(choice -> choice.files().stream()).toList();
+    var apart = Selection.spread(databases);
+    if (apart.compareTo(gap) > 0) {
+      judgement.add(RestorePoint.State.INCOMPLETE,
+          "the backups of the databases were taken %s apart".formatted(shown(apart.toSeconds())));
+    }
+    for (var choice : selection.choices()) {
+      choice.files().stream().filter(file -> homes.get(file) != selection).findFirst()
+          .ifPresent(file -> judgement.add(RestorePoint.State.INCOMPLETE,
+              "no backup of %s of its own: %s is of %s".formatted(choice.source().name(), file.backup().name(),
+                  BackupSet.STAMP.format(homes.get(file).time()))));
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------------ what is over
+
+  private Map<String, String> others(Collection<Selection> selections) {
+    var taken = selections.stream()
+        .flatMap(selection -> Stream.concat(selection.files().stream(), unusable(selection).stream()))
+        .collect(Collectors.toCollection(HashSet::new));
+    var others = new TreeMap<String, String>();
+    for (var source : sources) {
+      source.files().stream().filter(file -> !taken.contains(file)).forEach(file -> others.put(file.file().toString(),
+          file.problem() != null ? file.problem() : "another one of the same time or node is taken"));
+    }
+    var markers = sources.stream().filter(source -> source.name().equals("elasticsearch"))
+        .flatMap(source -> source.files().stream())
+        .map(file -> file.backup().name()).collect(Collectors.toSet());
+    if (sources.stream().anyMatch(source -> source.name().equals("elasticsearch"))) {
+      looked.snapshots().names().stream().filter(name -> !markers.contains(name))
+          .forEach(name -> others.put("snapshot " + name,
+              "it is %s and has no marker %s.info: no restore finds it".formatted(looked.snapshots().of(name).state(),
+                  name)));
+    }
+    return others;
+  }
+
+  /** A time in words. */
+  static String shown(long seconds) {
+    return seconds < 120 ? seconds + " s" : seconds < 7200 ? seconds / 60 + " min"
+        : seconds < 172_800 ? seconds / 3600 + " h" : seconds / 86_400 + " days";
+  }
+}
+
+/**
+ * The report of a restore, as {@link RestoreRun} wrote it.
+ *
+ * @param release of the script; empty in reports of earlier releases
+ * @param waited seconds in which the administrator was asked
+ * @param steps empty in reports of earlier releases
+ */
+record RestoreReport(Path file, String script, String release, Instant started, double seconds, double waited, int exit,
+    List<Part> parts, List<StepTimes.Step> steps) {
+  /**
+   * A part that was restored.
+   *
+   * @param name cassandra, elasticsearch, files or s3
+   * @param target what was overwritten
+   * @param version of the server; empty where it is not known
+   * @param archives paths, or the name of a snapshot
+   * @param bytes that were restored; 0 where they are not known
+   * @param items its tables or indices, or one for all files
+   * @param leftOut what was left out or could not be done
+   * @param error why it failed; empty where it did not
+   */
+  record Part(String name, String target, String version, List<String> archives, long bytes, List<Item> items,
+      List<String> leftOut, String error) {}
+
+  /**
+   * A table, an index, or the files of a store.
+   *
+   * @param bytes 0 where they are not known
+   * @param count how many it holds, in words; empty where that is not known
+   */
+  record Item(String name, long bytes, String count) {}
+
+  static RestoreReport of(RunReports.Report report) {
+    var json = report.content();
+    var script = json.path("script").asText();
+    var parts = switch (script) {
+      case "restore-cassandra-es" -> Stream.of("cassandra", "elasticsearch").filter(json::has)
+          .map(name -> name.equals("cassandra") ? cassandra(json) : elasticsearch(json)).toList();
+      case "restore-files-nfs" -> List.of(files(json));
+      default -> List.of(s3(json));
+    };
+    return new RestoreReport(report.file(), script, json.path("release").asText(),
+        Instant.parse(json.path("started").asText()), json.path("seconds").asDouble(), json.path("waited").asDouble(),
+        json.path("exit").asInt(), parts, steps(json));
+  }
+
+  Optional<Part> part(String name) {
+    return parts.stream().filter(part -> part.name().equals(name)).findFirst();
+  }
+
+  /** How long a part was restored; of a report without steps, the whole run. */
+  double seconds(String part) {
+    return steps.isEmpty() ? seconds : StepTimes.seconds(steps, part);
+  }
+
+  /** How long an item took; 0 where that is not known. */
+  double seconds(String part, Item item) {
+    return steps.stream()
+        .filter(step -> step.bytes() > 0 && step.part().equals(part) && step.step().endsWith(" " + item.name()))
+        .mapToLong(StepTimes.Step::millis).sum() / 1000.0;
+  }
+
+  private static Part cassandra(JsonNode report) {
+    var json = report.path("cassandra");
+    var tables = json.path("tables").valueStream().map(table -> new Item(table.path("name").asText(),
+        table.path("bytes").asLong(), "%d SSTables".formatted(table.path("sstables").asInt()))).toList();
+    var archives = texts(json.path("archives"));
+    return new Part("cassandra", "keyspace %s of cluster %s".formatted(json.path("keyspace").asText(),
+        json.path("cluster").asText()), version("Cassandra", json.path("version").asText()),
+        archives.isEmpty() ? List.of(json.path("archive").asText()) : archives,
+        tables.stream().mapToLong(Item::bytes).sum(), tables, List.of(), error(report, "cassandra"));
+  }
+
+  private static Part elasticsearch(JsonNode report) {
+    var json = report.path("elasticsearch");
+    var indices = json.path("indices").valueStream().map(JsonNode::asText)
+        .map(name -> new Item(name, json.path("bytesOf").path(name).asLong(),
+        json.path("documentsOf").has(name) ? "%,d documents".formatted(json.path("documentsOf").path(name).asLong())
+            : "")).toList();
+    var leftOut = new ArrayList<String>();
+    texts(json.path("leftOut")).forEach(name -> leftOut.add("index %s: --index does not name it".formatted(name)));
+    texts(json.path("system")).forEach(name -> leftOut.add("index %s: it is Elasticsearch's own".formatted(name)));
+    texts(json.path("stays")).forEach(name -> leftOut.add("live index %s stays: the snapshot does not have it"
+        .formatted(name)));
+    leftOut.addAll(texts(json.path("notAsInTheSnapshot")));
+    return new Part("elasticsearch", "cluster %s at %s".formatted(json.path("cluster").asText(),
+        json.path("url").asText()), version(json.path("distribution").asText("Elasticsearch"),
+            String.join(" and ", texts(json.path("versions")))),
+        List.of(json.path("backup").asText()), json.path("bytes").asLong(), indices, leftOut,
+        error(report, "elasticsearch"));
+  }
+
+  private static Part files(JsonNode json) {
+    var notSet = json.path("notSet").properties().stream().map(what -> "the %s of %d files and folders could not be set"
+        .formatted(what.getKey(), what.getValue().asInt())).toList();
+    return new Part("files", json.path("folder").asText(), json.path("fileSystem").asText(),
+        Stream.of(json.path("backup").asText()).filter(text -> !text.isEmpty()).toList(), json.path("bytes").asLong(),
+        json.has("files") ? List.of(new Item("all files", json.path("bytes").asLong(),
+            "%,d files".formatted(json.path("files").asLong()))) : List.of(),
+        notSet, error(json, "files"));
+  }
+
+  private static Part s3(JsonNode json) {
+    var leftOut = new ArrayList<String>();
+    if (json.path("keptExtra").asBoolean()) {
+      leftOut.add("%d objects that are not in the backup were left: --keep-extra".formatted(json.path("extra").asInt()));
+    }
+    json.path("failed").forEachEntry((key, reason) -> leftOut.add("object %s: %s".formatted(key, reason.asText())));
+    return new Part("s3", "bucket %s at %s".formatted(json.path("bucket").asText(), json.path("endpoint").asText()), "",
+        Stream.of(json.path("backup").asText()).filter(text -> !text.isEmpty()).toList(),
+        json.path("bytesSent").asLong(),
+        List.of(new Item("objects that were sent", json.path("bytesSent").asLong(),
+            "%,d new, %,d changed; %,d were unchanged".formatted(json.path("new").asLong(),
+                json.path("changed").asLong(), json.path("unchanged").asLong()))),
+        leftOut, error(json, "s3"));
+  }
+
+  private static String version(String product, String version) {
+    return version.isEmpty() ? "" : product + " " + version;
+  }
+
+  /** Of a report that does not tell which part failed, each did. */
+  private static String error(JsonNode report, String part) {
+    if (report.path("exit").asInt() == Exit.DONE) {
+      return "";
+    }
+    var failures = report.path("failures");
+    return failures.isObject() ? failures.path(part).asText()
+        : report.path("error").asText(texts(report.path("errors")).stream()
+            .collect(Collectors.collectingAndThen(Collectors.joining("; "), all -> all.isEmpty()
+            ? "exit " + report.path("exit").asInt() : all)));
+  }
+
+  private static List<StepTimes.Step> steps(JsonNode report) {
+    return report.path("steps").valueStream().map(step -> new StepTimes.Step(step.path("part").asText(),
+        step.path("step").asText(), step.path("startMillis").asLong(), step.path("millis").asLong(),
+        step.path("bytes").asLong())).toList();
+  }
+
+  private static List<String> texts(JsonNode list) {
+    return list.valueStream().map(JsonNode::asText).toList();
+  }
+}
+
+/**
  * The lock, the marker of an unfinished restore and the report, beside the archives or in RESTORE_STATE_PATH. The
  * marker stands from the first change to the success; while it stands, TheHive must not be started.
  */
@@ -3346,11 +4461,22 @@ final class RestoreRun implements Closeable {
   private final FileChannel lock;
   private final Instant started = Instant.now();
 
+  /** The times of the run's steps: they go into the report. */
+  final StepTimes steps = new StepTimes(started);
+
   RestoreRun(Path folder, String script, boolean dryRun) {
     this.folder = folder;
     this.script = script;
     this.marker = folder.resolve(script + ".unfinished");
     this.lock = dryRun && !Files.isWritable(folder) ? null : lock(folder.resolve("." + script + ".lock"));
+  }
+
+  Path folder() {
+    return folder;
+  }
+
+  String script() {
+    return script;
   }
 
   private static FileChannel lock(Path file) {
@@ -3418,9 +4544,11 @@ final class RestoreRun implements Closeable {
 
   /** Writes the report, and takes finished parts from the marker; the marker goes with the last. */
   synchronized Path end(int code, Set<String> finished, Map<String, ?> what) throws IOException {
-    var report = Json.MAPPER.createObjectNode().put("script", script).put("started", started.toString())
-        .put("seconds", Duration.between(started, Instant.now()).toMillis() / 1000.0).put("exit", code);
+    var report = Json.MAPPER.createObjectNode().put("script", script).put("release", Release.VERSION)
+        .put("started", started.toString()).put("seconds", Duration.between(started, Instant.now()).toMillis() / 1000.0)
+        .put("waited", steps.waited()).put("exit", code);
     what.forEach((name, value) -> report.set(name, Json.MAPPER.valueToTree(value)));
+    report.set("steps", Json.MAPPER.valueToTree(steps.list()));
     var file = folder.resolve(script + "_" + BackupSet.STAMP.format(LocalDateTime.now()) + ".json");
     write(file, report);
     var open = new TreeSet<String>();
@@ -3460,6 +4588,178 @@ final class RestoreRun implements Closeable {
   public void close() throws IOException {
     if (lock != null) {
       lock.close();
+    }
+  }
+}
+
+/**
+ * What is checked, and where the reports of its restores are.
+ *
+ * @param databases folder of the reports of restore-cassandra-es
+ * @param files folder of those of restore-files-nfs
+ * @param s3 folder of those of restore-files-minio
+ */
+record RestoreTargets(Path databases, String keyspace, Path files, String folder, Path s3, String bucket) {
+  /** The parts in the order in which they are restored. */
+  static final List<String> PARTS = List.of("cassandra", "elasticsearch", "files", "s3");
+
+  /** @param backup as {@code --backup} names it; null for the newest */
+  static RestoreTargets of(CommonSettings common, Path cassandra, String keyspace, FolderSettings files, S3Settings s3,
+      String backup) throws IOException {
+    var folder = files.folder();
+    return new RestoreTargets(common.stateFolder(cassandra, backup), keyspace,
+        common.stateFolder(files.archives(), backup), "" + (Files.exists(folder) ? folder.toRealPath() : folder),
+        common.stateFolder(s3.archives(), backup), s3.bucket());
+  }
+
+  /** By part, the backup that its newest successful restore took. */
+  Map<String, RestoredBackup> restored() throws IOException {
+    var restored = new LinkedHashMap<String, RestoredBackup>();
+    for (var part : PARTS) {
+      RestoredBackup.newest(state(part), script(part), section(part), json -> names(part, json, false))
+          .ifPresent(one -> restored.put(part, one));
+    }
+    return restored;
+  }
+
+  /**
+   * By part, the report of its newest restore, if that took the backup or failed.
+   *
+   * @param backups the names of the backups, by part
+   */
+  Map<String, RestoreReport> reports(Map<String, String> backups) throws IOException {
+    var reports = new LinkedHashMap<String, RestoreReport>();
+    for (var part : PARTS) {
+      newest(part).map(RestoreReport::of).filter(report -> report.part(part).isPresent()
+          && (!report.part(part).get().error().isEmpty() || isOf(report.part(part).get(), backups.get(part))))
+          .ifPresent(report -> reports.put(part, report));
+    }
+    return reports;
+  }
+
+  /** Restores that were begun and did not come to their end. */
+  List<String> unfinished() {
+    var unfinished = new ArrayList<String>();
+    Stream.of(databases, files, s3).distinct().filter(Files::isDirectory).forEach(folder ->
+        UnfinishedRestores.in(folder).forEach((script, parts) -> unfinished.add(script + ": " + parts)));
+    return unfinished;
+  }
+
+  private Optional<RunReports.Report> newest(String part) throws IOException {
+    Predicate<JsonNode> fits = json -> json.hasNonNull("started") && (section(part).isEmpty() || json.has(part))
+        && names(part, json.at(section(part)), true);
+    return RunReports.newest(state(part), script(part), fits);
+  }
+
+  private static boolean isOf(RestoreReport.Part part, String backup) {
+    return backup != null && part.archives().stream().map(archive -> archive.replaceFirst(".*/", ""))
+        .anyMatch(name -> name.equals(backup) || name.startsWith(backup + "."));
+  }
+
+  /** True if a report names the target, or if it failed before it could. */
+  private boolean names(String part, JsonNode json, boolean orFailed) {
+    return switch (part) {
+      case "cassandra" -> json.path("keyspace").asText().equals(keyspace);
+      case "elasticsearch" -> true;
+      case "files" -> json.path("folder").asText().equals(folder) || orFailed && !json.has("folder");
+      default -> json.path("bucket").asText().equals(bucket) || orFailed && !json.has("bucket");
+    };
+  }
+
+  private Path state(String part) {
+    return switch (part) {
+      case "files" -> files;
+      case "s3" -> s3;
+      default -> databases;
+    };
+  }
+
+  private static String script(String part) {
+    return switch (part) {
+      case "files" -> "restore-files-nfs";
+      case "s3" -> "restore-files-minio";
+      default -> "restore-cassandra-es";
+    };
+  }
+
+  private static String section(String part) {
+    return part.equals("files") || part.equals("s3") ? "" : "/" + part;
+  }
+}
+
+/**
+ * The backup that the newest successful restore of a part took.
+ *
+ * @param backup its name or its path
+ * @param report the file that says so
+ * @param end when the restore ended
+ * @param details what the report says of the part
+ */
+record RestoredBackup(String backup, Path report, Instant end, JsonNode details) {
+  /**
+   * Looks for the report.
+   *
+   * @param folder of the reports
+   * @param script that restores the part
+   * @param section of the report that is about the part; empty for the whole report
+   * @param fits true for a report about the target of this run
+   */
+  static Optional<RestoredBackup> newest(Path folder, String script, String section, Predicate<JsonNode> fits)
+      throws IOException {
+    var report = RunReports.newest(folder, script,
+        one -> one.path("exit").asInt(-1) == Exit.DONE && !backup(one.at(section)).isEmpty()
+        && fits.test(one.at(section)));
+    return report.map(one -> new RestoredBackup(backup(one.content().at(section)), one.file(), end(one.content()),
+        one.content().at(section)));
+  }
+
+  /** The archives, more than one where each node has its own. */
+  List<String> archives() {
+    var archives = new ArrayList<String>();
+    details.path("archives").forEach(archive -> archives.add(archive.asText()));
+    return archives.isEmpty() ? List.of(backup) : archives;
+  }
+
+  boolean isOf(Backup other) {
+    var name = backup.replaceFirst(".*/", "");
+    return name.equals(other.name()) || name.startsWith(other.name() + ".");
+  }
+
+  private static String backup(JsonNode details) {
+    return details.path("archives").path(0).asText(details.path("archive").asText(details.path("backup").asText()));
+  }
+
+  private static Instant end(JsonNode report) {
+    return Instant.parse(report.path("started").asText()).plusMillis((long) (report.path("seconds").asDouble() * 1000));
+  }
+}
+
+/** The reports that the restore scripts left beside the archives, or in RESTORE_STATE_PATH. */
+final class RunReports {
+  private RunReports() {}
+
+  /** A report and its file. */
+  record Report(Path file, JsonNode content) {}
+
+  /** The newest report of a script that fits. */
+  static Optional<Report> newest(Path folder, String script, Predicate<JsonNode> fits) throws IOException {
+    var byName = new TreeMap<String, Report>();
+    try (var files = Files.newDirectoryStream(folder, script + "_*.json")) {
+      for (var file : files) {
+        read(file).ifPresent(report -> byName.put(file.toString(), report));
+      }
+    } catch (NoSuchFileException e) {
+      return Optional.empty();
+    }
+    return byName.descendingMap().values().stream().filter(report -> fits.test(report.content())).findFirst();
+  }
+
+  /** A full disk leaves reports that are not whole: they say nothing. */
+  private static Optional<Report> read(Path file) throws IOException {
+    try {
+      return Optional.of(new Report(file, Json.MAPPER.readTree(file.toFile())));
+    } catch (JsonProcessingException e) {
+      return Optional.empty();
     }
   }
 }
@@ -4304,6 +5604,272 @@ final class Settings {
   }
 }
 
+/**
+ * A {@code snap-<uuid>.dat} of a snapshot repository: Lucene's header (magic, name, version), SMILE or JSON, perhaps
+ * deflated behind {@code DFL\0}, and Lucene's footer (magic, algorithm, CRC32 of all before it).
+ */
+final class SnapshotFile {
+  private static final int HEADER = 0x3fd76c17;
+  private static final int FOOTER = ~HEADER;
+  private static final int FOOTER_BYTES = 16;
+  private static final byte[] DEFLATED = {'D', 'F', 'L', 0};
+  private static final SmileMapper SMILE = new SmileMapper();
+
+  private SnapshotFile() {}
+
+  /**
+   * Returns what the file says; nothing ({@link JsonNode#isMissingNode}) where its form is not known.
+   *
+   * @throws IOException with the reason in a few words if it is damaged
+   */
+  static JsonNode read(byte[] file) throws IOException {
+    try {
+      return content(ByteBuffer.wrap(file));
+    } catch (BufferUnderflowException | IllegalArgumentException e) {
+      throw new IOException("it is cut short");
+    }
+  }
+
+  private static JsonNode content(ByteBuffer file) throws IOException {
+    if (file.remaining() < FOOTER_BYTES) {
+      throw new IOException(file.hasRemaining() ? "it is cut short" : "it is empty");
+    }
+    if (file.getInt() != HEADER) {
+      return MissingNode.getInstance();
+    }
+    file.position(file.position() + 1 + file.get(file.position()) + Integer.BYTES); // name with its length, and version
+    requireFooter(file);
+    var content = new byte[file.limit() - FOOTER_BYTES - file.position()];
+    file.get(content);
+    return parse(content);
+  }
+
+  private static void requireFooter(ByteBuffer file) throws IOException {
+    var end = file.limit() - FOOTER_BYTES;
+    if (end < file.position() || file.getInt(end) != FOOTER) {
+      throw new IOException("it is cut short");
+    }
+    var sum = new CRC32();
+    sum.update(file.array(), 0, file.limit() - Long.BYTES);
+    if (file.getLong(file.limit() - Long.BYTES) != sum.getValue()) {
+      throw new IOException("its checksum does not fit");
+    }
+  }
+
+  private static JsonNode parse(byte[] content) throws IOException {
+    var starts = new String(content, 0, Math.min(DEFLATED.length, content.length), StandardCharsets.ISO_8859_1);
+    if (starts.equals(new String(DEFLATED, StandardCharsets.ISO_8859_1))) {
+      try (var inflated = inflated(content)) {
+        return parse(inflated.readAllBytes());
+      }
+    }
+    if (starts.startsWith(":)\n")) {
+      return SMILE.readTree(content);
+    }
+    if (starts.startsWith("{")) {
+      return Json.MAPPER.readTree(content);
+    }
+    return MissingNode.getInstance();
+  }
+
+  private static InputStream inflated(byte[] content) {
+    return new InflaterInputStream(new ByteArrayInputStream(content, DEFLATED.length, content.length - DEFLATED.length),
+        new Inflater(true));
+  }
+}
+
+/**
+ * The snapshots of a repository of type {@code fs}, read from its files: {@code index-<N>} names all snapshots that
+ * came to their end, {@code snap-<uuid>.dat} tells more of one. Nothing of the data is read.
+ */
+final class SnapshotRepository {
+  private static final Pattern INDEX = Pattern.compile("index-(\\d{1,18})");
+  /** As Elasticsearch numbers them in the repository's index. */
+  private static final List<String> STATES =
+      List.of(SnapshotState.IN_PROGRESS, SnapshotState.SUCCESS, "FAILED", "PARTIAL", "INCOMPATIBLE");
+  /** So many of the newest snapshots are asked for their sizes: each is a file or more. */
+  private static final int SIZED = 50;
+
+  private SnapshotRepository() {}
+
+  /**
+   * All snapshots by name, from the files in the folder; empty if the folder holds no repository.
+   *
+   * @throws Failure if the repository's index cannot be read
+   */
+  static Optional<SortedMap<String, SnapshotState>> ofFolder(Path folder) {
+    try {
+      var names = names(folder);
+      var index = names.stream().map(INDEX::matcher).filter(match -> match.matches())
+          .map(match -> Long.parseLong(match.group(1))).max(Long::compare);
+      return index.isEmpty() ? Optional.empty()
+          : Optional.of(ofIndex(folder, folder.resolve("index-" + index.get()), names));
+    } catch (IOException e) {
+      throw new Failure(Exit.BAD_BACKUP, "cannot list %s: %s".formatted(folder, Failure.of(e).getMessage()),
+          "check its mode and owner", e);
+    }
+  }
+
+  private static Set<String> names(Path folder) throws IOException {
+    try (var files = Files.list(folder)) {
+      return files.map(file -> file.getFileName().toString()).collect(Collectors.toSet());
+    }
+  }
+
+  private static SortedMap<String, SnapshotState> ofIndex(Path folder, Path index, Set<String> names) {
+    try {
+      var content = Json.MAPPER.readTree(index.toFile());
+      if (!content.path("snapshots").isArray()) {
+        throw new IOException("it has no list of snapshots");
+      }
+      var states = ofIndex(content, names);
+      states.values().stream().sorted((one, other) -> other.name().compareTo(one.name())).limit(SIZED).toList()
+          .forEach(state -> states.put(state.name(), sized(state, folder, content)));
+      return states;
+    } catch (IOException e) {
+      throw new Failure(Exit.BAD_BACKUP,
+          "cannot read %s, the repository's index: %s".formatted(index, Failure.of(e).getMessage()),
+          "the snapshots in it cannot be restored: is another copy of the repository there?", e);
+    }
+  }
+
+  /**
+   * All snapshots by name, as the repository's index and the names of its files tell.
+   *
+   * @param names the files in the repository's folder
+   */
+  static SortedMap<String, SnapshotState> ofIndex(JsonNode index, Set<String> names) {
+    var indices = new HashMap<String, SortedMap<String, Long>>();
+    index.path("indices").propertyStream().forEach(one -> one.getValue().path("snapshots").forEach(uuid ->
+        indices.computeIfAbsent(uuid.asText(), key -> new TreeMap<>()).put(one.getKey(), -1L)));
+    var states = new TreeMap<String, SnapshotState>();
+    for (var snapshot : index.path("snapshots")) {
+      var uuid = snapshot.path("uuid").asText();
+      var lost = List.of("snap-" + uuid + ".dat", "meta-" + uuid + ".dat").stream()
+          .filter(file -> !names.contains(file)).toList();
+      var number = snapshot.path("state").asInt(-1);
+      var state = number >= 0 && number < STATES.size() ? STATES.get(number) : SnapshotState.UNKNOWN;
+      states.put(snapshot.path("name").asText(), new SnapshotState(snapshot.path("name").asText(), uuid, state,
+          lost.isEmpty() ? state.equals(SnapshotState.UNKNOWN) ? "the repository's index does not tell" : ""
+              : "its file %s is missing".formatted(lost.get(0)),
+          !lost.isEmpty(), indices.getOrDefault(uuid, new TreeMap<>())));
+    }
+    return states;
+  }
+
+  /** The snapshot with the sizes of its indices, and with its state where the repository's index has none. */
+  private static SnapshotState sized(SnapshotState snapshot, Path folder, JsonNode index) {
+    var file = "snap-" + snapshot.uuid() + ".dat";
+    if (snapshot.damaged()) {
+      return snapshot;
+    }
+    try {
+      var content = read(folder.resolve(file)).path("snapshot");
+      var sizes = new TreeMap<>(snapshot.indices());
+      for (var name : snapshot.indices().keySet()) {
+        var details = content.path("index_details").path(name);
+        sizes.put(name, details.path("shard_count").asInt() > 0 ? details.path("size_in_bytes").asLong(-1)
+            : bytes(folder.resolve("indices").resolve(index.path("indices").path(name).path("id").asText()), file));
+      }
+      var state = snapshot.state().equals(SnapshotState.UNKNOWN) ? content.path("state").asText(SnapshotState.UNKNOWN)
+          : snapshot.state();
+      return new SnapshotState(snapshot.name(), snapshot.uuid(), state, !state.equals(SnapshotState.UNKNOWN) ? ""
+          : "the repository's index does not tell, and the form of %s is not known".formatted(file), false, sizes);
+    } catch (IOException e) {
+      var damaged = snapshot.state().equals(SnapshotState.SUCCESS); // a failed shard has no file
+      return new SnapshotState(snapshot.name(), snapshot.uuid(), snapshot.state(),
+          "cannot read " + Failure.of(e).getMessage(), damaged, snapshot.indices());
+    }
+  }
+
+  /** Bytes of an index's shards, -1 where a shard's file does not tell. */
+  private static long bytes(Path index, String file) throws IOException {
+    try (var shards = Files.newDirectoryStream(index, "[0-9]*")) {
+      var bytes = 0L;
+      for (var shard : shards) {
+        var files = read(shard.resolve(file)).path("files");
+        bytes += files.isArray() ? files.valueStream().mapToLong(one -> one.path("length").asLong()).sum()
+            : Long.MIN_VALUE / 1024;
+      }
+      return bytes < 0 ? -1 : bytes;
+    }
+  }
+
+  private static JsonNode read(Path file) throws IOException {
+    var bytes = Files.readAllBytes(file);
+    try {
+      return SnapshotFile.read(bytes);
+    } catch (IOException e) {
+      throw new IOException(file + ": " + Failure.of(e).getMessage(), e);
+    }
+  }
+}
+
+/**
+ * A snapshot, as its repository tells of it.
+ *
+ * @param uuid part of the names of its files; empty where it has none
+ * @param state SUCCESS, PARTIAL, FAILED, IN_PROGRESS, MISSING or UNKNOWN
+ * @param why what else is to be said: why the state is not known, or which file is damaged; empty mostly
+ * @param damaged true if a file of the snapshot is missing or cannot be read
+ * @param indices the snapshot's indices with their bytes, -1 where these are not known
+ */
+record SnapshotState(String name, String uuid, String state, String why, boolean damaged,
+    SortedMap<String, Long> indices) {
+  static final String SUCCESS = "SUCCESS";
+  static final String IN_PROGRESS = "IN_PROGRESS";
+  static final String MISSING = "MISSING";
+  static final String UNKNOWN = "UNKNOWN";
+
+  /** Its bytes, -1 where those of an index are not known. */
+  long bytes() {
+    return indices.isEmpty() || indices.containsValue(-1L) ? -1
+        : indices.values().stream().mapToLong(Long::longValue).sum();
+  }
+}
+
+/**
+ * The snapshots that the markers name: as Elasticsearch tells, and as the repository's files tell.
+ *
+ * @param cluster by name; empty where Elasticsearch could not be asked
+ * @param files by name; empty where the folder of the markers holds no repository that can be read
+ * @param why none of the two tells, or one of them does not; empty if both do
+ */
+record Snapshots(Optional<? extends Map<String, SnapshotState>> cluster,
+    Optional<? extends Map<String, SnapshotState>> files, String why) {
+  static final Snapshots NONE = new Snapshots(Optional.empty(), Optional.empty(), "nobody was asked");
+
+  /** Elasticsearch knows which of them there are and run; the files know sizes, and which of them is missing. */
+  SnapshotState of(String name) {
+    var file = files.map(all -> all.get(name));
+    var state = cluster.map(all -> all.get(name));
+    if (state.isPresent()) {
+      return file.isEmpty() ? state.get()
+          : new SnapshotState(name, file.get().uuid(), state.get().state(), file.get().why(), file.get().damaged(),
+          file.get().indices());
+    }
+    if (cluster.isPresent()) {
+      return none(name, SnapshotState.MISSING, file.isEmpty() ? ""
+          : "its files are beside the marker, but Elasticsearch does not have it: is the repository registered at"
+              + " that folder?");
+    }
+    return file.orElseGet(() -> files.isPresent()
+        ? none(name, SnapshotState.MISSING, "or it is still being taken: only Elasticsearch can tell")
+        : none(name, SnapshotState.UNKNOWN, why));
+  }
+
+  private static SnapshotState none(String name, String state, String why) {
+    return new SnapshotState(name, "", state, why, false, new TreeMap<>());
+  }
+
+  SortedSet<String> names() {
+    var names = new TreeSet<String>();
+    cluster.ifPresent(all -> names.addAll(all.keySet()));
+    files.ifPresent(all -> names.addAll(all.keySet()));
+    return names;
+  }
+}
+
 /** The pieces of a sparse file that are not holes: where each lies in the file, and how long it is. */
 final class SparseMap {
   private final long[] offsets;
@@ -4394,12 +5960,134 @@ final class SparseMap {
   }
 }
 
+/** The steps of a run with their times, for its report. Several threads may add to it. */
+final class StepTimes {
+  /** The step in which the administrator is asked: its time is not the restore's. */
+  static final String QUESTION = "question";
+  private final Instant started;
+  private final List<Step> steps = new ArrayList<>();
+
+  /**
+   * A step.
+   *
+   * @param part cassandra, elasticsearch, files or s3; empty for a step of the whole run
+   * @param startMillis from the start of the run
+   * @param bytes that it moves; 0 where it moves none
+   */
+  record Step(String part, String step, long startMillis, long millis, long bytes) {
+    long endMillis() {
+      return startMillis + millis;
+    }
+  }
+
+  /** What a step does. */
+  interface Action<E extends Exception> {
+    void run() throws E;
+  }
+
+  /** What a step finds. */
+  interface Source<T, E extends Exception> {
+    T get() throws E;
+  }
+
+  StepTimes(Instant started) {
+    this.started = started;
+  }
+
+  <E extends Exception> void time(Object part, String step, Action<E> action) throws E {
+    time(part, step, 0, action);
+  }
+
+  /** Runs a step and adds its time, also where it fails. */
+  <E extends Exception> void time(Object part, String step, long bytes, Action<E> action) throws E {
+    value(part, step, bytes, () -> {
+      action.run();
+      return null;
+    });
+  }
+
+  /** The same for a step that finds something. */
+  <T, E extends Exception> T value(Object part, String step, long bytes, Source<T, E> source) throws E {
+    var begun = Duration.between(started, Instant.now()).toMillis();
+    try {
+      return source.get();
+    } finally {
+      var end = Duration.between(started, Instant.now()).toMillis();
+      synchronized (this) {
+        steps.add(new Step("" + part, step, begun, end - begun, bytes));
+      }
+    }
+  }
+
+  /** All until now, in the order in which they began. */
+  synchronized List<Step> list() {
+    return steps.stream().sorted(Comparator.comparingLong(Step::startMillis)).toList();
+  }
+
+  /** Seconds in which the administrator was asked. */
+  double waited() {
+    return list().stream().filter(step -> step.step().equals(QUESTION)).mapToLong(Step::millis).sum() / 1000.0;
+  }
+
+  /** Seconds since the last answer of the administrator, or since the beginning. */
+  double sinceAnswer() {
+    return (Duration.between(started, Instant.now()).toMillis() - answered(list())) / 1000.0;
+  }
+
+  private static long answered(List<Step> steps) {
+    return steps.stream().filter(step -> step.step().equals(QUESTION)).mapToLong(Step::endMillis).max().orElse(0);
+  }
+
+  /** How long a part was restored: from the answer, or from the beginning, to its last step; 0 where none is known. */
+  static double seconds(List<Step> steps, String part) {
+    var answer = answered(steps);
+    var own = steps.stream().filter(step -> step.part().equals(part) && step.startMillis() >= answer).toList();
+    return own.isEmpty() ? 0 : (own.stream().mapToLong(Step::endMillis).max().orElseThrow()
+        - own.stream().mapToLong(Step::startMillis).min().orElseThrow()) / 1000.0;
+  }
+}
+
 /**
  * An object as the bucket's listing shows it.
  *
  * @param modified null where the server does not tell
  */
 record StoredObject(String key, long size, ETag etag, Instant modified) {}
+
+/** Counts of several kinds, each with the first names; several threads may add to it. */
+final class Tally {
+  /** The most names kept of a kind. */
+  static final int MOST_NAMES = 10_000;
+  private final Map<String, Long> counts = new HashMap<>();
+  private final Map<String, Set<String>> names = new HashMap<>();
+
+  synchronized void add(String kind, long count) {
+    counts.merge(kind, count, Long::sum);
+  }
+
+  synchronized void add(String kind, String name) {
+    add(kind, 1);
+    keep(kind, Set.of(name));
+  }
+
+  synchronized void add(Tally other) {
+    other.counts.forEach(this::add);
+    other.names.forEach(this::keep);
+  }
+
+  private void keep(String kind, Set<String> more) {
+    var kept = names.computeIfAbsent(kind, key -> new TreeSet<>());
+    more.stream().limit(MOST_NAMES - kept.size()).forEach(kept::add);
+  }
+
+  synchronized long count(String kind) {
+    return counts.getOrDefault(kind, 0L);
+  }
+
+  synchronized List<String> names(String kind) {
+    return List.copyOf(names.getOrDefault(kind, Set.of()));
+  }
+}
 
 /** A .tar, plain or compressed. */
 final class TarArchive extends Archive {
@@ -5495,6 +7183,101 @@ record TheHiveSettings(List<Host> hosts, boolean named, String service, String u
   }
 }
 
+/**
+ * Steps of several runs on one line. Times in which nothing ran, or the administrator was asked, are left out of it.
+ *
+ * @param seconds how long the line is
+ * @param idle seconds that were left out
+ */
+record TimeLine(List<Bar> bars, double seconds, double idle) {
+  /** A run, from its begin to its end, or one of its steps. */
+  record Span(String run, String part, String step, Instant start, Instant end, long bytes) {
+    boolean isQuestion() {
+      return step.equals(StepTimes.QUESTION);
+    }
+
+    boolean isRun() {
+      return step.isEmpty();
+    }
+
+    double seconds() {
+      return Duration.between(start, end).toMillis() / 1000.0;
+    }
+  }
+
+  /** Where a span is on the line, in percent of its length. */
+  record Bar(Span span, double left, double width) {}
+
+  /** The spans of a run that began then. */
+  static List<Span> spans(String run, Instant started, double seconds, List<StepTimes.Step> steps) {
+    var spans = new ArrayList<Span>();
+    spans.add(new Span(run, "", "", started, started.plusMillis(Math.round(seconds * 1000)), 0));
+    steps.forEach(step -> spans.add(new Span(run, step.part(), step.step(), started.plusMillis(step.startMillis()),
+        started.plusMillis(step.endMillis()), step.bytes())));
+    return spans;
+  }
+
+  /** Runs in the order of their begin, each with its steps below it; questions have no bar. */
+  static TimeLine of(List<Span> spans) {
+    var busy = busy(spans);
+    var length = Math.max(1, busy.stream().mapToLong(Interval::millis).sum());
+    var bars = new ArrayList<Bar>();
+    var runs = spans.stream().filter(Span::isRun).sorted(Comparator.comparing(Span::start)).toList();
+    for (var run : runs) {
+      bars.add(bar(run, busy, length));
+      spans.stream().filter(span -> span.run().equals(run.run()) && !span.isRun() && !span.isQuestion())
+          .sorted(Comparator.comparing(Span::start)).forEach(span -> bars.add(bar(span, busy, length)));
+    }
+    var whole = runs.isEmpty() ? 0 : Duration.between(runs.get(0).start(),
+        runs.stream().map(Span::end).max(Comparator.naturalOrder()).orElseThrow()).toMillis();
+    return new TimeLine(bars, length / 1000.0, Math.max(0, whole - length) / 1000.0);
+  }
+
+  private static Bar bar(Span span, List<Interval> busy, long length) {
+    var left = before(span.start(), busy);
+    return new Bar(span, 100.0 * left / length, 100.0 * (before(span.end(), busy) - left) / length);
+  }
+
+  private record Interval(Instant start, Instant end) {
+    long millis() {
+      return Duration.between(start, end).toMillis();
+    }
+  }
+
+  /** Milliseconds of the line that are before a time. */
+  private static long before(Instant time, List<Interval> busy) {
+    return busy.stream().filter(interval -> interval.start().isBefore(time))
+        .mapToLong(interval -> Duration.between(interval.start(),
+        interval.end().isBefore(time) ? interval.end() : time).toMillis()).sum();
+  }
+
+  /** The times in which a run ran and did not wait for an answer, joined where they touch. */
+  private static List<Interval> busy(List<Span> spans) {
+    var single = new ArrayList<Interval>();
+    for (var run : spans.stream().filter(Span::isRun).toList()) {
+      var start = run.start();
+      var questions = spans.stream().filter(span -> span.isQuestion() && span.run().equals(run.run()))
+          .sorted(Comparator.comparing(Span::start)).toList();
+      for (var question : questions) {
+        single.add(new Interval(start, question.start()));
+        start = question.end();
+      }
+      single.add(new Interval(start, run.end()));
+    }
+    single.sort(Comparator.comparing(Interval::start));
+    var joined = new ArrayList<Interval>();
+    for (var next : single) {
+      var last = joined.isEmpty() ? null : joined.get(joined.size() - 1);
+      if (last == null || next.start().isAfter(last.end())) {
+        joined.add(next);
+      } else if (next.end().isAfter(last.end())) {
+        joined.set(joined.size() - 1, new Interval(last.start(), next.end()));
+      }
+    }
+    return joined;
+  }
+}
+
 /** TLS from PEM files, or from the stores (JKS, PKCS12) that TheHive's own configuration names. */
 final class Tls {
   private static final int JKS = 0xFE;
@@ -5575,6 +7358,42 @@ final class Tls {
   }
 }
 
+/** The markers that the restore scripts leave from their first change to their success. */
+final class UnfinishedRestores {
+  private UnfinishedRestores() {}
+
+  /** The folders in which a marker may be; true for those that a setting names, false for defaults. */
+  static Map<Path, Boolean> folders(Settings settings, Collection<Path> more) {
+    var folders = new TreeMap<Path, Boolean>();
+    for (var variable : ArchiveFolders.ALL) {
+      for (var folder : settings.text(variable).split(",")) {
+        folders.merge(Path.of(folder.strip()), settings.isSet(variable), Boolean::logicalOr);
+      }
+    }
+    settings.optionalPath(CommonSettings.STATE_PATH).ifPresent(path -> folders.put(path, true));
+    more.forEach(path -> folders.put(path, true));
+    return folders;
+  }
+
+  /** By script, what is unfinished since when. */
+  static SortedMap<String, String> in(Path folder) {
+    var unfinished = new TreeMap<String, String>();
+    try (var markers = Files.newDirectoryStream(folder, "*.unfinished")) {
+      for (var marker : markers) {
+        var parts = new ArrayList<String>();
+        Json.MAPPER.readTree(marker.toFile()).path("unfinished").forEach(part -> parts.add(part.asText()));
+        var since = Files.getLastModifiedTime(marker).toInstant().truncatedTo(ChronoUnit.SECONDS);
+        unfinished.put(marker.getFileName().toString().replace(".unfinished", ""),
+            (parts.isEmpty() ? "not known what," : String.join(" and ", parts)) + " since " + since);
+      }
+      return unfinished;
+    } catch (IOException e) {
+      throw new Failure(Exit.UNSAFE, "cannot read the markers in %s: %s".formatted(folder, Failure.of(e).getMessage()),
+          "run as a user who may read them; a restore may be unfinished");
+    }
+  }
+}
+
 /**
  * An environment variable that the scripts read.
  *
@@ -5592,6 +7411,94 @@ record Variable(String name, String fallback, boolean secret) {
 
   static Variable secret(String name) {
     return new Variable(name, "", true);
+  }
+}
+
+/**
+ * The result of a run, as {@code --json} prints it.
+ *
+ * @param exit the exit code
+ * @param summary the last line
+ * @param checks all findings, in the order of the parts
+ */
+record Verdict(String script, int exit, String summary, List<Finding> checks) {
+  private static final int SHOWN = 20;
+  private static final Set<String> RESTORED = Set.of("cassandra", "elasticsearch", "files", "s3");
+
+  /** @param good what is said of parts that are restored, such as {@code As in the backup} */
+  static Verdict of(String script, String good, List<Finding> checks) {
+    var exit = exit(checks);
+    return new Verdict(script, exit, summary(exit, good, checks), checks);
+  }
+
+  /** The code of what went wrong where it is one, else that of a difference; wrong usage if nothing was checked. */
+  private static int exit(List<Finding> checks) {
+    var codes = checks.stream().filter(finding -> finding.result() == Mark.BAD).map(Finding::code)
+        .collect(Collectors.toCollection(TreeSet::new));
+    if (codes.isEmpty()) {
+      return checks.stream().anyMatch(finding -> finding.result() == Mark.OK) ? Exit.DONE : Exit.USAGE;
+    }
+    return codes.size() == 1 ? codes.first() : Exit.VERIFICATION;
+  }
+
+  private static String summary(int exit, String good, List<Finding> checks) {
+    var parts = checks.stream().map(Finding::part).distinct().toList();
+    Predicate<String> failed = part -> has(checks, part, Mark.BAD);
+    Predicate<String> fine = part -> has(checks, part, Mark.OK) && !failed.test(part);
+    Predicate<String> whole = part -> !has(checks, part, Mark.SKIPPED);
+    var restored = parts.stream().filter(fine).filter(RESTORED::contains).toList();
+    return Stream.of(
+        exit == Exit.USAGE && parts.stream().noneMatch(failed) ? "Nothing was checked." : "",
+        named("FAILED",
+            parts.stream().filter(failed).map(part -> "%s (%s)".formatted(part, names(checks, part, Mark.BAD)))),
+        named(good, restored.stream().filter(whole)),
+        named(good + " as far as compared", restored.stream().filter(whole.negate())),
+        named("In order", parts.stream().filter(fine).filter(part -> !RESTORED.contains(part))),
+        named("NOT checked", parts.stream().filter(whole.negate()).map(part -> unchecked(checks, part))))
+        .filter(text -> !text.isEmpty())
+        .collect(Collectors.joining(" ", exit == Exit.DONE ? "=== ✓ " : "=== ✗ ", " ==="));
+  }
+
+  /** A part that was left out with the reason; of another part what was left out, and the reason if it is one thing. */
+  private static String unchecked(List<Finding> checks, String part) {
+    var skipped =
+        checks.stream().filter(finding -> finding.part().equals(part) && finding.result() == Mark.SKIPPED).toList();
+    var text = skipped.get(0).text();
+    if (!has(checks, part, Mark.OK) && !has(checks, part, Mark.BAD)) {
+      return "%s (%s)".formatted(part, text);
+    }
+    return skipped.size() == 1 ? "%s %s (%s)".formatted(part, skipped.get(0).check(), text)
+        : "%s (%s)".formatted(part, names(checks, part, Mark.SKIPPED));
+  }
+
+  private static String names(List<Finding> checks, String part, Mark mark) {
+    return checks.stream().filter(finding -> finding.part().equals(part) && finding.result() == mark)
+        .map(Finding::check).distinct()
+        .collect(Collectors.joining(", "));
+  }
+
+  private static boolean has(List<Finding> checks, String part, Mark mark) {
+    return checks.stream().anyMatch(finding -> finding.part().equals(part) && finding.result() == mark);
+  }
+
+  private static String named(String what, Stream<String> names) {
+    var all = names.collect(Collectors.joining(", "));
+    return all.isEmpty() ? "" : what + ": " + all + ".";
+  }
+
+  /** A line for each finding, with the first details of a ✗ below it, and the summary. */
+  String table() {
+    var width = checks.stream().mapToInt(finding -> finding.check().length()).max().orElse(1);
+    var form = "%s %-13s %-" + width + "s  %s%n";
+    var lines = new StringBuilder();
+    for (var finding : checks) {
+      lines.append(form.formatted(finding.result().sign, finding.part(), finding.check(), finding.text()));
+      finding.details().stream().limit(SHOWN).forEach(detail -> lines.append("      ").append(detail).append('\n'));
+      if (finding.details().size() > SHOWN) {
+        lines.append("      and %d more: --json shows them%n".formatted(finding.details().size() - SHOWN));
+      }
+    }
+    return lines.append(summary).append('\n').toString();
   }
 }
 

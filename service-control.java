@@ -1211,6 +1211,15 @@ final class ProgressLine {
         : "%d:%02d:%02d".formatted(seconds / 3600, seconds / 60 % 60, seconds % 60);
   }
 
+  /** A time as it is said, such as {@code 4 min 10 s}. */
+  static String time(double seconds) {
+    var whole = Math.round(seconds);
+    return seconds < 9.95 ? String.format(Locale.ROOT, "%.1f s", seconds)
+        : whole < 60 ? whole + " s"
+        : whole < 3600 ? "%d min %d s".formatted(whole / 60, whole % 60)
+        : "%d h %d min".formatted(whole / 3600, whole / 60 % 60);
+  }
+
   /** A number of bytes as an administrator reads it, such as {@code 12 MB}. */
   static String size(long bytes) {
     return bytes < 1_000_000 ? (bytes + 999) / 1000 + " kB"

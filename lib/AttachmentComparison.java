@@ -37,6 +37,7 @@ record AttachmentComparison(Backup backup, AttachmentArchive members, LongConsum
         store.compare(members.find(folder.name()), folder, null, tally);
       }
     }
+    count(store.hasFolders() ? "files" : "objects", findings);
     var all =
         "%,d %s, %s".formatted(members.files, store.hasFolders() ? "files" : "objects", Console.size(members.bytes));
     var newer = tally.count("newer") == 0 ? "" : "; %,d newer".formatted(tally.count("newer"));
@@ -52,6 +53,11 @@ record AttachmentComparison(Backup backup, AttachmentArchive members, LongConsum
     if (store.hasFolders()) {
       findings.requireNone("owner, mode", tally, "attributes", "as in the backup", "differ");
     }
+  }
+
+  private void count(String unit, Findings findings) {
+    findings.count(unit, members.files);
+    findings.count("bytes", members.bytes);
   }
 
   /** Those whose content is compared: all, or some by chance. */
@@ -95,6 +101,7 @@ record AttachmentComparison(Backup backup, AttachmentArchive members, LongConsum
         throw members.archive.broken("'%s' cannot be read: %s".formatted(EntryName.shown(name), e.getMessage()), e);
       }
     });
+    count("files", findings);
     var matching = tally.count("matching");
     var good = matching == 0 || tally.count("different") == 0; // names that match nowhere are not sums
     findings.require(good, "archive", tally.names("different"), "%s, taken %s: %,d files, %s, %s", backup.file(),

@@ -52,6 +52,7 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
           backups.stream().map(backup -> backup.file().toString()).collect(Collectors.joining(" and ")),
           backups.get(0).age(),
           contents.tables().size(), Console.size(contents.bytes()), contents.sstables());
+      findings.count("bytes", contents.bytes());
       checkRing(contents, findings);
       for (var backup : backups) {
         progress.accept(Files.size(backup.file()));
@@ -97,6 +98,7 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
       checkDefinition(contents.definition(), cluster.describe().orElseThrow(), findings);
       checkGraph(cluster, backups.get(0), findings);
       var tables = checkTables(contents, live, findings);
+      findings.count("bytes", contents.bytes());
       requireSpace(tables);
       compareRows(cluster, contents, tables, nodes, findings);
     }
@@ -284,6 +286,7 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
             : "; %,d with another value that has no write time: changed or written since (--exact)".formatted(untimed))
         .collect(Collectors.joining());
     var text = "%,d rows%s".formatted(most(results, "row"), notes);
+    findings.count("rows", most(results, "row"));
     if (!differing.isEmpty()) {
       findings.bad(table, lines, "%s: %s", text, String.join("; ", differing));
     } else if (countOnly || !elsewhere.isEmpty() || untimed > 0) {

@@ -236,15 +236,16 @@ final class CassandraRestore implements Database {
   public void restore(RestoreRun run) throws Exception {
     requireStillSafe();
     run.remember("grants", plan.grants());
-    streaming = new KeyspaceStreaming(cluster, plan.target(), plan.encryption(), options.connections(), console);
+    streaming =
+        new KeyspaceStreaming(cluster, plan.target(), plan.encryption(), options.connections(), run.steps, console);
     var workers = Executors.newFixedThreadPool(plan.contents().tables().size() + 1, Console::daemon);
     try (var unpacked = new UnpackedTables(plan.work(), settings.keyspace())) {
       var folders = plan.contents().tables().stream()
           .collect(Collectors.toMap(table -> table, table -> workers.submit(() -> unpacked.unpack(table))));
-      emptyKeyspace();
+      run.steps.time(name(), plan.keepsDefinition() ? "truncate" : "create the keyspace", this::emptyKeyspace);
       streaming.stream(plan.nodes(), folders, workers);
       requireNoLateClients();
-      plan.grants().forEach(cluster.session()::execute);
+      run.steps.time(name(), "grant", () -> plan.grants().forEach(cluster.session()::execute));
       GraphSettings.read(cluster.session(), settings.keyspace(), Instant.MAX).flatMap(GraphSettings::advice)
           .ifPresent(text -> console.warn("%s", text));
     } catch (DriverException e) {
@@ -295,13 +296,18 @@ final class CassandraRestore implements Database {
   }
 
   @Override
+  public long size() {
+    return plan.contents().bytes();
+  }
+
+  @Override
   public Map<String, Object> summary() {
     var tables = plan.contents().tables().stream().map(table -> Map.of("name", table.name(), "sstables",
         table.sstables().size(), "bytes", table.bytes())).toList();
     var files = backups.stream().map(backup -> backup.file().toString()).toList();
     return Map.of("backup", backups.get(0).name(), "archive", files.get(0), "archives", files, "keyspace",
         settings.keyspace(), "sameDefinition", plan.keepsDefinition(), "replication", plan.target().replication(),
-        "cluster", plan.cluster(), "tables", tables, "grants", plan.grants());
+        "cluster", plan.cluster(), "version", plan.version(), "tables", tables, "grants", plan.grants());
   }
 
   @Override

@@ -65,6 +65,11 @@ interface Database extends Closeable {
   /** Bytes to restore. */
   long total();
 
+  /** Bytes of the backup, those that are restored several times once. */
+  default long size() {
+    return total();
+  }
+
   /** What the report says of it. */
   Map<String, Object> summary();
 }

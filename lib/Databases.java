@@ -38,6 +38,11 @@ record Databases(List<Database> list) implements Closeable {
     return failures.isEmpty() ? Map.of() : new EnumMap<>(failures);
   }
 
+  /** The same, with the time that each takes for it. */
+  Map<Database.Name, Failure> sideBySide(StepTimes times, String name, Step step) {
+    return sideBySide(database -> times.time(database.name(), name, () -> step.run(database)));
+  }
+
   /** Throws if the chosen backups are further apart than those of one run are. */
   static void requireOneRun(List<Backup> chosen, Duration gap) {
     var first = chosen.stream().min(Comparator.comparing(Backup::taken)).orElseThrow();
@@ -75,6 +80,11 @@ record Databases(List<Database> list) implements Closeable {
     return list.stream().mapToLong(Database::total).sum();
   }
 
+  /** Bytes of the backups, by database. */
+  Map<String, Long> sizes() {
+    return list.stream().collect(Collectors.toMap(database -> database.name().toString(), Database::size));
+  }
+
   String state() {
     return list.stream().map(Database::state).collect(Collectors.joining(", "));
   }
@@ -92,6 +102,9 @@ record Databases(List<Database> list) implements Closeable {
     list.forEach(database -> all.put(database.name().toString(), database.summary()));
     if (!failed.isEmpty()) {
       all.put("errors", failed.values().stream().map(Failure::getMessage).toList());
+      var failures = new LinkedHashMap<String, String>();
+      failed.forEach((name, failure) -> failures.put(name.toString(), failure.getMessage()));
+      all.put("failures", failures);
     }
     return all;
   }

@@ -201,18 +201,16 @@ final class ElasticsearchRestore implements Database {
     Runtime.getRuntime().addShutdownHook(putBack);
     try {
       if (options.inPlace()) {
-        restoreInPlace();
+        run.steps.time(name(), "restore in place", plan.bytes(), this::restoreInPlace);
       } else {
-        restoreBeside();
+        restoreBeside(run.steps);
       }
       for (var index : plan.indices()) {
         notAsInTheSnapshot(index,
             replacement.complete(index, definitions.get(index.name()), plan.live(), plan.names()));
       }
       stage = "waiting for replicas";
-      for (var index : plan.indices()) {
-        replacement.awaitHealth(index.name(), plan.cluster().dataNodes());
-      }
+      run.steps.time(name(), "wait for replicas", this::awaitHealth);
     } finally {
       putBackRate();
       Runtime.getRuntime().removeShutdownHook(putBack);
@@ -225,16 +223,23 @@ final class ElasticsearchRestore implements Database {
     }
   }
 
-  private void restoreBeside() throws Exception {
+  private void awaitHealth() throws Exception {
+    for (var index : plan.indices()) {
+      replacement.awaitHealth(index.name(), plan.cluster().dataNodes());
+    }
+  }
+
+  private void restoreBeside(StepTimes times) throws Exception {
     stage = "restoring";
-    replacement.awaitCopies(plan.copies());
+    times.time(name(), "restore the copies", plan.bytes(), () -> replacement.awaitCopies(plan.copies()));
     stage = "trying to clone";
     for (var index : plan.indices()) {
       replacement.proveCloning(index);
     }
     stage = "replacing";
     for (var index : plan.indices()) {
-      documents.put(index.name(), replacement.replaceLive(index));
+      times.time(name(), "replace " + index.name(), () ->
+          documents.put(index.name(), replacement.replaceLive(index)));
     }
     replacement.remove(plan.copies()); // they count as shards of the cluster: replicas may need that room
   }
@@ -291,7 +296,12 @@ final class ElasticsearchRestore implements Database {
     summary.put("system", plan.system());
     summary.put("stays", plan.stays().stream().map(LiveIndices.Index::name).toList());
     summary.put("notAsInTheSnapshot", notAsInTheSnapshot);
+    summary.put("versions", plan.cluster().versions());
+    summary.put("distribution", plan.cluster().openSearch() ? "OpenSearch" : "Elasticsearch");
     summary.put("bytes", plan.bytes());
+    var bytesOf = new LinkedHashMap<String, Long>();
+    plan.indices().forEach(index -> bytesOf.put(index.name(), index.bytes()));
+    summary.put("bytesOf", bytesOf);
     if (stage.equals("done")) { // verify.java takes it for what the live index began with
       summary.put("documents", documents.get(LiveIndices.main(List.copyOf(plan.names()))));
       summary.put("documentsOf", documents);

@@ -1,11 +1,21 @@
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentSkipListMap;
 
-/** The findings of one part; several threads may add to them. */
-record Findings(String part, List<Finding> list) {
+/**
+ * The findings of one part; several threads may add to them.
+ *
+ * @param counts how much was compared, by unit: rows, documents, files, objects, bytes
+ */
+record Findings(String part, List<Finding> list, Map<String, Long> counts) {
   Findings(String part) {
-    this(part, Collections.synchronizedList(new ArrayList<>()));
+    this(part, Collections.synchronizedList(new ArrayList<>()), new ConcurrentSkipListMap<>());
+  }
+
+  void count(String unit, long number) {
+    counts.merge(unit, number, Long::sum);
   }
 
   private void add(Mark mark, String check, List<String> details, int code, String text) {

@@ -136,6 +136,8 @@ record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Option
     vertices.takeIndex(index.name());
     var tally = new IndexContents(api, index.name(), copy.name, exact)
         .compare(index.shards(), id -> vertices.takeDocument(index.name(), id));
+    findings.count("documents", tally.count("document"));
+    findings.count("bytes", index.bytes());
     var newer = tally.count("newer") == 0 ? "" : "; %,d written or deleted since".formatted(tally.count("newer"));
     var details = new ArrayList<String>();
     for (var kind : List.of("missing", "changed", "extra")) {

@@ -31,18 +31,20 @@ final class KeyspaceStreaming {
   private final KeyspaceDefinition definition;
   private final Optional<ServerEncryptionOptions> encryption;
   private final int connections;
+  private final StepTimes times;
   private final RestoreConsole console;
   private final AtomicLong streamed = new AtomicLong();
   private final Set<String> done = ConcurrentHashMap.newKeySet();
   private final Map<Node, Instant> silentSince = new HashMap<>();
 
   KeyspaceStreaming(CassandraCluster cluster, KeyspaceDefinition definition,
-      Optional<ServerEncryptionOptions> encryption, int connections,
+      Optional<ServerEncryptionOptions> encryption, int connections, StepTimes times,
       RestoreConsole console) {
     this.cluster = cluster;
     this.definition = definition;
     this.encryption = encryption;
     this.connections = connections;
+    this.times = times;
     this.console = console;
   }
 
@@ -69,8 +71,9 @@ final class KeyspaceStreaming {
       var metadata = definition.table(table.name(), id);
       streams.put(table.name(), workers.submit(() -> {
         var folder = folders.get(table).get();
-        TableStreaming.stream(folder, metadata, table.sstables().size(), ring, encryption, connections, streamed,
-            console);
+        times.time(Database.Name.CASSANDRA, "stream " + table.name(), table.bytes(),
+            () -> TableStreaming.stream(folder, metadata, table.sstables().size(), ring, encryption, connections,
+            streamed, console));
         done.add(table.name());
         return UnpackedTables.delete(folder);
       }));

@@ -1,4 +1,5 @@
 import java.time.Duration;
+import java.util.Locale;
 
 /** The line that shows how far a step is. */
 final class ProgressLine {
@@ -42,6 +43,15 @@ final class ProgressLine {
   private static String clock(long seconds) {
     return seconds < 3600 ? "%d:%02d".formatted(seconds / 60, seconds % 60)
         : "%d:%02d:%02d".formatted(seconds / 3600, seconds / 60 % 60, seconds % 60);
+  }
+
+  /** A time as it is said, such as {@code 4 min 10 s}. */
+  static String time(double seconds) {
+    var whole = Math.round(seconds);
+    return seconds < 9.95 ? String.format(Locale.ROOT, "%.1f s", seconds)
+        : whole < 60 ? whole + " s"
+        : whole < 3600 ? "%d min %d s".formatted(whole / 60, whole % 60)
+        : "%d h %d min".formatted(whole / 3600, whole / 60 % 60);
   }
 
   /** A number of bytes as an administrator reads it, such as {@code 12 MB}. */

@@ -31,11 +31,22 @@ final class RestoreRun implements Closeable {
   private final FileChannel lock;
   private final Instant started = Instant.now();
 
+  /** The times of the run's steps: they go into the report. */
+  final StepTimes steps = new StepTimes(started);
+
   RestoreRun(Path folder, String script, boolean dryRun) {
     this.folder = folder;
     this.script = script;
     this.marker = folder.resolve(script + ".unfinished");
     this.lock = dryRun && !Files.isWritable(folder) ? null : lock(folder.resolve("." + script + ".lock"));
+  }
+
+  Path folder() {
+    return folder;
+  }
+
+  String script() {
+    return script;
   }
 
   private static FileChannel lock(Path file) {
@@ -103,9 +114,11 @@ final class RestoreRun implements Closeable {
 
   /** Writes the report, and takes finished parts from the marker; the marker goes with the last. */
   synchronized Path end(int code, Set<String> finished, Map<String, ?> what) throws IOException {
-    var report = Json.MAPPER.createObjectNode().put("script", script).put("started", started.toString())
-        .put("seconds", Duration.between(started, Instant.now()).toMillis() / 1000.0).put("exit", code);
+    var report = Json.MAPPER.createObjectNode().put("script", script).put("release", Release.VERSION)
+        .put("started", started.toString()).put("seconds", Duration.between(started, Instant.now()).toMillis() / 1000.0)
+        .put("waited", steps.waited()).put("exit", code);
     what.forEach((name, value) -> report.set(name, Json.MAPPER.valueToTree(value)));
+    report.set("steps", Json.MAPPER.valueToTree(steps.list()));
     var file = folder.resolve(script + "_" + BackupSet.STAMP.format(LocalDateTime.now()) + ".json");
     write(file, report);
     var open = new TreeSet<String>();

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.apache.commons.codec.digest.DigestUtils;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -81,6 +82,40 @@ class VerifyArchivesTest {
     var restore = Script.of("restore-files-nfs.java").args("--yes").env("ATTACHMENT_FOLDER", folder.toString())
         .env("GENERAL_ARCHIVE_PATH", temp.resolve("storage").toString());
     assertRefused(10, restore, "files_20260102_00h00m00s.zip");
+  }
+
+  @Test
+  void leavesAPageAndMetricsOfARestoreAndItsCheck() throws IOException {
+    var restored = Script.of("restore-files-nfs.java").args("--yes", "--max-delete", "100")
+        .env("ATTACHMENT_FOLDER", folder.toString()).env("GENERAL_ARCHIVE_PATH", temp.resolve("storage").toString())
+        .run();
+    assertThat(restored.code()).as(restored.err()).isZero();
+    assertThat(restored.err()).containsPattern("  restore point " + POINT + ", \\d+ days ago: ✗ incomplete: no backup")
+        .containsPattern("(?m)^The restore took \\d+\\.\\d s$").doesNotContain("it will take about");
+    var page = temp.resolve("page.html");
+    var metrics = temp.resolve("thehive.prom");
+    var result = verify("--only", "files", "--evidence", page.toString(), "--metrics", metrics.toString()).run();
+    assertThat(result.code()).as(result.out() + result.err()).isZero();
+    var archive = temp.resolve("storage/files_" + POINT + ".tar");
+    assertThat(page).content().contains("The backup of 1 Jan 2026 00:00 was restored in ",
+        "as far as it was checked. Not checked: cassandra (not part of this run); elasticsearch (not part of this run).",
+        archive.toString(), DigestUtils.sha256Hex(Files.readAllBytes(archive)), "files stage", "restore-files-nfs.java");
+    assertThat(metrics).content().contains("thehive_verify_success 1.0\n", "thehive_verify_complete 0.0\n",
+        "thehive_verify_compared{part=\"files\",unit=\"files\"} 5.0\n");
+    assertThat(Script.of("restore-files-nfs.java").args("--dry-run").env("ATTACHMENT_FOLDER", folder.toString())
+        .env("GENERAL_ARCHIVE_PATH", temp.resolve("storage").toString()).run().err()).as("an earlier report tells")
+        .containsPattern("  it will take about \\d+\\.\\d s, as the restore of ");
+  }
+
+  @Test
+  void refusesAPageThatCannotBeWrittenBeforeItChecks() throws IOException {
+    var none = temp.resolve("none/page.html").toString();
+    assertRefused(2, verify("archives", "--only", "files", "--evidence", none), "there is no folder");
+    assertRefused(2, verify("points", "--evidence", temp.resolve("page.html").toString()), "tell of checks");
+    var metrics = temp.resolve("thehive.prom");
+    assertRefused(2, verify("--only", "files", "--sample", "-1", "--metrics", metrics.toString()), "--sample -1");
+    assertThat(metrics).content().as("a run that failed early alarms, too").contains("thehive_verify_success 0.0\n",
+        "thehive_verify_exit_code 2.0\n");
   }
 
   @Test

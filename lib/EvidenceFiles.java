@@ -1,0 +1,102 @@
+//DEPS info.picocli:picocli:4.7.7
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.time.Instant;
+import java.util.Optional;
+import picocli.CommandLine.Option;
+
+/** The files in which verify.java leaves what it found, for people and for monitoring. */
+final class EvidenceFiles {
+  @Option(names = "--evidence", paramLabel = "FILE", description = "write a page (HTML) for the change ticket, too")
+  Optional<Path> page = Optional.empty();
+
+  @Option(names = "--metrics", paramLabel = "FILE", description = "write metrics for node-exporter, too")
+  Optional<Path> metrics = Optional.empty();
+
+  private boolean isWritten;
+
+  /** Throws if a file could not be written at the end: to be known before hours of checks. */
+  void requireWritable() {
+    page.ifPresent(EvidenceFiles::requireWritable);
+    metrics.ifPresent(EvidenceFiles::requireWritable);
+  }
+
+  private static void requireWritable(Path file) {
+    var folder = file.toAbsolutePath().getParent();
+    var isOther = Files.exists(file) && !Files.isRegularFile(file); // a folder, or a device, which must stay one
+    if (isOther || !Files.isDirectory(folder)) {
+      throw new Failure(Exit.USAGE, isOther ? "%s is not a file".formatted(file)
+          : "there is no folder %s".formatted(folder), "name a file in a folder that exists");
+    }
+    var probe = temporary(file);
+    try {
+      Files.writeString(probe, "");
+      Files.delete(probe);
+    } catch (IOException e) {
+      throw notWritten(file, Exit.UNSAFE, e);
+    }
+  }
+
+  /** Beside it, so that it can take its place at once; of a name that node-exporter does not read. */
+  private static Path temporary(Path file) {
+    return file.toAbsolutePath().resolveSibling(".%s.%d.tmp".formatted(file.getFileName(), ProcessHandle.current().pid()));
+  }
+
+  private static Failure notWritten(Path file, int code, IOException e) {
+    return new Failure(code, "cannot write %s: %s".formatted(file, Failure.of(e).getMessage()),
+        "make its folder writable, make room, or name another file", e);
+  }
+
+  boolean areWanted() {
+    return page.isPresent() || metrics.isPresent();
+  }
+
+  /** Writes those that are wanted. */
+  void write(Evidence evidence) throws IOException {
+    isWritten = true;
+    if (page.isPresent()) {
+      write(page.get(), EvidencePage.of(evidence));
+    }
+    writeMetrics(evidence);
+  }
+
+  private void writeMetrics(Evidence evidence) throws IOException {
+    if (metrics.isPresent()) {
+      write(metrics.get(), EvidenceMetrics.of(evidence, before(metrics.get())));
+    }
+  }
+
+  /** Writes the metrics of a run that failed before it had a result: monitoring is to see it; it has no page. */
+  void writeFailure(String script, Instant started, Failure failure) throws IOException {
+    if (!isWritten) {
+      writeMetrics(Evidence.ofFailure(script, started, failure));
+    }
+  }
+
+  private static String before(Path file) throws IOException {
+    try {
+      return Files.readString(file);
+    } catch (NoSuchFileException e) {
+      return "";
+    }
+  }
+
+  /** Whoever reads the file meanwhile finds the old one or the new one whole. */
+  private static void write(Path file, String text) {
+    var temporary = temporary(file);
+    try {
+      try {
+        Files.writeString(temporary, text);
+        Files.move(temporary, Files.exists(file) ? file.toRealPath() : file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+      } finally {
+        Files.deleteIfExists(temporary);
+      }
+    } catch (IOException e) {
+      throw notWritten(file, Exit.UNEXPECTED, e);
+    }
+  }
+}
