@@ -2651,7 +2651,8 @@ record Evidence(Check check, Verdict verdict, Optional<LocalDateTime> point, Map
     var open = new ArrayList<String>();
     Stream.of("cassandra", "elasticsearch").filter(part -> of(part).isEmpty())
         .forEach(part -> open.add(part + " (not part of this run)"));
-    var stores = ATTACHMENTS.stream().filter(this::isInOrder).toList();
+    var stores = ATTACHMENTS.stream()
+        .filter(part -> of(part).stream().anyMatch(finding -> finding.result() != Mark.SKIPPED)).toList();
     if (stores.isEmpty()) {
       open.add("attachments (neither files nor s3)");
     }
@@ -2810,6 +2811,11 @@ record Findings(String part, List<Finding> list, Map<String, Long> counts) {
   /** Says that something was not compared, and why. */
   void skipped(String check, String text, Object... values) {
     add(Mark.SKIPPED, check, List.of(), Exit.DONE, text.formatted(values));
+  }
+
+  /** Says what is no difference from the backup, but to be known before TheHive starts. */
+  void warning(String check, List<String> details, String text, Object... values) {
+    add(Mark.WARNING, check, details, Exit.DONE, text.formatted(values));
   }
 
   void bad(String check, List<String> details, String text, Object... values) {
@@ -3119,9 +3125,9 @@ enum Kind {
   OTHER
 }
 
-/** The outcome of one comparison: as it should be, not so, or not compared. */
+/** The outcome of one comparison: as it should be, not so, to be looked at by a person, or not compared. */
 enum Mark {
-  OK("✓"), BAD("✗"), SKIPPED("-");
+  OK("✓"), BAD("✗"), WARNING("!"), SKIPPED("-");
 
   final String sign;
 
@@ -4371,7 +4377,7 @@ record RestoreReport(Path file, String script, String release, Instant started, 
   private static Part cassandra(JsonNode report) {
     var json = report.path("cassandra");
     var tables = json.path("tables").valueStream().map(table -> new Item(table.path("name").asText(),
-        table.path("bytes").asLong(), "%d SSTables".formatted(table.path("sstables").asInt()))).toList();
+        table.path("bytes").asLong(), "SSTables: " + table.path("sstables").asInt())).toList();
     var archives = texts(json.path("archives"));
     return new Part("cassandra", "keyspace %s of cluster %s".formatted(json.path("keyspace").asText(),
         json.path("cluster").asText()), version("Cassandra", json.path("version").asText()),
@@ -7199,14 +7205,14 @@ record TimeLine(List<Bar> bars, double seconds, double idle) {
     boolean isRun() {
       return step.isEmpty();
     }
-
-    double seconds() {
-      return Duration.between(start, end).toMillis() / 1000.0;
-    }
   }
 
-  /** Where a span is on the line, in percent of its length. */
-  record Bar(Span span, double left, double width) {}
+  /**
+   * Where a span is on the line, in percent of its length.
+   *
+   * @param seconds of the span that are on the line
+   */
+  record Bar(Span span, double left, double width, double seconds) {}
 
   /** The spans of a run that began then. */
   static List<Span> spans(String run, Instant started, double seconds, List<StepTimes.Step> steps) {
@@ -7235,7 +7241,8 @@ record TimeLine(List<Bar> bars, double seconds, double idle) {
 
   private static Bar bar(Span span, List<Interval> busy, long length) {
     var left = before(span.start(), busy);
-    return new Bar(span, 100.0 * left / length, 100.0 * (before(span.end(), busy) - left) / length);
+    var width = before(span.end(), busy) - left;
+    return new Bar(span, 100.0 * left / length, 100.0 * width / length, width / 1000.0);
   }
 
   private record Interval(Instant start, Instant end) {
@@ -7454,6 +7461,8 @@ record Verdict(String script, int exit, String summary, List<Finding> checks) {
         named(good, restored.stream().filter(whole)),
         named(good + " as far as compared", restored.stream().filter(whole.negate())),
         named("In order", parts.stream().filter(fine).filter(part -> !RESTORED.contains(part))),
+        named("To look at", parts.stream().filter(part -> has(checks, part, Mark.WARNING))
+            .map(part -> "%s (%s)".formatted(part, names(checks, part, Mark.WARNING)))),
         named("NOT checked", parts.stream().filter(whole.negate()).map(part -> unchecked(checks, part))))
         .filter(text -> !text.isEmpty())
         .collect(Collectors.joining(" ", exit == Exit.DONE ? "=== ✓ " : "=== ✗ ", " ==="));

@@ -53,8 +53,8 @@ final class EvidencePage {
       table{width:100%;border-collapse:collapse}
       th,td{text-align:left;vertical-align:top;padding:5px 12px 5px 0;border-bottom:1px solid var(--line)}
       th{color:var(--soft);font-weight:600;font-size:.85rem}
-      .number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
-      .name{font-weight:600}
+      .number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums;padding-right:28px}
+      th,.name{white-space:nowrap}.name{font-weight:600}.check{min-width:9em}.sum{min-width:20em}
       .sum{font-family:ui-monospace,"Liberation Mono",monospace;font-size:.82rem}
       .mark{font-weight:700}.ok .mark{color:var(--good)}.bad .mark{color:var(--bad)}.skipped .mark{color:var(--open)}
       ul{margin:4px 0;padding-left:20px}
@@ -68,7 +68,7 @@ final class EvidencePage {
       body{padding:14px;font-size:14px}.summary{font-size:1.2rem}thead{display:none}
       table,tbody,tr,td{display:block;width:auto!important}
       tr{padding:8px 0;border-bottom:1px solid var(--line)}td{border:0;padding:1px 0}
-      .number{text-align:left}td:empty{display:none}
+      .number{text-align:left}.name,.number{white-space:normal}.sum,.check{min-width:0}td:empty{display:none}
       td[data-label]:not([data-label=""])::before{content:attr(data-label) ": ";color:var(--soft)}}
       @media print{:root{--back:#fff;--text:#000;--soft:#444;--line:#bbb;--track:#eee;--good:#1a7f37;--bad:#b3261e;
       --open:#6b4c00;--run:#666;--bar:#2f6fd6}
@@ -141,7 +141,7 @@ final class EvidencePage {
             .withClass("step"),
         td(span(span().withClass("fill").withStyle("left:min(%s%%,calc(100%% - 3px));width:%s%%"
             .formatted(percent(bar.left()), percent(bar.width())))).withClass("track")),
-        td(ProgressLine.time(bar.span().seconds())).withClass("time number")).withClass(bar.span().isRun() ? "run" : ""))
+        td(ProgressLine.time(bar.seconds())).withClass("time number")).withClass(bar.span().isRun() ? "run" : ""))
         .toList();
     return section(h2("Time line"), p("The line is %s long.%s".formatted(ProgressLine.time(line.seconds()),
         line.idle() < 1 ? "" : " Left out of it: %s in which nothing ran, or somebody was asked."
@@ -173,7 +173,7 @@ final class EvidencePage {
 
   private DomContent checks() {
     var rows = evidence.verdict().checks().stream().map(finding -> (DomContent) tr(
-        td(finding.result().sign).withClass("mark"), td(finding.part()).withClass("name"), td(finding.check()),
+        td(finding.result().sign).withClass("mark"), td(finding.part()).withClass("name"), td(finding.check()).withClass("check"),
         td(div(finding.text()), iff(!finding.details().isEmpty(), details(finding.details()))))
         .withClass(finding.result().name().toLowerCase(Locale.ROOT))).toList();
     return titled("Checks", "None.", rows, "", "Part", "Check", "Result");

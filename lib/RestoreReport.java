@@ -74,7 +74,7 @@ record RestoreReport(Path file, String script, String release, Instant started, 
   private static Part cassandra(JsonNode report) {
     var json = report.path("cassandra");
     var tables = json.path("tables").valueStream().map(table -> new Item(table.path("name").asText(),
-        table.path("bytes").asLong(), "%d SSTables".formatted(table.path("sstables").asInt()))).toList();
+        table.path("bytes").asLong(), "SSTables: " + table.path("sstables").asInt())).toList();
     var archives = texts(json.path("archives"));
     return new Part("cassandra", "keyspace %s of cluster %s".formatted(json.path("keyspace").asText(),
         json.path("cluster").asText()), version("Cassandra", json.path("version").asText()),

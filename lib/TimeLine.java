@@ -20,14 +20,14 @@ record TimeLine(List<Bar> bars, double seconds, double idle) {
     boolean isRun() {
       return step.isEmpty();
     }
-
-    double seconds() {
-      return Duration.between(start, end).toMillis() / 1000.0;
-    }
   }
 
-  /** Where a span is on the line, in percent of its length. */
-  record Bar(Span span, double left, double width) {}
+  /**
+   * Where a span is on the line, in percent of its length.
+   *
+   * @param seconds of the span that are on the line
+   */
+  record Bar(Span span, double left, double width, double seconds) {}
 
   /** The spans of a run that began then. */
   static List<Span> spans(String run, Instant started, double seconds, List<StepTimes.Step> steps) {
@@ -56,7 +56,8 @@ record TimeLine(List<Bar> bars, double seconds, double idle) {
 
   private static Bar bar(Span span, List<Interval> busy, long length) {
     var left = before(span.start(), busy);
-    return new Bar(span, 100.0 * left / length, 100.0 * (before(span.end(), busy) - left) / length);
+    var width = before(span.end(), busy) - left;
+    return new Bar(span, 100.0 * left / length, 100.0 * width / length, width / 1000.0);
   }
 
   private record Interval(Instant start, Instant end) {

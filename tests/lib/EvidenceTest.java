@@ -3,6 +3,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** What the sentence at the top of the evidence says: "completely" only where that was seen. */
@@ -28,6 +29,7 @@ class EvidenceTest {
     findings.get(2).bad("extra", List.of("x"), "1 is not in the backup");
     assertThat(sentence(findings))
         .isEqualTo("The backup of 22 Nov 2026 12:00 was NOT restored completely: files (extra).");
+    assertThat(SampleEvidence.of(findings, REPORTS).open()).isEmpty();
     assertThat(SampleEvidence.of(findings, REPORTS).isComplete()).isFalse();
   }
 
@@ -82,6 +84,14 @@ class EvidenceTest {
     var failed = Evidence.ofFailure("verify", SampleEvidence.START, new Failure(Exit.USAGE, "no", null));
     assertThat(failed.isComplete()).isFalse();
     assertThat(failed.verdict().exit()).isEqualTo(Exit.USAGE);
+  }
+
+  @Test
+  void thePageShowsTheFirstDetailsOfALongList() {
+    var findings = SampleEvidence.good();
+    findings.get(2).bad("missing", IntStream.range(0, 500).mapToObj(i -> "name" + i).toList(), "500 of 20,000");
+    assertThat(EvidencePage.of(SampleEvidence.of(findings, REPORTS))).contains("<li>name199</li>",
+        "<li>and 300 more: --json shows them</li>").doesNotContain("name200");
   }
 
   @Test

@@ -34,6 +34,7 @@ class TimeLineTest {
     assertThat(line.bars()).extracting(bar -> bar.span().run() + " " + bar.span().step())
         .containsExactly("first ", "first check", "first a", "second ", "second b");
     assertAt(line.bars().get(0), 0, 60);
+    assertThat(line.bars().get(0).seconds()).as("without the question").isEqualTo(30);
     assertAt(bar(line, "check"), 0, 20);
     assertAt(bar(line, "a"), 20, 40);
     assertAt(line.bars().get(3), 60, 40);
