@@ -135,7 +135,7 @@ class RestoreCassandraEsTablesTest {
     var timestamp = HotBackup.timestamp(LocalDateTime.now());
     HotBackup.cassandra(node, KEYSPACE, archives, timestamp);
     session.execute("INSERT INTO %s.lz4 (key, column1, value) VALUES (0xff, 0xff, 0xff)".formatted(KEYSPACE));
-    var restored = script("restore-cassandra-es.java", node, archives, "--yes", "--only", "cassandra").run();
+    var restored = script("restore-cassandra-es.java", node, archives, "--yes", "--force", "--only", "cassandra").run();
     assertThat(restored.code()).as("after " + after + "\n" + restored.err()).isZero();
     assertThat(Contents.ofCassandra(session, KEYSPACE, true)).as("after " + after).isEqualTo(before);
     var verified = script("verify.java", node, archives, "--exact", "--only", "cassandra").run();

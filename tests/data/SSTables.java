@@ -4,6 +4,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Random;
 import java.util.stream.Collectors;
 import org.apache.cassandra.config.DatabaseDescriptor;
 import org.apache.cassandra.db.marshal.Int32Type;
@@ -59,7 +60,12 @@ class SSTables {
     DatabaseDescriptor.clientInitialization(false);
     DatabaseDescriptor.setColumnIndexSize(1);
     var tables =
-        args[1].equals("all") ? all() : args[1].equals("small") ? List.of(small("small")) : List.of(even(args[1]));
+        switch (args[1]) {
+          case "all" -> all();
+          case "small" -> List.of(small("small"));
+          case "wide" -> List.of(wide());
+          default -> List.of(even(args[1]));
+        };
     var root = Path.of(args[0], NAME);
     var definition =
         new StringBuilder("CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': '1'}"
@@ -104,6 +110,19 @@ class SSTables {
         ("CREATE TABLE ks.%s (k blob, c int, s text static, v text, PRIMARY KEY (k, c)) WITH " + COMPRESSION)
             .formatted(name, "LZ4Compressor"),
         "INSERT INTO ks.%s (k, c, s, v) VALUES (?, ?, ?, ?) USING TTL ?".formatted(name), rows);
+  }
+
+  /** Partitions of many rows of many lengths: the last block of some of their indexes ends with the last row. */
+  static Table wide() {
+    var random = new Random(20261126);
+    var rows = new ArrayList<Object[]>();
+    for (int k = 0; k < 200; k++) {
+      for (int c = 0; c < 40 + k % 20; c++) {
+        rows.add(new Object[] {bytes("key " + k), c, "v".repeat(random.nextInt(600))});
+      }
+    }
+    return new Table("wide", List.of(), "CREATE TABLE ks.wide (k blob, c int, v text, PRIMARY KEY (k, c))",
+        "INSERT INTO ks.wide (k, c, v) VALUES (?, ?, ?)", rows);
   }
 
   /** {@code even:3000:3}: a table of 3,000 partitions, of which only those of every third of 48 ranges are written. */

@@ -99,6 +99,11 @@ class SSTableProofTest {
     assertThat(backup.missingParts()).isEmpty();
   }
 
+  @Test
+  void partitionsOfManyRowsAreProvenWhereverTheirLastBlockEnds() throws IOException {
+    assertThat(prove(SSTables.archive(folder, "wide")).coverage().partitions()).isEqualTo(200);
+  }
+
   // ------------------------------------------------------------------------------------------------------------ damage
 
   /** Every component, every kind of bit, seeded: found, or the rows read are the same. */
