@@ -17,16 +17,22 @@ class SandboxTest {
     assertThat(result.code()).as(result.out() + result.err()).isZero();
     assertThat(result.out())
         .contains("=== ✓ Successful full restore ===", "✓ The restored system answers as before the disaster")
+        .containsPattern("graph and index agree +yes +no index +yes")
         .doesNotContain("✗");
-    assertThat(result.err()).contains("Runbook: ./jbang verify.java archives",
-        "Runbook: ./jbang restore-files-minio.java --yes");
-    var without = Pattern.compile("none here, so TheHive is neither stopped nor started: (.*)").matcher(result.err());
+    assertThat(result.err()).contains("Touches nothing of yours", "127.0.0.52, 127.0.0.53, 127.0.0.54, ports 9042, ",
+        "Runbook: ./jbang verify.java archives", "Runbook: ./jbang restore-files-minio.java --yes")
+        .doesNotContain("[jbang]", "Note: ");
+    var without = Pattern.compile("No hosts here, so TheHive is neither stopped nor started: (.*)")
+        .matcher(result.err());
     if (without.find()) {
+      assertThat(result.out()).contains("not played: service-control.java stop");
       HostsTest
           .skip("all was well but for TheHive's stop and start, for which there are no hosts: " + without.group(1));
     }
     assertThat(result.err()).contains("Runbook: ./jbang service-control.java stop",
         "Runbook: ./jbang service-control.java start",
-        "Runbook: ./jbang verify.java --only services,logs");
+        "Runbook: ./jbang verify.java --only services,logs", "thehive-sandbox")
+        .doesNotContain("  none: ");
+    assertThat(result.out()).doesNotContain("not played");
   }
 }

@@ -1,8 +1,10 @@
 ///usr/bin/env jbang "$0" "$@" ; exit $?
-//DESCRIPTION The whole runbook on real servers: fill, back up, disaster, restore, compare
+//DESCRIPTION The whole runbook on real servers: fill, back up, disaster, restore, compare; or with your own backup
 //JAVA 17+
 //DEPS info.picocli:picocli:4.7.7
 //DEPS com.fasterxml.jackson.core:jackson-databind:2.23.0
+//DEPS com.fasterxml.jackson.dataformat:jackson-dataformat-smile:2.23.0
+//DEPS com.typesafe:config:1.4.3
 //DEPS io.minio:minio:9.0.4
 //DEPS com.squareup.okhttp3:okhttp-jvm:5.5.1
 //DEPS net.lingala.zip4j:zip4j:2.11.6
@@ -10,9 +12,11 @@
 //DEPS org.slf4j:slf4j-nop:1.7.36
 //COMPILE_OPTIONS -encoding UTF-8
 //JAVA_OPTIONS -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1
-//JAVA_OPTIONS -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8 -Dstderr.encoding=UTF-8
+//JAVA_OPTIONS -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8 -Dstderr.encoding=UTF-8 -Djdk.console=java.base
 //SOURCES Script.java
-//SOURCES servers/Hosts.java
+//SOURCES sandbox/OwnHosts.java
+//SOURCES sandbox/Rehearsal.java
+//SOURCES sandbox/Steps.java
 //SOURCES servers/Stack.java
 //SOURCES data/Attachments.java
 //SOURCES data/Bucket.java
@@ -23,20 +27,18 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -45,7 +47,8 @@ import picocli.CommandLine.Option;
 /**
  * Shows a restore from beginning to end, on three Cassandra nodes and Elasticsearch of its own on loopback addresses:
  * fills them, takes the hot backup, lets disaster happen, restores as an administrator would, and compares what the
- * graph answers. Touches nothing else and removes everything at the end.
+ * graph answers. With {@code --backup-set} or {@code --rehearse} it restores a site's own backup on such servers.
+ * Touches nothing else and removes everything at the end.
  *
  * <p>Example: {@code ./jbang tests/sandbox.java --keep}
  */
@@ -53,9 +56,12 @@ import picocli.CommandLine.Option;
     name = "sandbox.java",
     mixinStandardHelpOptions = true,
     sortOptions = false,
-    description = "The whole runbook on real servers: fill, back up, disaster, restore, compare.",
+    synopsisHeading = "Usage: ./jbang tests/",
+    description = "The whole runbook on real servers: fill, back up, disaster, restore, compare;"
+        + " or a restore of your own backup on such servers.",
     exitCodeListHeading = "Exit codes:%n",
-    exitCodeList = {"0:the restored system answers as before", "1:it does not, or a step failed", "2:usage"})
+    exitCodeList = {"0:all came back", "1:not all, or a step failed", "2:usage",
+        "13:this host lacks memory, disk or ports", "others:of the script that failed in a rehearsal"})
 class Sandbox implements Callable<Integer> {
   private static final List<String> SCRIPTS =
       List.of(
@@ -68,6 +74,7 @@ class Sandbox implements Callable<Integer> {
           "restore-files-minio.java",
           "service-control.java",
           "verify.java");
+  private static final long MB = 1_000_000;
 
   @Option(names = "--cases", defaultValue = "300", description = "cases to fill in (${DEFAULT-VALUE})")
   private int cases;
@@ -75,48 +82,174 @@ class Sandbox implements Callable<Integer> {
   @Option(names = "--keep", description = "leave the servers running until Ctrl-C, to play with")
   private boolean keep;
 
-  @Option(
-      names = "--listen",
-      split = ",",
-      paramLabel = "HOST",
-      defaultValue = "127.0.0.2,127.0.0.3,127.0.0.4",
-      description = "the Cassandra nodes; Elasticsearch is on the first (${DEFAULT-VALUE})")
+  @Option(names = "--listen", split = ",", paramLabel = "HOST",
+      description = "loopback addresses of the Cassandra nodes (127.0.0.2 and the next, or others that are free)")
   private List<String> listen;
 
-  private final long started = System.nanoTime();
+  @Option(names = "--backup-set", paramLabel = "DIR", description = "rehearse: restore the backup below this folder")
+  private Path backupSet;
+
+  @Option(names = "--rehearse", description = "the same with the folders that the restores' variables name")
+  private boolean rehearse;
+
+  @Option(names = "--backup", paramLabel = "POINT", description = "restore point to rehearse (the newest)")
+  private String point;
+
+  @Option(names = "--repository", paramLabel = "DIR", description = "of the snapshots, where it is not found by itself")
+  private Path repository;
+
+  @Option(names = "--nodes", defaultValue = "1", description = "Cassandra nodes of a rehearsal (${DEFAULT-VALUE})")
+  private int nodes;
+
+  @Option(names = "--work", paramLabel = "DIR", description = "where servers and restored files go (${DEFAULT-VALUE})")
+  private Path temporary = Path.of(System.getProperty("java.io.tmpdir"));
+
+  private final Steps steps = new Steps();
+  private Path work;
+  private Places places;
   private Path archives;
   private Path attachments;
   private Bucket bucket;
   private GraphData data;
-  private Hosts hosts;
-  private volatile Process running;
+  private OwnHosts hosts;
+  /** Why there are none, or could not be started. */
+  private Optional<String> noHosts = Optional.empty();
 
   public static void main(String... args) {
     var commands = new CommandLine(new Sandbox());
     commands.setExecutionExceptionHandler(
         (e, command, result) -> {
           System.err.println("error: " + e.getMessage());
-          return 1;
+          if (e instanceof Failure failure && failure.hint != null) {
+            System.err.println("hint: " + failure.hint);
+          }
+          return e instanceof Failure failure ? failure.code : e instanceof Steps.Failed failed ? failed.code : 1;
         });
     System.exit(commands.execute(args));
   }
 
   @Override
   public Integer call() throws Exception {
-    archives = Files.createTempDirectory("sandbox");
+    System.setProperty("java.io.tmpdir", temporary.toRealPath().toString());
+    if (backupSet != null || rehearse) {
+      return rehearse();
+    }
+    lookBefore(listen == null ? 3 : listen.size());
+    archives = work.resolve("archives");
     attachments = archives.resolve("live/files");
-    Runtime.getRuntime().addShutdownHook(new Thread(this::cleanUp));
 
-    step("Getting and compiling what is needed (the first time: some minutes)", this::build);
-    step("Starting " + listen.size() + " Cassandra nodes, Elasticsearch and an S3 server", this::startServers);
-    step("Starting three hosts with systemd, sshd and a stand-in for TheHive", this::startHosts);
-    step("Writing " + cases + " cases and their attachments", this::fill);
-    step("Changing, deleting and adding some", data::change);
-    var before = step("Asking the graph", this::ask);
-    step("Taking the hot backup", this::backUp);
-    step("Disaster: newer rows, deleted cases, attachments lost and overwritten", this::damage);
-    var damaged = step("Asking the graph", this::ask);
-    step("Disaster: the index is gone", this::dropIndex);
+    steps.run("Getting and compiling what is needed (the first time: some minutes)", () -> steps.build(SCRIPTS));
+    steps.run("Starting " + places.addresses().size() + " Cassandra nodes, Elasticsearch and an S3 server",
+        this::startServers);
+    noHosts = OwnHosts.reasonUnavailable();
+    if (noHosts.isEmpty()) {
+      steps.run("Starting three hosts with systemd, sshd and a stand-in for TheHive", this::startHosts);
+    }
+    steps.run("Writing " + cases + " cases and their attachments", this::fill);
+    steps.run("Changing, deleting and adding some", data::change);
+    var before = steps.ask("Asking the graph", this::ask);
+    steps.run("Taking the hot backup", this::backUp);
+    steps.run("Disaster: newer rows, deleted cases, attachments lost and overwritten, the index deleted",
+        this::damage);
+    var damaged = steps.ask("Asking the graph", this::ask);
+    playRunbook();
+    var restored = steps.ask("Asking the graph", this::ask);
+
+    var same = before.equals(restored);
+    print(same, before, damaged, restored);
+    if (keep) {
+      keepRunning();
+    }
+    return same ? 0 : 1;
+  }
+
+  // ------------------------------------------------------------------------------------------------- before it begins
+
+  /** Looks whether it can go through, in a second; then says what it will do, and waits for Enter on a terminal. */
+  private void lookBefore(int count) throws IOException {
+    var needed = new Resources(count * 900 * MB + 2_200 * MB, count * 400 * MB + 1_200 * MB);
+    begin(count, needed, List.of(
+        "Plays the whole runbook on servers of its own: fills them, takes a hot backup, lets disaster happen, restores,"
+            + " compares.",
+        "Touches nothing of yours: it uses a folder and addresses of its own, and removes all of it at the end.",
+        "Takes 3 to 5 minutes; the first time it loads about 600 MB from Maven Central, which takes some more."));
+  }
+
+  private void begin(int count, Resources needed, List<String> plan) throws IOException {
+    plan.forEach(steps::say);
+    var candidates = listen == null ? Places.candidates(count) : List.of(listen);
+    var listeners = Listeners.now();
+    places = Places.reserve(candidates);
+    places.change(candidates.get(0), listeners).ifPresentOrElse(steps::say,
+        () -> steps.say("Listens on " + places.text() + "; nobody else does."));
+    var left = Resources.left(temporary);
+    steps.say("Needs " + needed.text(left, temporary) + ".");
+    left.lacks(needed, temporary).ifPresent(reason -> {
+      throw new Failure(Exit.UNSAFE, reason, "free some; --work names another folder, fewer nodes need less");
+    });
+    if (backupSet == null && !rehearse) {
+      OwnHosts.reasonUnavailable().ifPresent(reason ->
+          steps.say("No hosts here, so TheHive is neither stopped nor started: " + reason));
+    }
+    awaitEnter();
+    Stack.use(new Processes(false, places.offset()));
+    work = OwnFolder.create("sandbox-of-");
+    Runtime.getRuntime().addShutdownHook(new Thread(this::cleanUp));
+  }
+
+  private static void awaitEnter() {
+    if (System.console() != null && System.getenv("CI") == null) {
+      System.console().readLine("Enter to go on, Ctrl-C to end ");
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------------------- a rehearsal
+
+  private int rehearse() throws Exception {
+    var settings = Settings.fromEnvironment();
+    var own = Optional.ofNullable(repository).map(Path::toAbsolutePath);
+    var site = backupSet == null ? SiteBackup.of(settings, own) : SiteBackup.in(backupSet, own);
+    var chosen = site.choose(point);
+    requireJava(chosen.search());
+    var plan = new ArrayList<>(Rehearsal.plan(site, chosen));
+    plan.add("Takes about %d minutes; the first time it loads about 600 MB, which takes some more."
+        .formatted(Rehearsal.minutes(chosen)));
+    var count = listen == null ? nodes : listen.size();
+    begin(count, Rehearsal.needed(chosen, count), plan);
+    new Rehearsal(site, chosen, work, places, settings, steps).run();
+    return 0;
+  }
+
+  private static void requireJava(SearchServer search) throws IOException {
+    if (Runtime.version().feature() < search.java() && Script.laterJdk().isEmpty()) {
+      throw new Failure(Exit.UNSAFE, "the snapshot needs Elasticsearch %s, which needs a JDK %d or later".formatted(
+          search.version(), search.java()), "install one: apt-get install openjdk-21-jdk-headless");
+    }
+  }
+
+  // --------------------------------------------------------------------------------------------------- the whole runbook
+
+  private void startServers() {
+    var options = Stack.CassandraOptions.on(places.addresses().toArray(String[]::new));
+    var cassandra = CompletableFuture.supplyAsync(() -> Stack.cassandra(options));
+    steps.at("Elasticsearch");
+    var elasticsearch = Stack.elasticsearch("7.10.2", List.of(places.first()), 9200, archives);
+    steps.at("S3; where Go is there it is built, once");
+    bucket = new Bucket(Stack.s3(places.first()));
+    steps.at("Cassandra");
+    data = new GraphData(cassandra.join(), elasticsearch);
+  }
+
+  private void startHosts() {
+    try {
+      hosts = OwnHosts.start();
+    } catch (IllegalStateException e) {
+      noHosts = Optional.of(e.getMessage());
+      steps.say("  none: " + e.getMessage());
+    }
+  }
+
+  private void playRunbook() throws Exception {
     play("verify.java", "archives");
     if (hosts != null) {
       play("service-control.java", "stop");
@@ -129,50 +262,10 @@ class Sandbox implements Callable<Integer> {
       play("service-control.java", "start");
       play("verify.java", "--only", "services,logs");
     }
-    var restored = step("Asking the graph", this::ask);
-
-    print(before, damaged, restored);
-    var same = before.equals(restored);
-    System.out.println(
-        same
-            ? "✓ The restored system answers as before the disaster"
-            : "✗ The restored system answers differently");
-    System.out.printf(Locale.ROOT, "Took %.0f s%n", (System.nanoTime() - started) / 1e9);
-    if (keep) {
-      keepRunning();
-    }
-    return same ? 0 : 1;
-  }
-
-  private void build() throws IOException {
-    for (var script : SCRIPTS) {
-      run(Map.of(), "build", script);
-    }
-  }
-
-  private void startServers() {
-    var options = Stack.CassandraOptions.on(listen.toArray(String[]::new));
-    var cassandra = CompletableFuture.supplyAsync(() -> Stack.cassandra(options));
-    var elasticsearch = Stack.elasticsearch("7.10.2", List.of(listen.get(0)), 9200, archives);
-    bucket = new Bucket(Stack.s3(listen.get(0)));
-    data = new GraphData(cassandra.join(), elasticsearch);
-  }
-
-  private void startHosts() {
-    try {
-      Hosts.reasonUnavailable().ifPresent(reason -> {
-        throw new IllegalStateException(reason);
-      });
-      hosts = Hosts.start(3);
-    } catch (IllegalStateException e) {
-      System.err.println("  none here, so TheHive is neither stopped nor started: " + e.getMessage());
-    }
   }
 
   private void play(String script, String... arguments) throws Exception {
-    var line = "./jbang " + script + " " + String.join(" ", arguments);
-    step("Runbook: " + line,
-        () -> run(settings(), Stream.concat(Stream.of(script), Stream.of(arguments)).toArray(String[]::new)));
+    steps.play(settings(), script, arguments);
   }
 
   /** Every fourth case has one, those too that are added before the backup. */
@@ -196,6 +289,7 @@ class Sandbox implements Callable<Integer> {
     Files.writeString(attachments.resolve(Attachments.name(1)), "spoilt");
     Files.writeString(attachments.resolve(Attachments.FOLDER).resolve("newer"), "newer");
     bucket.put(Attachments.FOLDER + "/newer", new byte[1]);
+    data.elasticsearch().get(0).tool("DELETE", "/thehive_global");
   }
 
   /** What the graph answers, and how many attachments are as they were written, how many are anything else. */
@@ -219,13 +313,9 @@ class Sandbox implements Callable<Integer> {
     HotBackup.minio(attachments, archives, backup.timestamp());
   }
 
-  private void dropIndex() {
-    data.elasticsearch().get(0).tool("DELETE", "/thehive_global");
-  }
-
   private Map<String, String> settings() {
     var settings = new LinkedHashMap<String, String>();
-    settings.put("CASSANDRA_CONNECTION", listen.get(0));
+    settings.put("CASSANDRA_CONNECTION", places.cassandra());
     settings.put("CASSANDRA_GENERAL_ARCHIVE_PATH", archives.resolve("cassandra").toString());
     settings.put("ELASTICSEARCH_API_URL", data.url());
     settings.put("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", archives.resolve("elasticsearch").toString());
@@ -233,67 +323,17 @@ class Sandbox implements Callable<Integer> {
     settings.put("GENERAL_ARCHIVE_PATH", archives.resolve("storage").toString());
     settings.putAll(bucket.settings());
     settings.put("MINIO_ARCHIVE_PATH", archives.resolve("minio") + "/");
-    if (hosts != null) {
-      settings.put("THEHIVE_NODES", hosts.hosts().stream().map(Hosts.Host::name).collect(Collectors.joining(" ")));
-      settings.put("PATH", hosts.path()); // with an ssh that knows them
-    }
+    settings.putAll(hosts == null ? Rehearsal.ownService(places) : hosts.settings());
     return settings;
   }
 
-  private void keepRunning() throws InterruptedException {
-    var servers = " --cassandra " + data.addresses() + " --elasticsearch " + data.url();
-    System.out.println("\nThe servers go on until Ctrl-C. In another terminal, in this folder:");
-    settings().forEach((name, value) -> System.out.println("  export " + name + "=" + value));
-    System.out.println("  ./jbang tests/data/graph.java ask" + servers);
-    System.out.println("  ./jbang tests/data/graph.java damage" + servers);
-    System.out.println("  ./jbang restore-cassandra-es.java --dry-run");
-    System.out.println("  " + data.cassandra().get(0).data().resolve("nodetool") + " status");
-    new CountDownLatch(1).await();
-  }
+  // ---------------------------------------------------------------------------------------------------- the last screen
 
-  /** Runs a script in this terminal, with these variables in its environment. */
-  private void run(Map<String, String> variables, String... arguments) throws IOException {
-    var builder = new ProcessBuilder(Script.ROOT.resolve("jbang").toString()).directory(Script.ROOT.toFile());
-    builder.command().addAll(List.of(arguments));
-    // What was set for a real cluster must not reach it from here.
-    builder.environment().keySet().removeIf(name -> name
-        .matches("(CASSANDRA|ELASTICSEARCH|MINIO|MC|THEHIVE|ATTACHMENT|RESTORE|BACKUP|GENERAL)_.*|ASSUME_YES"));
-    builder.environment().put("THEHIVE_CONFIG", "/dev/null");
-    builder.environment().putAll(variables);
-    running = builder.inheritIO().start();
-    var code = running.onExit().join().exitValue();
-    if (code != 0) {
-      throw new IOException("./jbang " + String.join(" ", arguments) + " ended with exit " + code);
-    }
-  }
-
-  private interface Action {
-    void run() throws Exception;
-  }
-
-  private static void step(String name, Action action) throws Exception {
-    step(
-        name,
-        () -> {
-          action.run();
-          return null;
-        });
-  }
-
-  private static <T> T step(String name, Callable<T> action) throws Exception {
-    var start = System.nanoTime();
-    System.err.println(name);
-    var result = action.call();
-    System.err.printf(Locale.ROOT, "  %.1f s%n", (System.nanoTime() - start) / 1e9);
-    return result;
-  }
-
-  private static void print(String... answers) throws IOException {
+  private void print(boolean same, String... answers) throws IOException {
     var json = new ObjectMapper();
     var columns = new LinkedHashMap<String, String[]>();
     for (int i = 0; i < answers.length; i++) {
-      var answer = json.readTree(answers[i]);
-      for (var row : rows(answer).entrySet()) {
+      for (var row : rows(json.readTree(answers[i])).entrySet()) {
         columns.computeIfAbsent(row.getKey(), any -> new String[] {"0", "0", "0"})[i] = row.getValue();
       }
     }
@@ -301,22 +341,38 @@ class Sandbox implements Callable<Integer> {
     columns.forEach((name, c) -> System.out.printf("%-28s %12s %12s %12s%n", name, c[0], c[1], c[2]));
     System.out.println();
     for (int i = 0; i < answers.length; i += answers.length - 1) {
-      var answer = json.readTree(answers[i]);
-      System.out.println((i == 0 ? "before:   " : "restored: ") + path(answer));
+      System.out.println((i == 0 ? "before:   " : "restored: ") + path(json.readTree(answers[i])));
     }
-    System.out.println();
+    System.out.println("\nThe runbook as it was played");
+    System.out.print(steps.table());
+    if (hosts == null) {
+      System.out.println("  not played: " + String.join(", ", OwnHosts.steps()));
+      System.out.println("  because " + noHosts.orElse("").lines().findFirst().orElse(""));
+    }
+    System.out.println(
+        same
+            ? "✓ The restored system answers as before the disaster"
+            : "✗ The restored system answers differently");
+    System.out.printf(Locale.ROOT, "Took %s%n", Rehearsal.time(steps.seconds()));
+    System.out.println("""
+
+        Try next
+          ./jbang tests/sandbox.java --keep                  the servers stay: break something, restore it yourself
+          ./jbang verify.java points                         the restore points of your own backups
+          ./jbang tests/sandbox.java --backup-set <folder>   restores your own backup on servers like these""");
   }
 
   private static Map<String, String> rows(JsonNode answer) {
     var rows = new LinkedHashMap<String, String>();
+    var isIndexGone = answer.has("index");
     answer.get("vertices").properties().forEach(v -> rows.put(v.getKey(), v.getValue().asText()));
     for (var state : List.of("created", "changed", "added", "damaged", "extra", "spoiled")) {
       rows.put("  cases " + state, answer.get("cases").path(state).asText("0"));
     }
-    rows.put("full text \"phishing\"", answer.get("phishing").asText());
-    rows.put("observables of case 7", "" + answer.get("observablesOfCase7").size());
-    answer.get("attachments here").fields().forEachRemaining(a -> rows.put(a.getKey(), a.getValue().asText()));
-    rows.put("graph and index agree", answer.get("agree").asBoolean() ? "yes" : "no");
+    rows.put("full text \"phishing\"", isIndexGone ? "no index" : answer.get("phishing").asText());
+    rows.put("observables of case 7", "" + answer.path("observablesOfCase7").size());
+    answer.get("attachments here").properties().forEach(a -> rows.put(a.getKey(), a.getValue().asText()));
+    rows.put("graph and index agree", isIndexGone ? "no index" : answer.get("agree").asBoolean() ? "yes" : "no");
     return rows;
   }
 
@@ -331,19 +387,30 @@ class Sandbox implements Callable<Integer> {
     return StreamSupport.stream(array.spliterator(), false).map(JsonNode::asText).toList();
   }
 
+  /** In a file, as they are printed: other settings of that terminal must reach neither these servers nor the site's. */
+  private void keepRunning() throws IOException, InterruptedException {
+    var servers = " --cassandra " + data.addresses() + " --elasticsearch " + data.url();
+    var file = work.resolve("sandbox.env");
+    var lines = new ArrayList<String>();
+    lines.add("unset $(env | grep -oE '^(%s)=' | tr -d =)".formatted(Steps.SETTINGS));
+    lines.add("export THEHIVE_CONFIG=/dev/null");
+    settings().forEach((name, value) -> lines.add("export %s='%s'".formatted(name, value)));
+    Files.write(file, lines);
+    System.out.println("\nThe servers go on until Ctrl-C. In another terminal, in this folder:");
+    System.out.println("  . " + file);
+    System.out.println("  ./jbang tests/data/graph.java ask" + servers);
+    System.out.println("  ./jbang tests/data/graph.java damage" + servers);
+    System.out.println("  ./jbang restore-cassandra-es.java --dry-run");
+    System.out.println("  " + data.cassandra().get(0).data().resolve("nodetool") + " status");
+    System.out.println("That file sets, and unsets all other settings of the scripts:");
+    lines.stream().skip(1).forEach(line -> System.out.println("  " + line));
+    new CountDownLatch(1).await();
+  }
+
   private void cleanUp() {
-    if (running != null) {
-      running.destroy();
-      running.onExit().join();
-    }
+    steps.stop();
     Hosts.closeAll();
     Stack.closeAll();
-    try (var files = Files.walk(archives)) {
-      for (var file : files.sorted(Comparator.reverseOrder()).toList()) {
-        Files.deleteIfExists(file);
-      }
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    OwnFolder.delete(work);
   }
 }

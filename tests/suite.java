@@ -30,6 +30,7 @@
 //SOURCES Script.java
 //SOURCES servers/[A-Z]*.java
 //SOURCES data/[A-Z]*.java
+//SOURCES sandbox/[A-Z]*.java
 //SOURCES *Test.java
 //SOURCES lib/*Test.java
 

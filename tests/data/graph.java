@@ -65,7 +65,8 @@ import picocli.CommandLine.Option;
     name = "graph.java",
     mixinStandardHelpOptions = true,
     description = "Application data for the tests: a JanusGraph of cases over Cassandra and Elasticsearch.",
-    subcommands = {Graph.Create.class, Graph.Change.class, Graph.Damage.class, Graph.Ask.class, Graph.Serve.class})
+    subcommands = {Graph.Create.class, Graph.Change.class, Graph.Damage.class, Graph.Ask.class, Graph.LookUp.class,
+        Graph.Serve.class})
 class Graph {
   private static final int BATCH = 25; // cases a transaction
   private static final int PREVIEW_PAYLOAD = 24 * 1024;
@@ -179,6 +180,13 @@ class Graph {
 
     /** Makes what was written findable now, not in a second. */
     void refresh() throws IOException, InterruptedException {
+      if (!refreshIfThere()) {
+        throw new IOException("no index %s_global in %s".formatted(index, elasticsearch));
+      }
+    }
+
+    /** The same; false if there is no such index. */
+    boolean refreshIfThere() throws IOException, InterruptedException {
       var uri = elasticsearch.resolve("/" + index + "_global/_refresh");
       var request = HttpRequest.newBuilder(uri).POST(HttpRequest.BodyPublishers.noBody()).build();
       HttpResponse<String> response;
@@ -187,9 +195,10 @@ class Graph {
       } catch (ConnectException e) {
         throw new IOException("cannot reach Elasticsearch at " + elasticsearch); // its own message says nothing
       }
-      if (response.statusCode() != 200) {
+      if (response.statusCode() != 200 && response.statusCode() != 404) {
         throw new IOException(uri + " answered " + response.statusCode() + ": " + response.body());
       }
+      return response.statusCode() == 200;
     }
   }
 
@@ -277,9 +286,40 @@ class Graph {
     @Override
     public Integer call() throws Exception {
       target.requireKeyspace();
+      var indexed = target.refreshIfThere();
+      try (var graph = target.open("QUORUM", 1)) {
+        var answers = indexed ? answers(graph.traversal()) : answersWithoutIndex(graph.traversal());
+        System.out.println(new ObjectMapper().writeValueAsString(answers));
+      }
+      return 0;
+    }
+  }
+
+  @Command(name = "look-up", description = "Looks up some entries of the index in the graph, whatever its schema is.")
+  static class LookUp implements Callable<Integer> {
+    @Mixin Target target;
+
+    @Option(names = "--kinds", split = ",", required = true, description = "values of _label, such as Case,Alert")
+    List<String> kinds;
+
+    @Option(names = "--most", defaultValue = "200", description = "of each kind (default: ${DEFAULT-VALUE})")
+    int most;
+
+    @Override
+    public Integer call() throws Exception {
+      target.requireKeyspace();
       target.refresh();
       try (var graph = target.open("QUORUM", 1)) {
-        System.out.println(new ObjectMapper().writeValueAsString(answers(graph.traversal())));
+        var g = graph.traversal();
+        var asked = 0;
+        var found = 0;
+        for (var kind : kinds) {
+          // the index gives the vertices, the database what they are
+          var vertices = g.V().has("_label", kind).limit(most).toList();
+          asked += vertices.size();
+          found += (int) vertices.stream().filter(vertex -> kind.equals(vertex.property("_label").orElse(null))).count();
+        }
+        System.out.println(new ObjectMapper().writeValueAsString(Map.of("asked", asked, "found", found)));
       }
       return 0;
     }
@@ -514,6 +554,22 @@ class Graph {
   private static int lastCase(GraphTraversalSource g) {
     var last = g.V().has("_label", "Case").order().by("number", Order.desc).limit(1).values("number").tryNext();
     return last.map(n -> (Integer) n).orElseThrow(() -> new IllegalStateException("the graph has no cases"));
+  }
+
+  /** What the graph alone tells, where its index is gone: every vertex is read. */
+  private static Map<String, Object> answersWithoutIndex(GraphTraversalSource g) {
+    var inGraph = new TreeMap<String, Long>();
+    var cases = new TreeMap<String, Long>();
+    g.V().forEachRemaining(vertex -> {
+      inGraph.merge(vertex.label(), 1L, Long::sum);
+      if (vertex.label().equals("Case")) {
+        var values = new LinkedHashMap<Object, Object>();
+        vertex.properties("number", "state", "description")
+            .forEachRemaining(property -> values.put(property.key(), List.of(property.value())));
+        cases.merge(stateOf(values), 1L, Long::sum);
+      }
+    });
+    return new LinkedHashMap<>(Map.of("vertices", inGraph, "index", "gone", "cases", cases));
   }
 
   private static Map<String, Object> answers(GraphTraversalSource g) {

@@ -21,10 +21,18 @@ import java.util.stream.Stream;
 final class Processes implements Servers {
   private static final Set<String> BUILT = new HashSet<>();
   private static final HttpClient HTTP = HttpClient.newHttpClient();
+  private static final int FROM_HTTP_TO_TRANSPORT = 100;
   private final List<String> startOptions;
+  private final int portOffset;
 
   /** @param quickStart for tests, whose servers start often and work little; not for benchmarks */
   Processes(boolean quickStart) {
+    this(quickStart, 0);
+  }
+
+  /** @param portOffset added to every port, for a host whose own servers have the usual ones */
+  Processes(boolean quickStart, int portOffset) {
+    this.portOffset = portOffset;
     startOptions = quickStart ? List.of("--quick-start") : List.of();
   }
 
@@ -48,15 +56,18 @@ final class Processes implements Servers {
   }
 
   @Override
-  public List<Server> elasticsearch(String version, List<String> addresses, int httpPort, Path repositories) {
+  public List<Server> elasticsearch(String version, List<String> addresses, int usualPort, Path repositories) {
+    var httpPort = usualPort + portOffset;
     var script = version.startsWith("7.10") || version.startsWith("opensearch") ? "elasticsearch" : "elasticsearch8";
     var servers = new ArrayList<Local>();
     for (var address : addresses) {
       var server =
           new Local(script, address, httpPort, Optional.empty(), "data", words -> request(address, httpPort, words));
       server.javaOptions = elasticsearchOfVersion(version);
-      server.laterJdk = version.startsWith("9") || version.startsWith("opensearch-3");
-      server.arguments.addAll(List.of("--cluster", String.join(",", addresses), "--http-port", "" + httpPort));
+      server.laterJdk =
+          (version.startsWith("9") || version.startsWith("opensearch-3")) && Runtime.version().feature() < 21;
+      server.arguments.addAll(List.of("--cluster", String.join(",", addresses), "--http-port", "" + httpPort,
+          "--transport-port", "" + (httpPort + FROM_HTTP_TO_TRANSPORT)));
       server.arguments.addAll(List.of("--repo", repositories.toString()));
       server.arguments.addAll(startOptions);
       servers.add(server);
@@ -78,18 +89,20 @@ final class Processes implements Servers {
   @Override
   public Server s3(String address, String... options) {
     var login = Optional.of(new Server.Login("thehive", "thehive-secret"));
-    var server = new Local("s3", address, 9000, login, "data", null);
+    var server = new Local("s3", address, 9000 + portOffset, login, "data", null);
     server.tool = words -> read(server.data().resolveSibling(words[0]));
+    server.arguments.add("--port=" + server.port());
     server.arguments.addAll(List.of(options));
     return startAll(List.of(server)).get(0);
   }
 
   private Local cassandra(Stack.CassandraOptions options, List<String> cluster, String address) {
     var login = Optional.of(new Server.Login("cassandra", "cassandra")).filter(any -> options.auth());
-    var server = new Local("cassandra", address, 9042, login, "", null);
+    var server = new Local("cassandra", address, 9042 + portOffset, login, "", null);
     server.tool = words -> run(server.data().resolve("nodetool"), words);
     server.javaOptions = "-Dcassandra=" + options.version();
     server.arguments.addAll(List.of("--cluster", String.join(",", cluster), "--dc", options.dataCentre(address)));
+    server.arguments.add("--port-offset=" + portOffset);
     server.arguments.addAll(startOptions);
     if (options.auth()) {
       server.arguments.add("--auth");

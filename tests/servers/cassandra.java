@@ -54,6 +54,7 @@ import picocli.CommandLine.Option;
 @Command(name = "cassandra", mixinStandardHelpOptions = true, sortOptions = false)
 class Cassandra implements Callable<Integer> {
   private static final int CQL = 9042;
+  private static final int NODES = 7000;
   private static final int JMX = 7199;
   private static final Duration START_LIMIT = Duration.ofMinutes(5);
   private static final String READY = "cassandra.ready";
@@ -107,6 +108,10 @@ class Cassandra implements Callable<Integer> {
   @Option(names = "--quick-start", description = "compile only simply: ready sooner, slower under load")
   private boolean quickStart;
 
+  @Option(names = "--port-offset", defaultValue = "0", paramLabel = "N",
+      description = "added to the ports of clients, nodes and JMX, for a host where these are in use")
+  private int portOffset;
+
   @Option(names = "--stop-with", paramLabel = "PID", description = "stop when this process ends")
   private Long stopWith;
 
@@ -131,7 +136,7 @@ class Cassandra implements Callable<Integer> {
       }
       for (var host : listen) {
         nodes.await(host, START_LIMIT, () -> serves(host, newcomers.contains(host)));
-        System.out.println("ready " + host + ":" + CQL);
+        System.out.println("ready " + host + ":" + (CQL + portOffset));
       }
       System.out.println("ready");
       return nodes.join();
@@ -185,7 +190,8 @@ class Cassandra implements Callable<Integer> {
                 List.of(Map.of("seeds", String.join(",", seeds))))));
     settings.put("listen_address", host);
     settings.put("rpc_address", host);
-    settings.put("native_transport_port", CQL);
+    settings.put("native_transport_port", CQL + portOffset);
+    settings.put("storage_port", NODES + portOffset);
     settings.put("endpoint_snitch", "GossipingPropertyFileSnitch");
     settings.put("auto_bootstrap", bootstrap);
     settings.put("auto_snapshot", true);
@@ -247,8 +253,8 @@ class Cassandra implements Callable<Integer> {
     properties.put("jdk.attach.allowAttachSelf", "true");
     properties.put("java.security.manager", "allow");
     properties.put("com.sun.management.jmxremote.host", host);
-    properties.put("com.sun.management.jmxremote.port", "" + JMX);
-    properties.put("com.sun.management.jmxremote.rmi.port", "" + JMX);
+    properties.put("com.sun.management.jmxremote.port", "" + jmx());
+    properties.put("com.sun.management.jmxremote.rmi.port", "" + jmx());
     properties.put("com.sun.management.jmxremote.authenticate", "false");
     properties.put("com.sun.management.jmxremote.ssl", "false");
     properties.put("java.rmi.server.hostname", host);
@@ -279,7 +285,7 @@ class Cassandra implements Callable<Integer> {
     command.add("-Djava.io.tmpdir=" + home.resolve("tmp"));
     command.add("-Dlogback.configurationFile=" + home.resolve("conf/logback-tools.xml"));
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), "org.apache.cassandra.tools.NodeTool"));
-    command.addAll(List.of("-h", host, "-p", "" + JMX));
+    command.addAll(List.of("-h", host, "-p", "" + jmx()));
     return command.stream().map(word -> "'" + word + "'").toList();
   }
 
@@ -287,14 +293,18 @@ class Cassandra implements Callable<Integer> {
     return Path.of(System.getProperty("java.home"), "bin/java").toString();
   }
 
+  private int jmx() {
+    return JMX + portOffset;
+  }
+
   /** A newcomer serves when every node of the cluster is up with it, a returning one when those that run are. */
   private boolean serves(String host, boolean newcomer) {
-    var mine = View.of(host);
+    var mine = View.of(host, jmx());
     if (mine.isEmpty() || !mine.get().serving()) {
       return false;
     }
     for (var peer : cluster) {
-      var theirs = View.of(peer);
+      var theirs = View.of(peer, jmx());
       if (theirs.isEmpty() ? newcomer : !theirs.get().knows(named(host)) || !mine.get().knows(named(peer))) {
         return false;
       }
@@ -313,8 +323,8 @@ class Cassandra implements Callable<Integer> {
       return up.contains(host) && !changing.contains(host) && schemas == 1;
     }
 
-    static Optional<View> of(String host) {
-      var url = "service:jmx:rmi:///jndi/rmi://%s:%d/jmxrmi".formatted(host, JMX);
+    static Optional<View> of(String host, int jmx) {
+      var url = "service:jmx:rmi:///jndi/rmi://%s:%d/jmxrmi".formatted(host, jmx);
       try (var connector = JMXConnectorFactory.connect(new JMXServiceURL(url))) {
         var connection = connector.getMBeanServerConnection();
         var runtime =

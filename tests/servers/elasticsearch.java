@@ -39,7 +39,6 @@ import picocli.CommandLine.Option;
  */
 @Command(name = "elasticsearch", mixinStandardHelpOptions = true, sortOptions = false)
 class Elasticsearch implements Callable<Integer> {
-  private static final int TRANSPORT = 9300;
   private static final Duration START_LIMIT = Duration.ofMinutes(5);
   private static final String LOG =
       """
@@ -64,6 +63,9 @@ class Elasticsearch implements Callable<Integer> {
 
   @Option(names = "--http-port", defaultValue = "9200", description = "default: ${DEFAULT-VALUE}")
   private int httpPort;
+
+  @Option(names = "--transport-port", defaultValue = "9300", description = "default: ${DEFAULT-VALUE}")
+  private int transportPort;
 
   @Option(names = "--repo", split = ",", paramLabel = "DIR", description = "folders for repositories of type fs")
   private List<Path> repositories = List.of();
@@ -132,10 +134,10 @@ class Elasticsearch implements Callable<Integer> {
     all.put("node.name", host);
     all.put("network.host", host);
     all.put("http.port", "" + httpPort);
-    all.put("transport.port", "" + TRANSPORT);
+    all.put("transport.port", "" + transportPort);
     // OpenSearch's runner would say single-node
     all.put("discovery.type", "zen");
-    all.put("discovery.seed_hosts", joined(cluster.stream().map(each -> each + ":" + TRANSPORT)));
+    all.put("discovery.seed_hosts", joined(cluster.stream().map(each -> each + ":" + transportPort)));
     all.put("cluster.initial_master_nodes", String.join(",", cluster));
     all.put("cluster.routing.allocation.disk.threshold_enabled", "false");
     all.put("path.home", home.toString());

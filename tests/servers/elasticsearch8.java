@@ -47,7 +47,6 @@ import picocli.CommandLine.Option;
  */
 @Command(name = "elasticsearch8", mixinStandardHelpOptions = true, sortOptions = false)
 class Elasticsearch8 implements Callable<Integer> {
-  private static final int TRANSPORT = 9300;
   private static final Duration START_LIMIT = Duration.ofMinutes(5);
   private static final String LOG =
       """
@@ -72,6 +71,9 @@ class Elasticsearch8 implements Callable<Integer> {
 
   @Option(names = "--http-port", defaultValue = "9200", description = "default: ${DEFAULT-VALUE}")
   private int httpPort;
+
+  @Option(names = "--transport-port", defaultValue = "9300", description = "default: ${DEFAULT-VALUE}")
+  private int transportPort;
 
   @Option(names = "--repo", split = ",", paramLabel = "DIR", description = "folders for repositories of type fs")
   private List<Path> repositories = List.of();
@@ -163,8 +165,8 @@ class Elasticsearch8 implements Callable<Integer> {
     all.put("node.name", host);
     all.put("network.host", host);
     all.put("http.port", "" + httpPort);
-    all.put("transport.port", "" + TRANSPORT);
-    all.put("discovery.seed_hosts", joined(cluster.stream().map(each -> each + ":" + TRANSPORT)));
+    all.put("transport.port", "" + transportPort);
+    all.put("discovery.seed_hosts", joined(cluster.stream().map(each -> each + ":" + transportPort)));
     all.put("cluster.initial_master_nodes", String.join(",", cluster));
     all.put("cluster.routing.allocation.disk.threshold_enabled", "false");
     all.put("path.home", home.toString());

@@ -1,0 +1,261 @@
+//SOURCES Places.java
+//SOURCES Resources.java
+//SOURCES SiteBackup.java
+//SOURCES Steps.java
+//SOURCES ../servers/Stack.java
+//SOURCES ../data/HotBackup.java
+//SOURCES ../../lib/CommonSettings.java
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * Restores a site's own backup on servers that are started for it, and compares all of it. Nothing of the site is
+ * written to, and none of its addresses is asked: the scripts get no setting of this host but the archives' password.
+ */
+final class Rehearsal {
+  static final List<String> SCRIPTS = List.of("tests/servers/cassandra.java", "tests/servers/elasticsearch.java",
+      "tests/servers/elasticsearch8.java", "tests/servers/s3.java", "tests/data/graph.java", "restore-cassandra-es.java",
+      "restore-files-nfs.java", "restore-files-minio.java", "verify.java");
+  private static final long MB = 1_000_000;
+  /** Of servers without data, measured: a Cassandra node, and the others with the script that runs beside them. */
+  private static final long MEMORY_OF_NODE = 900 * MB;
+  private static final long MEMORY_OF_OTHERS = 2_200 * MB;
+  private static final long DISK_OF_NODE = 400 * MB;
+  private static final long DISK_OF_OTHERS = 600 * MB;
+  /** Restoring and comparing, on two cores. */
+  private static final long BYTES_PER_MINUTE = 600 * MB;
+  private static final int MINUTES_OF_SERVERS = 3;
+
+  private final SiteBackup site;
+  private final SiteBackup.Point point;
+  private final Path work;
+  private final Places places;
+  private final String keyspace;
+  private final Map<String, String> archivePassword;
+  private final Steps steps;
+  private Server elasticsearch;
+  private Server s3;
+
+  Rehearsal(SiteBackup site, SiteBackup.Point point, Path work, Places places, Settings settings, Steps steps) {
+    this.site = site;
+    this.point = point;
+    this.work = work;
+    this.places = places;
+    this.keyspace = settings.text(SiteBackup.KEYSPACE);
+    this.archivePassword = new TreeMap<>();
+    Stream.of("BACKUP_PASSWORD", "BACKUP_PASSWORD_FILE").filter(name -> System.getenv(name) != null)
+        .forEach(name -> archivePassword.put(name, System.getenv(name)));
+    this.steps = steps;
+  }
+
+  /** What the servers and a second copy of everything need. */
+  static Resources needed(SiteBackup.Point point, int nodes) {
+    var cassandra = point.bytes("cassandra");
+    // unpacked once, and on each node twice while it is compacted; an index, and its copy to compare with
+    var disk = cassandra * (1 + 2L * nodes) + 2 * point.bytes("elasticsearch") + point.bytes("files")
+        + point.bytes("s3") + DISK_OF_NODE * nodes + DISK_OF_OTHERS;
+    return new Resources(MEMORY_OF_NODE * nodes + MEMORY_OF_OTHERS, disk);
+  }
+
+  static long minutes(SiteBackup.Point point) {
+    var bytes = point.point().parts().stream().mapToLong(part -> part.bytes() == null ? 0 : part.bytes()).sum();
+    return MINUTES_OF_SERVERS + (bytes + BYTES_PER_MINUTE - 1) / BYTES_PER_MINUTE;
+  }
+
+  /** The first lines: what will be restored, from where. */
+  static List<String> plan(SiteBackup site, SiteBackup.Point point) {
+    var lines = new ArrayList<String>();
+    lines.add("Rehearses the restore of the backup %s, taken %s:".formatted(point.point().point(), point.point().age()));
+    point.point().parts().forEach(part -> lines.add("  %-14s %s%s".formatted(part.part(), part.file(),
+        part.bytes() == null ? "" : ", " + ProgressLine.size(part.bytes()))));
+    point.point().notes().forEach(note -> lines.add("  " + note));
+    lines.add("Only reads %s. Asks no server of the site."
+        .formatted(site.all().stream().map(Path::toString).collect(Collectors.joining(", "))));
+    return lines;
+  }
+
+  /** Plays the runbook; throws with the script's exit code where one of them fails. */
+  void run() throws Exception {
+    steps.run("Getting and compiling what is needed (the first time: some minutes)", () -> steps.build(SCRIPTS));
+    Files.createDirectories(work.resolve("state"));
+    Files.createDirectories(work.resolve("unpacked"));
+    play("verify.java", "archives");
+    steps.run("Starting %s, %s%s".formatted(nodes(), searchName(), point.has("s3") ? " and an S3 server" : ""),
+        this::startServers);
+    play("restore-cassandra-es.java", "--yes", "--replication",
+        "{'class': 'SimpleStrategy', 'replication_factor': '%d'}".formatted(places.addresses().size()));
+    if (point.has("files")) {
+      play("restore-files-nfs.java", "--yes", "--create-folder");
+    }
+    if (point.has("s3")) {
+      play("restore-files-minio.java", "--yes", "--create-bucket");
+    }
+    play("verify.java", "--exact", "--skip", "services,logs");
+    var answers = steps.ask("Asking the restored system", this::answers);
+    print(answers);
+  }
+
+  private String nodes() {
+    var count = places.addresses().size();
+    return count == 1 ? "a Cassandra node" : count + " Cassandra nodes";
+  }
+
+  private String searchName() {
+    var version = point.search().version();
+    return version.startsWith("opensearch-") ? version.replace("opensearch-", "OpenSearch ")
+        : "Elasticsearch " + version;
+  }
+
+  /** Each command names the restore point: a newer backup may come while this one is rehearsed. */
+  private void play(String script, String... arguments) throws Exception {
+    steps.play(settings(), script, Stream.concat(Stream.of(arguments), Stream.of("--backup", point.point().point()))
+        .toArray(String[]::new));
+  }
+
+  private void startServers() throws IOException {
+    var cassandra = CompletableFuture
+        .supplyAsync(() -> Stack.cassandra(Stack.CassandraOptions.on(places.addresses().toArray(String[]::new))));
+    var store = point.has("s3") ? CompletableFuture.supplyAsync(() -> Stack.s3(places.first())) : null;
+    steps.at(searchName());
+    elasticsearch = Stack.elasticsearch(point.search().version(), List.of(places.first()), 9200, site.repository())
+        .get(0);
+    elasticsearch.tool("PUT", "/_snapshot/" + HotBackup.REPOSITORY, Json.MAPPER.writeValueAsString(Map.of("type", "fs",
+        "settings", Map.of("location", site.repository().toString(), "readonly", true))));
+    steps.at("Cassandra");
+    cassandra.join();
+    if (store != null) {
+      steps.at("S3, which is built where Go is there");
+      s3 = store.join();
+    }
+  }
+
+  private Map<String, String> settings() throws IOException {
+    var settings = new LinkedHashMap<>(site.settings());
+    settings.putAll(archivePassword);
+    settings.put(SiteBackup.KEYSPACE.name(), keyspace);
+    settings.put("RESTORE_STATE_PATH", work.resolve("state").toString());
+    settings.put("RESTORE_WORK_PATH", work.resolve("unpacked").toString());
+    settings.put("CASSANDRA_CONNECTION", places.cassandra());
+    settings.put("ELASTICSEARCH_API_URL", "http://%s:%d".formatted(places.first(), 9200 + places.offset()));
+    settings.put("ELASTICSEARCH_SNAPSHOT_REPOSITORY", HotBackup.REPOSITORY);
+    settings.put("ATTACHMENT_FOLDER", attachments().toString());
+    owner().ifPresent(owner -> settings.put("ATTACHMENT_OWNER", owner));
+    if (s3 != null) {
+      var login = s3.login().orElseThrow();
+      settings.put("MINIO_ENDPOINT", "http://%s:%d".formatted(s3.host(), s3.port()));
+      settings.put("MINIO_ACCESS_KEY", login.user());
+      settings.put("MINIO_SECRET_KEY", login.password());
+    }
+    settings.putAll(ownService(places));
+    return settings;
+  }
+
+  /** A unit and a port that no TheHive has: one that runs on this host is neither asked nor in the way. */
+  static Map<String, String> ownService(Places places) {
+    return Map.of("THEHIVE_SERVICE", OwnHosts.SERVICE, "THEHIVE_URL", "http://<node>:" + places.silentPort());
+  }
+
+  private Path attachments() {
+    return work.resolve("attachments");
+  }
+
+  /** Only root can give files to the users that the backup names. */
+  private Optional<String> owner() throws IOException {
+    var user = Files.getOwner(work).getName();
+    return user.equals("root") ? Optional.empty()
+        : Optional.of(user + ":" + Files.getAttribute(work, "posix:group", LinkOption.NOFOLLOW_LINKS));
+  }
+
+  // -------------------------------------------------------------------------------------------- questions to the graph
+
+  /** What was counted, by what it is. */
+  private Map<String, String> answers() throws IOException {
+    var answers = new LinkedHashMap<String, String>();
+    var main = point.indices().stream().filter(name -> name.contains("_global")).findFirst();
+    if (main.isEmpty()) {
+      answers.put("the index", "not asked: none of its name ends with _global");
+      return answers;
+    }
+    var kinds = kinds(main.get());
+    kinds.forEach((kind, count) -> answers.put(kind, "" + count));
+    if (kinds.isEmpty()) {
+      answers.put("the graph", "not asked: its index has no field _label");
+    } else if (!point.search().hasPainless()) {
+      answers.put("the graph", "not asked: JanusGraph needs Painless, which this Elasticsearch is without");
+    } else {
+      answers.put("the graph", askGraph(main.get(), kinds));
+    }
+    return answers;
+  }
+
+  /** How many of each kind there are, such as Case, by the index that TheHive searches. */
+  private Map<String, Long> kinds(String index) {
+    var kinds = new TreeMap<String, Long>();
+    try {
+      var answer = elasticsearch.tool("POST", "/%s/_search?size=0".formatted(index),
+          "{\"aggs\": {\"kinds\": {\"terms\": {\"field\": \"_label\", \"size\": 100}}}}");
+      Json.MAPPER.readTree(answer).path("aggregations").path("kinds").path("buckets")
+          .forEach(bucket -> kinds.put(bucket.path("key").asText(), bucket.path("doc_count").asLong()));
+    } catch (IllegalStateException | IOException e) {
+      steps.say("  the index does not tell which kinds there are: " + e.getMessage());
+    }
+    return kinds;
+  }
+
+  /** Looks up what the index names in the graph itself; another site's schema may have nothing to look up. */
+  private String askGraph(String index, Map<String, Long> kinds) throws IOException {
+    var command = Script.of("tests/data/graph.java").args("look-up", "--cassandra",
+        places.first() + ":" + (9042 + places.offset()), "--elasticsearch",
+        "http://%s:%d".formatted(places.first(), 9200 + places.offset()), "--keyspace", keyspace, "--index",
+        index.replaceFirst("_global.*", ""), "--kinds", String.join(",", kinds.keySet()));
+    var result = command.run();
+    if (result.code() != 0) {
+      return "not asked: " + result.err().strip().lines().reduce((first, last) -> last).orElse("no answer");
+    }
+    var looked = Json.MAPPER.readTree(result.out());
+    requireOneSystem(looked);
+    var lacking = looked.path("asked").asInt() - looked.path("found").asInt();
+    return "%d of %d entries of the index that were looked up are in it%s".formatted(looked.path("found").asInt(),
+        looked.path("asked").asInt(), lacking == 0 ? "" : "; the others came between the two backups");
+  }
+
+  /** A hot backup's index is some seconds older or younger than its graph; one that has nothing of it is another's. */
+  private static void requireOneSystem(JsonNode looked) {
+    if (looked.path("asked").asInt() > 0 && looked.path("found").asInt() == 0) {
+      throw new Failure(Exit.VERIFICATION, "none of %d entries of the index are in the graph".formatted(
+          looked.path("asked").asInt()), "the backups of the two databases do not belong together");
+    }
+  }
+
+  // --------------------------------------------------------------------------------------------------- the last screen
+
+  private void print(Map<String, String> answers) {
+    System.out.println();
+    System.out.println("In the restored system");
+    answers.forEach((name, value) -> System.out.printf("  %-16s %s%n", name, value));
+    System.out.println("The runbook as it was played");
+    System.out.print(steps.table());
+    System.out.println("  not played: service-control.java stop and start; a rehearsal has no TheHive");
+    System.out.printf(Locale.ROOT, "✓ The backup %s restores completely: %s in all%n", point.point().point(),
+        time(steps.seconds()));
+  }
+
+  static String time(double seconds) {
+    return seconds < 100 ? "%.0f s".formatted(seconds)
+        : "%d min %d s".formatted((long) seconds / 60, (long) seconds % 60);
+  }
+}
