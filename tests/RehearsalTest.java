@@ -2,11 +2,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -70,8 +73,33 @@ class RehearsalTest {
     assertThat(Listeners.now().sockets()).noneMatch(socket -> socket.startsWith(address + ":"));
   }
 
+  /** Stands where the site's servers would be, and counts who comes. */
+  private static ServerSocket count(int port, AtomicInteger connections) throws IOException {
+    var socket = new ServerSocket(port, 10, InetAddress.getByName("127.0.61.99"));
+    new Thread(() -> {
+      try {
+        while (true) {
+          socket.accept().close();
+          connections.incrementAndGet();
+        }
+      } catch (IOException e) {
+        // closed at the end of the test
+      }
+    }).start();
+    return socket;
+  }
+
   @Test
   void restoresAGoodBackupFromAReadOnlyFolderAndLeavesNothingBehind() throws IOException {
+    var connections = new AtomicInteger();
+    try (var cql = count(9042, connections); var http = count(9200, connections); var s3 = count(9000, connections);
+        var ssh = count(22, connections)) {
+      restoreAGoodBackup();
+    }
+    assertThat(connections).as("connections to the site's servers").hasValue(0);
+  }
+
+  private void restoreAGoodBackup() throws IOException {
     var before = state(set);
     var result = Script.command("unshare", "--mount", "sh", "-c",
         "mount --bind %1$s %1$s && mount -o remount,ro,bind %1$s && ! touch %1$s/x 2>/dev/null && exec \"$@\""

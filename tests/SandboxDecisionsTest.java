@@ -57,7 +57,7 @@ class SandboxDecisionsTest {
   }
 
   @Test
-  void neverTakesAPortThatIsTheSecondOfAnotherServer() {
+  void keepsAwayFromEveryPortThatIsInUse() {
     for (var port : Places.PORTS) {
       assertThat(choose("127.0.0.2:" + port).addresses()).as("%d", port).doesNotContain("127.0.0.2");
       assertThat(choose("*:" + port).offset()).as("%d", port).isPositive();

@@ -74,7 +74,6 @@ class Sandbox implements Callable<Integer> {
           "restore-files-minio.java",
           "service-control.java",
           "verify.java");
-  private static final long MB = 1_000_000;
 
   @Option(names = "--cases", defaultValue = "300", description = "cases to fill in (${DEFAULT-VALUE})")
   private int cases;
@@ -98,8 +97,8 @@ class Sandbox implements Callable<Integer> {
   @Option(names = "--repository", paramLabel = "DIR", description = "of the snapshots, where it is not found by itself")
   private Path repository;
 
-  @Option(names = "--nodes", defaultValue = "1", description = "Cassandra nodes of a rehearsal (${DEFAULT-VALUE})")
-  private int nodes;
+  @Option(names = "--nodes", paramLabel = "N", description = "Cassandra nodes of a rehearsal (1)")
+  private Integer nodes;
 
   @Option(names = "--work", paramLabel = "DIR", description = "where servers and restored files go (${DEFAULT-VALUE})")
   private Path temporary = Path.of(System.getProperty("java.io.tmpdir"));
@@ -130,8 +129,9 @@ class Sandbox implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
+    requireOptions();
     System.setProperty("java.io.tmpdir", temporary.toRealPath().toString());
-    if (backupSet != null || rehearse) {
+    if (isRehearsal()) {
       return rehearse();
     }
     lookBefore(listen == null ? 3 : listen.size());
@@ -163,12 +163,31 @@ class Sandbox implements Callable<Integer> {
     return same ? 0 : 1;
   }
 
+  private boolean isRehearsal() {
+    return backupSet != null || rehearse;
+  }
+
+  private void requireOptions() {
+    if (!isRehearsal() && (point != null || repository != null || nodes != null)) {
+      throw new Failure(Exit.USAGE, "--backup, --repository and --nodes are of a rehearsal",
+          "add --backup-set <folder>, or --rehearse");
+    }
+    if (isRehearsal() && keep) {
+      throw new Failure(Exit.USAGE, "a rehearsal keeps nothing", "leave out --keep");
+    }
+    if (!Files.isDirectory(temporary)) {
+      throw new Failure(Exit.USAGE, "there is no folder " + temporary, "--work names one with room");
+    }
+    if (nodes != null && (nodes < 1 || nodes > 5)) {
+      throw new Failure(Exit.USAGE, "--nodes %d is not between 1 and 5".formatted(nodes), null);
+    }
+  }
+
   // ------------------------------------------------------------------------------------------------- before it begins
 
   /** Looks whether it can go through, in a second; then says what it will do, and waits for Enter on a terminal. */
   private void lookBefore(int count) throws IOException {
-    var needed = new Resources(count * 900 * MB + 2_200 * MB, count * 400 * MB + 1_200 * MB);
-    begin(count, needed, List.of(
+    begin(count, Rehearsal.ofServers(count), List.of(
         "Plays the whole runbook on servers of its own: fills them, takes a hot backup, lets disaster happen, restores,"
             + " compares.",
         "Touches nothing of yours: it uses a folder and addresses of its own, and removes all of it at the end.",
@@ -187,7 +206,7 @@ class Sandbox implements Callable<Integer> {
     left.lacks(needed, temporary).ifPresent(reason -> {
       throw new Failure(Exit.UNSAFE, reason, "free some; --work names another folder, fewer nodes need less");
     });
-    if (backupSet == null && !rehearse) {
+    if (!isRehearsal()) {
       OwnHosts.reasonUnavailable().ifPresent(reason ->
           steps.say("No hosts here, so TheHive is neither stopped nor started: " + reason));
     }
@@ -214,7 +233,7 @@ class Sandbox implements Callable<Integer> {
     var plan = new ArrayList<>(Rehearsal.plan(site, chosen));
     plan.add("Takes about %d minutes; the first time it loads about 600 MB, which takes some more."
         .formatted(Rehearsal.minutes(chosen)));
-    var count = listen == null ? nodes : listen.size();
+    var count = listen != null ? listen.size() : nodes != null ? nodes : 1;
     begin(count, Rehearsal.needed(chosen, count), plan);
     new Rehearsal(site, chosen, work, places, settings, steps).run();
     return 0;

@@ -4,7 +4,6 @@
 //SOURCES Steps.java
 //SOURCES ../servers/Stack.java
 //SOURCES ../data/HotBackup.java
-//SOURCES ../../lib/CommonSettings.java
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
@@ -32,7 +31,7 @@ final class Rehearsal {
       "restore-files-nfs.java", "restore-files-minio.java", "verify.java");
   private static final long MB = 1_000_000;
   /** Of servers without data, measured: a Cassandra node, and the others with the script that runs beside them. */
-  private static final long MEMORY_OF_NODE = 900 * MB;
+  private static final long MEMORY_OF_NODE = 600 * MB;
   private static final long MEMORY_OF_OTHERS = 2_200 * MB;
   private static final long DISK_OF_NODE = 400 * MB;
   private static final long DISK_OF_OTHERS = 600 * MB;
@@ -62,13 +61,19 @@ final class Rehearsal {
     this.steps = steps;
   }
 
+  /** What the servers need without data. */
+  static Resources ofServers(int nodes) {
+    return new Resources(MEMORY_OF_NODE * nodes + MEMORY_OF_OTHERS, DISK_OF_NODE * nodes + DISK_OF_OTHERS);
+  }
+
   /** What the servers and a second copy of everything need. */
   static Resources needed(SiteBackup.Point point, int nodes) {
     var cassandra = point.bytes("cassandra");
     // unpacked once, and on each node twice while it is compacted; an index, and its copy to compare with
     var disk = cassandra * (1 + 2L * nodes) + 2 * point.bytes("elasticsearch") + point.bytes("files")
-        + point.bytes("s3") + DISK_OF_NODE * nodes + DISK_OF_OTHERS;
-    return new Resources(MEMORY_OF_NODE * nodes + MEMORY_OF_OTHERS, disk);
+        + point.bytes("s3");
+    var servers = ofServers(nodes);
+    return new Resources(servers.memory(), disk + servers.disk());
   }
 
   static long minutes(SiteBackup.Point point) {

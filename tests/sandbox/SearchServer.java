@@ -34,7 +34,7 @@ record SearchServer(String version, int java, boolean hasPainless) {
     }
     var isOpenSearch = Integer.parseInt(plain.replaceFirst("\\..*", "")) < 5;
     return (isOpenSearch ? OPENSEARCH : ELASTICSEARCH).stream()
-        .filter(server -> SnapshotVersion.isRestorable(plain, server.version.replaceFirst("\\D+", ""), false))
+        .filter(server -> SnapshotVersion.isRestorable(plain, server.version.replaceFirst("^\\D+", ""), false))
         .findFirst();
   }
 

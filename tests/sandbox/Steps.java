@@ -4,6 +4,7 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -173,8 +174,8 @@ final class Steps {
     var process = builder.start();
     running = process;
     process.getOutputStream().close();
-    var out = forward(process.inputReader(), said, show ? System.out : null);
-    var err = forward(process.errorReader(), said, show ? System.err : null);
+    var out = forward(process.inputReader(StandardCharsets.UTF_8), said, show ? System.out : null);
+    var err = forward(process.errorReader(StandardCharsets.UTF_8), said, show ? System.err : null);
     var code = process.waitFor();
     out.join();
     err.join();
@@ -187,17 +188,25 @@ final class Steps {
   }
 
   private Thread forward(BufferedReader from, List<String> said, PrintStream to) {
-    var thread = new Thread(() -> from.lines().forEach(line -> {
-      synchronized (this) {
-        said.add(line);
-        if (to != null) {
-          print(to, line);
+    var thread = new Thread(() -> {
+      try (from) {
+        for (var line = from.readLine(); line != null; line = from.readLine()) {
+          forward(line, said, to);
         }
+      } catch (IOException e) {
+        // it was ended by Ctrl-C, and its output with it
       }
-    }));
+    });
     thread.setDaemon(true);
     thread.start();
     return thread;
+  }
+
+  private synchronized void forward(String line, List<String> said, PrintStream to) {
+    said.add(line);
+    if (to != null) {
+      print(to, line);
+    }
   }
 
   /** The runbook as it was played, for the last screen. */
@@ -213,8 +222,9 @@ final class Steps {
   void stop() {
     var process = running;
     if (process != null && process.isAlive()) {
-      process.destroy();
-      process.onExit().join();
+      var all = Stream.concat(process.descendants(), Stream.of(process.toHandle())).toList();
+      all.forEach(ProcessHandle::destroy);
+      all.forEach(one -> one.onExit().join());
     }
   }
 }
