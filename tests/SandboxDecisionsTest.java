@@ -22,7 +22,7 @@ class SandboxDecisionsTest {
   private static final String STAMP = "20261122_12h00m56s";
   @TempDir Path folder;
 
-  // ------------------------------------------------------------------------------------------------ addresses and ports
+  // ----------------------------------------------------------------------------------------------- addresses and ports
 
   private static Places choose(String... sockets) {
     return Places.choose(Places.candidates(2), new Listeners(Set.of(sockets))).orElseThrow();
@@ -84,7 +84,7 @@ class SandboxDecisionsTest {
     assertThat(Places.reserve(candidates).addresses()).as("the second shares an address").isEqualTo(candidates.get(2));
   }
 
-  // -------------------------------------------------------------------------------------------------- memory and disk
+  // --------------------------------------------------------------------------------------------------- memory and disk
 
   @Test
   void saysWhatLacks() {
@@ -107,7 +107,7 @@ class SandboxDecisionsTest {
     assertThat(Resources.left(folder).memory()).isPositive();
   }
 
-  // --------------------------------------------------------------------------------------- which Elasticsearch reads it
+  // -------------------------------------------------------------------------------------- which Elasticsearch reads it
 
   @ParameterizedTest
   @CsvSource({"7.10.2, 7.10.2", "7.9.0, 7.10.2", "6.8.23, 7.10.2", "7.17.3, 7.17.29", "8.3.1, 8.19", "8536000, 8.19",
@@ -123,7 +123,7 @@ class SandboxDecisionsTest {
     assertThat(SearchServer.of(snapshot)).isEmpty();
   }
 
-  // --------------------------------------------------------------------------------------------- a folder of backups
+  // ----------------------------------------------------------------------------------------------- a folder of backups
 
   private void write(String... files) throws IOException {
     for (var file : files) {
@@ -189,7 +189,7 @@ class SandboxDecisionsTest {
         "the restore point 20261123_12h00m00s is incomplete: there is no snapshot elasticsearch_20261123_12h00m00s");
   }
 
-  // ------------------------------------------------------------------------------------------------ the restore point
+  // ------------------------------------------------------------------------------------------------- the restore point
 
   private static RestorePoint point(String time, boolean running) {
     return new RestorePoint(time, "", RestorePoint.State.COMPLETE, running, List.of(), List.of(), List.of());

@@ -183,7 +183,7 @@ class Sandbox implements Callable<Integer> {
     }
   }
 
-  // ------------------------------------------------------------------------------------------------- before it begins
+  // -------------------------------------------------------------------------------------------------- before it begins
 
   /** Looks whether it can go through, in a second; then says what it will do, and waits for Enter on a terminal. */
   private void lookBefore(int count) throws IOException {
@@ -222,7 +222,7 @@ class Sandbox implements Callable<Integer> {
     }
   }
 
-  // -------------------------------------------------------------------------------------------------------- a rehearsal
+  // ------------------------------------------------------------------------------------------------------- a rehearsal
 
   private int rehearse() throws Exception {
     var settings = Settings.fromEnvironment();
@@ -246,7 +246,7 @@ class Sandbox implements Callable<Integer> {
     }
   }
 
-  // --------------------------------------------------------------------------------------------------- the whole runbook
+  // ------------------------------------------------------------------------------------------------- the whole runbook
 
   private void startServers() {
     var options = Stack.CassandraOptions.on(places.addresses().toArray(String[]::new));
@@ -346,7 +346,7 @@ class Sandbox implements Callable<Integer> {
     return settings;
   }
 
-  // ---------------------------------------------------------------------------------------------------- the last screen
+  // --------------------------------------------------------------------------------------------------- the last screen
 
   private void print(boolean same, String... answers) throws IOException {
     var json = new ObjectMapper();
@@ -406,7 +406,7 @@ class Sandbox implements Callable<Integer> {
     return StreamSupport.stream(array.spliterator(), false).map(JsonNode::asText).toList();
   }
 
-  /** In a file, as they are printed: other settings of that terminal must reach neither these servers nor the site's. */
+  /** The settings in a file: others of that terminal must reach neither these servers nor the site's. */
   private void keepRunning() throws IOException, InterruptedException {
     var servers = " --cassandra " + data.addresses() + " --elasticsearch " + data.url();
     var file = work.resolve("sandbox.env");

@@ -27,8 +27,8 @@ import java.util.stream.Stream;
  */
 final class Rehearsal {
   static final List<String> SCRIPTS = List.of("tests/servers/cassandra.java", "tests/servers/elasticsearch.java",
-      "tests/servers/elasticsearch8.java", "tests/servers/s3.java", "tests/data/graph.java", "restore-cassandra-es.java",
-      "restore-files-nfs.java", "restore-files-minio.java", "verify.java");
+      "tests/servers/elasticsearch8.java", "tests/servers/s3.java", "tests/data/graph.java",
+      "restore-cassandra-es.java", "restore-files-nfs.java", "restore-files-minio.java", "verify.java");
   private static final long MB = 1_000_000;
   /** Of servers without data, measured: a Cassandra node, and the others with the script that runs beside them. */
   private static final long MEMORY_OF_NODE = 600 * MB;
@@ -84,7 +84,8 @@ final class Rehearsal {
   /** The first lines: what will be restored, from where. */
   static List<String> plan(SiteBackup site, SiteBackup.Point point) {
     var lines = new ArrayList<String>();
-    lines.add("Rehearses the restore of the backup %s, taken %s:".formatted(point.point().point(), point.point().age()));
+    lines.add(
+        "Rehearses the restore of the backup %s, taken %s:".formatted(point.point().point(), point.point().age()));
     point.point().parts().forEach(part -> lines.add("  %-14s %s%s".formatted(part.part(), part.file(),
         part.bytes() == null ? "" : ", " + ProgressLine.size(part.bytes()))));
     point.point().notes().forEach(note -> lines.add("  " + note));

@@ -243,7 +243,8 @@ record SiteBackup(List<Path> cassandra, Path markers, Path repository, Optional<
   /** All folders, to be named. */
   List<Path> all() {
     var all = new ArrayList<>(cassandra);
-    Stream.of(Optional.of(markers), Optional.of(repository), files, objects).flatMap(Optional::stream).forEach(all::add);
+    all.addAll(List.of(markers, repository));
+    Stream.of(files, objects).flatMap(Optional::stream).forEach(all::add);
     return all.stream().distinct().toList();
   }
 }

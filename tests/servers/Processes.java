@@ -255,7 +255,7 @@ final class Processes implements Servers {
               .orElseThrow(() -> new IllegalStateException(name() + " needs a JDK later than 17 in /usr/lib/jvm"));
           builder.environment().put("JAVA_HOME", jdk.toString());
         }
-        builder.environment().keySet().removeIf(name -> name.startsWith("MINIO_")); // those of a site, which it would take
+        builder.environment().keySet().removeIf(name -> name.startsWith("MINIO_")); // a site's, which it would take
         builder.environment().merge("JBANG_JAVA_OPTIONS", javaOptions, (given, ours) -> given + " " + ours);
         process = builder.start();
       } catch (IOException e) {
