@@ -251,11 +251,11 @@ class Sandbox implements Callable<Integer> {
   private void startServers() {
     var options = Stack.CassandraOptions.on(places.addresses().toArray(String[]::new));
     var cassandra = CompletableFuture.supplyAsync(() -> Stack.cassandra(options));
-    steps.at("Elasticsearch");
+    steps.at("Elasticsearch starts");
     var elasticsearch = Stack.elasticsearch("7.10.2", List.of(places.first()), 9200, archives);
-    steps.at("S3; where Go is there it is built, once");
+    steps.at("S3 starts; where Go is there, MinIO is built once");
     bucket = new Bucket(Stack.s3(places.first()));
-    steps.at("Cassandra");
+    steps.at("Cassandra starts");
     data = new GraphData(cassandra.join(), elasticsearch);
   }
 

@@ -110,7 +110,8 @@ final class Rehearsal {
     if (point.has("s3")) {
       play("restore-files-minio.java", "--yes", "--create-bucket");
     }
-    play("verify.java", "--exact", "--skip", "services,logs");
+    // without a restore point: what was restored last, as the reports tell
+    steps.play(settings(), "verify.java", "--exact", "--skip", "services,logs");
     var answers = steps.ask("Asking the restored system", this::answers);
     print(answers);
   }
@@ -126,7 +127,7 @@ final class Rehearsal {
         : "Elasticsearch " + version;
   }
 
-  /** Each command names the restore point: a newer backup may come while this one is rehearsed. */
+  /** Names the restore point: a newer backup may come while this one is rehearsed. */
   private void play(String script, String... arguments) throws Exception {
     steps.play(settings(), script, Stream.concat(Stream.of(arguments), Stream.of("--backup", point.point().point()))
         .toArray(String[]::new));
@@ -136,15 +137,15 @@ final class Rehearsal {
     var cassandra = CompletableFuture
         .supplyAsync(() -> Stack.cassandra(Stack.CassandraOptions.on(places.addresses().toArray(String[]::new))));
     var store = point.has("s3") ? CompletableFuture.supplyAsync(() -> Stack.s3(places.first())) : null;
-    steps.at(searchName());
+    steps.at(searchName() + " starts");
     elasticsearch = Stack.elasticsearch(point.search().version(), List.of(places.first()), 9200, site.repository())
         .get(0);
     elasticsearch.tool("PUT", "/_snapshot/" + HotBackup.REPOSITORY, Json.MAPPER.writeValueAsString(Map.of("type", "fs",
         "settings", Map.of("location", site.repository().toString(), "readonly", true))));
-    steps.at("Cassandra");
+    steps.at("Cassandra starts");
     cassandra.join();
     if (store != null) {
-      steps.at("S3, which is built where Go is there");
+      steps.at("S3 starts; where Go is there, MinIO is built once");
       s3 = store.join();
     }
   }
