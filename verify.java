@@ -11008,17 +11008,21 @@ final class SnapshotRepository {
   static Optional<SortedMap<String, SnapshotState>> ofFolder(Path folder) {
     try {
       var names = names(folder);
-      var index = names.stream().map(INDEX::matcher).filter(match -> match.matches())
-          .map(match -> Long.parseLong(match.group(1))).max(Long::compare);
-      return index.isEmpty() ? Optional.empty()
-          : Optional.of(ofIndex(folder, folder.resolve("index-" + index.get()), names));
+      return index(folder, names).map(index -> ofIndex(folder, index, names));
     } catch (IOException e) {
       throw new Failure(Exit.BAD_BACKUP, "cannot list %s: %s".formatted(folder, Failure.of(e).getMessage()),
           "check its mode and owner", e);
     }
   }
 
-  private static Set<String> names(Path folder) throws IOException {
+  /** The file that names all snapshots: the one with the highest number; empty if there is none. */
+  static Optional<Path> index(Path folder, Set<String> names) {
+    return names.stream().map(INDEX::matcher).filter(match -> match.matches())
+        .map(match -> Long.parseLong(match.group(1))).max(Long::compare)
+        .map(number -> folder.resolve("index-" + number));
+  }
+
+  static Set<String> names(Path folder) throws IOException {
     try (var files = Files.list(folder)) {
       return files.map(file -> file.getFileName().toString()).collect(Collectors.toSet());
     }

@@ -31,13 +31,13 @@ final class Rehearsal {
       "restore-cassandra-es.java", "restore-files-nfs.java", "restore-files-minio.java", "verify.java");
   private static final long MB = 1_000_000;
   /** Of servers without data, measured: a Cassandra node, and the others with the script that runs beside them. */
-  private static final long MEMORY_OF_NODE = 600 * MB;
-  private static final long MEMORY_OF_OTHERS = 2_200 * MB;
-  private static final long DISK_OF_NODE = 400 * MB;
-  private static final long DISK_OF_OTHERS = 600 * MB;
+  private static final long MEMORY_OF_NODE = 700 * MB;
+  private static final long MEMORY_OF_OTHERS = 2_300 * MB;
+  private static final long DISK_OF_NODE = 300 * MB;
+  private static final long DISK_OF_OTHERS = 500 * MB;
   /** Restoring and comparing, on two cores. */
   private static final long BYTES_PER_MINUTE = 600 * MB;
-  private static final int MINUTES_OF_SERVERS = 3;
+  private static final int MINUTES_OF_SERVERS = 2;
 
   private final SiteBackup site;
   private final SiteBackup.Point point;
