@@ -38,7 +38,6 @@ import java.io.File;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
@@ -148,10 +147,11 @@ import javax.net.ssl.SSLException;
 import javax.net.ssl.TrustManager;
 import javax.net.ssl.TrustManagerFactory;
 import javax.net.ssl.X509TrustManager;
-import net.lingala.zip4j.ZipFile;
 import net.lingala.zip4j.exception.ZipException;
+import net.lingala.zip4j.io.inputstream.ZipInputStream;
 import net.lingala.zip4j.model.ExtraDataRecord;
 import net.lingala.zip4j.model.FileHeader;
+import net.lingala.zip4j.model.Zip4jConfig;
 import org.apache.commons.codec.digest.DigestUtils;
 import org.apache.commons.compress.compressors.bzip2.BZip2CompressorInputStream;
 import org.apache.commons.compress.compressors.gzip.GzipCompressorInputStream;
@@ -723,7 +723,7 @@ abstract class Archive implements Closeable {
  *
  * @param path the name as UTF-8, without {@code ./} before and {@code /} behind it
  * @param size the bytes of a file, holes included; 0 for others
- * @param offset where the bytes begin in the tar; in a zip the entry's number
+ * @param offset where the bytes begin in the tar; in a zip where the entry's header is in the directory
  * @param holes where a sparse file has its bytes, null for others
  * @param link the text of a symbolic link, the name that a hard link leads to, null for others
  * @param mode the last twelve bits, -1 where the archive does not tell
@@ -806,6 +806,18 @@ record ArchiveSum(String part, Path file, long bytes, String sha256) {
       throw Failure.of(e.getCause());
     }
   }
+}
+
+/** A stream that is read in arrays; a single byte is an array of one. */
+abstract class ArrayInput extends InputStream {
+  @Override
+  public final int read() throws IOException {
+    var one = new byte[1];
+    return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
+  }
+
+  @Override
+  public abstract int read(byte[] buffer, int from, int length) throws IOException;
 }
 
 /**
@@ -983,11 +995,12 @@ final class AttachmentArchive implements Closeable {
   private void proveContents() {
     IntStream.range(0, all.size()).parallel().filter(i -> all.get(i).file()).forEach(i -> {
       try (var in = archive.open(all.get(i))) {
-        if (in.transferTo(OutputStream.nullOutputStream()) != all.get(i).size()) {
+        in.skipNBytes(all.get(i).size());
+        if (in.read(new byte[1]) >= 0) { // only who reads to the end gets the checksum compared
           throw new EOFException("it does not have the size that it names");
         }
       } catch (IOException e) {
-        throw refused(all.get(i).name(), "is damaged: " + e.getMessage());
+        throw refused(all.get(i).name(), "is damaged: " + Failure.of(e).getMessage());
       }
     });
   }
@@ -2885,14 +2898,14 @@ final class FolderContents {
   static final String OF_RESTORE = ".restore-files-nfs";
 
   /**
-   * Names in lower case: file systems, NetApp, ZFS, Ceph, Synology, QNAP, quotas, Windows, macOS, GlusterFS, JuiceFS.
+   * Names in lower case: file systems, NetApp, ZFS, Ceph, Synology, Samba, QNAP, quotas, Windows, macOS, GlusterFS,
+   * JuiceFS.
    */
   private static final Set<String> OF_STORAGE =
-      Set.of("lost+found", ".snapshot", "~snapshot", ".snapshots", ".zfs", ".snap",
-          "#snapshot", "#recycle", "@eadir", "@tmp", "@recycle", "@recently-snapshot", ".@__thumb", "aquota.user",
-          "aquota.group",
-      "quota.user", "quota.group", "system volume information", "$recycle.bin", "recycler", ".trash", ".trashes",
-      ".spotlight-v100", ".fseventsd", ".temporaryitems", ".documentrevisions-v100", ".trashcan", ".glusterfs");
+      Set.of("lost+found", ".snapshot", "~snapshot", ".snapshots", ".zfs", ".snap", "#snapshot", "#recycle",
+          ".recycle", "@eadir", "@tmp", "@recycle", "@recently-snapshot", ".@__thumb", "aquota.user", "aquota.group",
+          "quota.user", "quota.group", "system volume information", "$recycle.bin", "recycler", ".trash", ".trashes",
+          ".spotlight-v100", ".fseventsd", ".temporaryitems", ".documentrevisions-v100", ".trashcan", ".glusterfs");
   private static final Pattern TRASH_OF_USER = Pattern.compile("\\.trash-\\d+");
   /** An NFS client keeps a removed file under such a name, in its folder, while a program has it open. */
   private static final Pattern REMOVED_BUT_OPEN = Pattern.compile("\\.nfs[0-9a-f]{16,}");
@@ -3727,8 +3740,10 @@ record Owner(String user, long uid, String group, long gid) {
  * the same: what the backup does not record comes from the attachment folder as the restore leaves it.
  */
 final class Ownership {
-  /** The user "nobody" of a server that squashes users: a backup made through it records no owners. */
+  /** Nobody, the user of a server that squashes users: a backup made through it records no owners. */
   private static final Set<Long> NOBODY = Set.of(65534L, 0xfffffffeL);
+  /** Nobody's names: on Red Hat before 8 the number is another one. */
+  private static final Set<String> NOBODYS_NAMES = Set.of("nobody", "nfsnobody", "nogroup");
   /** Seconds at which file systems end: of 32 bits, ext4 and XFS. A time beyond is set to the end. */
   private static final Set<Long> LAST_TIMES = Set.of(0x7fffffffL, 0xffffffffL, 0x37fffffffL, 16_299_260_424L);
   private static final Set<Long> FIRST_TIMES = Set.of(0L, -0x80000000L);
@@ -3771,11 +3786,15 @@ final class Ownership {
   }
 
   private static boolean isNobody(Owner owner) {
-    return NOBODY.contains(owner.uid());
+    return isNobody(owner.user(), owner.uid());
+  }
+
+  private static boolean isNobody(String name, long id) {
+    return NOBODY.contains(id) || NOBODYS_NAMES.contains(name);
   }
 
   private static Principals recorded(Owner owner) {
-    return Principals.of(NOBODY.contains(owner.gid()) ? new Owner(owner.user(), owner.uid(), "", -1) : owner);
+    return Principals.of(isNobody(owner.group(), owner.gid()) ? new Owner(owner.user(), owner.uid(), "", -1) : owner);
   }
 
   /**
@@ -5995,15 +6014,9 @@ final class SparseMap {
 
   /** The whole file with zeros for its holes, from its stored bytes. */
   InputStream expand(InputStream bytes, long size) {
-    return new InputStream() {
+    return new ArrayInput() {
       private long position;
       private int piece;
-
-      @Override
-      public int read() throws IOException {
-        var one = new byte[1];
-        return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
-      }
 
       @Override
       public int read(byte[] buffer, int from, int length) throws IOException {
@@ -6982,13 +6995,7 @@ final class TarReader implements Closeable {
 
   /** The bytes of the current entry as they are in the archive: without the holes. */
   InputStream stored() {
-    return new InputStream() {
-      @Override
-      public int read() throws IOException {
-        var one = new byte[1];
-        return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
-      }
-
+    return new ArrayInput() {
       @Override
       public int read(byte[] buffer, int from, int length) throws IOException {
         if (left == 0) {
@@ -7951,55 +7958,59 @@ final class Workers implements Closeable {
 
 /** A .zip, also one that is encrypted. Names, times and links are what unzip makes of them. */
 final class ZipArchive extends Archive {
+  private static final int DOS = 0;
   private static final int UNIX = 3;
   private static final int EXTENDED_TIME = 0x5455;
   private static final int WINDOWS_TIME = 0x000a;
   private static final int UNICODE_NAME = 0x7075;
   private static final long SECONDS_FROM_1601 = 11_644_473_600L;
   private static final int LONGEST_LINK = 4096;
-  private final ZipFile zip;
-  private final List<FileHeader> headers;
+  private static final int LARGEST_BUFFER = 8 << 10;
+  private static final int SMALLEST_BUFFER = 512;
+  private final ZipDirectory directory;
+  private final char[] password;
 
   ZipArchive(Path path, Optional<String> password) throws IOException {
     super(path);
-    zip = new ZipFile(path.toFile(), password.map(String::toCharArray).orElse(null));
-    zip.setCharset(StandardCharsets.ISO_8859_1); // the bytes themselves: what they mean is not the same for each entry
-    headers = zip.getFileHeaders();
-    if (zip.isEncrypted() && password.isEmpty()) {
-      throw new Failure(Exit.AUTHENTICATION, path + " is encrypted", "set BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
-    }
+    this.directory = new ZipDirectory(path);
+    this.password = password.map(String::toCharArray).orElse(null);
   }
 
   @Override
   void index(Consumer<ArchiveEntry> visitor) {
+    var holdsNothing = new boolean[] {true};
     try {
-      if (headers.isEmpty()) {
-        throw broken("it holds nothing", null);
-      }
-      for (int i = 0; i < headers.size(); i++) {
-        visitor.accept(entry(i));
-      }
+      directory.each((header, position) -> {
+        holdsNothing[0] = false;
+        visitor.accept(entry(header, position));
+      });
     } catch (IOException e) {
       throw broken(Failure.of(e).getMessage(), e);
     }
+    if (holdsNothing[0]) {
+      throw broken("it holds nothing", null);
+    }
   }
 
-  private ArchiveEntry entry(int i) throws IOException {
-    var header = headers.get(i);
-    var path = EntryName.normal(name(header));
+  private ArchiveEntry entry(FileHeader header, long position) throws IOException {
+    if (header.isEncrypted() && password == null) {
+      throw new Failure(Exit.AUTHENTICATION, path + " is encrypted", "set BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
+    }
+    var name = name(header);
+    var isFolder = name.length > 0 && name[name.length - 1] == '/';
+    var path = EntryName.normal(name);
     var attributes = header.getExternalFileAttributes();
     var mode = (attributes[3] & 0xff) << 8 | attributes[2] & 0xff;
     var kind = switch (mode & 0170000) {
-      case 0 -> header.isDirectory() ? Kind.FOLDER : Kind.FILE;
+      case 0, 0100000 -> isFolder ? Kind.FOLDER : Kind.FILE;
       case 0040000 -> Kind.FOLDER;
-      case 0100000 -> header.isDirectory() ? Kind.FOLDER : Kind.FILE;
       case 0120000 -> Kind.LINK;
       default -> Kind.OTHER;
     };
     var link = kind == Kind.LINK ? EntryName.link(link(header), path) : null;
     var size = kind == Kind.FILE ? header.getUncompressedSize() : 0;
     var time = time(header);
-    return new ArchiveEntry(kind, path, size, i, null, link, mode == 0 ? -1 : mode & 07777,
+    return new ArchiveEntry(kind, path, size, position, null, link, mode == 0 ? -1 : mode & 07777,
         Math.floorDiv(time, 1_000_000_000L),
         (int) Math.floorMod(time, 1_000_000_000L), Owner.UNKNOWN);
   }
@@ -8010,11 +8021,31 @@ final class ZipArchive extends Archive {
     }
   }
 
-  /**
-   * UTF-8 where the entry says so; otherwise the bytes as they are on Unix, and of the old code page of DOS from
-   * elsewhere.
-   */
+  /** The name as UTF-8; from DOS and Windows, where a program wrote backslashes instead of slashes, with slashes. */
   private static byte[] name(FileHeader header) {
+    var name = utf8Name(header);
+    if (host(header) == DOS && indexOf(name, '/') < 0) {
+      for (int at = indexOf(name, '\\'); at >= 0; at = indexOf(name, '\\')) {
+        name[at] = '/';
+      }
+    }
+    return name;
+  }
+
+  private static int indexOf(byte[] name, char wanted) {
+    var at = name.length - 1;
+    while (at >= 0 && name[at] != wanted) {
+      at--;
+    }
+    return at;
+  }
+
+  private static int host(FileHeader header) {
+    return header.getVersionMadeBy() >> 8;
+  }
+
+  /** As it is where the entry says that it is UTF-8, and on Unix; from elsewhere it is in the old code page of DOS. */
+  private static byte[] utf8Name(FileHeader header) {
     var raw = header.getFileName().getBytes(StandardCharsets.ISO_8859_1);
     if (header.isFileNameUTF8Encoded()) {
       return raw;
@@ -8027,8 +8058,7 @@ final class ZipArchive extends Archive {
         return Arrays.copyOfRange(unicode.array(), 5, unicode.capacity());
       }
     }
-    var host = header.getVersionMadeBy() >> 8;
-    return host == UNIX || !Charset.isSupported("IBM437") ? raw
+    return host(header) == UNIX || !Charset.isSupported("IBM437") ? raw
         : new String(raw, Charset.forName("IBM437")).getBytes(StandardCharsets.UTF_8);
   }
 
@@ -8056,8 +8086,9 @@ final class ZipArchive extends Archive {
 
   @Override
   void each(Visitor visitor) throws Exception {
-    for (int i = 0; i < headers.size(); i++) {
-      var entry = entry(i);
+    var entries = new ArrayList<ArchiveEntry>();
+    index(entries::add);
+    for (var entry : entries) {
       visitor.accept(entry, content(entry));
     }
   }
@@ -8069,25 +8100,211 @@ final class ZipArchive extends Archive {
 
   @Override
   Content content(ArchiveEntry entry) {
-    return () -> stream(headers.get((int) entry.offset()));
+    return () -> stream(directory.header(entry.offset()));
   }
 
   private InputStream stream(FileHeader header) throws IOException {
-    synchronized (zip) {
-      try {
-        return zip.getInputStream(header);
-      } catch (ZipException e) {
-        if (e.getType() == ZipException.Type.WRONG_PASSWORD) {
-          throw new Failure(Exit.AUTHENTICATION, "wrong password for " + path,
-              "check BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
-        }
-        throw e;
+    var file = FileChannel.open(path);
+    try {
+      // Most files of a backup with very many are small.
+      var buffer = (int) Math.max(SMALLEST_BUFFER, Math.min(LARGEST_BUFFER, header.getCompressedSize()));
+      var in = new ZipInputStream(
+          new BufferedInputStream(Channels.newInputStream(file.position(header.getOffsetLocalHeader())), buffer),
+          password, new Zip4jConfig(StandardCharsets.ISO_8859_1, buffer, true));
+      if (in.getNextEntry(header, false) == null) {
+        throw new IOException("the list of its files is damaged");
       }
+      return in;
+    } catch (IOException | RuntimeException e) {
+      file.close();
+      if (e instanceof ZipException zip && zip.getType() == ZipException.Type.WRONG_PASSWORD) {
+        throw new Failure(Exit.AUTHENTICATION, "wrong password for " + path,
+            "check BACKUP_PASSWORD or BACKUP_PASSWORD_FILE");
+      }
+      throw e;
     }
   }
 
   @Override
   public void close() throws IOException {
-    zip.close();
+    directory.close();
+  }
+}
+
+/**
+ * The central directory of a zip, read one header at a time: Zip4j by itself keeps all of them, and a million need more
+ * than a gigabyte of memory.
+ */
+final class ZipDirectory implements Closeable {
+  private static final int HEADER = 0x02014b50;
+  private static final int HEADER_LENGTH = 46;
+  private static final int END = 0x06054b50;
+  private static final int END_LENGTH = 22;
+  private static final int END_64 = 0x06064b50;
+  private static final int END_64_LENGTH = 56;
+  private static final int LOCATOR_64 = 0x07064b50;
+  private static final int LOCATOR_64_LENGTH = 20;
+  private static final int SIZES_64 = 1;
+  private static final int LONGEST_COMMENT = 0xffff;
+  private static final long IN_EXTRA_FIELD = 0xffffffffL;
+  /** Most headers fit into one read with all that belongs to them. */
+  private static final int USUAL_LENGTH = 512;
+  private final FileChannel channel;
+  private final long start;
+  private final long end;
+  private final long count;
+
+  interface Visitor {
+    /** @param position where the header is: {@link #header} reads it there again */
+    void accept(FileHeader header, long position) throws IOException;
+  }
+
+  ZipDirectory(Path zip) throws IOException {
+    channel = FileChannel.open(zip);
+    var last = endRecord();
+    var record = read(last, END_LENGTH);
+    var locator = last < LOCATOR_64_LENGTH ? null : read(last - LOCATOR_64_LENGTH, LOCATOR_64_LENGTH);
+    if (locator != null && locator.getInt(0) == LOCATOR_64) {
+      var record64 = read(locator.getLong(8), END_64_LENGTH);
+      require(record64.getInt(0) == END_64 && record64.getInt(16) == 0);
+      count = record64.getLong(32);
+      start = record64.getLong(48);
+      end = start + record64.getLong(40);
+    } else {
+      require(record.getShort(4) == 0);
+      count = unsigned(record.getShort(10));
+      start = unsigned(record.getInt(16));
+      end = start + unsigned(record.getInt(12));
+    }
+    require(start >= 0 && end >= start && end <= last);
+  }
+
+  /** The place of the record that ends a zip; only a comment comes after it. */
+  private long endRecord() throws IOException {
+    var length = (int) Math.min(channel.size(), END_LENGTH + LONGEST_COMMENT);
+    var tail = read(channel.size() - length, length);
+    for (int at = length - END_LENGTH; at >= 0; at--) {
+      if (tail.getInt(at) == END) {
+        return channel.size() - length + at;
+      }
+    }
+    throw new EOFException("it has no list of its files: it is cut short");
+  }
+
+  private ByteBuffer read(long position, int length) throws IOException {
+    require(position >= 0);
+    var bytes = readSome(position, length);
+    require(bytes.limit() == length);
+    return bytes;
+  }
+
+  /** Reads so many bytes, or those until the file's end. */
+  private ByteBuffer readSome(long position, int length) throws IOException {
+    var bytes = ByteBuffer.allocate(length).order(ByteOrder.LITTLE_ENDIAN);
+    while (bytes.hasRemaining() && channel.read(bytes, position + bytes.position()) > 0) {
+      // until it is full
+    }
+    return bytes.flip();
+  }
+
+  private static void require(boolean good) throws IOException {
+    if (!good) {
+      throw new IOException("the list of its files is damaged");
+    }
+  }
+
+  private static long unsigned(int number) {
+    return number & 0xffffffffL;
+  }
+
+  private static int unsigned(short number) {
+    return number & 0xffff;
+  }
+
+  /** Gives all headers in their order; proves that there are as many as the zip says. */
+  void each(Visitor visitor) throws IOException {
+    var found = 0L;
+    for (var position = start; position < end; found++) {
+      var header = header(position);
+      visitor.accept(header, position);
+      position += length(header);
+    }
+    require(found == count);
+  }
+
+  private static int length(FileHeader header) {
+    return HEADER_LENGTH + header.getFileNameLength() + header.getExtraFieldLength() + header.getFileCommentLength();
+  }
+
+  /** The header at a place: what is needed to read the file, its name as ISO 8859-1, and its attributes. */
+  FileHeader header(long position) throws IOException {
+    var bytes = readSome(position, USUAL_LENGTH);
+    require(bytes.limit() >= HEADER_LENGTH && bytes.getInt(0) == HEADER);
+    var header = new FileHeader();
+    header.setFileNameLength(unsigned(bytes.getShort(28)));
+    header.setExtraFieldLength(unsigned(bytes.getShort(30)));
+    header.setFileCommentLength(unsigned(bytes.getShort(32)));
+    require(position + length(header) <= end);
+    if (length(header) > bytes.limit()) {
+      bytes = read(position, length(header));
+    }
+    var flags = unsigned(bytes.getShort(8));
+    header.setEncrypted((flags & 1) != 0);
+    header.setFileNameUTF8Encoded((flags & 0x800) != 0);
+    header.setVersionMadeBy(unsigned(bytes.getShort(4)));
+    header.setLastModifiedTime(unsigned(bytes.getInt(12)));
+    header.setCrc(unsigned(bytes.getInt(16)));
+    header.setCompressedSize(unsigned(bytes.getInt(20)));
+    header.setUncompressedSize(unsigned(bytes.getInt(24)));
+    header.setExternalFileAttributes(new byte[] {bytes.get(38), bytes.get(39), bytes.get(40), bytes.get(41)});
+    header.setOffsetLocalHeader(unsigned(bytes.getInt(42)));
+    var name = new String(bytes.array(), HEADER_LENGTH, header.getFileNameLength(), StandardCharsets.ISO_8859_1);
+    header.setFileName(name);
+    header.setDirectory(name.endsWith("/"));
+    addExtraFields(header, bytes.position(HEADER_LENGTH + header.getFileNameLength()));
+    return header;
+  }
+
+  private static void addExtraFields(FileHeader header, ByteBuffer bytes) throws IOException {
+    var fields = new ArrayList<ExtraDataRecord>();
+    var fieldsEnd = bytes.position() + header.getExtraFieldLength();
+    while (fieldsEnd - bytes.position() >= 4) {
+      var field = new ExtraDataRecord();
+      field.setHeader(unsigned(bytes.getShort()));
+      field.setSizeOfData(unsigned(bytes.getShort()));
+      if (field.getSizeOfData() > fieldsEnd - bytes.position()) {
+        break; // some programs fill it up
+      }
+      var data = new byte[field.getSizeOfData()];
+      bytes.get(data);
+      field.setData(data);
+      fields.add(field);
+      if (field.getHeader() == SIZES_64) {
+        setLongNumbers(header, ByteBuffer.wrap(data).order(ByteOrder.LITTLE_ENDIAN));
+      }
+    }
+    header.setExtraDataRecords(fields);
+  }
+
+  /** Sets the numbers for which the header has no room; only those are in the field. */
+  private static void setLongNumbers(FileHeader header, ByteBuffer numbers) throws IOException {
+    header.setUncompressedSize(longNumber(header.getUncompressedSize(), numbers));
+    header.setCompressedSize(longNumber(header.getCompressedSize(), numbers));
+    header.setOffsetLocalHeader(longNumber(header.getOffsetLocalHeader(), numbers));
+  }
+
+  private static long longNumber(long number, ByteBuffer numbers) throws IOException {
+    if (number != IN_EXTRA_FIELD) {
+      return number;
+    }
+    require(numbers.remaining() >= 8);
+    var whole = numbers.getLong();
+    require(whole >= 0);
+    return whole;
+  }
+
+  @Override
+  public void close() throws IOException {
+    channel.close();
   }
 }

@@ -6,7 +6,7 @@ import java.time.Instant;
  *
  * @param path the name as UTF-8, without {@code ./} before and {@code /} behind it
  * @param size the bytes of a file, holes included; 0 for others
- * @param offset where the bytes begin in the tar; in a zip the entry's number
+ * @param offset where the bytes begin in the tar; in a zip where the entry's header is in the directory
  * @param holes where a sparse file has its bytes, null for others
  * @param link the text of a symbolic link, the name that a hard link leads to, null for others
  * @param mode the last twelve bits, -1 where the archive does not tell

@@ -2,7 +2,6 @@ import java.io.ByteArrayInputStream;
 import java.io.Closeable;
 import java.io.EOFException;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -195,11 +194,12 @@ final class AttachmentArchive implements Closeable {
   private void proveContents() {
     IntStream.range(0, all.size()).parallel().filter(i -> all.get(i).file()).forEach(i -> {
       try (var in = archive.open(all.get(i))) {
-        if (in.transferTo(OutputStream.nullOutputStream()) != all.get(i).size()) {
+        in.skipNBytes(all.get(i).size());
+        if (in.read(new byte[1]) >= 0) { // only who reads to the end gets the checksum compared
           throw new EOFException("it does not have the size that it names");
         }
       } catch (IOException e) {
-        throw refused(all.get(i).name(), "is damaged: " + e.getMessage());
+        throw refused(all.get(i).name(), "is damaged: " + Failure.of(e).getMessage());
       }
     });
   }

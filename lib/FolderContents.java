@@ -12,14 +12,14 @@ final class FolderContents {
   static final String OF_RESTORE = ".restore-files-nfs";
 
   /**
-   * Names in lower case: file systems, NetApp, ZFS, Ceph, Synology, QNAP, quotas, Windows, macOS, GlusterFS, JuiceFS.
+   * Names in lower case: file systems, NetApp, ZFS, Ceph, Synology, Samba, QNAP, quotas, Windows, macOS, GlusterFS,
+   * JuiceFS.
    */
   private static final Set<String> OF_STORAGE =
-      Set.of("lost+found", ".snapshot", "~snapshot", ".snapshots", ".zfs", ".snap",
-          "#snapshot", "#recycle", "@eadir", "@tmp", "@recycle", "@recently-snapshot", ".@__thumb", "aquota.user",
-          "aquota.group",
-      "quota.user", "quota.group", "system volume information", "$recycle.bin", "recycler", ".trash", ".trashes",
-      ".spotlight-v100", ".fseventsd", ".temporaryitems", ".documentrevisions-v100", ".trashcan", ".glusterfs");
+      Set.of("lost+found", ".snapshot", "~snapshot", ".snapshots", ".zfs", ".snap", "#snapshot", "#recycle",
+          ".recycle", "@eadir", "@tmp", "@recycle", "@recently-snapshot", ".@__thumb", "aquota.user", "aquota.group",
+          "quota.user", "quota.group", "system volume information", "$recycle.bin", "recycler", ".trash", ".trashes",
+          ".spotlight-v100", ".fseventsd", ".temporaryitems", ".documentrevisions-v100", ".trashcan", ".glusterfs");
   private static final Pattern TRASH_OF_USER = Pattern.compile("\\.trash-\\d+");
   /** An NFS client keeps a removed file under such a name, in its folder, while a program has it open. */
   private static final Pattern REMOVED_BUT_OPEN = Pattern.compile("\\.nfs[0-9a-f]{16,}");

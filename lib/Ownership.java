@@ -14,8 +14,10 @@ import java.util.concurrent.ConcurrentHashMap;
  * the same: what the backup does not record comes from the attachment folder as the restore leaves it.
  */
 final class Ownership {
-  /** The user "nobody" of a server that squashes users: a backup made through it records no owners. */
+  /** Nobody, the user of a server that squashes users: a backup made through it records no owners. */
   private static final Set<Long> NOBODY = Set.of(65534L, 0xfffffffeL);
+  /** Nobody's names: on Red Hat before 8 the number is another one. */
+  private static final Set<String> NOBODYS_NAMES = Set.of("nobody", "nfsnobody", "nogroup");
   /** Seconds at which file systems end: of 32 bits, ext4 and XFS. A time beyond is set to the end. */
   private static final Set<Long> LAST_TIMES = Set.of(0x7fffffffL, 0xffffffffL, 0x37fffffffL, 16_299_260_424L);
   private static final Set<Long> FIRST_TIMES = Set.of(0L, -0x80000000L);
@@ -58,11 +60,15 @@ final class Ownership {
   }
 
   private static boolean isNobody(Owner owner) {
-    return NOBODY.contains(owner.uid());
+    return isNobody(owner.user(), owner.uid());
+  }
+
+  private static boolean isNobody(String name, long id) {
+    return NOBODY.contains(id) || NOBODYS_NAMES.contains(name);
   }
 
   private static Principals recorded(Owner owner) {
-    return Principals.of(NOBODY.contains(owner.gid()) ? new Owner(owner.user(), owner.uid(), "", -1) : owner);
+    return Principals.of(isNobody(owner.group(), owner.gid()) ? new Owner(owner.user(), owner.uid(), "", -1) : owner);
   }
 
   /**

@@ -50,15 +50,9 @@ final class SparseMap {
 
   /** The whole file with zeros for its holes, from its stored bytes. */
   InputStream expand(InputStream bytes, long size) {
-    return new InputStream() {
+    return new ArrayInput() {
       private long position;
       private int piece;
-
-      @Override
-      public int read() throws IOException {
-        var one = new byte[1];
-        return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
-      }
 
       @Override
       public int read(byte[] buffer, int from, int length) throws IOException {

@@ -199,13 +199,7 @@ final class TarReader implements Closeable {
 
   /** The bytes of the current entry as they are in the archive: without the holes. */
   InputStream stored() {
-    return new InputStream() {
-      @Override
-      public int read() throws IOException {
-        var one = new byte[1];
-        return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
-      }
-
+    return new ArrayInput() {
       @Override
       public int read(byte[] buffer, int from, int length) throws IOException {
         if (left == 0) {

@@ -52,11 +52,7 @@ class RestoreFilesMinioFaultsTest {
   }
 
   private Script restore(String... arguments) {
-    return Script.of("restore-files-minio.java").env(settings()).args("--yes").args(arguments);
-  }
-
-  private Script.Result run(Script restore) {
-    return Agreement.run(restore, "s3");
+    return Agreement.held(Script.of("restore-files-minio.java").env(settings()).args("--yes").args(arguments), "s3");
   }
 
   /**
@@ -67,7 +63,7 @@ class RestoreFilesMinioFaultsTest {
   void aListThatIsCutIsAnErrorAndNotTheEndOfTheBucket(LyingS3.Lie lie) throws Exception {
     backup("one");
     try (var server = server(lie, Map.of("one", CONTENT, "extra", OTHER))) {
-      var result = run(restore());
+      var result = restore().run();
 
       assertThat(result.code()).as(result.err()).isEqualTo(11);
       assertThat(result.err()).contains("error: http://" + HOST + ":9000 cuts its list of bucket thehive");
@@ -85,7 +81,7 @@ class RestoreFilesMinioFaultsTest {
   void onlyWhatTheListShowsCountsAsRemoved(LyingS3.Lie lie, int code, String message) throws Exception {
     backup("one");
     try (var server = server(lie, Map.of("one", CONTENT, "extra", OTHER))) {
-      var result = run(restore());
+      var result = restore().run();
 
       assertThat(result.code()).as(result.err()).isEqualTo(code);
       assertThat(result.err()).contains(message, "Leave TheHive stopped.");
@@ -102,7 +98,7 @@ class RestoreFilesMinioFaultsTest {
         Map.of("\u0001first", OTHER, "attachment/a\nb", CONTENT, "attachment/a\rb", OTHER, "a\tb", OTHER, "plain",
             OTHER,
         "end ", OTHER, "attachment/", new byte[0]))) {
-      var result = run(restore("--max-delete", "100"));
+      var result = restore("--max-delete", "100").run();
 
       assertThat(result.code()).as(result.err()).isZero();
       assertThat(result.out()).contains("0 new, 0 changed, 1 unchanged, 6 removed");
@@ -114,7 +110,7 @@ class RestoreFilesMinioFaultsTest {
   void whatIsInTheWayGoesBeforeAnythingIsSent() throws Exception {
     backup("x/y", "plain");
     try (var server = server(LyingS3.Lie.NONE, Map.of("x", OTHER, "plain", CONTENT, "other", OTHER))) {
-      var result = run(restore("--max-delete", "100"));
+      var result = restore("--max-delete", "100").run();
 
       assertThat(result.code()).as(result.err()).isZero();
       assertThat(result.err())
@@ -129,7 +125,7 @@ class RestoreFilesMinioFaultsTest {
   void aKeyThatMayNotDeleteIsRefusedBeforeAnythingIsPut() throws Exception {
     backup("one");
     try (var server = server(LyingS3.Lie.NO_DELETE, Map.of())) {
-      var result = run(restore());
+      var result = restore().run();
 
       assertThat(result.code()).as(result.err()).isEqualTo(12);
       assertThat(result.err()).contains("error: the access key may not delete from bucket thehive");
@@ -142,7 +138,7 @@ class RestoreFilesMinioFaultsTest {
   void aQuotaIsTold() throws Exception {
     backup("one");
     try (var server = server(LyingS3.Lie.QUOTA, Map.of("extra", OTHER))) {
-      var result = run(restore("--max-delete", "100"));
+      var result = restore("--max-delete", "100").run();
 
       assertThat(result.code()).as(result.err()).isEqualTo(13);
       assertThat(result.err()).contains("error: no room left in bucket thehive",
@@ -157,7 +153,7 @@ class RestoreFilesMinioFaultsTest {
   void anObjectThatCannotBeReadIsSentAgain() throws Exception {
     backup("one");
     try (var server = server(LyingS3.Lie.BROKEN_OBJECT, Map.of("one", CONTENT))) {
-      var result = run(restore("--dry-run"));
+      var result = restore("--dry-run").run();
 
       assertThat(result.code()).as(result.err()).isZero();
       assertThat(result.out()).contains("0 new, 1 changed, 0 unchanged");
@@ -171,7 +167,7 @@ class RestoreFilesMinioFaultsTest {
       for (var arguments : List.of("--wrong", "--transfers=many", "--transfers=99", "--backup=nonsense", "--dry-run",
           "--max-gap=PT1M",
           "--dry-run --max-delete=100", "--max-delete=100")) {
-        var result = run(restore("--json").args(arguments.split(" ")));
+        var result = restore("--json").args(arguments.split(" ")).run();
 
         var exit = new ObjectMapper().readTree(result.out()).path("exit").asInt(-1);
         assertThat(exit).as("%s: %s%s", arguments, result.out(), result.err()).isEqualTo(result.code());
@@ -201,7 +197,7 @@ class RestoreFilesMinioFaultsTest {
       tar.closeArchiveEntry();
     }
     try (var server = server(LyingS3.Lie.NONE, Map.of("extra", OTHER))) {
-      var result = run(restore("--max-delete", "100"));
+      var result = restore("--max-delete", "100").run();
 
       assertThat(result.code()).as(result.err()).isEqualTo(10);
       assertThat(result.out()).isEqualTo("=== ✗ ERROR - attachments: exit 10 ===\n");

@@ -113,7 +113,7 @@ class RestoreFilesMinioTest {
     bucket = new Bucket(where.equals("main") ? main : proxy, bucket.name);
     damage();
 
-    var result = run(restore(option));
+    var result = restore(option).run();
 
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(bucket.content()).isEqualTo(backup);
@@ -138,38 +138,38 @@ class RestoreFilesMinioTest {
     try (var other = Stack.s3("127.0.4.14", "--kind=" + kind)) {
       bucket = new Bucket(other, bucket.name);
       if (kind.equals("versitygw")) {
-        var refused = run(restore("--create-bucket"));
+        var refused = restore("--create-bucket").run();
         assertThat(refused.code()).as(refused.err()).isEqualTo(13);
         assertThat(refused.err()).contains("InvalidLocationConstraint",
             "hint: nothing was changed; create the bucket with the server's own tools");
         Files.createDirectory(other.data().resolve(bucket.name));
       }
       damage();
-      assertThat(run(restore("--dry-run")).out()).contains("31 new, 3 changed, 3 unchanged, 1 removed");
+      assertThat(restore("--dry-run").run().out()).contains("31 new, 3 changed, 3 unchanged, 1 removed");
 
-      var result = run(restore());
+      var result = restore().run();
 
       assertThat(result.code()).as(result.err()).isZero();
       assertThat(result.out()).contains("31 new, 3 changed, 3 unchanged, 1 removed");
       assertThat(bucket.content()).isEqualTo(backup);
-      assertThat(run(restore()).out()).contains("0 new, 0 changed, 37 unchanged, 0 removed, 0 kB sent");
-      assertThat(run(restore().env("MINIO_SECRET_KEY", "wrong")).code()).isEqualTo(12);
+      assertThat(restore().run().out()).contains("0 new, 0 changed, 37 unchanged, 0 removed, 0 kB sent");
+      assertThat(restore().env("MINIO_SECRET_KEY", "wrong").run().code()).isEqualTo(12);
       bucket.remove("a/b/large");
       try (var wire = new Wire("127.0.4.12", other)) {
         wire.deadAfter(PART);
-        assertThat(run(restore().env("MINIO_ENDPOINT", wire.url())).code()).isEqualTo(11);
+        assertThat(restore().env("MINIO_ENDPOINT", wire.url()).run().code()).isEqualTo(11);
       }
-      assertThat(run(restore()).code()).isZero();
+      assertThat(restore().run().code()).isZero();
       assertThat(bucket.content()).isEqualTo(backup);
     }
   }
 
   @Test
   void aSecondRunSendsNothing() throws Exception {
-    run(restore());
+    restore().run();
     var before = bucket.versionsAndTimes();
 
-    var result = run(restore());
+    var result = restore().run();
 
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(result.out()).contains("0 new, 0 changed, 37 unchanged, 0 removed, 0 kB sent");
@@ -180,19 +180,19 @@ class RestoreFilesMinioTest {
   void objectsThatOthersSentInPartsOfTheirOwnSizeAreNotSentAgain() throws Exception {
     bucket.putInParts("a/b/large", files.get("a/b/large"), 5 << 20);
 
-    var result = run(restore("--dry-run"));
+    var result = restore("--dry-run").run();
 
     assertThat(result.out()).as(result.err()).contains("36 new, 0 changed, 1 unchanged");
   }
 
   @Test
   void contentOfTheSameLengthIsTakenForChanged() throws Exception {
-    run(restore());
+    restore().run();
     var other = files.get("a/b/large").clone();
     other[other.length - 1]++;
     bucket.putInParts("a/b/large", other, PART);
 
-    var result = run(restore());
+    var result = restore().run();
 
     assertThat(result.out()).as(result.err()).contains("1 changed, 36 unchanged");
     assertThat(bucket.content()).isEqualTo(backup);
@@ -203,7 +203,7 @@ class RestoreFilesMinioTest {
     damage();
     var before = bucket.versionsAndTimes();
 
-    var result = run(restore("--dry-run"));
+    var result = restore("--dry-run").run();
 
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(result.out()).contains("✓ Would restore 37 objects: 31 new, 3 changed, 3 unchanged, 1 removed");
@@ -217,7 +217,7 @@ class RestoreFilesMinioTest {
     damage();
     var before = bucket.versionsAndTimes();
 
-    var result = run(script());
+    var result = script().run();
 
     assertThat(result.code()).isEqualTo(16);
     assertThat(result.err()).contains("error: not confirmed", "hint: add --yes");
@@ -240,7 +240,7 @@ class RestoreFilesMinioTest {
     Files.createLink(archives.resolve("minio_20200101_00h00m00s.tar"), archive);
     var before = STAMP.replaceFirst("\\d\\ds$", "00s");
 
-    var result = run(restore("--backup", before));
+    var result = restore("--backup", before).run();
 
     assertThat(result.code()).as(result.err()).isEqualTo(10);
     assertThat(result.err()).contains(NAME + " was taken shortly after the restore point " + before);
@@ -251,7 +251,7 @@ class RestoreFilesMinioTest {
   void extraObjectsStayWhenToldSo() throws Exception {
     damage();
 
-    var result = run(restore("--keep-extra"));
+    var result = restore("--keep-extra").run();
 
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(result.out()).contains("1 extra left");
@@ -264,7 +264,7 @@ class RestoreFilesMinioTest {
       bucket.put("other/" + i, noise(i));
     }
 
-    var refused = run(restore());
+    var refused = restore().run();
 
     assertThat(refused.code()).isEqualTo(16);
     assertThat(refused.err()).contains("10 of the bucket's 10 objects are not in the backup",
@@ -279,7 +279,7 @@ class RestoreFilesMinioTest {
 
     Files.delete(archives.resolve(NAME + ".tar"));
     tar("minio_20261122_13h00m00s", "one", noise(5));
-    assertThat(run(restore("--max-delete", "100")).code()).isZero();
+    assertThat(restore("--max-delete", "100").run().code()).isZero();
     assertThat(bucket.content()).containsOnlyKeys("one");
   }
 
@@ -288,7 +288,7 @@ class RestoreFilesMinioTest {
   @ValueSource(strings = {"", "--dry-run"})
   void aMissingBucketIsRefusedAndCreatedOnlyWhenToldSo(String option) throws Exception {
     bucket = new Bucket(main, "missing-" + UUID.randomUUID());
-    var refused = option.isEmpty() ? run(restore()) : run(restore(option));
+    var refused = option.isEmpty() ? restore().run() : restore(option).run();
 
     assertThat(refused.code()).isEqualTo(13);
     assertThat(refused.err()).contains("error: there is no bucket " + bucket.name + " at http://127.0.4.10:9000",
@@ -297,12 +297,12 @@ class RestoreFilesMinioTest {
     assertThat(refused.out()).isEqualTo("=== ✗ ERROR - attachments: exit 13 ===\n");
     assertThat(bucket.exists()).isFalse();
 
-    var planned = run(restore("--create-bucket", "--dry-run"));
+    var planned = restore("--create-bucket", "--dry-run").run();
     assertThat(planned.code()).as(planned.err()).isZero();
     assertThat(planned.err()).contains("  Would create it\n");
     assertThat(bucket.exists()).isFalse();
 
-    var result = run(restore("--create-bucket"));
+    var result = restore("--create-bucket").run();
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(bucket.content()).isEqualTo(backup);
   }
@@ -312,7 +312,7 @@ class RestoreFilesMinioTest {
     bucket.version();
     bucket.put(".thehive-restore-probe-of-a-killed-run", noise(1));
 
-    var result = run(restore("--keep-extra"));
+    var result = restore("--keep-extra").run();
 
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(bucket.content()).isEqualTo(backup);
@@ -325,7 +325,7 @@ class RestoreFilesMinioTest {
     bucket.version();
     damage();
 
-    var result = run(restore());
+    var result = restore().run();
 
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(result.err()).contains("it is versioned: what is changed or removed stays in it as older versions");
@@ -343,7 +343,7 @@ class RestoreFilesMinioTest {
     var before = bucket.versionsAndTimes();
     assertThat(before).as("one version of each").hasSize(2);
 
-    var result = run(restore("--max-delete", "100"));
+    var result = restore("--max-delete", "100").run();
 
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(result.err())
@@ -355,7 +355,7 @@ class RestoreFilesMinioTest {
   @Test
   void wrongKeysAreRefusedBeforeAnyChange() {
     for (var keys : List.of(Map.of("MINIO_ACCESS_KEY", "nobody"), Map.of("MINIO_SECRET_KEY", "wrong-secret"))) {
-      var result = run(restore().env(keys));
+      var result = restore().env(keys).run();
 
       assertThat(result.code()).as(result.err()).isEqualTo(12);
       assertThat(result.err()).contains("refuses the keys", "hint: check MINIO_ACCESS_KEY and MINIO_SECRET_KEY");
@@ -365,7 +365,7 @@ class RestoreFilesMinioTest {
 
   @Test
   void aServerThatIsNotThereIsNamed() {
-    var result = run(restore().env("MINIO_ENDPOINT", "http://127.0.4.99:9000"));
+    var result = restore().env("MINIO_ENDPOINT", "http://127.0.4.99:9000").run();
 
     assertThat(result.code()).isEqualTo(11);
     assertThat(result.err()).contains("error: cannot reach http://127.0.4.99:9000", "hint: is it started?");
@@ -374,11 +374,11 @@ class RestoreFilesMinioTest {
 
   @Test
   void settingsThatCannotBeAreErrors() {
-    assertThat(run(restore().env("MINIO_BUCKET", " "))).satisfies(result -> {
+    assertThat(restore().env("MINIO_BUCKET", " ").run()).satisfies(result -> {
       assertThat(result.code()).isEqualTo(2);
       assertThat(result.err()).contains("error: MINIO_BUCKET is set but blank");
     });
-    assertThat(run(restore().env("MINIO_ENDPOINT", "127.0.4.10:9000")).err())
+    assertThat(restore().env("MINIO_ENDPOINT", "127.0.4.10:9000").run().err())
         .contains("is not of the form https://HOST:PORT");
   }
 
@@ -386,7 +386,7 @@ class RestoreFilesMinioTest {
   void keysComeFromFilesToo() throws Exception {
     var file = Files.writeString(archives.resolve("secret"), main.login().orElseThrow().password() + "\n");
 
-    var result = run(restore("--dry-run").env("MINIO_SECRET_KEY", null).env("MINIO_SECRET_KEY_FILE", file.toString()));
+    var result = restore("--dry-run").env("MINIO_SECRET_KEY", null).env("MINIO_SECRET_KEY_FILE", file.toString()).run();
 
     assertThat(result.code()).as(result.err()).isZero();
   }
@@ -411,12 +411,12 @@ class RestoreFilesMinioTest {
   void theNewerNameOfTheArchiveIsUnderstoodAndTheNewestArchiveWins() throws Exception {
     tar("seaweedfs_20261123_12h00m56s", "one", noise(5));
 
-    var result = run(restore());
+    var result = restore().run();
 
     assertThat(result.err())
         .contains("Restoring attachments from " + archives.resolve("seaweedfs_20261123_12h00m56s.tar"));
     assertThat(bucket.content()).containsOnlyKeys("one");
-    assertThat(run(restore("--backup", STAMP, "--dry-run", "--max-delete", "100")).out())
+    assertThat(restore("--backup", STAMP, "--dry-run", "--max-delete", "100").run().out())
         .contains("Would restore 37 objects");
   }
 
@@ -428,10 +428,10 @@ class RestoreFilesMinioTest {
     Files.move(copy, archives.resolve(NAME + ".tar"));
     HotBackup.zip(archives.resolve(NAME + ".tar"), password.isEmpty() ? null : password.toCharArray());
     if (!password.isEmpty()) {
-      assertThat(run(restore().env("BACKUP_PASSWORD", "wrong")).code()).isEqualTo(12);
+      assertThat(restore().env("BACKUP_PASSWORD", "wrong").run().code()).isEqualTo(12);
     }
 
-    var result = run(restore().env("BACKUP_PASSWORD", password.isEmpty() ? null : password));
+    var result = restore().env("BACKUP_PASSWORD", password.isEmpty() ? null : password).run();
 
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(bucket.content()).isEqualTo(backup);
@@ -442,7 +442,7 @@ class RestoreFilesMinioTest {
     assumeMinio();
     tar("minio_20261123_12h00m56s", "n".repeat(255), new byte[0]);
 
-    assertThat(run(restore()).code()).isZero();
+    assertThat(restore().run().code()).isZero();
     assertThat(bucket.content()).containsOnlyKeys("n".repeat(255));
   }
 
@@ -457,9 +457,9 @@ class RestoreFilesMinioTest {
         "-chf", tar.toString(), NAME).run();
     assertThat(made.code()).as(made.err()).isZero();
 
-    assertThat(run(restore()).code()).isZero();
+    assertThat(restore().run().code()).isZero();
     assertThat(bucket.content()).isEqualTo(backup);
-    assertThat(run(restore()).out()).contains("0 new, 0 changed, 37 unchanged, 0 removed, 0 kB sent");
+    assertThat(restore().run().out()).contains("0 new, 0 changed, 37 unchanged, 0 removed, 0 kB sent");
   }
 
   @ParameterizedTest
@@ -480,7 +480,7 @@ class RestoreFilesMinioTest {
       }
     }
 
-    var result = run(restore());
+    var result = restore().run();
 
     assertThat(result.code()).as(result.err()).isEqualTo(10);
     assertThat(result.err()).contains("cannot be used as a backup", "its entry '" + entry + "'",
@@ -498,7 +498,7 @@ class RestoreFilesMinioTest {
       add(tar, new TarArchiveEntry(NAME + "/twice"), noise(12));
     }
 
-    var result = run(restore());
+    var result = restore().run();
 
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(bucket.content()).containsOnly(Map.entry("a/b", digest(noise(11))),
@@ -509,7 +509,7 @@ class RestoreFilesMinioTest {
   void aNameThatIsNotUtf8IsRefused() throws Exception {
     packed("printf x > \"$(printf 'bad\\377name')\"");
 
-    var result = run(restore());
+    var result = restore().run();
 
     assertThat(result.code()).as(result.err()).isEqualTo(10);
     assertThat(result.err()).contains("name' has a name that is not UTF-8");
@@ -520,7 +520,7 @@ class RestoreFilesMinioTest {
   void aSparseFileIsSentWithItsHoles() throws Exception {
     packed("truncate -s 1M sparse; printf x >> sparse; truncate -s 2M sparse");
 
-    var result = run(restore());
+    var result = restore().run();
 
     assertThat(result.code()).as(result.err()).isZero();
     var content = new byte[2 << 20];
@@ -558,7 +558,7 @@ class RestoreFilesMinioTest {
       file.setLength((long) (whole * part));
     }
 
-    var result = run(restore());
+    var result = restore().run();
 
     assertThat(result.code()).as(result.err()).isEqualTo(10);
     assertThat(bucket.versionsAndTimes()).isEqualTo(before);
@@ -576,7 +576,7 @@ class RestoreFilesMinioTest {
     Arrays.fill(bytes, header, what.equals("a header") ? header + 512 : bytes.length, (byte) 0);
     Files.write(archives.resolve("minio_20261123_12h00m56s.tar"), bytes);
 
-    var result = run(restore());
+    var result = restore().run();
 
     assertThat(result.code()).as(result.err()).isEqualTo(10);
     assertThat(result.err()).contains("cannot be used as a backup: its entries end after",
@@ -597,7 +597,7 @@ class RestoreFilesMinioTest {
   void aZipWithAnotherPasswordOrADamagedEntryChangesNothing() throws Exception {
     var zip = HotBackup.zip(archives.resolve(NAME + ".tar"), "s3cret".toCharArray());
 
-    var other = run(restore("--dry-run").env("BACKUP_PASSWORD", "wr0ng"));
+    var other = restore("--dry-run").env("BACKUP_PASSWORD", "wr0ng").run();
     assertThat(other.code()).as(other.err()).isEqualTo(12);
     assertThat(other.err()).contains("wrong password").doesNotContain("wr0ng");
 
@@ -605,7 +605,7 @@ class RestoreFilesMinioTest {
       file.seek(file.length() / 2);
       file.write("damage".getBytes(UTF_8));
     }
-    var damaged = run(restore().env("BACKUP_PASSWORD", "s3cret"));
+    var damaged = restore().env("BACKUP_PASSWORD", "s3cret").run();
     assertThat(damaged.code()).as(damaged.err()).isEqualTo(10);
     assertThat(damaged.err()).contains("is damaged");
     assertThat(bucket.content()).isEmpty();
@@ -622,7 +622,7 @@ class RestoreFilesMinioTest {
         default -> wire.delay(5);
       }
 
-      var result = run(restore("--one-by-one").env("MINIO_ENDPOINT", wire.url()));
+      var result = restore("--one-by-one").env("MINIO_ENDPOINT", wire.url()).run();
 
       assertThat(result.code()).as(result.err()).isZero();
       assertThat(fault.equals("slow") || wire.faults() > 0).as("the network failed").isTrue();
@@ -636,7 +636,7 @@ class RestoreFilesMinioTest {
     try (var wire = new Wire("127.0.4.12", main)) {
       wire.deadAfter(9_000_000);
 
-      var result = run(restore("--max-delete", "100").env("MINIO_ENDPOINT", wire.url()));
+      var result = restore("--max-delete", "100").env("MINIO_ENDPOINT", wire.url()).run();
 
       assertThat(result.code()).as(result.err()).isEqualTo(11);
       assertThat(result.err()).contains("error: cannot reach " + wire.url(),
@@ -645,7 +645,7 @@ class RestoreFilesMinioTest {
     assertThat(bucket.content()).as("extra objects go last").containsKey("extra");
     assertThat(archives.resolve("restore-files-minio.unfinished")).exists();
 
-    var next = run(restore("--max-delete", "100"));
+    var next = restore("--max-delete", "100").run();
 
     assertThat(next.code()).as(next.err()).isZero();
     assertThat(next.err()).contains("an earlier restore did not come to its end");
@@ -659,13 +659,13 @@ class RestoreFilesMinioTest {
     tar("minio_20261123_12h00m56s", "large", noise(4 * PART));
     try (var wire = new Wire("127.0.4.12", main)) {
       wire.deadAfter(2 * PART);
-      assertThat(run(restore().env("MINIO_ENDPOINT", wire.url())).code()).isEqualTo(11);
+      assertThat(restore().env("MINIO_ENDPOINT", wire.url()).run().code()).isEqualTo(11);
     }
     var marker = new ObjectMapper().readTree(archives.resolve("restore-files-minio.unfinished").toFile());
     var upload = marker.path("uploads").fieldNames().next();
     assertThat(bucket.uploadIsOpen("large", upload)).as("of the lost run").isTrue();
 
-    var result = run(restore());
+    var result = restore().run();
 
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(bucket.content()).containsEntry("large", digest(noise(4 * PART)));
@@ -687,7 +687,7 @@ class RestoreFilesMinioTest {
           .doesNotContain("\tat ").doesNotContain("error:");
     }
 
-    var next = run(restore("--max-delete", "100"));
+    var next = restore("--max-delete", "100").run();
     assertThat(next.code()).as(next.err()).isZero();
     assertThat(bucket.content()).isEqualTo(backup);
   }
@@ -711,7 +711,7 @@ class RestoreFilesMinioTest {
       }
     }
 
-    var result = run(restore("--max-delete", "100"));
+    var result = restore("--max-delete", "100").run();
 
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(bucket.content()).isEqualTo(backup);
@@ -722,11 +722,11 @@ class RestoreFilesMinioTest {
     assumeMinio();
     damage();
 
-    var result = run(restore().env(limited("""
+    var result = restore().env(limited("""
         {"Version": "2012-10-17", "Statement": [
           {"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::*"},
           {"Effect": "Deny", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::*/a/*"}]}
-        """)));
+        """)).run();
 
     assertThat(result.code()).as(result.err()).isEqualTo(14);
     assertThat(result.err()).contains("\n  a/exactly-one-part: the access key may not put into bucket",
@@ -741,11 +741,11 @@ class RestoreFilesMinioTest {
     damage();
     var before = bucket.content();
 
-    var result = run(restore().env(limited("""
+    var result = restore().env(limited("""
         {"Version": "2012-10-17", "Statement": [
           {"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::*"},
           {"Effect": "Deny", "Action": "%s", "Resource": "arn:aws:s3:::*"}]}
-        """.formatted(action))));
+        """.formatted(action))).run();
 
     assertThat(result.code()).as(result.err()).isEqualTo(12);
     assertThat(result.err()).contains("the access key may not " + verb + " bucket " + bucket.name);
@@ -763,7 +763,7 @@ class RestoreFilesMinioTest {
       bucket.put(key, noise(key.endsWith("/") ? 0 : 6));
     }
 
-    var result = run(restore("--max-delete", "100"));
+    var result = restore("--max-delete", "100").run();
 
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(result.out()).contains("0 new, 0 changed, 1 unchanged, 8 removed");
@@ -775,9 +775,9 @@ class RestoreFilesMinioTest {
     assumeMinio();
     packed("printf 1 > \"$(printf '\\001first')\"; printf 2 > \"$(printf 'a\\rb')\"; printf 3 > \"$(printf 'a\\tb')\"");
 
-    assertThat(run(restore()).code()).isZero();
+    assertThat(restore().run().code()).isZero();
     assertThat(bucket.content()).containsOnlyKeys("\u0001first", "a\rb", "a\tb");
-    assertThat(run(restore()).out()).contains("0 new, 0 changed, 3 unchanged, 0 removed, 0 kB sent");
+    assertThat(restore().run().out()).contains("0 new, 0 changed, 3 unchanged, 0 removed, 0 kB sent");
   }
 
   /** MinIO keeps objects as files, and cannot hold x and x/y at once. */
@@ -788,13 +788,13 @@ class RestoreFilesMinioTest {
     tar("minio_20261123_12h00m56s", kept, noise(5));
     bucket.put(live, noise(6));
 
-    var asked = run(restore());
+    var asked = restore().run();
     assertThat(asked.code()).as("a question more, as for everything that is removed").isEqualTo(16);
     assertThat(asked.err())
         .contains("Will remove 1 of them first: they are in the way of objects of the backup, such as " + live);
     assertThat(bucket.content()).containsOnlyKeys(live);
 
-    var result = run(restore("--max-delete", "100"));
+    var result = restore("--max-delete", "100").run();
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(bucket.content()).containsOnlyKeys(kept);
   }
@@ -808,7 +808,7 @@ class RestoreFilesMinioTest {
     bucket.put("x", noise(6));
     bucket.remove("x");
 
-    var result = run(restore());
+    var result = restore().run();
 
     assertThat(result.code()).as(result.err()).isEqualTo(14);
     assertThat(result.err()).contains("\n  x/y: the bucket does not list it", "mc rm --versions removes all of x");
@@ -823,7 +823,7 @@ class RestoreFilesMinioTest {
     bucket.put(live, noise(6));
 
     for (var dryRun : new String[] {"", "--dry-run"}) {
-      var result = run(dryRun.isEmpty() ? restore("--keep-extra") : restore("--keep-extra", dryRun));
+      var result = (dryRun.isEmpty() ? restore("--keep-extra") : restore("--keep-extra", dryRun)).run();
       assertThat(result.code()).as(result.err()).isEqualTo(13);
       assertThat(result.err()).contains("in the way of objects of the backup, such as " + live + ":",
           "hint: copy them to another bucket",
@@ -843,11 +843,11 @@ class RestoreFilesMinioTest {
     }
     var before = bucket.versionsAndTimes();
     for (var round = 0; round < 3; round++) {
-      var result = run(restore().env(limited("""
+      var result = restore().env(limited("""
           {"Version": "2012-10-17", "Statement": [
             {"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::*"},
             {"Effect": "Deny", "Action": ["s3:DeleteObject", "s3:DeleteObjectVersion"], "Resource": "arn:aws:s3:::*"}]}
-          """)));
+          """)).run();
       assertThat(result.code()).as(result.err()).isEqualTo(12);
       assertThat(result.err()).contains("error: the access key may not delete from bucket " + bucket.name);
       assertThat(result.err().contains("; the object .thehive-restore-probe.unpacked stays in it"))
@@ -864,7 +864,7 @@ class RestoreFilesMinioTest {
     assumeMinio();
     bucket.quota(1000);
 
-    var result = run(restore());
+    var result = restore().run();
 
     assertThat(result.code()).as(result.err()).isEqualTo(13);
     assertThat(result.err()).contains("error: no room left in bucket " + bucket.name, "XMinioAdminBucketQuotaExceeded",
@@ -877,7 +877,7 @@ class RestoreFilesMinioTest {
     assumeMinio();
     bucket.quota(1_000_000);
 
-    var result = run(restore());
+    var result = restore().run();
 
     assertThat(result.code()).as(result.err()).isEqualTo(14);
     assertThat(result.err()).contains("no room left in bucket " + bucket.name, "XMinioAdminBucketQuotaExceeded");
@@ -895,12 +895,12 @@ class RestoreFilesMinioTest {
         bucket.create();
         bucket.encrypt(rule);
 
-        var result = run(restore());
+        var result = restore().run();
         assertThat(result.code()).as(result.err()).isZero();
         assertThat(bucket.content()).isEqualTo(backup);
         var before = bucket.versionsAndTimes();
 
-        assertThat(run(restore()).out()).contains("0 new, 0 changed, 37 unchanged, 0 removed, 0 kB sent");
+        assertThat(restore().run().out()).contains("0 new, 0 changed, 37 unchanged, 0 removed, 0 kB sent");
         assertThat(bucket.versionsAndTimes()).isEqualTo(before);
       }
     }
@@ -914,7 +914,7 @@ class RestoreFilesMinioTest {
     Files.deleteIfExists(copy);
     bucket.putInParts("a/b/large", files.get("a/b/large"), 5 << 20);
 
-    assertThat(run(restore("--dry-run")).out()).contains("36 new, 0 changed, 1 unchanged");
+    assertThat(restore("--dry-run").run().out()).contains("36 new, 0 changed, 1 unchanged");
   }
 
   @Test
@@ -922,7 +922,7 @@ class RestoreFilesMinioTest {
     var key = "site/thehive/attachment/" + Attachments.id(noise(5));
     tar("minio_20261123_12h00m56s", key, noise(5));
 
-    assertThat(run(restore()).code()).isZero();
+    assertThat(restore().run().code()).isZero();
     assertThat(bucket.content()).containsOnlyKeys(key);
   }
 
@@ -932,8 +932,8 @@ class RestoreFilesMinioTest {
       bucket.put("other/" + i, noise(i));
     }
 
-    var real = run(restore());
-    var dry = run(restore("--dry-run"));
+    var real = restore().run();
+    var dry = restore("--dry-run").run();
 
     assertThat(dry.code()).isEqualTo(real.code()).isEqualTo(16);
     assertThat(dry.err()).contains("Dry run: a real run would refuse now, exit 16: 10 of the bucket's 10 objects");
@@ -954,7 +954,7 @@ class RestoreFilesMinioTest {
   void theReportIsPrintedAsJson() throws Exception {
     damage();
 
-    var result = run(restore("--json"));
+    var result = restore("--json").run();
 
     assertThat(result.out().strip()).startsWith("{").endsWith("}");
     assertThat(result.out()).contains("\"new\" : 31", "\"changed\" : 3", "\"unchanged\" : 3", "\"extra\" : 1",
@@ -963,7 +963,7 @@ class RestoreFilesMinioTest {
 
   @Test
   void aRefusalIsPrintedAsJsonToo() {
-    var result = run(script().args("--json").env("MINIO_BUCKET", "missing"));
+    var result = script().args("--json").env("MINIO_BUCKET", "missing").run();
 
     assertThat(result.code()).as(result.err()).isEqualTo(13);
     assertThat(result.out()).contains("\"exit\" : 13", "\"error\" : \"there is no bucket missing at ", "\"hint\" : ");
@@ -974,7 +974,7 @@ class RestoreFilesMinioTest {
     var state = Files.createDirectories(archives.resolve("state"));
     var beside = archives.toFile().list();
 
-    var result = run(restore().env("RESTORE_STATE_PATH", state.toString()));
+    var result = restore().env("RESTORE_STATE_PATH", state.toString()).run();
 
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(archives.toFile().list()).containsExactlyInAnyOrder(beside);
@@ -988,17 +988,17 @@ class RestoreFilesMinioTest {
     try (var tls = Stack.s3("127.0.4.13", "--certificates=" + certificates)) {
       var there = Map.of("MINIO_ENDPOINT", "https://127.0.4.13:9000");
 
-      var refused = run(restore().env(there));
+      var refused = restore().env(there).run();
       assertThat(refused.code()).as(refused.err()).isEqualTo(11);
       assertThat(refused.err()).contains("hint: name the CA that signed it with MINIO_CA");
 
-      var plain = run(restore().env("MINIO_ENDPOINT", "http://127.0.4.13:9000"));
+      var plain = restore().env("MINIO_ENDPOINT", "http://127.0.4.13:9000").run();
       assertThat(plain.code()).as(plain.err()).isEqualTo(11);
       assertThat(plain.err()).contains("error: http://127.0.4.13:9000 speaks https, not http",
           "hint: check MINIO_ENDPOINT: https://127.0.4.13:9000");
 
       var result =
-          run(restore("--create-bucket").env(there).env("MINIO_CA", certificates.resolve("public.crt").toString()));
+          restore("--create-bucket").env(there).env("MINIO_CA", certificates.resolve("public.crt").toString()).run();
       assertThat(result.code()).as(result.err()).isZero();
       assertThat(result.out()).contains("37 new");
     }
@@ -1006,7 +1006,7 @@ class RestoreFilesMinioTest {
 
   @Test
   void httpsToAServerWithoutItIsToldAsSuch() {
-    var result = run(restore().env("MINIO_ENDPOINT", "https://127.0.4.10:9000"));
+    var result = restore().env("MINIO_ENDPOINT", "https://127.0.4.10:9000").run();
 
     assertThat(result.code()).as(result.err()).isEqualTo(11);
     assertThat(result.err())
@@ -1020,7 +1020,7 @@ class RestoreFilesMinioTest {
   }
 
   private Script script() {
-    return Script.of("restore-files-minio.java").env(settings());
+    return Agreement.held(Script.of("restore-files-minio.java").env(settings()), "s3");
   }
 
   private Map<String, String> settings() {
@@ -1028,10 +1028,6 @@ class RestoreFilesMinioTest {
     return Map.of("MINIO_ENDPOINT", "http://" + bucket.server.host() + ":" + bucket.server.port(), "MINIO_ACCESS_KEY",
         login.user(),
         "MINIO_SECRET_KEY", login.password(), "MINIO_BUCKET", bucket.name, "MINIO_ARCHIVE_PATH", archives.toString());
-  }
-
-  private Script.Result run(Script restore) {
-    return Agreement.run(restore, "s3");
   }
 
   private Script restore(String... options) {

@@ -50,7 +50,7 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
     backUp("tar");
     var table = Files.writeString(home.resolve("fstab"), "nas:/export %s nfs defaults 0 0\n".formatted(live));
 
-    assertRefused(inOwnMounts("mount --bind %s /etc/fstab".formatted(table), "--yes", option), 13,
+    assertRefused(restore("--yes", option).inOwnMounts("mount --bind %s /etc/fstab".formatted(table)).run(), 13,
         "nothing is mounted at " + live);
   }
 
@@ -131,7 +131,7 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
     sh("cd %s; mkdir -p closed/deep; touch closed/x closed/deep/y; chmod 000 closed/deep closed; chmod 000 $(ls attachment/* | tail -1); chmod 555 folder attachment ."
         .formatted(live));
 
-    var result = withoutRights("dac_override,-dac_read_search", "--yes", option);
+    var result = restore("--yes", option).withoutRights("dac_override,-dac_read_search").run();
 
     assertThat(result.code()).as(result.err()).isZero();
     var restored = tree(live, true);
@@ -384,8 +384,8 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
     assertThat(running.code()).as(running.err()).isEqualTo(13);
     assertThat(running.err()).contains("Dry run: a real run would refuse now, exit 13: TheHive is still running");
 
-    var readOnly = inOwnMounts("mount --bind %1$s %1$s; mount -o remount,ro,bind %1$s".formatted(archives), "--dry-run",
-        "--max-delete", "100");
+    var readOnly = restore("--dry-run", "--max-delete", "100")
+        .inOwnMounts("mount --bind %1$s %1$s; mount -o remount,ro,bind %1$s".formatted(archives)).run();
     assertThat(readOnly.code()).as(readOnly.err()).isEqualTo(13);
     assertThat(readOnly.err()).contains("a real run would refuse now, exit 13: cannot write to " + archives);
   }

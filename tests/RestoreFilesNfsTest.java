@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.BufferedOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -11,6 +12,8 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
 import org.awaitility.Awaitility;
@@ -111,18 +114,15 @@ class RestoreFilesNfsTest extends FolderRestore {
 
   /** A gigabyte of archive: with the long ones, though it needs no server. */
   @Tag("matrix")
-  @Test
-  void aMillionAttachmentsFitIntoTheMemoryThatTheScriptAsksFor() throws IOException {
+  @ParameterizedTest
+  @ValueSource(strings = {"tar", "zip"})
+  void aMillionAttachmentsFitIntoTheMemoryThatTheScriptAsksFor(String type) throws Exception {
     Files.createDirectories(live);
-    try (var tar = new TarArchiveOutputStream(
-        new BufferedOutputStream(Files.newOutputStream(archives.resolve(ROOT + ".tar")), 1 << 20))) {
-      for (int i = 0; i < 1_000_000; i++) {
-        var content = Integer.toString(i).getBytes(UTF_8);
-        var entry = new TarArchiveEntry("%s/attachment/%064x".formatted(ROOT, i));
-        entry.setSize(content.length);
-        tar.putArchiveEntry(entry);
-        tar.write(content);
-        tar.closeArchiveEntry();
+    try (var out = new BufferedOutputStream(Files.newOutputStream(archives.resolve(ROOT + "." + type)), 1 << 20)) {
+      if (type.equals("tar")) {
+        writeTar(out, 1_000_000);
+      } else {
+        writeZip(out, 1_000_000);
       }
     }
 
@@ -130,7 +130,8 @@ class RestoreFilesNfsTest extends FolderRestore {
     var peak = running.peakUntilEnd() >> 20;
     var result = running.await();
 
-    System.out.printf("  a million attachments: %d s, at most %d MB of memory%n", result.took().toSeconds(), peak);
+    System.out.printf("  a million attachments in a %s: %d s, at most %d MB of memory%n", type,
+        result.took().toSeconds(), peak);
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(result.out()).contains("\"files\" : 1000000", "\"bytes\" : 5888890", "\"new\" : 1000000",
         "\"removed\" : 0");
@@ -138,6 +139,28 @@ class RestoreFilesNfsTest extends FolderRestore {
     assertThat(list(live)).isEmpty();
     assertThat(peak).as("a peak of %d MB, of a heap of at most 256 MB and what Java needs beside it", peak)
         .isBetween(100L, 400L);
+  }
+
+  private static void writeTar(OutputStream out, int attachments) throws IOException {
+    var tar = new TarArchiveOutputStream(out);
+    for (int i = 0; i < attachments; i++) {
+      var content = Integer.toString(i).getBytes(UTF_8);
+      var entry = new TarArchiveEntry("%s/attachment/%064x".formatted(ROOT, i));
+      entry.setSize(content.length);
+      tar.putArchiveEntry(entry);
+      tar.write(content);
+      tar.closeArchiveEntry();
+    }
+    tar.finish();
+  }
+
+  private static void writeZip(OutputStream out, int attachments) throws IOException {
+    var zip = new ZipOutputStream(out);
+    for (int i = 0; i < attachments; i++) {
+      zip.putNextEntry(new ZipEntry("%s/attachment/%064x".formatted(ROOT, i)));
+      zip.write(Integer.toString(i).getBytes(UTF_8));
+    }
+    zip.finish();
   }
 
   @Test
@@ -312,7 +335,7 @@ class RestoreFilesNfsTest extends FolderRestore {
     sh("chown 1234:4321 %s/.dot".formatted(live));
     backUp("tar");
 
-    var result = withoutRights("chown", "--yes");
+    var result = restore("--yes").withoutRights("chown").run();
 
     assertThat(result.code()).as(result.err()).isEqualTo(14);
     assertThat(result.err()).contains("warning: the owner of 1 files and folders could not be set: run as root",
@@ -456,16 +479,17 @@ class RestoreFilesNfsTest extends FolderRestore {
     backUp("tar");
     var table = Files.writeString(home.resolve("fstab"), "nas:/export %s nfs defaults 0 0\n".formatted(live));
 
-    var unmounted = inOwnMounts("mount --bind %s /etc/fstab".formatted(table), "--yes");
+    var unmounted = restore("--yes").inOwnMounts("mount --bind %s /etc/fstab".formatted(table)).run();
     assertRefused(unmounted, 13, "nothing is mounted at %s, where /etc/fstab wants nas:/export".formatted(live));
     assertThat(unmounted.err())
         .contains("hint: mount %s; --allow-unmounted restores to the disk below it".formatted(live));
-    assertRefused(inOwnMounts("mount --bind %s /etc/fstab".formatted(table), "--yes", "--force"), 13,
+    assertRefused(restore("--yes", "--force").inOwnMounts("mount --bind %s /etc/fstab".formatted(table)).run(), 13,
         "nothing is mounted at " + live);
-    var below = inOwnMounts("mount --bind %s /etc/fstab".formatted(table), "--yes", "--allow-unmounted");
+    var below = restore("--yes", "--allow-unmounted").inOwnMounts("mount --bind %s /etc/fstab".formatted(table)).run();
     assertThat(below.code()).as(below.err()).isZero();
     assertThat(below.err()).contains("warning: nothing is mounted at " + live);
-    var mounted = inOwnMounts("mount --bind %s /etc/fstab; mount --bind %s %s".formatted(table, live, live), "--yes");
+    var mounted = restore("--yes")
+        .inOwnMounts("mount --bind %s /etc/fstab; mount --bind %s %s".formatted(table, live, live)).run();
     assertThat(mounted.code()).as(mounted.err()).isZero();
   }
 
@@ -474,7 +498,8 @@ class RestoreFilesNfsTest extends FolderRestore {
     attachments(live, 3);
     backUp("tar");
 
-    var result = inOwnMounts("mount --bind %s %s; mount -o remount,ro,bind %s".formatted(live, live, live), "--yes");
+    var result = restore("--yes")
+        .inOwnMounts("mount --bind %1$s %1$s; mount -o remount,ro,bind %1$s".formatted(live)).run();
 
     assertRefused(result, 13, "cannot write to %s: Read-only file system".formatted(live));
   }
@@ -488,7 +513,7 @@ class RestoreFilesNfsTest extends FolderRestore {
     Files.writeString(other.resolve("precious"), "of another file system");
     var before = tree(live, true);
 
-    var result = inOwnMounts("mount --bind %s %s/folder".formatted(other, live), "--yes", option);
+    var result = restore("--yes", option).inOwnMounts("mount --bind %s %s/folder".formatted(other, live)).run();
 
     assertRefused(result, 13, "something else is mounted inside the folder, at " + live.resolve("folder"));
     assertThat(result.err()).contains("hint: unmount it\n");
@@ -910,7 +935,8 @@ class RestoreFilesNfsTest extends FolderRestore {
     HotBackup.files(folder, home, STAMP);
     sh("touch %s/extra".formatted(folder));
     var mountedHere = "mount --bind %s %s".formatted(folder, folder);
-    var first = inOwnMounts(mountedHere + "; export ATTACHMENT_FOLDER=" + folder, "--yes", "--keep-previous");
+    var first = restore("--yes", "--keep-previous").env("ATTACHMENT_FOLDER", folder.toString())
+        .inOwnMounts(mountedHere).run();
     assertThat(first.code()).as(first.err()).isZero();
     var before = tree(live, true);
 
@@ -922,7 +948,8 @@ class RestoreFilesNfsTest extends FolderRestore {
     assertThat(before.keySet()).as("the tree that was kept").anyMatch(name -> name.matches(".*/previous_.*/extra"));
 
     sh("mv %s/.restore-files-nfs %s/.files.restore-files-nfs".formatted(folder, folder.getParent()));
-    assertRefused(inOwnMounts(mountedHere + "; export ATTACHMENT_FOLDER=" + folder, "--yes", option), 13,
+    var inside = restore("--yes", option).env("ATTACHMENT_FOLDER", folder.toString()).inOwnMounts(mountedHere).run();
+    assertRefused(inside, 13,
         folder.resolveSibling(".files.restore-files-nfs") + " holds trees of a restore of another kind");
     sh("mv %s/.files.restore-files-nfs %s/kept".formatted(folder.getParent(), live));
     assertThat(restore("--yes", option).env("ATTACHMENT_FOLDER", folder.toString()).run().code()).isZero();
@@ -1117,7 +1144,7 @@ class RestoreFilesNfsTest extends FolderRestore {
     damage();
     var inode = Files.getAttribute(live, "unix:ino");
 
-    var result = inOwnMounts(exporting(export.replace("PARENT", home.toString())), "--yes");
+    var result = restore("--yes").inOwnMounts(exporting(export.replace("PARENT", home.toString()))).run();
 
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(result.err()).contains("then swap, entry by entry, because the folder itself stays");
@@ -1131,7 +1158,7 @@ class RestoreFilesNfsTest extends FolderRestore {
     attachments(live, 10);
     backUp("tar");
 
-    var result = inOwnMounts(exporting(live + "-other *(rw)"), "--dry-run");
+    var result = restore("--dry-run").inOwnMounts(exporting(live + "-other *(rw)")).run();
 
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(result.err()).contains("then swap\n");

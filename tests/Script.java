@@ -17,6 +17,7 @@ import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -61,6 +62,8 @@ final class Script {
   private Duration timeout = Duration.ofMinutes(5);
   private boolean terminal;
   private int columns;
+  private List<String> around = List.of();
+  private Consumer<Result> whenEnded = result -> {};
 
   /** What a process left; {@code code} is 128 + signal after a signal. On a terminal all output is in {@code out}. */
   record Result(int code, String out, String err, Duration took) {}
@@ -151,6 +154,18 @@ final class Script {
     return this;
   }
 
+  /** Runs it by another command, which takes it as its arguments, such as {@code unshare -m}. */
+  Script around(String... command) {
+    around = List.of(command);
+    return this;
+  }
+
+  /** Does something with the result of every run, also of one that was killed, before the test gets it. */
+  Script whenEnded(Consumer<Result> then) {
+    whenEnded = then;
+    return this;
+  }
+
   /** Gives it a terminal of 120 columns for stdin, stdout and stderr. */
   Script onTerminal() {
     return onTerminal(120);
@@ -197,8 +212,8 @@ final class Script {
 
   private Running start(String archiving) {
     // A suite started in the background of a shell ignores Ctrl-C, and so would its children: undo that for them.
-    var line =
-        Stream.concat(Stream.of("/usr/bin/env", "--default-signal=INT"), builtCommand(archiving).stream()).toList();
+    var line = Stream.of(List.of("/usr/bin/env", "--default-signal=INT"), around, builtCommand(archiving))
+        .flatMap(List::stream).toList();
     if (terminal) {
       environment.putIfAbsent("TERM", "xterm");
       environment.put("SHELL", "/bin/sh");
@@ -209,7 +224,7 @@ final class Script {
     builder.environment().clear();
     builder.environment().putAll(environment);
     try {
-      return new Running(builder.start(), timeout, terminal);
+      return new Running(builder.start(), timeout, terminal, whenEnded);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -310,14 +325,16 @@ final class Script {
     private final Instant started = Instant.now();
     private final Duration timeout;
     private final boolean terminal;
+    private final Consumer<Result> whenEnded;
     private final StringBuffer out = new StringBuffer();
     private final StringBuffer err = new StringBuffer();
     private final List<Thread> readers;
 
-    private Running(Process process, Duration timeout, boolean terminal) {
+    private Running(Process process, Duration timeout, boolean terminal, Consumer<Result> whenEnded) {
       this.process = process;
       this.timeout = timeout;
       this.terminal = terminal;
+      this.whenEnded = whenEnded;
       ALIVE.add(process);
       readers = List.of(read(process.getInputStream(), out), read(process.getErrorStream(), err));
     }
@@ -398,6 +415,12 @@ final class Script {
 
     /** Closes its standard input and waits for its end. */
     Result await() {
+      var result = end();
+      whenEnded.accept(result);
+      return result;
+    }
+
+    private Result end() {
       try {
         if (!terminal) { // on a terminal the end of input would be typed as Ctrl-D
           closeStdin();

@@ -28,9 +28,9 @@ class TerminalTest {
   }
 
   private Script restore() throws IOException {
-    return Script.of("restore-files-nfs.java").args("--yes", "--workers", "1")
+    return Agreement.held(Script.of("restore-files-nfs.java").args("--yes", "--workers", "1")
         .env("ATTACHMENT_FOLDER", Files.createDirectories(temp.resolve("live")).toString())
-        .env("GENERAL_ARCHIVE_PATH", home.resolve("storage").toString());
+        .env("GENERAL_ARCHIVE_PATH", home.resolve("storage").toString()), "files");
   }
 
   @Test

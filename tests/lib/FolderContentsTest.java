@@ -13,7 +13,7 @@ class FolderContentsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"lost+found", "lost+found/#12", ".Trash-0", ".Trash-1000/files/x", "@Recycle", "@eaDir",
+  @ValueSource(strings = {"lost+found", "lost+found/#12", ".Trash-0", ".Trash-1000/files/x", "@Recycle", ".recycle/x", "@eaDir",
       "System Volume Information",
       "aquota.user", "aquota.group", ".snapshot/hourly.0/attachment/x", "$RECYCLE.BIN", ".restore-files-nfs",
       ".restore-files-nfs/previous/x",

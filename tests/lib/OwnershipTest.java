@@ -54,6 +54,18 @@ class OwnershipTest {
     assertThat(after.mode(root)).isEqualTo(before.mode(root));
   }
 
+  /** Nobody is 99 on Red Hat 7, and named nfsnobody where root is squashed. */
+  @ParameterizedTest
+  @CsvSource({"nobody,99,nobody,99", "nfsnobody,65534,nfsnobody,65534", "nobody,99,nogroup,98"})
+  void nobodyIsKnownByItsNamesToo(String user, long uid, String group, long gid) {
+    var owner = new Owner(user, uid, group, gid);
+    var root = new ArchiveEntry(Kind.FOLDER, new byte[0], 0, 0, null, null, 0755, ArchiveEntry.NO_TIME, 0, owner);
+
+    var ownership = new Ownership(Principals.NONE, new Ownership.Live(ids(4321), 0700), root);
+
+    assertThat(ownership.owner(root)).isEqualTo(ids(4321));
+  }
+
   @ParameterizedTest(name = "folder of {0} with {1}, live folder with {2}, file with {3}: folder {4}, file {5}")
   @CsvSource({
       "1234,0755,0700,06640,0755,0640", // no set-user-ID on a file
