@@ -4598,7 +4598,8 @@ record Evidence(Check check, Verdict verdict, Optional<LocalDateTime> point, Map
       return "Nothing was checked.";
     }
     var open = open();
-    var limits = open.isEmpty() ? "." : ", as far as it was checked. Not checked: %s.".formatted(String.join("; ", open));
+    var limits = open.isEmpty() ? "."
+        : ", as far as it was checked. Not checked: %s.".formatted(String.join("; ", open));
     if (check.archivesOnly()) {
       return backup + " is whole" + limits;
     }
@@ -6724,7 +6725,8 @@ final class PlannedPoint {
   static String line(Settings settings, Collection<Backup> chosen, Duration gap, Optional<String> proven) {
     try {
       var search = new RestorePointSearch();
-      var nodes = Stream.of(settings.text(ArchiveFolders.CASSANDRA).split(",")).map(String::strip).map(Path::of).toList();
+      var nodes = Stream.of(settings.text(ArchiveFolders.CASSANDRA).split(",")).map(String::strip).map(Path::of)
+          .toList();
       var markers = settings.path(ElasticsearchSettings.ARCHIVES);
       search.add("cassandra", BackupSet.ofNodes(nodes), ArchiveFolders.CASSANDRA);
       search.add("elasticsearch", BackupSet.markers(markers), ElasticsearchSettings.ARCHIVES);
@@ -7069,7 +7071,8 @@ record RestoreOutlook(String point, Optional<Double> seconds, Optional<RestoreRe
   List<String> lines() {
     var lines = new ArrayList<>(List.of(point));
     seconds.ifPresent(time -> lines.add("it will take about %s, as the restore of %s".formatted(
-        ProgressLine.time(time), Evidence.TIME.format(earlier.orElseThrow().started().atZone(ZoneId.systemDefault())))));
+        ProgressLine.time(time),
+        Evidence.TIME.format(earlier.orElseThrow().started().atZone(ZoneId.systemDefault())))));
     return lines;
   }
 
@@ -7671,7 +7674,8 @@ record RestoreReport(Path file, String script, String release, Instant started, 
   private static Part s3(JsonNode json) {
     var leftOut = new ArrayList<String>();
     if (json.path("keptExtra").asBoolean()) {
-      leftOut.add("%d objects that are not in the backup were left: --keep-extra".formatted(json.path("extra").asInt()));
+      leftOut.add("%d objects that are not in the backup were left: --keep-extra"
+          .formatted(json.path("extra").asInt()));
     }
     json.path("failed").forEachEntry((key, reason) -> leftOut.add("object %s: %s".formatted(key, reason.asText())));
     return new Part("s3", "bucket %s at %s".formatted(json.path("bucket").asText(), json.path("endpoint").asText()), "",

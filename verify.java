@@ -106,6 +106,7 @@ import io.prometheus.metrics.model.snapshots.Labels;
 import io.prometheus.metrics.model.snapshots.MetricSnapshot;
 import io.prometheus.metrics.model.snapshots.MetricSnapshots;
 import j2html.tags.DomContent;
+import j2html.tags.specialized.SectionTag;
 import j2html.tags.specialized.UlTag;
 import java.io.BufferedInputStream;
 import java.io.ByteArrayInputStream;
@@ -863,7 +864,8 @@ class Verify implements Callable<Integer> {
     return new Evidence(new Evidence.Check(Evidence.Check.hostName(), started, Instant.now(), mode != null,
         run.steps().list()), verdict,
         run.backups().chosen().values().stream().map(Backup::taken).max(Comparator.naturalOrder()),
-        mode == null ? targets.reports(names) : Map.of(), mode == null ? targets.unfinished() : List.of(), sums, counts);
+        mode == null ? targets.reports(names) : Map.of(), mode == null ? targets.unfinished() : List.of(), sums,
+        counts);
   }
 
   private void print(Object result, String table, String summary) throws IOException {
@@ -4669,7 +4671,8 @@ record Evidence(Check check, Verdict verdict, Optional<LocalDateTime> point, Map
       return "Nothing was checked.";
     }
     var open = open();
-    var limits = open.isEmpty() ? "." : ", as far as it was checked. Not checked: %s.".formatted(String.join("; ", open));
+    var limits = open.isEmpty() ? "."
+        : ", as far as it was checked. Not checked: %s.".formatted(String.join("; ", open));
     if (check.archivesOnly()) {
       return backup + " is whole" + limits;
     }
@@ -4809,7 +4812,8 @@ final class EvidenceFiles {
 
   /** Beside it, so that it can take its place at once; of a name that node-exporter does not read. */
   private static Path temporary(Path file) {
-    return file.toAbsolutePath().resolveSibling(".%s.%d.tmp".formatted(file.getFileName(), ProcessHandle.current().pid()));
+    var process = ProcessHandle.current().pid();
+    return file.toAbsolutePath().resolveSibling(".%s.%d.tmp".formatted(file.getFileName(), process));
   }
 
   private static Failure notWritten(Path file, int code, IOException e) {
@@ -4853,11 +4857,12 @@ final class EvidenceFiles {
 
   /** Whoever reads the file meanwhile finds the old one or the new one whole. */
   private static void write(Path file, String text) {
-    var temporary = temporary(file);
     try {
+      var target = Files.exists(file) ? file.toRealPath() : file; // a link stays one
+      var temporary = temporary(target);
       try {
         Files.writeString(temporary, text);
-        Files.move(temporary, Files.exists(file) ? file.toRealPath() : file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
       } finally {
         Files.deleteIfExists(temporary);
       }
@@ -4918,14 +4923,16 @@ final class EvidenceMetrics {
     var success = new LinkedHashMap<Labels, Double>();
     var findings = new LinkedHashMap<Labels, Double>();
     for (var finding : evidence.verdict().checks()) {
-      success.put(Labels.of("part", finding.part()), evidence.isInOrder(finding.part()) ? 1.0 : 0.0);
+      if (finding.result() != Mark.SKIPPED) {
+        success.put(Labels.of("part", finding.part()), evidence.isInOrder(finding.part()) ? 1.0 : 0.0);
+      }
       findings.merge(Labels.of("part", finding.part(), "result", switch (finding.result()) {
         case OK -> "ok";
         case BAD -> "bad";
         default -> "skipped";
       }), 1.0, Double::sum);
     }
-    add("thehive_verify_part_success", "1 if the part was checked and nothing of it is wrong.", success);
+    add("thehive_verify_part_success", "1 if nothing of a part that was checked is wrong.", success);
     add("thehive_verify_checks", "Checks of the last run by their results.", findings);
     var counts = new LinkedHashMap<Labels, Double>();
     evidence.counts().forEach((part, units) ->
@@ -4991,7 +4998,7 @@ final class EvidencePage {
       th,td{text-align:left;vertical-align:top;padding:5px 12px 5px 0;border-bottom:1px solid var(--line)}
       th{color:var(--soft);font-weight:600;font-size:.85rem}
       .number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums;padding-right:28px}
-      th,.name{white-space:nowrap}.name{font-weight:600}.check{min-width:9em}.sum{min-width:20em}
+      th,.name{white-space:nowrap}.name{font-weight:600}.check{min-width:9em}.sum{min-width:20em}.word{min-width:7em}
       .sum{font-family:ui-monospace,"Liberation Mono",monospace;font-size:.82rem}
       .mark{font-weight:700}.ok .mark{color:var(--good)}.bad .mark{color:var(--bad)}.skipped .mark{color:var(--open)}
       ul{margin:4px 0;padding-left:20px}
@@ -5005,11 +5012,16 @@ final class EvidencePage {
       body{padding:14px;font-size:14px}.summary{font-size:1.2rem}thead{display:none}
       table,tbody,tr,td{display:block;width:auto!important}
       tr{padding:8px 0;border-bottom:1px solid var(--line)}td{border:0;padding:1px 0}
-      .number{text-align:left}.name,.number{white-space:normal}.sum,.check{min-width:0}td:empty{display:none}
+      .number{text-align:left;padding-right:0}.name,.number{white-space:normal}.sum,.check,.word{min-width:0}
+      td:empty{display:none}
+      .line tr{display:grid;grid-template-columns:1fr auto;column-gap:12px}.line td:nth-child(2){grid-area:2/1/3/3}
+      .checks tr{display:grid;grid-template-columns:1.2em auto 1fr;column-gap:8px}
+      .checks td:nth-child(4){grid-column:2/4}
       td[data-label]:not([data-label=""])::before{content:attr(data-label) ": ";color:var(--soft)}}
       @media print{:root{--back:#fff;--text:#000;--soft:#444;--line:#bbb;--track:#eee;--good:#1a7f37;--bad:#b3261e;
       --open:#6b4c00;--run:#666;--bar:#2f6fd6}
       @page{margin:14mm}body{padding:0;max-width:none;font-size:10.5pt}h2{break-after:avoid}tr{break-inside:avoid}
+      td{font-size:9pt;padding-right:8px}.number{padding-right:14px}.sum{font-size:7.5pt;min-width:17em}
       thead{display:table-header-group}}
       """;
 
@@ -5039,8 +5051,8 @@ final class EvidencePage {
 
   private String who() {
     var check = evidence.check();
-    return "Checked on host %s, %s, in %s, by verify.java of release %s.".formatted(check.host(), Evidence.time(check.started()),
-        ProgressLine.time(check.seconds()), Release.VERSION);
+    return "Checked on host %s, %s, in %s, by verify.java of release %s.".formatted(check.host(),
+        Evidence.time(check.started()), ProgressLine.time(check.seconds()), Release.VERSION);
   }
 
   private DomContent archives() {
@@ -5061,7 +5073,7 @@ final class EvidencePage {
       var part = one.getValue().part(one.getKey()).orElseThrow();
       var run = one.getValue();
       return (DomContent) row(List.of("Part", "Restored to", "Version", "Began", "Took", "By", "Result"),
-          List.of("name", "", "", "", "number", "", ""), part.name(), part.target(), part.version(),
+          List.of("name", "", "word", "word", "number", "word", ""), part.name(), part.target(), part.version(),
           Evidence.time(run.started()), ProgressLine.time(run.seconds(part.name())),
           run.script() + ".java" + (run.release().isEmpty() ? "" : " " + run.release()),
           part.error().isEmpty() ? "done" : "failed: " + part.error());
@@ -5113,19 +5125,21 @@ final class EvidencePage {
         td(finding.result().sign).withClass("mark"), td(finding.part()).withClass("name"), td(finding.check()).withClass("check"),
         td(div(finding.text()), iff(!finding.details().isEmpty(), details(finding.details()))))
         .withClass(finding.result().name().toLowerCase(Locale.ROOT))).toList();
-    return titled("Checks", "None.", rows, "", "Part", "Check", "Result");
+    return titled("Checks", "None.", rows, "", "Part", "Check", "Result").withClass("checks");
   }
 
   private static UlTag details(List<String> details) {
     return ul(each(details.stream().limit(MOST_DETAILS).toList(), detail -> li(detail)),
-        iff(details.size() > MOST_DETAILS, li("and %d more: --json shows them".formatted(details.size() - MOST_DETAILS))));
+        iff(details.size() > MOST_DETAILS,
+            li("and %d more: --json shows them".formatted(details.size() - MOST_DETAILS))));
   }
 
   private DomContent leftOut() {
     var all = Stream.concat(evidence.parts().stream().flatMap(part -> part.leftOut().stream()
         .map(text -> part.name() + ": " + text)),
         evidence.open().stream().map(text -> "not checked: " + text)).toList();
-    return section(h2("Left out, and why"), all.isEmpty() ? p("Nothing.") : ul(each(all, text -> li(text))));
+    return section(h2("Left out, and why"),
+        all.isEmpty() ? p("Nothing.") : ul(each(all, text -> li(text))));
   }
 
   private DomContent sources() {
@@ -5136,7 +5150,7 @@ final class EvidencePage {
   }
 
   /** A table with its title; columns of numbers begin with #. */
-  private static DomContent titled(String title, String none, List<DomContent> rows, String... columns) {
+  private static SectionTag titled(String title, String none, List<DomContent> rows, String... columns) {
     return section(h2(title), rows.isEmpty() ? p(none) : table(thead(tr(each(List.of(columns), column ->
         th(column.replaceFirst("^#", "")).withClass(column.startsWith("#") ? "number" : "")))),
         tbody(each(rows.stream()))));
@@ -8303,7 +8317,8 @@ record RestoreReport(Path file, String script, String release, Instant started, 
   private static Part s3(JsonNode json) {
     var leftOut = new ArrayList<String>();
     if (json.path("keptExtra").asBoolean()) {
-      leftOut.add("%d objects that are not in the backup were left: --keep-extra".formatted(json.path("extra").asInt()));
+      leftOut.add("%d objects that are not in the backup were left: --keep-extra"
+          .formatted(json.path("extra").asInt()));
     }
     json.path("failed").forEachEntry((key, reason) -> leftOut.add("object %s: %s".formatted(key, reason.asText())));
     return new Part("s3", "bucket %s at %s".formatted(json.path("bucket").asText(), json.path("endpoint").asText()), "",

@@ -74,7 +74,8 @@ record Evidence(Check check, Verdict verdict, Optional<LocalDateTime> point, Map
       return "Nothing was checked.";
     }
     var open = open();
-    var limits = open.isEmpty() ? "." : ", as far as it was checked. Not checked: %s.".formatted(String.join("; ", open));
+    var limits = open.isEmpty() ? "."
+        : ", as far as it was checked. Not checked: %s.".formatted(String.join("; ", open));
     if (check.archivesOnly()) {
       return backup + " is whole" + limits;
     }

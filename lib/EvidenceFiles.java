@@ -43,7 +43,8 @@ final class EvidenceFiles {
 
   /** Beside it, so that it can take its place at once; of a name that node-exporter does not read. */
   private static Path temporary(Path file) {
-    return file.toAbsolutePath().resolveSibling(".%s.%d.tmp".formatted(file.getFileName(), ProcessHandle.current().pid()));
+    var process = ProcessHandle.current().pid();
+    return file.toAbsolutePath().resolveSibling(".%s.%d.tmp".formatted(file.getFileName(), process));
   }
 
   private static Failure notWritten(Path file, int code, IOException e) {
@@ -87,11 +88,12 @@ final class EvidenceFiles {
 
   /** Whoever reads the file meanwhile finds the old one or the new one whole. */
   private static void write(Path file, String text) {
-    var temporary = temporary(file);
     try {
+      var target = Files.exists(file) ? file.toRealPath() : file; // a link stays one
+      var temporary = temporary(target);
       try {
         Files.writeString(temporary, text);
-        Files.move(temporary, Files.exists(file) ? file.toRealPath() : file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
       } finally {
         Files.deleteIfExists(temporary);
       }

@@ -70,14 +70,16 @@ final class EvidenceMetrics {
     var success = new LinkedHashMap<Labels, Double>();
     var findings = new LinkedHashMap<Labels, Double>();
     for (var finding : evidence.verdict().checks()) {
-      success.put(Labels.of("part", finding.part()), evidence.isInOrder(finding.part()) ? 1.0 : 0.0);
+      if (finding.result() != Mark.SKIPPED) {
+        success.put(Labels.of("part", finding.part()), evidence.isInOrder(finding.part()) ? 1.0 : 0.0);
+      }
       findings.merge(Labels.of("part", finding.part(), "result", switch (finding.result()) {
         case OK -> "ok";
         case BAD -> "bad";
         default -> "skipped";
       }), 1.0, Double::sum);
     }
-    add("thehive_verify_part_success", "1 if the part was checked and nothing of it is wrong.", success);
+    add("thehive_verify_part_success", "1 if nothing of a part that was checked is wrong.", success);
     add("thehive_verify_checks", "Checks of the last run by their results.", findings);
     var counts = new LinkedHashMap<Labels, Double>();
     evidence.counts().forEach((part, units) ->

@@ -20,7 +20,8 @@ final class PlannedPoint {
   static String line(Settings settings, Collection<Backup> chosen, Duration gap, Optional<String> proven) {
     try {
       var search = new RestorePointSearch();
-      var nodes = Stream.of(settings.text(ArchiveFolders.CASSANDRA).split(",")).map(String::strip).map(Path::of).toList();
+      var nodes = Stream.of(settings.text(ArchiveFolders.CASSANDRA).split(",")).map(String::strip).map(Path::of)
+          .toList();
       var markers = settings.path(ElasticsearchSettings.ARCHIVES);
       search.add("cassandra", BackupSet.ofNodes(nodes), ArchiveFolders.CASSANDRA);
       search.add("elasticsearch", BackupSet.markers(markers), ElasticsearchSettings.ARCHIVES);

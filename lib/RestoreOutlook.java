@@ -53,7 +53,8 @@ record RestoreOutlook(String point, Optional<Double> seconds, Optional<RestoreRe
   List<String> lines() {
     var lines = new ArrayList<>(List.of(point));
     seconds.ifPresent(time -> lines.add("it will take about %s, as the restore of %s".formatted(
-        ProgressLine.time(time), Evidence.TIME.format(earlier.orElseThrow().started().atZone(ZoneId.systemDefault())))));
+        ProgressLine.time(time),
+        Evidence.TIME.format(earlier.orElseThrow().started().atZone(ZoneId.systemDefault())))));
     return lines;
   }
 

@@ -114,7 +114,8 @@ record RestoreReport(Path file, String script, String release, Instant started, 
   private static Part s3(JsonNode json) {
     var leftOut = new ArrayList<String>();
     if (json.path("keptExtra").asBoolean()) {
-      leftOut.add("%d objects that are not in the backup were left: --keep-extra".formatted(json.path("extra").asInt()));
+      leftOut.add("%d objects that are not in the backup were left: --keep-extra"
+          .formatted(json.path("extra").asInt()));
     }
     json.path("failed").forEachEntry((key, reason) -> leftOut.add("object %s: %s".formatted(key, reason.asText())));
     return new Part("s3", "bucket %s at %s".formatted(json.path("bucket").asText(), json.path("endpoint").asText()), "",

@@ -89,9 +89,11 @@ final class SampleEvidence {
     findings.forEach(part -> counts.put(part.part(), part.counts()));
     var begun = START.plusSeconds(7200);
     return new Evidence(new Evidence.Check("jump<b>host</b>", begun, begun.plusSeconds(30), false,
-        List.of(new StepTimes.Step("cassandra", "check", 0, 29_000, 0), new StepTimes.Step("files", "check", 0, 9000, 0))),
+        List.of(new StepTimes.Step("cassandra", "check", 0, 29_000, 0),
+            new StepTimes.Step("files", "check", 0, 9000, 0))),
         Verdict.of("verify", "As in the backup", all), Optional.of(LocalDateTime.of(2026, 11, 22, 12, 0, 9)), reports,
-        List.of(), List.of(new ArchiveSum("cassandra", Path.of("/mnt/backup/cassandra/cassandra_20261122_12h00m00s.tar"),
+        List.of(),
+        List.of(new ArchiveSum("cassandra", Path.of("/mnt/backup/cassandra/cassandra_20261122_12h00m00s.tar"),
             700_000_000, "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"),
             new ArchiveSum("files", Path.of("/mnt/backup/storage/files_20261122_12h00m09s.tar"), 750_000_000,
             "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752")),

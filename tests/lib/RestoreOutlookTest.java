@@ -36,7 +36,8 @@ class RestoreOutlookTest {
 
   @Test
   void asksTheReportsOfTheSameScriptAndTellsTheRealTimeBesideTheExpectedOne() throws IOException {
-    Files.writeString(folder.resolve("restore-files-nfs_20261122_14h00m00s.json"), SampleEvidence.FILES.replace('\'', '"'));
+    Files.writeString(folder.resolve("restore-files-nfs_20261122_14h00m00s.json"),
+        SampleEvidence.FILES.replace('\'', '"'));
     try (var run = new RestoreRun(folder, "restore-files-nfs", false)) {
       var outlook = RestoreOutlook.of(run, "point", Map.of("files", 1_480_000_000L), report -> true);
       assertThat(outlook.lines()).first().isEqualTo("point");

@@ -10,8 +10,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Which reports tell of the restore of a backup. */
 class RestoreTargetsTest {
-  private static final Map<String, String> BACKUPS = Map.of("cassandra", "cassandra_20261122_12h00m00s", "elasticsearch",
-      "elasticsearch_20261122_12h00m03s", "files", "files_20261122_12h00m09s");
+  private static final Map<String, String> BACKUPS = Map.of("cassandra", "cassandra_20261122_12h00m00s",
+      "elasticsearch", "elasticsearch_20261122_12h00m03s", "files", "files_20261122_12h00m09s");
   @TempDir Path folder;
 
   @BeforeEach
@@ -77,7 +77,8 @@ class RestoreTargetsTest {
     var report = reports().get("cassandra");
     assertThat(report.seconds("cassandra")).isEqualTo(12.5);
     assertThat(report.part("cassandra").orElseThrow().error()).isEqualTo("gone");
-    assertThat(report.part("cassandra").orElseThrow().archives()).containsExactly("/b/cassandra_20261122_12h00m00s.tar");
+    assertThat(report.part("cassandra").orElseThrow().archives())
+        .containsExactly("/b/cassandra_20261122_12h00m00s.tar");
     assertThat(report.release()).isEmpty();
   }
 

@@ -25,7 +25,8 @@ class TimeLineTest {
 
   @Test
   void leavesOutQuestionsAndTimesInWhichNothingRan() {
-    var spans = new ArrayList<>(TimeLine.spans("second", START.plusSeconds(1000), 20, List.of(step("b", 5000, 10_000))));
+    var spans =
+        new ArrayList<>(TimeLine.spans("second", START.plusSeconds(1000), 20, List.of(step("b", 5000, 10_000))));
     spans.addAll(TimeLine.spans("first", START, 100, List.of(step("check", 0, 10_000),
         step(StepTimes.QUESTION, 10_000, 70_000), step("a", 80_000, 20_000))));
     var line = TimeLine.of(spans);

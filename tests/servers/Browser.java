@@ -59,8 +59,8 @@ final class Browser implements AutoCloseable {
 
   /** A page that no browser showed is not tested: without one this fails. */
   private static Path program() {
-    return Stream.of(System.getenv("PATH").split(":")).flatMap(folder -> Stream.of("chromium-headless-shell", "chromium",
-        "google-chrome").map(name -> Path.of(folder, name))).filter(Files::isExecutable).findFirst()
+    return Stream.of(System.getenv("PATH").split(":"))
+        .flatMap(folder -> Stream.of("chromium-headless-shell", "chromium", "google-chrome").map(name -> Path.of(folder, name))).filter(Files::isExecutable).findFirst()
         .orElseThrow(() -> new AssertionError("no Chromium on the PATH: apt-get install chromium-headless-shell"));
   }
 
