@@ -74,6 +74,7 @@ class Graph {
   private static final int DAMAGED_CASES = 40;
   private static final int EXTRA_CASES = 50;
   private static final int LOAD_THREADS = 4;
+  private static final int MOST_SCANNED = 100_000; // vertices: without an index each is read
   private static final List<String> LABELS = List.of("Case", "Alert", "Observable", "Comment", "Attachment", "Preview");
 
   public static void main(String... args) {
@@ -299,7 +300,8 @@ class Graph {
   static class LookUp implements Callable<Integer> {
     @Mixin Target target;
 
-    @Option(names = "--kinds", split = ",", required = true, description = "values of _label, such as Case,Alert")
+    @Option(names = "--kinds", split = ",",
+        description = "values of _label, such as Case,Alert; without: how many vertices of the graph have which label")
     List<String> kinds;
 
     @Option(names = "--most", defaultValue = "200", description = "of each kind (default: ${DEFAULT-VALUE})")
@@ -311,6 +313,11 @@ class Graph {
       target.refresh();
       try (var graph = target.open("QUORUM", 1)) {
         var g = graph.traversal();
+        if (kinds == null) {
+          var labels = new TreeMap<>(g.V().limit(MOST_SCANNED).<String>label().<String>groupCount().next());
+          System.out.println(new ObjectMapper().writeValueAsString(labels));
+          return 0;
+        }
         var asked = 0;
         var found = 0;
         for (var kind : kinds) {

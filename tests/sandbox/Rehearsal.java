@@ -94,8 +94,12 @@ final class Rehearsal {
     return lines;
   }
 
-  /** Plays the runbook; throws with the script's exit code where one of them fails. */
-  void run() throws Exception {
+  /**
+   * Plays the runbook; throws with the script's exit code where one of them fails.
+   *
+   * @param results files that verify.java writes, by its options
+   */
+  void run(Map<String, Path> results) throws Exception {
     steps.run("Getting and compiling what is needed (the first time: some minutes)", () -> steps.build(SCRIPTS));
     Files.createDirectories(work.resolve("state"));
     Files.createDirectories(work.resolve("unpacked"));
@@ -111,7 +115,9 @@ final class Rehearsal {
       play("restore-files-minio.java", "--yes", "--create-bucket");
     }
     // without a restore point: what was restored last, as the reports tell
-    steps.play(settings(), "verify.java", "--exact", "--skip", "services,logs");
+    steps.play(settings(), "verify.java", Stream.concat(Stream.of("--exact", "--skip", "services,logs"),
+        results.entrySet().stream().flatMap(one -> Stream.of(one.getKey(), one.getValue().toAbsolutePath().toString())))
+        .toArray(String[]::new));
     var answers = steps.ask("Asking the restored system", this::answers);
     print(answers);
   }
@@ -200,8 +206,9 @@ final class Rehearsal {
     var kinds = kinds(main.get());
     kinds.forEach((kind, count) -> answers.put(kind, "" + count));
     if (kinds.isEmpty()) {
-      answers.put("the graph", "not asked: its index has no field _label");
-    } else if (!point.search().hasPainless()) {
+      answers.put("the index", "it does not tell which kinds of entries there are: it has no field _label");
+    }
+    if (!point.search().hasPainless()) {
       answers.put("the graph", "not asked: JanusGraph needs Painless, which this Elasticsearch is without");
     } else {
       answers.put("the graph", askGraph(main.get(), kinds));
@@ -228,12 +235,19 @@ final class Rehearsal {
     var command = Script.of("tests/data/graph.java").args("look-up", "--cassandra",
         places.first() + ":" + (9042 + places.offset()), "--elasticsearch",
         "http://%s:%d".formatted(places.first(), 9200 + places.offset()), "--keyspace", keyspace, "--index",
-        index.replaceFirst("_global.*", ""), "--kinds", String.join(",", kinds.keySet()));
+        index.replaceFirst("_global.*", ""));
+    if (!kinds.isEmpty()) {
+      command.args("--kinds", String.join(",", kinds.keySet()));
+    }
     var result = command.run();
     if (result.code() != 0) {
       return "not asked: " + result.err().strip().lines().reduce((first, last) -> last).orElse("no answer");
     }
     var looked = Json.MAPPER.readTree(result.out());
+    if (kinds.isEmpty()) {
+      return looked.properties().stream().map(kind -> "%s %s".formatted(kind.getValue().asText(), kind.getKey()))
+          .collect(Collectors.joining(", "));
+    }
     requireOneSystem(looked);
     var lacking = looked.path("asked").asInt() - looked.path("found").asInt();
     return "%d of %d entries of the index that were looked up are in it%s".formatted(looked.path("found").asInt(),
