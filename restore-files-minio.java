@@ -34,6 +34,7 @@ import com.typesafe.config.ConfigResolveOptions;
 import com.typesafe.config.ConfigValueType;
 import dev.failsafe.Failsafe;
 import dev.failsafe.RetryPolicy;
+import dev.failsafe.function.CheckedPredicate;
 import io.minio.AbortMultipartUploadArgs;
 import io.minio.BucketExistsArgs;
 import io.minio.Checksum;
@@ -1757,6 +1758,10 @@ record BucketPlan(Setting endpoint, Setting bucket, State state, BucketCompariso
       lines.add("  %s remove %d of them first: they are in the way of objects of the backup, such as %s".formatted(verb,
           extras.inTheWay().size(),
           EntryName.shown(extras.inTheWay().get(0))));
+      if (state.versioned) {
+        lines.add("  MinIO lists nothing below an object of which it keeps versions: if this is MinIO, remove them"
+            + " before, by mc rm --versions");
+      }
     }
     if (state.versioned) {
       lines.add("  it is versioned%s: what is changed or removed stays in it as older versions"
@@ -4793,13 +4798,13 @@ final class RunReports {
  */
 final class S3Bucket implements Closeable {
   private static final int MOST_UNREADABLE = 10;
+  private static final int MOST_TRIES = 6;
   final String endpoint;
   final String name;
   private final AtomicInteger unreadable = new AtomicInteger();
   private final S3Failures failures;
   private final MinioAsyncClient client;
-  // Until it has answered once an answer is wanted now; later an outage of some seconds is sat out.
-  private volatile int attempts = 2;
+  private volatile boolean hasAnswered;
 
   /** A request to the server. */
   interface Request<T> {
@@ -4980,15 +4985,21 @@ final class S3Bucket implements Closeable {
    * @param verb says in a failure what was tried with the bucket, such as {@code list}
    */
   <T> T ask(String verb, Request<T> request) {
-    var tries = RetryPolicy.builder().handleIf(S3Failures::isPassing).withMaxAttempts(attempts)
-        .withBackoff(Duration.ofMillis(500), Duration.ofSeconds(8)).withJitter(0.5).build();
+    // A server that is busy, or has answered before, is waited for; whether one is there at all is to be told soon.
+    var whileBusy = tries(S3Failures::isBusy, MOST_TRIES);
+    var whileLost = tries(S3Failures::isLost, hasAnswered ? MOST_TRIES : 2);
     try {
-      var answer = Failsafe.with(tries).get(() -> request.send(client).join());
-      attempts = 6;
+      var answer = Failsafe.with(whileBusy, whileLost).get(() -> request.send(client).join());
+      hasAnswered = true;
       return answer;
     } catch (Exception thrown) {
       throw failures.explain(verb, thrown);
     }
+  }
+
+  private static RetryPolicy<Object> tries(CheckedPredicate<Throwable> when, int most) {
+    return RetryPolicy.builder().handleIf(when).withMaxAttempts(most)
+        .withBackoff(Duration.ofMillis(500), Duration.ofSeconds(8)).withJitter(0.5).build();
   }
 
   @Override
@@ -5013,17 +5024,21 @@ record S3Failures(String endpoint, String bucket, Optional<Path> ca) {
           "(?s).*(HTTP request to an HTTPS server|plain HTTP request was sent to HTTPS port|Unexpected status"
               + " line: \\x15).*");
 
-  /** True if it is worth another try: the network, a server that is busy or starting, an answer that was cut. */
-  static boolean isPassing(Throwable thrown) {
+  /** True if the server answered that it is busy or starting: the next answer may be another one. */
+  static boolean isBusy(Throwable thrown) {
+    var status = status(thrown);
+    return status >= 500 && status != 501 && status != 507 || status == 429 || status == 408;
+  }
+
+  /** True if the network may be the reason: there was no answer, or not all of it. */
+  static boolean isLost(Throwable thrown) {
     if (find(thrown, SSLHandshakeException.class).isPresent()
         || find(thrown, SSLPeerUnverifiedException.class).isPresent()
         || isPlainAnswer(thrown) || find(thrown, UnknownHostException.class).isPresent()) {
       return false;
     }
-    var status = status(thrown);
-    return status >= 500 && status != 501 && status != 507 || status == 429 || status == 408
-        || status == 0
-            && (find(thrown, IOException.class).isPresent() || find(thrown, XmlParserException.class).isPresent());
+    return status(thrown) == 0
+        && (find(thrown, IOException.class).isPresent() || find(thrown, XmlParserException.class).isPresent());
   }
 
   /** The server's own name of what went wrong, such as {@code NoSuchBucket}; empty where it gave none. */

@@ -86,6 +86,7 @@ import com.typesafe.config.ConfigResolveOptions;
 import com.typesafe.config.ConfigValueType;
 import dev.failsafe.Failsafe;
 import dev.failsafe.RetryPolicy;
+import dev.failsafe.function.CheckedPredicate;
 import io.minio.BucketExistsArgs;
 import io.minio.GetBucketVersioningArgs;
 import io.minio.GetObjectArgs;
@@ -847,7 +848,7 @@ class Verify implements Callable<Integer> {
     if (files.areWanted()) {
       files.write(evidence(verdict, run, findings, ArchiveSum.await(sums)));
     }
-    if (verdict.exit() == Exit.USAGE) {
+    if (verdict.exit() == Exit.USAGE && all.stream().noneMatch(finding -> finding.result() == Mark.BAD)) {
       throw new Failure(Exit.USAGE, "nothing was checked; looked for backups in " + looked(run.settings()),
           "is restore.env loaded? set -a; . ./restore.env; set +a");
     }
@@ -8925,13 +8926,13 @@ final class RunReports {
  */
 final class S3Bucket implements Closeable {
   private static final int MOST_UNREADABLE = 10;
+  private static final int MOST_TRIES = 6;
   final String endpoint;
   final String name;
   private final AtomicInteger unreadable = new AtomicInteger();
   private final S3Failures failures;
   private final MinioAsyncClient client;
-  // Until it has answered once an answer is wanted now; later an outage of some seconds is sat out.
-  private volatile int attempts = 2;
+  private volatile boolean hasAnswered;
 
   /** A request to the server. */
   interface Request<T> {
@@ -9112,15 +9113,21 @@ final class S3Bucket implements Closeable {
    * @param verb says in a failure what was tried with the bucket, such as {@code list}
    */
   <T> T ask(String verb, Request<T> request) {
-    var tries = RetryPolicy.builder().handleIf(S3Failures::isPassing).withMaxAttempts(attempts)
-        .withBackoff(Duration.ofMillis(500), Duration.ofSeconds(8)).withJitter(0.5).build();
+    // A server that is busy, or has answered before, is waited for; whether one is there at all is to be told soon.
+    var whileBusy = tries(S3Failures::isBusy, MOST_TRIES);
+    var whileLost = tries(S3Failures::isLost, hasAnswered ? MOST_TRIES : 2);
     try {
-      var answer = Failsafe.with(tries).get(() -> request.send(client).join());
-      attempts = 6;
+      var answer = Failsafe.with(whileBusy, whileLost).get(() -> request.send(client).join());
+      hasAnswered = true;
       return answer;
     } catch (Exception thrown) {
       throw failures.explain(verb, thrown);
     }
+  }
+
+  private static RetryPolicy<Object> tries(CheckedPredicate<Throwable> when, int most) {
+    return RetryPolicy.builder().handleIf(when).withMaxAttempts(most)
+        .withBackoff(Duration.ofMillis(500), Duration.ofSeconds(8)).withJitter(0.5).build();
   }
 
   @Override
@@ -9145,17 +9152,21 @@ record S3Failures(String endpoint, String bucket, Optional<Path> ca) {
           "(?s).*(HTTP request to an HTTPS server|plain HTTP request was sent to HTTPS port|Unexpected status"
               + " line: \\x15).*");
 
-  /** True if it is worth another try: the network, a server that is busy or starting, an answer that was cut. */
-  static boolean isPassing(Throwable thrown) {
+  /** True if the server answered that it is busy or starting: the next answer may be another one. */
+  static boolean isBusy(Throwable thrown) {
+    var status = status(thrown);
+    return status >= 500 && status != 501 && status != 507 || status == 429 || status == 408;
+  }
+
+  /** True if the network may be the reason: there was no answer, or not all of it. */
+  static boolean isLost(Throwable thrown) {
     if (find(thrown, SSLHandshakeException.class).isPresent()
         || find(thrown, SSLPeerUnverifiedException.class).isPresent()
         || isPlainAnswer(thrown) || find(thrown, UnknownHostException.class).isPresent()) {
       return false;
     }
-    var status = status(thrown);
-    return status >= 500 && status != 501 && status != 507 || status == 429 || status == 408
-        || status == 0
-            && (find(thrown, IOException.class).isPresent() || find(thrown, XmlParserException.class).isPresent());
+    return status(thrown) == 0
+        && (find(thrown, IOException.class).isPresent() || find(thrown, XmlParserException.class).isPresent());
   }
 
   /** The server's own name of what went wrong, such as {@code NoSuchBucket}; empty where it gave none. */

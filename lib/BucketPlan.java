@@ -82,6 +82,10 @@ record BucketPlan(Setting endpoint, Setting bucket, State state, BucketCompariso
       lines.add("  %s remove %d of them first: they are in the way of objects of the backup, such as %s".formatted(verb,
           extras.inTheWay().size(),
           EntryName.shown(extras.inTheWay().get(0))));
+      if (state.versioned) {
+        lines.add("  MinIO lists nothing below an object of which it keeps versions: if this is MinIO, remove them"
+            + " before, by mc rm --versions");
+      }
     }
     if (state.versioned) {
       lines.add("  it is versioned%s: what is changed or removed stays in it as older versions"

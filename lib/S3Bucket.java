@@ -5,6 +5,7 @@
 
 import dev.failsafe.Failsafe;
 import dev.failsafe.RetryPolicy;
+import dev.failsafe.function.CheckedPredicate;
 import io.minio.BucketExistsArgs;
 import io.minio.GetBucketVersioningArgs;
 import io.minio.GetObjectArgs;
@@ -36,13 +37,13 @@ import org.apache.commons.io.function.IOSupplier;
  */
 final class S3Bucket implements Closeable {
   private static final int MOST_UNREADABLE = 10;
+  private static final int MOST_TRIES = 6;
   final String endpoint;
   final String name;
   private final AtomicInteger unreadable = new AtomicInteger();
   private final S3Failures failures;
   private final MinioAsyncClient client;
-  // Until it has answered once an answer is wanted now; later an outage of some seconds is sat out.
-  private volatile int attempts = 2;
+  private volatile boolean hasAnswered;
 
   /** A request to the server. */
   interface Request<T> {
@@ -223,15 +224,21 @@ final class S3Bucket implements Closeable {
    * @param verb says in a failure what was tried with the bucket, such as {@code list}
    */
   <T> T ask(String verb, Request<T> request) {
-    var tries = RetryPolicy.builder().handleIf(S3Failures::isPassing).withMaxAttempts(attempts)
-        .withBackoff(Duration.ofMillis(500), Duration.ofSeconds(8)).withJitter(0.5).build();
+    // A server that is busy, or has answered before, is waited for; whether one is there at all is to be told soon.
+    var whileBusy = tries(S3Failures::isBusy, MOST_TRIES);
+    var whileLost = tries(S3Failures::isLost, hasAnswered ? MOST_TRIES : 2);
     try {
-      var answer = Failsafe.with(tries).get(() -> request.send(client).join());
-      attempts = 6;
+      var answer = Failsafe.with(whileBusy, whileLost).get(() -> request.send(client).join());
+      hasAnswered = true;
       return answer;
     } catch (Exception thrown) {
       throw failures.explain(verb, thrown);
     }
+  }
+
+  private static RetryPolicy<Object> tries(CheckedPredicate<Throwable> when, int most) {
+    return RetryPolicy.builder().handleIf(when).withMaxAttempts(most)
+        .withBackoff(Duration.ofMillis(500), Duration.ofSeconds(8)).withJitter(0.5).build();
   }
 
   @Override

@@ -37,17 +37,21 @@ record S3Failures(String endpoint, String bucket, Optional<Path> ca) {
           "(?s).*(HTTP request to an HTTPS server|plain HTTP request was sent to HTTPS port|Unexpected status"
               + " line: \\x15).*");
 
-  /** True if it is worth another try: the network, a server that is busy or starting, an answer that was cut. */
-  static boolean isPassing(Throwable thrown) {
+  /** True if the server answered that it is busy or starting: the next answer may be another one. */
+  static boolean isBusy(Throwable thrown) {
+    var status = status(thrown);
+    return status >= 500 && status != 501 && status != 507 || status == 429 || status == 408;
+  }
+
+  /** True if the network may be the reason: there was no answer, or not all of it. */
+  static boolean isLost(Throwable thrown) {
     if (find(thrown, SSLHandshakeException.class).isPresent()
         || find(thrown, SSLPeerUnverifiedException.class).isPresent()
         || isPlainAnswer(thrown) || find(thrown, UnknownHostException.class).isPresent()) {
       return false;
     }
-    var status = status(thrown);
-    return status >= 500 && status != 501 && status != 507 || status == 429 || status == 408
-        || status == 0
-            && (find(thrown, IOException.class).isPresent() || find(thrown, XmlParserException.class).isPresent());
+    return status(thrown) == 0
+        && (find(thrown, IOException.class).isPresent() || find(thrown, XmlParserException.class).isPresent());
   }
 
   /** The server's own name of what went wrong, such as {@code NoSuchBucket}; empty where it gave none. */

@@ -75,6 +75,21 @@ class RestoreFilesMinioFaultsTest {
     }
   }
 
+  /** From the first request on: 503 is the answer of a server that is there. */
+  @Test
+  void aServerThatIsBusyForAMomentIsWaitedFor() throws Exception {
+    backup("one");
+    try (var server = server(LyingS3.Lie.NONE, Map.of())) {
+      server.busyFor.set(2);
+      var result = restore().run();
+      server.busyFor.set(2);
+      var verified = restore().other("verify.java").args("--only", "s3", "--exact").run();
+
+      assertThat(result.code()).as(result.err()).isZero();
+      assertThat(verified.code()).as(verified.out()).isZero();
+    }
+  }
+
   @ParameterizedTest
   @CsvSource({"EMPTY_DELETE, 11, does not answer as an S3 server does",
       "FALSE_DELETE, 14, extra: the server does not say why it is still listed"})

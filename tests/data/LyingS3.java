@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicInteger;
 import javax.xml.parsers.DocumentBuilderFactory;
 import org.apache.commons.codec.digest.DigestUtils;
 import org.xml.sax.SAXException;
@@ -48,6 +49,8 @@ final class LyingS3 implements AutoCloseable {
   /** Contents by key. */
   final Map<String, byte[]> objects = new ConcurrentSkipListMap<>();
   final List<String> changes = new CopyOnWriteArrayList<>();
+  /** How many of the next requests are answered with 503. */
+  final AtomicInteger busyFor = new AtomicInteger();
 
   LyingS3(String host, Lie lie) throws IOException {
     this.lie = lie;
@@ -63,6 +66,10 @@ final class LyingS3 implements AutoCloseable {
     var body = exchange.getRequestBody().readAllBytes();
     var path = exchange.getRequestURI().getRawPath().split("/", 3);
     var key = path.length < 3 ? "" : URLDecoder.decode(path[2].replace("+", "%2B"), StandardCharsets.UTF_8);
+    if (busyFor.getAndDecrement() > 0) {
+      error(exchange, 503, "SlowDown");
+      return;
+    }
     if (!method.equals("GET") && !method.equals("HEAD")) {
       changes.add(method + " " + (method.equals("POST") ? query : key));
     }

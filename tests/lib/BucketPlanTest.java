@@ -42,6 +42,8 @@ class BucketPlanTest {
   void whatIsInTheWayGoesFirstAndCannotBeKept() {
     assertThat(plan(PLAIN, extras(8, 2, "x\r"), false).lines("Will"))
         .contains("  Will remove 1 of them first: they are in the way of objects of the backup, such as x?");
+    assertThat(plan(new BucketPlan.State(true, true, false, false), extras(8, 2, "x"), false).lines("Will"))
+        .as("before everything is sent").anyMatch(line -> line.endsWith("remove them before, by mc rm --versions"));
     assertThat(plan(PLAIN, extras(8, 2, "x"), false).cannotKeep()).isEmpty();
     assertThat(plan(PLAIN, extras(8, 2), true).cannotKeep()).isEmpty();
     assertThat(plan(PLAIN, extras(8, 2, "x\r"), true).cannotKeep().orElseThrow()).satisfies(reason -> {

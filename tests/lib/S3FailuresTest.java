@@ -98,16 +98,16 @@ class S3FailuresTest {
 
   @Test
   void whatMayPassIsTriedAgainAndNothingElse() {
-    assertThat(new Throwable[] {new ConnectException("refused"), new IOException("unexpected end of stream"),
-        answer(503, "SlowDown"),
-        answer(500, "InternalError"), answer(429, "TooManyRequests"), new ServerException("server failed", 502, "")})
-        .allMatch(S3Failures::isPassing);
+    assertThat(new Throwable[] {new ConnectException("refused"), new IOException("unexpected end of stream")})
+        .allMatch(S3Failures::isLost).noneMatch(S3Failures::isBusy);
+    assertThat(new Throwable[] {answer(503, "SlowDown"), answer(500, "InternalError"), answer(429, "TooManyRequests"),
+        new ServerException("server failed", 502, "")})
+        .allMatch(S3Failures::isBusy).noneMatch(S3Failures::isLost);
     assertThat(new Throwable[] {new SSLHandshakeException("PKIX"), new SSLPeerUnverifiedException("name"),
-        new UnknownHostException("s3"),
-        new SSLException("Unsupported or unrecognized SSL message"), answer(403, "AccessDenied"),
-        answer(404, "NoSuchBucket"),
-        answer(501, "NotImplemented"), answer(507, "XMinioStorageFull"), answer(400, "XMinioAdminBucketQuotaExceeded")})
-        .noneMatch(S3Failures::isPassing);
+        new UnknownHostException("s3"), new SSLException("Unsupported or unrecognized SSL message"),
+        answer(403, "AccessDenied"), answer(404, "NoSuchBucket"), answer(501, "NotImplemented"),
+        answer(507, "XMinioStorageFull"), answer(400, "XMinioAdminBucketQuotaExceeded")})
+        .noneMatch(S3Failures::isBusy).noneMatch(S3Failures::isLost);
   }
 
   @ParameterizedTest
