@@ -6,7 +6,6 @@
 //DEPS com.fasterxml.jackson.dataformat:jackson-dataformat-smile:2.23.0 // in which Elasticsearch writes a snapshot's files
 //DEPS com.github.luben:zstd-jni:1.5.7-28 // for .tar.zst, and for SSTables compressed with Zstd
 //DEPS com.typesafe:config:1.4.3 // HOCON with includes and substitutions, as TheHive itself reads it
-//DEPS commons-codec:commons-codec:1.23.0
 //DEPS commons-io:commons-io:2.22.0
 //DEPS info.picocli:picocli:4.7.7
 //DEPS net.lingala.zip4j:zip4j:2.11.6
@@ -152,7 +151,6 @@ import net.lingala.zip4j.io.inputstream.ZipInputStream;
 import net.lingala.zip4j.model.ExtraDataRecord;
 import net.lingala.zip4j.model.FileHeader;
 import net.lingala.zip4j.model.Zip4jConfig;
-import org.apache.commons.codec.digest.DigestUtils;
 import org.apache.commons.compress.compressors.bzip2.BZip2CompressorInputStream;
 import org.apache.commons.compress.compressors.gzip.GzipCompressorInputStream;
 import org.apache.commons.compress.compressors.xz.XZCompressorInputStream;
@@ -781,6 +779,9 @@ final class ArchiveFolders {
  * @param sha256 of the whole file; the reason where it cannot be read
  */
 record ArchiveSum(String part, Path file, long bytes, String sha256) {
+  /** Before a name that holds a backslash or a new line the command writes a backslash. */
+  private static final Pattern SUM = Pattern.compile("(?s)^\\\\?(\\p{XDigit}{64}) .*");
+
   /** Begins to read every archive to its end, beside whatever else runs. */
   static CompletableFuture<List<ArchiveSum>> begin(Map<String, List<Path>> archives) {
     return CompletableFuture.supplyAsync(() -> {
@@ -791,8 +792,10 @@ record ArchiveSum(String part, Path file, long bytes, String sha256) {
   }
 
   private static ArchiveSum of(String part, Path file) {
-    try (var in = new BufferedInputStream(Files.newInputStream(file), 1 << 20)) {
-      return new ArchiveSum(part, file, Files.size(file), DigestUtils.sha256Hex(in));
+    try {
+      // Several times as fast as Java's own, whose best compiler the scripts leave off to start sooner.
+      var output = SystemCommand.output("sha256sum", "--", file.toString());
+      return new ArchiveSum(part, file, Files.size(file), SUM.matcher(output).replaceFirst("$1"));
     } catch (IOException e) {
       return new ArchiveSum(part, file, -1, "cannot be read: " + Failure.of(e).getMessage());
     }

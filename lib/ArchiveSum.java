@@ -1,6 +1,3 @@
-//DEPS commons-codec:commons-codec:1.23.0
-
-import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -9,7 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import org.apache.commons.codec.digest.DigestUtils;
+import java.util.regex.Pattern;
 
 /**
  * An archive as it is when it is checked.
@@ -18,6 +15,9 @@ import org.apache.commons.codec.digest.DigestUtils;
  * @param sha256 of the whole file; the reason where it cannot be read
  */
 record ArchiveSum(String part, Path file, long bytes, String sha256) {
+  /** Before a name that holds a backslash or a new line the command writes a backslash. */
+  private static final Pattern SUM = Pattern.compile("(?s)^\\\\?(\\p{XDigit}{64}) .*");
+
   /** Begins to read every archive to its end, beside whatever else runs. */
   static CompletableFuture<List<ArchiveSum>> begin(Map<String, List<Path>> archives) {
     return CompletableFuture.supplyAsync(() -> {
@@ -28,8 +28,10 @@ record ArchiveSum(String part, Path file, long bytes, String sha256) {
   }
 
   private static ArchiveSum of(String part, Path file) {
-    try (var in = new BufferedInputStream(Files.newInputStream(file), 1 << 20)) {
-      return new ArchiveSum(part, file, Files.size(file), DigestUtils.sha256Hex(in));
+    try {
+      // Several times as fast as Java's own, whose best compiler the scripts leave off to start sooner.
+      var output = SystemCommand.output("sha256sum", "--", file.toString());
+      return new ArchiveSum(part, file, Files.size(file), SUM.matcher(output).replaceFirst("$1"));
     } catch (IOException e) {
       return new ArchiveSum(part, file, -1, "cannot be read: " + Failure.of(e).getMessage());
     }
