@@ -358,9 +358,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       if (!refused.isEmpty()) {
         return refuse(refused, "Nothing was changed.");
       }
-      var outlook = RestoreOutlook.of(run, pointLine(settings), databases.sizes(), report -> true);
-      run.steps.time("", StepTimes.QUESTION, () ->
-          console.confirm(planLines(databases, settings, outlook), databases.list().get(0).cluster()));
+      var outlook = confirm(databases, settings, run);
       if (console.dryRun) {
         return endDryRun(databases);
       }
@@ -369,8 +367,7 @@ class RestoreCassandraEs implements Callable<Integer> {
         return refuse(unprepared, withdraw(databases) ? "Nothing was changed." : "Nothing live was changed.");
       }
       var failed = restore(databases, run);
-      console.step("%s", outlook.end(run.steps));
-      var code = finish(databases, failed);
+      var code = finish(databases, failed, outlook.end(run.steps));
       var report = run.end(code, databases.finished(failed), databases.summary(failed));
       console.step("Report: %s", report);
       printJson(Files.readString(report));
@@ -410,9 +407,14 @@ class RestoreCassandraEs implements Callable<Integer> {
     restored = chosen.stream().map(Backup::taken).max(Comparator.naturalOrder()).orElseThrow();
   }
 
-  private String pointLine(Settings settings) {
+  /** Shows the plan and asks; the check has found the snapshot whole. */
+  private RestoreOutlook confirm(Databases databases, Settings settings, RestoreRun run) {
     var snapshot = chosen.stream().map(Backup::name).filter(name -> name.startsWith("elasticsearch_")).findFirst();
-    return PlannedPoint.line(settings, chosen, maxGap, snapshot);
+    var outlook = RestoreOutlook.of(run, PlannedPoint.line(settings, chosen, maxGap, snapshot), databases.sizes(),
+        report -> true);
+    run.steps.time("", StepTimes.QUESTION, () ->
+        console.confirm(planLines(databases, settings, outlook), databases.list().get(0).cluster()));
+    return outlook;
   }
 
   private List<String> planLines(Databases databases, Settings settings, RestoreOutlook outlook) {
@@ -480,9 +482,10 @@ class RestoreCassandraEs implements Callable<Integer> {
   }
 
   /** Shows every failure with its hint on stderr, and the documented procedure's last line on stdout. */
-  private int finish(Databases databases, Map<Database.Name, Failure> failed) {
+  private int finish(Databases databases, Map<Database.Name, Failure> failed, String took) {
     failed.forEach((name, failure) -> console.error(name.title, failure));
     if (failed.isEmpty()) {
+      console.step("%s", took);
       console.step(
           "Next: restore the attachments (restore-files-nfs.java or restore-files-minio.java), then ./jbang"
               + " verify.java --exact --backup %s --skip services,logs",
