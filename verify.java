@@ -4935,7 +4935,8 @@ final class EvidenceMetrics {
       findings.merge(Labels.of("part", finding.part(), "result", switch (finding.result()) {
         case OK -> "ok";
         case BAD -> "bad";
-        default -> "skipped";
+        case WARNING -> "warning";
+        case SKIPPED -> "skipped";
       }), 1.0, Double::sum);
     }
     add("thehive_verify_part_success", "1 if nothing of a part that was checked is wrong.", success);
@@ -5006,7 +5007,8 @@ final class EvidencePage {
       .number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums;padding-right:28px}
       th,.name{white-space:nowrap}.name{font-weight:600}.check{min-width:9em}.sum{min-width:20em}.word{min-width:7em}
       .sum{font-family:ui-monospace,"Liberation Mono",monospace;font-size:.82rem}
-      .mark{font-weight:700}.ok .mark{color:var(--good)}.bad .mark{color:var(--bad)}.skipped .mark{color:var(--open)}
+      .mark{font-weight:700}.ok .mark{color:var(--good)}.bad .mark{color:var(--bad)}.skipped .mark,
+      .warning .mark{color:var(--open)}
       ul{margin:4px 0;padding-left:20px}
       .line .step{width:30%}.line .time{width:130px}.line .run td{font-weight:600;padding-top:14px}
       .track{position:relative;display:block;height:14px;margin-top:4px;background:var(--track);border-radius:3px;

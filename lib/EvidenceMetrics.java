@@ -76,7 +76,8 @@ final class EvidenceMetrics {
       findings.merge(Labels.of("part", finding.part(), "result", switch (finding.result()) {
         case OK -> "ok";
         case BAD -> "bad";
-        default -> "skipped";
+        case WARNING -> "warning";
+        case SKIPPED -> "skipped";
       }), 1.0, Double::sum);
     }
     add("thehive_verify_part_success", "1 if nothing of a part that was checked is wrong.", success);

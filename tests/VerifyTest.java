@@ -166,7 +166,7 @@ class VerifyTest {
     var read = new ObjectMapper().readTree(json.out());
     var lines = new ArrayList<String>();
     for (var check : read.path("checks")) {
-      var sign = switch (check.path("result").asText()) { case "ok" -> "✓"; case "bad" -> "✗"; default -> "-"; };
+      var sign = switch (check.path("result").asText()) { case "ok" -> "✓"; case "bad" -> "✗"; case "warning" -> "!"; default -> "-"; };
       lines.add("%s %s %s %s".formatted(sign, check.path("part").asText(), check.path("check").asText(),
           check.path("text").asText()));
       check.path("details").forEach(detail -> lines.add(" " + detail.asText()));
