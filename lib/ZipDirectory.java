@@ -142,8 +142,17 @@ final class ZipDirectory implements Closeable {
     var name = new String(bytes.array(), HEADER_LENGTH, header.getFileNameLength(), StandardCharsets.ISO_8859_1);
     header.setFileName(name);
     header.setDirectory(name.endsWith("/"));
+    requireReadable(name, unsigned(bytes.getShort(10)));
     addExtraFields(header, bytes.position(HEADER_LENGTH + header.getFileNameLength()));
     return header;
+  }
+
+  /** Stored, deflated, or encrypted: then its own method is elsewhere. */
+  private static void requireReadable(String name, int method) throws IOException {
+    if (method != 0 && method != 8 && method != 99) {
+      throw new IOException("its entry '%s' is compressed by method %d, which is not read: pack it with deflate"
+          .formatted(EntryName.shown(name), method));
+    }
   }
 
   private static void addExtraFields(FileHeader header, ByteBuffer bytes) throws IOException {

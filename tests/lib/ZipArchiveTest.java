@@ -123,6 +123,17 @@ class ZipArchiveTest {
     assertThat(content(file, list(file).get(1))).isEqualTo("text");
   }
 
+  @Test
+  void anotherCompressionIsToldAsSuch() throws IOException {
+    var bytes = Files.readAllBytes(zip(zip -> add(zip, new ZipArchiveEntry(ROOT + "/one"), "1")));
+    var end = bytes.length - 22;
+    bytes[(bytes[end + 16] & 0xff) + 10] = 12; // bzip2
+    var file = Files.write(folder.resolve("bzip2.zip"), bytes);
+
+    assertThatThrownBy(() -> list(file)).isInstanceOf(Failure.class).hasMessageEndingWith(
+        "its entry '" + ROOT + "/one' is compressed by method 12, which is not read: pack it with deflate");
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"a header", "how many", "where", "cut", "nothing"})
   void aListThatIsDamagedIsRefused(String what) throws IOException {
