@@ -143,6 +143,7 @@ class RestoreFilesNfsTest extends FolderRestore {
 
   private static void writeTar(OutputStream out, int attachments) throws IOException {
     var tar = new TarArchiveOutputStream(out);
+    tar.setLongFileMode(TarArchiveOutputStream.LONGFILE_TRUNCATE); // the names have just the 100 bytes of a header
     for (int i = 0; i < attachments; i++) {
       var content = Integer.toString(i).getBytes(UTF_8);
       var entry = new TarArchiveEntry("%s/attachment/%064x".formatted(ROOT, i));
