@@ -270,6 +270,10 @@ class RestoreFilesNfs implements Callable<Integer> {
     var live = AttachmentFolder.exists(target.folder()) ? target.folder() : StagedSwap.previous(target);
     var job = new RestoreJob(archive, target, Ownership.of(files.owner(), live, archive), workers, console);
     warnOfOtherOwner(job);
+    for (var path : target.withLostAccessLists(archive)) {
+      console.warn("%s has an ACL, which what is restored in it does not get: note it (getfacl), and set it again after",
+          path);
+    }
     return job;
   }
 
@@ -1107,6 +1111,8 @@ final class AttachmentArchive implements Closeable {
  */
 record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean isMissing, Object device,
     Mounts mounts) {
+  private static final int MOST_LOOKED_AT = 100;
+
   /** Makes every check that can be made without the backup; changes nothing. */
   static AttachmentFolder check(Path named, Path backup, FolderAnswers answers, Console console) throws IOException {
     var absolute = named.toAbsolutePath().normalize();
@@ -1174,6 +1180,23 @@ record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean 
   /** True if the folder has an ACL, which new files in it inherit; ls shows it behind the mode. */
   private static boolean hasAccessList(Path folder) throws IOException {
     return SystemCommand.output("ls", "-ld", folder.toString()).split(" ")[0].endsWith("+");
+  }
+
+  /** Folders in it with an ACL that restored files do not inherit: they are written elsewhere and moved there. */
+  List<Path> withLostAccessLists(AttachmentArchive backup) throws IOException {
+    var lost = new ArrayList<Path>();
+    if (!exists(folder) || hasAccessList(folder)) {
+      return lost; // what is written below the folder inherits its own
+    }
+    var names = backup.all.stream().filter(ArchiveEntry::folder).map(ArchiveEntry::name)
+        .filter(name -> !name.isEmpty() && name.indexOf('/') < 0).limit(MOST_LOOKED_AT).toList();
+    for (var name : names) {
+      var path = folder.resolve(name);
+      if (Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS) && hasAccessList(path)) {
+        lost.add(path);
+      }
+    }
+    return lost;
   }
 
   private static void requireMounted(Mounts mounts, Path folder, FolderAnswers answers, Console console)

@@ -7,6 +7,8 @@ import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * The folder to be restored, with symbolic links followed.
@@ -18,6 +20,8 @@ import java.nio.file.attribute.BasicFileAttributes;
  */
 record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean isMissing, Object device,
     Mounts mounts) {
+  private static final int MOST_LOOKED_AT = 100;
+
   /** Makes every check that can be made without the backup; changes nothing. */
   static AttachmentFolder check(Path named, Path backup, FolderAnswers answers, Console console) throws IOException {
     var absolute = named.toAbsolutePath().normalize();
@@ -85,6 +89,23 @@ record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean 
   /** True if the folder has an ACL, which new files in it inherit; ls shows it behind the mode. */
   private static boolean hasAccessList(Path folder) throws IOException {
     return SystemCommand.output("ls", "-ld", folder.toString()).split(" ")[0].endsWith("+");
+  }
+
+  /** Folders in it with an ACL that restored files do not inherit: they are written elsewhere and moved there. */
+  List<Path> withLostAccessLists(AttachmentArchive backup) throws IOException {
+    var lost = new ArrayList<Path>();
+    if (!exists(folder) || hasAccessList(folder)) {
+      return lost; // what is written below the folder inherits its own
+    }
+    var names = backup.all.stream().filter(ArchiveEntry::folder).map(ArchiveEntry::name)
+        .filter(name -> !name.isEmpty() && name.indexOf('/') < 0).limit(MOST_LOOKED_AT).toList();
+    for (var name : names) {
+      var path = folder.resolve(name);
+      if (Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS) && hasAccessList(path)) {
+        lost.add(path);
+      }
+    }
+    return lost;
   }
 
   private static void requireMounted(Mounts mounts, Path folder, FolderAnswers answers, Console console)

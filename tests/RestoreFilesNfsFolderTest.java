@@ -271,6 +271,24 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
     assertNothingLeft();
   }
 
+  /** What is restored is written elsewhere, and moved there: it inherits nothing of such a folder. */
+  @Test
+  void saysWhereTheAccessListOfAFolderInItIsLost() throws IOException {
+    attachments(live, 3);
+    backUp("tar");
+    var folder = live.resolve(Attachments.FOLDER);
+    var set = """
+        import os, struct
+        acl = struct.pack('<I', 2) + b''.join(struct.pack('<HHI', *e) for e in [(1,7,2**32-1),(4,5,2**32-1),(32,0,2**32-1)])
+        os.setxattr('%s', 'system.posix_acl_default', acl)""".formatted(folder);
+    assumeTrue(sh("python3 -c \"%s\" 2>&1 || echo no".formatted(set)).isEmpty(), "no ACLs here");
+
+    var result = restore("--dry-run").run();
+
+    assertThat(result.code()).as(result.err()).isZero();
+    assertThat(result.err()).contains("warning: " + folder + " has an ACL, which what is restored in it does not get");
+  }
+
   // --------------------------------------------------------------------------------------------- how it ends and fails
 
   @ParameterizedTest
