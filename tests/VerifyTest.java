@@ -23,6 +23,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.stream.Collectors;
+import org.apache.commons.codec.digest.DigestUtils;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -143,8 +144,10 @@ class VerifyTest {
   }
 
   @Test
-  void findsEverythingThereAfterARestore() {
-    var result = verify().run();
+  void findsEverythingThereAfterARestore() throws IOException {
+    var page = temp.resolve("page.html");
+    var metrics = temp.resolve("thehive.prom");
+    var result = verify("--evidence", page.toString(), "--metrics", metrics.toString()).run();
     assertAllGreen(result);
     assertThat(result.out()).contains("3 up and normal", "9 of the backup are in the keyspace", "asked of 3 nodes",
         "as restored from the snapshot", "each the same", "columns, options, indexes and replication as in the backup",
@@ -153,6 +156,14 @@ class VerifyTest {
     assertThat(original.backup().archives().resolve("cassandra")).as("nothing unpacked is left")
         .isDirectoryNotContaining("glob:**unpacked");
     assertThat(original.now()).as("nothing was written").isEqualTo(original.state());
+    assertThat(page).content().contains("what the system holds", "No report tells of the restore of files, s3.",
+        "keyspace thehive of cluster ", "cassandra truncate", "cassandra stream edgestore", "cassandra check",
+        "elasticsearch prepare", "elasticsearch restore the copies", "elasticsearch replace thehive_global",
+        DigestUtils.sha256Hex(Files.readAllBytes(fileArchive)));
+    assertThat(metrics).content().contains("thehive_verify_success 1.0\n", "thehive_restore_success{part=\"cassandra\"} 1.0")
+        .containsPattern("thehive_verify_compared\\{part=\"cassandra\",unit=\"rows\"} [1-9]")
+        .containsPattern("thehive_verify_compared\\{part=\"elasticsearch\",unit=\"documents\"} [1-9]")
+        .containsPattern("thehive_restore_bytes\\{part=\"elasticsearch\"} [1-9]");
   }
 
   @Test
