@@ -2577,6 +2577,9 @@ record Evidence(Check check, Verdict verdict, Optional<LocalDateTime> point, Map
   /** Parts of the checks that are not of the backup. */
   private static final Set<String> AROUND = Set.of("services", "logs");
 
+  /** Something that was not checked. */
+  record Open(String what, String why) {}
+
   /**
    * The run that checked.
    *
@@ -2620,7 +2623,8 @@ record Evidence(Check check, Verdict verdict, Optional<LocalDateTime> point, Map
     }
     var open = open();
     var limits = open.isEmpty() ? "."
-        : ", as far as it was checked. Not checked: %s.".formatted(String.join("; ", open));
+        : ", as far as it was checked. Not checked: %s."
+            .formatted(open.stream().map(Open::what).collect(Collectors.joining(", ")));
     if (check.archivesOnly()) {
       return backup + " is whole" + limits;
     }
@@ -2671,19 +2675,19 @@ record Evidence(Check check, Verdict verdict, Optional<LocalDateTime> point, Map
   }
 
   /** What was not checked, and why; of the two stores of attachments one is enough. */
-  List<String> open() {
-    var open = new ArrayList<String>();
+  List<Open> open() {
+    var open = new ArrayList<Open>();
     Stream.of("cassandra", "elasticsearch").filter(part -> of(part).isEmpty())
-        .forEach(part -> open.add(part + " (not part of this run)"));
+        .forEach(part -> open.add(new Open(part, "not part of this run")));
     var stores = ATTACHMENTS.stream()
         .filter(part -> of(part).stream().anyMatch(finding -> finding.result() != Mark.SKIPPED)).toList();
     if (stores.isEmpty()) {
-      open.add("attachments (neither files nor s3)");
+      open.add(new Open("attachments", "neither files nor s3"));
     }
     for (var finding : verdict.checks()) {
       var isOtherStore = ATTACHMENTS.contains(finding.part()) && !stores.contains(finding.part());
       if (finding.result() == Mark.SKIPPED && !isOtherStore) {
-        open.add("%s %s (%s)".formatted(finding.part(), finding.check(), finding.text()));
+        open.add(new Open(finding.part() + " " + finding.check(), finding.text()));
       }
     }
     return open;

@@ -195,7 +195,7 @@ final class EvidencePage {
   private DomContent leftOut() {
     var all = Stream.concat(evidence.parts().stream().flatMap(part -> part.leftOut().stream()
         .map(text -> part.name() + ": " + text)),
-        evidence.open().stream().map(text -> "not checked: " + text)).toList();
+        evidence.open().stream().map(open -> "not checked: %s: %s".formatted(open.what(), open.why()))).toList();
     return section(h2("Left out, and why"),
         all.isEmpty() ? p("Nothing.") : ul(each(all, text -> li(text))));
   }

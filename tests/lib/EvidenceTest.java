@@ -48,9 +48,11 @@ class EvidenceTest {
     findings.get(0).skipped("txlog", "5 rows, only counted");
     findings.remove(1);
     assertThat(sentence(findings)).isEqualTo("The backup of 22 Nov 2026 12:00 was restored in 4 min 10 s, as far as it"
-        + " was checked. Not checked: elasticsearch (not part of this run); cassandra txlog (5 rows, only counted).");
+        + " was checked. Not checked: elasticsearch, cassandra txlog.");
+    assertThat(SampleEvidence.of(findings, REPORTS).open()).extracting(Evidence.Open::why)
+        .containsExactly("not part of this run", "5 rows, only counted");
     findings.remove(1);
-    assertThat(sentence(findings)).contains("attachments (neither files nor s3)").doesNotContain("completely");
+    assertThat(sentence(findings)).contains("attachments").doesNotContain("completely");
   }
 
   @Test
