@@ -111,7 +111,7 @@ class SandboxDecisionsTest {
 
   @ParameterizedTest
   @CsvSource({"7.10.2, 7.10.2", "7.9.0, 7.10.2", "6.8.23, 7.10.2", "7.17.3, 7.17.29", "8.3.1, 8.19", "8536000, 8.19",
-      "9009000, 9.5.3", "7100299, 7.10.2", "7170399, 7.17.29", "1.3.20, opensearch-2.19.1", "2.11.0, opensearch-2.19.1",
+      "9111000, 9.5.3", "8537000, 8.19", "7100299, 7.10.2", "7170399, 7.17.29", "1.3.20, opensearch-2.19.1", "2.11.0, opensearch-2.19.1",
       "136387927, opensearch-2.19.1", "3.1.0, opensearch-3.8.0"})
   void startsAServerThatReadsTheSnapshot(String snapshot, String server) {
     assertThat(SearchServer.of(snapshot).map(SearchServer::version)).hasValue(server);
@@ -177,6 +177,18 @@ class SandboxDecisionsTest {
 
     assertThat(SiteBackup.version(folder, "elasticsearch_" + STAMP)).isEqualTo("7.10.2");
     assertThat(SiteBackup.version(folder, "elasticsearch_20200101_00h00m00s")).isEmpty();
+  }
+
+  /** As 9.5.3 writes it. */
+  @Test
+  void takesTheNumberOfTheIndexVersionWhereThereIsOne() throws IOException {
+    Files.writeString(folder.resolve("index-0"), """
+        {"min_version": "7.12.0", "snapshots": [{"name": "elasticsearch_%s", "uuid": "u", "state": 1,
+          "version": "8.11.0", "index_version": 9111000}], "indices": {}}
+        """.formatted(STAMP));
+
+    var version = SiteBackup.version(folder, "elasticsearch_" + STAMP);
+    assertThat(SearchServer.of(version).orElseThrow().version()).isEqualTo("9.5.3");
   }
 
   @Test

@@ -222,8 +222,9 @@ record SiteBackup(List<Path> cassandra, Path markers, Path repository, Optional<
     for (var one : Json.MAPPER.readTree(index.get().toFile()).path("snapshots")) {
       if (one.path("name").asText().equals(snapshot)) {
         var file = repository.resolve("snap-%s.dat".formatted(one.path("uuid").asText()));
-        return one.has("version") ? one.path("version").asText()
-            : SnapshotFile.read(Files.readAllBytes(file)).path("snapshot").path("version_id").asText();
+        // from 8.11 on the version is 8.11.0 for ever, and a number beside it goes on
+        return one.has("index_version") ? one.path("index_version").asText()
+            : one.has("version") ? one.path("version").asText() : SnapshotFile.read(Files.readAllBytes(file)).path("snapshot").path("version_id").asText();
       }
     }
     return "";
