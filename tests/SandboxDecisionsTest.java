@@ -228,6 +228,7 @@ class SandboxDecisionsTest {
     var one = Rehearsal.needed(point, 1);
     var three = Rehearsal.needed(point, 3);
 
+    assertThat(Rehearsal.absent(point)).as("without archives no store is asked").containsExactly("files", "s3");
     assertThat(one.disk()).isBetween(30_000_000_000L, 40_000_000_000L);
     assertThat(three.disk() - one.disk()).isBetween(40_000_000_000L, 45_000_000_000L);
     assertThat(three.memory()).isGreaterThan(one.memory());
