@@ -151,7 +151,8 @@ class VerifyTest {
     assertAllGreen(result);
     assertThat(result.out()).contains("3 up and normal", "9 of the backup are in the keyspace", "asked of 3 nodes",
         "as restored from the snapshot", "each the same", "columns, options, indexes and replication as in the backup",
-        "60 files", "60 objects", "sampled from the graph's rows are in the backup of files", "is not set");
+        "60 files", "60 objects", "vertices of the graph, each with its document in thehive_global, and no other",
+        "sampled from the graph's rows are in the backup of files", "is not set");
     assertThat(result.err()).contains(fileArchive.toString(), "the last one restored (");
     assertThat(original.backup().archives().resolve("cassandra")).as("nothing unpacked is left")
         .isDirectoryNotContaining("glob:**unpacked");
