@@ -9,7 +9,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** How old a backup is, in words. */
 class BackupTest {
   @ParameterizedTest
-  @CsvSource({"PT0S, 0 minutes ago", "-PT5M, 0 minutes ago", "PT1M, 1 minute ago", "PT119M, 119 minutes ago",
+  @CsvSource({"PT0S, 0 minutes ago", "-PT5M, 0 minutes ago", "-PT6M, in the future", "PT1M, 1 minute ago", "PT119M, 119 minutes ago",
       "PT2H, 2 hours ago",
       "PT47H, 47 hours ago", "P2D, 2 days ago", "P400D, 400 days ago"})
   void saysHowLongAgoItWasTaken(Duration age, String words) {
