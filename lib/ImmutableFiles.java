@@ -19,7 +19,18 @@ final class ImmutableFiles {
       requireItself(target.folder().getParent());
     }
     requireItself(target.folder());
-    refuse(find(List.of("lsattr", "-Ra", target.folder().toString()), target.folder()), target.folder());
+    if (hasAttributes(target.folder())) {
+      refuse(find(List.of("lsattr", "-Ra", target.folder().toString()), target.folder()), target.folder());
+    }
+  }
+
+  /** False where the file system knows no attributes: on NFS lsattr would open each file in vain. */
+  private static boolean hasAttributes(Path folder) {
+    try {
+      return SystemCommand.lines(lines -> lines.findAny().isPresent(), "lsattr", "-d", folder.toString());
+    } catch (IOException e) {
+      return false; // this host has no lsattr
+    }
   }
 
   /** Refuses a folder that is protected, whatever is in it. */
@@ -36,7 +47,7 @@ final class ImmutableFiles {
     }
   }
 
-  /** Nothing where the file system knows no attributes, or the host has no lsattr. */
+  /** Nothing where the host has no lsattr. */
   private static List<Path> find(List<String> command, Path folder) {
     try {
       return SystemCommand.lines(
