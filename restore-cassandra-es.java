@@ -78,7 +78,6 @@ import java.io.Closeable;
 import java.io.DataInputStream;
 import java.io.EOFException;
 import java.io.File;
-import java.io.FileNotFoundException;
 import java.io.IOError;
 import java.io.IOException;
 import java.io.InputStream;
@@ -159,7 +158,6 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -808,45 +806,6 @@ final class ArchiveFolders {
   static final List<Variable> ALL = List.of(CASSANDRA, FILES, S3);
 
   private ArchiveFolders() {}
-}
-
-/**
- * An archive as it is when it is checked.
- *
- * @param bytes its size; -1 where it cannot be read
- * @param sha256 of the whole file; the reason where it cannot be read
- */
-record ArchiveSum(String part, Path file, long bytes, String sha256) {
-  /** Before a name that holds a backslash or a new line the command writes a backslash. */
-  private static final Pattern SUM = Pattern.compile("(?s)^\\\\?(\\p{XDigit}{64}) .*");
-
-  /** Begins to read every archive to its end, beside whatever else runs. */
-  static CompletableFuture<List<ArchiveSum>> begin(Map<String, List<Path>> archives) {
-    return CompletableFuture.supplyAsync(() -> {
-      var sums = new ArrayList<ArchiveSum>();
-      archives.forEach((part, files) -> files.forEach(file -> sums.add(of(part, file))));
-      return List.copyOf(sums);
-    }, work -> Console.daemon(work).start());
-  }
-
-  private static ArchiveSum of(String part, Path file) {
-    try {
-      // Several times as fast as Java's own, whose best compiler the scripts leave off to start sooner.
-      var output = SystemCommand.output("sha256sum", "--", file.toString());
-      return new ArchiveSum(part, file, Files.size(file), SUM.matcher(output).replaceFirst("$1"));
-    } catch (IOException e) {
-      return new ArchiveSum(part, file, -1, "cannot be read: " + Failure.of(e).getMessage());
-    }
-  }
-
-  /** Waits for the end. */
-  static List<ArchiveSum> await(CompletableFuture<List<ArchiveSum>> sums) {
-    try {
-      return sums.join();
-    } catch (CompletionException e) {
-      throw Failure.of(e.getCause());
-    }
-  }
 }
 
 /** A stream that is read in arrays; a single byte is an array of one. */
@@ -4551,176 +4510,6 @@ final class EntryName {
   }
 }
 
-/**
- * What can be told of a restore: by the reports that the restores left, and by the checks of this run.
- *
- * @param point the time of the restore point; empty where no backup was found
- * @param restores the newest report of each part
- * @param unfinished restores that were begun and did not come to their end
- * @param counts what was compared, by part and unit: rows, documents, files, objects, bytes
- */
-record Evidence(Check check, Verdict verdict, Optional<LocalDateTime> point, Map<String, RestoreReport> restores,
-    List<String> unfinished, List<ArchiveSum> archives, Map<String, Map<String, Long>> counts) {
-  static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("d MMM yyyy HH:mm", Locale.ENGLISH);
-  private static final DateTimeFormatter SECONDS =
-      DateTimeFormatter.ofPattern("d MMM yyyy HH:mm:ss z", Locale.ENGLISH).withZone(ZoneId.systemDefault());
-  private static final List<String> ATTACHMENTS = List.of("files", "s3");
-  /** Parts of the checks that are not of the backup. */
-  private static final Set<String> AROUND = Set.of("services", "logs");
-
-  /** Something that was not checked. */
-  record Open(String what, String why) {}
-
-  /**
-   * The run that checked.
-   *
-   * @param archivesOnly true if no live system was looked at
-   */
-  record Check(String host, Instant started, Instant ended, boolean archivesOnly, List<StepTimes.Step> steps) {
-    static String hostName() throws IOException {
-      return Files.readString(Path.of("/proc/sys/kernel/hostname")).strip();
-    }
-
-    double seconds() {
-      return (ended.toEpochMilli() - started.toEpochMilli()) / 1000.0;
-    }
-  }
-
-  /** Of a run that failed before it had a result. */
-  static Evidence ofFailure(String script, Instant started, Failure failure) {
-    var findings = new Findings(script);
-    findings.failed("run", failure);
-    return new Evidence(new Check("", started, Instant.now(), false, List.of()),
-        Verdict.of(script, "", findings.list()), Optional.empty(), Map.of(), List.of(), List.of(), Map.of());
-  }
-
-  /** True if every check was made and is in order, and no restore failed. */
-  boolean isComplete() {
-    return verdict.exit() == Exit.DONE && failures().isEmpty() && open().isEmpty();
-  }
-
-  /** The whole in one sentence. It says "completely" only where that was seen. */
-  String sentence() {
-    var backup = point.map(time -> "The backup of " + TIME.format(time)).orElse("The backup");
-    var failures = failures();
-    if (!failures.isEmpty()) {
-      return "%s %s: %s.".formatted(backup, check.archivesOnly() ? "cannot be relied on"
-          : AROUND.containsAll(failedParts()) && unfinished.isEmpty() && parts().stream().allMatch(Evidence::isGood)
-              ? "was restored, but TheHive is not in order" : "was NOT restored completely",
-          String.join("; ", failures));
-    }
-    if (verdict.exit() != Exit.DONE) {
-      return "Nothing was checked.";
-    }
-    var open = open();
-    var limits = open.isEmpty() ? "."
-        : ", as far as it was checked. Not checked: %s."
-            .formatted(open.stream().map(Open::what).collect(Collectors.joining(", ")));
-    if (check.archivesOnly()) {
-      return backup + " is whole" + limits;
-    }
-    var unreported = unreported();
-    if (!unreported.isEmpty()) {
-      return "%s is %s the system holds%s No report tells of the restore of %s.".formatted(backup,
-          open.isEmpty() ? "exactly what" : "what", limits, String.join(", ", unreported));
-    }
-    return "%s was restored %sin %s%s".formatted(backup, open.isEmpty() ? "completely " : "",
-        ProgressLine.time(seconds()), limits);
-  }
-
-  /** Each restore once, in the order in which they began. */
-  List<RestoreReport> runs() {
-    return new LinkedHashSet<>(restores.values()).stream()
-        .sorted((one, other) -> one.started().compareTo(other.started())).toList();
-  }
-
-  /** The parts that were restored, each as its newest report tells. */
-  List<RestoreReport.Part> parts() {
-    return restores.entrySet().stream().flatMap(one -> one.getValue().part(one.getKey()).stream()).toList();
-  }
-
-  /** Seconds of all restores, without those in which somebody was asked. */
-  double seconds() {
-    return runs().stream().mapToDouble(run -> run.seconds() - run.waited()).sum();
-  }
-
-  /** What went wrong, in a few words each. */
-  List<String> failures() {
-    var failures = new ArrayList<String>();
-    failedParts().forEach(part -> failures.add("%s (%s)".formatted(part,
-        of(part).stream().filter(finding -> finding.result() == Mark.BAD).map(Finding::check).distinct()
-        .collect(Collectors.joining(", ")))));
-    parts().stream().filter(part -> !isGood(part))
-        .forEach(part -> failures.add("the last restore of %s failed (%s)".formatted(part.name(), part.error())));
-    unfinished.forEach(restore -> failures.add("a restore is unfinished (%s)".formatted(restore)));
-    return failures;
-  }
-
-  private List<String> failedParts() {
-    return verdict.checks().stream().filter(finding -> finding.result() == Mark.BAD).map(Finding::part).distinct()
-        .toList();
-  }
-
-  private static boolean isGood(RestoreReport.Part part) {
-    return part.error().isEmpty();
-  }
-
-  /** What was not checked, and why; of the two stores of attachments one is enough. */
-  List<Open> open() {
-    var open = new ArrayList<Open>();
-    Stream.of("cassandra", "elasticsearch").filter(part -> of(part).isEmpty())
-        .forEach(part -> open.add(new Open(part, "not part of this run")));
-    var stores = ATTACHMENTS.stream()
-        .filter(part -> of(part).stream().anyMatch(finding -> finding.result() != Mark.SKIPPED)).toList();
-    if (stores.isEmpty()) {
-      open.add(new Open("attachments", "neither files nor s3"));
-    }
-    for (var finding : verdict.checks()) {
-      var isOtherStore = ATTACHMENTS.contains(finding.part()) && !stores.contains(finding.part());
-      if (finding.result() == Mark.SKIPPED && !isOtherStore) {
-        open.add(new Open(finding.part() + " " + finding.check(), finding.text()));
-      }
-    }
-    return open;
-  }
-
-  /** Parts that are in order, of which no successful restore of this backup is reported. */
-  private List<String> unreported() {
-    return RestoreTargets.PARTS.stream().filter(this::isInOrder)
-        .filter(part -> !restores.containsKey(part)).toList();
-  }
-
-  /** True if a part was checked, and nothing of it is wrong. */
-  boolean isInOrder(String part) {
-    return of(part).stream().anyMatch(finding -> finding.result() == Mark.OK)
-        && of(part).stream().noneMatch(finding -> finding.result() == Mark.BAD);
-  }
-
-  private List<Finding> of(String part) {
-    return verdict.checks().stream().filter(finding -> finding.part().equals(part)).toList();
-  }
-
-  /** All runs and their steps on one line. */
-  TimeLine timeLine() {
-    var spans = new ArrayList<TimeLine.Span>();
-    for (var run : runs()) {
-      spans.addAll(TimeLine.spans(name(run.script(), run.exit(), run.started()), run.started(), run.seconds(),
-          run.steps()));
-    }
-    spans.addAll(TimeLine.spans(name(verdict.script(), verdict.exit(), check.started()), check.started(),
-        check.seconds(), check.steps()));
-    return TimeLine.of(spans);
-  }
-
-  private static String name(String script, int exit, Instant started) {
-    return "%s.java, %s, exit %d".formatted(script, time(started), exit);
-  }
-
-  static String time(Instant time) {
-    return SECONDS.format(time);
-  }
-}
-
 /** The exit codes, the same in all scripts. 130, interrupted, is the shell's own. */
 final class Exit {
   static final int DONE = 0;
@@ -4792,90 +4581,6 @@ final class Failure extends RuntimeException {
         : "run again with --verbose for the trace";
     return new Failure(Exit.UNEXPECTED, error instanceof OutOfMemoryError ? "out of memory: " + message : message, hint,
         error);
-  }
-}
-
-/**
- * A line of the result.
- *
- * @param part the part of TheHive, such as {@code cassandra}
- * @param check what of it was looked at, such as {@code nodes}
- * @param details the names below the line
- * @param code the exit code of a ✗, {@link Exit#VERIFICATION} for a difference
- */
-record Finding(String part, String check, Mark result, String text, List<String> details, int code) {}
-
-/**
- * The findings of one part; several threads may add to them.
- *
- * @param counts how much was compared, by unit: rows, documents, files, objects, bytes
- */
-record Findings(String part, List<Finding> list, Map<String, Long> counts) {
-  Findings(String part) {
-    this(part, Collections.synchronizedList(new ArrayList<>()), new ConcurrentSkipListMap<>());
-  }
-
-  void count(String unit, long number) {
-    counts.merge(unit, number, Long::sum);
-  }
-
-  private void add(Mark mark, String check, List<String> details, int code, String text) {
-    list.add(new Finding(part, check, mark, text, details, code));
-  }
-
-  void ok(String check, String text, Object... values) {
-    add(Mark.OK, check, List.of(), Exit.DONE, text.formatted(values));
-  }
-
-  /** Says that something was not compared, and why. */
-  void skipped(String check, String text, Object... values) {
-    add(Mark.SKIPPED, check, List.of(), Exit.DONE, text.formatted(values));
-  }
-
-  /** Says what is no difference from the backup, but to be known before TheHive starts. */
-  void warning(String check, List<String> details, String text, Object... values) {
-    add(Mark.WARNING, check, details, Exit.DONE, text.formatted(values));
-  }
-
-  void bad(String check, List<String> details, String text, Object... values) {
-    add(Mark.BAD, check, details, Exit.VERIFICATION, text.formatted(values));
-  }
-
-  /** A ✗ with the exit code of what went wrong. */
-  void failed(String check, Failure failure) {
-    add(Mark.BAD, check, List.of(), failure.code,
-        failure.getMessage() + (failure.hint == null ? "" : " (" + failure.hint + ")"));
-  }
-
-  /** Adds a ✓, or a ✗ with the details below it. */
-  void require(boolean good, String check, List<String> details, String text, Object... values) {
-    if (good) {
-      ok(check, text, values);
-    } else {
-      bad(check, details, text, values);
-    }
-  }
-
-  /** Adds a ✓ when a tally has none of a kind, or a ✗ with how many and which. */
-  void requireNone(String check, Tally tally, String kind, String good, String bad) {
-    var count = tally.count(kind);
-    require(count == 0, check, tally.names(kind), "%s", count == 0 ? good : "%,d %s".formatted(count, bad));
-  }
-}
-
-/**
- * The folder of the attachments, and where its backups are.
- *
- * @param owner {@code user}, {@code user:group} or {@code :group} to give all files to; empty for those of the backup
- */
-record FolderSettings(Path folder, Path archives, Optional<String> owner) {
-  static final Variable FOLDER = Variable.withDefault("ATTACHMENT_FOLDER", "/opt/thp/thehive/files");
-  static final Variable ARCHIVES = ArchiveFolders.FILES;
-  static final Variable OWNER = Variable.optional("ATTACHMENT_OWNER");
-  static final List<Variable> VARIABLES = List.of(FOLDER, ARCHIVES, OWNER);
-
-  static FolderSettings of(Settings settings) {
-    return new FolderSettings(settings.path(FOLDER), settings.path(ARCHIVES), settings.optional(OWNER));
   }
 }
 
@@ -6283,17 +5988,6 @@ record LiveIndices(SortedMap<String, Index> indices, Map<String, JsonNode> alias
   }
 }
 
-/** The outcome of one comparison: as it should be, not so, to be looked at by a person, or not compared. */
-enum Mark {
-  OK("✓"), BAD("✗"), WARNING("!"), SKIPPED("-");
-
-  final String sign;
-
-  Mark(String sign) {
-    this.sign = sign;
-  }
-}
-
 /**
  * Builds sessions that tell the server the name of their client, which {@code system_views.clients} shows: so a restore
  * sees another one. The driver has no option for it.
@@ -7088,7 +6782,7 @@ record RestoreOutlook(String point, Optional<Double> seconds, Optional<RestoreRe
     var lines = new ArrayList<>(List.of(point));
     seconds.ifPresent(time -> lines.add("it will take about %s, as the restore of %s".formatted(
         ProgressLine.time(time),
-        Evidence.TIME.format(earlier.orElseThrow().started().atZone(ZoneId.systemDefault())))));
+        RestoreReport.TIME.format(earlier.orElseThrow().started().atZone(ZoneId.systemDefault())))));
     return lines;
   }
 
@@ -7594,6 +7288,9 @@ final class RestorePoints {
  */
 record RestoreReport(Path file, String script, String release, Instant started, double seconds, double waited, int exit,
     List<Part> parts, List<StepTimes.Step> steps) {
+  /** How a day and a time are shown to a person. */
+  static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("d MMM yyyy HH:mm", Locale.ENGLISH);
+
   /**
    * A part that was restored.
    *
@@ -7869,148 +7566,6 @@ final class RestoreRun implements Closeable {
     if (lock != null) {
       lock.close();
     }
-  }
-}
-
-/**
- * What is checked, and where the reports of its restores are.
- *
- * @param databases folder of the reports of restore-cassandra-es
- * @param files folder of those of restore-files-nfs
- * @param s3 folder of those of restore-files-minio
- */
-record RestoreTargets(Path databases, String keyspace, Path files, String folder, Path s3, String bucket) {
-  /** The parts in the order in which they are restored. */
-  static final List<String> PARTS = List.of("cassandra", "elasticsearch", "files", "s3");
-
-  /** @param backup as {@code --backup} names it; null for the newest */
-  static RestoreTargets of(CommonSettings common, Path cassandra, String keyspace, FolderSettings files, S3Settings s3,
-      String backup) throws IOException {
-    var folder = files.folder();
-    return new RestoreTargets(common.stateFolder(cassandra, backup), keyspace,
-        common.stateFolder(files.archives(), backup), "" + (Files.exists(folder) ? folder.toRealPath() : folder),
-        common.stateFolder(s3.archives(), backup), s3.bucket());
-  }
-
-  /** By part, the backup that its newest successful restore took. */
-  Map<String, RestoredBackup> restored() throws IOException {
-    var restored = new LinkedHashMap<String, RestoredBackup>();
-    for (var part : PARTS) {
-      RestoredBackup.newest(state(part), script(part), section(part), json -> names(part, json, false))
-          .ifPresent(one -> restored.put(part, one));
-    }
-    return restored;
-  }
-
-  /**
-   * By part, the report of its newest restore, if that took the backup or failed.
-   *
-   * @param backups the names of the backups, by part
-   */
-  Map<String, RestoreReport> reports(Map<String, String> backups) throws IOException {
-    var reports = new LinkedHashMap<String, RestoreReport>();
-    for (var part : PARTS) {
-      newest(part).map(RestoreReport::of).filter(report -> report.part(part).isPresent()
-          && (!report.part(part).get().error().isEmpty() || isOf(report.part(part).get(), backups.get(part))))
-          .ifPresent(report -> reports.put(part, report));
-    }
-    return reports;
-  }
-
-  /** Restores that were begun and did not come to their end. */
-  List<String> unfinished() {
-    var unfinished = new ArrayList<String>();
-    Stream.of(databases, files, s3).distinct().filter(Files::isDirectory).forEach(folder ->
-        UnfinishedRestores.in(folder).forEach((script, parts) -> unfinished.add(script + ": " + parts)));
-    return unfinished;
-  }
-
-  private Optional<RunReports.Report> newest(String part) throws IOException {
-    Predicate<JsonNode> fits = json -> json.hasNonNull("started") && (section(part).isEmpty() || json.has(part))
-        && names(part, json.at(section(part)), true);
-    return RunReports.newest(state(part), script(part), fits);
-  }
-
-  private static boolean isOf(RestoreReport.Part part, String backup) {
-    return backup != null && part.archives().stream().map(archive -> archive.replaceFirst(".*/", ""))
-        .anyMatch(name -> name.equals(backup) || name.startsWith(backup + "."));
-  }
-
-  /** True if a report names the target, or if it failed before it could. */
-  private boolean names(String part, JsonNode json, boolean orFailed) {
-    return switch (part) {
-      case "cassandra" -> json.path("keyspace").asText().equals(keyspace);
-      case "elasticsearch" -> true;
-      case "files" -> json.path("folder").asText().equals(folder) || orFailed && !json.has("folder");
-      default -> json.path("bucket").asText().equals(bucket) || orFailed && !json.has("bucket");
-    };
-  }
-
-  private Path state(String part) {
-    return switch (part) {
-      case "files" -> files;
-      case "s3" -> s3;
-      default -> databases;
-    };
-  }
-
-  private static String script(String part) {
-    return switch (part) {
-      case "files" -> "restore-files-nfs";
-      case "s3" -> "restore-files-minio";
-      default -> "restore-cassandra-es";
-    };
-  }
-
-  private static String section(String part) {
-    return part.equals("files") || part.equals("s3") ? "" : "/" + part;
-  }
-}
-
-/**
- * The backup that the newest successful restore of a part took.
- *
- * @param backup its name or its path
- * @param report the file that says so
- * @param end when the restore ended
- * @param details what the report says of the part
- */
-record RestoredBackup(String backup, Path report, Instant end, JsonNode details) {
-  /**
-   * Looks for the report.
-   *
-   * @param folder of the reports
-   * @param script that restores the part
-   * @param section of the report that is about the part; empty for the whole report
-   * @param fits true for a report about the target of this run
-   */
-  static Optional<RestoredBackup> newest(Path folder, String script, String section, Predicate<JsonNode> fits)
-      throws IOException {
-    var report = RunReports.newest(folder, script,
-        one -> one.path("exit").asInt(-1) == Exit.DONE && !backup(one.at(section)).isEmpty()
-        && fits.test(one.at(section)));
-    return report.map(one -> new RestoredBackup(backup(one.content().at(section)), one.file(), end(one.content()),
-        one.content().at(section)));
-  }
-
-  /** The archives, more than one where each node has its own. */
-  List<String> archives() {
-    var archives = new ArrayList<String>();
-    details.path("archives").forEach(archive -> archives.add(archive.asText()));
-    return archives.isEmpty() ? List.of(backup) : archives;
-  }
-
-  boolean isOf(Backup other) {
-    var name = backup.replaceFirst(".*/", "");
-    return name.equals(other.name()) || name.startsWith(other.name() + ".");
-  }
-
-  private static String backup(JsonNode details) {
-    return details.path("archives").path(0).asText(details.path("archive").asText(details.path("backup").asText()));
-  }
-
-  private static Instant end(JsonNode report) {
-    return Instant.parse(report.path("started").asText()).plusMillis((long) (report.path("seconds").asDouble() * 1000));
   }
 }
 
@@ -8367,127 +7922,6 @@ final class RunReports {
       return Optional.of(new Report(file, Json.MAPPER.readTree(file.toFile())));
     } catch (JsonProcessingException e) {
       return Optional.empty();
-    }
-  }
-}
-
-/**
- * The bucket of the attachments, who may write to it, and where its backups are. Endpoint and keys come from the
- * variables, else from an alias as the {@code mc} client keeps it.
- *
- * @param login endpoint and keys; null where only the archives are read
- * @param region empty: the server is asked
- * @param virtualHost true if the bucket is part of the host's name, not of the path
- * @param ca PEM file of the CA to trust for https; empty for the JDK's
- */
-record S3Settings(Account login, String bucket, Optional<String> region, boolean virtualHost, Optional<Path> ca,
-    Path archives) {
-  static final Variable ENDPOINT = Variable.optional("MINIO_ENDPOINT");
-  static final Variable ACCESS_KEY = Variable.secret("MINIO_ACCESS_KEY");
-  static final Variable SECRET_KEY = Variable.secret("MINIO_SECRET_KEY");
-  static final Variable ALIAS = Variable.withDefault("MINIO_ALIAS", "th_minio");
-  static final Variable BUCKET = Variable.withDefault("MINIO_BUCKET", "thehive");
-  static final Variable REGION = Variable.optional("MINIO_REGION");
-  static final Variable VIRTUAL_HOST = Variable.withDefault("MINIO_VIRTUAL_HOST", "false");
-  static final Variable CA = Variable.optional("MINIO_CA");
-  static final Variable ARCHIVES = ArchiveFolders.S3;
-  static final List<Variable> VARIABLES =
-      List.of(ENDPOINT, ACCESS_KEY, SECRET_KEY, ALIAS, BUCKET, REGION, VIRTUAL_HOST, CA, ARCHIVES);
-
-  // As mc reads it: the keys stand in it as they are, without an encoding.
-  private static final Pattern WITH_TOKEN = Pattern.compile("(https?://)([^@]*?):([^@]*?):([^@]*)@([^@]*)");
-  private static final Pattern WITH_KEYS = Pattern.compile("(https?://)(.*?):(.*)@([^@]*)");
-
-  private static final Pattern PORT = Pattern.compile(":(\\d+)/?$");
-
-  /** An endpoint with its keys; {@code token} of temporary keys, else null. */
-  record Account(String endpoint, String access, String secret, String token) {
-    /** Without the secrets. */
-    @Override
-    public String toString() {
-      return endpoint;
-    }
-  }
-
-  /** @param environment where the variable {@code MC_HOST_<alias>}, MC_CONFIG_DIR and HOME are looked up */
-  static S3Settings of(Settings settings, Map<String, String> environment) {
-    return read(settings, login(settings, environment));
-  }
-
-  static S3Settings ofArchives(Settings settings) {
-    return read(settings, null);
-  }
-
-  private static S3Settings read(Settings settings, Account login) {
-    return new S3Settings(login, settings.text(BUCKET), settings.optional(REGION), settings.flag(VIRTUAL_HOST),
-        settings.optionalPath(CA), settings.path(ARCHIVES));
-  }
-
-  private static Account login(Settings settings, Map<String, String> environment) {
-    var endpoint = settings.optional(ENDPOINT);
-    if (endpoint.isEmpty()) {
-      return ofAlias(settings.text(ALIAS), environment);
-    }
-    if (endpoint.get().contains("@")) {
-      throw new Failure(Exit.USAGE, "MINIO_ENDPOINT holds keys", "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY instead");
-    }
-    var port = PORT.matcher(endpoint.get());
-    if (port.find() && (port.group(1).length() > 5 || Integer.parseInt(port.group(1)) > 65_535)) {
-      throw new Failure(Exit.USAGE,
-          "MINIO_ENDPOINT '%s' has port %s; ports are from 1 to 65535".formatted(endpoint.get(), port.group(1)),
-          "such as http://10.0.0.8:9000");
-    }
-    var access = settings.secretOrPrompt(ACCESS_KEY, "Access key of " + endpoint.get());
-    var secret = settings.secretOrPrompt(SECRET_KEY, "Secret key of " + endpoint.get());
-    if (access.isEmpty() || secret.isEmpty()) {
-      throw new Failure(Exit.USAGE, "no keys for " + endpoint.get(),
-          "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or MINIO_ACCESS_KEY_FILE and MINIO_SECRET_KEY_FILE");
-    }
-    return new Account(endpoint.get(), access.get(), secret.get(), null);
-  }
-
-  private static Account ofAlias(String alias, Map<String, String> environment) {
-    var variable = environment.get("MC_HOST_" + alias);
-    var files = configFiles(environment);
-    var login = variable != null ? ofVariable(alias, variable)
-        : files.stream().flatMap(file -> ofFile(file, alias).stream()).findFirst();
-    return login.orElseThrow(() -> new Failure(Exit.USAGE, "MINIO_ENDPOINT is not set, and mc has no alias " + alias,
-        "set MINIO_ENDPOINT, MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or name an alias of mc with MINIO_ALIAS; looked in MC_HOST_%s, %s"
-            .formatted(alias, files.stream().map(Path::toString).collect(Collectors.joining(", ")))));
-  }
-
-  private static Optional<Account> ofVariable(String alias, String value) {
-    var token = WITH_TOKEN.matcher(value);
-    if (token.matches()) {
-      return Optional.of(new Account(token.group(1) + token.group(5), token.group(2), token.group(3), token.group(4)));
-    }
-    var keys = WITH_KEYS.matcher(value);
-    if (keys.matches()) {
-      return Optional.of(new Account(keys.group(1) + keys.group(4), keys.group(2), keys.group(3), null));
-    }
-    throw new Failure(Exit.USAGE, "MC_HOST_%s is not of the form https://ACCESS:SECRET@HOST:PORT".formatted(alias),
-        null);
-  }
-
-  private static List<Path> configFiles(Map<String, String> environment) {
-    var home = Path.of(environment.getOrDefault("HOME", System.getProperty("user.home")));
-    return Stream
-        .concat(Stream.ofNullable(environment.get("MC_CONFIG_DIR")).map(Path::of),
-            Stream.of(home.resolve(".mc"), home.resolve(".mcli")))
-        .map(path -> path.resolve("config.json")).toList();
-  }
-
-  private static Optional<Account> ofFile(Path file, String alias) {
-    try {
-      var entry = Json.MAPPER.readTree(file.toFile()).path("aliases").path(alias);
-      return entry.isMissingNode() ? Optional.empty() : Optional.of(new Account(entry.path("url").asText(),
-          entry.path("accessKey").asText(), entry.path("secretKey").asText(), entry.path("sessionToken").asText(null)));
-    } catch (FileNotFoundException e) {
-      return Optional.empty();
-    } catch (IOException e) {
-      // Jackson's message would show the line, and with it a key.
-      throw new Failure(Exit.USAGE, "cannot read mc's " + file,
-          "is it readable, and JSON? or set MINIO_ENDPOINT and the keys");
     }
   }
 }
@@ -10392,54 +9826,6 @@ record StoragePorts(CassandraCluster cluster, Optional<Pem> pem) {
   }
 }
 
-/** Runs the system's own commands, for what Java cannot do. */
-final class SystemCommand {
-  private SystemCommand() {}
-
-  /** Returns what the command wrote; one that fails, or that this host does not have, is an error. */
-  static String output(String... command) throws IOException {
-    var process = start(command).redirectErrorStream(true).start();
-    process.getOutputStream().close();
-    var output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
-    if (end(process) != 0) {
-      throw new IOException("%s failed: %s".formatted(String.join(" ", command), output));
-    }
-    return output;
-  }
-
-  interface Lines<T> {
-    T from(Stream<String> lines);
-  }
-
-  /** Hands the lines of the output on as they come; errors of the command are passed over. */
-  static <T> T lines(Lines<T> reader, String... command) throws IOException {
-    var process = start(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
-    process.getOutputStream().close();
-    try (var lines = process.inputReader(StandardCharsets.UTF_8)) {
-      return reader.from(lines.lines());
-    } finally {
-      process.destroy();
-      end(process);
-    }
-  }
-
-  private static ProcessBuilder start(String... command) {
-    var builder = new ProcessBuilder(List.of(command));
-    builder.environment().put("LC_ALL", "C");
-    return builder;
-  }
-
-  private static int end(Process process) throws IOException {
-    try {
-      return process.waitFor();
-    } catch (InterruptedException e) {
-      process.destroy();
-      Thread.currentThread().interrupt();
-      throw new IOException("interrupted", e);
-    }
-  }
-}
-
 /** One table's folder in an archive: the files of a node's snapshot by name. */
 record TableFolder(Archive archive, String table, SortedMap<String, ArchiveEntry> files) {
   private static final Pattern COMPONENT =
@@ -10635,41 +10021,6 @@ final class TableStreaming {
 
     @Override
     public void onFailure(Throwable thrown) {}
-  }
-}
-
-/** Counts of several kinds, each with the first names; several threads may add to it. */
-final class Tally {
-  /** The most names kept of a kind. */
-  static final int MOST_NAMES = 10_000;
-  private final Map<String, Long> counts = new HashMap<>();
-  private final Map<String, Set<String>> names = new HashMap<>();
-
-  synchronized void add(String kind, long count) {
-    counts.merge(kind, count, Long::sum);
-  }
-
-  synchronized void add(String kind, String name) {
-    add(kind, 1);
-    keep(kind, Set.of(name));
-  }
-
-  synchronized void add(Tally other) {
-    other.counts.forEach(this::add);
-    other.names.forEach(this::keep);
-  }
-
-  private void keep(String kind, Set<String> more) {
-    var kept = names.computeIfAbsent(kind, key -> new TreeSet<>());
-    more.stream().limit(MOST_NAMES - kept.size()).forEach(kept::add);
-  }
-
-  synchronized long count(String kind) {
-    return counts.getOrDefault(kind, 0L);
-  }
-
-  synchronized List<String> names(String kind) {
-    return List.copyOf(names.getOrDefault(kind, Set.of()));
   }
 }
 
@@ -11761,102 +11112,6 @@ record TheHiveSettings(List<Host> hosts, boolean named, String service, String u
   }
 }
 
-/**
- * Steps of several runs on one line. Times in which nothing ran, or the administrator was asked, are left out of it.
- *
- * @param seconds how long the line is
- * @param idle seconds that were left out
- */
-record TimeLine(List<Bar> bars, double seconds, double idle) {
-  /** A run, from its begin to its end, or one of its steps. */
-  record Span(String run, String part, String step, Instant start, Instant end, long bytes) {
-    boolean isQuestion() {
-      return step.equals(StepTimes.QUESTION);
-    }
-
-    boolean isRun() {
-      return step.isEmpty();
-    }
-  }
-
-  /**
-   * Where a span is on the line, in percent of its length.
-   *
-   * @param seconds of the span that are on the line
-   */
-  record Bar(Span span, double left, double width, double seconds) {}
-
-  /** The spans of a run that began then. */
-  static List<Span> spans(String run, Instant started, double seconds, List<StepTimes.Step> steps) {
-    var spans = new ArrayList<Span>();
-    spans.add(new Span(run, "", "", started, started.plusMillis(Math.round(seconds * 1000)), 0));
-    steps.forEach(step -> spans.add(new Span(run, step.part(), step.step(), started.plusMillis(step.startMillis()),
-        started.plusMillis(step.endMillis()), step.bytes())));
-    return spans;
-  }
-
-  /** Runs in the order of their begin, each with its steps below it; questions have no bar. */
-  static TimeLine of(List<Span> spans) {
-    var busy = busy(spans);
-    var length = Math.max(1, busy.stream().mapToLong(Interval::millis).sum());
-    var bars = new ArrayList<Bar>();
-    var runs = spans.stream().filter(Span::isRun).sorted(Comparator.comparing(Span::start)).toList();
-    for (var run : runs) {
-      bars.add(bar(run, busy, length));
-      spans.stream().filter(span -> span.run().equals(run.run()) && !span.isRun() && !span.isQuestion())
-          .sorted(Comparator.comparing(Span::start)).forEach(span -> bars.add(bar(span, busy, length)));
-    }
-    var whole = runs.isEmpty() ? 0 : Duration.between(runs.get(0).start(),
-        runs.stream().map(Span::end).max(Comparator.naturalOrder()).orElseThrow()).toMillis();
-    return new TimeLine(bars, length / 1000.0, Math.max(0, whole - length) / 1000.0);
-  }
-
-  private static Bar bar(Span span, List<Interval> busy, long length) {
-    var left = before(span.start(), busy);
-    var width = before(span.end(), busy) - left;
-    return new Bar(span, 100.0 * left / length, 100.0 * width / length, width / 1000.0);
-  }
-
-  private record Interval(Instant start, Instant end) {
-    long millis() {
-      return Duration.between(start, end).toMillis();
-    }
-  }
-
-  /** Milliseconds of the line that are before a time. */
-  private static long before(Instant time, List<Interval> busy) {
-    return busy.stream().filter(interval -> interval.start().isBefore(time))
-        .mapToLong(interval -> Duration.between(interval.start(),
-        interval.end().isBefore(time) ? interval.end() : time).toMillis()).sum();
-  }
-
-  /** The times in which a run ran and did not wait for an answer, joined where they touch. */
-  private static List<Interval> busy(List<Span> spans) {
-    var single = new ArrayList<Interval>();
-    for (var run : spans.stream().filter(Span::isRun).toList()) {
-      var start = run.start();
-      var questions = spans.stream().filter(span -> span.isQuestion() && span.run().equals(run.run()))
-          .sorted(Comparator.comparing(Span::start)).toList();
-      for (var question : questions) {
-        single.add(new Interval(start, question.start()));
-        start = question.end();
-      }
-      single.add(new Interval(start, run.end()));
-    }
-    single.sort(Comparator.comparing(Interval::start));
-    var joined = new ArrayList<Interval>();
-    for (var next : single) {
-      var last = joined.isEmpty() ? null : joined.get(joined.size() - 1);
-      if (last == null || next.start().isAfter(last.end())) {
-        joined.add(next);
-      } else if (next.end().isAfter(last.end())) {
-        joined.set(joined.size() - 1, new Interval(last.start(), next.end()));
-      }
-    }
-    return joined;
-  }
-}
-
 /** TLS from PEM files, or from the stores (JKS, PKCS12) that TheHive's own configuration names. */
 final class Tls {
   private static final int JKS = 0xFE;
@@ -11933,42 +11188,6 @@ final class Tls {
       return context;
     } catch (GeneralSecurityException e) {
       throw new IllegalStateException(e);
-    }
-  }
-}
-
-/** The markers that the restore scripts leave from their first change to their success. */
-final class UnfinishedRestores {
-  private UnfinishedRestores() {}
-
-  /** The folders in which a marker may be; true for those that a setting names, false for defaults. */
-  static Map<Path, Boolean> folders(Settings settings, Collection<Path> more) {
-    var folders = new TreeMap<Path, Boolean>();
-    for (var variable : ArchiveFolders.ALL) {
-      for (var folder : settings.text(variable).split(",")) {
-        folders.merge(Path.of(folder.strip()), settings.isSet(variable), Boolean::logicalOr);
-      }
-    }
-    settings.optionalPath(CommonSettings.STATE_PATH).ifPresent(path -> folders.put(path, true));
-    more.forEach(path -> folders.put(path, true));
-    return folders;
-  }
-
-  /** By script, what is unfinished since when. */
-  static SortedMap<String, String> in(Path folder) {
-    var unfinished = new TreeMap<String, String>();
-    try (var markers = Files.newDirectoryStream(folder, "*.unfinished")) {
-      for (var marker : markers) {
-        var parts = new ArrayList<String>();
-        Json.MAPPER.readTree(marker.toFile()).path("unfinished").forEach(part -> parts.add(part.asText()));
-        var since = Files.getLastModifiedTime(marker).toInstant().truncatedTo(ChronoUnit.SECONDS);
-        unfinished.put(marker.getFileName().toString().replace(".unfinished", ""),
-            (parts.isEmpty() ? "not known what," : String.join(" and ", parts)) + " since " + since);
-      }
-      return unfinished;
-    } catch (IOException e) {
-      throw new Failure(Exit.UNSAFE, "cannot read the markers in %s: %s".formatted(folder, Failure.of(e).getMessage()),
-          "run as a user who may read them; a restore may be unfinished");
     }
   }
 }
@@ -12054,96 +11273,6 @@ record Variable(String name, String fallback, boolean secret) {
 
   static Variable secret(String name) {
     return new Variable(name, "", true);
-  }
-}
-
-/**
- * The result of a run, as {@code --json} prints it.
- *
- * @param exit the exit code
- * @param summary the last line
- * @param checks all findings, in the order of the parts
- */
-record Verdict(String script, int exit, String summary, List<Finding> checks) {
-  private static final int SHOWN = 20;
-  private static final Set<String> RESTORED = Set.of("cassandra", "elasticsearch", "files", "s3");
-
-  /** @param good what is said of parts that are restored, such as {@code As in the backup} */
-  static Verdict of(String script, String good, List<Finding> checks) {
-    var exit = exit(checks);
-    return new Verdict(script, exit, summary(exit, good, checks), checks);
-  }
-
-  /** The code of what went wrong where it is one, else that of a difference; wrong usage if nothing was checked. */
-  private static int exit(List<Finding> checks) {
-    var codes = checks.stream().filter(finding -> finding.result() == Mark.BAD).map(Finding::code)
-        .collect(Collectors.toCollection(TreeSet::new));
-    if (codes.isEmpty()) {
-      return checks.stream().anyMatch(finding -> finding.result() == Mark.OK) ? Exit.DONE : Exit.USAGE;
-    }
-    return codes.size() == 1 ? codes.first() : Exit.VERIFICATION;
-  }
-
-  private static String summary(int exit, String good, List<Finding> checks) {
-    var parts = checks.stream().map(Finding::part).distinct().toList();
-    Predicate<String> failed = part -> has(checks, part, Mark.BAD);
-    Predicate<String> fine = part -> has(checks, part, Mark.OK) && !failed.test(part);
-    Predicate<String> whole = part -> !has(checks, part, Mark.SKIPPED);
-    var restored = parts.stream().filter(fine).filter(RESTORED::contains).toList();
-    return Stream.of(
-        exit == Exit.USAGE && parts.stream().noneMatch(failed) ? "Nothing was checked." : "",
-        named("FAILED",
-            parts.stream().filter(failed).map(part -> "%s (%s)".formatted(part, names(checks, part, Mark.BAD)))),
-        named(good, restored.stream().filter(whole)),
-        named(good + " as far as compared", restored.stream().filter(whole.negate())),
-        named("In order", parts.stream().filter(fine).filter(part -> !RESTORED.contains(part))),
-        named("To look at", parts.stream().filter(part -> has(checks, part, Mark.WARNING))
-            .map(part -> "%s (%s)".formatted(part, names(checks, part, Mark.WARNING)))),
-        named("NOT checked", parts.stream().filter(whole.negate()).map(part -> unchecked(checks, part))))
-        .filter(text -> !text.isEmpty())
-        .collect(Collectors.joining(" ", exit == Exit.DONE ? "=== ✓ " : "=== ✗ ", " ==="));
-  }
-
-  /** A part that was left out with the reason; of another part what was left out, and the reason if it is one thing. */
-  private static String unchecked(List<Finding> checks, String part) {
-    var skipped =
-        checks.stream().filter(finding -> finding.part().equals(part) && finding.result() == Mark.SKIPPED).toList();
-    var text = skipped.get(0).text();
-    if (!has(checks, part, Mark.OK) && !has(checks, part, Mark.BAD)) {
-      return "%s (%s)".formatted(part, text);
-    }
-    return skipped.size() == 1 ? "%s %s (%s)".formatted(part, skipped.get(0).check(), text)
-        : "%s (%s)".formatted(part, names(checks, part, Mark.SKIPPED));
-  }
-
-  private static String names(List<Finding> checks, String part, Mark mark) {
-    return checks.stream().filter(finding -> finding.part().equals(part) && finding.result() == mark)
-        .map(Finding::check).distinct()
-        .collect(Collectors.joining(", "));
-  }
-
-  private static boolean has(List<Finding> checks, String part, Mark mark) {
-    return checks.stream().anyMatch(finding -> finding.part().equals(part) && finding.result() == mark);
-  }
-
-  private static String named(String what, Stream<String> names) {
-    var all = names.collect(Collectors.joining(", "));
-    return all.isEmpty() ? "" : what + ": " + all + ".";
-  }
-
-  /** A line for each finding, with the first details of a ✗ below it, and the summary. */
-  String table() {
-    var width = checks.stream().mapToInt(finding -> finding.check().length()).max().orElse(1);
-    var form = "%s %-13s %-" + width + "s  %s%n";
-    var lines = new StringBuilder();
-    for (var finding : checks) {
-      lines.append(form.formatted(finding.result().sign, finding.part(), finding.check(), finding.text()));
-      finding.details().stream().limit(SHOWN).forEach(detail -> lines.append("      ").append(detail).append('\n'));
-      if (finding.details().size() > SHOWN) {
-        lines.append("      and %d more: --json shows them%n".formatted(finding.details().size() - SHOWN));
-      }
-    }
-    return lines.append(summary).append('\n').toString();
   }
 }
 

@@ -25,7 +25,6 @@ import java.util.stream.Stream;
  */
 record Evidence(Check check, Verdict verdict, Optional<LocalDateTime> point, Map<String, RestoreReport> restores,
     List<String> unfinished, List<ArchiveSum> archives, Map<String, Map<String, Long>> counts) {
-  static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("d MMM yyyy HH:mm", Locale.ENGLISH);
   private static final DateTimeFormatter SECONDS =
       DateTimeFormatter.ofPattern("d MMM yyyy HH:mm:ss z", Locale.ENGLISH).withZone(ZoneId.systemDefault());
   private static final List<String> ATTACHMENTS = List.of("files", "s3");
@@ -65,7 +64,7 @@ record Evidence(Check check, Verdict verdict, Optional<LocalDateTime> point, Map
 
   /** The whole in one sentence. It says "completely" only where that was seen. */
   String sentence() {
-    var backup = point.map(time -> "The backup of " + TIME.format(time)).orElse("The backup");
+    var backup = point.map(time -> "The backup of " + RestoreReport.TIME.format(time)).orElse("The backup");
     var failures = failures();
     if (!failures.isEmpty()) {
       return "%s %s: %s.".formatted(backup, check.archivesOnly() ? "cannot be relied on"

@@ -54,7 +54,7 @@ record RestoreOutlook(String point, Optional<Double> seconds, Optional<RestoreRe
     var lines = new ArrayList<>(List.of(point));
     seconds.ifPresent(time -> lines.add("it will take about %s, as the restore of %s".formatted(
         ProgressLine.time(time),
-        Evidence.TIME.format(earlier.orElseThrow().started().atZone(ZoneId.systemDefault())))));
+        RestoreReport.TIME.format(earlier.orElseThrow().started().atZone(ZoneId.systemDefault())))));
     return lines;
   }
 

@@ -3,8 +3,10 @@
 import com.fasterxml.jackson.databind.JsonNode;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -18,6 +20,9 @@ import java.util.stream.Stream;
  */
 record RestoreReport(Path file, String script, String release, Instant started, double seconds, double waited, int exit,
     List<Part> parts, List<StepTimes.Step> steps) {
+  /** How a day and a time are shown to a person. */
+  static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("d MMM yyyy HH:mm", Locale.ENGLISH);
+
   /**
    * A part that was restored.
    *
