@@ -5,9 +5,11 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.StringWriter;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -23,6 +25,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** lib/embed.java on a small project, and what it has written into the scripts of this one. */
 class EmbedTest {
+  private static final Map<String, String> CLASSPATHS = new HashMap<>();
   @TempDir private Path project;
   private String out;
   private String err;
@@ -297,8 +300,18 @@ class EmbedTest {
     }
   }
 
-  private String classpath(Set<String> libraries) throws IOException {
-    write("libraries.java", String.join("\n", libraries) + "\nclass libraries {}\n");
+  /** JBang is asked once for each library with what it needs: asking takes longer than compiling. */
+  private String classpath(Set<String> libraries) {
+    return libraries.stream().map(library -> CLASSPATHS.computeIfAbsent(library, this::resolve))
+        .collect(Collectors.joining(":"));
+  }
+
+  private String resolve(String library) {
+    try {
+      write("libraries.java", library + "\nclass libraries {}\n");
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
     var jbang = Script.ROOT.resolve("jbang").toString();
     var info = Script.command(jbang, "info", "classpath", project.resolve("libraries.java").toString()).run();
     assertThat(info.code()).as(info.err()).isZero();

@@ -154,6 +154,7 @@ class RestoreCassandraEsFaultsTest {
   }
 
   @Test
+  @Tag("matrix")
   void theNetworkToElasticsearchIsCutForAMoment() throws InterruptedException {
     var running = slowRestoreOfTheIndex();
     original.elasticsearch().freeze();
