@@ -167,7 +167,9 @@ final class IndexReplacement {
     watch.awaitStarted(Set.of(index.name()), "the restored copy is complete: run the same command again");
     var cloned = watch.recoveries(Set.of(index.name())).stream().filter(shard -> shard.path("primary").asBoolean())
         .allMatch(shard -> shard.path("type").asText().equals("LOCAL_SHARDS"));
-    if (!cloned || count(index.name()) != documents) {
+    // a shard that has moved to another node since tells no more where it came from
+    if (!cloned && !setting(index.name(), "index.resize.source.name").equals(index.copy(stamp))
+        || count(index.name()) != documents) {
       throw madeMeanwhile("%s is no copy of the restored index", index.name());
     }
     return documents;
