@@ -798,14 +798,22 @@ record ArchiveEntry(Kind kind, byte[] path, long size, long offset, SparseMap ho
   }
 }
 
-/** The variables that name the folders of the backups' archives. */
+/** The variables that name the folders of the backups: of archives, and of the markers of snapshots. */
 final class ArchiveFolders {
   static final Variable CASSANDRA = Variable.withDefault("CASSANDRA_GENERAL_ARCHIVE_PATH", "/mnt/backup/cassandra");
   static final Variable FILES = Variable.withDefault("GENERAL_ARCHIVE_PATH", "/mnt/backup/storage");
   static final Variable S3 = Variable.withDefault("MINIO_ARCHIVE_PATH", "/mnt/backup/minio/");
+  static final Variable MARKERS =
+      Variable.withDefault("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", "/mnt/backup/elasticsearch");
+  /** Those of archives. */
   static final List<Variable> ALL = List.of(CASSANDRA, FILES, S3);
 
   private ArchiveFolders() {}
+
+  /** The folders of Cassandra's archives: one, or one for each node. */
+  static List<Path> cassandra(Settings settings) {
+    return Stream.of(settings.text(CASSANDRA).split(",")).map(String::strip).map(Path::of).toList();
+  }
 }
 
 /** A stream that is read in arrays; a single byte is an array of one. */
@@ -2433,7 +2441,7 @@ record CassandraSettings(CassandraConnection connection, String keyspace, List<P
   }
 
   private static CassandraSettings read(Settings settings, CassandraConnection connection) {
-    var archives = List.of(settings.text(ARCHIVES).split(",")).stream().map(String::strip).map(Path::of).toList();
+    var archives = ArchiveFolders.cassandra(settings);
     var client = new Pem(settings.optionalPath(CA).orElse(null), settings.optionalPath(CERTIFICATE).orElse(null),
         settings.optionalPath(KEY).orElse(null), settings.secret(CA_PASSWORD).orElse(null),
         settings.secret(KEY_PASSWORD).orElse(null));
@@ -2991,6 +2999,11 @@ class Console {
     var thread = new Thread(work);
     thread.setDaemon(true);
     return thread;
+  }
+
+  /** The name of this host. */
+  static String hostName() throws IOException {
+    return Files.readString(Path.of("/proc/sys/kernel/hostname")).strip();
   }
 
   static String size(long bytes) {
@@ -4382,8 +4395,7 @@ record ElasticsearchSettings(List<String> urls, Optional<String> authorization, 
   static final Variable INDEX = Variable.optional("ELASTICSEARCH_INDEX");
   static final Variable AUDIT_INDEX = Variable.optional("ELASTICSEARCH_AUDIT_INDEX");
   static final Variable REPOSITORY = Variable.withDefault("ELASTICSEARCH_SNAPSHOT_REPOSITORY", "thehive_repository");
-  static final Variable ARCHIVES =
-      Variable.withDefault("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", "/mnt/backup/elasticsearch");
+  static final Variable ARCHIVES = ArchiveFolders.MARKERS;
   static final List<Variable> VARIABLES =
       List.of(URL, USER, PASSWORD, API_KEY, CA, CA_PASSWORD, INDEX, AUDIT_INDEX, REPOSITORY, ARCHIVES);
 
@@ -6437,11 +6449,9 @@ final class PlannedPoint {
   static String line(Settings settings, Collection<Backup> chosen, Duration gap, Optional<String> proven) {
     try {
       var search = new RestorePointSearch();
-      var nodes = Stream.of(settings.text(ArchiveFolders.CASSANDRA).split(",")).map(String::strip).map(Path::of)
-          .toList();
-      var markers = settings.path(ElasticsearchSettings.ARCHIVES);
-      search.add("cassandra", BackupSet.ofNodes(nodes), ArchiveFolders.CASSANDRA);
-      search.add("elasticsearch", BackupSet.markers(markers), ElasticsearchSettings.ARCHIVES);
+      var markers = settings.path(ArchiveFolders.MARKERS);
+      search.add("cassandra", BackupSet.ofNodes(ArchiveFolders.cassandra(settings)), ArchiveFolders.CASSANDRA);
+      search.add("elasticsearch", BackupSet.markers(markers), ArchiveFolders.MARKERS);
       search.add("files", BackupSet.files(settings.path(ArchiveFolders.FILES)), ArchiveFolders.FILES);
       search.add("s3", BackupSet.objects(settings.path(ArchiveFolders.S3)), ArchiveFolders.S3);
       Callable<Map<String, SnapshotState>> known = proven.isEmpty() ? null : () -> whole(proven.get());

@@ -92,7 +92,6 @@ import java.time.format.DateTimeParseException;
 import java.time.format.ResolverStyle;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Base64;
 import java.util.BitSet;
 import java.util.Collection;
 import java.util.Collections;
@@ -472,9 +471,8 @@ class RestoreFilesNfs implements Callable<Integer> {
     List<String> lines(String verb, Settings settings, TheHiveSettings theHive, RestoreOutlook outlook)
         throws IOException {
       var target = job.target();
-      var host = Files.readString(Path.of("/proc/sys/kernel/hostname")).strip();
       var origin = settings.origin(FolderSettings.FOLDER);
-      var lines = new ArrayList<>(List.of("", "%s on host %s (%s):".formatted(target.folder(), host,
+      var lines = new ArrayList<>(List.of("", "%s on host %s (%s):".formatted(target.folder(), Console.hostName(),
           origin.equals("set") ? FolderSettings.FOLDER.name() : origin), "  file system: " + target.mount()));
       outlook.lines().forEach(line -> lines.add("  " + line));
       if (swap.isInterrupted()) {
@@ -765,14 +763,22 @@ record ArchiveEntry(Kind kind, byte[] path, long size, long offset, SparseMap ho
   }
 }
 
-/** The variables that name the folders of the backups' archives. */
+/** The variables that name the folders of the backups: of archives, and of the markers of snapshots. */
 final class ArchiveFolders {
   static final Variable CASSANDRA = Variable.withDefault("CASSANDRA_GENERAL_ARCHIVE_PATH", "/mnt/backup/cassandra");
   static final Variable FILES = Variable.withDefault("GENERAL_ARCHIVE_PATH", "/mnt/backup/storage");
   static final Variable S3 = Variable.withDefault("MINIO_ARCHIVE_PATH", "/mnt/backup/minio/");
+  static final Variable MARKERS =
+      Variable.withDefault("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", "/mnt/backup/elasticsearch");
+  /** Those of archives. */
   static final List<Variable> ALL = List.of(CASSANDRA, FILES, S3);
 
   private ArchiveFolders() {}
+
+  /** The folders of Cassandra's archives: one, or one for each node. */
+  static List<Path> cassandra(Settings settings) {
+    return Stream.of(settings.text(CASSANDRA).split(",")).map(String::strip).map(Path::of).toList();
+  }
 }
 
 /** A stream that is read in arrays; a single byte is an array of one. */
@@ -2310,68 +2316,13 @@ class Console {
     return thread;
   }
 
+  /** The name of this host. */
+  static String hostName() throws IOException {
+    return Files.readString(Path.of("/proc/sys/kernel/hostname")).strip();
+  }
+
   static String size(long bytes) {
     return ProgressLine.size(bytes);
-  }
-}
-
-/**
- * Where Elasticsearch is, who logs in, and where its backups are.
- *
- * @param authorization value of the header Authorization, a secret
- * @param ca PEM file of the CA to trust for https; empty for the JDK's
- * @param caPassword of a JKS or PKCS12 store in place of that file
- * @param archives folder of the markers {@code elasticsearch_<time>.info}
- * @param usedIndices names of the indices that TheHive uses by its own configuration; empty where that is not known
- */
-record ElasticsearchSettings(List<String> urls, Optional<String> authorization, Optional<Path> ca,
-    Optional<String> caPassword,
-    String repository, Path archives, List<String> usedIndices) {
-  static final Variable URL = Variable.withDefault("ELASTICSEARCH_API_URL", "http://127.0.0.1:9200");
-  static final Variable USER = Variable.optional("ELASTICSEARCH_USER");
-  static final Variable PASSWORD = Variable.secret("ELASTICSEARCH_PASSWORD");
-  static final Variable API_KEY = Variable.secret("ELASTICSEARCH_API_KEY");
-  static final Variable CA = Variable.optional("ELASTICSEARCH_CA");
-  static final Variable CA_PASSWORD = Variable.secret("ELASTICSEARCH_CA_PASSWORD");
-  static final Variable INDEX = Variable.optional("ELASTICSEARCH_INDEX");
-  static final Variable AUDIT_INDEX = Variable.optional("ELASTICSEARCH_AUDIT_INDEX");
-  static final Variable REPOSITORY = Variable.withDefault("ELASTICSEARCH_SNAPSHOT_REPOSITORY", "thehive_repository");
-  static final Variable ARCHIVES =
-      Variable.withDefault("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", "/mnt/backup/elasticsearch");
-  static final List<Variable> VARIABLES =
-      List.of(URL, USER, PASSWORD, API_KEY, CA, CA_PASSWORD, INDEX, AUDIT_INDEX, REPOSITORY, ARCHIVES);
-
-  static ElasticsearchSettings of(Settings settings) {
-    return new ElasticsearchSettings(Stream.of(settings.text(URL).split(",")).map(String::strip).toList(),
-        authorization(settings),
-        settings.optionalPath(CA), settings.secret(CA_PASSWORD), settings.text(REPOSITORY), settings.path(ARCHIVES),
-        Stream.of(INDEX, AUDIT_INDEX).flatMap(variable -> settings.optional(variable).stream()).toList());
-  }
-
-  private static Optional<String> authorization(Settings settings) {
-    var user = settings.optional(USER);
-    var key = settings.secret(API_KEY);
-    if (key.isPresent()) {
-      return key.map(value -> "ApiKey " + value);
-    }
-    if (user.isEmpty()) {
-      if (settings.isSet(PASSWORD)) {
-        throw new Failure(Exit.USAGE, "ELASTICSEARCH_PASSWORD is set, but ELASTICSEARCH_USER is not",
-            "set ELASTICSEARCH_USER, or unset the password");
-      }
-      return Optional.empty();
-    }
-    var password = settings.secretOrPrompt(PASSWORD, "Password of Elasticsearch's user " + user.get())
-        .orElseThrow(() -> new Failure(Exit.USAGE, "no password for Elasticsearch's user " + user.get(),
-            "set ELASTICSEARCH_PASSWORD or ELASTICSEARCH_PASSWORD_FILE"));
-    var pair = (user.get() + ":" + password).getBytes(StandardCharsets.UTF_8);
-    return Optional.of("Basic " + Base64.getEncoder().encodeToString(pair));
-  }
-
-  /** Without the secret. */
-  @Override
-  public String toString() {
-    return "Elasticsearch at " + String.join(", ", urls);
   }
 }
 
@@ -3744,11 +3695,9 @@ final class PlannedPoint {
   static String line(Settings settings, Collection<Backup> chosen, Duration gap, Optional<String> proven) {
     try {
       var search = new RestorePointSearch();
-      var nodes = Stream.of(settings.text(ArchiveFolders.CASSANDRA).split(",")).map(String::strip).map(Path::of)
-          .toList();
-      var markers = settings.path(ElasticsearchSettings.ARCHIVES);
-      search.add("cassandra", BackupSet.ofNodes(nodes), ArchiveFolders.CASSANDRA);
-      search.add("elasticsearch", BackupSet.markers(markers), ElasticsearchSettings.ARCHIVES);
+      var markers = settings.path(ArchiveFolders.MARKERS);
+      search.add("cassandra", BackupSet.ofNodes(ArchiveFolders.cassandra(settings)), ArchiveFolders.CASSANDRA);
+      search.add("elasticsearch", BackupSet.markers(markers), ArchiveFolders.MARKERS);
       search.add("files", BackupSet.files(settings.path(ArchiveFolders.FILES)), ArchiveFolders.FILES);
       search.add("s3", BackupSet.objects(settings.path(ArchiveFolders.S3)), ArchiveFolders.S3);
       Callable<Map<String, SnapshotState>> known = proven.isEmpty() ? null : () -> whole(proven.get());

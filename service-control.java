@@ -589,14 +589,22 @@ record Application(HttpRequest status, HttpClient client) {
   }
 }
 
-/** The variables that name the folders of the backups' archives. */
+/** The variables that name the folders of the backups: of archives, and of the markers of snapshots. */
 final class ArchiveFolders {
   static final Variable CASSANDRA = Variable.withDefault("CASSANDRA_GENERAL_ARCHIVE_PATH", "/mnt/backup/cassandra");
   static final Variable FILES = Variable.withDefault("GENERAL_ARCHIVE_PATH", "/mnt/backup/storage");
   static final Variable S3 = Variable.withDefault("MINIO_ARCHIVE_PATH", "/mnt/backup/minio/");
+  static final Variable MARKERS =
+      Variable.withDefault("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", "/mnt/backup/elasticsearch");
+  /** Those of archives. */
   static final List<Variable> ALL = List.of(CASSANDRA, FILES, S3);
 
   private ArchiveFolders() {}
+
+  /** The folders of Cassandra's archives: one, or one for each node. */
+  static List<Path> cassandra(Settings settings) {
+    return Stream.of(settings.text(CASSANDRA).split(",")).map(String::strip).map(Path::of).toList();
+  }
 }
 
 /**
@@ -881,6 +889,11 @@ class Console {
     var thread = new Thread(work);
     thread.setDaemon(true);
     return thread;
+  }
+
+  /** The name of this host. */
+  static String hostName() throws IOException {
+    return Files.readString(Path.of("/proc/sys/kernel/hostname")).strip();
   }
 
   static String size(long bytes) {

@@ -862,7 +862,7 @@ class Verify implements Callable<Integer> {
     var names = new TreeMap<String, String>();
     run.backups().chosen().forEach((part, backup) -> names.put("" + part, backup.name()));
     var targets = targets(run.settings());
-    return new Evidence(new Evidence.Check(Evidence.Check.hostName(), started, Instant.now(), mode != null,
+    return new Evidence(new Evidence.Check(Console.hostName(), started, Instant.now(), mode != null,
         run.steps().list()), verdict,
         run.backups().chosen().values().stream().map(Backup::taken).max(Comparator.naturalOrder()),
         mode == null ? targets.reports(names) : Map.of(), mode == null ? targets.unfinished() : List.of(), sums,
@@ -1314,14 +1314,22 @@ record ArchiveEntry(Kind kind, byte[] path, long size, long offset, SparseMap ho
   }
 }
 
-/** The variables that name the folders of the backups' archives. */
+/** The variables that name the folders of the backups: of archives, and of the markers of snapshots. */
 final class ArchiveFolders {
   static final Variable CASSANDRA = Variable.withDefault("CASSANDRA_GENERAL_ARCHIVE_PATH", "/mnt/backup/cassandra");
   static final Variable FILES = Variable.withDefault("GENERAL_ARCHIVE_PATH", "/mnt/backup/storage");
   static final Variable S3 = Variable.withDefault("MINIO_ARCHIVE_PATH", "/mnt/backup/minio/");
+  static final Variable MARKERS =
+      Variable.withDefault("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", "/mnt/backup/elasticsearch");
+  /** Those of archives. */
   static final List<Variable> ALL = List.of(CASSANDRA, FILES, S3);
 
   private ArchiveFolders() {}
+
+  /** The folders of Cassandra's archives: one, or one for each node. */
+  static List<Path> cassandra(Settings settings) {
+    return Stream.of(settings.text(CASSANDRA).split(",")).map(String::strip).map(Path::of).toList();
+  }
 }
 
 /**
@@ -3319,7 +3327,7 @@ record CassandraSettings(CassandraConnection connection, String keyspace, List<P
   }
 
   private static CassandraSettings read(Settings settings, CassandraConnection connection) {
-    var archives = List.of(settings.text(ARCHIVES).split(",")).stream().map(String::strip).map(Path::of).toList();
+    var archives = ArchiveFolders.cassandra(settings);
     var client = new Pem(settings.optionalPath(CA).orElse(null), settings.optionalPath(CERTIFICATE).orElse(null),
         settings.optionalPath(KEY).orElse(null), settings.secret(CA_PASSWORD).orElse(null),
         settings.secret(KEY_PASSWORD).orElse(null));
@@ -3901,6 +3909,11 @@ class Console {
     var thread = new Thread(work);
     thread.setDaemon(true);
     return thread;
+  }
+
+  /** The name of this host. */
+  static String hostName() throws IOException {
+    return Files.readString(Path.of("/proc/sys/kernel/hostname")).strip();
   }
 
   static String size(long bytes) {
@@ -4495,8 +4508,7 @@ record ElasticsearchSettings(List<String> urls, Optional<String> authorization, 
   static final Variable INDEX = Variable.optional("ELASTICSEARCH_INDEX");
   static final Variable AUDIT_INDEX = Variable.optional("ELASTICSEARCH_AUDIT_INDEX");
   static final Variable REPOSITORY = Variable.withDefault("ELASTICSEARCH_SNAPSHOT_REPOSITORY", "thehive_repository");
-  static final Variable ARCHIVES =
-      Variable.withDefault("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", "/mnt/backup/elasticsearch");
+  static final Variable ARCHIVES = ArchiveFolders.MARKERS;
   static final List<Variable> VARIABLES =
       List.of(URL, USER, PASSWORD, API_KEY, CA, CA_PASSWORD, INDEX, AUDIT_INDEX, REPOSITORY, ARCHIVES);
 
@@ -4648,10 +4660,6 @@ record Evidence(Check check, Verdict verdict, Optional<LocalDateTime> point, Map
    * @param archivesOnly true if no live system was looked at
    */
   record Check(String host, Instant started, Instant ended, boolean archivesOnly, List<StepTimes.Step> steps) {
-    static String hostName() throws IOException {
-      return Files.readString(Path.of("/proc/sys/kernel/hostname")).strip();
-    }
-
     double seconds() {
       return (ended.toEpochMilli() - started.toEpochMilli()) / 1000.0;
     }

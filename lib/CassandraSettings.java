@@ -43,7 +43,7 @@ record CassandraSettings(CassandraConnection connection, String keyspace, List<P
   }
 
   private static CassandraSettings read(Settings settings, CassandraConnection connection) {
-    var archives = List.of(settings.text(ARCHIVES).split(",")).stream().map(String::strip).map(Path::of).toList();
+    var archives = ArchiveFolders.cassandra(settings);
     var client = new Pem(settings.optionalPath(CA).orElse(null), settings.optionalPath(CERTIFICATE).orElse(null),
         settings.optionalPath(KEY).orElse(null), settings.secret(CA_PASSWORD).orElse(null),
         settings.secret(KEY_PASSWORD).orElse(null));

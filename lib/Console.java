@@ -136,6 +136,11 @@ class Console {
     return thread;
   }
 
+  /** The name of this host. */
+  static String hostName() throws IOException {
+    return Files.readString(Path.of("/proc/sys/kernel/hostname")).strip();
+  }
+
   static String size(long bytes) {
     return ProgressLine.size(bytes);
   }

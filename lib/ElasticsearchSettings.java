@@ -26,8 +26,7 @@ record ElasticsearchSettings(List<String> urls, Optional<String> authorization, 
   static final Variable INDEX = Variable.optional("ELASTICSEARCH_INDEX");
   static final Variable AUDIT_INDEX = Variable.optional("ELASTICSEARCH_AUDIT_INDEX");
   static final Variable REPOSITORY = Variable.withDefault("ELASTICSEARCH_SNAPSHOT_REPOSITORY", "thehive_repository");
-  static final Variable ARCHIVES =
-      Variable.withDefault("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", "/mnt/backup/elasticsearch");
+  static final Variable ARCHIVES = ArchiveFolders.MARKERS;
   static final List<Variable> VARIABLES =
       List.of(URL, USER, PASSWORD, API_KEY, CA, CA_PASSWORD, INDEX, AUDIT_INDEX, REPOSITORY, ARCHIVES);
 

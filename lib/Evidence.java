@@ -1,6 +1,3 @@
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Instant;
 import java.time.LocalDateTime;
 import java.time.ZoneId;
@@ -40,10 +37,6 @@ record Evidence(Check check, Verdict verdict, Optional<LocalDateTime> point, Map
    * @param archivesOnly true if no live system was looked at
    */
   record Check(String host, Instant started, Instant ended, boolean archivesOnly, List<StepTimes.Step> steps) {
-    static String hostName() throws IOException {
-      return Files.readString(Path.of("/proc/sys/kernel/hostname")).strip();
-    }
-
     double seconds() {
       return (ended.toEpochMilli() - started.toEpochMilli()) / 1000.0;
     }

@@ -5,7 +5,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
-import java.util.stream.Stream;
 
 /** The restore point of which a restore takes its backups, for the plan. Only names and sizes are read for it. */
 final class PlannedPoint {
@@ -20,11 +19,9 @@ final class PlannedPoint {
   static String line(Settings settings, Collection<Backup> chosen, Duration gap, Optional<String> proven) {
     try {
       var search = new RestorePointSearch();
-      var nodes = Stream.of(settings.text(ArchiveFolders.CASSANDRA).split(",")).map(String::strip).map(Path::of)
-          .toList();
-      var markers = settings.path(ElasticsearchSettings.ARCHIVES);
-      search.add("cassandra", BackupSet.ofNodes(nodes), ArchiveFolders.CASSANDRA);
-      search.add("elasticsearch", BackupSet.markers(markers), ElasticsearchSettings.ARCHIVES);
+      var markers = settings.path(ArchiveFolders.MARKERS);
+      search.add("cassandra", BackupSet.ofNodes(ArchiveFolders.cassandra(settings)), ArchiveFolders.CASSANDRA);
+      search.add("elasticsearch", BackupSet.markers(markers), ArchiveFolders.MARKERS);
       search.add("files", BackupSet.files(settings.path(ArchiveFolders.FILES)), ArchiveFolders.FILES);
       search.add("s3", BackupSet.objects(settings.path(ArchiveFolders.S3)), ArchiveFolders.S3);
       Callable<Map<String, SnapshotState>> known = proven.isEmpty() ? null : () -> whole(proven.get());

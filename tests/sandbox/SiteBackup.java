@@ -50,8 +50,6 @@ import java.util.stream.Stream;
  */
 record SiteBackup(List<Path> cassandra, Path markers, Path repository, Optional<Path> files, Optional<Path> objects) {
   static final Variable KEYSPACE = Variable.withDefault("CASSANDRA_KEYSPACE", "thehive");
-  static final Variable MARKERS =
-      Variable.withDefault("ELASTICSEARCH_GENERAL_ARCHIVE_PATH", "/mnt/backup/elasticsearch");
   private static final int DEPTH = 4;
   private static final Duration GAP = Duration.ofMinutes(15);
   private static final String REPOSITORY = "repository";
@@ -72,10 +70,9 @@ record SiteBackup(List<Path> cassandra, Path markers, Path repository, Optional<
 
   /** Those that the variables name, which the restores read. */
   static SiteBackup of(Settings settings, Optional<Path> repository) {
-    var markers = settings.path(MARKERS).toAbsolutePath();
+    var markers = settings.path(ArchiveFolders.MARKERS).toAbsolutePath();
     return new SiteBackup(
-        Stream.of(settings.text(ArchiveFolders.CASSANDRA).split(",")).map(String::strip).map(Path::of)
-            .map(Path::toAbsolutePath).toList(),
+        ArchiveFolders.cassandra(settings).stream().map(Path::toAbsolutePath).toList(),
         markers, repository.orElse(markers), folder(settings, ArchiveFolders.FILES),
         folder(settings, ArchiveFolders.S3));
   }
@@ -92,7 +89,7 @@ record SiteBackup(List<Path> cassandra, Path markers, Path repository, Optional<
       throw new Failure(Exit.USAGE, "there is no folder " + set, "--backup-set names the folder of the backups");
     }
     var folders = folders(set);
-    var markers = only(folders, "elasticsearch", set, "elasticsearch_<timestamp>.info", MARKERS);
+    var markers = only(folders, "elasticsearch", set, "elasticsearch_<timestamp>.info", ArchiveFolders.MARKERS);
     var cassandra = folders.getOrDefault("cassandra", new TreeSet<>());
     if (cassandra.isEmpty() || markers.isEmpty()) {
       throw new Failure(Exit.BAD_BACKUP, "%s holds no backup %s".formatted(set,
@@ -173,7 +170,7 @@ record SiteBackup(List<Path> cassandra, Path markers, Path repository, Optional<
   Point choose(String wanted) throws IOException {
     var search = new RestorePointSearch();
     search.add("cassandra", BackupSet.ofNodes(cassandra), ArchiveFolders.CASSANDRA);
-    search.add("elasticsearch", BackupSet.markers(markers), MARKERS);
+    search.add("elasticsearch", BackupSet.markers(markers), ArchiveFolders.MARKERS);
     files.ifPresent(folder -> search.add("files", BackupSet.files(folder), ArchiveFolders.FILES));
     objects.ifPresent(folder -> search.add("s3", BackupSet.objects(folder), ArchiveFolders.S3));
     var points = search.find(repository, null, GAP).points();
@@ -235,7 +232,7 @@ record SiteBackup(List<Path> cassandra, Path markers, Path repository, Optional<
     var settings = new TreeMap<String, String>();
     settings.put(ArchiveFolders.CASSANDRA.name(),
         cassandra.stream().map(Path::toString).collect(Collectors.joining(",")));
-    settings.put(MARKERS.name(), markers.toString());
+    settings.put(ArchiveFolders.MARKERS.name(), markers.toString());
     files.ifPresent(folder -> settings.put(ArchiveFolders.FILES.name(), folder.toString()));
     objects.ifPresent(folder -> settings.put(ArchiveFolders.S3.name(), folder.toString()));
     return settings;
