@@ -157,7 +157,9 @@ class VerifyTest {
     assertThat(original.backup().archives().resolve("cassandra")).as("nothing unpacked is left")
         .isDirectoryNotContaining("glob:**unpacked");
     assertThat(original.now()).as("nothing was written").isEqualTo(original.state());
-    assertThat(page).content().contains("what the system holds", "No report tells of the restore of ",
+    // A test before this one may have restored the folder, and its report then tells of it.
+    assertThat(page).content().containsPattern("No report tells of the restore of (files, )?s3\\.");
+    assertThat(page).content().contains("what the system holds",
         "keyspace thehive of cluster ", "cassandra truncate", "cassandra stream edgestore", "cassandra check",
         "elasticsearch prepare", "elasticsearch restore the copies", "elasticsearch replace thehive_global",
         DigestUtils.sha256Hex(Files.readAllBytes(fileArchive)));
