@@ -333,7 +333,8 @@ class RestoreCassandraEs implements Callable<Integer> {
       description = "only these indices of the snapshot (all)")
   List<String> indices = List.of();
 
-  @Option(names = "--recovery-rate", paramLabel = "RATE", description = "limit for the indices, meanwhile: 200mb, say")
+  @Option(names = "--recovery-rate", paramLabel = "RATE", 
+      description = "limit for the indices, meanwhile: 200mb, or unchanged")
   String recoveryRate;
 
   @Option(names = "--in-place", description = "delete live indices first, without copies")
@@ -3613,7 +3614,11 @@ final class ElasticsearchChecks {
     var names = wanted.stream().map(SnapshotIndex::name).collect(Collectors.toCollection(LinkedHashSet::new));
     source.requireNoneRunning(names::contains);
     cluster.requireChangeable(); // before the question for rights, which such a block refuses, too
-    ElasticsearchRights.requireToRestore(api, names, options.recoveryRate() != null);
+    var rate = RecoveryRate.wanted(options.recoveryRate(), cluster);
+    if (options.recoveryRate() == null && !ElasticsearchRights.mayChangeSettings(api)) {
+      rate = Optional.empty();
+    }
+    ElasticsearchRights.requireToRestore(api, names, rate.isPresent());
     source.requireRestorable(wanted, cluster);
     var live = LiveIndices.ask(api, names);
     live.requireReplaceable(api, names);
@@ -3630,7 +3635,7 @@ final class ElasticsearchChecks {
     var plan = new ElasticsearchPlan(api.toString(), cluster, source.name(), stamp, wanted,
         all.stream().map(SnapshotIndex::name).filter(name -> !name.startsWith(".") && !names.contains(name)).toList(),
         all.stream().map(SnapshotIndex::name).filter(name -> name.startsWith(".")).toList(),
-        live, complete, leftovers, cluster.setting(RecoveryRate.SETTING).orElse("40mb"));
+        live, complete, leftovers, RecoveryRate.now(cluster), rate);
     requireShardsAllowed(plan);
     requireRoom(plan);
     return plan;
@@ -3762,23 +3767,26 @@ final class ElasticsearchChecks {
  *
  * @param repositoryNodes nodes that must have the repository mounted
  * @param settings the cluster's, defaults included, as {@code scope: {name: value}}
+ * @param nodeSettings names of those that stand in a node's own file
  * @param blocks what refuses changes, of the cluster ({@code global}) and of its indices ({@code indices})
  */
 record ElasticsearchCluster(String name, SortedSet<String> versions, boolean openSearch, int dataNodes,
     int repositoryNodes,
-    JsonNode settings, JsonNode blocks) {
+    JsonNode settings, Set<String> nodeSettings, JsonNode blocks) {
   private static final String ENABLE = "cluster.routing.allocation.enable";
   private static final String READ_ONLY_ALLOW_DELETE = "12";
 
   static ElasticsearchCluster ask(ElasticsearchApi api) throws IOException {
-    var nodes = api.get("/_nodes/_all/settings");
+    var nodes = api.get("/_nodes/_all/settings?flat_settings=true");
     var versions = new TreeSet<String>();
+    var nodeSettings = new TreeSet<String>();
     var dataNodes = 0;
     var repositoryNodes = 0;
     for (var node : nodes.path("nodes")) {
       var roles = node.path("roles").valueStream().map(JsonNode::asText).collect(Collectors.toSet());
       var data = roles.stream().anyMatch(role -> role.startsWith("data"));
       versions.add(node.path("version").asText());
+      node.path("settings").fieldNames().forEachRemaining(nodeSettings::add);
       dataNodes += data ? 1 : 0;
       repositoryNodes += data || roles.contains("master") || roles.contains("cluster_manager") ? 1 : 0;
     }
@@ -3786,7 +3794,7 @@ record ElasticsearchCluster(String name, SortedSet<String> versions, boolean ope
         .map(root -> root.path("version").path("distribution").asText().equals("opensearch")).orElse(false);
     return new ElasticsearchCluster(nodes.path("cluster_name").asText(), versions, openSearch, dataNodes,
         repositoryNodes,
-        api.get("/_cluster/settings?include_defaults=true&flat_settings=true"),
+        api.get("/_cluster/settings?include_defaults=true&flat_settings=true"), nodeSettings,
         api.get("/_cluster/state/blocks").path("blocks"));
   }
 
@@ -3798,6 +3806,12 @@ record ElasticsearchCluster(String name, SortedSet<String> versions, boolean ope
   Optional<String> setting(String name) {
     return Stream.of("transient", "persistent", "defaults").map(scope -> settings.path(scope).path(name).asText(""))
         .filter(value -> !value.isEmpty()).findFirst();
+  }
+
+  /** Whether somebody has set it, for the cluster or in the file of a node. */
+  boolean isSet(String name) {
+    return nodeSettings.contains(name)
+        || Stream.of("transient", "persistent").anyMatch(scope -> settings.path(scope).has(name));
   }
 
   /** Refuses a cluster that takes no new index. */
@@ -3926,11 +3940,12 @@ record ElasticsearchError(String address, String request, int status, String bod
  * @param complete those whose copy an interrupted run restored completely
  * @param leftovers copies of interrupted runs
  * @param rate the recovery limit now
+ * @param wantedRate the limit for the time of the restore; empty where it stays
  */
 record ElasticsearchPlan(String address, ElasticsearchCluster cluster, String snapshot, String stamp,
     List<SnapshotIndex> indices,
     List<String> leftOut, List<String> system, LiveIndices live, Set<String> complete, SortedSet<String> leftovers,
-    String rate) {
+    String rate, Optional<String> wantedRate) {
   Set<String> names() {
     return indices.stream().map(SnapshotIndex::name).collect(Collectors.toCollection(LinkedHashSet::new));
   }
@@ -3963,7 +3978,7 @@ record ElasticsearchPlan(String address, ElasticsearchCluster cluster, String sn
         .toList();
   }
 
-  List<String> lines(boolean inPlace, String wantedRate) {
+  List<String> lines(boolean inPlace) {
     var lines = new ArrayList<String>();
     lines.add("cluster %s at %s, version %s, %d data nodes".formatted(cluster.name(), address,
         String.join(" and ", cluster.versions()), cluster.dataNodes()));
@@ -3987,9 +4002,9 @@ record ElasticsearchPlan(String address, ElasticsearchCluster cluster, String sn
     if (!useless().isEmpty()) {
       lines.add("→ remove what an interrupted run left: " + String.join(", ", useless()));
     }
-    lines.add(wantedRate == null
-        ? "recovery is limited to %s a second and node (raise it with --recovery-rate)".formatted(rate)
-        : "→ raise the recovery limit from %s to %s until the end".formatted(rate, wantedRate));
+    lines.add(wantedRate.map(wanted ->
+        "→ raise the recovery limit from %s to %s a second and node, until the end".formatted(rate, wanted))
+        .orElse("recovery is limited to %s a second and node (raise it with --recovery-rate)".formatted(rate)));
     return lines;
   }
 
@@ -4081,11 +4096,11 @@ final class ElasticsearchRestore implements Database {
     }
     api = new ElasticsearchApi(settings);
     watch = new ShardWatch(api);
-    rate = new RecoveryRate(api, options.recoveryRate());
     var source = new SnapshotSource(api, settings.repository(), backup);
     var stamp = backup.name().replaceFirst("^[a-z]+_", "");
     replacement = new IndexReplacement(api, source, watch, console, stamp);
     plan = new ElasticsearchChecks(api, source, options).plan(stamp, replacement);
+    rate = new RecoveryRate(api, plan.wantedRate());
     ElasticsearchPlan.missing(settings.usedIndices(), plan.names()).forEach(name -> console.warn(
         "TheHive's configuration names the index %s, and the snapshot %s does not have it: it is not restored", name,
         plan.snapshot()));
@@ -4093,7 +4108,7 @@ final class ElasticsearchRestore implements Database {
 
   @Override
   public List<String> plan() {
-    return plan.lines(options.inPlace(), options.recoveryRate());
+    return plan.lines(options.inPlace());
   }
 
   @Override
@@ -4332,13 +4347,21 @@ final class ElasticsearchRights {
       List.of("monitor", "cluster:admin/snapshot/get", "cluster:admin/snapshot/status",
       "cluster:admin/snapshot/restore", "cluster:admin/repository/get", "cluster:admin/repository/verify");
 
+  private static final String SETTINGS = "cluster:admin/settings/update";
+
   private ElasticsearchRights() {}
+
+  /** Whether the user may change the cluster's settings; true where Elasticsearch does not tell. */
+  static boolean mayChangeSettings(ElasticsearchApi api) throws IOException {
+    return ask(api, List.of(SETTINGS), List.of("thehive"), List.of("read")).path("cluster").path(SETTINGS)
+        .asBoolean(true);
+  }
 
   /** Refuses a user who may not restore these indices beside the live ones. */
   static void requireToRestore(ElasticsearchApi api, Set<String> indices, boolean changesSettings) throws IOException {
     var cluster = new ArrayList<>(CLUSTER);
     if (changesSettings) {
-      cluster.add("cluster:admin/settings/update");
+      cluster.add(SETTINGS);
     }
     var patterns = indices.stream()
         .flatMap(name -> Stream.of(name, name + "_restoring_*", LiveIndices.prefix(name) + "_restoring_*")).distinct()
@@ -6581,27 +6604,48 @@ final class RecoveryRate {
   static final String SETTING = "indices.recovery.max_bytes_per_sec";
   private static final String BEFORE = "cluster.metadata.thehive_restore_recovery_rate_before";
   private static final String NONE = "none";
+  private static final String UNCHANGED = "unchanged";
+  private static final String RAISED = "500mb";
   private final ElasticsearchApi api;
-  private final String wanted;
+  private final Optional<String> wanted;
 
-  /** @param wanted null where the cluster's limit is left as it is */
-  RecoveryRate(ElasticsearchApi api, String wanted) {
+  /** @param wanted empty where the cluster's limit is left as it is */
+  RecoveryRate(ElasticsearchApi api, Optional<String> wanted) {
     this.api = api;
     this.wanted = wanted;
   }
 
+  /**
+   * The limit for the time of a restore; empty where it stays. What an administrator has set stays; Elasticsearch's own
+   * default is for a cluster that serves users meanwhile.
+   *
+   * @param option what the command line says, or null
+   */
+  static Optional<String> wanted(String option, ElasticsearchCluster cluster) {
+    if (option != null) {
+      return Optional.of(option).filter(rate -> !rate.equals(UNCHANGED));
+    }
+    var untouched = cluster.setting(BEFORE).map(NONE::equals).orElseGet(() -> !cluster.isSet(SETTING));
+    return untouched ? Optional.of(RAISED) : Optional.empty();
+  }
+
+  /** The limit that counts when no restore raises it. */
+  static String now(ElasticsearchCluster cluster) {
+    return cluster.setting(BEFORE).or(() -> cluster.setting(SETTING)).filter(rate -> !rate.equals(NONE)).orElse("40mb");
+  }
+
   /** Elasticsearch's own form of a size: 200mb, or -1 for no limit. */
   static void requireValid(String rate) {
-    if (!rate.matches("(?i)-1|0|\\d+(\\.\\d+)?([kmgtp]?b|[kmgtp])")) {
+    if (!rate.equals(UNCHANGED) && !rate.matches("(?i)-1|0|\\d+(\\.\\d+)?([kmgtp]?b|[kmgtp])")) {
       throw new Failure(Exit.USAGE, "--recovery-rate '%s' is not a size".formatted(rate),
-          "such as 200mb; -1 is no limit");
+          "such as 200mb; -1 is no limit, unchanged leaves the cluster's own");
     }
   }
 
   synchronized void raise() throws IOException {
-    if (wanted != null) {
+    if (wanted.isPresent()) {
       var now = api.get("/_cluster/settings?flat_settings=true").path("transient");
-      set(wanted, now.path(BEFORE).asText(now.path(SETTING).asText(NONE)));
+      set(wanted.get(), now.path(BEFORE).asText(now.path(SETTING).asText(NONE)));
     }
   }
 

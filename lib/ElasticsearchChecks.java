@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
@@ -32,7 +33,11 @@ final class ElasticsearchChecks {
     var names = wanted.stream().map(SnapshotIndex::name).collect(Collectors.toCollection(LinkedHashSet::new));
     source.requireNoneRunning(names::contains);
     cluster.requireChangeable(); // before the question for rights, which such a block refuses, too
-    ElasticsearchRights.requireToRestore(api, names, options.recoveryRate() != null);
+    var rate = RecoveryRate.wanted(options.recoveryRate(), cluster);
+    if (options.recoveryRate() == null && !ElasticsearchRights.mayChangeSettings(api)) {
+      rate = Optional.empty();
+    }
+    ElasticsearchRights.requireToRestore(api, names, rate.isPresent());
     source.requireRestorable(wanted, cluster);
     var live = LiveIndices.ask(api, names);
     live.requireReplaceable(api, names);
@@ -49,7 +54,7 @@ final class ElasticsearchChecks {
     var plan = new ElasticsearchPlan(api.toString(), cluster, source.name(), stamp, wanted,
         all.stream().map(SnapshotIndex::name).filter(name -> !name.startsWith(".") && !names.contains(name)).toList(),
         all.stream().map(SnapshotIndex::name).filter(name -> name.startsWith(".")).toList(),
-        live, complete, leftovers, cluster.setting(RecoveryRate.SETTING).orElse("40mb"));
+        live, complete, leftovers, RecoveryRate.now(cluster), rate);
     requireShardsAllowed(plan);
     requireRoom(plan);
     return plan;

@@ -17,23 +17,26 @@ import java.util.stream.Stream;
  *
  * @param repositoryNodes nodes that must have the repository mounted
  * @param settings the cluster's, defaults included, as {@code scope: {name: value}}
+ * @param nodeSettings names of those that stand in a node's own file
  * @param blocks what refuses changes, of the cluster ({@code global}) and of its indices ({@code indices})
  */
 record ElasticsearchCluster(String name, SortedSet<String> versions, boolean openSearch, int dataNodes,
     int repositoryNodes,
-    JsonNode settings, JsonNode blocks) {
+    JsonNode settings, Set<String> nodeSettings, JsonNode blocks) {
   private static final String ENABLE = "cluster.routing.allocation.enable";
   private static final String READ_ONLY_ALLOW_DELETE = "12";
 
   static ElasticsearchCluster ask(ElasticsearchApi api) throws IOException {
-    var nodes = api.get("/_nodes/_all/settings");
+    var nodes = api.get("/_nodes/_all/settings?flat_settings=true");
     var versions = new TreeSet<String>();
+    var nodeSettings = new TreeSet<String>();
     var dataNodes = 0;
     var repositoryNodes = 0;
     for (var node : nodes.path("nodes")) {
       var roles = node.path("roles").valueStream().map(JsonNode::asText).collect(Collectors.toSet());
       var data = roles.stream().anyMatch(role -> role.startsWith("data"));
       versions.add(node.path("version").asText());
+      node.path("settings").fieldNames().forEachRemaining(nodeSettings::add);
       dataNodes += data ? 1 : 0;
       repositoryNodes += data || roles.contains("master") || roles.contains("cluster_manager") ? 1 : 0;
     }
@@ -41,7 +44,7 @@ record ElasticsearchCluster(String name, SortedSet<String> versions, boolean ope
         .map(root -> root.path("version").path("distribution").asText().equals("opensearch")).orElse(false);
     return new ElasticsearchCluster(nodes.path("cluster_name").asText(), versions, openSearch, dataNodes,
         repositoryNodes,
-        api.get("/_cluster/settings?include_defaults=true&flat_settings=true"),
+        api.get("/_cluster/settings?include_defaults=true&flat_settings=true"), nodeSettings,
         api.get("/_cluster/state/blocks").path("blocks"));
   }
 
@@ -53,6 +56,12 @@ record ElasticsearchCluster(String name, SortedSet<String> versions, boolean ope
   Optional<String> setting(String name) {
     return Stream.of("transient", "persistent", "defaults").map(scope -> settings.path(scope).path(name).asText(""))
         .filter(value -> !value.isEmpty()).findFirst();
+  }
+
+  /** Whether somebody has set it, for the cluster or in the file of a node. */
+  boolean isSet(String name) {
+    return nodeSettings.contains(name)
+        || Stream.of("transient", "persistent").anyMatch(scope -> settings.path(scope).has(name));
   }
 
   /** Refuses a cluster that takes no new index. */

@@ -1,6 +1,7 @@
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.SortedSet;
 import java.util.stream.Collectors;
@@ -14,11 +15,12 @@ import java.util.stream.Collectors;
  * @param complete those whose copy an interrupted run restored completely
  * @param leftovers copies of interrupted runs
  * @param rate the recovery limit now
+ * @param wantedRate the limit for the time of the restore; empty where it stays
  */
 record ElasticsearchPlan(String address, ElasticsearchCluster cluster, String snapshot, String stamp,
     List<SnapshotIndex> indices,
     List<String> leftOut, List<String> system, LiveIndices live, Set<String> complete, SortedSet<String> leftovers,
-    String rate) {
+    String rate, Optional<String> wantedRate) {
   Set<String> names() {
     return indices.stream().map(SnapshotIndex::name).collect(Collectors.toCollection(LinkedHashSet::new));
   }
@@ -51,7 +53,7 @@ record ElasticsearchPlan(String address, ElasticsearchCluster cluster, String sn
         .toList();
   }
 
-  List<String> lines(boolean inPlace, String wantedRate) {
+  List<String> lines(boolean inPlace) {
     var lines = new ArrayList<String>();
     lines.add("cluster %s at %s, version %s, %d data nodes".formatted(cluster.name(), address,
         String.join(" and ", cluster.versions()), cluster.dataNodes()));
@@ -75,9 +77,9 @@ record ElasticsearchPlan(String address, ElasticsearchCluster cluster, String sn
     if (!useless().isEmpty()) {
       lines.add("→ remove what an interrupted run left: " + String.join(", ", useless()));
     }
-    lines.add(wantedRate == null
-        ? "recovery is limited to %s a second and node (raise it with --recovery-rate)".formatted(rate)
-        : "→ raise the recovery limit from %s to %s until the end".formatted(rate, wantedRate));
+    lines.add(wantedRate.map(wanted ->
+        "→ raise the recovery limit from %s to %s a second and node, until the end".formatted(rate, wanted))
+        .orElse("recovery is limited to %s a second and node (raise it with --recovery-rate)".formatted(rate)));
     return lines;
   }
 

@@ -74,11 +74,11 @@ final class ElasticsearchRestore implements Database {
     }
     api = new ElasticsearchApi(settings);
     watch = new ShardWatch(api);
-    rate = new RecoveryRate(api, options.recoveryRate());
     var source = new SnapshotSource(api, settings.repository(), backup);
     var stamp = backup.name().replaceFirst("^[a-z]+_", "");
     replacement = new IndexReplacement(api, source, watch, console, stamp);
     plan = new ElasticsearchChecks(api, source, options).plan(stamp, replacement);
+    rate = new RecoveryRate(api, plan.wantedRate());
     ElasticsearchPlan.missing(settings.usedIndices(), plan.names()).forEach(name -> console.warn(
         "TheHive's configuration names the index %s, and the snapshot %s does not have it: it is not restored", name,
         plan.snapshot()));
@@ -86,7 +86,7 @@ final class ElasticsearchRestore implements Database {
 
   @Override
   public List<String> plan() {
-    return plan.lines(options.inPlace(), options.recoveryRate());
+    return plan.lines(options.inPlace());
   }
 
   @Override

@@ -20,13 +20,21 @@ final class ElasticsearchRights {
       List.of("monitor", "cluster:admin/snapshot/get", "cluster:admin/snapshot/status",
       "cluster:admin/snapshot/restore", "cluster:admin/repository/get", "cluster:admin/repository/verify");
 
+  private static final String SETTINGS = "cluster:admin/settings/update";
+
   private ElasticsearchRights() {}
+
+  /** Whether the user may change the cluster's settings; true where Elasticsearch does not tell. */
+  static boolean mayChangeSettings(ElasticsearchApi api) throws IOException {
+    return ask(api, List.of(SETTINGS), List.of("thehive"), List.of("read")).path("cluster").path(SETTINGS)
+        .asBoolean(true);
+  }
 
   /** Refuses a user who may not restore these indices beside the live ones. */
   static void requireToRestore(ElasticsearchApi api, Set<String> indices, boolean changesSettings) throws IOException {
     var cluster = new ArrayList<>(CLUSTER);
     if (changesSettings) {
-      cluster.add("cluster:admin/settings/update");
+      cluster.add(SETTINGS);
     }
     var patterns = indices.stream()
         .flatMap(name -> Stream.of(name, name + "_restoring_*", LiveIndices.prefix(name) + "_restoring_*")).distinct()

@@ -3,6 +3,7 @@
 import java.io.IOException;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * The limit of each node's recovery, raised for the time of a restore. What it was before is kept in the cluster
@@ -12,27 +13,48 @@ final class RecoveryRate {
   static final String SETTING = "indices.recovery.max_bytes_per_sec";
   private static final String BEFORE = "cluster.metadata.thehive_restore_recovery_rate_before";
   private static final String NONE = "none";
+  private static final String UNCHANGED = "unchanged";
+  private static final String RAISED = "500mb";
   private final ElasticsearchApi api;
-  private final String wanted;
+  private final Optional<String> wanted;
 
-  /** @param wanted null where the cluster's limit is left as it is */
-  RecoveryRate(ElasticsearchApi api, String wanted) {
+  /** @param wanted empty where the cluster's limit is left as it is */
+  RecoveryRate(ElasticsearchApi api, Optional<String> wanted) {
     this.api = api;
     this.wanted = wanted;
   }
 
+  /**
+   * The limit for the time of a restore; empty where it stays. What an administrator has set stays; Elasticsearch's own
+   * default is for a cluster that serves users meanwhile.
+   *
+   * @param option what the command line says, or null
+   */
+  static Optional<String> wanted(String option, ElasticsearchCluster cluster) {
+    if (option != null) {
+      return Optional.of(option).filter(rate -> !rate.equals(UNCHANGED));
+    }
+    var untouched = cluster.setting(BEFORE).map(NONE::equals).orElseGet(() -> !cluster.isSet(SETTING));
+    return untouched ? Optional.of(RAISED) : Optional.empty();
+  }
+
+  /** The limit that counts when no restore raises it. */
+  static String now(ElasticsearchCluster cluster) {
+    return cluster.setting(BEFORE).or(() -> cluster.setting(SETTING)).filter(rate -> !rate.equals(NONE)).orElse("40mb");
+  }
+
   /** Elasticsearch's own form of a size: 200mb, or -1 for no limit. */
   static void requireValid(String rate) {
-    if (!rate.matches("(?i)-1|0|\\d+(\\.\\d+)?([kmgtp]?b|[kmgtp])")) {
+    if (!rate.equals(UNCHANGED) && !rate.matches("(?i)-1|0|\\d+(\\.\\d+)?([kmgtp]?b|[kmgtp])")) {
       throw new Failure(Exit.USAGE, "--recovery-rate '%s' is not a size".formatted(rate),
-          "such as 200mb; -1 is no limit");
+          "such as 200mb; -1 is no limit, unchanged leaves the cluster's own");
     }
   }
 
   synchronized void raise() throws IOException {
-    if (wanted != null) {
+    if (wanted.isPresent()) {
       var now = api.get("/_cluster/settings?flat_settings=true").path("transient");
-      set(wanted, now.path(BEFORE).asText(now.path(SETTING).asText(NONE)));
+      set(wanted.get(), now.path(BEFORE).asText(now.path(SETTING).asText(NONE)));
     }
   }
 

@@ -451,13 +451,16 @@ class RestoreElasticsearchTest {
     var before = indices();
     set("cluster.routing.allocation.node_initial_primaries_recoveries", "0"); // the copies wait for their turn
     try {
-      var running = restore("--recovery-rate", "50mb").start().awaitErr("Restoring snapshot");
+      var running = restore().start().awaitErr("Restoring snapshot");
+      assertThat(server.tool("GET", "/_cluster/settings")).as("what nobody has set is raised").contains("500mb");
       Thread.sleep(3_000);
-      assertThat(running.interrupt().await().code()).isEqualTo(130);
+      var result = running.interrupt().await();
+      assertThat(result.code()).isEqualTo(130);
+      assertThat(result.err()).contains("raise the recovery limit from 40mb to 500mb a second and node, until the end");
     } finally {
       clusterSettings("cluster.routing.allocation.node_initial_primaries_recoveries");
     }
     assertThat(indices()).isEqualTo(before);
-    assertThat(server.tool("GET", "/_cluster/settings")).doesNotContain("50mb", "thehive_restore");
+    assertThat(server.tool("GET", "/_cluster/settings")).doesNotContain("500mb", "thehive_restore");
   }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.util.List;
+import java.util.Set;
 import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
 
@@ -12,7 +13,7 @@ class ElasticsearchClusterTest {
   private static ElasticsearchCluster cluster(String settings, String blocks) {
     try {
       return new ElasticsearchCluster("thp", new TreeSet<>(List.of("7.10.2")), false, 1, 1,
-          Json.MAPPER.readTree(settings.replace('\'', '"')),
+          Json.MAPPER.readTree(settings.replace('\'', '"')), Set.of("in.a.file"),
           Json.MAPPER.readTree(blocks.replace('\'', '"')));
     } catch (IOException e) {
       throw new IllegalStateException(e);
@@ -27,6 +28,9 @@ class ElasticsearchClusterTest {
     assertThat(cluster.setting("b")).contains("2");
     assertThat(cluster.setting("c")).contains("3");
     assertThat(cluster.setting("d")).isEmpty();
+    assertThat(cluster.isSet("b")).isTrue();
+    assertThat(cluster.isSet("c")).as("a default").isFalse();
+    assertThat(cluster.isSet("in.a.file")).isTrue();
   }
 
   @Test
