@@ -2025,12 +2025,12 @@ record CassandraPlan(CassandraBackup contents, Optional<String> doubt, KeyspaceD
 
   List<String> lines() {
     var lines = new ArrayList<String>();
-    lines.add("backup proven: %d tables, %s in %d SSTables".formatted(contents.tables().size(),
-        Console.size(contents.bytes()), contents.sstables()));
+    lines.add("backup proven: %s, %s in %s".formatted(Count.of(contents.tables().size(), "table"),
+        Console.size(contents.bytes()), Count.of(contents.sstables(), "SSTable")));
     lines.add(doubt.map(text -> "warning: " + text).orElse("the whole ring: " + contents.coverage().text()));
     lines.add("target: keyspace %s of cluster %s, Cassandra %s".formatted(target.keyspace(), cluster, version));
-    dataCentres().forEach((name, hosts) -> lines.add("  data centre %s, %d node%s: %s".formatted(
-        name, hosts.size(), hosts.size() == 1 ? "" : "s", String.join(", ", hosts))));
+    dataCentres().forEach((name, hosts) -> lines.add("  data centre %s, %s: %s".formatted(
+        name, Count.of(hosts.size(), "node"), String.join(", ", hosts))));
     lines.add("replication: " + Replication.text(target.replication()));
     withoutCopies()
         .forEach(name -> lines.add("  no copies in data centre %s: the replication does not name it".formatted(name)));
@@ -2055,8 +2055,8 @@ record CassandraPlan(CassandraBackup contents, Optional<String> doubt, KeyspaceD
     if (live.isEmpty()) {
       lines.add("→ create keyspace %s: it does not exist".formatted(target.keyspace()));
     } else if (keepsDefinition()) {
-      lines.add("→ truncate %d tables%s: same definition as in the backup, grants stay"
-          .formatted(contents.tables().size(), now()));
+      lines.add("→ truncate %s%s: same definition as in the backup, grants stay"
+          .formatted(Count.of(contents.tables().size(), "table"), now()));
     } else {
       lines.add("→ drop and create keyspace %s%s: its definition differs from the backup's".formatted(target.keyspace(),
           now()));
@@ -2338,7 +2338,7 @@ final class CassandraRestore implements Database {
   private void emptyKeyspace() throws InterruptedException {
     var reset = new KeyspaceReset(cluster, plan.target(), plan.nodes());
     if (plan.keepsDefinition()) {
-      console.step("Truncating %d tables of %s", plan.tables().size(), settings.keyspace());
+      console.step("Truncating %s of %s", Count.of(plan.tables().size(), "table"), settings.keyspace());
       reset.truncate(plan.tables());
       return;
     }
@@ -3012,6 +3012,19 @@ class Console {
   }
 }
 
+/** A number with what it counts: 1 file, 2 files, 20,000 files. */
+final class Count {
+  private Count() {}
+
+  static String of(long number, String one) {
+    return of(number, one, one + "s");
+  }
+
+  static String of(long number, String one, String several) {
+    return String.format(Locale.ROOT, "%,d %s", number, number == 1 ? one : several);
+  }
+}
+
 /** Takes CQL text apart without understanding more of it than quotes, comments, statements and options of tables. */
 final class CqlStatements {
   private static final Pattern TOKEN =
@@ -3635,10 +3648,20 @@ final class ElasticsearchChecks {
     var plan = new ElasticsearchPlan(api.toString(), cluster, source.name(), stamp, wanted,
         all.stream().map(SnapshotIndex::name).filter(name -> !name.startsWith(".") && !names.contains(name)).toList(),
         all.stream().map(SnapshotIndex::name).filter(name -> name.startsWith(".")).toList(),
-        live, complete, leftovers, RecoveryRate.now(cluster), rate);
+        live, complete, leftovers, changed(live, names), RecoveryRate.now(cluster), rate);
     requireShardsAllowed(plan);
     requireRoom(plan);
     return plan;
+  }
+
+  private Map<String, Instant> changed(LiveIndices live, Set<String> names) throws IOException {
+    var changed = new HashMap<String, Instant>();
+    for (var name : names) {
+      if (live.get(name).filter(index -> index.documents() > 0).isPresent()) {
+        NewestChange.of(api, name).ifPresent(time -> changed.put(name, time));
+      }
+    }
+    return changed;
   }
 
   /** The snapshot's indices, or those of them that are named. */
@@ -3939,13 +3962,14 @@ record ElasticsearchError(String address, String request, int status, String bod
  * @param system the snapshot's indices that are Elasticsearch's own
  * @param complete those whose copy an interrupted run restored completely
  * @param leftovers copies of interrupted runs
+ * @param changed when the live indices were last changed, where that is known
  * @param rate the recovery limit now
  * @param wantedRate the limit for the time of the restore; empty where it stays
  */
 record ElasticsearchPlan(String address, ElasticsearchCluster cluster, String snapshot, String stamp,
     List<SnapshotIndex> indices,
     List<String> leftOut, List<String> system, LiveIndices live, Set<String> complete, SortedSet<String> leftovers,
-    String rate, Optional<String> wantedRate) {
+    Map<String, Instant> changed, String rate, Optional<String> wantedRate) {
   Set<String> names() {
     return indices.stream().map(SnapshotIndex::name).collect(Collectors.toCollection(LinkedHashSet::new));
   }
@@ -3980,13 +4004,14 @@ record ElasticsearchPlan(String address, ElasticsearchCluster cluster, String sn
 
   List<String> lines(boolean inPlace) {
     var lines = new ArrayList<String>();
-    lines.add("cluster %s at %s, version %s, %d data nodes".formatted(cluster.name(), address,
-        String.join(" and ", cluster.versions()), cluster.dataNodes()));
-    lines.add("snapshot proven: %s, %d indices, %d shards, %s".formatted(snapshot, indices.size(),
-        indices.stream().mapToInt(SnapshotIndex::shards).sum(), Console.size(bytes())));
+    lines.add("cluster %s at %s, version %s, %s".formatted(cluster.name(), address,
+        String.join(" and ", cluster.versions()), Count.of(cluster.dataNodes(), "data node")));
+    lines.add("snapshot proven: %s, %s, %s, %s".formatted(snapshot, Count.of(indices.size(), "index", "indices"),
+        Count.of(indices.stream().mapToInt(SnapshotIndex::shards).sum(), "shard"), Console.size(bytes())));
     for (var index : indices) {
-      lines.add("index %s: %s now; %d shards, %s in the snapshot".formatted(index.name(), now(index), index.shards(),
-          Console.size(index.bytes())));
+      lines.add("index %s: %s now%s; %s, %s in the snapshot".formatted(index.name(), now(index),
+          changed.containsKey(index.name()) ? ", last changed " + NewestChange.shown(changed.get(index.name())) : "",
+          Count.of(index.shards(), "shard"), Console.size(index.bytes())));
       if (inPlace) {
         lines.add(
             "→ delete %s, then restore it in its place: until that is done there is no index".formatted(index.name()));
@@ -4011,7 +4036,7 @@ record ElasticsearchPlan(String address, ElasticsearchCluster cluster, String sn
   private String now(SnapshotIndex index) {
     return live.get(index.name()).map(now -> !now.open() ? "closed (it will be open)"
         : now.documents() < 0 ? "an unknown number of documents (it is red)"
-        : "%,d documents".formatted(now.documents())).orElse("does not exist");
+        : Count.of(now.documents(), "document")).orElse("does not exist");
   }
 
   private void addNotRestored(List<String> lines) {
@@ -4023,7 +4048,7 @@ record ElasticsearchPlan(String address, ElasticsearchCluster cluster, String sn
     }
     for (var index : stays()) {
       lines.add("index %s stays as it is: the snapshot does not have it (%s)".formatted(index.name(),
-          index.documents() < 0 ? "documents not known" : "%,d documents".formatted(index.documents())));
+          index.documents() < 0 ? "documents not known" : Count.of(index.documents(), "document")));
     }
   }
 
@@ -4211,9 +4236,9 @@ final class ElasticsearchRestore implements Database {
     var age = now - definition.ageFrom(created);
     IndexDefinition.deletesAt(policy.get().path(name)).filter(at -> at.toMillis() - age <= DAY).ifPresent(at ->
     console.warn(
-        "lifecycle policy %s deletes %s within a day of the restore: its delete phase begins at an age of %s hours,"
-            + " the index is %d hours old",
-            name, index.name(), at.toHours(), Duration.ofMillis(age).toHours()));
+        "lifecycle policy %s deletes %s within a day of the restore: its delete phase begins at an age of %s,"
+            + " the index is %s old",
+            name, index.name(), Count.of(at.toHours(), "hour"), Count.of(Duration.ofMillis(age).toHours(), "hour")));
   }
 
   @Override
@@ -5411,7 +5436,7 @@ final class IndexReplacement {
   /** Only now is the live index removed: a complete copy is in the cluster, and cloning it links its files. */
   long replaceLive(SnapshotIndex index) throws Exception {
     var documents = count(index.copy(stamp));
-    console.step("Replacing %s by the restored index (%d documents)", index.name(), documents);
+    console.step("Replacing %s by the restored index (%s)", index.name(), Count.of(documents, "document"));
     api.delete(index.name());
     cloneIndex(index.copy(stamp), index.name());
     watch.awaitStarted(Set.of(index.name()), "the restored copy is complete: run the same command again");
@@ -5818,7 +5843,7 @@ final class KeyspaceStreaming {
     var name = CqlIdentifier.fromInternal(definition.keyspace());
     var keyspace = cluster.session().refreshSchema().getKeyspace(name).orElseThrow();
     var ring = TableStreaming.ring(cluster.session().getMetadata().getTokenMap().orElseThrow(), name, nodes);
-    console.step("Streaming %d tables to %d nodes", tables.size(), ring.size());
+    console.step("Streaming %s to %s", Count.of(tables.size(), "table"), Count.of(ring.size(), "node"));
     var streams = new LinkedHashMap<String, Future<?>>();
     for (var table : tables) {
       var id = keyspace.getTable(CqlIdentifier.fromInternal(table.name())).flatMap(live -> live.getId()).orElseThrow();
@@ -6046,6 +6071,33 @@ final class NamedSessionBuilder extends CqlSessionBuilder {
         return options;
       }
     };
+  }
+}
+
+/** When an index was last changed, by the times that TheHive writes into its documents. */
+final class NewestChange {
+  private static final List<String> TIMES = List.of("_createdAt", "_updatedAt");
+
+  private NewestChange() {}
+
+  /** Empty where the index does not have these fields, or cannot be searched. */
+  static Optional<Instant> of(ElasticsearchApi api, String index) throws IOException {
+    var newest = new LinkedHashMap<String, Object>();
+    TIMES.forEach(field -> newest.put(field, Map.of("max", Map.of("field", field))));
+    return api.tryTo("POST", ElasticsearchApi.path(index, "_search") + "?size=0", Map.of("aggs", newest),
+        Set.of(400, 403, 404, 503)).flatMap(NewestChange::of);
+  }
+
+  /** Reads the answer; a field that no document has is null in it. */
+  static Optional<Instant> of(JsonNode answer) {
+    var times = answer.path("aggregations").valueStream().map(field -> field.path("value"))
+        .filter(JsonNode::isNumber).mapToDouble(JsonNode::asDouble);
+    return times.boxed().max(Double::compare).map(millis -> Instant.ofEpochMilli(millis.longValue()));
+  }
+
+  /** For a plan. */
+  static String shown(Instant time) {
+    return "" + time.truncatedTo(ChronoUnit.SECONDS);
   }
 }
 
@@ -7278,7 +7330,8 @@ final class RestorePoints {
       judgement.add(RestorePoint.State.INCOMPLETE,
           "no archive of Cassandra from %s".formatted(String.join(", ", missed)));
     } else if (nodes.size() + unusable.size() < most) {
-      judgement.add(RestorePoint.State.INCOMPLETE, "%d archives of Cassandra, %d before".formatted(nodes.size(), most));
+      judgement.add(RestorePoint.State.INCOMPLETE, "%s of Cassandra, %d before".formatted(
+          Count.of(nodes.size(), "archive"), most));
     }
   }
 
@@ -7415,7 +7468,7 @@ record RestoreReport(Path file, String script, String release, Instant started, 
     var json = report.path("elasticsearch");
     var indices = json.path("indices").valueStream().map(JsonNode::asText)
         .map(name -> new Item(name, json.path("bytesOf").path(name).asLong(),
-        json.path("documentsOf").has(name) ? "%,d documents".formatted(json.path("documentsOf").path(name).asLong())
+        json.path("documentsOf").has(name) ? Count.of(json.path("documentsOf").path(name).asLong(), "document")
             : "")).toList();
     var leftOut = new ArrayList<String>();
     texts(json.path("leftOut")).forEach(name -> leftOut.add("index %s: --index does not name it".formatted(name)));
@@ -7431,20 +7484,20 @@ record RestoreReport(Path file, String script, String release, Instant started, 
   }
 
   private static Part files(JsonNode json) {
-    var notSet = json.path("notSet").properties().stream().map(what -> "the %s of %d files and folders could not be set"
-        .formatted(what.getKey(), what.getValue().asInt())).toList();
+    var notSet = json.path("notSet").properties().stream().map(what -> "the %s of %s could not be set"
+        .formatted(what.getKey(), Count.of(what.getValue().asInt(), "file or folder", "files and folders"))).toList();
     return new Part("files", json.path("folder").asText(), json.path("fileSystem").asText(),
         Stream.of(json.path("backup").asText()).filter(text -> !text.isEmpty()).toList(), json.path("bytes").asLong(),
         json.has("files") ? List.of(new Item("all files", json.path("bytes").asLong(),
-            "%,d files".formatted(json.path("files").asLong()))) : List.of(),
+            Count.of(json.path("files").asLong(), "file"))) : List.of(),
         notSet, error(json, "files"));
   }
 
   private static Part s3(JsonNode json) {
     var leftOut = new ArrayList<String>();
     if (json.path("keptExtra").asBoolean()) {
-      leftOut.add("%d objects that are not in the backup were left: --keep-extra"
-          .formatted(json.path("extra").asInt()));
+      leftOut.add("%s in the bucket, but not in the backup: --keep-extra"
+          .formatted(Count.of(json.path("extra").asInt(), "object")));
     }
     json.path("failed").forEachEntry((key, reason) -> leftOut.add("object %s: %s".formatted(key, reason.asText())));
     return new Part("s3", "bucket %s at %s".formatted(json.path("bucket").asText(), json.path("endpoint").asText()), "",
@@ -7890,7 +7943,7 @@ record RowEstimate(long rows, Certainty certainty) {
       case ABOUT -> "about ";
       case AT_LEAST -> "more than ";
     };
-    return prefix + String.format(Locale.ROOT, "%,d row%s", rows, rows == 1 ? "" : "s");
+    return prefix + Count.of(rows, "row");
   }
 
   /** The live tables of a keyspace that can be asked. */

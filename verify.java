@@ -1748,8 +1748,8 @@ record AttachmentComparison(Backup backup, AttachmentArchive members, LongConsum
     count("files", findings);
     var matching = tally.count("matching");
     var good = matching == 0 || tally.count("different") == 0; // names that match nowhere are not sums
-    findings.require(good, "archive", tally.names("different"), "%s, taken %s: %,d files, %s, %s", backup.file(),
-        backup.age(), members.files, Console.size(members.bytes),
+    findings.require(good, "archive", tally.names("different"), "%s, taken %s: %s, %s, %s", backup.file(),
+        backup.age(), Count.of(members.files, "file"), Console.size(members.bytes),
         !good ? "%,d with a content that is not what their names say".formatted(tally.count("different"))
             : matching == 0 ? "all read" : "all read, %,d match the SHA-256 in their names".formatted(matching));
   }
@@ -2648,10 +2648,11 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
     CassandraTools.initialise(settings.workFolder(), config -> {});
     try (var archives = new Archives(backups, password, settings.workFolder())) {
       var contents = CassandraBackup.prove(archives.list(), settings.keyspace());
-      findings.ok("archive", "%s, taken %s: %d tables, %s in %d SSTables, complete and matching their digests",
+      findings.ok("archive", "%s, taken %s: %s, %s in %s, complete and matching their digests",
           backups.stream().map(backup -> backup.file().toString()).collect(Collectors.joining(" and ")),
           backups.get(0).age(),
-          contents.tables().size(), Console.size(contents.bytes()), contents.sstables());
+          Count.of(contents.tables().size(), "table"), Console.size(contents.bytes()),
+          Count.of(contents.sstables(), "SSTable"));
       findings.count("bytes", contents.bytes());
       checkRing(contents, findings);
       for (var backup : backups) {
@@ -2721,8 +2722,8 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
     }
     var schemas = health.schemas();
     findings.require(schemas.size() == 1, "schema", schemas.values().stream().map(Object::toString).toList(),
-        schemas.size() == 1 ? "one version on %2$d nodes" : "%d versions on %d nodes", schemas.size(),
-        health.up().size());
+        "%s on %s", schemas.size() == 1 ? "one version" : Count.of(schemas.size(), "version"),
+        Count.of(health.up().size(), "node"));
     return health.up();
   }
 
@@ -2877,7 +2878,7 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
     var untimed = most(results, "untimed");
     var notes = Stream.of(
         countOnly ? ", only counted" : "",
-        ", asked of %d nodes".formatted(results.size()),
+        ", asked of " + Count.of(results.size(), "node"),
         elsewhere.isEmpty() ? ", each for its own copy"
             : ", but %s answered from another's copy (nodetool repair --validate %s compares them)"
             .formatted(String.join(" and ", elsewhere), settings.keyspace()),
@@ -2885,7 +2886,7 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
         untimed == 0 ? ""
             : "; %,d with another value that has no write time: changed or written since (--exact)".formatted(untimed))
         .collect(Collectors.joining());
-    var text = "%,d rows%s".formatted(most(results, "row"), notes);
+    var text = Count.of(most(results, "row"), "row") + notes;
     findings.count("rows", most(results, "row"));
     if (!differing.isEmpty()) {
       findings.bad(table, lines, "%s: %s", text, String.join("; ", differing));
@@ -3918,6 +3919,19 @@ class Console {
 
   static String size(long bytes) {
     return ProgressLine.size(bytes);
+  }
+}
+
+/** A number with what it counts: 1 file, 2 files, 20,000 files. */
+final class Count {
+  private Count() {}
+
+  static String of(long number, String one) {
+    return of(number, one, one + "s");
+  }
+
+  static String of(long number, String one, String several) {
+    return String.format(Locale.ROOT, "%,d %s", number, number == 1 ? one : several);
   }
 }
 
@@ -5668,10 +5682,10 @@ final class GraphVertices {
     var details = new ArrayList<String>();
     withoutDocument.forEach(vertex -> details.add("without a document: vertex " + vertex));
     withoutVertex.forEach(vertex -> details.add("without a vertex: document " + Long.toString(vertex, 36)));
-    var compared = rows.distinct() == vertices.length ? "%,d vertices".formatted(vertices.length)
+    var compared = rows.distinct() == vertices.length ? Count.of(vertices.length, "vertex", "vertices")
         : "a sample of %,d of about %,d vertices".formatted(vertices.length, rows.distinct());
-    var alone = "%s of the graph and %s: %,d are without a document there, %,d documents without a vertex".formatted(
-        compared, settings.get().index(), withoutDocument.size(), withoutVertex.size());
+    var alone = "%s of the graph and %s: %,d without a document there, %s without a vertex".formatted(
+        compared, settings.get().index(), withoutDocument.size(), Count.of(withoutVertex.size(), "document"));
     if (details.isEmpty()) {
       findings.ok("index", "%s of the graph, each with its document in %s, and no other document", compared,
           settings.get().index());
@@ -5906,8 +5920,8 @@ record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Option
     }
     for (var other : live.others(Set.copyOf(names))) {
       if (!SnapshotCopy.isCopy(other.name())) {
-        findings.skipped("index", "%s is not in the snapshot (%,d documents): a restore leaves it as it is",
-            other.name(), other.documents());
+        findings.skipped("index", "%s is not in the snapshot (%s): a restore leaves it as it is",
+            other.name(), Count.of(other.documents(), "document"));
       }
     }
   }
@@ -5966,9 +5980,9 @@ record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Option
         status.equals("yellow") && replicas >= nodes && open.stream().noneMatch(shard -> shard.endsWith(" NODE_LEFT"))
         && health.path("active_shards").asInt() == health.path("active_primary_shards").asInt() * nodes;
     findings.require(status.equals("green") || few, "health", open,
-        "%s is %s, %d data nodes%s, %d of %d shards started",
-        index, status, nodes, few ? ", too few for %d replicas".formatted(replicas) : "",
-        health.path("active_shards").asInt(), shards.size());
+        "%s is %s, %s%s, %d of %s started",
+        index, status, Count.of(nodes, "data node"), few ? ", too few for " + Count.of(replicas, "replica") : "",
+        health.path("active_shards").asInt(), Count.of(shards.size(), "shard"));
     return !status.equals("red");
   }
 
@@ -6012,8 +6026,8 @@ record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Option
     for (var kind : List.of("missing", "changed", "extra")) {
       tally.names(kind).forEach(id -> details.add(kind + ": " + id));
     }
-    findings.require(details.isEmpty(), "content", details, "%s: %,d documents of the snapshot%s%s", index.name(),
-        tally.count("document"),
+    findings.require(details.isEmpty(), "content", details, "%s: %s of the snapshot%s%s", index.name(),
+        Count.of(tally.count("document"), "document"),
         details.isEmpty() ? ", each the same" : ": %,d missing, %,d changed, %,d extra".formatted(
             tally.count("missing"), tally.count("changed"), tally.count("extra")), newer);
   }
@@ -8109,7 +8123,8 @@ final class RestorePoints {
       judgement.add(RestorePoint.State.INCOMPLETE,
           "no archive of Cassandra from %s".formatted(String.join(", ", missed)));
     } else if (nodes.size() + unusable.size() < most) {
-      judgement.add(RestorePoint.State.INCOMPLETE, "%d archives of Cassandra, %d before".formatted(nodes.size(), most));
+      judgement.add(RestorePoint.State.INCOMPLETE, "%s of Cassandra, %d before".formatted(
+          Count.of(nodes.size(), "archive"), most));
     }
   }
 
@@ -8325,7 +8340,7 @@ record RestoreReport(Path file, String script, String release, Instant started, 
     var json = report.path("elasticsearch");
     var indices = json.path("indices").valueStream().map(JsonNode::asText)
         .map(name -> new Item(name, json.path("bytesOf").path(name).asLong(),
-        json.path("documentsOf").has(name) ? "%,d documents".formatted(json.path("documentsOf").path(name).asLong())
+        json.path("documentsOf").has(name) ? Count.of(json.path("documentsOf").path(name).asLong(), "document")
             : "")).toList();
     var leftOut = new ArrayList<String>();
     texts(json.path("leftOut")).forEach(name -> leftOut.add("index %s: --index does not name it".formatted(name)));
@@ -8341,20 +8356,20 @@ record RestoreReport(Path file, String script, String release, Instant started, 
   }
 
   private static Part files(JsonNode json) {
-    var notSet = json.path("notSet").properties().stream().map(what -> "the %s of %d files and folders could not be set"
-        .formatted(what.getKey(), what.getValue().asInt())).toList();
+    var notSet = json.path("notSet").properties().stream().map(what -> "the %s of %s could not be set"
+        .formatted(what.getKey(), Count.of(what.getValue().asInt(), "file or folder", "files and folders"))).toList();
     return new Part("files", json.path("folder").asText(), json.path("fileSystem").asText(),
         Stream.of(json.path("backup").asText()).filter(text -> !text.isEmpty()).toList(), json.path("bytes").asLong(),
         json.has("files") ? List.of(new Item("all files", json.path("bytes").asLong(),
-            "%,d files".formatted(json.path("files").asLong()))) : List.of(),
+            Count.of(json.path("files").asLong(), "file"))) : List.of(),
         notSet, error(json, "files"));
   }
 
   private static Part s3(JsonNode json) {
     var leftOut = new ArrayList<String>();
     if (json.path("keptExtra").asBoolean()) {
-      leftOut.add("%d objects that are not in the backup were left: --keep-extra"
-          .formatted(json.path("extra").asInt()));
+      leftOut.add("%s in the bucket, but not in the backup: --keep-extra"
+          .formatted(Count.of(json.path("extra").asInt(), "object")));
     }
     json.path("failed").forEachEntry((key, reason) -> leftOut.add("object %s: %s".formatted(key, reason.asText())));
     return new Part("s3", "bucket %s at %s".formatted(json.path("bucket").asText(), json.path("endpoint").asText()), "",
@@ -10242,8 +10257,8 @@ record ServiceCheck(TheHiveSettings settings, List<Pattern> ignored) {
   void services(Findings findings) {
     each(findings, (host, unit) -> {
       var since = unit.since().isEmpty() ? "never" : unit.since();
-      findings.require(unit.active().equals("active"), "unit", List.of(), "%s: %s %s, since %s, %d restarts",
-          host.name(), node(host).service(), unit, since, unit.restarts());
+      findings.require(unit.active().equals("active"), "unit", List.of(), "%s: %s %s, since %s, %s",
+          host.name(), node(host).service(), unit, since, Count.of(unit.restarts(), "restart"));
       var application = Application.on(host, settings);
       var problem = application.problem();
       findings.require(problem.isEmpty(), "application", List.of(), "%s",
@@ -10284,7 +10299,7 @@ record ServiceCheck(TheHiveSettings settings, List<Pattern> ignored) {
     var errors = new Tally();
     lines.stream().filter(Application.ERROR.asPredicate()).filter(this::isHarmful)
         .forEach(line -> errors.add("error", line));
-    var read = "in %d lines since the start".formatted(lines.size());
+    var read = "in %s since the start".formatted(Count.of(lines.size(), "line"));
     findings.requireNone("errors", errors, "error", host.name() + ": none " + read, "on " + host.name() + " " + read);
   }
 
@@ -13100,7 +13115,7 @@ record TogetherCheck(Duration maxGap) {
     var gap = Duration.between(first.taken(), last.taken());
     var near = gap.compareTo(maxGap) <= 0;
     findings.require(near, "times", names, "%s to %s: %d s apart%s", first.name(), last.name(),
-        gap.toSeconds(), near ? "" : ", more than %d minutes".formatted(maxGap.toMinutes()));
+        gap.toSeconds(), near ? "" : ", more than " + Count.of(maxGap.toMinutes(), "minute"));
   }
 
   /** The attachments that the graph names are in their backups; {@code backups} are the file names by part. */

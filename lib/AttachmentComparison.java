@@ -104,8 +104,8 @@ record AttachmentComparison(Backup backup, AttachmentArchive members, LongConsum
     count("files", findings);
     var matching = tally.count("matching");
     var good = matching == 0 || tally.count("different") == 0; // names that match nowhere are not sums
-    findings.require(good, "archive", tally.names("different"), "%s, taken %s: %,d files, %s, %s", backup.file(),
-        backup.age(), members.files, Console.size(members.bytes),
+    findings.require(good, "archive", tally.names("different"), "%s, taken %s: %s, %s, %s", backup.file(),
+        backup.age(), Count.of(members.files, "file"), Console.size(members.bytes),
         !good ? "%,d with a content that is not what their names say".formatted(tally.count("different"))
             : matching == 0 ? "all read" : "all read, %,d match the SHA-256 in their names".formatted(matching));
   }

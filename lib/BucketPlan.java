@@ -1,4 +1,3 @@
-import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -58,8 +57,9 @@ record BucketPlan(Setting endpoint, Setting bucket, State state, BucketCompariso
    */
   Optional<Failure> cannotKeep() {
     return !keepExtra || extras.inTheWay().isEmpty() ? Optional.empty() : Optional.of(new Failure(Exit.UNSAFE,
-        "%d objects that are not in the backup are in the way of objects of the backup, such as %s: a bucket may lose x or x/y where it holds both"
-            .formatted(extras.inTheWay().size(), EntryName.shown(extras.inTheWay().get(0))),
+        "%s in the way of objects of the backup, such as %s: a bucket may lose x or x/y where it holds both"
+            .formatted(Count.of(extras.inTheWay().size(), "object that is not in the backup is",
+                "objects that are not in the backup are"), EntryName.shown(extras.inTheWay().get(0))),
         "copy them to another bucket and remove them from this one, or leave out --keep-extra: it removes them first"));
   }
 
@@ -72,12 +72,12 @@ record BucketPlan(Setting endpoint, Setting bucket, State state, BucketCompariso
     if (!state.exists) {
       lines.add("  %s create it".formatted(verb));
     }
-    lines.add("  %s send %d new objects and %d changed ones (%s)".formatted(verb, created.count(), changed.count(),
-        Console.size(bytes())));
-    lines.add("  %s leave %d unchanged objects".formatted(verb, unchanged.count()));
-    lines.add("  %s %s %d objects that are not in the backup%s".formatted(verb, keepExtra ? "leave" : "remove",
-        extras.count(),
-        extras.newest() == null ? "" : ", the newest of " + extras.newest().truncatedTo(ChronoUnit.SECONDS)));
+    lines.add("  %s send %s and %,d changed (%s)".formatted(verb, Count.of(created.count(), "new object"),
+        changed.count(), Console.size(bytes())));
+    lines.add("  %s leave %s".formatted(verb, Count.of(unchanged.count(), "unchanged object")));
+    lines.add("  %s %s %s not in the backup%s".formatted(verb, keepExtra ? "leave" : "remove",
+        Count.of(extras.count(), "object that is", "objects that are"),
+        extras.newest() == null ? "" : ", the newest of " + NewestChange.shown(extras.newest())));
     if (!extras.inTheWay().isEmpty() && !keepExtra) {
       lines.add("  %s remove %d of them first: they are in the way of objects of the backup, such as %s".formatted(verb,
           extras.inTheWay().size(),

@@ -53,11 +53,12 @@ final class BucketRestore {
     if (keys.isEmpty()) {
       return;
     }
-    console.step("Removing %d objects that are in the way", keys.size());
+    console.step("Removing %s in the way", Count.of(keys.size(), "object that is", "objects that are"));
     var refused = ObjectRemoval.remove(bucket, keys);
     if (!refused.isEmpty()) {
       throw new Failure(Exit.PARTIAL,
-          "%d objects that are in the way could not be removed:%s".formatted(refused.size(), lines(refused)),
+          "%s in the way could not be removed:%s".formatted(
+              Count.of(refused.size(), "object that is", "objects that are"), lines(refused)),
           "nothing was sent; run again when they can be removed");
     }
   }
@@ -67,13 +68,14 @@ final class BucketRestore {
    */
   BucketComparison.Extras send(boolean batches) throws Exception {
     if (comparison.unproven().count() > 0) {
-      console.step("Sending %d objects, %d requests side by side%s", comparison.unproven().count(), transfers,
+      console.step("Sending %s, %s side by side%s", Count.of(comparison.unproven().count(), "object"),
+          Count.of(transfers, "request"),
           batches ? ", small objects as tars" : "");
     }
     sendUnproven(batches);
     var extras = comparison.prove(bucket);
     if (comparison.unproven().count() > 0) {
-      console.step("Sending %d objects again, one by one", comparison.unproven().count());
+      console.step("Sending %s again, one by one", Count.of(comparison.unproven().count(), "object"));
       sendUnproven(false);
       extras = comparison.prove(bucket);
     }
@@ -108,7 +110,8 @@ final class BucketRestore {
   private void requireProven(String hint) {
     var left = comparison.unproven().count();
     if (left > 0) {
-      throw new Failure(Exit.PARTIAL, "%d objects are not in the bucket as they are in the backup:%s".formatted(left,
+      throw new Failure(Exit.PARTIAL, "%s not in the bucket as in the backup:%s".formatted(
+          Count.of(left, "object is", "objects are"),
           comparison.unproven(NAMED, failures)), hint);
     }
   }
@@ -123,7 +126,8 @@ final class BucketRestore {
   void removeExtras(BucketComparison.Extras extras, boolean keep) {
     while (extras.removable(keep) > 0) {
       if (!keep && extras.count() > 0) {
-        console.step("Removing %d objects that are not in the backup", extras.count());
+        console.step("Removing %s not in the backup",
+            Count.of(extras.count(), "object that is", "objects that are"));
       }
       var keys = keep ? extras.keys().stream().filter(BucketProbe::isProbe).toList() : extras.keys();
       var refused = ObjectRemoval.remove(bucket, keys);
@@ -132,8 +136,8 @@ final class BucketRestore {
       if (left.removable(keep) >= extras.removable(keep)) {
         left.keys().forEach(key -> refused.putIfAbsent(key, "the server does not say why it is still listed"));
         throw new Failure(Exit.PARTIAL,
-            "%d objects that are not in the backup could not be removed:%s".formatted(left.removable(keep),
-            lines(refused)), "everything in the backup is in the bucket; --keep-extra leaves the others");
+            "%s not in the backup could not be removed:%s".formatted(
+                Count.of(left.removable(keep), "object that is", "objects that are"), lines(refused)), "everything in the backup is in the bucket; --keep-extra leaves the others");
       }
       extras = left;
     }

@@ -48,10 +48,11 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
     CassandraTools.initialise(settings.workFolder(), config -> {});
     try (var archives = new Archives(backups, password, settings.workFolder())) {
       var contents = CassandraBackup.prove(archives.list(), settings.keyspace());
-      findings.ok("archive", "%s, taken %s: %d tables, %s in %d SSTables, complete and matching their digests",
+      findings.ok("archive", "%s, taken %s: %s, %s in %s, complete and matching their digests",
           backups.stream().map(backup -> backup.file().toString()).collect(Collectors.joining(" and ")),
           backups.get(0).age(),
-          contents.tables().size(), Console.size(contents.bytes()), contents.sstables());
+          Count.of(contents.tables().size(), "table"), Console.size(contents.bytes()),
+          Count.of(contents.sstables(), "SSTable"));
       findings.count("bytes", contents.bytes());
       checkRing(contents, findings);
       for (var backup : backups) {
@@ -121,8 +122,8 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
     }
     var schemas = health.schemas();
     findings.require(schemas.size() == 1, "schema", schemas.values().stream().map(Object::toString).toList(),
-        schemas.size() == 1 ? "one version on %2$d nodes" : "%d versions on %d nodes", schemas.size(),
-        health.up().size());
+        "%s on %s", schemas.size() == 1 ? "one version" : Count.of(schemas.size(), "version"),
+        Count.of(health.up().size(), "node"));
     return health.up();
   }
 
@@ -277,7 +278,7 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
     var untimed = most(results, "untimed");
     var notes = Stream.of(
         countOnly ? ", only counted" : "",
-        ", asked of %d nodes".formatted(results.size()),
+        ", asked of " + Count.of(results.size(), "node"),
         elsewhere.isEmpty() ? ", each for its own copy"
             : ", but %s answered from another's copy (nodetool repair --validate %s compares them)"
             .formatted(String.join(" and ", elsewhere), settings.keyspace()),
@@ -285,7 +286,7 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
         untimed == 0 ? ""
             : "; %,d with another value that has no write time: changed or written since (--exact)".formatted(untimed))
         .collect(Collectors.joining());
-    var text = "%,d rows%s".formatted(most(results, "row"), notes);
+    var text = Count.of(most(results, "row"), "row") + notes;
     findings.count("rows", most(results, "row"));
     if (!differing.isEmpty()) {
       findings.bad(table, lines, "%s: %s", text, String.join("; ", differing));

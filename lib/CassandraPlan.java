@@ -60,12 +60,12 @@ record CassandraPlan(CassandraBackup contents, Optional<String> doubt, KeyspaceD
 
   List<String> lines() {
     var lines = new ArrayList<String>();
-    lines.add("backup proven: %d tables, %s in %d SSTables".formatted(contents.tables().size(),
-        Console.size(contents.bytes()), contents.sstables()));
+    lines.add("backup proven: %s, %s in %s".formatted(Count.of(contents.tables().size(), "table"),
+        Console.size(contents.bytes()), Count.of(contents.sstables(), "SSTable")));
     lines.add(doubt.map(text -> "warning: " + text).orElse("the whole ring: " + contents.coverage().text()));
     lines.add("target: keyspace %s of cluster %s, Cassandra %s".formatted(target.keyspace(), cluster, version));
-    dataCentres().forEach((name, hosts) -> lines.add("  data centre %s, %d node%s: %s".formatted(
-        name, hosts.size(), hosts.size() == 1 ? "" : "s", String.join(", ", hosts))));
+    dataCentres().forEach((name, hosts) -> lines.add("  data centre %s, %s: %s".formatted(
+        name, Count.of(hosts.size(), "node"), String.join(", ", hosts))));
     lines.add("replication: " + Replication.text(target.replication()));
     withoutCopies()
         .forEach(name -> lines.add("  no copies in data centre %s: the replication does not name it".formatted(name)));
@@ -90,8 +90,8 @@ record CassandraPlan(CassandraBackup contents, Optional<String> doubt, KeyspaceD
     if (live.isEmpty()) {
       lines.add("→ create keyspace %s: it does not exist".formatted(target.keyspace()));
     } else if (keepsDefinition()) {
-      lines.add("→ truncate %d tables%s: same definition as in the backup, grants stay"
-          .formatted(contents.tables().size(), now()));
+      lines.add("→ truncate %s%s: same definition as in the backup, grants stay"
+          .formatted(Count.of(contents.tables().size(), "table"), now()));
     } else {
       lines.add("→ drop and create keyspace %s%s: its definition differs from the backup's".formatted(target.keyspace(),
           now()));

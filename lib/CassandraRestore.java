@@ -258,7 +258,7 @@ final class CassandraRestore implements Database {
   private void emptyKeyspace() throws InterruptedException {
     var reset = new KeyspaceReset(cluster, plan.target(), plan.nodes());
     if (plan.keepsDefinition()) {
-      console.step("Truncating %d tables of %s", plan.tables().size(), settings.keyspace());
+      console.step("Truncating %s of %s", Count.of(plan.tables().size(), "table"), settings.keyspace());
       reset.truncate(plan.tables());
       return;
     }

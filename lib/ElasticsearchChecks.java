@@ -3,10 +3,13 @@
 
 import com.fasterxml.jackson.databind.node.MissingNode;
 import java.io.IOException;
+import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -54,10 +57,20 @@ final class ElasticsearchChecks {
     var plan = new ElasticsearchPlan(api.toString(), cluster, source.name(), stamp, wanted,
         all.stream().map(SnapshotIndex::name).filter(name -> !name.startsWith(".") && !names.contains(name)).toList(),
         all.stream().map(SnapshotIndex::name).filter(name -> name.startsWith(".")).toList(),
-        live, complete, leftovers, RecoveryRate.now(cluster), rate);
+        live, complete, leftovers, changed(live, names), RecoveryRate.now(cluster), rate);
     requireShardsAllowed(plan);
     requireRoom(plan);
     return plan;
+  }
+
+  private Map<String, Instant> changed(LiveIndices live, Set<String> names) throws IOException {
+    var changed = new HashMap<String, Instant>();
+    for (var name : names) {
+      if (live.get(name).filter(index -> index.documents() > 0).isPresent()) {
+        NewestChange.of(api, name).ifPresent(time -> changed.put(name, time));
+      }
+    }
+    return changed;
   }
 
   /** The snapshot's indices, or those of them that are named. */

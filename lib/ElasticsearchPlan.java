@@ -1,6 +1,8 @@
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SortedSet;
@@ -14,13 +16,14 @@ import java.util.stream.Collectors;
  * @param system the snapshot's indices that are Elasticsearch's own
  * @param complete those whose copy an interrupted run restored completely
  * @param leftovers copies of interrupted runs
+ * @param changed when the live indices were last changed, where that is known
  * @param rate the recovery limit now
  * @param wantedRate the limit for the time of the restore; empty where it stays
  */
 record ElasticsearchPlan(String address, ElasticsearchCluster cluster, String snapshot, String stamp,
     List<SnapshotIndex> indices,
     List<String> leftOut, List<String> system, LiveIndices live, Set<String> complete, SortedSet<String> leftovers,
-    String rate, Optional<String> wantedRate) {
+    Map<String, Instant> changed, String rate, Optional<String> wantedRate) {
   Set<String> names() {
     return indices.stream().map(SnapshotIndex::name).collect(Collectors.toCollection(LinkedHashSet::new));
   }
@@ -55,13 +58,14 @@ record ElasticsearchPlan(String address, ElasticsearchCluster cluster, String sn
 
   List<String> lines(boolean inPlace) {
     var lines = new ArrayList<String>();
-    lines.add("cluster %s at %s, version %s, %d data nodes".formatted(cluster.name(), address,
-        String.join(" and ", cluster.versions()), cluster.dataNodes()));
-    lines.add("snapshot proven: %s, %d indices, %d shards, %s".formatted(snapshot, indices.size(),
-        indices.stream().mapToInt(SnapshotIndex::shards).sum(), Console.size(bytes())));
+    lines.add("cluster %s at %s, version %s, %s".formatted(cluster.name(), address,
+        String.join(" and ", cluster.versions()), Count.of(cluster.dataNodes(), "data node")));
+    lines.add("snapshot proven: %s, %s, %s, %s".formatted(snapshot, Count.of(indices.size(), "index", "indices"),
+        Count.of(indices.stream().mapToInt(SnapshotIndex::shards).sum(), "shard"), Console.size(bytes())));
     for (var index : indices) {
-      lines.add("index %s: %s now; %d shards, %s in the snapshot".formatted(index.name(), now(index), index.shards(),
-          Console.size(index.bytes())));
+      lines.add("index %s: %s now%s; %s, %s in the snapshot".formatted(index.name(), now(index),
+          changed.containsKey(index.name()) ? ", last changed " + NewestChange.shown(changed.get(index.name())) : "",
+          Count.of(index.shards(), "shard"), Console.size(index.bytes())));
       if (inPlace) {
         lines.add(
             "→ delete %s, then restore it in its place: until that is done there is no index".formatted(index.name()));
@@ -86,7 +90,7 @@ record ElasticsearchPlan(String address, ElasticsearchCluster cluster, String sn
   private String now(SnapshotIndex index) {
     return live.get(index.name()).map(now -> !now.open() ? "closed (it will be open)"
         : now.documents() < 0 ? "an unknown number of documents (it is red)"
-        : "%,d documents".formatted(now.documents())).orElse("does not exist");
+        : Count.of(now.documents(), "document")).orElse("does not exist");
   }
 
   private void addNotRestored(List<String> lines) {
@@ -98,7 +102,7 @@ record ElasticsearchPlan(String address, ElasticsearchCluster cluster, String sn
     }
     for (var index : stays()) {
       lines.add("index %s stays as it is: the snapshot does not have it (%s)".formatted(index.name(),
-          index.documents() < 0 ? "documents not known" : "%,d documents".formatted(index.documents())));
+          index.documents() < 0 ? "documents not known" : Count.of(index.documents(), "document")));
     }
   }
 

@@ -189,9 +189,9 @@ final class ElasticsearchRestore implements Database {
     var age = now - definition.ageFrom(created);
     IndexDefinition.deletesAt(policy.get().path(name)).filter(at -> at.toMillis() - age <= DAY).ifPresent(at ->
     console.warn(
-        "lifecycle policy %s deletes %s within a day of the restore: its delete phase begins at an age of %s hours,"
-            + " the index is %d hours old",
-            name, index.name(), at.toHours(), Duration.ofMillis(age).toHours()));
+        "lifecycle policy %s deletes %s within a day of the restore: its delete phase begins at an age of %s,"
+            + " the index is %s old",
+            name, index.name(), Count.of(at.toHours(), "hour"), Count.of(Duration.ofMillis(age).toHours(), "hour")));
   }
 
   @Override

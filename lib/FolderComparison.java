@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFileAttributes;
+import java.time.Instant;
 import java.util.BitSet;
 import java.util.HashSet;
 import java.util.Optional;
@@ -28,16 +29,19 @@ record FolderComparison(RestoreJob job, LiveTree tree) {
   FolderDifferences names() throws IOException {
     var present = new BitSet();
     var extra = new int[1];
+    var newest = new Instant[1];
     tree.walk((path, isFolder) -> {
       var i = find(path);
       if (i < 0 && !isFolder) {
         extra[0]++;
+        var changed = Instant.ofEpochMilli(path.toFile().lastModified());
+        newest[0] = newest[0] == null || newest[0].isBefore(changed) ? changed : newest[0];
       } else if (i >= 0 && !job.entry(i).folder()) {
         present.set(i);
       }
     });
     return new FolderDifferences(job.backup().files - present.cardinality(), present.cardinality(), extra[0],
-        Optional.empty(), null, null);
+        newest[0], Optional.empty(), null, null);
   }
 
   /** Compares byte for byte, and owner, mode and time. */
@@ -63,7 +67,8 @@ record FolderComparison(RestoreJob job, LiveTree tree) {
       write.set(i, live.isEmpty() || !isLink(live.get(), job.entry(i)));
     }
     var unchanged = job.backup().files - write.cardinality() - touch.cardinality();
-    return new FolderDifferences(names.added(), names.present(), names.extra(), Optional.of(unchanged), write, touch);
+    return new FolderDifferences(names.added(), names.present(), names.extra(), names.newest(),
+        Optional.of(unchanged), write, touch);
   }
 
   private boolean isLink(Path live, ArchiveEntry entry) throws IOException {

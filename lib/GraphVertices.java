@@ -87,10 +87,10 @@ final class GraphVertices {
     var details = new ArrayList<String>();
     withoutDocument.forEach(vertex -> details.add("without a document: vertex " + vertex));
     withoutVertex.forEach(vertex -> details.add("without a vertex: document " + Long.toString(vertex, 36)));
-    var compared = rows.distinct() == vertices.length ? "%,d vertices".formatted(vertices.length)
+    var compared = rows.distinct() == vertices.length ? Count.of(vertices.length, "vertex", "vertices")
         : "a sample of %,d of about %,d vertices".formatted(vertices.length, rows.distinct());
-    var alone = "%s of the graph and %s: %,d are without a document there, %,d documents without a vertex".formatted(
-        compared, settings.get().index(), withoutDocument.size(), withoutVertex.size());
+    var alone = "%s of the graph and %s: %,d without a document there, %s without a vertex".formatted(
+        compared, settings.get().index(), withoutDocument.size(), Count.of(withoutVertex.size(), "document"));
     if (details.isEmpty()) {
       findings.ok("index", "%s of the graph, each with its document in %s, and no other document", compared,
           settings.get().index());

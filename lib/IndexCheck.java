@@ -37,8 +37,8 @@ record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Option
     }
     for (var other : live.others(Set.copyOf(names))) {
       if (!SnapshotCopy.isCopy(other.name())) {
-        findings.skipped("index", "%s is not in the snapshot (%,d documents): a restore leaves it as it is",
-            other.name(), other.documents());
+        findings.skipped("index", "%s is not in the snapshot (%s): a restore leaves it as it is",
+            other.name(), Count.of(other.documents(), "document"));
       }
     }
   }
@@ -97,9 +97,9 @@ record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Option
         status.equals("yellow") && replicas >= nodes && open.stream().noneMatch(shard -> shard.endsWith(" NODE_LEFT"))
         && health.path("active_shards").asInt() == health.path("active_primary_shards").asInt() * nodes;
     findings.require(status.equals("green") || few, "health", open,
-        "%s is %s, %d data nodes%s, %d of %d shards started",
-        index, status, nodes, few ? ", too few for %d replicas".formatted(replicas) : "",
-        health.path("active_shards").asInt(), shards.size());
+        "%s is %s, %s%s, %d of %s started",
+        index, status, Count.of(nodes, "data node"), few ? ", too few for " + Count.of(replicas, "replica") : "",
+        health.path("active_shards").asInt(), Count.of(shards.size(), "shard"));
     return !status.equals("red");
   }
 
@@ -143,8 +143,8 @@ record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Option
     for (var kind : List.of("missing", "changed", "extra")) {
       tally.names(kind).forEach(id -> details.add(kind + ": " + id));
     }
-    findings.require(details.isEmpty(), "content", details, "%s: %,d documents of the snapshot%s%s", index.name(),
-        tally.count("document"),
+    findings.require(details.isEmpty(), "content", details, "%s: %s of the snapshot%s%s", index.name(),
+        Count.of(tally.count("document"), "document"),
         details.isEmpty() ? ", each the same" : ": %,d missing, %,d changed, %,d extra".formatted(
             tally.count("missing"), tally.count("changed"), tally.count("extra")), newer);
   }

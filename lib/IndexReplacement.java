@@ -161,7 +161,7 @@ final class IndexReplacement {
   /** Only now is the live index removed: a complete copy is in the cluster, and cloning it links its files. */
   long replaceLive(SnapshotIndex index) throws Exception {
     var documents = count(index.copy(stamp));
-    console.step("Replacing %s by the restored index (%d documents)", index.name(), documents);
+    console.step("Replacing %s by the restored index (%s)", index.name(), Count.of(documents, "document"));
     api.delete(index.name());
     cloneIndex(index.copy(stamp), index.name());
     watch.awaitStarted(Set.of(index.name()), "the restored copy is complete: run the same command again");

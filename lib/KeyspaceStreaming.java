@@ -64,7 +64,7 @@ final class KeyspaceStreaming {
     var name = CqlIdentifier.fromInternal(definition.keyspace());
     var keyspace = cluster.session().refreshSchema().getKeyspace(name).orElseThrow();
     var ring = TableStreaming.ring(cluster.session().getMetadata().getTokenMap().orElseThrow(), name, nodes);
-    console.step("Streaming %d tables to %d nodes", tables.size(), ring.size());
+    console.step("Streaming %s to %s", Count.of(tables.size(), "table"), Count.of(ring.size(), "node"));
     var streams = new LinkedHashMap<String, Future<?>>();
     for (var table : tables) {
       var id = keyspace.getTable(CqlIdentifier.fromInternal(table.name())).flatMap(live -> live.getId()).orElseThrow();

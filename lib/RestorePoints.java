@@ -304,7 +304,8 @@ final class RestorePoints {
       judgement.add(RestorePoint.State.INCOMPLETE,
           "no archive of Cassandra from %s".formatted(String.join(", ", missed)));
     } else if (nodes.size() + unusable.size() < most) {
-      judgement.add(RestorePoint.State.INCOMPLETE, "%d archives of Cassandra, %d before".formatted(nodes.size(), most));
+      judgement.add(RestorePoint.State.INCOMPLETE, "%s of Cassandra, %d before".formatted(
+          Count.of(nodes.size(), "archive"), most));
     }
   }
 

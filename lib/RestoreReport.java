@@ -91,7 +91,7 @@ record RestoreReport(Path file, String script, String release, Instant started, 
     var json = report.path("elasticsearch");
     var indices = json.path("indices").valueStream().map(JsonNode::asText)
         .map(name -> new Item(name, json.path("bytesOf").path(name).asLong(),
-        json.path("documentsOf").has(name) ? "%,d documents".formatted(json.path("documentsOf").path(name).asLong())
+        json.path("documentsOf").has(name) ? Count.of(json.path("documentsOf").path(name).asLong(), "document")
             : "")).toList();
     var leftOut = new ArrayList<String>();
     texts(json.path("leftOut")).forEach(name -> leftOut.add("index %s: --index does not name it".formatted(name)));
@@ -107,20 +107,20 @@ record RestoreReport(Path file, String script, String release, Instant started, 
   }
 
   private static Part files(JsonNode json) {
-    var notSet = json.path("notSet").properties().stream().map(what -> "the %s of %d files and folders could not be set"
-        .formatted(what.getKey(), what.getValue().asInt())).toList();
+    var notSet = json.path("notSet").properties().stream().map(what -> "the %s of %s could not be set"
+        .formatted(what.getKey(), Count.of(what.getValue().asInt(), "file or folder", "files and folders"))).toList();
     return new Part("files", json.path("folder").asText(), json.path("fileSystem").asText(),
         Stream.of(json.path("backup").asText()).filter(text -> !text.isEmpty()).toList(), json.path("bytes").asLong(),
         json.has("files") ? List.of(new Item("all files", json.path("bytes").asLong(),
-            "%,d files".formatted(json.path("files").asLong()))) : List.of(),
+            Count.of(json.path("files").asLong(), "file"))) : List.of(),
         notSet, error(json, "files"));
   }
 
   private static Part s3(JsonNode json) {
     var leftOut = new ArrayList<String>();
     if (json.path("keptExtra").asBoolean()) {
-      leftOut.add("%d objects that are not in the backup were left: --keep-extra"
-          .formatted(json.path("extra").asInt()));
+      leftOut.add("%s in the bucket, but not in the backup: --keep-extra"
+          .formatted(Count.of(json.path("extra").asInt(), "object")));
     }
     json.path("failed").forEachEntry((key, reason) -> leftOut.add("object %s: %s".formatted(key, reason.asText())));
     return new Part("s3", "bucket %s at %s".formatted(json.path("bucket").asText(), json.path("endpoint").asText()), "",

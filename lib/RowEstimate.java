@@ -9,7 +9,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -42,7 +41,7 @@ record RowEstimate(long rows, Certainty certainty) {
       case ABOUT -> "about ";
       case AT_LEAST -> "more than ";
     };
-    return prefix + String.format(Locale.ROOT, "%,d row%s", rows, rows == 1 ? "" : "s");
+    return prefix + Count.of(rows, "row");
   }
 
   /** The live tables of a keyspace that can be asked. */

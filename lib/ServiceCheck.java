@@ -18,8 +18,8 @@ record ServiceCheck(TheHiveSettings settings, List<Pattern> ignored) {
   void services(Findings findings) {
     each(findings, (host, unit) -> {
       var since = unit.since().isEmpty() ? "never" : unit.since();
-      findings.require(unit.active().equals("active"), "unit", List.of(), "%s: %s %s, since %s, %d restarts",
-          host.name(), node(host).service(), unit, since, unit.restarts());
+      findings.require(unit.active().equals("active"), "unit", List.of(), "%s: %s %s, since %s, %s",
+          host.name(), node(host).service(), unit, since, Count.of(unit.restarts(), "restart"));
       var application = Application.on(host, settings);
       var problem = application.problem();
       findings.require(problem.isEmpty(), "application", List.of(), "%s",
@@ -60,7 +60,7 @@ record ServiceCheck(TheHiveSettings settings, List<Pattern> ignored) {
     var errors = new Tally();
     lines.stream().filter(Application.ERROR.asPredicate()).filter(this::isHarmful)
         .forEach(line -> errors.add("error", line));
-    var read = "in %d lines since the start".formatted(lines.size());
+    var read = "in %s since the start".formatted(Count.of(lines.size(), "line"));
     findings.requireNone("errors", errors, "error", host.name() + ": none " + read, "on " + host.name() + " " + read);
   }
 

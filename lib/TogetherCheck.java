@@ -22,7 +22,7 @@ record TogetherCheck(Duration maxGap) {
     var gap = Duration.between(first.taken(), last.taken());
     var near = gap.compareTo(maxGap) <= 0;
     findings.require(near, "times", names, "%s to %s: %d s apart%s", first.name(), last.name(),
-        gap.toSeconds(), near ? "" : ", more than %d minutes".formatted(maxGap.toMinutes()));
+        gap.toSeconds(), near ? "" : ", more than " + Count.of(maxGap.toMinutes(), "minute"));
   }
 
   /** The attachments that the graph names are in their backups; {@code backups} are the file names by part. */

@@ -118,7 +118,7 @@ class RestoreCassandraEsNodesTest {
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(result.err()).contains("keyspace thehive of cluster thp",
         "data centre datacenter1, 3 nodes: " + String.join(", ", addresses()),
-        "truncate 1 tables with 300 rows now", "each node needs about");
+        "truncate 1 table with 300 rows now", "each node needs about");
   }
 
   @ParameterizedTest

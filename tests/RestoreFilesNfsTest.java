@@ -339,8 +339,8 @@ class RestoreFilesNfsTest extends FolderRestore {
     var result = restore("--yes").withoutRights("chown").run();
 
     assertThat(result.code()).as(result.err()).isEqualTo(14);
-    assertThat(result.err()).contains("warning: the owner of 1 files and folders could not be set: run as root",
-        "the group of 1 files",
+    assertThat(result.err()).contains("warning: the owner of 1 file or folder could not be set: run as root",
+        "the group of 1 file",
         "error: all files are restored, but not all have their group, owner");
     assertThat(archives.resolve("restore-files-nfs.unfinished")).as("there is nothing left to restore").doesNotExist();
     assertThat(sh("stat -c %%u %s/.dot".formatted(live))).isEqualTo("0");
@@ -1187,7 +1187,7 @@ class RestoreFilesNfsTest extends FolderRestore {
     assertThat(result.code()).as(result.err()).isEqualTo(14);
     assertThat(result.err()).contains("but nobody:nogroup where it says root or nobody")
         .contains(
-            "warning: the owner of 1 files and folders could not be set: run as root (on NFS: without root squash)");
+            "warning: the owner of 1 file or folder could not be set: run as root (on NFS: without root squash)");
     var restored = tree(server, true);
     assertThat(restored.values()).allMatch(entry -> entry.contains(" 65534:65534"));
     original.replaceAll((name, entry) -> entry.replaceFirst(" \\d+:\\d+", " 65534:65534"));

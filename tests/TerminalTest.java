@@ -45,7 +45,7 @@ class TerminalTest {
         assertThat(screen).filteredOn(line -> line.startsWith("Staging [")).as("one line is left at the end")
             .hasSize(1);
         assertThat(String.join("", screen)).as("it may go on in the next line").containsOnlyOnce("elapsed")
-            .containsPattern("Restored 4000 files, [^/]*$");
+            .containsPattern("Restored 4,000 files, [^/]*$");
         assertThat(screen).containsOnlyOnce("  Will remove the old tree");
       }
     }

@@ -632,7 +632,7 @@ class VerifyTest {
           .anyMatch(line -> line.startsWith("table collected: option gc_grace_seconds"))
           .noneMatch(line -> line.contains("added"))
           .anyMatch(line -> line.matches("✗ cassandra +narrower .*cannot be read: .*"));
-      assertThat(result.out()).containsPattern("✓ cassandra +plain +1 rows");
+      assertThat(result.out()).containsPattern("✓ cassandra +plain +1 row,");
       assertThat(wrong(verifyKeyspace("defined", temp, "--exact").run()))
           .anyMatch(line -> line.startsWith("table added is not in the backup"));
       session.execute("DROP KEYSPACE defined");

@@ -23,7 +23,7 @@ class BucketPlanTest {
   @Test
   void namesServerAndBucketAndWhereTheyComeFrom() {
     assertThat(plan(PLAIN, extras(8, 2), false).lines("Will")).containsExactly("", "Bucket thehive (default)",
-        "  at http://10.0.0.5:9000 (MINIO_ENDPOINT)", "  Will send 3 new objects and 1 changed ones (6 kB)",
+        "  at http://10.0.0.5:9000 (MINIO_ENDPOINT)", "  Will send 3 new objects and 1 changed (6 kB)",
         "  Will leave 5 unchanged objects",
         "  Will remove 2 objects that are not in the backup, the newest of 2026-11-22T12:00:56Z");
   }
@@ -49,7 +49,7 @@ class BucketPlanTest {
     assertThat(plan(PLAIN, extras(8, 2, "x\r"), true).cannotKeep().orElseThrow()).satisfies(reason -> {
       assertThat(reason.code).isEqualTo(13);
       assertThat(reason).hasMessageContaining(
-          "1 objects that are not in the backup are in the way of objects of the backup, such as x?:");
+          "1 object that is not in the backup is in the way of objects of the backup, such as x?:");
       assertThat(reason.hint).contains("leave out --keep-extra");
     });
   }

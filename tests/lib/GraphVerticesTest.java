@@ -63,8 +63,8 @@ class GraphVerticesTest {
     rows(numbers(0, 100));
     documents(numbers(3, 101));
     assertThat(finding().result()).isEqualTo(Mark.WARNING);
-    assertThat(finding().text()).startsWith("100 vertices of the graph and thehive_global: 3 are without a document"
-        + " there, 1 documents without a vertex");
+    assertThat(finding().text()).startsWith("100 vertices of the graph and thehive_global: 3 without a document"
+        + " there, 1 document without a vertex");
     assertThat(finding().details()).containsExactly("without a document: vertex 4096",
         "without a document: vertex 4104", "without a document: vertex 4112", "without a vertex: document 3s0");
   }

@@ -202,7 +202,7 @@ class RestorePointsTest {
     var unnamed = Stream.of("c/cassandra_20260530_01h00m00s.tar", "c/cassandra_20260530_01h00m03s.tar", NIGHT.get(0),
         NIGHT.get(1), NIGHT.get(2));
     assertThat(find(unnamed).points().get(0).verdictLine())
-        .isEqualTo("✗ incomplete: 1 archives of Cassandra, 2 before");
+        .isEqualTo("✗ incomplete: 1 archive of Cassandra, 2 before");
   }
 
   /** Backups every ten minutes: the newest has only begun. */
