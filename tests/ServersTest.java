@@ -62,6 +62,7 @@ class ServersTest {
           .hasMessageContaining("Authentication error");
     }
 
+    @Tag("matrix")
     @Test
     void nodesThatWereKilledOrStoppedComeBackWithTheirData() throws Exception {
       var killed = nodes.get(0);
@@ -118,6 +119,7 @@ class ServersTest {
     }
   }
 
+  @Tag("matrix")
   @ParameterizedTest
   @ValueSource(strings = {"7.10.2", "8.19"})
   void anElasticsearchThatWasKilledComesBackWithItsData(String version, @TempDir Path repositories) {
@@ -136,6 +138,7 @@ class ServersTest {
     assertThat(server.data()).as("after close").doesNotExist();
   }
 
+  @Tag("matrix")
   @Test
   void elasticsearchNodesFormOneCluster(@TempDir Path repositories) {
     var servers = Stack.elasticsearch("7.10.2", List.of("127.0.1.2", "127.0.1.3"), 9200, repositories);
