@@ -72,8 +72,10 @@ import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.cfg.EnumFeature;
 import com.fasterxml.jackson.databind.cfg.JsonNodeFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.module.SimpleModule;
 import com.fasterxml.jackson.databind.node.IntNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
+import com.fasterxml.jackson.databind.ser.std.ToStringSerializer;
 import com.fasterxml.jackson.dataformat.smile.databind.SmileMapper;
 import com.google.common.collect.HashMultimap;
 import com.google.common.collect.Iterators;
@@ -509,7 +511,7 @@ class Verify implements Callable<Integer> {
     var findings = new EnumMap<Part, Findings>(Part.class);
     Stream.of(Part.values()).filter(this::isChosen).forEach(part -> findings.put(part, new Findings("" + part)));
     var checks = chooseChecks(run, findings);
-    var sums = ArchiveSum.begin(files.page.isPresent() ? run.backups().archives() : Map.of());
+    var sums = ArchiveSum.begin(files.hasEvidence() ? run.backups().archives() : Map.of());
     runAll(checks, run, findings);
     if (isChosen(Part.TOGETHER)) {
       checkTogether(run, findings.get(Part.TOGETHER));
@@ -4825,8 +4827,8 @@ record Evidence(Check check, Verdict verdict, Optional<LocalDateTime> point, Map
 
 /** The files in which verify.java leaves what it found, for people and for monitoring. */
 final class EvidenceFiles {
-  @Option(names = "--evidence", paramLabel = "FILE", description = "write a page (HTML) for the change ticket, too")
-  Optional<Path> page = Optional.empty();
+  @Option(names = "--evidence", paramLabel = "FILE", description = "write a page (HTML), or data (*.json), too")
+  List<Path> evidence = List.of();
 
   @Option(names = "--metrics", paramLabel = "FILE", description = "write metrics for node-exporter, too")
   Optional<Path> metrics = Optional.empty();
@@ -4835,7 +4837,7 @@ final class EvidenceFiles {
 
   /** Throws if a file could not be written at the end: to be known before hours of checks. */
   void requireWritable() {
-    page.ifPresent(EvidenceFiles::requireWritable);
+    evidence.forEach(EvidenceFiles::requireWritable);
     metrics.ifPresent(EvidenceFiles::requireWritable);
   }
 
@@ -4866,26 +4868,31 @@ final class EvidenceFiles {
         "make its folder writable, make room, or name another file", e);
   }
 
+  /** True if the archives' checksums are wanted. */
+  boolean hasEvidence() {
+    return !evidence.isEmpty();
+  }
+
   boolean areWanted() {
-    return page.isPresent() || metrics.isPresent();
+    return hasEvidence() || metrics.isPresent();
   }
 
   /** Writes those that are wanted. */
-  void write(Evidence evidence) throws IOException {
+  void write(Evidence found) throws IOException {
     isWritten = true;
-    if (page.isPresent()) {
-      write(page.get(), EvidencePage.of(evidence));
+    for (var file : evidence) {
+      write(file, file.toString().endsWith(".json") ? EvidenceJson.of(found) : EvidencePage.of(found));
     }
-    writeMetrics(evidence);
+    writeMetrics(found);
   }
 
-  private void writeMetrics(Evidence evidence) throws IOException {
+  private void writeMetrics(Evidence found) throws IOException {
     if (metrics.isPresent()) {
-      write(metrics.get(), EvidenceMetrics.of(evidence, before(metrics.get())));
+      write(metrics.get(), EvidenceMetrics.of(found, before(metrics.get())));
     }
   }
 
-  /** Writes the metrics of a run that failed before it had a result: monitoring is to see it; it has no page. */
+  /** Writes the metrics of a run that failed before it had a result: monitoring is to see it; there is no evidence then. */
   void writeFailure(String script, Instant started, Failure failure) throws IOException {
     if (!isWritten) {
       writeMetrics(Evidence.ofFailure(script, started, failure));
@@ -4914,6 +4921,33 @@ final class EvidenceFiles {
     } catch (IOException e) {
       throw notWritten(file, Exit.UNEXPECTED, e);
     }
+  }
+}
+
+/** The evidence as data, for programs: what the page tells. */
+final class EvidenceJson {
+  /** Times as in ISO 8601 and paths as they are typed; Jackson has a path as a URI, and times in another library. */
+  private static final ObjectMapper MAPPER = Json.MAPPER.copy().registerModule(new SimpleModule()
+      .addSerializer(Instant.class, ToStringSerializer.instance)
+      .addSerializer(Path.class, ToStringSerializer.instance));
+
+  /**
+   * The top of it.
+   *
+   * @param restorePoint local time, as the archives' names have it; null where no backup was found
+   * @param restores each report once, in the order in which the restores began
+   */
+  private record Content(String sentence, boolean complete, String release, String restorePoint, List<String> failures,
+      List<Evidence.Open> notChecked, Evidence.Check check, Verdict verdict, List<ArchiveSum> archives,
+      List<RestoreReport> restores, List<String> unfinished, Map<String, Map<String, Long>> compared) {}
+
+  private EvidenceJson() {}
+
+  static String of(Evidence evidence) throws JsonProcessingException {
+    return MAPPER.writeValueAsString(new Content(evidence.sentence(), evidence.isComplete(), Release.VERSION,
+        evidence.point().map(BackupSet.STAMP::format).orElse(null), evidence.failures(), evidence.open(),
+        evidence.check(), evidence.verdict(), evidence.archives(), evidence.runs(), evidence.unfinished(),
+        evidence.counts())) + "\n";
   }
 }
 

@@ -6,13 +6,14 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 import picocli.CommandLine.Option;
 
 /** The files in which verify.java leaves what it found, for people and for monitoring. */
 final class EvidenceFiles {
-  @Option(names = "--evidence", paramLabel = "FILE", description = "write a page (HTML) for the change ticket, too")
-  Optional<Path> page = Optional.empty();
+  @Option(names = "--evidence", paramLabel = "FILE", description = "write a page (HTML), or data (*.json), too")
+  List<Path> evidence = List.of();
 
   @Option(names = "--metrics", paramLabel = "FILE", description = "write metrics for node-exporter, too")
   Optional<Path> metrics = Optional.empty();
@@ -21,7 +22,7 @@ final class EvidenceFiles {
 
   /** Throws if a file could not be written at the end: to be known before hours of checks. */
   void requireWritable() {
-    page.ifPresent(EvidenceFiles::requireWritable);
+    evidence.forEach(EvidenceFiles::requireWritable);
     metrics.ifPresent(EvidenceFiles::requireWritable);
   }
 
@@ -52,26 +53,31 @@ final class EvidenceFiles {
         "make its folder writable, make room, or name another file", e);
   }
 
+  /** True if the archives' checksums are wanted. */
+  boolean hasEvidence() {
+    return !evidence.isEmpty();
+  }
+
   boolean areWanted() {
-    return page.isPresent() || metrics.isPresent();
+    return hasEvidence() || metrics.isPresent();
   }
 
   /** Writes those that are wanted. */
-  void write(Evidence evidence) throws IOException {
+  void write(Evidence found) throws IOException {
     isWritten = true;
-    if (page.isPresent()) {
-      write(page.get(), EvidencePage.of(evidence));
+    for (var file : evidence) {
+      write(file, file.toString().endsWith(".json") ? EvidenceJson.of(found) : EvidencePage.of(found));
     }
-    writeMetrics(evidence);
+    writeMetrics(found);
   }
 
-  private void writeMetrics(Evidence evidence) throws IOException {
+  private void writeMetrics(Evidence found) throws IOException {
     if (metrics.isPresent()) {
-      write(metrics.get(), EvidenceMetrics.of(evidence, before(metrics.get())));
+      write(metrics.get(), EvidenceMetrics.of(found, before(metrics.get())));
     }
   }
 
-  /** Writes the metrics of a run that failed before it had a result: monitoring is to see it; it has no page. */
+  /** Writes the metrics of a run that failed before it had a result: monitoring is to see it; there is no evidence then. */
   void writeFailure(String script, Instant started, Failure failure) throws IOException {
     if (!isWritten) {
       writeMetrics(Evidence.ofFailure(script, started, failure));

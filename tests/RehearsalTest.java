@@ -9,7 +9,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -24,6 +26,7 @@ class RehearsalTest {
   private static long cases;
   @TempDir static Path set;
   @TempDir Path work;
+  @TempDir Path results;
 
   @BeforeAll
   static void takeABackup() throws IOException {
@@ -45,9 +48,25 @@ class RehearsalTest {
     return Files.createDirectories(Original.temporaryFolder().resolve("files"));
   }
 
-  private Script rehearsal(Path backups, String address) {
+  private Script rehearsal(Path backups) {
     return Script.of("tests/sandbox.java").timeout(Duration.ofMinutes(10))
-        .args("--backup-set", backups.toString(), "--listen", address, "--work", work.toString());
+        .args("--backup-set", backups.toString(), "--work", work.toString());
+  }
+
+  private Script rehearsal(Path backups, String address) {
+    return rehearsal(backups).args("--listen", address);
+  }
+
+  /** Another set like this one, to be damaged. */
+  private static Path copy() {
+    var copy = Original.temporaryFolder().resolve("set");
+    command("cp", "-a", set.toString(), copy.toString());
+    return copy;
+  }
+
+  private static void command(String... command) {
+    var result = Script.command(command).run();
+    assertThat(result.code()).as("%s: %s", List.of(command), result.err()).isZero();
   }
 
   /** The names, sizes and times of all files, and what of the rehearsal is left. */
@@ -105,7 +124,8 @@ class RehearsalTest {
         "mount --bind %1$s %1$s && mount -o remount,ro,bind %1$s && ! touch %1$s/x 2>/dev/null && exec \"$@\""
             .formatted(set),
         "sh", Script.ROOT.resolve("jbang").toString(), "tests/sandbox.java", "--backup-set", set.toString(), "--listen",
-        "127.0.61.11", "--work", work.toString()).in(Script.ROOT).timeout(Duration.ofMinutes(10))
+        "127.0.61.11", "--work", work.toString(), "--evidence", results.resolve("page.html").toString(), "--evidence",
+        results.resolve("data.json").toString()).in(Script.ROOT).timeout(Duration.ofMinutes(10))
         // a site's own settings, which must reach no script
         .env("CASSANDRA_CONNECTION", "127.0.61.99").env("ELASTICSEARCH_API_URL", "http://127.0.61.99:9200")
         .env("THEHIVE_NODES", "127.0.61.99").env("MINIO_ENDPOINT", "http://127.0.61.99:9000").run();
@@ -114,16 +134,21 @@ class RehearsalTest {
     assertThat(result.out()).contains("=== ✓ Successful full restore ===",
         "✓ The backup %s restores completely".formatted(backup.timestamp()))
         .containsPattern("(?m)^  Case +" + cases + "$").containsPattern("the graph +(\\d+) of \\1 entries")
+        .contains("each of 15 that the index names is in the restored folder and in the restored bucket",
+            "\"Case #%d\" is the newest case, of ".formatted(cases), "; a search for these words finds it")
         .doesNotContain("✗");
     assertThat(result.err()).doesNotContain("127.0.61.99");
+    var evidence = Json.MAPPER.readTree(results.resolve("data.json").toFile());
+    assertThat(evidence.path("complete").asBoolean()).as("%s", evidence).isTrue();
+    assertThat(results.resolve("page.html")).content().contains(evidence.path("sentence").asText(),
+        " was restored completely in ");
     assertThat(state(set)).isEqualTo(before);
     assertNothingIsLeft("127.0.61.11");
   }
 
   @Test
   void endsWithTheReasonWhereTheAttachmentsAreCutShortAndLeavesNothingBehind() throws IOException {
-    var damaged = Original.temporaryFolder().resolve("set");
-    Script.command("cp", "-a", set.toString(), damaged.toString()).run();
+    var damaged = copy();
     try (var archive = new RandomAccessFile(
         damaged.resolve("storage/files_%s.tar".formatted(backup.timestamp())).toFile(), "rw")) {
       archive.setLength(archive.length() / 2);
@@ -134,6 +159,97 @@ class RehearsalTest {
     assertThat(result.err()).contains("error: ./jbang verify.java archives", "ended with exit 10: ", "files_");
     assertThat(result.out()).doesNotContain("restores completely", "Successful full restore");
     assertNothingIsLeft("127.0.61.12");
+  }
+
+  private static void assertFails(Script.Result result, int code, String... reasons) {
+    assertThat(result.code()).as(result.out() + result.err()).isEqualTo(code);
+    assertThat(result.err().lines().filter(line -> line.startsWith("error: ")).reduce((first, last) -> last)
+        .orElseThrow()).contains(reasons);
+    assertThat(result.out()).doesNotContain("restores completely");
+  }
+
+  /** One bit of a row, as a disk may lose it; the archive itself is whole. */
+  @Test
+  void endsWithTheReasonWhereAnSSTableIsDamaged() throws IOException {
+    var damaged = copy();
+    var folder = damaged.resolve("cassandra");
+    var name = "cassandra_" + backup.timestamp();
+    command("tar", "-C", folder.toString(), "-xf", folder.resolve(name + ".tar").toString());
+    Path data;
+    try (var files = Files.walk(folder.resolve(name))) {
+      data = files.filter(file -> file.toString().matches(".*/edgestore-.*-Data.db")).findFirst().orElseThrow();
+    }
+    try (var file = new RandomAccessFile(data.toFile(), "rw")) {
+      file.seek(file.length() / 2);
+      var old = file.read();
+      file.seek(file.length() / 2);
+      file.write(old ^ 1);
+    }
+    command("tar", "-C", folder.toString(), "-cf", folder.resolve(name + ".tar").toString(), name);
+    command("rm", "-r", folder.resolve(name).toString());
+
+    assertFails(rehearsal(damaged, "127.0.61.15").run(), 10, "./jbang verify.java archives",
+        "ended with exit 10: cassandra ", "" + data.getFileName());
+    assertNothingIsLeft("127.0.61.15");
+  }
+
+  @Test
+  void endsWithTheReasonWhereTheMarkerNamesNoSnapshot() throws IOException {
+    var damaged = copy();
+    var later = BackupSet.STAMP.format(BackupName.point(backup.timestamp()).orElseThrow().plusSeconds(1));
+    Files.move(damaged.resolve("elasticsearch/elasticsearch_%s.info".formatted(backup.timestamp())),
+        damaged.resolve("elasticsearch/elasticsearch_%s.info".formatted(later)));
+
+    assertFails(rehearsal(damaged, "127.0.61.16").run(), 10, "the restore point ", "incomplete",
+        "elasticsearch_" + later);
+    assertNothingIsLeft("127.0.61.16");
+  }
+
+  /** Of two nodes with one copy of each row, one node's archive. */
+  @Test
+  void endsWithTheReasonWhereTheArchiveIsHalfOfTheRing() throws IOException {
+    var damaged = copy();
+    var folder = damaged.resolve("cassandra");
+    var name = "cassandra_" + backup.timestamp();
+    Files.delete(folder.resolve(name + ".tar"));
+    SSTables.archive(work, "even:3000:2");
+    Files.move(work.resolve(SSTables.NAME), work.resolve(name));
+    command("tar", "-C", work.toString(), "-cf", folder.resolve(name + ".tar").toString(), name);
+    command("find", work.toString(), "-mindepth", "1", "-delete");
+
+    assertFails(rehearsal(damaged, "127.0.61.17").env("CASSANDRA_KEYSPACE", "ks").run(), 10,
+        "./jbang verify.java archives", "ended with exit 10: cassandra ring the backup is a part of the ring: ",
+        "CASSANDRA_GENERAL_ARCHIVE_PATH may name several folders");
+    assertNothingIsLeft("127.0.61.17");
+  }
+
+  @Test
+  void endsWithTheNameOfAnAttachmentThatTheGraphNamesAndTheArchiveLacks() throws IOException {
+    var damaged = copy();
+    command("tar", "--delete", "-f", damaged.resolve("storage/files_%s.tar".formatted(backup.timestamp())).toString(),
+        "files_%s/%s".formatted(backup.timestamp(), Attachments.name(3)));
+    var result = rehearsal(damaged, "127.0.61.18").run();
+
+    assertFails(result, 15, "the restored folder lacks 1 of ", "attachments that the index names: " + Attachments.id(3));
+    assertThat(result.out()).as("the databases are back").contains("=== ✓ Successful full restore ===");
+    assertNothingIsLeft("127.0.61.18");
+  }
+
+  @Test
+  void twoAtOnceOnOneHostTakeAddressesOfTheirOwn() throws IOException {
+    var both = Stream.of(rehearsal(set), rehearsal(set)).map(Script::start).toList();
+    var addresses = new TreeSet<String>();
+    for (var one : both) {
+      var result = one.await();
+      assertThat(result.code()).as(result.out() + result.err()).isZero();
+      assertThat(result.out()).contains("✓ The backup %s restores completely".formatted(backup.timestamp()));
+      addresses.add(Pattern.compile("(?:Listens on|the servers take) (127[.0-9]+)[;,]").matcher(result.err())
+          .results().map(match -> match.group(1)).findFirst().orElseThrow());
+    }
+    assertThat(addresses).hasSize(2);
+    for (var address : addresses) {
+      assertNothingIsLeft(address);
+    }
   }
 
   @Test

@@ -1,6 +1,7 @@
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -235,6 +236,45 @@ class SandboxDecisionsTest {
     assertThat(Rehearsal.minutes(point)).isBetween(15L, 30L);
   }
 
+  // ------------------------------------------------------------------------------------- questions to the restored index
+
+  private static JsonNode json(String text) throws IOException {
+    return Json.MAPPER.readTree(text.replace('\'', '"'));
+  }
+
+  @Test
+  void namesTheAttachmentThatTheRestoredFolderLacks() throws IOException {
+    var names = RestoredIndex.names(json("""
+        {'hits': {'hits': [{'_source': {'attachmentId': 'b'}}, {'_source': {'attachmentId': 'a'}},
+         {'_source': {'attachmentId': 'b'}}, {'_source': {}}]}}"""));
+
+    assertThat(names).containsExactly("a", "b");
+    RestoredIndex.requireAll(names, Set.of("a", "b", "c"), "folder");
+    assertThatThrownBy(() -> RestoredIndex.requireAll(names, Set.of("a", "c"), "folder"))
+        .hasMessage("the restored folder lacks 1 of 2 attachments that the index names: b")
+        .extracting("code").isEqualTo(15);
+    var many = Set.of("1", "2", "3", "4", "5", "6", "7");
+    assertThatThrownBy(() -> RestoredIndex.requireAll(many, Set.of(), "bucket")).hasMessageContaining(
+        "the restored bucket lacks 7 of 7").hasMessageEndingWith(" and 2 more");
+  }
+
+  @Test
+  void showsTheNewestCaseThatASearchFinds() throws IOException {
+    var newest = json("{'_id': 'x', '_source': {'title': 'Phishing\\u001b[2J at ACME'}, 'sort': [1700000000000]}");
+    var answer = "{'hits': {'total': {'value': %d}}, 'aggregations': {'itself': {'doc_count': %d}}}";
+
+    assertThat(RestoredIndex.found(newest, json(answer.formatted(3, 1)))).isEqualTo("\"Phishing?[2J at ACME\" is the"
+        + " newest case, of 2023-11-14; a search for these words finds it and 2 other entries");
+    assertThatThrownBy(() -> RestoredIndex.found(newest, json(answer.formatted(2, 0)))).hasMessage("a search for"
+        + " \"Phishing?[2J at ACME\", the title of the newest case, does not find that case, but 2 others")
+        .extracting("code").isEqualTo(15);
+    assertThat(RestoredIndex.found(json("{'_source': {'title': '%s'}}".formatted("x".repeat(99))),
+        json(answer.formatted(1, 1)))).isEqualTo("\"" + "x".repeat(80) + "…\" is the newest case; a search for these"
+        + " words finds it, and nothing else");
+    assertThat(RestoredIndex.hasWords("?!")).isFalse();
+    assertThat(RestoredIndex.hasWords("事件")).isTrue();
+  }
+
   // ---------------------------------------------------------------------------------------------------------- settings
 
   @Test
@@ -262,5 +302,7 @@ class SandboxDecisionsTest {
         .hasMessage("./jbang x ended with exit 10: cut short").extracting("code").isEqualTo(10);
     assertThat(new Steps.Failed("./jbang verify.java", 15, List.of("✓ a  b", "✗ files   content   3 differ")))
         .hasMessage("./jbang verify.java ended with exit 15: files content 3 differ");
+    assertThat(new Steps.Failed("./jbang verify.java", 15, List.of("✗ files   missing   2 of 9", "      a", "      b")))
+        .hasMessageEndingWith(": files missing 2 of 9: a");
   }
 }

@@ -94,8 +94,11 @@ class VerifyArchivesTest {
         .containsPattern("(?m)^The restore took \\d+\\.\\d s$").doesNotContain("it will take about");
     var page = temp.resolve("page.html");
     var metrics = temp.resolve("thehive.prom");
-    var result = verify("--only", "files", "--evidence", page.toString(), "--metrics", metrics.toString()).run();
+    var data = temp.resolve("data.json");
+    var result = verify("--only", "files", "--evidence", page.toString(), "--metrics", metrics.toString(), "--evidence",
+        data.toString()).run();
     assertThat(result.code()).as(result.out() + result.err()).isZero();
+    assertThat(page).content().contains(new ObjectMapper().readTree(data.toFile()).path("sentence").asText());
     var archive = temp.resolve("storage/files_" + POINT + ".tar");
     assertThat(page).content().contains("The backup of 1 Jan 2026 00:00 was restored in ",
         "as far as it was checked. Not checked: cassandra, elasticsearch.", "not checked: cassandra: not part of this run",

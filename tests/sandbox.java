@@ -102,8 +102,9 @@ class Sandbox implements Callable<Integer> {
   @Option(names = "--nodes", paramLabel = "N", description = "Cassandra nodes of a rehearsal (1)")
   private Integer nodes;
 
-  @Option(names = "--evidence", paramLabel = "FILE", description = "page for a change ticket, of a rehearsal")
-  private Path evidence;
+  @Option(names = "--evidence", paramLabel = "FILE",
+      description = "page for a change ticket, of a rehearsal; FILE.json: the same as data; may be repeated")
+  private List<Path> evidence = List.of();
 
   @Option(names = "--metrics", paramLabel = "FILE", description = "numbers for node-exporter, of a rehearsal")
   private Path metrics;
@@ -176,7 +177,8 @@ class Sandbox implements Callable<Integer> {
   }
 
   private void requireOptions() {
-    if (!isRehearsal() && Stream.of(point, repository, nodes, evidence, metrics).anyMatch(Objects::nonNull)) {
+    if (!isRehearsal() && (!evidence.isEmpty()
+        || Stream.of(point, repository, nodes, metrics).anyMatch(Objects::nonNull))) {
       throw new Failure(Exit.USAGE, "--backup, --repository, --nodes, --evidence and --metrics are of a rehearsal",
           "add --backup-set <folder>, or --rehearse");
     }
@@ -243,12 +245,14 @@ class Sandbox implements Callable<Integer> {
         .formatted(Rehearsal.minutes(chosen)));
     var count = listen != null ? listen.size() : nodes != null ? nodes : 1;
     begin(count, Rehearsal.needed(chosen, count), plan);
-    var results = new LinkedHashMap<String, Path>();
-    results.put("--evidence", evidence);
-    results.put("--metrics", metrics);
-    results.values().removeIf(Objects::isNull);
-    new Rehearsal(site, chosen, work, places, settings, steps).run(results);
+    new Rehearsal(site, chosen, work, places, settings, steps).run(results());
     return 0;
+  }
+
+  /** The options by which verify.java writes them. */
+  private List<String> results() {
+    return Stream.concat(evidence.stream().flatMap(file -> Stream.of("--evidence", "" + file.toAbsolutePath())),
+        Stream.ofNullable(metrics).flatMap(file -> Stream.of("--metrics", "" + file.toAbsolutePath()))).toList();
   }
 
   private static void requireJava(SearchServer search) throws IOException {

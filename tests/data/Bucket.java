@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 
 /** The bucket {@code thehive} of an S3 server under test, one attachment an object. */
 final class Bucket {
@@ -87,10 +88,17 @@ final class Bucket {
   }
 
   TreeSet<String> names() throws IOException {
+    return names(any -> true);
+  }
+
+  TreeSet<String> names(Predicate<String> wanted) throws IOException {
     try {
       var names = new TreeSet<String>();
       for (var object : client.listObjects(ListObjectsArgs.builder().bucket(NAME).recursive(true).build())) {
-        names.add(object.get().objectName());
+        var name = object.get().objectName();
+        if (wanted.test(name)) {
+          names.add(name);
+        }
       }
       return names;
     } catch (Exception e) {

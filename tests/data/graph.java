@@ -426,7 +426,8 @@ class Graph {
       global.addKey(keys.get(key), Mapping.TEXTSTRING.asParameter());
     }
     global.addKey(keys.get("text"), Mapping.TEXT.asParameter());
-    for (var key : List.of("_label", "state", "status", "dataType", "data", "sourceRef", "name", "contentType")) {
+    for (var key : List.of("_label", "state", "status", "dataType", "data", "sourceRef", "name", "contentType",
+        "attachmentId")) {
       global.addKey(keys.get(key), Mapping.STRING.asParameter());
     }
     for (var key : List.of("number", "severity", "size", "_createdAt")) {

@@ -86,11 +86,13 @@ class EvidenceMetricsTest {
   void isWrittenWholeOrNotAtAll(@TempDir Path folder) throws IOException {
     var files = new EvidenceFiles();
     files.metrics = Optional.of(folder.resolve("thehive.prom"));
-    files.page = Optional.of(folder.resolve("page.html"));
+    files.evidence = List.of(folder.resolve("page.html"), folder.resolve("data.json"));
     files.requireWritable();
     assertThat(folder).isEmptyDirectory();
     files.write(SampleEvidence.of(SampleEvidence.good(), REPORTS));
-    assertThat(folder.toFile().list()).containsExactlyInAnyOrder("thehive.prom", "page.html");
+    assertThat(folder.toFile().list()).containsExactlyInAnyOrder("thehive.prom", "page.html", "data.json");
+    assertThat(folder.resolve("page.html")).content().startsWith("<!DOCTYPE html>");
+    assertThat(folder.resolve("data.json")).content().startsWith("{");
     assertThat(folder.resolve("thehive.prom")).content().contains("thehive_verify_success 1.0\n");
     assertThat(Files.getPosixFilePermissions(folder.resolve("thehive.prom"))).as("for node-exporter")
         .contains(PosixFilePermission.OTHERS_READ);

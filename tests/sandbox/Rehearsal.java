@@ -1,8 +1,10 @@
 //SOURCES Places.java
+//SOURCES RestoredIndex.java
 //SOURCES Resources.java
 //SOURCES SiteBackup.java
 //SOURCES Steps.java
 //SOURCES ../servers/Stack.java
+//SOURCES ../data/Bucket.java
 //SOURCES ../data/HotBackup.java
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -97,9 +99,9 @@ final class Rehearsal {
   /**
    * Plays the runbook; throws with the script's exit code where one of them fails.
    *
-   * @param results files that verify.java writes, by its options
+   * @param results options of verify.java that name the files that it writes
    */
-  void run(Map<String, Path> results) throws Exception {
+  void run(List<String> results) throws Exception {
     steps.run("Getting and compiling what is needed (the first time: some minutes)", () -> steps.build(SCRIPTS));
     Files.createDirectories(work.resolve("state"));
     Files.createDirectories(work.resolve("unpacked"));
@@ -116,12 +118,16 @@ final class Rehearsal {
     if (point.has("s3")) {
       play("restore-files-minio.java", "--yes", "--create-bucket");
     }
+    var index = point.indices().stream().filter(name -> name.contains("_global")).findFirst()
+        .map(name -> new RestoredIndex(elasticsearch, name));
+    var answers = new LinkedHashMap<String, String>();
+    // before verify.java, whose evidence says that all came back
+    steps.run("Asking the restored index", () -> answers.putAll(askIndex(index)));
     // without a restore point: what was restored last, as the reports tell
     var skipped = Stream.concat(Stream.of("services", "logs"), absent.stream()).collect(Collectors.joining(","));
-    steps.play(settings(), "verify.java", Stream.concat(Stream.of("--exact", "--skip", skipped),
-        results.entrySet().stream().flatMap(one -> Stream.of(one.getKey(), one.getValue().toAbsolutePath().toString())))
+    steps.play(settings(), "verify.java", Stream.concat(Stream.of("--exact", "--skip", skipped), results.stream())
         .toArray(String[]::new));
-    var answers = steps.ask("Asking the restored system", this::answers);
+    steps.run("Asking the restored graph", () -> answers.put("the graph", askGraph(index)));
     print(answers);
   }
 
@@ -202,49 +208,40 @@ final class Rehearsal {
         : Optional.of(user + ":" + Files.getAttribute(work, "posix:group", LinkOption.NOFOLLOW_LINKS));
   }
 
-  // -------------------------------------------------------------------------------------------- questions to the graph
+  // ----------------------------------------------------------------------------------- questions to index and graph
 
-  /** What was counted, by what it is. */
-  private Map<String, String> answers() throws IOException {
-    var answers = new LinkedHashMap<String, String>();
-    var main = point.indices().stream().filter(name -> name.contains("_global")).findFirst();
-    if (main.isEmpty()) {
-      answers.put("the index", "not asked: none of its name ends with _global");
-      return answers;
-    }
-    var kinds = kinds(main.get());
-    kinds.forEach((kind, count) -> answers.put(kind, "" + count));
-    if (kinds.isEmpty()) {
-      answers.put("the index", "it does not tell which kinds of entries there are: it has no field _label");
-    }
-    if (!point.search().hasPainless()) {
-      answers.put("the graph", "not asked: JanusGraph needs Painless, which this Elasticsearch is without");
-    } else {
-      answers.put("the graph", askGraph(main.get(), kinds));
-    }
-    return answers;
+  private Map<String, String> askIndex(Optional<RestoredIndex> index) throws IOException {
+    return index.isEmpty() ? Map.of("the index", "not asked: none of its name ends with _global")
+        : index.get().answers(stores());
   }
 
-  /** How many of each kind there are, such as Case, by the index that TheHive searches. */
-  private Map<String, Long> kinds(String index) {
-    var kinds = new TreeMap<String, Long>();
-    try {
-      var answer = elasticsearch.tool("POST", "/%s/_search?size=0".formatted(index),
-          "{\"aggs\": {\"kinds\": {\"terms\": {\"field\": \"_label\", \"size\": 100}}}}");
-      Json.MAPPER.readTree(answer).path("aggregations").path("kinds").path("buckets")
-          .forEach(bucket -> kinds.put(bucket.path("key").asText(), bucket.path("doc_count").asLong()));
-    } catch (IllegalStateException | IOException e) {
-      steps.say("  the index does not tell which kinds there are: " + e.getMessage());
+  private Map<String, RestoredIndex.Store> stores() {
+    var stores = new LinkedHashMap<String, RestoredIndex.Store>();
+    if (point.has("files")) {
+      stores.put("folder", names -> {
+        try (var files = Files.walk(attachments())) {
+          return files.map(file -> file.getFileName().toString()).filter(names::contains).collect(Collectors.toSet());
+        }
+      });
     }
-    return kinds;
+    if (point.has("s3")) {
+      stores.put("bucket", names -> new Bucket(s3).names(key -> names.contains(key.replaceFirst(".*/", ""))).stream()
+          .map(key -> key.replaceFirst(".*/", "")).collect(Collectors.toSet()));
+    }
+    return stores;
   }
 
   /** Looks up what the index names in the graph itself; another site's schema may have nothing to look up. */
-  private String askGraph(String index, Map<String, Long> kinds) throws IOException {
+  private String askGraph(Optional<RestoredIndex> index) throws IOException {
+    if (index.isEmpty() || !point.search().hasPainless()) {
+      return "not asked: " + (index.isEmpty() ? "it is asked through the index"
+          : "JanusGraph needs Painless, which this Elasticsearch is without");
+    }
     var command = Script.of("tests/data/graph.java").args("look-up", "--cassandra",
         places.first() + ":" + (9042 + places.offset()), "--elasticsearch",
         "http://%s:%d".formatted(places.first(), 9200 + places.offset()), "--keyspace", keyspace, "--index",
-        index.replaceFirst("_global.*", ""));
+        index.get().name().replaceFirst("_global.*", ""));
+    var kinds = index.get().kinds();
     if (!kinds.isEmpty()) {
       command.args("--kinds", String.join(",", kinds.keySet()));
     }

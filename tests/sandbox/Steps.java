@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -41,12 +42,16 @@ final class Steps {
       this.code = code;
     }
 
-    /** The last error that it told, else the first that it found. */
+    /** The last error that it told, else the first that it found, with the first name below it. */
     private static String reason(List<String> said) {
       var errors = said.stream().filter(text -> text.startsWith("error: ")).toList();
-      var found = said.stream().filter(text -> text.startsWith("✗ ")).toList();
-      return !errors.isEmpty() ? ": " + errors.get(errors.size() - 1).substring("error: ".length())
-          : found.isEmpty() ? "" : ": " + found.get(0).substring(2).replaceAll(" +", " ");
+      if (!errors.isEmpty()) {
+        return ": " + errors.get(errors.size() - 1).substring("error: ".length());
+      }
+      var found = said.stream().dropWhile(text -> !text.startsWith("✗ ")).limit(2).toList();
+      return found.isEmpty() ? "" : ": " + found.get(0).substring(2).replaceAll(" +", " ")
+          + found.stream().skip(1).filter(text -> text.startsWith("      ")).map(text -> ": " + text.strip())
+          .collect(Collectors.joining());
     }
   }
 
