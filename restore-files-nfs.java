@@ -823,6 +823,8 @@ final class AttachmentArchive implements Closeable {
   long bytes;
   /** What a backup of a folder holds at its top that is not content: passed over. */
   final Set<String> passedOver = new TreeSet<>();
+  /** The files of it, by name: a hard link in the content may lead to one. */
+  private final Map<String, ArchiveEntry> passedOverFiles = new HashMap<>();
   /** The numbers of the hard links by the place of their bytes, in a compressed archive. */
   private final Map<Long, List<Integer>> shared = new HashMap<>();
   private int[] slots = new int[1 << 12];
@@ -853,6 +855,9 @@ final class AttachmentArchive implements Closeable {
     if (startsWith(root, "files") && !FolderContents.isContent(name)) {
       var top = name.split("/", 2)[0];
       passedOver.add(FolderContents.isContent(top) ? name : top);
+      if (entry.file()) {
+        passedOverFiles.put(name, entry);
+      }
       return;
     }
     switch (entry.kind()) {
@@ -891,24 +896,29 @@ final class AttachmentArchive implements Closeable {
 
   /** The file or symbolic link that a hard link leads to, under the link's own name. */
   private ArchiveEntry linked(ArchiveEntry entry) {
-    var target = -1;
-    try {
-      var path = EntryName.normal(entry.link().getBytes(StandardCharsets.UTF_8));
-      target = path.length > root.length && startsWith(path, new String(root, StandardCharsets.UTF_8) + "/")
-          ? find(relative(path)) : -1;
-    } catch (IOException e) {
-      // a name that leads out of the folder is that of no file in it
-    }
-    if (target < 0 || all.get(target).folder()) {
-      throw refused(entry.name(),
-          "is a hard link to '%s', which is no file before it".formatted(EntryName.shown(entry.link())));
-    }
-    var first = all.get(target);
+    var first = target(entry.link()).filter(target -> !target.folder()).orElseThrow(() -> refused(entry.name(),
+        "is a hard link to '%s', which is no file before it".formatted(EntryName.shown(entry.link()))));
     if (first.file() && !archive.isSeekable()) {
       var known = find(entry.path());
       shared.computeIfAbsent(first.offset(), offset -> new ArrayList<>()).add(known < 0 ? all.size() : known);
     }
     return first.named(entry.path());
+  }
+
+  /** What a hard link leads to; empty where it is not in the backup's folder. */
+  private Optional<ArchiveEntry> target(String link) {
+    try {
+      var path = EntryName.normal(link.getBytes(StandardCharsets.UTF_8));
+      if (path.length <= root.length || !startsWith(path, new String(root, StandardCharsets.UTF_8) + "/")) {
+        return Optional.empty();
+      }
+      var name = relative(path);
+      var number = find(name);
+      return number >= 0 ? Optional.of(all.get(number))
+          : Optional.ofNullable(passedOverFiles.get(new String(name, StandardCharsets.UTF_8)));
+    } catch (IOException e) {
+      return Optional.empty(); // a name that leads out of the folder is that of no file in it
+    }
   }
 
   private void put(ArchiveEntry entry) {

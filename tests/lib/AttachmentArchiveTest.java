@@ -113,6 +113,15 @@ class AttachmentArchiveTest {
     }
   }
 
+  /** A tar has the bytes of several names with the first of them, wherever that is. */
+  @ParameterizedTest
+  @ValueSource(strings = {"tar", "tar.gz"})
+  void aHardLinkToAFileThatIsPassedOverHasItsContent(String type) throws IOException {
+    var file = tar(type, ROOT + "/.snapshot/", ROOT + "/.snapshot/a=text", ROOT + "/a=>" + ROOT + "/.snapshot/a",
+        ROOT + "/b=>" + ROOT + "/a");
+    assertThat(contents(file)).isEqualTo(Map.of("", "folder", "a", "text", "b", "text"));
+  }
+
   @ParameterizedTest
   @CsvSource(delimiter = '|', value = {
     "R/f=1;etc/passwd=2 | 'etc/passwd' is not in a folder <component>_<timestamp>",
