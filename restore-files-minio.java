@@ -1172,7 +1172,7 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   private static final Duration ONE_RUN = Duration.ofMinutes(1);
   private static final Duration CLOCKS_DIFFER = Duration.ofMinutes(5);
   private static final int LISTED = 10;
-  private static final String MOUNTED = "is the backup folder mounted, and is its variable right?";
+  private static final String MOUNTED = "is the backup folder mounted, and are the settings loaded (restore.env)?";
 
   /** @param backups the one that gives the restore point first */
   record Chosen(List<Backup> backups, List<String> warnings) {
@@ -1373,7 +1373,8 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     try (var files = Files.list(folder)) {
       return files.toList();
     } catch (NoSuchFileException e) {
-      throw new Failure(Exit.BAD_BACKUP, "no backup %s: there is no folder %s".formatted(pattern(), folder), MOUNTED);
+      throw new Failure(Exit.BAD_BACKUP, "no backup %s: there is no folder %s (%s)".formatted(pattern(), folder,
+          variable()), MOUNTED);
     } catch (IOException e) {
       throw new Failure(Exit.BAD_BACKUP, "cannot list %s: %s".formatted(folder, Failure.of(e).getMessage()),
           "check its mode and owner");
@@ -1471,6 +1472,16 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     return sorted(components).get(0) + "_<timestamp>." + String.join("|", sorted(types));
   }
 
+  /** The variable that names the folder. */
+  private String variable() {
+    return switch (sorted(components).get(0)) {
+      case "cassandra" -> "CASSANDRA_GENERAL_ARCHIVE_PATH";
+      case "elasticsearch" -> "ELASTICSEARCH_GENERAL_ARCHIVE_PATH";
+      case "files" -> "GENERAL_ARCHIVE_PATH";
+      default -> "MINIO_ARCHIVE_PATH";
+    };
+  }
+
   private String readable() {
     return "types that can be read: " + String.join(", ", sorted(types));
   }
@@ -1480,7 +1491,7 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   }
 
   private String shownFolders() {
-    return folders.stream().map(Path::toString).collect(Collectors.joining(", "));
+    return folders.stream().map(Path::toString).collect(Collectors.joining(", ", "", " (" + variable() + ")"));
   }
 }
 

@@ -65,7 +65,8 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
 
   static CassandraConnection parse(String text) {
     if (text == null || text.isBlank()) {
-      throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION is " + (text == null ? "not set" : "blank"), FORMS);
+      throw new Failure(Exit.USAGE, "CASSANDRA_CONNECTION is " + (text == null ? "not set" : "blank"),
+          FORMS + "; are the settings loaded (restore.env)?");
     }
     var arguments = new Arguments();
     try {

@@ -14,7 +14,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The README's section of that name, its own command lines. */
+/** docs/hosts.md, by its own command lines. */
 class OtherHostsTest {
   private static final String WRAPPER = Script.ROOT.resolve("jbang").toString();
 
@@ -80,6 +80,24 @@ class OtherHostsTest {
     }
   }
 
+  /** JBang writes into the home that Java knows: not the real one's .bashrc here. */
+  @Test
+  void scriptsBecomeCommandsByTheCatalog() throws IOException {
+    var home = Files.createDirectory(temp.resolve("home"));
+    var words = block("jbang app install").replace("/opt/thehive-restore", Script.ROOT.toString()).strip()
+        .replace("verify", "service-control").split(" ");
+    assertThat(words[0]).isEqualTo("jbang");
+    var installed = fresh(List.of(words).subList(1, words.length).toArray(String[]::new))
+        .env("JAVA_TOOL_OPTIONS", "-Duser.home=" + home).run();
+    assertThat(installed.code()).as(installed.err()).isZero();
+
+    var commands = temp.resolve("jbang/bin");
+    var wrong = Script.command(commands.resolve("thehive-service-control").toString(), "nothing").in(home)
+        .env("JBANG_DIR", temp.resolve("jbang").toString()).env("PATH", Script.ROOT + ":" + System.getenv("PATH")).run();
+    assertThat(wrong.code()).as(wrong.err()).isEqualTo(2);
+    assertThat(wrong.err()).contains("unmatched argument at index 0: 'nothing'");
+  }
+
   /** JBang with no memory of what it trusts and has built, but with itself and the libraries. */
   private Script fresh(String... arguments) throws IOException {
     var own = Script.jbangJars();
@@ -94,30 +112,27 @@ class OtherHostsTest {
     return Script.command(WRAPPER).args(arguments).env("JBANG_DIR", temp.resolve("jbang").toString());
   }
 
+  /** In a shell on a terminal, by the key that an administrator presses. */
   @Test
-  void bashCompletesOptions() throws IOException {
-    var folder = Files.createDirectory(temp.resolve("completion"));
-    var made = shell(block("AutoComplete").replace("/etc/bash_completion.d", folder.toString())).run();
+  void bashCompletesWhatTheRunbookTypes() throws IOException {
+    var made = shell(block("docs/completion").replace("~/", temp + "/")).run();
     assertThat(made.code()).as(made.err()).isZero();
+    var bash = Script.command("bash", "--noprofile", "--rcfile", temp.resolve(".bashrc").toString(), "-i")
+        .onTerminal().start();
 
-    assertThat(completed(folder, "service-control.java", "st")).containsExactly("start", "status", "stop");
-    assertThat(completed(folder, "verify.java", "--ex")).containsExactly("--exact");
+    press(bash, "./jbang restore-cas\t", "./jbang restore-cassandra-es.java ");
+    press(bash, "./jbang restore-cassandra-es.java --th\t", " --throttle ");
+    press(bash, "./jbang service-control.java sto\t--time\t", " stop --timeout ");
+    press(bash, "./jbang tests/sandb\t", "./jbang tests/sandbox.java ");
     for (var script : ProjectTest.scripts()) {
-      assertThat(completed(folder, script.getFileName().toString(), "--verb")).as("%s", script)
-          .containsExactly("--verbose");
+      press(bash, "./jbang " + script.getFileName() + " --verb\t", script.getFileName() + " --verbose ");
     }
+    assertThat(bash.type("\u0015exit\n").await().out()).doesNotContain("command not found");
   }
 
-  private static List<String> completed(Path folder, String script, String word) {
-    var result = Script.command("bash", "-c", """
-        compopt() { :; }
-        . "$0/$1"
-        COMP_WORDS=("./$1" "$2") COMP_CWORD=1 COMP_LINE="./$1 $2"
-        $(complete -p "$1" | sed 's/.*-F \\([^ ]*\\) .*/\\1/')
-        printf '%s\\n' "${COMPREPLY[@]}"
-        """, folder.toString(), script, word).run();
-    assertThat(result.code()).as(result.err()).isZero();
-    return result.out().lines().map(String::strip).sorted().toList();
+  /** Clears the line before. */
+  private static void press(Script.Running bash, String keys, String then) {
+    bash.type("\u0015" + keys).awaitOut(then);
   }
 
   @Test

@@ -83,6 +83,15 @@ class ProjectTest {
   }
 
   @Test
+  void everyClassWhoseMinutesAreNamedIsThere() throws IOException {
+    assertThat(Files.readAllLines(Script.ROOT.resolve("tests/minutes")).stream()
+        .filter(line -> !line.startsWith("#"))).isNotEmpty().allSatisfy(line -> {
+          assertThat(line).matches("\\w+Test \\d+");
+          assertThat(Script.ROOT.resolve("tests").resolve(line.replaceFirst(" .*", ".java"))).exists();
+        });
+  }
+
+  @Test
   void everyScriptAnswersAsJsonWhereTheUsageIsWrongToo() throws IOException {
     for (var script : scripts()) {
       var result = Script.of(script.getFileName().toString()).args("--json", "--nosuch").run();

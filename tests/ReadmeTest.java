@@ -115,6 +115,24 @@ class ReadmeTest {
         .as("parts that no script says").isEmpty();
   }
 
+  /** Each line by its parts that do not change: between values, numbers with what they count, and names in a list. */
+  @Test
+  void everyOutputInTheRunbookIsOneOfTheScripts() throws IOException {
+    var scripts = source();
+    var values = "(about |after )?\\S*[\\d/…]\\S*( [a-zA-Z]+)?|(thehive|thp)(_global)?|\\[[= ]+]|[:,;.] |  +|[()]|==="
+        + "|[✓✗-] |(Will|Would|elasticsearch) ";
+    var outputs = Pattern.compile("(?s)```text\\n(.*?)```").matcher(section(README, "## The runbook", "## What it needs"))
+        .results().flatMap(match -> match.group(1).lines()).filter(line -> !line.isBlank() && !line.strip().equals("…"))
+        .toList();
+    assertThat(outputs).hasSizeGreaterThan(20);
+    for (var line : outputs) {
+      var parts = Stream.of(line.split(values)).map(String::strip).filter(part -> part.length() >= 4).toList();
+      assertThat(parts).as("what tells '%s' from others", line).anyMatch(part -> part.length() >= 6);
+      assertThat(parts.stream().filter(part -> !scripts.contains(part)))
+          .as("parts of '%s' that no script says", line).isEmpty();
+    }
+  }
+
   /** With --help behind it, a command line is read to its end, and a wrong option is an error. */
   @Test
   void everyCommandOfTheRunbookIsUnderstood() throws IOException {

@@ -1,5 +1,7 @@
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.time.Duration;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Tag;
@@ -10,7 +12,7 @@ import org.junit.jupiter.api.Test;
 @Tag("hosts")
 class SandboxTest {
   @Test
-  void theWholeRunbookBringsEverythingBack() {
+  void theWholeRunbookBringsEverythingBack() throws IOException {
     var result = Script.of("tests/sandbox.java").args("--listen", "127.0.0.52,127.0.0.53,127.0.0.54")
         .timeout(Duration.ofMinutes(15)).run();
 
@@ -34,5 +36,14 @@ class SandboxTest {
         "Runbook: ./jbang verify.java --only services,logs", "thehive-sandbox")
         .doesNotContain("  none: ");
     assertThat(result.out()).doesNotContain("not played");
+    var picture = Files.readString(Script.ROOT.resolve("docs/run.ansi"));
+    assertThat(words(result.out())).as("the README's picture shows the same").contains(
+        words(picture.substring(picture.indexOf("…\n") + 2)));
+  }
+
+  /** Without what differs from run to run: numbers, hashes, and the blanks before them. */
+  private static String words(String screen) {
+    return TerminalPicture.plain(screen).replaceAll("[0-9a-f]{12}…", "#").replaceAll("\\d+", "#")
+        .replaceAll("\\s+", " ");
   }
 }

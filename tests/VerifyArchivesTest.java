@@ -40,7 +40,7 @@ class VerifyArchivesTest {
     assertThat(result.code()).as(result.out() + result.err()).isZero();
     assertThat(lastLine(result)).startsWith("=== ✓ As in the backup: files. NOT checked: ")
         .contains("cassandra (CASSANDRA_CONNECTION is not set)", "elasticsearch (no backup ",
-            temp.resolve("none") + ": ELASTICSEARCH_GENERAL_ARCHIVE_PATH)", "s3 (MINIO_ENDPOINT is not set")
+            temp.resolve("none") + " (ELASTICSEARCH_GENERAL_ARCHIVE_PATH))", "s3 (MINIO_ENDPOINT is not set")
         .endsWith(" ===");
     assertThat(result.err()).contains("the newest: no report of its restore");
   }

@@ -14,6 +14,7 @@
 //JAVA_OPTIONS -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1
 //JAVA_OPTIONS -Dfile.encoding=UTF-8 -Dstdout.encoding=UTF-8 -Dstderr.encoding=UTF-8 -Djdk.console=java.base
 //SOURCES Script.java
+//SOURCES sandbox/LastScreen.java
 //SOURCES sandbox/OwnHosts.java
 //SOURCES sandbox/Rehearsal.java
 //SOURCES sandbox/Steps.java
@@ -33,7 +34,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -41,7 +41,6 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.stream.Stream;
-import java.util.stream.StreamSupport;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -285,7 +284,9 @@ class Sandbox implements Callable<Integer> {
   }
 
   private void playRunbook() throws Exception {
-    play("verify.java", "archives");
+    for (var look : List.of("settings", "points", "archives")) {
+      play("verify.java", look);
+    }
     if (hosts != null) {
       play("service-control.java", "stop");
     }
@@ -366,29 +367,13 @@ class Sandbox implements Callable<Integer> {
 
   private void print(boolean same, String... answers) throws IOException {
     var json = new ObjectMapper();
-    var columns = new LinkedHashMap<String, String[]>();
-    for (int i = 0; i < answers.length; i++) {
-      for (var row : rows(json.readTree(answers[i])).entrySet()) {
-        columns.computeIfAbsent(row.getKey(), any -> new String[] {"0", "0", "0"})[i] = row.getValue();
-      }
+    var all = new ArrayList<JsonNode>();
+    for (var answer : answers) {
+      all.add(json.readTree(answer));
     }
-    System.out.printf("%n%-28s %12s %12s %12s%n", "", "before", "disaster", "restored");
-    columns.forEach((name, c) -> System.out.printf("%-28s %12s %12s %12s%n", name, c[0], c[1], c[2]));
-    System.out.println();
-    for (int i = 0; i < answers.length; i += answers.length - 1) {
-      System.out.println((i == 0 ? "before:   " : "restored: ") + path(json.readTree(answers[i])));
-    }
-    System.out.println("\nThe runbook as it was played");
-    System.out.print(steps.table());
-    if (hosts == null) {
-      System.out.println("  not played: " + String.join(", ", OwnHosts.steps()));
-      System.out.println("  because " + noHosts.orElse("").lines().findFirst().orElse(""));
-    }
-    System.out.println(
-        same
-            ? "✓ The restored system answers as before the disaster"
-            : "✗ The restored system answers differently");
-    System.out.printf(Locale.ROOT, "Took %s%n", Rehearsal.time(steps.seconds()));
+    var screen = new LastScreen(LastScreen.terminalShowsColours());
+    var time = Rehearsal.time(steps.seconds());
+    System.out.print("\n" + screen.text(all, same, steps.table() + notPlayed(), time));
     System.out.println("""
 
         Try next
@@ -397,29 +382,9 @@ class Sandbox implements Callable<Integer> {
           ./jbang tests/sandbox.java --backup-set <folder>   restores your own backup on servers like these""");
   }
 
-  private static Map<String, String> rows(JsonNode answer) {
-    var rows = new LinkedHashMap<String, String>();
-    var isIndexGone = answer.has("index");
-    answer.get("vertices").properties().forEach(v -> rows.put(v.getKey(), v.getValue().asText()));
-    for (var state : List.of("created", "changed", "added", "damaged", "extra", "spoiled")) {
-      rows.put("  cases " + state, answer.get("cases").path(state).asText("0"));
-    }
-    rows.put("full text \"phishing\"", isIndexGone ? "no index" : answer.get("phishing").asText());
-    rows.put("observables of case 7", "" + answer.path("observablesOfCase7").size());
-    answer.get("attachments here").properties().forEach(a -> rows.put(a.getKey(), a.getValue().asText()));
-    rows.put("graph and index agree", isIndexGone ? "no index" : answer.get("agree").asBoolean() ? "yes" : "no");
-    return rows;
-  }
-
-  /** The alert of case 7, its case, that case's observables and their attachment: one traversal over all tables. */
-  private static String path(JsonNode answer) {
-    var observables = texts(answer.get("observablesOfCase7"));
-    var attachments = texts(answer.get("attachmentsOfAlert7")).stream().map(id -> id.substring(0, 12) + "…").toList();
-    return "alert siem-7 > case 7 > " + String.join(", ", observables) + " > " + String.join(", ", attachments);
-  }
-
-  private static List<String> texts(JsonNode array) {
-    return StreamSupport.stream(array.spliterator(), false).map(JsonNode::asText).toList();
+  private String notPlayed() {
+    return hosts != null ? "" : "  not played: %s%n  because %s%n".formatted(String.join(", ", OwnHosts.steps()),
+        noHosts.orElse("").lines().findFirst().orElse(""));
   }
 
   /** The settings in a file: others of that terminal must reach neither these servers nor the site's. */

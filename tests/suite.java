@@ -41,6 +41,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Properties;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
@@ -87,7 +88,7 @@ class Suite implements Callable<Integer> {
       + " are (TEST_STACK). By default containers where a Docker engine answers, processes elsewhere.")
   private Servers stack;
 
-  @Option(names = "--list", description = "Only names the tests, each with its tags.")
+  @Option(names = "--list", description = "Only names the tests, with their tags and about how long they take.")
   private boolean list;
 
   @Spec private CommandSpec spec;
@@ -115,6 +116,9 @@ class Suite implements Callable<Integer> {
       }
     }
     Lines.list = list;
+    try (var minutes = Files.newBufferedReader(Script.ROOT.resolve("tests/minutes"))) {
+      Lines.MINUTES.load(minutes);
+    }
     ConsoleLauncher.run(new PrintWriter(System.out, true), new PrintWriter(System.err, true),
         arguments.toArray(String[]::new));
     Stack.closeAll();
@@ -139,7 +143,7 @@ class Suite implements Callable<Integer> {
       arguments.add("--include-methodname=" + parts[0] + "([$].*)?#" + (parts.length == 2 ? parts[1] : ".*"));
     }
     tags.forEach(tag -> arguments.add("--include-tag=" + tag));
-    if (picked.isEmpty() && tags.isEmpty()) {
+    if (picked.isEmpty() && tags.isEmpty() && !list) {
       arguments.add("--exclude-tag=matrix"); // other servers, which take minutes to build, and a million attachments
     }
     return arguments;
@@ -191,6 +195,7 @@ class Suite implements Callable<Integer> {
 
   /** A line for each test as it ends, and the last one; JUnit finds it by META-INF/services. */
   public static final class Lines implements TestExecutionListener {
+    private static final Properties MINUTES = new Properties();
     private static boolean list;
     private static long passed;
     private static long failed;
@@ -210,11 +215,23 @@ class Suite implements Callable<Integer> {
     public void testPlanExecutionStarted(TestPlan plan) {
       this.plan = plan;
       if (list) {
+        var classes = new TreeMap<String, Map<String, List<String>>>();
         plan.getRoots().stream().flatMap(root -> plan.getDescendants(root).stream())
             .filter(test -> test.getSource().filter(MethodSource.class::isInstance).isPresent())
-            .map(test -> name(test) + "  " + String.join(" ", test.getTags().stream().map(TestTag::getName).toList()))
-            .map(String::strip).sorted().forEach(System.out::println);
+            .forEach(test -> classes.computeIfAbsent(name(test).replaceFirst("#.*", ""), any -> new TreeMap<>())
+                .put(name(test), test.getTags().stream().map(TestTag::getName).sorted().toList()));
+        classes.forEach(Lines::printClass);
       }
+    }
+
+    /** What a class needs, by its tags, and how long it takes; then its tests, as they can be given. */
+    private static void printClass(String name, Map<String, List<String>> tests) {
+      var tags = tests.values().stream().flatMap(List::stream).distinct().sorted().toList();
+      var isMatrix = tests.values().stream().allMatch(own -> own.contains("matrix"));
+      System.out.printf("%s: %s, %s%n", name, tags.isEmpty() ? "no tag" : String.join(" ", tags),
+          MINUTES.containsKey(name) ? "about %s min".formatted(MINUTES.getProperty(name))
+              : isMatrix ? "minutes" : "seconds");
+      tests.forEach((test, own) -> System.out.println("  " + test + (own.equals(tags) ? "" : "  " + own)));
     }
 
     @Override

@@ -204,11 +204,12 @@ class BackupSetTest {
     archives("cassandra_20260102_10h00m00s.tar", "cassandra_20260103_10h00m00s.tar");
     assertThatThrownBy(() -> choose("20260101_10h00m00s")).isInstanceOfSatisfying(Failure.class, failure -> {
       assertThat(failure.getMessage())
-          .matches("no backup cassandra_<timestamp>\\.\\S+ in " + folder + " at or before 20260101_10h00m00s");
+          .matches("no backup cassandra_<timestamp>\\.\\S+ in " + folder
+              + " \\(CASSANDRA_GENERAL_ARCHIVE_PATH\\) at or before 20260101_10h00m00s");
       assertThat(failure.hint).isEqualTo("there are: 20260102_10h00m00s, 20260103_10h00m00s");
     });
     folder = folder.resolve("none");
-    refuses(10, null, "there is no folder " + folder);
+    refuses(10, null, "there is no folder " + folder + " (CASSANDRA_GENERAL_ARCHIVE_PATH)");
   }
 
   // ----------------------------------------------------------------------------------------------------- several nodes

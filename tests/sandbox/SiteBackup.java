@@ -4,6 +4,7 @@
 //SOURCES ../../lib/BackupFile.java
 //SOURCES ../../lib/BackupName.java
 //SOURCES ../../lib/BackupSet.java
+//SOURCES ../../lib/Count.java
 //SOURCES ../../lib/EntryName.java
 //SOURCES ../../lib/Exit.java
 //SOURCES ../../lib/Failure.java

@@ -100,6 +100,25 @@ final class Browser implements AutoCloseable {
     return answer.path("result").path("value");
   }
 
+  /** The relative luminance of a colour that an expression in the page gives, as WCAG 2 has it. */
+  double brightness(String colour) throws Exception {
+    var parts = evaluate(colour).asText().replaceAll("[^0-9,]", "").split(",");
+    var sum = 0.0;
+    for (var i = 0; i < 3; i++) {
+      var value = Integer.parseInt(parts[i]) / 255.0;
+      sum += new double[] {0.2126, 0.7152, 0.0722}[i]
+          * (value <= 0.04045 ? value / 12.92 : Math.pow((value + 0.055) / 1.055, 2.4));
+    }
+    return sum;
+  }
+
+  /** The contrast of two such colours: 4.5 is what small text needs. */
+  double contrast(String one, String other) throws Exception {
+    var first = brightness(one);
+    var second = brightness(other);
+    return (Math.max(first, second) + 0.05) / (Math.min(first, second) + 0.05);
+  }
+
   byte[] picture() throws Exception {
     return Base64.getDecoder().decode(
         call("Page.captureScreenshot", Map.of("captureBeyondViewport", true)).path("data").asText());
