@@ -13,6 +13,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -269,6 +270,28 @@ class EmbedTest {
         .env("ATTACHMENT_FOLDER", archives).env("GENERAL_ARCHIVE_PATH", archives)
         .env("MINIO_ENDPOINT", "http://127.0.0.1:1").env("MINIO_ARCHIVE_PATH", archives)
         .env("MINIO_ACCESS_KEY", "a").env("MINIO_SECRET_KEY", "secret");
+  }
+
+  /** JBang compiles what //SOURCES name, and nothing else of lib/. */
+  @Test
+  void theSandboxNamesEveryClassThatItsSourcesUse() throws IOException {
+    var sources = new TreeMap<Path, Embed.Source>();
+    addSources(Script.ROOT.resolve("tests/sandbox.java"), sources);
+    var classes = Embed.sources(Script.ROOT.resolve("lib"), "[A-Z].*").keySet();
+    var named = sources.values().stream().map(Embed.Source::name).collect(Collectors.toSet());
+    assertThat(named).contains("sandbox", "SiteBackup", "RestorePoints");
+    sources.forEach((file, source) -> assertThat(source.words().stream().filter(classes::contains)
+        .filter(word -> !named.contains(word) && !source.types().contains(word))).as("%s", file).isEmpty());
+  }
+
+  private static void addSources(Path file, Map<Path, Embed.Source> sources) throws IOException {
+    var text = Files.readString(file);
+    var source = Embed.Source.parse(file.getFileName().toString().replace(".java", ""), text);
+    if (sources.put(file, source) == null) {
+      for (var line : text.lines().filter(line -> line.startsWith("//SOURCES ")).toList()) {
+        addSources(file.resolveSibling(line.substring("//SOURCES ".length())).normalize(), sources);
+      }
+    }
   }
 
   /** Classes that together need the same libraries. */

@@ -66,7 +66,7 @@ record RestoredIndex(Server elasticsearch, String name) {
     var answers = new LinkedHashMap<String, String>();
     kinds().forEach((kind, count) -> answers.put(kind, "" + count));
     if (answers.isEmpty()) {
-      answers.put("the index", "it does not tell which kinds of entries there are: it has no field _label");
+      answers.put("the index", "it does not tell which kinds of entries there are, as by a field _label");
     }
     answers.put("attachments", answer(() -> attachments(stores)));
     answers.put("full text", answer(this::fullText));
