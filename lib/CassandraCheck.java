@@ -238,7 +238,7 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
           results.put(CassandraCluster.host(node),
               compare(comparison, node, done -> progress.accept((long) (done * table.bytes() / nodes.size()))));
         }
-        report(table.name(), results, findings);
+        report(table.name(), results, copies(cluster), findings);
       }
     }
   }
@@ -255,9 +255,9 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
   }
 
   /**
-   * Says of one table what the nodes have. What was only counted, or read from another node's copy, is not compared.
+   * Says of one table what the nodes have, each of them its part of the copies. What was only counted, or read from another node's copy, is not compared.
    */
-  private void report(String table, Map<String, Tally> results, Findings findings) {
+  private void report(String table, Map<String, Tally> results, int copies, Findings findings) {
     var elsewhere = results.entrySet().stream().filter(result -> result.getValue().count("elsewhere") > 0)
         .map(Map.Entry::getKey).toList();
     var differing = new ArrayList<String>();
@@ -286,8 +286,9 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
         untimed == 0 ? ""
             : "; %,d with another value that has no write time: changed or written since (--exact)".formatted(untimed))
         .collect(Collectors.joining());
-    var text = Count.of(most(results, "row"), "row") + notes;
-    findings.count("rows", most(results, "row"));
+    var rows = Math.round(results.values().stream().mapToLong(result -> result.count("row")).sum() / (double) copies);
+    var text = Count.of(rows, "row") + notes;
+    findings.count("rows", rows);
     if (!differing.isEmpty()) {
       findings.bad(table, lines, "%s: %s", text, String.join("; ", differing));
     } else if (countOnly || !elsewhere.isEmpty() || untimed > 0) {
@@ -295,6 +296,13 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
     } else {
       findings.ok(table, "%s", text);
     }
+  }
+
+  /** How many nodes have each row. */
+  private int copies(CassandraCluster cluster) {
+    var map = cluster.session().getMetadata().getTokenMap().orElseThrow();
+    var any = map.getTokenRanges().iterator().next();
+    return Math.max(1, map.getReplicas(CqlIdentifier.fromInternal(settings.keyspace()), any).size());
   }
 
   private static long most(Map<String, Tally> results, String kind) {

@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -21,9 +22,20 @@ class RestoreCassandraEsRingsTest {
   /** A backup: the folders of its nodes, and what the keyspace held. */
   private record Backup(String keyspace, List<Path> folders, Map<String, String> contents) {}
 
-  private static List<Server> ring(int nodes) {
-    return Stack.cassandra(Stack.CassandraOptions.on(
+  private List<Server> running = List.of();
+
+  /** A ring in place of the one before. */
+  private List<Server> ring(int nodes) {
+    stop();
+    running = Stack.cassandra(Stack.CassandraOptions.on(
         IntStream.rangeClosed(1, nodes).mapToObj(i -> "127.0.62." + (nodes * 10 + i)).toArray(String[]::new)));
+    return running;
+  }
+
+  @AfterEach
+  void stop() {
+    running.forEach(Server::close);
+    running = List.of();
   }
 
   private static CqlSession session(List<Server> nodes) {
@@ -80,10 +92,11 @@ class RestoreCassandraEsRingsTest {
     assertThat(contents(nodes, backup.keyspace())).isEqualTo(backup.contents());
   }
 
-  private static void assertVerifies(Backup backup, List<Server> nodes) {
+  private static void assertVerifies(Backup backup, List<Server> nodes, String rows) {
     var result = script("verify.java", nodes, backup, backup.folders()).args("--exact").run();
     assertThat(result.code()).as(result.out() + result.err()).isZero();
-    assertThat(result.out()).contains("✓ As in the backup: cassandra");
+    assertThat(result.out()).contains("✓ As in the backup: cassandra").containsPattern(
+        "✓ cassandra +edgestore +%s, asked of %s, each for its own copy".formatted(rows, Count.of(nodes.size(), "node")));
   }
 
   @Test
@@ -91,7 +104,6 @@ class RestoreCassandraEsRingsTest {
     var four = ring(4);
     create(four, "thrice", 3);
     var first = backUp(four, "thrice");
-    four.forEach(Server::close);
 
     var three = ring(3);
     create(three, "twice", 2);
@@ -100,26 +112,23 @@ class RestoreCassandraEsRingsTest {
     assertThat(part.code()).as(part.err()).isEqualTo(10);
     assertThat(part.err()).contains("the backup holds only a part of the ring", "Nothing was changed.");
     assertRestores(first, three);
-    assertVerifies(first, three);
+    assertVerifies(first, three, "2,500 rows");
     write(three, "thrice", 2_400, 2_700);
     var second = backUp(three, "thrice");
     assertThat(second.contents()).isNotEqualTo(first.contents());
-    three.forEach(Server::close);
 
     var five = ring(5);
     assertRestores(other, five);
-    assertVerifies(other, five);
+    assertVerifies(other, five, "2,500 rows");
     assertRestores(first, five);
     assertRestores(second, five);
-    assertVerifies(second, five);
+    assertVerifies(second, five, "2,700 rows");
     write(five, "thrice", 2_600, 2_900);
     var third = backUp(five, "thrice");
     assertThat(third.contents()).isNotEqualTo(second.contents());
-    five.forEach(Server::close);
 
     var one = ring(1);
     assertRestores(third, one, "--replication", ONE_COPY);
     assertRestores(third, one, "--replication", ONE_COPY);
-    one.forEach(Server::close);
   }
 }
