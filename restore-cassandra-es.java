@@ -398,7 +398,7 @@ class RestoreCassandraEs implements Callable<Integer> {
   private void chooseBackups(Databases databases) {
     for (var database : databases.list()) {
       for (var backup : database.choose(point, maxGap)) {
-        console.step("Restoring %s from %s, taken %s", database.name().title, backup.file(), backup.age());
+        console.step("Restoring %s from %s, taken %s", database.name().title, database.source(backup), backup.age());
         chosen.add(backup);
       }
     }
@@ -2650,6 +2650,8 @@ record ClusterView(List<Gossip> gossip, Set<String> answered, List<Listed> liste
  */
 final class Commands {
   /** How picocli tells of a value that is not of the option's type. */
+  private static final Pattern ONE_OF =
+      Pattern.compile("expected one of \\[(.*)] \\(case-(?:in)?sensitive\\) but was ('.*')");
   private static final Pattern CANNOT_CONVERT =
       Pattern.compile("cannot convert '(.*?)' to (?:\\S+ )?(?:\\w+[.$])*(\\w+) \\(.*");
 
@@ -2712,6 +2714,11 @@ final class Commands {
   }
 
   private static String withoutJavaTypes(String message) {
+    var oneOf = ONE_OF.matcher(message);
+    if (oneOf.find()) {
+      return message.substring(0, oneOf.start()) + "%s is not one of %s".formatted(oneOf.group(2),
+          oneOf.group(1).toLowerCase(Locale.ROOT));
+    }
     var type = CANNOT_CONVERT.matcher(message);
     return type.find()
         ? message.substring(0, type.start()) + "'" + type.group(1) + "' is not " + switch (type.group(2)) {
@@ -3133,6 +3140,11 @@ interface Database extends Closeable {
    * @param gap backups of one restore point are at most this far apart
    */
   List<Backup> choose(String point, Duration gap);
+
+  /** What a backup is restored from: its archive, or what its marker stands for. */
+  default String source(Backup backup) {
+    return backup.file().toString();
+  }
 
   /** Makes every check that can be made before the first change, and the plan. */
   void check(JsonNode unfinished) throws Exception;
@@ -4124,6 +4136,11 @@ final class ElasticsearchRestore implements Database {
     chosen.warnings().forEach(warning -> console.warn("%s", warning));
     backup = chosen.backup();
     return List.of(backup);
+  }
+
+  @Override
+  public String source(Backup backup) {
+    return "snapshot %s in repository %s".formatted(backup.name(), settings.repository());
   }
 
   @Override

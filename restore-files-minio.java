@@ -1967,21 +1967,20 @@ final class BucketRestore {
     failures.clear();
     var sender = new ObjectSender(bucket, run, transfers, batches, comparison::expect);
     var before = sent.get();
-    try (var progress = console.progress("Sending", comparison.unproven().bytes(), sender.sent::get, () -> "");
-        var reader = new Workers(1)) {
-      comparison.backup.read(reader, i -> !comparison.isProven(i) && sender.goesOn(), (worker, i, content) -> {
-        var entry = comparison.backup.all.get(i);
-        try (var in = content.open()) {
-          sender.send(i, entry.name(), entry.size(), in);
-        }
-      });
-    } finally {
-      try {
-        sender.finish();
+    try (var progress = console.progress("Sending", comparison.unproven().bytes(), sender.sent::get, () -> "")) {
+      try (var reader = new Workers(1)) {
+        comparison.backup.read(reader, i -> !comparison.isProven(i) && sender.goesOn(), (worker, i, content) -> {
+          var entry = comparison.backup.all.get(i);
+          try (var in = content.open()) {
+            sender.send(i, entry.name(), entry.size(), in);
+          }
+        });
       } finally {
-        failures.putAll(sender.failures);
-        sent.set(before + sender.sent.get());
+        sender.finish();
       }
+    } finally {
+      failures.putAll(sender.failures);
+      sent.set(before + sender.sent.get());
     }
   }
 
@@ -2033,6 +2032,8 @@ final class BucketRestore {
  */
 final class Commands {
   /** How picocli tells of a value that is not of the option's type. */
+  private static final Pattern ONE_OF =
+      Pattern.compile("expected one of \\[(.*)] \\(case-(?:in)?sensitive\\) but was ('.*')");
   private static final Pattern CANNOT_CONVERT =
       Pattern.compile("cannot convert '(.*?)' to (?:\\S+ )?(?:\\w+[.$])*(\\w+) \\(.*");
 
@@ -2095,6 +2096,11 @@ final class Commands {
   }
 
   private static String withoutJavaTypes(String message) {
+    var oneOf = ONE_OF.matcher(message);
+    if (oneOf.find()) {
+      return message.substring(0, oneOf.start()) + "%s is not one of %s".formatted(oneOf.group(2),
+          oneOf.group(1).toLowerCase(Locale.ROOT));
+    }
     var type = CANNOT_CONVERT.matcher(message);
     return type.find()
         ? message.substring(0, type.start()) + "'" + type.group(1) + "' is not " + switch (type.group(2)) {

@@ -612,6 +612,8 @@ final class ArchiveFolders {
  */
 final class Commands {
   /** How picocli tells of a value that is not of the option's type. */
+  private static final Pattern ONE_OF =
+      Pattern.compile("expected one of \\[(.*)] \\(case-(?:in)?sensitive\\) but was ('.*')");
   private static final Pattern CANNOT_CONVERT =
       Pattern.compile("cannot convert '(.*?)' to (?:\\S+ )?(?:\\w+[.$])*(\\w+) \\(.*");
 
@@ -674,6 +676,11 @@ final class Commands {
   }
 
   private static String withoutJavaTypes(String message) {
+    var oneOf = ONE_OF.matcher(message);
+    if (oneOf.find()) {
+      return message.substring(0, oneOf.start()) + "%s is not one of %s".formatted(oneOf.group(2),
+          oneOf.group(1).toLowerCase(Locale.ROOT));
+    }
     var type = CANNOT_CONVERT.matcher(message);
     return type.find()
         ? message.substring(0, type.start()) + "'" + type.group(1) + "' is not " + switch (type.group(2)) {

@@ -396,7 +396,12 @@ class Verify implements Callable<Integer> {
   private static final int READS_AT_ONCE = 8;
   /** What is looked at instead of the live system. */
   enum Mode {
-    POINTS, ARCHIVES, SETTINGS
+    POINTS, ARCHIVES, SETTINGS;
+
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
+    }
   }
 
   enum Part {
@@ -1013,15 +1018,15 @@ record AddressCheck(Settings settings, Map<String, String> environment) {
   /**
    * A node answers through ssh, and TheHive where its unit runs: one that is stopped for a restore is as it should be.
    */
-  private void theHive(Findings findings) {
+  private void theHive(Findings all) {
     var theHive = TheHiveSettings.of(settings);
-    Host.each(theHive.hosts(), host -> {
+    all.ofEach(theHive.hosts(), (host, findings) -> {
       var node = new TheHiveNode(host, theHive);
       try {
         var unit = node.unit();
         if (!theHive.named() && !unit.isInstalled()) {
           findings.skipped(host.name(), "THEHIVE_NODES is not set, and this host has no %s", node.service());
-          return null;
+          return;
         }
         findings.ok(host.name(), "can be asked: %s is %s", node.service(), node.requireInstalled());
         if (!unit.isStopped()) {
@@ -1036,7 +1041,6 @@ record AddressCheck(Settings settings, Map<String, String> environment) {
           findings.skipped(host.name(), "THEHIVE_NODES is not set, and %s", e.getMessage());
         }
       }
-      return null;
     });
   }
 
@@ -3579,6 +3583,8 @@ record ClusterView(List<Gossip> gossip, Set<String> answered, List<Listed> liste
  */
 final class Commands {
   /** How picocli tells of a value that is not of the option's type. */
+  private static final Pattern ONE_OF =
+      Pattern.compile("expected one of \\[(.*)] \\(case-(?:in)?sensitive\\) but was ('.*')");
   private static final Pattern CANNOT_CONVERT =
       Pattern.compile("cannot convert '(.*?)' to (?:\\S+ )?(?:\\w+[.$])*(\\w+) \\(.*");
 
@@ -3641,6 +3647,11 @@ final class Commands {
   }
 
   private static String withoutJavaTypes(String message) {
+    var oneOf = ONE_OF.matcher(message);
+    if (oneOf.find()) {
+      return message.substring(0, oneOf.start()) + "%s is not one of %s".formatted(oneOf.group(2),
+          oneOf.group(1).toLowerCase(Locale.ROOT));
+    }
     var type = CANNOT_CONVERT.matcher(message);
     return type.find()
         ? message.substring(0, type.start()) + "'" + type.group(1) + "' is not " + switch (type.group(2)) {
@@ -5372,6 +5383,15 @@ record Finding(String part, String check, Mark result, String text, List<String>
 record Findings(String part, List<Finding> list, Map<String, Long> counts) {
   Findings(String part) {
     this(part, Collections.synchronizedList(new ArrayList<>()), new ConcurrentSkipListMap<>());
+  }
+
+  /** Looks at all hosts at once; what is found stands in the order of the hosts, however fast each answers. */
+  void ofEach(List<Host> hosts, BiConsumer<Host, Findings> look) {
+    Host.each(hosts, host -> {
+      var own = new Findings(part);
+      look.accept(host, own);
+      return own.list();
+    }).forEach(list::addAll);
   }
 
   void count(String unit, long number) {
@@ -10317,8 +10337,8 @@ record ServiceCheck(TheHiveSettings settings, List<Pattern> ignored) {
   private static final Pattern LEVEL = Pattern.compile("(?i)\\[(debug|info|warn|error) *]");
 
   /** The unit is active, and TheHive answers. */
-  void services(Findings findings) {
-    each(findings, (host, unit) -> {
+  void services(Findings all) {
+    each(all, (host, unit, findings) -> {
       var since = unit.since().isEmpty() ? "never" : unit.since();
       findings.require(unit.active().equals("active"), "unit", List.of(), "%s: %s %s, since %s, %s",
           host.name(), node(host).service(), unit, since, Count.of(unit.restarts(), "restart"));
@@ -10330,8 +10350,8 @@ record ServiceCheck(TheHiveSettings settings, List<Pattern> ignored) {
   }
 
   /** The log has no errors since the service started. */
-  void logs(Findings findings) {
-    each(findings, (host, unit) -> {
+  void logs(Findings all) {
+    each(all, (host, unit, findings) -> {
       if (!unit.active().equals("active") || unit.invocation().isEmpty()) {
         findings.skipped("errors", "%s: %s is not active", host.name(), node(host).service());
         return;
@@ -10385,14 +10405,18 @@ record ServiceCheck(TheHiveSettings settings, List<Pattern> ignored) {
     return new TheHiveNode(host, settings);
   }
 
-  private void each(Findings findings, BiConsumer<Host, Host.Unit> work) {
-    Host.each(settings.hosts(), host -> {
+  private interface Look {
+    void at(Host host, Host.Unit unit, Findings findings);
+  }
+
+  private void each(Findings all, Look look) {
+    all.ofEach(settings.hosts(), (host, findings) -> {
       try {
         var unit = node(host).unit();
         if (!settings.named() && unit.load().equals("not-found")) {
           throw new Failure(Exit.UNSAFE, "this host has no unit " + settings.service(), null);
         }
-        work.accept(host, unit);
+        look.at(host, unit, findings);
       } catch (Failure e) {
         if (settings.named() || e.code == Exit.USAGE) {
           findings.failed("unit", e);
@@ -10400,7 +10424,6 @@ record ServiceCheck(TheHiveSettings settings, List<Pattern> ignored) {
           findings.skipped("unit", "THEHIVE_NODES is not set, and %s", e.getMessage());
         }
       }
-      return null;
     });
   }
 }

@@ -143,15 +143,15 @@ record AddressCheck(Settings settings, Map<String, String> environment) {
   /**
    * A node answers through ssh, and TheHive where its unit runs: one that is stopped for a restore is as it should be.
    */
-  private void theHive(Findings findings) {
+  private void theHive(Findings all) {
     var theHive = TheHiveSettings.of(settings);
-    Host.each(theHive.hosts(), host -> {
+    all.ofEach(theHive.hosts(), (host, findings) -> {
       var node = new TheHiveNode(host, theHive);
       try {
         var unit = node.unit();
         if (!theHive.named() && !unit.isInstalled()) {
           findings.skipped(host.name(), "THEHIVE_NODES is not set, and this host has no %s", node.service());
-          return null;
+          return;
         }
         findings.ok(host.name(), "can be asked: %s is %s", node.service(), node.requireInstalled());
         if (!unit.isStopped()) {
@@ -166,7 +166,6 @@ record AddressCheck(Settings settings, Map<String, String> environment) {
           findings.skipped(host.name(), "THEHIVE_NODES is not set, and %s", e.getMessage());
         }
       }
-      return null;
     });
   }
 

@@ -89,21 +89,20 @@ final class BucketRestore {
     failures.clear();
     var sender = new ObjectSender(bucket, run, transfers, batches, comparison::expect);
     var before = sent.get();
-    try (var progress = console.progress("Sending", comparison.unproven().bytes(), sender.sent::get, () -> "");
-        var reader = new Workers(1)) {
-      comparison.backup.read(reader, i -> !comparison.isProven(i) && sender.goesOn(), (worker, i, content) -> {
-        var entry = comparison.backup.all.get(i);
-        try (var in = content.open()) {
-          sender.send(i, entry.name(), entry.size(), in);
-        }
-      });
-    } finally {
-      try {
-        sender.finish();
+    try (var progress = console.progress("Sending", comparison.unproven().bytes(), sender.sent::get, () -> "")) {
+      try (var reader = new Workers(1)) {
+        comparison.backup.read(reader, i -> !comparison.isProven(i) && sender.goesOn(), (worker, i, content) -> {
+          var entry = comparison.backup.all.get(i);
+          try (var in = content.open()) {
+            sender.send(i, entry.name(), entry.size(), in);
+          }
+        });
       } finally {
-        failures.putAll(sender.failures);
-        sent.set(before + sender.sent.get());
+        sender.finish();
       }
+    } finally {
+      failures.putAll(sender.failures);
+      sent.set(before + sender.sent.get());
     }
   }
 

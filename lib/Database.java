@@ -35,6 +35,11 @@ interface Database extends Closeable {
    */
   List<Backup> choose(String point, Duration gap);
 
+  /** What a backup is restored from: its archive, or what its marker stands for. */
+  default String source(Backup backup) {
+    return backup.file().toString();
+  }
+
   /** Makes every check that can be made before the first change, and the plan. */
   void check(JsonNode unfinished) throws Exception;
 

@@ -68,6 +68,11 @@ final class ElasticsearchRestore implements Database {
   }
 
   @Override
+  public String source(Backup backup) {
+    return "snapshot %s in repository %s".formatted(backup.name(), settings.repository());
+  }
+
+  @Override
   public void check(JsonNode unfinished) throws IOException {
     if (options.recoveryRate() != null) {
       RecoveryRate.requireValid(options.recoveryRate());

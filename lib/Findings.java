@@ -3,6 +3,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.function.BiConsumer;
 
 /**
  * The findings of one part; several threads may add to them.
@@ -12,6 +13,15 @@ import java.util.concurrent.ConcurrentSkipListMap;
 record Findings(String part, List<Finding> list, Map<String, Long> counts) {
   Findings(String part) {
     this(part, Collections.synchronizedList(new ArrayList<>()), new ConcurrentSkipListMap<>());
+  }
+
+  /** Looks at all hosts at once; what is found stands in the order of the hosts, however fast each answers. */
+  void ofEach(List<Host> hosts, BiConsumer<Host, Findings> look) {
+    Host.each(hosts, host -> {
+      var own = new Findings(part);
+      look.accept(host, own);
+      return own.list();
+    }).forEach(list::addAll);
   }
 
   void count(String unit, long number) {

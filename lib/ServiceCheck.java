@@ -1,6 +1,5 @@
 import java.time.Duration;
 import java.util.List;
-import java.util.function.BiConsumer;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -15,8 +14,8 @@ record ServiceCheck(TheHiveSettings settings, List<Pattern> ignored) {
   private static final Pattern LEVEL = Pattern.compile("(?i)\\[(debug|info|warn|error) *]");
 
   /** The unit is active, and TheHive answers. */
-  void services(Findings findings) {
-    each(findings, (host, unit) -> {
+  void services(Findings all) {
+    each(all, (host, unit, findings) -> {
       var since = unit.since().isEmpty() ? "never" : unit.since();
       findings.require(unit.active().equals("active"), "unit", List.of(), "%s: %s %s, since %s, %s",
           host.name(), node(host).service(), unit, since, Count.of(unit.restarts(), "restart"));
@@ -28,8 +27,8 @@ record ServiceCheck(TheHiveSettings settings, List<Pattern> ignored) {
   }
 
   /** The log has no errors since the service started. */
-  void logs(Findings findings) {
-    each(findings, (host, unit) -> {
+  void logs(Findings all) {
+    each(all, (host, unit, findings) -> {
       if (!unit.active().equals("active") || unit.invocation().isEmpty()) {
         findings.skipped("errors", "%s: %s is not active", host.name(), node(host).service());
         return;
@@ -83,14 +82,18 @@ record ServiceCheck(TheHiveSettings settings, List<Pattern> ignored) {
     return new TheHiveNode(host, settings);
   }
 
-  private void each(Findings findings, BiConsumer<Host, Host.Unit> work) {
-    Host.each(settings.hosts(), host -> {
+  private interface Look {
+    void at(Host host, Host.Unit unit, Findings findings);
+  }
+
+  private void each(Findings all, Look look) {
+    all.ofEach(settings.hosts(), (host, findings) -> {
       try {
         var unit = node(host).unit();
         if (!settings.named() && unit.load().equals("not-found")) {
           throw new Failure(Exit.UNSAFE, "this host has no unit " + settings.service(), null);
         }
-        work.accept(host, unit);
+        look.at(host, unit, findings);
       } catch (Failure e) {
         if (settings.named() || e.code == Exit.USAGE) {
           findings.failed("unit", e);
@@ -98,7 +101,6 @@ record ServiceCheck(TheHiveSettings settings, List<Pattern> ignored) {
           findings.skipped("unit", "THEHIVE_NODES is not set, and %s", e.getMessage());
         }
       }
-      return null;
     });
   }
 }

@@ -123,7 +123,8 @@ class OtherHostsTest {
     press(bash, "./jbang restore-cas\t", "./jbang restore-cassandra-es.java ");
     press(bash, "./jbang restore-cassandra-es.java --th\t", " --throttle ");
     press(bash, "./jbang service-control.java sto\t--time\t", " stop --timeout ");
-    press(bash, "./jbang tests/sandb\t", "./jbang tests/sandbox.java ");
+    press(bash, "./jbang verify.java arch\t", " archives ");
+    press(bash, "./jbang tests/sandbox.\t", "./jbang tests/sandbox.java ");
     for (var script : ProjectTest.scripts()) {
       press(bash, "./jbang " + script.getFileName() + " --verb\t", script.getFileName() + " --verbose ");
     }

@@ -160,6 +160,12 @@ class ReadmeTest {
   }
 
   @Test
+  void theReadmeFitsAScreen() throws IOException {
+    assertThat(Files.readAllLines(README)).allSatisfy(line ->
+        assertThat(line).hasSizeLessThanOrEqualTo(line.startsWith("|") ? 100 : 120));
+  }
+
+  @Test
   void everyLinkLeadsToAFile() throws IOException {
     for (var page : pages()) {
       var links = Pattern.compile("\\]\\(([^):#]+)(#[^)]*)?\\)").matcher(Files.readString(page)).results()

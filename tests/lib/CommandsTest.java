@@ -19,6 +19,7 @@ class CommandsTest {
     @Option(names = "--count") private int count;
     @Option(names = "--gap") private Duration gap;
     @Option(names = "--line") private Pattern line;
+    @Option(names = "--kind") private Kind kind;
 
     @Override
     public Integer call() {
@@ -53,10 +54,12 @@ class CommandsTest {
     run("--count", "one");
     run("--gap", "soon");
     run("--line", "(");
+    run("--kind", "barrel");
     assertThat(failures).extracting(Throwable::getMessage).containsExactly(
         "invalid value for option '--count': 'one' is not a whole number",
         "invalid value for option '--gap': 'soon' is not a duration such as PT15M",
-        "invalid value for option '--line': '(' is not a regular expression");
+        "invalid value for option '--line': '(' is not a regular expression",
+        "invalid value for option '--kind': 'barrel' is not one of folder, file, link, hard_link, other");
   }
 
   @Test
