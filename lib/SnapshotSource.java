@@ -96,7 +96,7 @@ final class SnapshotSource {
           backup.name(), version, cluster.version()), "restore it with the same major version or the next");
     }
     ended = snapshot.path("end_time_in_millis").asLong();
-    return indices(snapshot);
+    return indices(snapshot, cluster);
   }
 
   private Optional<JsonNode> read(ElasticsearchCluster cluster) throws IOException {
@@ -110,12 +110,21 @@ final class SnapshotSource {
     }
   }
 
-  private List<SnapshotIndex> indices(JsonNode snapshot) throws IOException {
-    var sizes = api.get(path(backup.name(), "_status")).path("snapshots").path(0).path("indices");
+  private List<SnapshotIndex> indices(JsonNode snapshot, ElasticsearchCluster cluster) throws IOException {
+    var sizes = status(cluster).path("snapshots").path(0).path("indices");
     var names = new TreeSet<String>();
     snapshot.path("indices").forEach(name -> names.add(name.asText()));
     return names.stream().map(name -> index(name, sizes.path(name)))
         .sorted((one, other) -> Long.compare(other.bytes(), one.bytes())).toList();
+  }
+
+  /** It reads the definition of every index, which a later version may not be able to. */
+  private JsonNode status(ElasticsearchCluster cluster) throws IOException {
+    try {
+      return api.get(path(backup.name(), "_status"));
+    } catch (Failure e) {
+      throw cannotRestore("an index", cluster, e);
+    }
   }
 
   private static SnapshotIndex index(String name, JsonNode status) {
@@ -134,18 +143,21 @@ final class SnapshotSource {
       try {
         restore(index.name(), IMPOSSIBLE + index.name(), false, Map.of(), List.of());
       } catch (Failure e) {
-        if (Set.of(Exit.AUTHENTICATION, Exit.UNREACHABLE).contains(e.code)) {
-          throw e;
-        }
         if (!e.getMessage().contains("[" + IMPOSSIBLE)) {
-          throw new Failure(Exit.BAD_BACKUP,
-              "version %s cannot restore %s of snapshot %s: %s".formatted(cluster.version(), index.name(),
-                  backup.name(), e.getMessage()),
-              "restore it with the same major version or the next; an index made before that must have been reindexed",
-              e);
+          throw cannotRestore(index.name(), cluster, e);
         }
       }
     }
+  }
+
+  /** What the server says of an index, unless it could not be asked. */
+  private Failure cannotRestore(String index, ElasticsearchCluster cluster, Failure said) {
+    return Set.of(Exit.AUTHENTICATION, Exit.UNREACHABLE).contains(said.code) ? said
+        : new Failure(Exit.BAD_BACKUP,
+            "version %s cannot restore %s of snapshot %s: %s".formatted(cluster.version(), index, backup.name(),
+                said.getMessage()),
+            "restore it with the same major version or the next; an index made before that must have been reindexed",
+            said);
   }
 
   /** No index that a snapshot is being taken of can be deleted: the nightly backup may be at work. */

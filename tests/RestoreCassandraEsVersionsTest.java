@@ -78,7 +78,7 @@ class RestoreCassandraEsVersionsTest {
       assertThat(restore(between, snapshot, "--in-place").run().code()).isZero();
       HotBackup.elasticsearch(url(between), INDEX, snapshot.archives(), HotBackup.timestamp(LocalDateTime.now()));
     }
-    assertRefused(snapshot, to, 10, "cannot restore snapshot");
+    assertRefused(snapshot, to, 10, "cannot restore ");
   }
 
   private static void assertRefused(Snapshot snapshot, String version, int code, String because) {
