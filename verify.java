@@ -347,6 +347,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.UnmatchedArgumentException;
 import picocli.CommandLine;
 import static j2html.TagCreator.body;
 import static j2html.TagCreator.div;
@@ -3642,8 +3643,11 @@ final class Commands {
     var message = thrown.getMessage().lines().findFirst().orElse("wrong usage");
     var text = withoutJavaTypes(
         message.isEmpty() ? message : message.substring(0, 1).toLowerCase(Locale.ROOT) + message.substring(1));
-    return new Failure(Exit.USAGE, text,
-        "see ./jbang " + thrown.getCommandLine().getCommandSpec().root().name() + " --help", thrown);
+    var similar = thrown instanceof UnmatchedArgumentException unmatched ? unmatched.getSuggestions()
+        : List.<String>of();
+    var script = thrown.getCommandLine().getCommandSpec().root().name();
+    return new Failure(Exit.USAGE, text, (similar.isEmpty() ? "" : "did you mean %s? ".formatted(
+        String.join(" or ", similar))) + "see ./jbang %s --help".formatted(script), thrown);
   }
 
   private static String withoutJavaTypes(String message) {

@@ -7,6 +7,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
  * Runs a script's command the same way in all scripts: errors as {@code error:} and {@code hint:}, and the exit code.
@@ -72,8 +73,11 @@ final class Commands {
     var message = thrown.getMessage().lines().findFirst().orElse("wrong usage");
     var text = withoutJavaTypes(
         message.isEmpty() ? message : message.substring(0, 1).toLowerCase(Locale.ROOT) + message.substring(1));
-    return new Failure(Exit.USAGE, text,
-        "see ./jbang " + thrown.getCommandLine().getCommandSpec().root().name() + " --help", thrown);
+    var similar = thrown instanceof UnmatchedArgumentException unmatched ? unmatched.getSuggestions()
+        : List.<String>of();
+    var script = thrown.getCommandLine().getCommandSpec().root().name();
+    return new Failure(Exit.USAGE, text, (similar.isEmpty() ? "" : "did you mean %s? ".formatted(
+        String.join(" or ", similar))) + "see ./jbang %s --help".formatted(script), thrown);
   }
 
   private static String withoutJavaTypes(String message) {

@@ -39,8 +39,9 @@ class VerifyHostsTest {
 
     assertThat(result.code()).as(result.out() + result.err()).isZero();
     assertThat(result.out().lines()
-        .filter(line -> line.matches("✓ services +unit +node\\d: thehive active \\(running\\), since .*, 0 restarts")))
-        .as(result.out()).hasSize(3);
+        .filter(line -> line.matches("✓ services +unit +node\\d: thehive active \\(running\\), since .*, 0 restarts"))
+        .map(line -> line.replaceFirst(".*(node\\d).*", "$1")))
+        .as(result.out()).containsExactly("node1", "node2", "node3");
     assertThat(result.out().lines()
         .filter(line -> line.matches("✓ services +application +http://.*:9000/api/v1/status/public answers")))
         .hasSize(3);

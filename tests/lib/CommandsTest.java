@@ -64,10 +64,11 @@ class CommandsTest {
 
   @Test
   void wrongUsageIsAFailureThatNamesTheHelp() {
-    assertThat(run("--cuont")).isEqualTo(2);
+    assertThat(run("--counts")).isEqualTo(2);
     assertThat(run("--count", "one")).isEqualTo(2);
     assertThat(failures).extracting(Throwable::getMessage).map(message -> message.substring(0, 15))
         .containsExactly("unknown option:", "invalid value f");
-    assertThat(failures).extracting(failure -> failure.hint).containsOnly("see ./jbang restore.java --help");
+    assertThat(failures).extracting(failure -> failure.hint).containsExactly(
+        "did you mean --count? see ./jbang restore.java --help", "see ./jbang restore.java --help");
   }
 }
