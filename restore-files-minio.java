@@ -2078,6 +2078,8 @@ final class Commands {
           return new CommandLine.RunLast().execute(parsed);
         })
         .setExecutionExceptionHandler((thrown, given, parsed) -> failed.apply(Failure.of(thrown)));
+    var heading = line.getCommandSpec().usageMessage().synopsisHeading();
+    line.getSubcommands().values().forEach(sub -> sub.getCommandSpec().usageMessage().synopsisHeading(heading));
     try {
       var code = line.execute(args);
       return code == Exit.DONE && System.out.checkError() ? failed.apply(new Failure(Exit.UNEXPECTED,

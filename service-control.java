@@ -251,8 +251,9 @@ class ServiceControl implements Runnable {
   }
 
   @Command(
-      description = "Follows the journal of TheHive on all nodes together, until Ctrl-C. Some units drop its output: then see "
-      + Application.LOG + " there.", mixinStandardHelpOptions = true, sortOptions = false)
+      description = {"Follows the journal of TheHive on all nodes together, until Ctrl-C.",
+          "Where the unit drops its output, see on each node", Application.LOG},
+      mixinStandardHelpOptions = true, sortOptions = false)
   int logs(
       @Mixin Nodes nodes,
       @Option(names = "--since", paramLabel = "TIME",
@@ -658,6 +659,8 @@ final class Commands {
           return new CommandLine.RunLast().execute(parsed);
         })
         .setExecutionExceptionHandler((thrown, given, parsed) -> failed.apply(Failure.of(thrown)));
+    var heading = line.getCommandSpec().usageMessage().synopsisHeading();
+    line.getSubcommands().values().forEach(sub -> sub.getCommandSpec().usageMessage().synopsisHeading(heading));
     try {
       var code = line.execute(args);
       return code == Exit.DONE && System.out.checkError() ? failed.apply(new Failure(Exit.UNEXPECTED,

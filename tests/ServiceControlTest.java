@@ -25,6 +25,7 @@ class ServiceControlTest {
     assertThat(nothing.err()).containsIgnoringCase("say what to do: status, stop, start, restart or logs");
     assertThat(help.code()).isZero();
     assertThat(help.out()).contains("THEHIVE_NODES", "status", "restart", "Exit codes:");
+    assertThat(control("logs", "--help").run().out()).startsWith("Usage: ./jbang service-control.java logs ");
   }
 
   @Test
