@@ -143,16 +143,20 @@ final class SnapshotSource {
       try {
         restore(index.name(), IMPOSSIBLE + index.name(), false, Map.of(), List.of());
       } catch (Failure e) {
-        if (!e.getMessage().contains("[" + IMPOSSIBLE)) {
+        if (isNotAsked(e) || !e.getMessage().contains("[" + IMPOSSIBLE)) {
           throw cannotRestore(index.name(), cluster, e);
         }
       }
     }
   }
 
+  private static boolean isNotAsked(Failure e) {
+    return Set.of(Exit.AUTHENTICATION, Exit.UNREACHABLE).contains(e.code);
+  }
+
   /** What the server says of an index, unless it could not be asked. */
   private Failure cannotRestore(String index, ElasticsearchCluster cluster, Failure said) {
-    return Set.of(Exit.AUTHENTICATION, Exit.UNREACHABLE).contains(said.code) ? said
+    return isNotAsked(said) ? said
         : new Failure(Exit.BAD_BACKUP,
             "version %s cannot restore %s of snapshot %s: %s".formatted(cluster.version(), index, backup.name(),
                 said.getMessage()),
