@@ -334,7 +334,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       description = "only these indices of the snapshot (all)")
   List<String> indices = List.of();
 
-  @Option(names = "--recovery-rate", paramLabel = "RATE", 
+  @Option(names = "--recovery-rate", paramLabel = "RATE",
       description = "limit for the indices, meanwhile: 200mb, or unchanged")
   String recoveryRate;
 
@@ -3035,6 +3035,10 @@ class Console {
   static String size(long bytes) {
     return ProgressLine.size(bytes);
   }
+
+  static String time(Instant time) {
+    return time.truncatedTo(ChronoUnit.SECONDS).toString();
+  }
 }
 
 /** A number with what it counts: 1 file, 2 files, 20,000 files. */
@@ -4040,7 +4044,7 @@ record ElasticsearchPlan(String address, ElasticsearchCluster cluster, String sn
         Count.of(indices.stream().mapToInt(SnapshotIndex::shards).sum(), "shard"), Console.size(bytes())));
     for (var index : indices) {
       lines.add("index %s: %s now%s; %s, %s in the snapshot".formatted(index.name(), now(index),
-          changed.containsKey(index.name()) ? ", last changed " + NewestChange.shown(changed.get(index.name())) : "",
+          changed.containsKey(index.name()) ? ", last changed " + Console.time(changed.get(index.name())) : "",
           Count.of(index.shards(), "shard"), Console.size(index.bytes())));
       if (inPlace) {
         lines.add(
@@ -6128,11 +6132,6 @@ final class NewestChange {
     var times = answer.path("aggregations").valueStream().map(field -> field.path("value"))
         .filter(JsonNode::isNumber).mapToDouble(JsonNode::asDouble);
     return times.boxed().max(Double::compare).map(millis -> Instant.ofEpochMilli(millis.longValue()));
-  }
-
-  /** For a plan. */
-  static String shown(Instant time) {
-    return "" + time.truncatedTo(ChronoUnit.SECONDS);
   }
 }
 

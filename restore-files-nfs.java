@@ -11,7 +11,6 @@
 //DEPS info.picocli:picocli:4.7.7
 //DEPS net.lingala.zip4j:zip4j:2.11.6
 //DEPS org.apache.commons:commons-compress:1.28.0
-//DEPS org.elasticsearch.client:elasticsearch-rest-client:9.5.6
 //DEPS org.tukaani:xz:1.12 // for .tar.xz
 //COMPILE_OPTIONS -encoding UTF-8
 //JAVA_OPTIONS -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1
@@ -43,7 +42,6 @@ import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.net.ConnectException;
 import java.net.URI;
-import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.net.http.HttpConnectTimeoutException;
 import java.net.http.HttpRequest;
@@ -95,7 +93,6 @@ import java.time.format.ResolverStyle;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Base64;
 import java.util.BitSet;
 import java.util.Collection;
 import java.util.Collections;
@@ -160,15 +157,6 @@ import org.apache.commons.compress.compressors.zstandard.ZstdCompressorInputStre
 import org.apache.commons.io.IOUtils;
 import org.apache.commons.io.input.BoundedInputStream;
 import org.apache.commons.io.input.BufferedFileChannelInputStream;
-import org.apache.http.ConnectionClosedException;
-import org.apache.http.Header;
-import org.apache.http.HttpException;
-import org.apache.http.HttpHost;
-import org.apache.http.message.BasicHeader;
-import org.apache.http.util.EntityUtils;
-import org.elasticsearch.client.Request;
-import org.elasticsearch.client.ResponseException;
-import org.elasticsearch.client.RestClient;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -2373,6 +2361,10 @@ class Console {
   static String size(long bytes) {
     return ProgressLine.size(bytes);
   }
+
+  static String time(Instant time) {
+    return time.truncatedTo(ChronoUnit.SECONDS).toString();
+  }
 }
 
 /** A number with what it counts: 1 file, 2 files, 20,000 files. */
@@ -2385,312 +2377,6 @@ final class Count {
 
   static String of(long number, String one, String several) {
     return String.format(Locale.ROOT, "%,d %s", number, number == 1 ? one : several);
-  }
-}
-
-/**
- * The addresses of ELASTICSEARCH_API_URL.
- *
- * @param path what stands before the API's own paths, such as {@code /es} behind a proxy; empty where there is nothing
- */
-record ElasticsearchAddress(List<HttpHost> hosts, String path) {
-  private static final Pattern URL =
-      Pattern.compile(
-          "(?:(?<scheme>https?)://)?(?<host>\\[[0-9A-Fa-f:.%]+]|[^/:@?#\\s\\[\\]]+)(?::(?<port>\\d+))?(?<path>/[^?#\\s]*)?");
-
-  static ElasticsearchAddress of(List<String> urls) {
-    var all = urls.stream().map(ElasticsearchAddress::one).toList();
-    if (all.stream().map(ElasticsearchAddress::path).distinct().count() > 1) {
-      throw new Failure(Exit.USAGE,
-          "the addresses in ELASTICSEARCH_API_URL have different paths: " + String.join(", ", urls),
-          "give all of them the same path");
-    }
-    return new ElasticsearchAddress(all.stream().flatMap(address -> address.hosts.stream()).toList(), all.get(0).path);
-  }
-
-  private static ElasticsearchAddress one(String url) {
-    if (url.contains("@")) {
-      throw new Failure(Exit.USAGE, "ELASTICSEARCH_API_URL contains a user name",
-          "set ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD instead");
-    }
-    var match = URL.matcher(url.strip());
-    if (!match.matches()) {
-      throw wrong("'%s' is not a URL".formatted(url));
-    }
-    var digits = match.group("port");
-    var port = digits == null ? -1 : digits.length() > 5 ? Integer.MAX_VALUE : Integer.parseInt(digits);
-    if (port == 0 || port > 65_535) {
-      throw wrong("'%s' has port %s; ports are from 1 to 65535".formatted(url, digits));
-    }
-    var scheme = match.group("scheme") == null ? "http" : match.group("scheme");
-    var path = match.group("path") == null ? "" : match.group("path").replaceFirst("/+$", "");
-    return new ElasticsearchAddress(List.of(new HttpHost(match.group("host"), port, scheme)), path);
-  }
-
-  private static Failure wrong(String message) {
-    return new Failure(Exit.USAGE, "ELASTICSEARCH_API_URL " + message, "such as http://127.0.0.1:9200");
-  }
-
-  @Override
-  public String toString() {
-    return hosts.stream().map(host -> host.toURI() + path).collect(Collectors.joining(", "));
-  }
-}
-
-/** Elasticsearch's REST API (OpenSearch's too), answers as JSON, errors as failures. */
-final class ElasticsearchApi implements Closeable {
-  /** The answer where a thing does not exist, or where the distribution lacks that part of the API. */
-  static final Set<Integer> ABSENT = Set.of(400, 404, 405);
-  private final RestClient client;
-  private final ElasticsearchAddress address;
-  private volatile boolean answered;
-
-  ElasticsearchApi(ElasticsearchSettings settings) {
-    address = ElasticsearchAddress.of(settings.urls());
-    var builder = RestClient.builder(address.hosts().toArray(HttpHost[]::new));
-    if (!address.path().isEmpty()) {
-      builder.setPathPrefix(address.path());
-    }
-    settings.authorization()
-        .ifPresent(value -> builder.setDefaultHeaders(new Header[] {new BasicHeader("Authorization", value)}));
-    settings.ca().ifPresent(ca -> builder.setHttpClientConfigCallback(http -> http.setSSLContext(
-        Tls.context(Tls.trust(ca, settings.caPassword().orElse(null))))));
-    builder.setRequestConfigCallback(config -> config.setConnectTimeout(5_000).setSocketTimeout(60_000));
-    client = builder.build();
-  }
-
-  /** A path of these names, each encoded. */
-  static String path(String... names) {
-    return Stream.of(names)
-        .map(name -> URLEncoder.encode(name, StandardCharsets.UTF_8).replace("+", "%20").replace("%2C", ","))
-        .collect(Collectors.joining("/", "/", ""));
-  }
-
-  JsonNode get(String path) throws IOException {
-    return call("GET", path, null);
-  }
-
-  Optional<JsonNode> tryGet(String path) throws IOException {
-    return tryTo("GET", path, null, ABSENT);
-  }
-
-  /** Empty where the answer is one of these statuses. */
-  Optional<JsonNode> tryTo(String method, String path, Object body, Set<Integer> missing) throws IOException {
-    try {
-      return Optional.of(request(method, path, body));
-    } catch (ResponseException e) {
-      if (missing.contains(e.getResponse().getStatusLine().getStatusCode())) {
-        return Optional.empty();
-      }
-      throw failure(method, path, e);
-    }
-  }
-
-  JsonNode call(String method, String path, Object body) throws IOException {
-    try {
-      return request(method, path, body);
-    } catch (ResponseException e) {
-      throw failure(method, path, e);
-    }
-  }
-
-  /** An index that does not exist counts as deleted; any other answer is a failure. */
-  void delete(String index) throws IOException {
-    tryTo("DELETE", path(index), null, Set.of(404));
-  }
-
-  private JsonNode request(String method, String path, Object body) throws IOException {
-    var request = new Request(method, path);
-    if (body != null) {
-      request.setJsonEntity(Json.MAPPER.writeValueAsString(body));
-    }
-    try {
-      var response = client.performRequest(request);
-      answered = true;
-      return Json.MAPPER.readTree(response.getEntity().getContent());
-    } catch (ResponseException e) {
-      answered = true;
-      throw e;
-    } catch (JsonProcessingException e) {
-      throw new Failure(Exit.USAGE, "%s does not answer as Elasticsearch does".formatted(address),
-          "is ELASTICSEARCH_API_URL right?", e);
-    } catch (IOException | RuntimeException e) {
-      // A server that is stopped closes its connections, too.
-      if (!answered && Stream.<Throwable>iterate(e, Objects::nonNull, Throwable::getCause)
-          .anyMatch(ElasticsearchApi::isNotHttp)) {
-        throw notHttp(e);
-      }
-      if (e instanceof RuntimeException unexpected) {
-        throw unexpected;
-      }
-      throw new Failure(Exit.UNREACHABLE,
-          "cannot reach Elasticsearch at %s: %s".formatted(address, ConnectionError.words(e)),
-          "is it started, is ELASTICSEARCH_API_URL right? For https: ELASTICSEARCH_CA names its CA", e);
-    }
-  }
-
-  private static boolean isNotHttp(Throwable cause) {
-    return cause instanceof HttpException || cause instanceof ConnectionClosedException;
-  }
-
-  private Failure notHttp(Exception cause) {
-    return new Failure(Exit.USAGE, "%s is not a port for HTTP".formatted(address),
-        "ELASTICSEARCH_API_URL is the address of the REST API, by default port 9200; 9300 is the nodes' own", cause);
-  }
-
-  private Failure failure(String method, String path, ResponseException thrown) throws IOException {
-    var entity = thrown.getResponse().getEntity();
-    return new ElasticsearchError(address.toString(), method + " " + path,
-        thrown.getResponse().getStatusLine().getStatusCode(),
-        entity == null ? "" : EntityUtils.toString(entity)).failure(thrown);
-  }
-
-  @Override
-  public String toString() {
-    return address.toString();
-  }
-
-  @Override
-  public void close() throws IOException {
-    client.close();
-  }
-}
-
-/**
- * An error that Elasticsearch answered, as a failure that says its reason and which setting is the cause.
- *
- * @param request the method and path that it answers
- * @param body JSON, or a proxy's own words
- */
-record ElasticsearchError(String address, String request, int status, String body) {
-  private static final Pattern BLOCK = Pattern.compile("\\[[A-Z_]+/(\\d+)/");
-  private static final Map<String, String> BLOCKS =
-      Map.of("5", "index.blocks.read_only", "6", "cluster.blocks.read_only",
-          "7", "index.blocks.read", "8", "index.blocks.write", "9", "index.blocks.metadata", "12",
-          "index.blocks.read_only_allow_delete",
-      "13", "cluster.blocks.read_only_allow_delete");
-
-  /** The setting behind a block, by the number that Elasticsearch gives it. */
-  static Optional<String> blockSetting(String number) {
-    return Optional.ofNullable(BLOCKS.get(number));
-  }
-
-  Failure failure(Throwable cause) {
-    var error = error();
-    var type = error.path("type").asText();
-    var reason = reason(error);
-    if (type.equals("cluster_block_exception") && status != 503) {
-      return new Failure(Exit.UNSAFE, "Elasticsearch at %s refuses %s: %s".formatted(address, request, reason),
-          blockHint(reason), cause);
-    }
-    if (status == 401 || status == 403) {
-      return new Failure(Exit.AUTHENTICATION,
-          "Elasticsearch at %s refuses %s: HTTP %d %s".formatted(address, request, status, reason),
-          "check ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_API_KEY, and what it may do", cause);
-    }
-    // A server that is busy, starting or electing a master counts as not reached.
-    var busy = Set.of(429, 502, 503, 504).contains(status) && !type.equals("concurrent_snapshot_execution_exception");
-    return new Failure(busy ? Exit.UNREACHABLE : Exit.UNSAFE,
-        "Elasticsearch answers %s with HTTP %d: %s".formatted(request, status, reason), hint(reason), cause);
-  }
-
-  private JsonNode error() {
-    try {
-      return Json.MAPPER.readTree(body).path("error");
-    } catch (JsonProcessingException e) {
-      return MissingNode.getInstance(); // a proxy's answer
-    }
-  }
-
-  /** Its reason, and below it the one that caused it. */
-  private String reason(JsonNode error) {
-    var reason = error.path("reason").asText(error.isTextual() ? error.asText() : body);
-    var cause = error.path("caused_by");
-    while (cause.path("caused_by").has("reason")) {
-      cause = cause.path("caused_by");
-    }
-    var deepest = cause.path("reason").asText();
-    return deepest.isEmpty() || reason.contains(deepest) ? reason : reason + ": " + deepest;
-  }
-
-  private static String blockHint(String reason) {
-    var number = BLOCK.matcher(reason);
-    return number.find() ? blockSetting(number.group(1)).map(ElasticsearchError::removeBlock).orElse(null) : null;
-  }
-
-  /** How an administrator takes a block away. */
-  static String removeBlock(String setting) {
-    // A cluster that is blocked takes one setting at a time, and only this one.
-    return setting.startsWith("cluster.")
-        ? "remove it: PUT /_cluster/settings {\"persistent\": {\"%s\": null}}, and the same with \"transient\" in a second request"
-            .formatted(setting)
-        : "remove it: PUT /<index>/_settings {\"%s\": null}".formatted(setting);
-  }
-
-  private static String hint(String reason) {
-    if (reason.matches("(?s).*maximum( normal| frozen)? shards open.*")) {
-      return "raise cluster.max_shards_per_node, or delete indices that nobody needs";
-    }
-    return reason.contains("more than one write index") ? "set is_write_index to false on one of the two" : null;
-  }
-}
-
-/**
- * Where Elasticsearch is, who logs in, and where its backups are.
- *
- * @param authorization value of the header Authorization, a secret
- * @param ca PEM file of the CA to trust for https; empty for the JDK's
- * @param caPassword of a JKS or PKCS12 store in place of that file
- * @param archives folder of the markers {@code elasticsearch_<time>.info}
- * @param usedIndices names of the indices that TheHive uses by its own configuration; empty where that is not known
- */
-record ElasticsearchSettings(List<String> urls, Optional<String> authorization, Optional<Path> ca,
-    Optional<String> caPassword,
-    String repository, Path archives, List<String> usedIndices) {
-  static final Variable URL = Variable.withDefault("ELASTICSEARCH_API_URL", "http://127.0.0.1:9200");
-  static final Variable USER = Variable.optional("ELASTICSEARCH_USER");
-  static final Variable PASSWORD = Variable.secret("ELASTICSEARCH_PASSWORD");
-  static final Variable API_KEY = Variable.secret("ELASTICSEARCH_API_KEY");
-  static final Variable CA = Variable.optional("ELASTICSEARCH_CA");
-  static final Variable CA_PASSWORD = Variable.secret("ELASTICSEARCH_CA_PASSWORD");
-  static final Variable INDEX = Variable.optional("ELASTICSEARCH_INDEX");
-  static final Variable AUDIT_INDEX = Variable.optional("ELASTICSEARCH_AUDIT_INDEX");
-  static final Variable REPOSITORY = Variable.withDefault("ELASTICSEARCH_SNAPSHOT_REPOSITORY", "thehive_repository");
-  static final Variable ARCHIVES = ArchiveFolders.MARKERS;
-  static final List<Variable> VARIABLES =
-      List.of(URL, USER, PASSWORD, API_KEY, CA, CA_PASSWORD, INDEX, AUDIT_INDEX, REPOSITORY, ARCHIVES);
-
-  static ElasticsearchSettings of(Settings settings) {
-    return new ElasticsearchSettings(Stream.of(settings.text(URL).split(",")).map(String::strip).toList(),
-        authorization(settings),
-        settings.optionalPath(CA), settings.secret(CA_PASSWORD), settings.text(REPOSITORY), settings.path(ARCHIVES),
-        Stream.of(INDEX, AUDIT_INDEX).flatMap(variable -> settings.optional(variable).stream()).toList());
-  }
-
-  private static Optional<String> authorization(Settings settings) {
-    var user = settings.optional(USER);
-    var key = settings.secret(API_KEY);
-    if (key.isPresent()) {
-      return key.map(value -> "ApiKey " + value);
-    }
-    if (user.isEmpty()) {
-      if (settings.isSet(PASSWORD)) {
-        throw new Failure(Exit.USAGE, "ELASTICSEARCH_PASSWORD is set, but ELASTICSEARCH_USER is not",
-            "set ELASTICSEARCH_USER, or unset the password");
-      }
-      return Optional.empty();
-    }
-    var password = settings.secretOrPrompt(PASSWORD, "Password of Elasticsearch's user " + user.get())
-        .orElseThrow(() -> new Failure(Exit.USAGE, "no password for Elasticsearch's user " + user.get(),
-            "set ELASTICSEARCH_PASSWORD or ELASTICSEARCH_PASSWORD_FILE"));
-    var pair = (user.get() + ":" + password).getBytes(StandardCharsets.UTF_8);
-    return Optional.of("Basic " + Base64.getEncoder().encodeToString(pair));
-  }
-
-  /** Without the secret. */
-  @Override
-  public String toString() {
-    return "Elasticsearch at " + String.join(", ", urls);
   }
 }
 
@@ -3048,7 +2734,7 @@ record FolderDifferences(int added, int present, int extra, Instant newest, Opti
   Optional<String> newestExtra() {
     return Optional.ofNullable(newest)
         .map(time -> "the newest of %s not in the backup: changed %s".formatted(
-            Count.of(extra, "file that is", "files that are"), NewestChange.shown(time)));
+            Count.of(extra, "file that is", "files that are"), Console.time(time)));
   }
 
   /** True if more than this part of the folder's files would be removed. */
@@ -3817,33 +3503,6 @@ record Mounts(List<Mount> here, List<Mount> elsewhere, List<Wanted> wanted, List
   private Path inFileSystem(Path folder) {
     var mount = of(folder);
     return mount.root.resolve(mount.point.relativize(folder).toString()).normalize();
-  }
-}
-
-/** When an index was last changed, by the times that TheHive writes into its documents. */
-final class NewestChange {
-  private static final List<String> TIMES = List.of("_createdAt", "_updatedAt");
-
-  private NewestChange() {}
-
-  /** Empty where the index does not have these fields, or cannot be searched. */
-  static Optional<Instant> of(ElasticsearchApi api, String index) throws IOException {
-    var newest = new LinkedHashMap<String, Object>();
-    TIMES.forEach(field -> newest.put(field, Map.of("max", Map.of("field", field))));
-    return api.tryTo("POST", ElasticsearchApi.path(index, "_search") + "?size=0", Map.of("aggs", newest),
-        Set.of(400, 403, 404, 503)).flatMap(NewestChange::of);
-  }
-
-  /** Reads the answer; a field that no document has is null in it. */
-  static Optional<Instant> of(JsonNode answer) {
-    var times = answer.path("aggregations").valueStream().map(field -> field.path("value"))
-        .filter(JsonNode::isNumber).mapToDouble(JsonNode::asDouble);
-    return times.boxed().max(Double::compare).map(millis -> Instant.ofEpochMilli(millis.longValue()));
-  }
-
-  /** For a plan. */
-  static String shown(Instant time) {
-    return "" + time.truncatedTo(ChronoUnit.SECONDS);
   }
 }
 

@@ -913,6 +913,10 @@ class Console {
   static String size(long bytes) {
     return ProgressLine.size(bytes);
   }
+
+  static String time(Instant time) {
+    return time.truncatedTo(ChronoUnit.SECONDS).toString();
+  }
 }
 
 /** The exit codes, the same in all scripts. 130, interrupted, is the shell's own. */

@@ -2882,7 +2882,8 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
   }
 
   /**
-   * Says of one table what the nodes have, each of them its part of the copies. What was only counted, or read from another node's copy, is not compared.
+   * Says of one table what the nodes have, each of them its part of the copies. What was only counted, or read from
+   * another node's copy, is not compared.
    */
   private void report(String table, Map<String, Tally> results, int copies, Findings findings) {
     var elsewhere = results.entrySet().stream().filter(result -> result.getValue().count("elsewhere") > 0)
@@ -3968,6 +3969,10 @@ class Console {
   static String size(long bytes) {
     return ProgressLine.size(bytes);
   }
+
+  static String time(Instant time) {
+    return time.truncatedTo(ChronoUnit.SECONDS).toString();
+  }
 }
 
 /** A number with what it counts: 1 file, 2 files, 20,000 files. */
@@ -4938,7 +4943,7 @@ final class EvidenceFiles {
     }
   }
 
-  /** Writes the metrics of a run that failed before it had a result: monitoring is to see it; there is no evidence then. */
+  /** Writes the metrics of a run that failed before it had a result, for monitoring; there is no evidence then. */
   void writeFailure(String script, Instant started, Failure failure) throws IOException {
     if (!isWritten) {
       writeMetrics(Evidence.ofFailure(script, started, failure));

@@ -77,7 +77,7 @@ record BucketPlan(Setting endpoint, Setting bucket, State state, BucketCompariso
     lines.add("  %s leave %s".formatted(verb, Count.of(unchanged.count(), "unchanged object")));
     lines.add("  %s %s %s not in the backup%s".formatted(verb, keepExtra ? "leave" : "remove",
         Count.of(extras.count(), "object that is", "objects that are"),
-        extras.newest() == null ? "" : ", the newest of " + NewestChange.shown(extras.newest())));
+        extras.newest() == null ? "" : ", the newest of " + Console.time(extras.newest())));
     if (!extras.inTheWay().isEmpty() && !keepExtra) {
       lines.add("  %s remove %d of them first: they are in the way of objects of the backup, such as %s".formatted(verb,
           extras.inTheWay().size(),

@@ -136,7 +136,8 @@ final class BucketRestore {
         left.keys().forEach(key -> refused.putIfAbsent(key, "the server does not say why it is still listed"));
         throw new Failure(Exit.PARTIAL,
             "%s not in the backup could not be removed:%s".formatted(
-                Count.of(left.removable(keep), "object that is", "objects that are"), lines(refused)), "everything in the backup is in the bucket; --keep-extra leaves the others");
+                Count.of(left.removable(keep), "object that is", "objects that are"), lines(refused)),
+            "everything in the backup is in the bucket; --keep-extra leaves the others");
       }
       extras = left;
     }

@@ -255,7 +255,8 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
   }
 
   /**
-   * Says of one table what the nodes have, each of them its part of the copies. What was only counted, or read from another node's copy, is not compared.
+   * Says of one table what the nodes have, each of them its part of the copies. What was only counted, or read from
+   * another node's copy, is not compared.
    */
   private void report(String table, Map<String, Tally> results, int copies, Findings findings) {
     var elsewhere = results.entrySet().stream().filter(result -> result.getValue().count("elsewhere") > 0)

@@ -64,7 +64,7 @@ record ElasticsearchPlan(String address, ElasticsearchCluster cluster, String sn
         Count.of(indices.stream().mapToInt(SnapshotIndex::shards).sum(), "shard"), Console.size(bytes())));
     for (var index : indices) {
       lines.add("index %s: %s now%s; %s, %s in the snapshot".formatted(index.name(), now(index),
-          changed.containsKey(index.name()) ? ", last changed " + NewestChange.shown(changed.get(index.name())) : "",
+          changed.containsKey(index.name()) ? ", last changed " + Console.time(changed.get(index.name())) : "",
           Count.of(index.shards(), "shard"), Console.size(index.bytes())));
       if (inPlace) {
         lines.add(

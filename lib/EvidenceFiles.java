@@ -77,7 +77,7 @@ final class EvidenceFiles {
     }
   }
 
-  /** Writes the metrics of a run that failed before it had a result: monitoring is to see it; there is no evidence then. */
+  /** Writes the metrics of a run that failed before it had a result, for monitoring; there is no evidence then. */
   void writeFailure(String script, Instant started, Failure failure) throws IOException {
     if (!isWritten) {
       writeMetrics(Evidence.ofFailure(script, started, failure));

@@ -31,7 +31,7 @@ record FolderDifferences(int added, int present, int extra, Instant newest, Opti
   Optional<String> newestExtra() {
     return Optional.ofNullable(newest)
         .map(time -> "the newest of %s not in the backup: changed %s".formatted(
-            Count.of(extra, "file that is", "files that are"), NewestChange.shown(time)));
+            Count.of(extra, "file that is", "files that are"), Console.time(time)));
   }
 
   /** True if more than this part of the folder's files would be removed. */

@@ -3,7 +3,6 @@
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.time.Instant;
-import java.time.temporal.ChronoUnit;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,10 +28,5 @@ final class NewestChange {
     var times = answer.path("aggregations").valueStream().map(field -> field.path("value"))
         .filter(JsonNode::isNumber).mapToDouble(JsonNode::asDouble);
     return times.boxed().max(Double::compare).map(millis -> Instant.ofEpochMilli(millis.longValue()));
-  }
-
-  /** For a plan. */
-  static String shown(Instant time) {
-    return "" + time.truncatedTo(ChronoUnit.SECONDS);
   }
 }
