@@ -4,10 +4,13 @@ import static org.awaitility.Awaitility.await;
 import com.datastax.oss.driver.api.core.CqlSession;
 import com.datastax.oss.driver.api.core.cql.SimpleStatement;
 import com.datastax.oss.driver.api.core.metadata.Node;
+import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.LocalDateTime;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.MatchResult;
@@ -154,6 +157,33 @@ class RestoreCassandraEsNodesTest {
     assertThat(removal).hasSize(2);
     on(nodes.get(lister), removal);
     assertRestores();
+  }
+
+  /** With the commands of docs/safety.md: the automatic snapshot has what the restore removed. */
+  @Test
+  void whatARestoreRemovedCanBeBroughtBack() throws IOException {
+    on(nodes.get(0), "INSERT INTO thehive.edgestore (key, column1, value) VALUES (0xff, 0x01, 0x03)");
+    Object before;
+    try (var session = session()) {
+      before = Contents.ofCassandra(session, KEYSPACE, true);
+    }
+    assertRestores();
+    on(nodes.get(0), "TRUNCATE thehive.edgestore");
+    for (var node : nodes) {
+      node.tool("import", KEYSPACE, "edgestore", snapshot(node).toString());
+    }
+    try (var session = session()) {
+      assertThat((Object) Contents.ofCassandra(session, KEYSPACE, true)).isEqualTo(before);
+    }
+    assertRestores();
+  }
+
+  /** The newest that is not that of the last TRUNCATE. */
+  private static Path snapshot(Server node) throws IOException {
+    try (var folders = Files.walk(node.data().resolve("data/thehive"), 3)) {
+      return folders.filter(folder -> folder.toString().matches(".*/edgestore-\\w+/snapshots/truncated-\\d+-edgestore"))
+          .sorted(Comparator.reverseOrder()).skip(1).findFirst().orElseThrow();
+    }
   }
 
   @Test
