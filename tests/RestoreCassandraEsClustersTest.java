@@ -45,6 +45,7 @@ class RestoreCassandraEsClustersTest {
     return Contents.ofCassandra(session, "thehive", all);
   }
 
+  @Tag("matrix")
   @Test
   void restoresOntoOneNodeMoreThanAtTheBackup() {
     var options = Stack.CassandraOptions.on("127.0.0.2", "127.0.0.3", "127.0.0.4");
@@ -209,7 +210,7 @@ class RestoreCassandraEsClustersTest {
    * index.
    */
   @ParameterizedTest
-  @CsvSource({"_restore, 4,", "_clone, 1,", "_clone, 3,", "_restore, 4, --in-place", "_restore, 5, --in-place"})
+  @CsvSource({"/_restore, 4,", "_clone, 1,", "_clone, 3,", "/_restore, 4, --in-place", "/_restore, 5, --in-place"})
   void goesOnWhenTheAnswerIsLost(String request, int nth, String option) {
     try (var wire = new Wire("127.0.0.23", original.elasticsearch())) {
       var before = documents(original.elasticsearch());

@@ -32,6 +32,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** The servers that the other tests stand on. */
 @Tag("servers")
+@Tag("matrix")
 class ServersTest {
   @Nested
   class CassandraWithLogInAndTls {
@@ -62,7 +63,6 @@ class ServersTest {
           .hasMessageContaining("Authentication error");
     }
 
-    @Tag("matrix")
     @Test
     void nodesThatWereKilledOrStoppedComeBackWithTheirData() throws Exception {
       var killed = nodes.get(0);
@@ -119,7 +119,6 @@ class ServersTest {
     }
   }
 
-  @Tag("matrix")
   @ParameterizedTest
   @ValueSource(strings = {"7.10.2", "8.19"})
   void anElasticsearchThatWasKilledComesBackWithItsData(String version, @TempDir Path repositories) {
@@ -138,7 +137,6 @@ class ServersTest {
     assertThat(server.data()).as("after close").doesNotExist();
   }
 
-  @Tag("matrix")
   @Test
   void elasticsearchNodesFormOneCluster(@TempDir Path repositories) {
     var servers = Stack.elasticsearch("7.10.2", List.of("127.0.1.2", "127.0.1.3"), 9200, repositories);
