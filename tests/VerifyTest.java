@@ -710,7 +710,7 @@ class VerifyTest {
   @Test
   void refusesSettingsThatAreNone() {
     assertUsage(verify("--only", "everything"), "'everything'");
-    assertUsage(verify("archive"), "but was 'archive'");
+    assertUsage(verify("archive"), "'archive' is not one of points, archives, settings");
     assertUsage(verify().env("CASSANDRA_KEYSPACE", " "), "error: CASSANDRA_KEYSPACE is set but blank");
   }
 
