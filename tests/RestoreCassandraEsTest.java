@@ -573,7 +573,7 @@ class RestoreCassandraEsTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"CompressionInfo.db,60,-(Data|CompressionInfo).db of table edgestore (is damaged|.* CompressionInfo.db says)",
+  @CsvSource({"CompressionInfo.db,60,-(Data|CompressionInfo).db of table edgestore (cannot be read|is damaged|.* CompressionInfo.db says)",
       "Statistics.db,100,-Statistics.db of table edgestore is damaged"})
   void refusesAnSsTableWithADamagedComponent(String component, int at, String said) {
     changedArchive("f=$(ls -S cassandra_*/thehive/edgestore-*/*-" + component + " | head -1); "
