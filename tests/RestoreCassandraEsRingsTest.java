@@ -28,7 +28,8 @@ class RestoreCassandraEsRingsTest {
   private List<Server> ring(int nodes) {
     stop();
     running = Stack.cassandra(Stack.CassandraOptions.on(
-        IntStream.rangeClosed(1, nodes).mapToObj(i -> "127.0.62." + (nodes * 10 + i)).toArray(String[]::new)));
+        IntStream.rangeClosed(1, nodes).mapToObj(i -> "127.0.62." + (nodes * 10 + i)).toArray(String[]::new))
+        .withYaml("dynamic_snitch", "false")); // so that each node answers of its own copy
     return running;
   }
 
