@@ -13,10 +13,6 @@ class LoginShellsTest {
   private static final Host NODE = new Host("node1", "node1", null);
   @TempDir private Path bin;
 
-  private static boolean isInstalled(String shell) {
-    return Script.command("sh", "-c", "command -v " + shell).run().code() == 0;
-  }
-
   /** What ssh would give to the login shell of the other host. */
   private static String remote(String command) {
     var words = NODE.command(command);
@@ -35,7 +31,7 @@ class LoginShellsTest {
   @ParameterizedTest
   @ValueSource(strings = {"sh", "bash", "fish", "tcsh"})
   void asksForAContainer(String shell) throws IOException {
-    assumeTrue(isInstalled(shell), shell + " is not installed");
+    assumeTrue(Hosts.onPath(shell), shell + " is not installed");
     program("docker", "for word; do printf '<%s>' \"$word\"; done; echo\n");
     assertThat(run(shell, new TheHiveContainer("docker", "thehive").inspect()).out()).isEqualTo(
         "<inspect><--type><container><-f><thehive-container|docker|{{.Id}}|{{.State.Status}}|{{.State.ExitCode}}"
@@ -45,7 +41,7 @@ class LoginShellsTest {
   @ParameterizedTest
   @ValueSource(strings = {"fish", "tcsh"})
   void asksForAUnit(String shell) throws IOException {
-    assumeTrue(isInstalled(shell), shell + " is not installed");
+    assumeTrue(Hosts.onPath(shell), shell + " is not installed");
     program("ssh", "while [ \"$1\" != -- ]; do shift; done; exec %s -c \"$3\"\n".formatted(shell));
     program("systemctl", "echo ActiveState=active; echo LoadState=loaded; echo \"SubState=$4\"\n");
     var asked = Script.of("service-control.java").args("status").env("PATH", bin + ":" + System.getenv("PATH"))
