@@ -1364,7 +1364,7 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
       return files.toList();
     } catch (NoSuchFileException e) {
       throw new Failure(Exit.BAD_BACKUP, "no backup %s: there is no folder %s (%s)".formatted(pattern(), folder,
-          variable()), MOUNTED);
+          variable().name()), MOUNTED);
     } catch (IOException e) {
       throw new Failure(Exit.BAD_BACKUP, "cannot list %s: %s".formatted(folder, Failure.of(e).getMessage()),
           "check its mode and owner");
@@ -1463,12 +1463,12 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   }
 
   /** The variable that names the folder. */
-  private String variable() {
+  Variable variable() {
     return switch (sorted(components).get(0)) {
-      case "cassandra" -> "CASSANDRA_GENERAL_ARCHIVE_PATH";
-      case "elasticsearch" -> "ELASTICSEARCH_GENERAL_ARCHIVE_PATH";
-      case "files" -> "GENERAL_ARCHIVE_PATH";
-      default -> "MINIO_ARCHIVE_PATH";
+      case "cassandra" -> ArchiveFolders.CASSANDRA;
+      case "elasticsearch" -> ArchiveFolders.MARKERS;
+      case "files" -> ArchiveFolders.FILES;
+      default -> ArchiveFolders.S3;
     };
   }
 
@@ -1481,7 +1481,7 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   }
 
   private String shownFolders() {
-    return folders.stream().map(Path::toString).collect(Collectors.joining(", ", "", " (" + variable() + ")"));
+    return folders.stream().map(Path::toString).collect(Collectors.joining(", ", "", " (" + variable().name() + ")"));
   }
 }
 
@@ -3300,10 +3300,10 @@ final class PlannedPoint {
     try {
       var search = new RestorePointSearch();
       var markers = settings.path(ArchiveFolders.MARKERS);
-      search.add("cassandra", BackupSet.ofNodes(ArchiveFolders.cassandra(settings)), ArchiveFolders.CASSANDRA);
-      search.add("elasticsearch", BackupSet.markers(markers), ArchiveFolders.MARKERS);
-      search.add("files", BackupSet.files(settings.path(ArchiveFolders.FILES)), ArchiveFolders.FILES);
-      search.add("s3", BackupSet.objects(settings.path(ArchiveFolders.S3)), ArchiveFolders.S3);
+      search.add("cassandra", BackupSet.ofNodes(ArchiveFolders.cassandra(settings)));
+      search.add("elasticsearch", BackupSet.markers(markers));
+      search.add("files", BackupSet.files(settings.path(ArchiveFolders.FILES)));
+      search.add("s3", BackupSet.objects(settings.path(ArchiveFolders.S3)));
       Callable<Map<String, SnapshotState>> known = proven.isEmpty() ? null : () -> whole(proven.get());
       return of(search.find(markers, known, gap), chosen);
     } catch (RuntimeException e) {
@@ -3617,12 +3617,12 @@ final class RestorePointSearch {
   final List<String> notes = new ArrayList<>();
 
   /** Adds a part's backups; a folder that is not there is a note, where no other one has the attachments. */
-  void add(String part, BackupSet backups, Variable variable) {
+  void add(String part, BackupSet backups) {
     var ofNodes = backups.isOfNodes();
     try {
       sources.add(new RestorePoints.Source(part, backups, ofNodes, backups.list(ofNodes, notes)));
     } catch (Failure e) {
-      missing.add("%s: %s".formatted(variable.name(), e.getMessage().replaceFirst("^no backup \\S+: ", "")));
+      missing.add("%s: %s".formatted(backups.variable().name(), e.getMessage().replaceFirst("^no backup \\S+: ", "")));
       sources.add(new RestorePoints.Source(part, backups, ofNodes, List.of()));
     }
   }

@@ -488,9 +488,6 @@ class Verify implements Callable<Integer> {
     }
   }
 
-  /** Where the backups of a part are. */
-  private record Source(BackupSet backups, Variable variable) {}
-
   /** What the checks of a run share. */
   private record Run(PartSettings settings, Backups backups, AttachmentNames names, GraphVertices vertices,
       Map<Part, AttachmentArchive> attachments, AtomicLong done, StepTimes steps) {
@@ -604,9 +601,9 @@ class Verify implements Callable<Integer> {
   /** Lists which restore points there are; nothing of the archives is read but names and sizes. */
   private int listPoints(PartSettings settings) throws IOException {
     var search = new RestorePointSearch();
-    sources(settings).forEach((part, source) -> {
+    sources(settings).forEach((part, backups) -> {
       if (isChosen(part)) {
-        search.add("" + part, source.backups(), source.variable());
+        search.add("" + part, backups);
       }
     });
     var elasticsearch = settings.elasticsearch();
@@ -638,14 +635,13 @@ class Verify implements Callable<Integer> {
     return backups;
   }
 
-  private static Map<Part, Source> sources(PartSettings settings) {
-    var sources = new EnumMap<Part, Source>(Part.class);
-    sources.put(Part.CASSANDRA,
-        new Source(BackupSet.ofNodes(settings.cassandra().archives()), CassandraSettings.ARCHIVES));
-    sources.put(Part.ELASTICSEARCH,
-        new Source(BackupSet.markers(settings.elasticsearch().archives()), ElasticsearchSettings.ARCHIVES));
-    sources.put(Part.FILES, new Source(BackupSet.files(settings.folder().archives()), FolderSettings.ARCHIVES));
-    sources.put(Part.S3, new Source(BackupSet.objects(settings.s3().archives()), S3Settings.ARCHIVES));
+  /** The backups that each part has. */
+  private static Map<Part, BackupSet> sources(PartSettings settings) {
+    var sources = new EnumMap<Part, BackupSet>(Part.class);
+    sources.put(Part.CASSANDRA, BackupSet.ofNodes(settings.cassandra().archives()));
+    sources.put(Part.ELASTICSEARCH, BackupSet.markers(settings.elasticsearch().archives()));
+    sources.put(Part.FILES, BackupSet.files(settings.folder().archives()));
+    sources.put(Part.S3, BackupSet.objects(settings.s3().archives()));
     return sources;
   }
 
@@ -661,7 +657,7 @@ class Verify implements Callable<Integer> {
         settings.folder(), settings.s3(), wanted);
   }
 
-  private void choose(Backups backups, Part part, Source source) {
+  private void choose(Backups backups, Part part, BackupSet source) {
     try {
       var restored = Optional.ofNullable(backups.restored().get(part));
       var all = restored.isPresent() ? restored(restored.get(), source)
@@ -684,26 +680,25 @@ class Verify implements Callable<Integer> {
     }
   }
 
-  private List<Backup> choose(Source source, String point) {
-    var chosen = source.backups().isOfNodes() ? source.backups().chooseAll(point, maxGap)
-        : source.backups().choose(point, maxGap);
+  private List<Backup> choose(BackupSet source, String point) {
+    var chosen = source.isOfNodes() ? source.chooseAll(point, maxGap) : source.choose(point, maxGap);
     chosen.warnings().stream().filter(warned::add).forEach(warning -> console.warn("%s", warning));
     return chosen.backups();
   }
 
-  private List<Backup> restored(RestoredBackup restored, Source source) {
+  private List<Backup> restored(RestoredBackup restored, BackupSet source) {
     var backups = restored.archives().stream().map(archive -> choose(source, archive).get(0)).toList();
     if (!restored.isOf(backups.get(0))) {
       throw new Failure(Exit.BAD_BACKUP,
           "the backup that was restored last, %s (%s), is not in %s".formatted(restored.backup(), restored.report(),
-              source.backups().folders().stream().map(Path::toString).collect(Collectors.joining(", "))),
+              source.folders().stream().map(Path::toString).collect(Collectors.joining(", "))),
           "--backup compares with another one");
     }
     return backups;
   }
 
   /** The backup of the same restore point as those that were restored. */
-  private Optional<List<Backup>> ofSameTime(Backups backups, Source source) {
+  private Optional<List<Backup>> ofSameTime(Backups backups, BackupSet source) {
     return backups.restored().keySet().stream().map(backups.chosen()::get).filter(Objects::nonNull).map(Backup::taken)
         .max(Comparator.naturalOrder())
         .flatMap(taken -> {
@@ -2308,7 +2303,7 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
       return files.toList();
     } catch (NoSuchFileException e) {
       throw new Failure(Exit.BAD_BACKUP, "no backup %s: there is no folder %s (%s)".formatted(pattern(), folder,
-          variable()), MOUNTED);
+          variable().name()), MOUNTED);
     } catch (IOException e) {
       throw new Failure(Exit.BAD_BACKUP, "cannot list %s: %s".formatted(folder, Failure.of(e).getMessage()),
           "check its mode and owner");
@@ -2407,12 +2402,12 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   }
 
   /** The variable that names the folder. */
-  private String variable() {
+  Variable variable() {
     return switch (sorted(components).get(0)) {
-      case "cassandra" -> "CASSANDRA_GENERAL_ARCHIVE_PATH";
-      case "elasticsearch" -> "ELASTICSEARCH_GENERAL_ARCHIVE_PATH";
-      case "files" -> "GENERAL_ARCHIVE_PATH";
-      default -> "MINIO_ARCHIVE_PATH";
+      case "cassandra" -> ArchiveFolders.CASSANDRA;
+      case "elasticsearch" -> ArchiveFolders.MARKERS;
+      case "files" -> ArchiveFolders.FILES;
+      default -> ArchiveFolders.S3;
     };
   }
 
@@ -2425,7 +2420,7 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   }
 
   private String shownFolders() {
-    return folders.stream().map(Path::toString).collect(Collectors.joining(", ", "", " (" + variable() + ")"));
+    return folders.stream().map(Path::toString).collect(Collectors.joining(", ", "", " (" + variable().name() + ")"));
   }
 }
 
@@ -7842,12 +7837,12 @@ final class RestorePointSearch {
   final List<String> notes = new ArrayList<>();
 
   /** Adds a part's backups; a folder that is not there is a note, where no other one has the attachments. */
-  void add(String part, BackupSet backups, Variable variable) {
+  void add(String part, BackupSet backups) {
     var ofNodes = backups.isOfNodes();
     try {
       sources.add(new RestorePoints.Source(part, backups, ofNodes, backups.list(ofNodes, notes)));
     } catch (Failure e) {
-      missing.add("%s: %s".formatted(variable.name(), e.getMessage().replaceFirst("^no backup \\S+: ", "")));
+      missing.add("%s: %s".formatted(backups.variable().name(), e.getMessage().replaceFirst("^no backup \\S+: ", "")));
       sources.add(new RestorePoints.Source(part, backups, ofNodes, List.of()));
     }
   }

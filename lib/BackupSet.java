@@ -230,7 +230,7 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
       return files.toList();
     } catch (NoSuchFileException e) {
       throw new Failure(Exit.BAD_BACKUP, "no backup %s: there is no folder %s (%s)".formatted(pattern(), folder,
-          variable()), MOUNTED);
+          variable().name()), MOUNTED);
     } catch (IOException e) {
       throw new Failure(Exit.BAD_BACKUP, "cannot list %s: %s".formatted(folder, Failure.of(e).getMessage()),
           "check its mode and owner");
@@ -329,12 +329,12 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   }
 
   /** The variable that names the folder. */
-  private String variable() {
+  Variable variable() {
     return switch (sorted(components).get(0)) {
-      case "cassandra" -> "CASSANDRA_GENERAL_ARCHIVE_PATH";
-      case "elasticsearch" -> "ELASTICSEARCH_GENERAL_ARCHIVE_PATH";
-      case "files" -> "GENERAL_ARCHIVE_PATH";
-      default -> "MINIO_ARCHIVE_PATH";
+      case "cassandra" -> ArchiveFolders.CASSANDRA;
+      case "elasticsearch" -> ArchiveFolders.MARKERS;
+      case "files" -> ArchiveFolders.FILES;
+      default -> ArchiveFolders.S3;
     };
   }
 
@@ -347,6 +347,6 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   }
 
   private String shownFolders() {
-    return folders.stream().map(Path::toString).collect(Collectors.joining(", ", "", " (" + variable() + ")"));
+    return folders.stream().map(Path::toString).collect(Collectors.joining(", ", "", " (" + variable().name() + ")"));
   }
 }

@@ -36,10 +36,7 @@ final class ElasticsearchChecks {
     var names = wanted.stream().map(SnapshotIndex::name).collect(Collectors.toCollection(LinkedHashSet::new));
     source.requireNoneRunning(names::contains);
     cluster.requireChangeable(); // before the question for rights, which such a block refuses, too
-    var rate = RecoveryRate.wanted(options.recoveryRate(), cluster);
-    if (options.recoveryRate() == null && !ElasticsearchRights.mayChangeSettings(api)) {
-      rate = Optional.empty();
-    }
+    var rate = wantedRate(cluster);
     ElasticsearchRights.requireToRestore(api, names, rate.isPresent());
     source.requireRestorable(wanted, cluster);
     var live = LiveIndices.ask(api, names);
@@ -61,6 +58,13 @@ final class ElasticsearchChecks {
     requireShardsAllowed(plan);
     requireRoom(plan);
     return plan;
+  }
+
+  /** A limit that the command line does not ask for is set only where the user may set it. */
+  private Optional<String> wantedRate(ElasticsearchCluster cluster) throws IOException {
+    var rate = RecoveryRate.wanted(options.recoveryRate(), cluster);
+    var mayBe = options.recoveryRate() != null || rate.isEmpty() || ElasticsearchRights.mayChangeSettings(api);
+    return mayBe ? rate : Optional.empty();
   }
 
   private Map<String, Instant> changed(LiveIndices live, Set<String> names) throws IOException {

@@ -20,10 +20,10 @@ final class PlannedPoint {
     try {
       var search = new RestorePointSearch();
       var markers = settings.path(ArchiveFolders.MARKERS);
-      search.add("cassandra", BackupSet.ofNodes(ArchiveFolders.cassandra(settings)), ArchiveFolders.CASSANDRA);
-      search.add("elasticsearch", BackupSet.markers(markers), ArchiveFolders.MARKERS);
-      search.add("files", BackupSet.files(settings.path(ArchiveFolders.FILES)), ArchiveFolders.FILES);
-      search.add("s3", BackupSet.objects(settings.path(ArchiveFolders.S3)), ArchiveFolders.S3);
+      search.add("cassandra", BackupSet.ofNodes(ArchiveFolders.cassandra(settings)));
+      search.add("elasticsearch", BackupSet.markers(markers));
+      search.add("files", BackupSet.files(settings.path(ArchiveFolders.FILES)));
+      search.add("s3", BackupSet.objects(settings.path(ArchiveFolders.S3)));
       Callable<Map<String, SnapshotState>> known = proven.isEmpty() ? null : () -> whole(proven.get());
       return of(search.find(markers, known, gap), chosen);
     } catch (RuntimeException e) {

@@ -27,12 +27,12 @@ final class RestorePointSearch {
   final List<String> notes = new ArrayList<>();
 
   /** Adds a part's backups; a folder that is not there is a note, where no other one has the attachments. */
-  void add(String part, BackupSet backups, Variable variable) {
+  void add(String part, BackupSet backups) {
     var ofNodes = backups.isOfNodes();
     try {
       sources.add(new RestorePoints.Source(part, backups, ofNodes, backups.list(ofNodes, notes)));
     } catch (Failure e) {
-      missing.add("%s: %s".formatted(variable.name(), e.getMessage().replaceFirst("^no backup \\S+: ", "")));
+      missing.add("%s: %s".formatted(backups.variable().name(), e.getMessage().replaceFirst("^no backup \\S+: ", "")));
       sources.add(new RestorePoints.Source(part, backups, ofNodes, List.of()));
     }
   }

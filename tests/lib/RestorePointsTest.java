@@ -285,9 +285,9 @@ class RestorePointsTest {
     var thread = ManagementFactory.getThreadMXBean();
     var begun = thread.getCurrentThreadCpuTime(); // other tests may have the processors
     var search = new RestorePointSearch();
-    search.add("cassandra", BackupSet.ofNodes(List.of(temp.resolve("c"))), CassandraSettings.ARCHIVES);
-    search.add("elasticsearch", BackupSet.markers(temp.resolve("e")), ElasticsearchSettings.ARCHIVES);
-    search.add("files", BackupSet.files(temp.resolve("s")), FolderSettings.ARCHIVES);
+    search.add("cassandra", BackupSet.ofNodes(List.of(temp.resolve("c"))));
+    search.add("elasticsearch", BackupSet.markers(temp.resolve("e")));
+    search.add("files", BackupSet.files(temp.resolve("s")));
     var points = search.find(temp.resolve("e"), null, GAP).points();
     assertThat(Duration.ofNanos(thread.getCurrentThreadCpuTime() - begun)).isLessThan(Duration.ofSeconds(2));
     assertThat(points).hasSize(1000);

@@ -170,10 +170,10 @@ record SiteBackup(List<Path> cassandra, Path markers, Path repository, Optional<
    */
   Point choose(String wanted) throws IOException {
     var search = new RestorePointSearch();
-    search.add("cassandra", BackupSet.ofNodes(cassandra), ArchiveFolders.CASSANDRA);
-    search.add("elasticsearch", BackupSet.markers(markers), ArchiveFolders.MARKERS);
-    files.ifPresent(folder -> search.add("files", BackupSet.files(folder), ArchiveFolders.FILES));
-    objects.ifPresent(folder -> search.add("s3", BackupSet.objects(folder), ArchiveFolders.S3));
+    search.add("cassandra", BackupSet.ofNodes(cassandra));
+    search.add("elasticsearch", BackupSet.markers(markers));
+    files.ifPresent(folder -> search.add("files", BackupSet.files(folder)));
+    objects.ifPresent(folder -> search.add("s3", BackupSet.objects(folder)));
     var points = search.find(repository, null, GAP).points();
     var point = choose(points, wanted).orElseThrow(() -> new Failure(Exit.BAD_BACKUP,
         points.isEmpty() ? "there is no restore point: " + String.join("; ", search.notes)
