@@ -579,29 +579,36 @@ record AllocationExplanation(JsonNode answer) {
 }
 
 /** TheHive's own answer on a node. */
-record Application(HttpRequest status, HttpClient client) {
+final class Application {
   /** Where it logs to, whatever its unit does with its output. */
   static final String LOG = "/var/log/thehive/application.log";
   /** How its log tells of an error: by the level, or where the JVM itself says so. */
   static final Pattern ERROR =
       Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception in thread|OutOfMemoryError");
   private static final Duration LIMIT = Duration.ofSeconds(10);
+  private final HttpRequest status;
+  private final Optional<SSLContext> trusted;
+  private HttpClient client;
 
   /** Who answers at TheHive's address. */
   enum Answer {
     THEHIVE, SOMETHING_ELSE, NO_ANSWER, NOBODY
   }
 
+  private Application(HttpRequest status, Optional<SSLContext> trusted) {
+    this.status = status;
+    this.trusted = trusted;
+  }
+
   static Application on(Host host, TheHiveSettings settings) {
     var address = host.address().replaceFirst("^(.*:.*)$", "[$1]");
     var url = settings.url().replace("<node>", address).replaceFirst("/+$", "");
-    var client = HttpClient.newBuilder().connectTimeout(LIMIT).followRedirects(HttpClient.Redirect.NORMAL);
-    settings.ca().ifPresent(ca -> client.sslContext(Tls.context(Tls.trust(ca))));
     try {
       if (URI.create(url).getPort() > 65_535) {
         throw new IllegalArgumentException("ports are numbers from 1 to 65535");
       }
-      return new Application(HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).build(), client.build());
+      return new Application(HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).build(),
+          settings.ca().map(ca -> Tls.context(Tls.trust(ca))));
     } catch (IllegalArgumentException e) {
       throw new Failure(Exit.USAGE, "THEHIVE_URL '%s' is not an address: %s".formatted(url, e.getMessage()),
           "such as http://<node>:9000, <node> as it stands");
@@ -611,6 +618,11 @@ record Application(HttpRequest status, HttpClient client) {
   /** A line of its log without the colours that it gives its levels. */
   static String plain(String line) {
     return line.replaceAll("\\e\\[[\\d;]*m", "");
+  }
+
+  /** The address that is asked. */
+  URI uri() {
+    return status.uri();
   }
 
   int port() {
@@ -624,7 +636,7 @@ record Application(HttpRequest status, HttpClient client) {
    */
   Answer answer() {
     try {
-      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.ofString())
+      var answer = client().sendAsync(status, HttpResponse.BodyHandlers.ofString())
           .orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
       var json = answer.body().strip().startsWith("{");
       return answer.statusCode() == 200 && json ? Answer.THEHIVE : Answer.SOMETHING_ELSE;
@@ -635,11 +647,21 @@ record Application(HttpRequest status, HttpClient client) {
     }
   }
 
+  /** Made when it is first asked: the certificates that Java knows take a quarter of a second to read. */
+  private HttpClient client() {
+    if (client == null) {
+      var builder = HttpClient.newBuilder().connectTimeout(LIMIT).followRedirects(HttpClient.Redirect.NORMAL);
+      trusted.ifPresent(builder::sslContext);
+      client = builder.build();
+    }
+    return client;
+  }
+
   /** What came instead of its answer; nothing when it answers. */
   Optional<String> problem() {
     try {
       // The request's own limit would end with the head of the answer.
-      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.discarding())
+      var answer = client().sendAsync(status, HttpResponse.BodyHandlers.discarding())
           .orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
       return answer.statusCode() == 200 ? Optional.empty()
           : Optional.of("%s answers HTTP %d".formatted(status.uri(), answer.statusCode()));

@@ -73,7 +73,6 @@ import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.GroupPrincipal;
 import java.nio.file.attribute.PosixFileAttributeView;
-import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.nio.file.attribute.UserPrincipal;
 import java.nio.file.attribute.UserPrincipalLookupService;
@@ -546,29 +545,36 @@ class RestoreFilesNfs implements Callable<Integer> {
 // ---- Below: copies of lib/*.java, written by ./jbang lib/embed.java. Change those files, not these lines. ----
 
 /** TheHive's own answer on a node. */
-record Application(HttpRequest status, HttpClient client) {
+final class Application {
   /** Where it logs to, whatever its unit does with its output. */
   static final String LOG = "/var/log/thehive/application.log";
   /** How its log tells of an error: by the level, or where the JVM itself says so. */
   static final Pattern ERROR =
       Pattern.compile("\\[error]|\\bERROR\\b|\\bFATAL\\b|Exception in thread|OutOfMemoryError");
   private static final Duration LIMIT = Duration.ofSeconds(10);
+  private final HttpRequest status;
+  private final Optional<SSLContext> trusted;
+  private HttpClient client;
 
   /** Who answers at TheHive's address. */
   enum Answer {
     THEHIVE, SOMETHING_ELSE, NO_ANSWER, NOBODY
   }
 
+  private Application(HttpRequest status, Optional<SSLContext> trusted) {
+    this.status = status;
+    this.trusted = trusted;
+  }
+
   static Application on(Host host, TheHiveSettings settings) {
     var address = host.address().replaceFirst("^(.*:.*)$", "[$1]");
     var url = settings.url().replace("<node>", address).replaceFirst("/+$", "");
-    var client = HttpClient.newBuilder().connectTimeout(LIMIT).followRedirects(HttpClient.Redirect.NORMAL);
-    settings.ca().ifPresent(ca -> client.sslContext(Tls.context(Tls.trust(ca))));
     try {
       if (URI.create(url).getPort() > 65_535) {
         throw new IllegalArgumentException("ports are numbers from 1 to 65535");
       }
-      return new Application(HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).build(), client.build());
+      return new Application(HttpRequest.newBuilder(URI.create(url + "/api/v1/status/public")).build(),
+          settings.ca().map(ca -> Tls.context(Tls.trust(ca))));
     } catch (IllegalArgumentException e) {
       throw new Failure(Exit.USAGE, "THEHIVE_URL '%s' is not an address: %s".formatted(url, e.getMessage()),
           "such as http://<node>:9000, <node> as it stands");
@@ -578,6 +584,11 @@ record Application(HttpRequest status, HttpClient client) {
   /** A line of its log without the colours that it gives its levels. */
   static String plain(String line) {
     return line.replaceAll("\\e\\[[\\d;]*m", "");
+  }
+
+  /** The address that is asked. */
+  URI uri() {
+    return status.uri();
   }
 
   int port() {
@@ -591,7 +602,7 @@ record Application(HttpRequest status, HttpClient client) {
    */
   Answer answer() {
     try {
-      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.ofString())
+      var answer = client().sendAsync(status, HttpResponse.BodyHandlers.ofString())
           .orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
       var json = answer.body().strip().startsWith("{");
       return answer.statusCode() == 200 && json ? Answer.THEHIVE : Answer.SOMETHING_ELSE;
@@ -602,11 +613,21 @@ record Application(HttpRequest status, HttpClient client) {
     }
   }
 
+  /** Made when it is first asked: the certificates that Java knows take a quarter of a second to read. */
+  private HttpClient client() {
+    if (client == null) {
+      var builder = HttpClient.newBuilder().connectTimeout(LIMIT).followRedirects(HttpClient.Redirect.NORMAL);
+      trusted.ifPresent(builder::sslContext);
+      client = builder.build();
+    }
+    return client;
+  }
+
   /** What came instead of its answer; nothing when it answers. */
   Optional<String> problem() {
     try {
       // The request's own limit would end with the head of the answer.
-      var answer = client.sendAsync(status, HttpResponse.BodyHandlers.discarding())
+      var answer = client().sendAsync(status, HttpResponse.BodyHandlers.discarding())
           .orTimeout(LIMIT.toSeconds(), TimeUnit.SECONDS).join();
       return answer.statusCode() == 200 ? Optional.empty()
           : Optional.of("%s answers HTTP %d".formatted(status.uri(), answer.statusCode()));
@@ -2569,7 +2590,11 @@ record FolderComparison(RestoreJob job, LiveTree tree) {
 
   /** Compares names only. */
   FolderDifferences names() throws IOException {
-    var present = new BitSet();
+    return names(new BitSet());
+  }
+
+  /** @param present gets the numbers of the backup's files whose names are in the folder */
+  private FolderDifferences names(BitSet present) throws IOException {
     var extra = new int[1];
     var newest = new Instant[1];
     tree.walk((path, isFolder) -> {
@@ -2588,16 +2613,16 @@ record FolderComparison(RestoreJob job, LiveTree tree) {
 
   /** Compares byte for byte, and owner, mode and time. */
   FolderDifferences contents() throws IOException {
-    var names = names();
+    var present = new BitSet();
+    var names = names(present);
     var write = new BitSet();
     IntStream.range(0, job.backup().all.size()).filter(i -> !job.entry(i).folder()).forEach(write::set);
     var touch = new BitSet();
     var missing = missingFolders();
-    job.each("Comparing", i -> true, (worker, i, content) -> {
+    job.each("Comparing", present::get, (worker, i, content) -> {
       var live = live(i, missing);
       if (live.isPresent() && hasContent(content, live.get(), job.entry(i))) {
-        var agrees = job.ownership().agrees(live.get(), Files.readAttributes(live.get(), PosixFileAttributes.class),
-            job.entry(i));
+        var agrees = job.ownership().agrees(live.get(), job.entry(i));
         synchronized (write) {
           write.clear(i);
           touch.set(i, !agrees);
@@ -2615,8 +2640,7 @@ record FolderComparison(RestoreJob job, LiveTree tree) {
 
   private boolean isLink(Path live, ArchiveEntry entry) throws IOException {
     return Files.isSymbolicLink(live) && Files.readSymbolicLink(live).toString().equals(entry.link())
-        && job.ownership().agrees(live,
-            Files.readAttributes(live, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS), entry);
+        && job.ownership().agrees(live, entry);
   }
 
   /**
@@ -3525,6 +3549,8 @@ final class Ownership {
   private static final Set<Long> FIRST_TIMES = Set.of(0L, -0x80000000L);
   private final Principals given;
   private final Principals folder;
+  /** Asked once: a lookup may go to a directory server. */
+  private final boolean rootsFolder;
   private final int folderMode;
   private final Map<Owner, Principals> known = new ConcurrentHashMap<>();
 
@@ -3554,6 +3580,7 @@ final class Ownership {
     // A backup made as root and without owners, as documented, says nothing where the folder is somebody else's.
     var silent = isNobody(top.owner()) || top.owner().uid() == 0 && !given.or(live.owner()).isRoot();
     this.folder = given.or(silent ? Principals.NONE : recorded(top.owner())).or(live.owner());
+    this.rootsFolder = folder.isRoot();
     this.folderMode = silent || top.mode() < 0 ? live.mode() : top.mode() & 07777;
   }
 
@@ -3577,7 +3604,7 @@ final class Ownership {
    * True if the owner that the backup records tells nothing: root or nobody, where the folder belongs to another user.
    */
   boolean isNotRecorded(ArchiveEntry member) {
-    return isNobody(member.owner()) || member.owner().uid() == 0 && !folder.isRoot();
+    return isNobody(member.owner()) || member.owner().uid() == 0 && !rootsFolder;
   }
 
   Principals owner(ArchiveEntry member) {
@@ -3606,15 +3633,17 @@ final class Ownership {
   }
 
   /** True if owner, mode and time are those that a restore sets. */
-  boolean agrees(Path path, PosixFileAttributes live, ArchiveEntry member) throws IOException {
-    return difference(path, live, member).isEmpty() && timeAgrees(member, live.lastModifiedTime());
+  boolean agrees(Path path, ArchiveEntry member) throws IOException {
+    return difference(path, member).isEmpty()
+        && timeAgrees(member, Files.getLastModifiedTime(path, LinkOption.NOFOLLOW_LINKS));
   }
 
   /** Tells which of owner and mode is not what a restore sets; a link has no mode of its own. */
-  Optional<String> difference(Path path, PosixFileAttributes live, ArchiveEntry member) throws IOException {
+  Optional<String> difference(Path path, ArchiveEntry member) throws IOException {
     var owner = owner(member);
-    if (!owner.agreeWith(Principals.of(live))) {
-      return Optional.of("%s instead of %s".formatted(Principals.of(live), owner));
+    var has = Principals.of(path);
+    if (!owner.agreeWith(has)) {
+      return Optional.of("%s instead of %s".formatted(has, owner));
     }
     return member.kind() == Kind.LINK || modeOf(path) == mode(member) ? Optional.empty()
         : Optional.of("mode %o instead of %o".formatted(modeOf(path), mode(member)));
@@ -3798,6 +3827,8 @@ final class PlannedPoint {
 record Principals(UserPrincipal user, GroupPrincipal group) {
   static final Principals NONE = new Principals(null, null);
   private static final UserPrincipalLookupService LOOKUP = FileSystems.getDefault().getUserPrincipalLookupService();
+  /** By their numbers. Names are asked for once, not for each of a million files: a directory server may answer. */
+  private static final Map<Map<String, Object>, Principals> LIVE = new ConcurrentHashMap<>();
 
   private interface Lookup<T> {
     T by(String name) throws IOException;
@@ -3822,12 +3853,16 @@ record Principals(UserPrincipal user, GroupPrincipal group) {
         find(LOOKUP::lookupPrincipalByGroupName, owner.group(), owner.gid()));
   }
 
+  /** The owner and the group of a file, or of the link itself. */
   static Principals of(Path path) throws IOException {
-    return of(Files.readAttributes(path, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS));
-  }
-
-  static Principals of(PosixFileAttributes attributes) {
-    return new Principals(attributes.owner(), attributes.group());
+    var known = LIVE.get(Files.readAttributes(path, "unix:uid,gid", LinkOption.NOFOLLOW_LINKS));
+    if (known != null) {
+      return known;
+    }
+    var all = Files.readAttributes(path, "unix:uid,gid,owner,group", LinkOption.NOFOLLOW_LINKS);
+    var principals = new Principals((UserPrincipal) all.get("owner"), (GroupPrincipal) all.get("group"));
+    LIVE.put(Map.of("uid", all.get("uid"), "gid", all.get("gid")), principals);
+    return principals;
   }
 
   /** Java takes a number above 2^31 as the negative number of the same bits; 2^32-1 means "leave as it is" to chown. */
@@ -4036,6 +4071,9 @@ record RestoreJob(AttachmentArchive backup, AttachmentFolder target, Ownership o
   void each(String task, IntPredicate wanted, AttachmentArchive.Reader reader) throws IOException {
     var sizes = IntStream.range(0, backup.all.size()).filter(i -> !entry(i).folder() && wanted.test(i))
         .mapToLong(i -> entry(i).size()).summaryStatistics();
+    if (sizes.getCount() == 0) {
+      return;
+    }
     var bytesDone = new AtomicLong();
     var filesDone = new AtomicInteger();
     try (var progress = console.progress(task, sizes.getSum(), bytesDone::get,

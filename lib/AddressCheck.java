@@ -157,7 +157,7 @@ record AddressCheck(Settings settings, Map<String, String> environment) {
         if (!unit.isStopped()) {
           var problem = node.application().problem();
           problem.ifPresentOrElse(text -> findings.failed(host.name(), unreachable(text)),
-              () -> findings.ok(host.name(), "%s answers", node.application().status().uri()));
+              () -> findings.ok(host.name(), "%s answers", node.application().uri()));
         }
       } catch (Failure e) {
         if (theHive.named()) {

@@ -99,6 +99,6 @@ record FolderCheck(Path folder, Ownership ownership) implements AttachmentStore 
         }
       }
     }
-    ownership.difference(live, is, member).ifPresent(difference -> tally.add("attributes", name + ": " + difference));
+    ownership.difference(live, member).ifPresent(difference -> tally.add("attributes", name + ": " + difference));
   }
 }

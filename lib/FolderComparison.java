@@ -5,7 +5,6 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFileAttributes;
 import java.time.Instant;
 import java.util.BitSet;
 import java.util.HashSet;
@@ -27,7 +26,11 @@ record FolderComparison(RestoreJob job, LiveTree tree) {
 
   /** Compares names only. */
   FolderDifferences names() throws IOException {
-    var present = new BitSet();
+    return names(new BitSet());
+  }
+
+  /** @param present gets the numbers of the backup's files whose names are in the folder */
+  private FolderDifferences names(BitSet present) throws IOException {
     var extra = new int[1];
     var newest = new Instant[1];
     tree.walk((path, isFolder) -> {
@@ -46,16 +49,16 @@ record FolderComparison(RestoreJob job, LiveTree tree) {
 
   /** Compares byte for byte, and owner, mode and time. */
   FolderDifferences contents() throws IOException {
-    var names = names();
+    var present = new BitSet();
+    var names = names(present);
     var write = new BitSet();
     IntStream.range(0, job.backup().all.size()).filter(i -> !job.entry(i).folder()).forEach(write::set);
     var touch = new BitSet();
     var missing = missingFolders();
-    job.each("Comparing", i -> true, (worker, i, content) -> {
+    job.each("Comparing", present::get, (worker, i, content) -> {
       var live = live(i, missing);
       if (live.isPresent() && hasContent(content, live.get(), job.entry(i))) {
-        var agrees = job.ownership().agrees(live.get(), Files.readAttributes(live.get(), PosixFileAttributes.class),
-            job.entry(i));
+        var agrees = job.ownership().agrees(live.get(), job.entry(i));
         synchronized (write) {
           write.clear(i);
           touch.set(i, !agrees);
@@ -73,8 +76,7 @@ record FolderComparison(RestoreJob job, LiveTree tree) {
 
   private boolean isLink(Path live, ArchiveEntry entry) throws IOException {
     return Files.isSymbolicLink(live) && Files.readSymbolicLink(live).toString().equals(entry.link())
-        && job.ownership().agrees(live,
-            Files.readAttributes(live, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS), entry);
+        && job.ownership().agrees(live, entry);
   }
 
   /**

@@ -3,7 +3,6 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
-import java.nio.file.attribute.PosixFileAttributes;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -23,6 +22,8 @@ final class Ownership {
   private static final Set<Long> FIRST_TIMES = Set.of(0L, -0x80000000L);
   private final Principals given;
   private final Principals folder;
+  /** Asked once: a lookup may go to a directory server. */
+  private final boolean rootsFolder;
   private final int folderMode;
   private final Map<Owner, Principals> known = new ConcurrentHashMap<>();
 
@@ -52,6 +53,7 @@ final class Ownership {
     // A backup made as root and without owners, as documented, says nothing where the folder is somebody else's.
     var silent = isNobody(top.owner()) || top.owner().uid() == 0 && !given.or(live.owner()).isRoot();
     this.folder = given.or(silent ? Principals.NONE : recorded(top.owner())).or(live.owner());
+    this.rootsFolder = folder.isRoot();
     this.folderMode = silent || top.mode() < 0 ? live.mode() : top.mode() & 07777;
   }
 
@@ -75,7 +77,7 @@ final class Ownership {
    * True if the owner that the backup records tells nothing: root or nobody, where the folder belongs to another user.
    */
   boolean isNotRecorded(ArchiveEntry member) {
-    return isNobody(member.owner()) || member.owner().uid() == 0 && !folder.isRoot();
+    return isNobody(member.owner()) || member.owner().uid() == 0 && !rootsFolder;
   }
 
   Principals owner(ArchiveEntry member) {
@@ -104,15 +106,17 @@ final class Ownership {
   }
 
   /** True if owner, mode and time are those that a restore sets. */
-  boolean agrees(Path path, PosixFileAttributes live, ArchiveEntry member) throws IOException {
-    return difference(path, live, member).isEmpty() && timeAgrees(member, live.lastModifiedTime());
+  boolean agrees(Path path, ArchiveEntry member) throws IOException {
+    return difference(path, member).isEmpty()
+        && timeAgrees(member, Files.getLastModifiedTime(path, LinkOption.NOFOLLOW_LINKS));
   }
 
   /** Tells which of owner and mode is not what a restore sets; a link has no mode of its own. */
-  Optional<String> difference(Path path, PosixFileAttributes live, ArchiveEntry member) throws IOException {
+  Optional<String> difference(Path path, ArchiveEntry member) throws IOException {
     var owner = owner(member);
-    if (!owner.agreeWith(Principals.of(live))) {
-      return Optional.of("%s instead of %s".formatted(Principals.of(live), owner));
+    var has = Principals.of(path);
+    if (!owner.agreeWith(has)) {
+      return Optional.of("%s instead of %s".formatted(has, owner));
     }
     return member.kind() == Kind.LINK || modeOf(path) == mode(member) ? Optional.empty()
         : Optional.of("mode %o instead of %o".formatted(modeOf(path), mode(member)));

@@ -4,16 +4,19 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.GroupPrincipal;
-import java.nio.file.attribute.PosixFileAttributes;
 import java.nio.file.attribute.UserPrincipal;
 import java.nio.file.attribute.UserPrincipalLookupService;
+import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Stream;
 
 /** A user and a group of this host; null where there is none. */
 record Principals(UserPrincipal user, GroupPrincipal group) {
   static final Principals NONE = new Principals(null, null);
   private static final UserPrincipalLookupService LOOKUP = FileSystems.getDefault().getUserPrincipalLookupService();
+  /** By their numbers. Names are asked for once, not for each of a million files: a directory server may answer. */
+  private static final Map<Map<String, Object>, Principals> LIVE = new ConcurrentHashMap<>();
 
   private interface Lookup<T> {
     T by(String name) throws IOException;
@@ -38,12 +41,16 @@ record Principals(UserPrincipal user, GroupPrincipal group) {
         find(LOOKUP::lookupPrincipalByGroupName, owner.group(), owner.gid()));
   }
 
+  /** The owner and the group of a file, or of the link itself. */
   static Principals of(Path path) throws IOException {
-    return of(Files.readAttributes(path, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS));
-  }
-
-  static Principals of(PosixFileAttributes attributes) {
-    return new Principals(attributes.owner(), attributes.group());
+    var known = LIVE.get(Files.readAttributes(path, "unix:uid,gid", LinkOption.NOFOLLOW_LINKS));
+    if (known != null) {
+      return known;
+    }
+    var all = Files.readAttributes(path, "unix:uid,gid,owner,group", LinkOption.NOFOLLOW_LINKS);
+    var principals = new Principals((UserPrincipal) all.get("owner"), (GroupPrincipal) all.get("group"));
+    LIVE.put(Map.of("uid", all.get("uid"), "gid", all.get("gid")), principals);
+    return principals;
   }
 
   /** Java takes a number above 2^31 as the negative number of the same bits; 2^32-1 means "leave as it is" to chown. */

@@ -37,6 +37,9 @@ record RestoreJob(AttachmentArchive backup, AttachmentFolder target, Ownership o
   void each(String task, IntPredicate wanted, AttachmentArchive.Reader reader) throws IOException {
     var sizes = IntStream.range(0, backup.all.size()).filter(i -> !entry(i).folder() && wanted.test(i))
         .mapToLong(i -> entry(i).size()).summaryStatistics();
+    if (sizes.getCount() == 0) {
+      return;
+    }
     var bytesDone = new AtomicLong();
     var filesDone = new AtomicInteger();
     try (var progress = console.progress(task, sizes.getSum(), bytesDone::get,

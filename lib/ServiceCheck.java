@@ -22,7 +22,7 @@ record ServiceCheck(TheHiveSettings settings, List<Pattern> ignored) {
       var application = Application.on(host, settings);
       var problem = application.problem();
       findings.require(problem.isEmpty(), "application", List.of(), "%s",
-          problem.orElse(application.status().uri() + " answers"));
+          problem.orElse(application.uri() + " answers"));
     });
   }
 
