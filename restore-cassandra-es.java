@@ -270,11 +270,14 @@ import org.elasticsearch.client.ResponseException;
 import org.elasticsearch.client.RestClient;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
 import picocli.CommandLine.UnmatchedArgumentException;
 import picocli.CommandLine;
 
@@ -287,7 +290,7 @@ import picocli.CommandLine;
 @Command(
     name = "restore-cassandra-es.java",
     description = "Restores TheHive's Cassandra keyspace and Elasticsearch index from a hot backup.",
-    version = Release.VERSION,
+    versionProvider = Release.class,
     mixinStandardHelpOptions = true,
     sortOptions = false,
     abbreviateSynopsis = true,
@@ -6777,11 +6780,23 @@ final class RecoveryRate {
   }
 }
 
-/** The release that all scripts belong to. */
-final class Release {
+/** The release that all scripts belong to; what {@code --version} prints. */
+final class Release implements IVersionProvider {
   static final String VERSION = "1.1.0";
+  /** Filled in by git where the files come from its archive of a commit, such as a download: see .gitattributes. */
+  private static final String COMMIT = "$Format:%h of %cs$";
+  @Spec
+  private CommandSpec command;
 
-  private Release() {}
+  @Override
+  public String[] getVersion() {
+    return new String[] {text(command.root().name(), COMMIT)};
+  }
+
+  /** Such as {@code verify.java 1.1.0 (commit 1c74053 of 2026-11-27)}; without the commit where it is not known. */
+  static String text(String script, String commit) {
+    return script + " " + VERSION + (commit.startsWith("$") ? "" : " (commit " + commit + ")");
+  }
 }
 
 /** Whether a replication can be had from the nodes there are. */

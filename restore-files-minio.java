@@ -195,10 +195,13 @@ import org.apache.commons.io.function.IOSupplier;
 import org.apache.commons.io.input.BoundedInputStream;
 import org.apache.commons.io.input.BufferedFileChannelInputStream;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
 import picocli.CommandLine.UnmatchedArgumentException;
 import picocli.CommandLine;
 
@@ -211,7 +214,7 @@ import picocli.CommandLine;
 @Command(
     name = "restore-files-minio.java",
     description = "Restores TheHive's attachments into an S3 bucket from a hot backup.",
-    version = Release.VERSION,
+    versionProvider = Release.class,
     mixinStandardHelpOptions = true,
     sortOptions = false,
     abbreviateSynopsis = true,
@@ -3414,11 +3417,23 @@ final class ProgressLine {
   }
 }
 
-/** The release that all scripts belong to. */
-final class Release {
+/** The release that all scripts belong to; what {@code --version} prints. */
+final class Release implements IVersionProvider {
   static final String VERSION = "1.1.0";
+  /** Filled in by git where the files come from its archive of a commit, such as a download: see .gitattributes. */
+  private static final String COMMIT = "$Format:%h of %cs$";
+  @Spec
+  private CommandSpec command;
 
-  private Release() {}
+  @Override
+  public String[] getVersion() {
+    return new String[] {text(command.root().name(), COMMIT)};
+  }
+
+  /** Such as {@code verify.java 1.1.0 (commit 1c74053 of 2026-11-27)}; without the commit where it is not known. */
+  static String text(String script, String commit) {
+    return script + " " + VERSION + (commit.startsWith("$") ? "" : " (commit " + commit + ")");
+  }
 }
 
 /** The bytes of one request, in memory, so that it can be sent again: at most {@link ETag#PART} of them. */

@@ -75,6 +75,7 @@ import javax.net.ssl.TrustManager;
 import javax.net.ssl.TrustManagerFactory;
 import javax.net.ssl.X509TrustManager;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -95,7 +96,7 @@ import picocli.CommandLine;
 @Command(
     name = "service-control.java",
     description = "Stops, starts and watches TheHive on every node of its cluster.",
-    version = Release.VERSION,
+    versionProvider = Release.class,
     mixinStandardHelpOptions = true,
     sortOptions = false,
     synopsisHeading = "Usage: ./jbang ",
@@ -1281,11 +1282,23 @@ final class ProgressLine {
   }
 }
 
-/** The release that all scripts belong to. */
-final class Release {
+/** The release that all scripts belong to; what {@code --version} prints. */
+final class Release implements IVersionProvider {
   static final String VERSION = "1.1.0";
+  /** Filled in by git where the files come from its archive of a commit, such as a download: see .gitattributes. */
+  private static final String COMMIT = "$Format:%h of %cs$";
+  @Spec
+  private CommandSpec command;
 
-  private Release() {}
+  @Override
+  public String[] getVersion() {
+    return new String[] {text(command.root().name(), COMMIT)};
+  }
+
+  /** Such as {@code verify.java 1.1.0 (commit 1c74053 of 2026-11-27)}; without the commit where it is not known. */
+  static String text(String script, String commit) {
+    return script + " " + VERSION + (commit.startsWith("$") ? "" : " (commit " + commit + ")");
+  }
 }
 
 /**

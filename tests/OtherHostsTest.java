@@ -32,7 +32,8 @@ class OtherHostsTest {
 
     for (var script : ProjectTest.scripts()) {
       var name = script.getFileName().toString().replace(".java", "");
-      assertThat(jar(offline, name, "--version").run().out()).as(name).isEqualTo(Release.VERSION + "\n");
+      assertThat(jar(offline, name, "--version").run().out()).as(name)
+          .isEqualTo(Release.text(name + ".java", "$") + "\n");
     }
     var proven = jar(offline, "verify", "archives", "--only", "files")
         .env("GENERAL_ARCHIVE_PATH", temp.resolve("storage").toString()).run();
@@ -70,7 +71,7 @@ class OtherHostsTest {
       for (var script : List.of("verify", "service-control")) {
         var version = fresh(script + "@" + url, "--version").run();
         assertThat(version.code()).as(version.err()).isZero();
-        assertThat(version.out()).isEqualTo(Release.VERSION + "\n");
+        assertThat(version.out()).isEqualTo(Release.text(script + ".java", "$") + "\n");
       }
       var wrong = fresh("service-control@" + url, "nothing").run();
       assertThat(wrong.code()).as("the script's own code").isEqualTo(2);

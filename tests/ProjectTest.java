@@ -15,6 +15,7 @@ import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** What holds for every script of the project. */
 class ProjectTest {
@@ -70,6 +71,25 @@ class ProjectTest {
         .map((MatchResult match) -> Script.ROOT.resolve(match.group(1))).toList();
 
     assertThat(aliases).containsExactlyInAnyOrderElementsOf(scripts());
+  }
+
+  /** As a download of a commit from a Git server does. */
+  @Test
+  void anArchiveMadeByGitTellsItsCommit(@TempDir Path temp) throws IOException {
+    var sources = Files.createDirectories(temp.resolve("sources/lib"));
+    for (var name : List.of(".gitattributes", "verify.java", "lib/Release.java")) {
+      Files.copy(Script.ROOT.resolve(name), sources.resolveSibling(name));
+    }
+    var made = Script.command("/bin/sh", "-c", """
+        cd sources && git init -q && git add -A && git -c user.name=a -c user.email=a@b commit -qm a &&
+        git rev-parse --short HEAD && git archive HEAD verify.java | tar xf - -C ..
+        """).in(temp).env("HOME", temp.toString()).run();
+
+    assertThat(made.code()).as(made.err()).isZero();
+    assertThat(Files.readString(temp.resolve("verify.java")))
+        .containsPattern("COMMIT = \"%s of \\d{4}-\\d\\d-\\d\\d\"".formatted(made.out().strip()));
+    assertThat(Release.text("verify.java", made.out().strip() + " of 2026-11-22"))
+        .isEqualTo("verify.java %s (commit %s of 2026-11-22)", Release.VERSION, made.out().strip());
   }
 
   @Test
