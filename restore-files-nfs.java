@@ -2117,7 +2117,7 @@ final class Commands {
     var own = line.getCommandSpec().usageMessage().footer();
     var lines = values(variables).stream().map(text -> text.replace("%", "%%").replace("@|", "@ |"));
     line.getCommandSpec().usageMessage()
-        .footer(Stream.of(Stream.of("%nVariables, with their values now:"), lines, Stream.of(own))
+        .footer(Stream.of(Stream.of("Variables, with their values now:"), lines, Stream.of(own))
         .flatMap(text -> text).toArray(String[]::new));
   }
 

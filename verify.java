@@ -868,7 +868,7 @@ class Verify implements Callable<Integer> {
     run.backups().chosen().forEach((part, backup) -> names.put("" + part, backup.name()));
     var targets = targets(run.settings());
     return new Evidence(new Evidence.Check(Console.hostName(), started, Instant.now(), mode != null,
-        run.steps().list()), verdict,
+        run.steps().list(), files.notes), verdict,
         run.backups().chosen().values().stream().map(Backup::taken).max(Comparator.naturalOrder()),
         mode == null ? targets.reports(names) : Map.of(), mode == null ? targets.unfinished() : List.of(), sums,
         counts);
@@ -3692,7 +3692,7 @@ final class Commands {
     var own = line.getCommandSpec().usageMessage().footer();
     var lines = values(variables).stream().map(text -> text.replace("%", "%%").replace("@|", "@ |"));
     line.getCommandSpec().usageMessage()
-        .footer(Stream.of(Stream.of("%nVariables, with their values now:"), lines, Stream.of(own))
+        .footer(Stream.of(Stream.of("Variables, with their values now:"), lines, Stream.of(own))
         .flatMap(text -> text).toArray(String[]::new));
   }
 
@@ -4754,8 +4754,10 @@ record Evidence(Check check, Verdict verdict, Optional<LocalDateTime> point, Map
    * The run that checked.
    *
    * @param archivesOnly true if no live system was looked at
+   * @param notes lines of whoever ran it, such as the number of the change
    */
-  record Check(String host, Instant started, Instant ended, boolean archivesOnly, List<StepTimes.Step> steps) {
+  record Check(String host, Instant started, Instant ended, boolean archivesOnly, List<StepTimes.Step> steps,
+      List<String> notes) {
     double seconds() {
       return (ended.toEpochMilli() - started.toEpochMilli()) / 1000.0;
     }
@@ -4765,7 +4767,7 @@ record Evidence(Check check, Verdict verdict, Optional<LocalDateTime> point, Map
   static Evidence ofFailure(String script, Instant started, Failure failure) {
     var findings = new Findings(script);
     findings.failed("run", failure);
-    return new Evidence(new Check("", started, Instant.now(), false, List.of()),
+    return new Evidence(new Check("", started, Instant.now(), false, List.of(), List.of()),
         Verdict.of(script, "", findings.list()), Optional.empty(), Map.of(), List.of(), List.of(), Map.of());
   }
 
@@ -4901,13 +4903,20 @@ final class EvidenceFiles {
   @Option(names = "--evidence", paramLabel = "FILE", description = "write a page (HTML), or data (*.json), too")
   List<Path> evidence = List.of();
 
+  @Option(names = "--note", paramLabel = "TEXT", description = "a line for that page or data; may be repeated")
+  List<String> notes = List.of();
+
   @Option(names = "--metrics", paramLabel = "FILE", description = "write metrics for node-exporter, too")
   Optional<Path> metrics = Optional.empty();
 
   private boolean isWritten;
 
-  /** Throws if a file could not be written at the end: to be known before hours of checks. */
+  /** Throws if nothing would be written at the end: to be known before hours of checks. */
   void requireWritable() {
+    if (!notes.isEmpty() && evidence.isEmpty()) {
+      throw new Failure(Exit.USAGE, "--note '%s' is a line of the page, and no page is asked for".formatted(notes.get(0)),
+          "add --evidence <file>.html");
+    }
     evidence.forEach(EvidenceFiles::requireWritable);
     metrics.ifPresent(EvidenceFiles::requireWritable);
   }
@@ -5197,7 +5206,7 @@ final class EvidencePage {
             title(sentence), style(rawHtml(STYLE))),
         body(h1(evidence.check().archivesOnly() ? "Check of a backup of TheHive" : "Restore of TheHive"),
             p(sentence).withClass("summary " + colour), p(who()).withClass("soft"),
-            archives(), restores(), timeLine(), rates(), checks(), leftOut(), sources()))
+            notes(), archives(), restores(), timeLine(), rates(), checks(), leftOut(), sources()))
         .attr("lang", "en"));
   }
 
@@ -5205,6 +5214,11 @@ final class EvidencePage {
     var check = evidence.check();
     return "Checked on host %s, %s, in %s, by verify.java of release %s.".formatted(check.host(),
         Evidence.time(check.started()), ProgressLine.time(check.seconds()), Release.VERSION);
+  }
+
+  private DomContent notes() {
+    var notes = evidence.check().notes();
+    return iff(!notes.isEmpty(), section(h2("Notes"), ul(each(notes, text -> li(text)))));
   }
 
   private DomContent archives() {

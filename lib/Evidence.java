@@ -35,8 +35,10 @@ record Evidence(Check check, Verdict verdict, Optional<LocalDateTime> point, Map
    * The run that checked.
    *
    * @param archivesOnly true if no live system was looked at
+   * @param notes lines of whoever ran it, such as the number of the change
    */
-  record Check(String host, Instant started, Instant ended, boolean archivesOnly, List<StepTimes.Step> steps) {
+  record Check(String host, Instant started, Instant ended, boolean archivesOnly, List<StepTimes.Step> steps,
+      List<String> notes) {
     double seconds() {
       return (ended.toEpochMilli() - started.toEpochMilli()) / 1000.0;
     }
@@ -46,7 +48,7 @@ record Evidence(Check check, Verdict verdict, Optional<LocalDateTime> point, Map
   static Evidence ofFailure(String script, Instant started, Failure failure) {
     var findings = new Findings(script);
     findings.failed("run", failure);
-    return new Evidence(new Check("", started, Instant.now(), false, List.of()),
+    return new Evidence(new Check("", started, Instant.now(), false, List.of(), List.of()),
         Verdict.of(script, "", findings.list()), Optional.empty(), Map.of(), List.of(), List.of(), Map.of());
   }
 

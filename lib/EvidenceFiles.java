@@ -15,13 +15,20 @@ final class EvidenceFiles {
   @Option(names = "--evidence", paramLabel = "FILE", description = "write a page (HTML), or data (*.json), too")
   List<Path> evidence = List.of();
 
+  @Option(names = "--note", paramLabel = "TEXT", description = "a line for that page or data; may be repeated")
+  List<String> notes = List.of();
+
   @Option(names = "--metrics", paramLabel = "FILE", description = "write metrics for node-exporter, too")
   Optional<Path> metrics = Optional.empty();
 
   private boolean isWritten;
 
-  /** Throws if a file could not be written at the end: to be known before hours of checks. */
+  /** Throws if nothing would be written at the end: to be known before hours of checks. */
   void requireWritable() {
+    if (!notes.isEmpty() && evidence.isEmpty()) {
+      throw new Failure(Exit.USAGE, "--note '%s' is a line of the page, and no page is asked for".formatted(notes.get(0)),
+          "add --evidence <file>.html");
+    }
     evidence.forEach(EvidenceFiles::requireWritable);
     metrics.ifPresent(EvidenceFiles::requireWritable);
   }

@@ -103,7 +103,7 @@ final class EvidencePage {
             title(sentence), style(rawHtml(STYLE))),
         body(h1(evidence.check().archivesOnly() ? "Check of a backup of TheHive" : "Restore of TheHive"),
             p(sentence).withClass("summary " + colour), p(who()).withClass("soft"),
-            archives(), restores(), timeLine(), rates(), checks(), leftOut(), sources()))
+            notes(), archives(), restores(), timeLine(), rates(), checks(), leftOut(), sources()))
         .attr("lang", "en"));
   }
 
@@ -111,6 +111,11 @@ final class EvidencePage {
     var check = evidence.check();
     return "Checked on host %s, %s, in %s, by verify.java of release %s.".formatted(check.host(),
         Evidence.time(check.started()), ProgressLine.time(check.seconds()), Release.VERSION);
+  }
+
+  private DomContent notes() {
+    var notes = evidence.check().notes();
+    return iff(!notes.isEmpty(), section(h2("Notes"), ul(each(notes, text -> li(text)))));
   }
 
   private DomContent archives() {

@@ -116,7 +116,7 @@ class EvidencePageTest {
     assertThat(browser.evaluate("performance.getEntriesByType('resource').length").asInt()).isZero();
     assertThat(browser.evaluate("document.scripts.length").asInt()).isZero();
     assertThat(browser.evaluate("document.body.innerText").asText()).contains("<script>alert(1)</script>",
-        "jump<b>host</b>");
+        "jump<b>host</b>", "Change <4711>");
     assertThat(browser.evaluate("document.querySelectorAll('[src], link, iframe, object, a').length").asInt()).isZero();
   }
 

@@ -141,7 +141,8 @@ class RehearsalTest {
     var evidence = Json.MAPPER.readTree(results.resolve("data.json").toFile());
     assertThat(evidence.path("complete").asBoolean()).as("%s", evidence).isTrue();
     assertThat(results.resolve("page.html")).content().contains(evidence.path("sentence").asText(),
-        " was restored completely in ");
+        " was restored completely in ", "<li>In the restored index, Case: %d</li>".formatted(cases),
+        "<li>In the restored index, attachments: each of 15 ", "<li>In the restored index, full text: ");
     assertThat(state(set)).isEqualTo(before);
     assertNothingIsLeft("127.0.61.11");
   }

@@ -90,7 +90,7 @@ final class SampleEvidence {
     var begun = START.plusSeconds(7200);
     return new Evidence(new Evidence.Check("jump<b>host</b>", begun, begun.plusSeconds(30), false,
         List.of(new StepTimes.Step("cassandra", "check", 0, 29_000, 0),
-            new StepTimes.Step("files", "check", 0, 9000, 0))),
+            new StepTimes.Step("files", "check", 0, 9000, 0)), List.of("Change <4711>", "y".repeat(300))),
         Verdict.of("verify", "As in the backup", all), Optional.of(LocalDateTime.of(2026, 11, 22, 12, 0, 9)), reports,
         List.of(),
         List.of(new ArchiveSum("cassandra", Path.of("/mnt/backup/cassandra/cassandra_20261122_12h00m00s.tar"),

@@ -27,6 +27,7 @@ class EvidenceJsonTest {
     assertThat(json.path("complete").asBoolean()).isTrue();
     assertThat(json.path("restorePoint").asText()).isEqualTo("20261122_12h00m09s");
     assertThat(json.path("check").path("started").asText()).isEqualTo("2026-11-22T15:00:00Z");
+    assertThat(json.path("check").path("notes").path(0).asText()).isEqualTo("Change <4711>");
     assertThat(json.path("verdict").path("checks").path(0).path("result").asText()).isEqualTo("ok");
     assertThat(json.path("archives").path(0).path("file").asText())
         .isEqualTo("/mnt/backup/cassandra/cassandra_20261122_12h00m00s.tar");

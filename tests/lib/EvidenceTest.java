@@ -80,7 +80,7 @@ class EvidenceTest {
   @Test
   void archivesAloneAreWholeNotRestored() {
     var good = SampleEvidence.of(SampleEvidence.good(), Map.of());
-    var check = new Evidence.Check("host", SampleEvidence.START, SampleEvidence.START, true, List.of());
+    var check = new Evidence.Check("host", SampleEvidence.START, SampleEvidence.START, true, List.of(), List.of());
     assertThat(new Evidence(check, good.verdict(), good.point(), Map.of(), List.of(), List.of(), Map.of()).sentence())
         .isEqualTo("The backup of 22 Nov 2026 12:00 is whole.");
     var failed = Evidence.ofFailure("verify", SampleEvidence.START, new Failure(Exit.USAGE, "no", null));

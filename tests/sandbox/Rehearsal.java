@@ -123,9 +123,13 @@ final class Rehearsal {
     var answers = new LinkedHashMap<String, String>();
     // before verify.java, whose evidence says that all came back
     steps.run("Asking the restored index", () -> answers.putAll(askIndex(index)));
+    var options = Stream.concat(results.stream(), results.contains("--evidence")
+        ? answers.entrySet().stream().flatMap(one -> Stream.of("--note", "In the restored index, %s: %s".formatted(
+            one.getKey(), one.getValue())))
+        : Stream.of());
     // without a restore point: what was restored last, as the reports tell
     var skipped = Stream.concat(Stream.of("services", "logs"), absent.stream()).collect(Collectors.joining(","));
-    steps.play(settings(), "verify.java", Stream.concat(Stream.of("--exact", "--skip", skipped), results.stream())
+    steps.play(settings(), "verify.java", Stream.concat(Stream.of("--exact", "--skip", skipped), options)
         .toArray(String[]::new));
     steps.run("Asking the restored graph", () -> answers.put("the graph", askGraph(index)));
     print(answers);

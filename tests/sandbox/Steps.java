@@ -10,7 +10,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -18,6 +17,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
@@ -166,8 +166,11 @@ final class Steps {
     played.add(new Played(line, (System.nanoTime() - start) / 1e9));
   }
 
+  /** Without notes for the evidence, which are as long as what they tell. */
   private static List<String> shown(String... arguments) {
-    return Arrays.stream(arguments).map(word -> word.contains(" ") ? '"' + word + '"' : word).toList();
+    return IntStream.range(0, arguments.length)
+        .filter(i -> !arguments[i].equals("--note") && (i == 0 || !arguments[i - 1].equals("--note")))
+        .mapToObj(i -> arguments[i].contains(" ") ? '"' + arguments[i] + '"' : arguments[i]).toList();
   }
 
   private int process(Map<String, String> settings, List<String> said, boolean show, String... arguments)
