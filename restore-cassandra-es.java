@@ -3968,7 +3968,10 @@ record ElasticsearchError(String address, String request, int status, String bod
     if (status == 401 || status == 403) {
       return new Failure(Exit.AUTHENTICATION,
           "Elasticsearch at %s refuses %s: HTTP %d %s".formatted(address, request, status, reason),
-          "check ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_API_KEY, and what it may do", cause);
+          type.equals("security_exception") && status == 403 ? "the log-in is right, but may not do this: README.md has"
+              + " the role that a restore needs"
+              : "check ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_API_KEY, and what it may do",
+          cause);
     }
     // A server that is busy, starting or electing a master counts as not reached.
     var busy = Set.of(429, 502, 503, 504).contains(status) && !type.equals("concurrent_snapshot_execution_exception");
@@ -4229,6 +4232,8 @@ final class ElasticsearchRestore implements Database {
           replacement.probe(index, definitions.get(index.name()), LiveIndices.prefix(index.name())));
       warnOfPolicy(index, definitions.get(index.name()));
     }
+    ElasticsearchRights.requireToDelete(api,
+        plan.indices().stream().filter(plan::isLive).map(SnapshotIndex::name).toList());
     if (options.inPlace()) {
       replacement.remove(begun); // they have shown that they can be restored; there may be no room for both
     }
@@ -4444,6 +4449,11 @@ final class ElasticsearchRights {
 
   private ElasticsearchRights() {}
 
+  /** A name that no index can have, for its capitals; a role that names the index by its beginning has rights to it. */
+  static String impossible(String index) {
+    return index + "_RESTORING";
+  }
+
   /** Whether the user may change the cluster's settings; true where Elasticsearch does not tell. */
   static boolean mayChangeSettings(ElasticsearchApi api) throws IOException {
     return ask(api, List.of(SETTINGS), List.of("thehive"), List.of("read")).path("cluster").path(SETTINGS)
@@ -4469,7 +4479,22 @@ final class ElasticsearchRights {
     }
   }
 
-  private static JsonNode ask(ElasticsearchApi api, List<String> cluster, List<String> names, List<String> privileges)
+  /**
+   * Refuses a user who may not delete these live indices, where the server does not tell what a user may do. It looks
+   * at the rights to all names of a request first, then whether there are such indices: as one cannot be, it deletes
+   * none.
+   */
+  static void requireToDelete(ElasticsearchApi api, Collection<String> live) throws IOException {
+    if (!ask(api, List.of("monitor"), live, List.of("manage")).isMissingNode()) {
+      return;
+    }
+    for (var index : live) {
+      api.tryTo("DELETE", ElasticsearchApi.path(index + "," + impossible(index)), null, ElasticsearchApi.ABSENT);
+    }
+  }
+
+  private static JsonNode ask(ElasticsearchApi api, List<String> cluster, Collection<String> names,
+      List<String> privileges)
       throws IOException {
     var wanted = Map.of("cluster", cluster, "index", List.of(Map.of("names", names, "privileges", privileges)));
     return api.tryTo("POST", "/_security/user/_has_privileges", wanted, ElasticsearchApi.ABSENT)
@@ -5434,6 +5459,7 @@ final class IndexReplacement {
       requireStarted(probe, index);
       cloneIndex(probe, clone);
       requireStarted(clone, index);
+      count(clone); // a right of its own
       var refused = definitions.applyAllocation(clone, 1, definition);
       if (definition.aliases().isPresent()) {
         definitions.applyAliases(clone, renamed(definition.aliases().get(), clone),
@@ -9543,7 +9569,6 @@ final class SnapshotRepository {
  * The snapshot to restore, in its repository: whether it is whole, what it holds, whether this cluster may restore it.
  */
 final class SnapshotSource {
-  private static final String IMPOSSIBLE = "RESTORING_";
   private final ElasticsearchApi api;
   private final String repository;
   private final Backup backup;
@@ -9595,7 +9620,7 @@ final class SnapshotSource {
     try {
       return api.call("POST", path("_verify"), null);
     } catch (Failure e) {
-      throw new Failure(e.code, "cannot verify repository %s: %s".formatted(repository, e.getMessage()),
+      throw e.code == Exit.AUTHENTICATION ? e : new Failure(e.code, "cannot verify repository %s: %s".formatted(repository, e.getMessage()),
           "every node must have it mounted at the same path, readable and writable", e);
     }
   }
@@ -9667,9 +9692,9 @@ final class SnapshotSource {
   void requireRestorable(Collection<SnapshotIndex> indices, ElasticsearchCluster cluster) throws IOException {
     for (var index : indices) {
       try {
-        restore(index.name(), IMPOSSIBLE + index.name(), false, Map.of(), List.of());
+        restore(index.name(), ElasticsearchRights.impossible(index.name()), false, Map.of(), List.of());
       } catch (Failure e) {
-        if (isNotAsked(e) || !e.getMessage().contains("[" + IMPOSSIBLE)) {
+        if (isNotAsked(e) || !e.getMessage().contains("[" + ElasticsearchRights.impossible(index.name()))) {
           throw cannotRestore(index.name(), cluster, e);
         }
       }

@@ -4534,7 +4534,10 @@ record ElasticsearchError(String address, String request, int status, String bod
     if (status == 401 || status == 403) {
       return new Failure(Exit.AUTHENTICATION,
           "Elasticsearch at %s refuses %s: HTTP %d %s".formatted(address, request, status, reason),
-          "check ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_API_KEY, and what it may do", cause);
+          type.equals("security_exception") && status == 403 ? "the log-in is right, but may not do this: README.md has"
+              + " the role that a restore needs"
+              : "check ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_API_KEY, and what it may do",
+          cause);
     }
     // A server that is busy, starting or electing a master counts as not reached.
     var busy = Set.of(429, 502, 503, 504).contains(status) && !type.equals("concurrent_snapshot_execution_exception");
@@ -4580,6 +4583,84 @@ record ElasticsearchError(String address, String request, int status, String bod
       return "raise cluster.max_shards_per_node, or delete indices that nobody needs";
     }
     return reason.contains("more than one write index") ? "set is_write_index to false on one of the two" : null;
+  }
+}
+
+/**
+ * What the user may do, as Elasticsearch's security tells it; OpenSearch, and a cluster without security, tell nothing.
+ */
+final class ElasticsearchRights {
+  private static final List<String> CLUSTER =
+      List.of("monitor", "cluster:admin/snapshot/get", "cluster:admin/snapshot/status",
+      "cluster:admin/snapshot/restore", "cluster:admin/repository/get", "cluster:admin/repository/verify");
+
+  private static final String SETTINGS = "cluster:admin/settings/update";
+
+  private ElasticsearchRights() {}
+
+  /** A name that no index can have, for its capitals; a role that names the index by its beginning has rights to it. */
+  static String impossible(String index) {
+    return index + "_RESTORING";
+  }
+
+  /** Whether the user may change the cluster's settings; true where Elasticsearch does not tell. */
+  static boolean mayChangeSettings(ElasticsearchApi api) throws IOException {
+    return ask(api, List.of(SETTINGS), List.of("thehive"), List.of("read")).path("cluster").path(SETTINGS)
+        .asBoolean(true);
+  }
+
+  /** Refuses a user who may not restore these indices beside the live ones. */
+  static void requireToRestore(ElasticsearchApi api, Set<String> indices, boolean changesSettings) throws IOException {
+    var cluster = new ArrayList<>(CLUSTER);
+    if (changesSettings) {
+      cluster.add(SETTINGS);
+    }
+    var patterns = indices.stream()
+        .flatMap(name -> Stream.of(name, name + "_restoring_*", LiveIndices.prefix(name) + "_restoring_*")).distinct()
+        .toList();
+    require(ask(api, cluster, patterns, List.of("manage", "read")), "indices " + String.join(", ", indices));
+  }
+
+  /** Refuses a user who may not give an index these aliases. */
+  static void requireToAlias(ElasticsearchApi api, Collection<String> aliases) throws IOException {
+    if (!aliases.isEmpty()) {
+      require(ask(api, List.of(), List.copyOf(aliases), List.of("manage")), "aliases " + String.join(", ", aliases));
+    }
+  }
+
+  /**
+   * Refuses a user who may not delete these live indices, where the server does not tell what a user may do. It looks
+   * at the rights to all names of a request first, then whether there are such indices: as one cannot be, it deletes
+   * none.
+   */
+  static void requireToDelete(ElasticsearchApi api, Collection<String> live) throws IOException {
+    if (!ask(api, List.of("monitor"), live, List.of("manage")).isMissingNode()) {
+      return;
+    }
+    for (var index : live) {
+      api.tryTo("DELETE", ElasticsearchApi.path(index + "," + impossible(index)), null, ElasticsearchApi.ABSENT);
+    }
+  }
+
+  private static JsonNode ask(ElasticsearchApi api, List<String> cluster, Collection<String> names,
+      List<String> privileges)
+      throws IOException {
+    var wanted = Map.of("cluster", cluster, "index", List.of(Map.of("names", names, "privileges", privileges)));
+    return api.tryTo("POST", "/_security/user/_has_privileges", wanted, ElasticsearchApi.ABSENT)
+        .orElse(MissingNode.getInstance());
+  }
+
+  /** Reads the answer. */
+  static void require(JsonNode answer, String what) {
+    if (!answer.path("has_all_requested").asBoolean(true)) {
+      var lacking = Stream.concat(Stream.of(answer.path("cluster")), answer.path("index").valueStream())
+          .flatMap(JsonNode::propertyStream)
+          .filter(right -> !right.getValue().asBoolean()).map(Map.Entry::getKey).distinct()
+          .collect(Collectors.joining(", "));
+      throw new Failure(Exit.AUTHENTICATION,
+          "Elasticsearch's user %s lacks these rights for cluster and %s: %s".formatted(
+          answer.path("username").asText(), what, lacking), "log in as one that has them");
+    }
   }
 }
 
@@ -6361,7 +6442,18 @@ record IndexContents(ElasticsearchApi api, String live, String copy, boolean exa
       }
       requireWhole(index, page);
     } finally {
+      end(scroll);
+    }
+  }
+
+  /** To free memory of the nodes at once: it ends by itself after two minutes, and not every role may end it. */
+  private void end(String scroll) throws IOException {
+    try {
       api.tryTo("DELETE", "/_search/scroll", Map.of("scroll_id", List.of(scroll)), ElasticsearchApi.ABSENT);
+    } catch (Failure e) {
+      if (e.code != Exit.AUTHENTICATION) {
+        throw e;
+      }
     }
   }
 
@@ -11370,7 +11462,6 @@ final class SnapshotRepository {
  * The snapshot to restore, in its repository: whether it is whole, what it holds, whether this cluster may restore it.
  */
 final class SnapshotSource {
-  private static final String IMPOSSIBLE = "RESTORING_";
   private final ElasticsearchApi api;
   private final String repository;
   private final Backup backup;
@@ -11422,7 +11513,7 @@ final class SnapshotSource {
     try {
       return api.call("POST", path("_verify"), null);
     } catch (Failure e) {
-      throw new Failure(e.code, "cannot verify repository %s: %s".formatted(repository, e.getMessage()),
+      throw e.code == Exit.AUTHENTICATION ? e : new Failure(e.code, "cannot verify repository %s: %s".formatted(repository, e.getMessage()),
           "every node must have it mounted at the same path, readable and writable", e);
     }
   }
@@ -11494,9 +11585,9 @@ final class SnapshotSource {
   void requireRestorable(Collection<SnapshotIndex> indices, ElasticsearchCluster cluster) throws IOException {
     for (var index : indices) {
       try {
-        restore(index.name(), IMPOSSIBLE + index.name(), false, Map.of(), List.of());
+        restore(index.name(), ElasticsearchRights.impossible(index.name()), false, Map.of(), List.of());
       } catch (Failure e) {
-        if (isNotAsked(e) || !e.getMessage().contains("[" + IMPOSSIBLE)) {
+        if (isNotAsked(e) || !e.getMessage().contains("[" + ElasticsearchRights.impossible(index.name()))) {
           throw cannotRestore(index.name(), cluster, e);
         }
       }

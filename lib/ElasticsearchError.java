@@ -38,7 +38,10 @@ record ElasticsearchError(String address, String request, int status, String bod
     if (status == 401 || status == 403) {
       return new Failure(Exit.AUTHENTICATION,
           "Elasticsearch at %s refuses %s: HTTP %d %s".formatted(address, request, status, reason),
-          "check ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_API_KEY, and what it may do", cause);
+          type.equals("security_exception") && status == 403 ? "the log-in is right, but may not do this: README.md has"
+              + " the role that a restore needs"
+              : "check ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_API_KEY, and what it may do",
+          cause);
     }
     // A server that is busy, starting or electing a master counts as not reached.
     var busy = Set.of(429, 502, 503, 504).contains(status) && !type.equals("concurrent_snapshot_execution_exception");

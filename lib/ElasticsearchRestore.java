@@ -119,6 +119,8 @@ final class ElasticsearchRestore implements Database {
           replacement.probe(index, definitions.get(index.name()), LiveIndices.prefix(index.name())));
       warnOfPolicy(index, definitions.get(index.name()));
     }
+    ElasticsearchRights.requireToDelete(api,
+        plan.indices().stream().filter(plan::isLive).map(SnapshotIndex::name).toList());
     if (options.inPlace()) {
       replacement.remove(begun); // they have shown that they can be restored; there may be no room for both
     }

@@ -24,6 +24,11 @@ final class ElasticsearchRights {
 
   private ElasticsearchRights() {}
 
+  /** A name that no index can have, for its capitals; a role that names the index by its beginning has rights to it. */
+  static String impossible(String index) {
+    return index + "_RESTORING";
+  }
+
   /** Whether the user may change the cluster's settings; true where Elasticsearch does not tell. */
   static boolean mayChangeSettings(ElasticsearchApi api) throws IOException {
     return ask(api, List.of(SETTINGS), List.of("thehive"), List.of("read")).path("cluster").path(SETTINGS)
@@ -49,7 +54,22 @@ final class ElasticsearchRights {
     }
   }
 
-  private static JsonNode ask(ElasticsearchApi api, List<String> cluster, List<String> names, List<String> privileges)
+  /**
+   * Refuses a user who may not delete these live indices, where the server does not tell what a user may do. It looks
+   * at the rights to all names of a request first, then whether there are such indices: as one cannot be, it deletes
+   * none.
+   */
+  static void requireToDelete(ElasticsearchApi api, Collection<String> live) throws IOException {
+    if (!ask(api, List.of("monitor"), live, List.of("manage")).isMissingNode()) {
+      return;
+    }
+    for (var index : live) {
+      api.tryTo("DELETE", ElasticsearchApi.path(index + "," + impossible(index)), null, ElasticsearchApi.ABSENT);
+    }
+  }
+
+  private static JsonNode ask(ElasticsearchApi api, List<String> cluster, Collection<String> names,
+      List<String> privileges)
       throws IOException {
     var wanted = Map.of("cluster", cluster, "index", List.of(Map.of("names", names, "privileges", privileges)));
     return api.tryTo("POST", "/_security/user/_has_privileges", wanted, ElasticsearchApi.ABSENT)

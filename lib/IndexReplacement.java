@@ -91,6 +91,7 @@ final class IndexReplacement {
       requireStarted(probe, index);
       cloneIndex(probe, clone);
       requireStarted(clone, index);
+      count(clone); // a right of its own
       var refused = definitions.applyAllocation(clone, 1, definition);
       if (definition.aliases().isPresent()) {
         definitions.applyAliases(clone, renamed(definition.aliases().get(), clone),

@@ -17,7 +17,6 @@ import java.util.function.Predicate;
  * The snapshot to restore, in its repository: whether it is whole, what it holds, whether this cluster may restore it.
  */
 final class SnapshotSource {
-  private static final String IMPOSSIBLE = "RESTORING_";
   private final ElasticsearchApi api;
   private final String repository;
   private final Backup backup;
@@ -69,7 +68,7 @@ final class SnapshotSource {
     try {
       return api.call("POST", path("_verify"), null);
     } catch (Failure e) {
-      throw new Failure(e.code, "cannot verify repository %s: %s".formatted(repository, e.getMessage()),
+      throw e.code == Exit.AUTHENTICATION ? e : new Failure(e.code, "cannot verify repository %s: %s".formatted(repository, e.getMessage()),
           "every node must have it mounted at the same path, readable and writable", e);
     }
   }
@@ -141,9 +140,9 @@ final class SnapshotSource {
   void requireRestorable(Collection<SnapshotIndex> indices, ElasticsearchCluster cluster) throws IOException {
     for (var index : indices) {
       try {
-        restore(index.name(), IMPOSSIBLE + index.name(), false, Map.of(), List.of());
+        restore(index.name(), ElasticsearchRights.impossible(index.name()), false, Map.of(), List.of());
       } catch (Failure e) {
-        if (isNotAsked(e) || !e.getMessage().contains("[" + IMPOSSIBLE)) {
+        if (isNotAsked(e) || !e.getMessage().contains("[" + ElasticsearchRights.impossible(index.name()))) {
           throw cannotRestore(index.name(), cluster, e);
         }
       }

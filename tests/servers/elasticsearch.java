@@ -7,6 +7,8 @@
 //SOURCES ElasticsearchNodes.java
 //SOURCES Health.java
 //SOURCES Nodes.java
+//SOURCES Certificates.java
+//SOURCES SecurityPlugin.java
 //MAIN Elasticsearch
 
 import java.io.Closeable;
@@ -15,11 +17,14 @@ import java.io.UncheckedIOException;
 import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
 
 /**
  * Starts one cluster of one or several Elasticsearch nodes, each a process of its own, and keeps them until SIGTERM,
@@ -31,6 +36,12 @@ import picocli.CommandLine.Command;
  */
 @Command(name = "elasticsearch", mixinStandardHelpOptions = true, sortOptions = false)
 class Elasticsearch extends ElasticsearchNodes {
+  @Option(names = "--security", paramLabel = "DIR",
+      description = "OpenSearch with its security plugin, and the users, roles and roles_mapping .yml of this folder")
+  private Path users;
+
+  private SecurityPlugin security;
+
   public static void main(String[] args) {
     System.exit(new CommandLine(new Elasticsearch()).setExecutionExceptionHandler(Nodes::explain).execute(args));
   }
@@ -40,6 +51,15 @@ class Elasticsearch extends ElasticsearchNodes {
     // where the runner looks for it before it writes its own
     var config = Files.createDirectories(home.resolve("node_1/config"));
     Files.writeString(config.resolve("log4j2.properties"), LOG);
+    if (users != null) {
+      security = SecurityPlugin.get();
+      security.configure(config, users);
+    }
+  }
+
+  @Override
+  String classPath() {
+    return super.classPath() + (security == null ? "" : ":" + security.classPath());
   }
 
   @Override
@@ -50,7 +70,11 @@ class Elasticsearch extends ElasticsearchNodes {
   /** OpenSearch's runner would say single-node. */
   @Override
   Map<String, String> ownSettings() {
-    return Map.of("discovery.type", "zen");
+    var settings = new LinkedHashMap<>(Map.of("discovery.type", "zen"));
+    if (security != null) {
+      settings.putAll(SecurityPlugin.SETTINGS);
+    }
+    return settings;
   }
 
   /** The node's own process. */
@@ -71,8 +95,12 @@ class Elasticsearch extends ElasticsearchNodes {
           Proxy.newProxyInstance(
               callback.getClassLoader(), new Class<?>[] {callback}, (proxy, method, given) -> put(settings, given[1]));
       type.getMethod("onBuild", callback).invoke(runner, builder);
-      var arguments = new String[] {"-basePath", settings.get("path.home"), "-numOfNode", "1", "-useLogger"};
-      type.getMethod("build", String[].class).invoke(runner, (Object) arguments);
+      var arguments =
+          new ArrayList<>(List.of("-basePath", settings.get("path.home"), "-numOfNode", "1", "-useLogger"));
+      if (SecurityPlugin.isOnClassPath()) {
+        arguments.addAll(List.of("-pluginTypes", SecurityPlugin.CLASS));
+      }
+      type.getMethod("build", String[].class).invoke(runner, (Object) arguments.toArray(String[]::new));
       Runtime.getRuntime().addShutdownHook(new Thread(() -> close(runner)));
       // the node's own threads are daemons
       new CountDownLatch(1).await();
