@@ -7765,7 +7765,9 @@ final class RestoreRun implements Closeable {
   private static void write(Path file, Path temporary, Object what) throws IOException {
     try (var out = FileChannel.open(temporary, StandardOpenOption.CREATE, StandardOpenOption.WRITE,
         StandardOpenOption.TRUNCATE_EXISTING)) {
-      out.write(ByteBuffer.wrap(Json.MAPPER.writeValueAsBytes(what)));
+      for (var left = ByteBuffer.wrap(Json.MAPPER.writeValueAsBytes(what)); left.hasRemaining(); ) {
+        out.write(left); // a disk that becomes full takes a part first
+      }
       out.force(true);
     }
     Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);

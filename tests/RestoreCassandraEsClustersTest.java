@@ -128,6 +128,7 @@ class RestoreCassandraEsClustersTest {
         .containsPattern("what is removed is gone for good on [0-9.]+, [0-9.]+: auto_snapshot is off");
   }
 
+  @Tag("matrix")
   @Test
   void restoresASnapshotOfAnOlderElasticsearch() {
     var archives = original.backup().archives();

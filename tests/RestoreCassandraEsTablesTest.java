@@ -67,7 +67,22 @@ class RestoreCassandraEsTablesTest {
         node.tool((tool + " " + KEYSPACE).split(" "));
         assertRestores(node, session, archives, tool);
       }
+      assertRefusedWithoutLibraries(node, session, archives);
     }
+  }
+
+  /** Snappy's library is unpacked into Java's temporary folder, and cannot be loaded from there. */
+  private static void assertRefusedWithoutLibraries(Server node, CqlSession session, Path archives) {
+    var before = Contents.ofCassandra(session, KEYSPACE, true);
+    for (var option : List.of("--yes", "--dry-run")) {
+      var result = script("restore-cassandra-es.java", node, archives, option, "--force", "--only", "cassandra")
+          .around("unshare", "--mount", "sh", "-c", "mount -t tmpfs -o noexec none /mnt && exec \"$@\"", "sh")
+          .env("JAVA_TOOL_OPTIONS", "-Djava.io.tmpdir=/mnt").run();
+      assertThat(result.code()).as(result.err()).isEqualTo(13);
+      assertThat(result.err()).contains("error: Cassandra: a library that compressed tables need cannot be loaded: ",
+          "hint: is /mnt mounted noexec? Name another folder: ");
+    }
+    assertThat(Contents.ofCassandra(session, KEYSPACE, true)).isEqualTo(before);
   }
 
   private static void fill(Server node, CqlSession session) {

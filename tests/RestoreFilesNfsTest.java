@@ -64,6 +64,7 @@ class RestoreFilesNfsTest extends FolderRestore {
     assertThat(tree(live, false)).isEqualTo(original);
   }
 
+  @Tag("matrix")
   @Test
   void restoresTwentyThousandFilesOfOneFolder() throws IOException {
     Files.createDirectories(live);

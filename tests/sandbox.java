@@ -372,7 +372,7 @@ class Sandbox implements Callable<Integer> {
       all.add(json.readTree(answer));
     }
     var screen = new LastScreen(LastScreen.terminalShowsColours());
-    var time = Rehearsal.time(steps.seconds());
+    var time = ProgressLine.time(steps.seconds());
     System.out.print("\n" + screen.text(all, same, steps.table() + notPlayed(), time));
     System.out.println("""
 

@@ -282,11 +282,6 @@ final class Rehearsal {
     System.out.print(steps.table());
     System.out.println("  not played: service-control.java stop and start; a rehearsal has no TheHive");
     System.out.printf(Locale.ROOT, "✓ The backup %s restores completely: %s in all%n", point.point().point(),
-        time(steps.seconds()));
-  }
-
-  static String time(double seconds) {
-    return seconds < 100 ? "%.0f s".formatted(seconds)
-        : "%d min %d s".formatted((long) seconds / 60, (long) seconds % 60);
+        ProgressLine.time(steps.seconds()));
   }
 }
