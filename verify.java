@@ -12300,7 +12300,9 @@ final class TarArchive extends Archive {
           if (count <= 0) {
             throw ended(entry);
           }
-          out.write(ByteBuffer.wrap(buffer, 0, count));
+          for (var read = ByteBuffer.wrap(buffer, 0, count); read.hasRemaining(); ) {
+            out.write(read); // a disk that becomes full takes a part first
+          }
           left -= count;
         }
       });
