@@ -48,7 +48,7 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
     CassandraTools.initialise(settings.workFolder(), config -> {});
     try (var archives = new Archives(backups, password, settings.workFolder())) {
       var contents = CassandraBackup.prove(archives.list(), settings.keyspace());
-      findings.ok("archive", "%s, taken %s: %s, %s in %s, complete and matching their digests",
+      findings.ok("archive", "%s, taken %s: %s, %s in %s, complete and matching their checksums",
           backups.stream().map(backup -> backup.file().toString()).collect(Collectors.joining(" and ")),
           backups.get(0).age(),
           Count.of(contents.tables().size(), "table"), Console.size(contents.bytes()),

@@ -35,11 +35,12 @@ final class IndexComparison {
     return lines;
   }
 
-  /** A restore that put a setting back to its default leaves it written out. */
+  /** A restore that put a setting back to its default leaves it written out; OpenSearch writes out one of its own. */
   private static boolean isDefault(String name, JsonNode value) {
     return name.equals("index.number_of_replicas") && value.asText().equals("1")
         || name.matches("index\\.(blocks\\..*|auto_expand_replicas)") && value.asText().equals("false")
         || name.equals("index.soft_deletes.enabled") && value.asText().equals("true")
+        || name.equals("index.replication.type") && value.asText().equals("DOCUMENT")
         || name.equals("index.routing.allocation.include._tier_preference") && value.asText().equals("data_content")
         || value.isNull();
   }

@@ -173,7 +173,7 @@ final class SSTableProof {
     if (next(index) != null) {
       throw files.damaged(SSTableFiles.INDEX, "it has more partitions than the data: %d".formatted(partitions), null);
     }
-    data.requireDigest();
+    data.requireEnd();
     var written = statistics.stats().estimatedPartitionSize;
     if (partitions == 0 || !written.isOverflowed() && written.count() != partitions) {
       throw files.damaged(SSTableFiles.DATA,

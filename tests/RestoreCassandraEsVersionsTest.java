@@ -62,7 +62,7 @@ class RestoreCassandraEsVersionsTest {
     "7.17.29, 9.5.3, 10, 'which version 9.5.3 cannot restore'",
     "8.19, 7.17.29, 10, 'which version 7.17.29 cannot restore'",
     "9.5.3, 8.19, 10, 'is higher than the version of this node'",
-    "7.10.2, opensearch-3.8.0, 10, 'has an unknown or unsupported version'",
+    "7.10.2, opensearch-3.8.0, 10, 'Unsupported version [ES 7.10.2]'",
     "7.17.29, opensearch-2.19.1, 13, 'version 2.19.1 cannot read this repository'",
   })
   void refusesASnapshotThatTheVersionCannotRestore(String from, String to, int code, String because) {

@@ -28,7 +28,7 @@ class RestoreFilesNfsMountTest {
       export ATTACHMENT_FOLDER=/opt/thp/thehive/files GENERAL_ARCHIVE_PATH=/test/storage
       live=$ATTACHMENT_FOLDER
       restore() { (cd /test/offline && java @java.options -jar restore-files-nfs.jar --yes --max-delete 100 "$@"); echo "exit $?"; }
-      disaster() { (cd $1; rm -rf $(ls | head -20); for f in $(ls | tail -20); do echo changed >$f; done; mkdir -p more/deep; touch extra more/deep/er); }
+      disaster() { (cd $1/attachment; rm -rf $(ls | head -20); for f in $(ls | tail -20); do echo changed >$f; done; cd ..; mkdir -p more/deep; touch extra more/deep/er); }
       same() { diff -r --no-dereference /test/original $live && [ -z "$(find $live ! -user thehive)" ] && echo "as in the backup"; }
       serve() { rpc.nfsd --lease-time 10 --grace-time 10 4 2>/dev/null; }
       goAway() { rpc.nfsd 0; }
@@ -116,7 +116,7 @@ class RestoreFilesNfsMountTest {
   @Test
   void saysWhyTheOldTreeStaysWhereAProgramHasAFileOfItOpen() throws IOException {
     var said = on("vers=4.2", "no_root_squash", """
-        sleep 1000 <$live/$(ls $live | head -1) &
+        sleep 1000 <$live/attachment/$(ls $live/attachment | head -1) &
         restore
         diff -r --exclude=.restore-files-nfs /test/original $live && echo "the tree is the new one"
         restore

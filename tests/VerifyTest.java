@@ -726,7 +726,7 @@ class VerifyTest {
     var result = verify("archives").env("CASSANDRA_CONNECTION", null).env("ELASTICSEARCH_API_URL", null).run();
     assertAllGreen(result);
     assertThat(result.out())
-        .contains("9 tables", "complete and matching their digests", "60 match the SHA-256 in their names", "0 s apart")
+        .contains("9 tables", "complete and matching their checksums", "60 match the SHA-256 in their names", "0 s apart")
         .contains("- elasticsearch marker ");
   }
 
