@@ -7765,9 +7765,8 @@ final class RestoreRun implements Closeable {
   private static void write(Path file, Path temporary, Object what) throws IOException {
     try (var out = FileChannel.open(temporary, StandardOpenOption.CREATE, StandardOpenOption.WRITE,
         StandardOpenOption.TRUNCATE_EXISTING)) {
-      for (var left = ByteBuffer.wrap(Json.MAPPER.writeValueAsBytes(what)); left.hasRemaining(); ) {
-        out.write(left); // a disk that becomes full takes a part first
-      }
+      // a disk that becomes full takes a part first: the channel itself would leave it at that
+      Channels.newOutputStream(out).write(Json.MAPPER.writeValueAsBytes(what));
       out.force(true);
     }
     Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
@@ -8146,12 +8145,14 @@ abstract class SSTableData extends PositionedInput {
   private static final int CHECKSUM = 4;
   final SSTableFiles files;
   final DataInputStream file;
-  private final CheckedInputStream digest;
+  /** Of all data; null where each chunk has a checksum. */
+  private final CRC32 digest;
 
   private SSTableData(SSTableFiles files) throws IOException {
     this.files = files;
-    this.digest = new CheckedInputStream(new BufferedInputStream(files.open(SSTableFiles.DATA), 1 << 18), new CRC32());
-    this.file = new DataInputStream(digest);
+    this.digest = files.has(SSTableFiles.COMPRESSION) || files.has(SSTableFiles.CHECKSUMS) ? null : new CRC32();
+    var data = new BufferedInputStream(files.open(SSTableFiles.DATA), 1 << 18);
+    this.file = new DataInputStream(digest == null ? data : new CheckedInputStream(data, digest));
   }
 
   static SSTableData open(SSTableFiles files) throws IOException {
@@ -8167,11 +8168,11 @@ abstract class SSTableData extends PositionedInput {
     if (file.read() >= 0) {
       throw files.refused(SSTableFiles.DATA, "is damaged: it is longer than its SSTable", null);
     }
-    var hasChecksums = files.has(SSTableFiles.COMPRESSION) || files.has(SSTableFiles.CHECKSUMS);
-    var wanted = files.has(SSTableFiles.DIGEST) ? files.text(SSTableFiles.DIGEST).strip() : "";
-    if (files.has(SSTableFiles.DIGEST) && !wanted.matches("\\d+")
-        || !wanted.isEmpty() && !hasChecksums && !wanted.equals(Long.toString(digest.getChecksum().getValue()))) {
-      throw files.refused(SSTableFiles.DATA, "does not match its digest", null);
+    if (files.has(SSTableFiles.DIGEST)) {
+      var recorded = files.text(SSTableFiles.DIGEST).strip();
+      if (digest == null ? !recorded.matches("\\d+") : !recorded.equals(Long.toString(digest.getValue()))) {
+        throw files.refused(SSTableFiles.DATA, "does not match its digest", null);
+      }
     }
   }
 
@@ -9628,8 +9629,9 @@ final class SnapshotSource {
     try {
       return api.call("POST", path("_verify"), null);
     } catch (Failure e) {
-      throw e.code == Exit.AUTHENTICATION ? e : new Failure(e.code, "cannot verify repository %s: %s".formatted(repository, e.getMessage()),
-          "every node must have it mounted at the same path, readable and writable", e);
+      throw e.code == Exit.AUTHENTICATION ? e
+          : new Failure(e.code, "cannot verify repository %s: %s".formatted(repository, e.getMessage()),
+              "every node must have it mounted at the same path, readable and writable", e);
     }
   }
 
@@ -10459,14 +10461,13 @@ final class TarArchive extends Archive {
       var in = reader.stored();
       var buffer = new byte[(int) Math.min(1 << 16, Math.max(1, entry.stored()))];
       write(entry, target, (length, out) -> {
+        var stream = Channels.newOutputStream(out); // writes all, where the channel itself may write a part
         for (var left = length; left > 0; ) {
           var count = in.read(buffer, 0, (int) Math.min(buffer.length, left));
           if (count <= 0) {
             throw ended(entry);
           }
-          for (var read = ByteBuffer.wrap(buffer, 0, count); read.hasRemaining(); ) {
-            out.write(read); // a disk that becomes full takes a part first
-          }
+          stream.write(buffer, 0, count);
           left -= count;
         }
       });

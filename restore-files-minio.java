@@ -4363,9 +4363,8 @@ final class RestoreRun implements Closeable {
   private static void write(Path file, Path temporary, Object what) throws IOException {
     try (var out = FileChannel.open(temporary, StandardOpenOption.CREATE, StandardOpenOption.WRITE,
         StandardOpenOption.TRUNCATE_EXISTING)) {
-      for (var left = ByteBuffer.wrap(Json.MAPPER.writeValueAsBytes(what)); left.hasRemaining(); ) {
-        out.write(left); // a disk that becomes full takes a part first
-      }
+      // a disk that becomes full takes a part first: the channel itself would leave it at that
+      Channels.newOutputStream(out).write(Json.MAPPER.writeValueAsBytes(what));
       out.force(true);
     }
     Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
@@ -5909,14 +5908,13 @@ final class TarArchive extends Archive {
       var in = reader.stored();
       var buffer = new byte[(int) Math.min(1 << 16, Math.max(1, entry.stored()))];
       write(entry, target, (length, out) -> {
+        var stream = Channels.newOutputStream(out); // writes all, where the channel itself may write a part
         for (var left = length; left > 0; ) {
           var count = in.read(buffer, 0, (int) Math.min(buffer.length, left));
           if (count <= 0) {
             throw ended(entry);
           }
-          for (var read = ByteBuffer.wrap(buffer, 0, count); read.hasRemaining(); ) {
-            out.write(read); // a disk that becomes full takes a part first
-          }
+          stream.write(buffer, 0, count);
           left -= count;
         }
       });

@@ -4995,8 +4995,8 @@ final class EvidenceFiles {
   /** Throws if nothing would be written at the end: to be known before hours of checks. */
   void requireWritable() {
     if (!notes.isEmpty() && evidence.isEmpty()) {
-      throw new Failure(Exit.USAGE, "--note '%s' is a line of the page, and no page is asked for".formatted(notes.get(0)),
-          "add --evidence <file>.html");
+      throw new Failure(Exit.USAGE,
+          "--note '%s' is a line of the page, and no page is asked for".formatted(notes.get(0)), "add --evidence <file>.html");
     }
     evidence.forEach(EvidenceFiles::requireWritable);
     metrics.ifPresent(EvidenceFiles::requireWritable);
@@ -9716,12 +9716,14 @@ abstract class SSTableData extends PositionedInput {
   private static final int CHECKSUM = 4;
   final SSTableFiles files;
   final DataInputStream file;
-  private final CheckedInputStream digest;
+  /** Of all data; null where each chunk has a checksum. */
+  private final CRC32 digest;
 
   private SSTableData(SSTableFiles files) throws IOException {
     this.files = files;
-    this.digest = new CheckedInputStream(new BufferedInputStream(files.open(SSTableFiles.DATA), 1 << 18), new CRC32());
-    this.file = new DataInputStream(digest);
+    this.digest = files.has(SSTableFiles.COMPRESSION) || files.has(SSTableFiles.CHECKSUMS) ? null : new CRC32();
+    var data = new BufferedInputStream(files.open(SSTableFiles.DATA), 1 << 18);
+    this.file = new DataInputStream(digest == null ? data : new CheckedInputStream(data, digest));
   }
 
   static SSTableData open(SSTableFiles files) throws IOException {
@@ -9737,11 +9739,11 @@ abstract class SSTableData extends PositionedInput {
     if (file.read() >= 0) {
       throw files.refused(SSTableFiles.DATA, "is damaged: it is longer than its SSTable", null);
     }
-    var hasChecksums = files.has(SSTableFiles.COMPRESSION) || files.has(SSTableFiles.CHECKSUMS);
-    var wanted = files.has(SSTableFiles.DIGEST) ? files.text(SSTableFiles.DIGEST).strip() : "";
-    if (files.has(SSTableFiles.DIGEST) && !wanted.matches("\\d+")
-        || !wanted.isEmpty() && !hasChecksums && !wanted.equals(Long.toString(digest.getChecksum().getValue()))) {
-      throw files.refused(SSTableFiles.DATA, "does not match its digest", null);
+    if (files.has(SSTableFiles.DIGEST)) {
+      var recorded = files.text(SSTableFiles.DIGEST).strip();
+      if (digest == null ? !recorded.matches("\\d+") : !recorded.equals(Long.toString(digest.getValue()))) {
+        throw files.refused(SSTableFiles.DATA, "does not match its digest", null);
+      }
     }
   }
 
@@ -11520,8 +11522,9 @@ final class SnapshotSource {
     try {
       return api.call("POST", path("_verify"), null);
     } catch (Failure e) {
-      throw e.code == Exit.AUTHENTICATION ? e : new Failure(e.code, "cannot verify repository %s: %s".formatted(repository, e.getMessage()),
-          "every node must have it mounted at the same path, readable and writable", e);
+      throw e.code == Exit.AUTHENTICATION ? e
+          : new Failure(e.code, "cannot verify repository %s: %s".formatted(repository, e.getMessage()),
+              "every node must have it mounted at the same path, readable and writable", e);
     }
   }
 
@@ -12302,14 +12305,13 @@ final class TarArchive extends Archive {
       var in = reader.stored();
       var buffer = new byte[(int) Math.min(1 << 16, Math.max(1, entry.stored()))];
       write(entry, target, (length, out) -> {
+        var stream = Channels.newOutputStream(out); // writes all, where the channel itself may write a part
         for (var left = length; left > 0; ) {
           var count = in.read(buffer, 0, (int) Math.min(buffer.length, left));
           if (count <= 0) {
             throw ended(entry);
           }
-          for (var read = ByteBuffer.wrap(buffer, 0, count); read.hasRemaining(); ) {
-            out.write(read); // a disk that becomes full takes a part first
-          }
+          stream.write(buffer, 0, count);
           left -= count;
         }
       });

@@ -26,8 +26,8 @@ final class EvidenceFiles {
   /** Throws if nothing would be written at the end: to be known before hours of checks. */
   void requireWritable() {
     if (!notes.isEmpty() && evidence.isEmpty()) {
-      throw new Failure(Exit.USAGE, "--note '%s' is a line of the page, and no page is asked for".formatted(notes.get(0)),
-          "add --evidence <file>.html");
+      throw new Failure(Exit.USAGE,
+          "--note '%s' is a line of the page, and no page is asked for".formatted(notes.get(0)), "add --evidence <file>.html");
     }
     evidence.forEach(EvidenceFiles::requireWritable);
     metrics.ifPresent(EvidenceFiles::requireWritable);

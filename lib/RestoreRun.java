@@ -5,7 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.Closeable;
 import java.io.IOException;
-import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
@@ -148,9 +148,8 @@ final class RestoreRun implements Closeable {
   private static void write(Path file, Path temporary, Object what) throws IOException {
     try (var out = FileChannel.open(temporary, StandardOpenOption.CREATE, StandardOpenOption.WRITE,
         StandardOpenOption.TRUNCATE_EXISTING)) {
-      for (var left = ByteBuffer.wrap(Json.MAPPER.writeValueAsBytes(what)); left.hasRemaining(); ) {
-        out.write(left); // a disk that becomes full takes a part first
-      }
+      // a disk that becomes full takes a part first: the channel itself would leave it at that
+      Channels.newOutputStream(out).write(Json.MAPPER.writeValueAsBytes(what));
       out.force(true);
     }
     Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);

@@ -21,12 +21,14 @@ abstract class SSTableData extends PositionedInput {
   private static final int CHECKSUM = 4;
   final SSTableFiles files;
   final DataInputStream file;
-  private final CheckedInputStream digest;
+  /** Of all data; null where each chunk has a checksum. */
+  private final CRC32 digest;
 
   private SSTableData(SSTableFiles files) throws IOException {
     this.files = files;
-    this.digest = new CheckedInputStream(new BufferedInputStream(files.open(SSTableFiles.DATA), 1 << 18), new CRC32());
-    this.file = new DataInputStream(digest);
+    this.digest = files.has(SSTableFiles.COMPRESSION) || files.has(SSTableFiles.CHECKSUMS) ? null : new CRC32();
+    var data = new BufferedInputStream(files.open(SSTableFiles.DATA), 1 << 18);
+    this.file = new DataInputStream(digest == null ? data : new CheckedInputStream(data, digest));
   }
 
   static SSTableData open(SSTableFiles files) throws IOException {
@@ -42,11 +44,11 @@ abstract class SSTableData extends PositionedInput {
     if (file.read() >= 0) {
       throw files.refused(SSTableFiles.DATA, "is damaged: it is longer than its SSTable", null);
     }
-    var hasChecksums = files.has(SSTableFiles.COMPRESSION) || files.has(SSTableFiles.CHECKSUMS);
-    var wanted = files.has(SSTableFiles.DIGEST) ? files.text(SSTableFiles.DIGEST).strip() : "";
-    if (files.has(SSTableFiles.DIGEST) && !wanted.matches("\\d+")
-        || !wanted.isEmpty() && !hasChecksums && !wanted.equals(Long.toString(digest.getChecksum().getValue()))) {
-      throw files.refused(SSTableFiles.DATA, "does not match its digest", null);
+    if (files.has(SSTableFiles.DIGEST)) {
+      var recorded = files.text(SSTableFiles.DIGEST).strip();
+      if (digest == null ? !recorded.matches("\\d+") : !recorded.equals(Long.toString(digest.getValue()))) {
+        throw files.refused(SSTableFiles.DATA, "does not match its digest", null);
+      }
     }
   }
 

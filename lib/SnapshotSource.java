@@ -68,8 +68,9 @@ final class SnapshotSource {
     try {
       return api.call("POST", path("_verify"), null);
     } catch (Failure e) {
-      throw e.code == Exit.AUTHENTICATION ? e : new Failure(e.code, "cannot verify repository %s: %s".formatted(repository, e.getMessage()),
-          "every node must have it mounted at the same path, readable and writable", e);
+      throw e.code == Exit.AUTHENTICATION ? e
+          : new Failure(e.code, "cannot verify repository %s: %s".formatted(repository, e.getMessage()),
+              "every node must have it mounted at the same path, readable and writable", e);
     }
   }
 
