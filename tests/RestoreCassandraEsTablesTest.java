@@ -62,7 +62,7 @@ class RestoreCassandraEsTablesTest {
         .withYaml(old ? "column_index_size_in_kb" : "column_index_size", old ? "4" : "4KiB");
     try (var node = Stack.cassandra(options).get(0); var session = Contents.session(node, Optional.empty())) {
       fill(node, session);
-      // 5.0.9's own scrub skips partitions with deleted ranges, and leaves wrong checksums of tables without compression
+      // scrub of 5.0.9 itself skips partitions with deleted ranges; without compression it leaves wrong checksums, too
       var tools = new ArrayList<>(List.of("flush", "compact", "scrub --no-snapshot --", "cleanup", "garbagecollect",
           "upgradesstables --include-all-sstables --", "compact --split-output --"));
       tools.removeIf(tool -> version.startsWith("5") && tool.startsWith("scrub"));

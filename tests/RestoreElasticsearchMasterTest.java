@@ -9,8 +9,6 @@ import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
-import java.util.stream.IntStream;
-import org.apache.commons.codec.digest.DigestUtils;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
@@ -33,8 +31,8 @@ class RestoreElasticsearchMasterTest {
     nodes = Stack.elasticsearch("7.10.2", HOSTS, 9200, archives);
     HotBackup.register(url(), archives);
     for (var index : INDICES) {
-      nodes.get(0).tool("PUT", "/" + index,
-          "{\"settings\":{\"number_of_shards\":3,\"number_of_replicas\":1},\"aliases\":{\"%s_alias\":{}}}".formatted(index));
+      nodes.get(0).tool("PUT", "/" + index, """
+          {"settings":{"number_of_shards":3,"number_of_replicas":1},"aliases":{"%s_alias":{}}}""".formatted(index));
       fill(index, DOCUMENTS, new Random(7));
     }
     HotBackup.elasticsearch(url(), "*", archives, HotBackup.timestamp(LocalDateTime.now().minusMinutes(1)));
@@ -51,10 +49,8 @@ class RestoreElasticsearchMasterTest {
 
   /** Text that does not compress well: a restore has to take a while. */
   private static void fill(String index, int documents, Random random) {
-    nodes.get(0).tool("POST", "/" + index + "/_bulk?refresh=true", IntStream.range(0, documents)
-        .mapToObj(id -> "{\"index\":{\"_id\":\"%d\"}}\n{\"text\":\"%s\"}\n".formatted(id, random.ints(20, 0, 1 << 30)
-            .mapToObj(Integer::toHexString).collect(Collectors.joining(" "))))
-        .collect(Collectors.joining()));
+    nodes.get(0).tool("POST", "/" + index + "/_bulk?refresh=true", Documents.bulk(documents, id -> random
+        .ints(20, 0, 1 << 30).mapToObj(Integer::toHexString).collect(Collectors.joining(" "))));
   }
 
   private static Server node(String name) {
@@ -79,17 +75,13 @@ class RestoreElasticsearchMasterTest {
     throw new AssertionError(before + " remains the master");
   }
 
-  /** Aliases of all indices, number and digest of their documents. */
+  /** All indices with their documents and aliases. */
   private static String state() throws IOException {
     var asked = nodes.get(0);
     asked.tool("GET", "/_cluster/health?wait_for_status=green&timeout=120s");
     var all = new TreeMap<String, String>();
-    for (var index : Json.MAPPER.readTree(asked.tool("GET", "/_alias")).properties()) {
-      asked.tool("POST", "/" + index.getKey() + "/_refresh");
-      var hits = Json.MAPPER.readTree(asked.tool("GET", "/" + index.getKey() + "/_search?size=10000")).at("/hits/hits");
-      all.put(index.toString(), hits.size() + " " + DigestUtils.sha256Hex(hits.valueStream()
-          .map(hit -> hit.path("_id") + "" + hit.path("_source")).sorted().collect(Collectors.joining())));
-    }
+    Json.MAPPER.readTree(asked.tool("GET", "/_alias")).fieldNames()
+        .forEachRemaining(index -> all.put(index, Contents.ofElasticsearch(asked, index)));
     return all.toString();
   }
 

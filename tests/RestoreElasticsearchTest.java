@@ -10,8 +10,6 @@ import java.time.LocalDateTime;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.stream.IntStream;
-import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -91,9 +89,7 @@ class RestoreElasticsearchTest {
   }
 
   private static void fill(String name, int documents, String text) {
-    server.tool("POST", "/" + name + "/_bulk?refresh=true", IntStream.range(0, documents)
-        .mapToObj(number -> "{\"index\":{\"_id\":\"%d\"}}\n{\"text\":\"%s\"}\n".formatted(number, text))
-        .collect(Collectors.joining()));
+    server.tool("POST", "/" + name + "/_bulk?refresh=true", Documents.bulk(documents, id -> text));
   }
 
   /** The documented backup of these indices. */

@@ -4,20 +4,15 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.List;
+import java.util.Optional;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -39,7 +34,6 @@ class RestoreOpenSearchRightsTest {
   private static final String HASH = "$2a$12$VcCDgh2NDk07JGN0rjGbM.Ad41qVR/YFJcgHp0UGns5JDymv..TOG";
   private static final String GLOBAL = "thehive_global";
   private static final String AUDITS = "thehive-audits-000001";
-  private static final HttpClient HTTP = HttpClient.newHttpClient();
   private static final List<Role> ROLES = new ArrayList<>();
   private static final Duration START = Duration.ofMinutes(5);
   private static Path folder;
@@ -112,24 +106,12 @@ class RestoreOpenSearchRightsTest {
         lines.collect(Collectors.joining("\n"))));
   }
 
-  private static String request(String method, String path, String body) throws IOException {
-    var login = Base64.getEncoder().encodeToString(("admin:" + PASSWORD).getBytes());
-    var request = HttpRequest.newBuilder(URI.create("http://%s:9200%s".formatted(HOST, path)))
-        .header("Authorization", "Basic " + login).header("Content-Type", "application/json")
-        .method(method, HttpRequest.BodyPublishers.ofString(body)).build();
-    try {
-      var response = HTTP.send(request, HttpResponse.BodyHandlers.ofString());
-      assertThat(response.statusCode()).as("%s %s: %s", method, path, response.body()).isLessThan(300);
-      return response.body();
-    } catch (InterruptedException e) {
-      throw new IOException(e);
-    }
+  private static String request(String method, String path, String body) {
+    return Processes.request(HOST, 9200, Optional.of(new Server.Login("admin", PASSWORD)), method, path, body);
   }
 
-  private static void fill(String index, int documents, String text) throws IOException {
-    request("POST", "/" + index + "/_bulk?refresh=true", IntStream.range(0, documents)
-        .mapToObj(number -> "{\"index\":{\"_id\":\"%d\"}}\n{\"text\":\"%s\"}\n".formatted(number, text))
-        .collect(Collectors.joining()));
+  private static void fill(String index, int documents, String text) {
+    request("POST", "/" + index + "/_bulk?refresh=true", Documents.bulk(documents, id -> text));
   }
 
   /** As the documented script takes it. */
@@ -138,13 +120,12 @@ class RestoreOpenSearchRightsTest {
     request("PUT", "/" + AUDITS, "{\"settings\":{\"number_of_replicas\":0},\"aliases\":{\"thehive-audits\":{}}}");
     fill(GLOBAL, 40, "backup");
     fill(AUDITS, 7, "backup");
-    var markers = Files.createDirectories(folder.resolve("elasticsearch"));
-    request("PUT", "/_snapshot/thehive_repository",
-        "{\"type\":\"fs\",\"settings\":{\"location\":\"%s\"}}".formatted(markers));
-    var name = "elasticsearch_" + HotBackup.timestamp(LocalDateTime.now().minusMinutes(1));
-    request("PUT", "/_snapshot/thehive_repository/%s?wait_for_completion=true".formatted(name),
+    var marker = HotBackup.marker(folder, HotBackup.timestamp(LocalDateTime.now().minusMinutes(1)));
+    request("PUT", "/_snapshot/" + HotBackup.REPOSITORY,
+        "{\"type\":\"fs\",\"settings\":{\"location\":\"%s\"}}".formatted(marker.getParent()));
+    var snapshot = marker.getFileName().toString().replace(".info", "");
+    request("PUT", "/_snapshot/%s/%s?wait_for_completion=true".formatted(HotBackup.REPOSITORY, snapshot),
         "{\"include_global_state\":false,\"indices\":\"thehive*\"}");
-    Files.createFile(markers.resolve(name + ".info"));
   }
 
   /** All indices with their aliases and documents. */
@@ -154,8 +135,8 @@ class RestoreOpenSearchRightsTest {
       if (!index.getKey().startsWith(".")) {
         request("POST", "/" + index.getKey() + "/_refresh", "");
         var hits = Json.MAPPER.readTree(request("GET", "/" + index.getKey() + "/_search?size=1000", ""));
-        state.append(index).append(hits.at("/hits/hits").valueStream().map(hit -> hit.path("_id") + "" + hit.path("_source"))
-            .sorted().toList()).append('\n');
+        state.append(index).append(hits.at("/hits/hits").valueStream()
+            .map(hit -> hit.path("_id") + "" + hit.path("_source")).sorted().toList()).append('\n');
       }
     }
     return state.toString();
@@ -206,7 +187,8 @@ class RestoreOpenSearchRightsTest {
 
   @Test
   void aWrongPasswordIsToldAsOne() {
-    var result = script("restore-cassandra-es.java", ROLES.get(0), "--yes").env("ELASTICSEARCH_PASSWORD", "wrong").run();
+    var result = script("restore-cassandra-es.java", ROLES.get(0), "--yes").env("ELASTICSEARCH_PASSWORD", "wrong")
+        .run();
     assertThat(result.code()).as(result.err()).isEqualTo(12);
     assertThat(result.err()).contains("HTTP 401", "hint: check ELASTICSEARCH_USER and ELASTICSEARCH_PASSWORD");
   }

@@ -5,10 +5,12 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
@@ -146,15 +148,21 @@ final class Processes implements Servers {
   }
 
   static String request(String host, int port, String... arguments) {
+    return request(host, port, Optional.empty(), arguments);
+  }
+
+  /** Method, path and body of a request, with a log-in. */
+  static String request(String host, int port, Optional<Server.Login> login, String... arguments) {
     var body = arguments.length > 2 ? arguments[2] : "";
     var request =
         HttpRequest.newBuilder(URI.create("http://" + host + ":" + port + arguments[1]))
             .method(arguments[0], HttpRequest.BodyPublishers.ofString(body))
             .header("Content-Type", "application/json")
-            .timeout(Duration.ofMinutes(5))
-            .build();
+            .timeout(Duration.ofMinutes(5));
+    login.ifPresent(any -> request.header("Authorization", "Basic " + Base64.getEncoder()
+        .encodeToString((any.user() + ":" + any.password()).getBytes(StandardCharsets.UTF_8))));
     try {
-      var response = HTTP.send(request, HttpResponse.BodyHandlers.ofString());
+      var response = HTTP.send(request.build(), HttpResponse.BodyHandlers.ofString());
       if (response.statusCode() >= 400) {
         throw new IllegalStateException(String.join(" ", arguments) + ": " + response.body());
       }
