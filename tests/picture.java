@@ -38,7 +38,7 @@ class Picture implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     if (record) {
-      System.err.println("Running ./jbang tests/sandbox.java: about 5 minutes");
+      System.err.println("Running ./jbang tests/sandbox.java: 3 to 5 minutes");
       var run = Script.command(Script.ROOT.resolve("jbang").toString(), "tests/sandbox.java")
           .onTerminal(100).stdin("\n").timeout(Duration.ofMinutes(20)).run();
       System.err.print(run.out());
