@@ -64,6 +64,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.cfg.EnumFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.BooleanNode;
 import com.fasterxml.jackson.databind.node.IntNode;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -3957,6 +3958,12 @@ record ElasticsearchError(String address, String request, int status, String bod
     return Optional.ofNullable(BLOCKS.get(number));
   }
 
+  /** True if an index has this block, and therefore refused a request. */
+  static boolean isBlock(Failure failure, String setting) {
+    return failure.code == Exit.UNSAFE && BLOCK.matcher(failure.getMessage()).results()
+        .anyMatch(block -> setting.equals(BLOCKS.get(block.group(1))));
+  }
+
   Failure failure(Throwable cause) {
     var error = error();
     var type = error.path("type").asText();
@@ -4140,6 +4147,8 @@ final class ElasticsearchRestore implements Database {
    */
   record Options(List<String> indices, String recoveryRate, boolean inPlace) {}
 
+  /** Until the snapshot's data are all there. */
+  private static final Set<String> COPYING = Set.of("waiting", "preparing", "restoring");
   private static final long DAY = Duration.ofDays(1).toMillis();
   private final ElasticsearchSettings settings;
   private final Options options;
@@ -4147,6 +4156,7 @@ final class ElasticsearchRestore implements Database {
   private final List<String> notAsInTheSnapshot = new ArrayList<>();
   private final Map<String, IndexDefinition> definitions = new HashMap<>();
   private final Map<String, Long> documents = new LinkedHashMap<>();
+  private final Map<String, JsonNode> aliases = new LinkedHashMap<>();
   private Backup backup;
   private ElasticsearchApi api;
   private ShardWatch watch;
@@ -4326,8 +4336,10 @@ final class ElasticsearchRestore implements Database {
         restoreBeside(run.steps);
       }
       for (var index : plan.indices()) {
-        notAsInTheSnapshot(index,
-            replacement.complete(index, definitions.get(index.name()), plan.live(), plan.names()));
+        var definition = definitions.get(index.name());
+        aliases.put(index.name(), replacement.aliases(index, definition, plan.live(), plan.names()));
+        notAsInTheSnapshot(index, replacement.complete(
+            index, definition, aliases.get(index.name()), plan.live(), plan.names()));
       }
       stage = "waiting for replicas";
       run.steps.time(name(), "wait for replicas", this::awaitHealth);
@@ -4395,7 +4407,7 @@ final class ElasticsearchRestore implements Database {
 
   @Override
   public long done() {
-    return stage.equals("done") ? total() : Math.min(watch.recovered(), total());
+    return COPYING.contains(stage) ? Math.min(watch.recovered(), total()) : total();
   }
 
   @Override
@@ -4422,7 +4434,8 @@ final class ElasticsearchRestore implements Database {
     var bytesOf = new LinkedHashMap<String, Long>();
     plan.indices().forEach(index -> bytesOf.put(index.name(), index.bytes()));
     summary.put("bytesOf", bytesOf);
-    if (stage.equals("done")) { // verify.java takes it for what the live index began with
+    if (stage.equals("done")) { // verify.java takes these for what the live indices began with
+      summary.put("aliasesOf", aliases);
       summary.put("documents", documents.get(LiveIndices.main(List.copyOf(plan.names()))));
       summary.put("documentsOf", documents);
     }
@@ -5077,6 +5090,12 @@ record IndexDefinition(SortedMap<String, JsonNode> settings, Optional<JsonNode> 
     return withPrefix(name -> name.startsWith(prefix));
   }
 
+  /** On which nodes the shards may be; what a clone alone has, Elasticsearch sets and no one else. */
+  Map<String, JsonNode> allocation() {
+    return withPrefix(name -> name.startsWith("index.routing.allocation.")
+        && !name.startsWith("index.routing.allocation.initial_recovery."));
+  }
+
   /** The lifecycle policy's settings. */
   Map<String, JsonNode> lifecycle() {
     return withPrefix(
@@ -5148,6 +5167,8 @@ record IndexDefinition(SortedMap<String, JsonNode> settings, Optional<JsonNode> 
  * exist.
  */
 final class IndexDefinitions {
+  /** An index that has it tells nothing of itself. */
+  private static final String BLOCK_METADATA = "index.blocks.metadata";
   private static final String NOWHERE = "index.routing.allocation.include._id";
   private static final Pattern SHARDS_TO_ADD = Pattern.compile("would add \\[(\\d+)] (?:total )?shards");
   private static final Pattern WRITE_CONFLICT = Pattern.compile("alias \\[([^]]*)] has more than one write index");
@@ -5183,13 +5204,28 @@ final class IndexDefinitions {
     settings.put(NOWHERE, "none");
     try {
       source.restore(index.name(), temporary, false, settings, List.of());
-      var all = new TreeMap<String, JsonNode>();
-      api.get(ElasticsearchApi.path(temporary, "_settings") + "?flat_settings=true").path(temporary).path("settings")
-          .forEachEntry(all::put);
+      var all = readSettings(temporary);
       all.remove(NOWHERE);
       return all;
     } finally {
       remove(temporary);
+    }
+  }
+
+  private TreeMap<String, JsonNode> readSettings(String index) throws IOException {
+    var all = new TreeMap<String, JsonNode>();
+    try {
+      api.get(ElasticsearchApi.path(index, "_settings") + "?flat_settings=true").path(index).path("settings")
+          .forEachEntry(all::put);
+      return all;
+    } catch (Failure e) {
+      if (!ElasticsearchError.isBlock(e, BLOCK_METADATA)) {
+        throw e;
+      }
+      put(index, Collections.singletonMap(BLOCK_METADATA, null));
+      all = readSettings(index);
+      all.put(BLOCK_METADATA, BooleanNode.TRUE);
+      return all;
     }
   }
 
@@ -5268,7 +5304,7 @@ final class IndexDefinitions {
   /** Gives an index its allocation filters; says which this cluster cannot have, and why. */
   List<String> applyAllocation(String index, int shards, IndexDefinition definition) throws IOException {
     var refused = new ArrayList<String>();
-    var filters = definition.with("index.routing.allocation.");
+    var filters = definition.allocation();
     if (!filters.isEmpty() && apply(index, filters, refused)) {
       requirePlace(index, shards, filters, refused);
     }
@@ -5279,7 +5315,13 @@ final class IndexDefinitions {
   List<String> applyPolicyAndBlocks(String index, IndexDefinition definition) throws IOException {
     var refused = new ArrayList<String>();
     apply(index, definition.lifecycle(), refused);
-    apply(index, definition.with("index.blocks."), refused);
+    var blocks = new TreeMap<>(definition.with("index.blocks."));
+    for (var block : List.of(BLOCK_METADATA, "index.blocks.read")) {
+      if (blocks.containsKey(block) && blocks.remove(block).asBoolean()) {
+        refused.add(block + ": neither TheHive nor verify.java could read the index");
+      }
+    }
+    apply(index, blocks, refused);
     return refused;
   }
 
@@ -5562,13 +5604,18 @@ final class IndexReplacement {
         "is TheHive stopped? Then run the same command again");
   }
 
-  /** Gives the index that is now live what the snapshot's has; says what it cannot have in this cluster. */
-  List<String> complete(SnapshotIndex index, IndexDefinition definition, LiveIndices live, Set<String> replaced)
+  /** The aliases that the snapshot's index has; all can be read now that the live index is replaced. */
+  JsonNode aliases(SnapshotIndex index, IndexDefinition definition, LiveIndices live, Set<String> replaced)
       throws IOException {
+    return definition.aliases().isPresent() ? definition.aliases().get()
+        : definitions.aliasesOfWriteIndex(index, index.copy(stamp) + "_settings", live, replaced);
+  }
+
+  /** Gives the index that is now live what the snapshot's has; says what it cannot have in this cluster. */
+  List<String> complete(SnapshotIndex index, IndexDefinition definition, JsonNode aliases, LiveIndices live,
+      Set<String> replaced) throws IOException {
     var refused = new ArrayList<>(definitions.applyReplicas(index.name(), definition));
     refused.addAll(definitions.applyAllocation(index.name(), index.shards(), definition));
-    var aliases = definition.aliases().isPresent() ? definition.aliases().get()
-        : definitions.aliasesOfWriteIndex(index, index.copy(stamp) + "_settings", live, replaced);
     definitions.applyAliases(index.name(), aliases, live, replaced);
     refused.addAll(definitions.applyPolicyAndBlocks(index.name(), definition));
     return refused;

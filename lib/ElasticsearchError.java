@@ -27,6 +27,12 @@ record ElasticsearchError(String address, String request, int status, String bod
     return Optional.ofNullable(BLOCKS.get(number));
   }
 
+  /** True if an index has this block, and therefore refused a request. */
+  static boolean isBlock(Failure failure, String setting) {
+    return failure.code == Exit.UNSAFE && BLOCK.matcher(failure.getMessage()).results()
+        .anyMatch(block -> setting.equals(BLOCKS.get(block.group(1))));
+  }
+
   Failure failure(Throwable cause) {
     var error = error();
     var type = error.path("type").asText();

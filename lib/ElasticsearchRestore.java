@@ -27,6 +27,8 @@ final class ElasticsearchRestore implements Database {
    */
   record Options(List<String> indices, String recoveryRate, boolean inPlace) {}
 
+  /** Until the snapshot's data are all there. */
+  private static final Set<String> COPYING = Set.of("waiting", "preparing", "restoring");
   private static final long DAY = Duration.ofDays(1).toMillis();
   private final ElasticsearchSettings settings;
   private final Options options;
@@ -34,6 +36,7 @@ final class ElasticsearchRestore implements Database {
   private final List<String> notAsInTheSnapshot = new ArrayList<>();
   private final Map<String, IndexDefinition> definitions = new HashMap<>();
   private final Map<String, Long> documents = new LinkedHashMap<>();
+  private final Map<String, JsonNode> aliases = new LinkedHashMap<>();
   private Backup backup;
   private ElasticsearchApi api;
   private ShardWatch watch;
@@ -213,8 +216,10 @@ final class ElasticsearchRestore implements Database {
         restoreBeside(run.steps);
       }
       for (var index : plan.indices()) {
-        notAsInTheSnapshot(index,
-            replacement.complete(index, definitions.get(index.name()), plan.live(), plan.names()));
+        var definition = definitions.get(index.name());
+        aliases.put(index.name(), replacement.aliases(index, definition, plan.live(), plan.names()));
+        notAsInTheSnapshot(index, replacement.complete(
+            index, definition, aliases.get(index.name()), plan.live(), plan.names()));
       }
       stage = "waiting for replicas";
       run.steps.time(name(), "wait for replicas", this::awaitHealth);
@@ -282,7 +287,7 @@ final class ElasticsearchRestore implements Database {
 
   @Override
   public long done() {
-    return stage.equals("done") ? total() : Math.min(watch.recovered(), total());
+    return COPYING.contains(stage) ? Math.min(watch.recovered(), total()) : total();
   }
 
   @Override
@@ -309,7 +314,8 @@ final class ElasticsearchRestore implements Database {
     var bytesOf = new LinkedHashMap<String, Long>();
     plan.indices().forEach(index -> bytesOf.put(index.name(), index.bytes()));
     summary.put("bytesOf", bytesOf);
-    if (stage.equals("done")) { // verify.java takes it for what the live index began with
+    if (stage.equals("done")) { // verify.java takes these for what the live indices began with
+      summary.put("aliasesOf", aliases);
       summary.put("documents", documents.get(LiveIndices.main(List.copyOf(plan.names()))));
       summary.put("documentsOf", documents);
     }

@@ -78,7 +78,7 @@ record IndexContents(ElasticsearchApi api, String live, String copy, boolean exa
   /** The number of each shard's last write. */
   private Map<Integer, Long> lastWrites(String index) throws IOException {
     var last = new HashMap<Integer, Long>();
-    var shards = api.get("/%s/_stats?level=shards".formatted(index)).path("indices").path(index).path("shards");
+    var shards = api.get(ElasticsearchApi.path(index, "_stats") + "?level=shards").path("indices").path(index).path("shards");
     for (var shard : shards.properties()) {
       for (var replica : shard.getValue()) {
         last.merge(Integer.valueOf(shard.getKey()), replica.path("seq_no").path("max_seq_no").asLong(-1), Math::max);
@@ -87,9 +87,17 @@ record IndexContents(ElasticsearchApi api, String live, String copy, boolean exa
     return last;
   }
 
+  /** Documents asked for at once: an index may allow fewer. */
+  private int page(String index) throws IOException {
+    var setting = "index.max_result_window";
+    return Math.min(PAGE, api.get(ElasticsearchApi.path(index, "_settings", setting) + "?flat_settings=true")
+        .path(index).path("settings").path(setting).asInt(PAGE));
+  }
+
   private void scan(String index, int shard, Consumer<JsonNode> visitor) throws IOException {
-    var query = Map.of("size", PAGE, "sort", List.of("_doc"), "seq_no_primary_term", true);
-    var page = api.call("POST", "/%s/_search?scroll=2m&preference=_shards:%d".formatted(index, shard), query);
+    var query = Map.of("size", page(index), "sort", List.of("_doc"), "seq_no_primary_term", true);
+    var page = api.call("POST", ElasticsearchApi.path(index, "_search") + "?scroll=2m&preference=_shards:" + shard,
+        query);
     var scroll = page.path("_scroll_id").asText();
     try {
       while (page.path("hits").path("hits").size() > 0) {

@@ -71,6 +71,12 @@ record IndexDefinition(SortedMap<String, JsonNode> settings, Optional<JsonNode> 
     return withPrefix(name -> name.startsWith(prefix));
   }
 
+  /** On which nodes the shards may be; what a clone alone has, Elasticsearch sets and no one else. */
+  Map<String, JsonNode> allocation() {
+    return withPrefix(name -> name.startsWith("index.routing.allocation.")
+        && !name.startsWith("index.routing.allocation.initial_recovery."));
+  }
+
   /** The lifecycle policy's settings. */
   Map<String, JsonNode> lifecycle() {
     return withPrefix(

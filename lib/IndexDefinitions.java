@@ -2,9 +2,11 @@
 //DEPS org.elasticsearch.client:elasticsearch-rest-client:9.5.6
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.BooleanNode;
 import com.fasterxml.jackson.databind.node.IntNode;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -20,6 +22,8 @@ import java.util.regex.Pattern;
  * exist.
  */
 final class IndexDefinitions {
+  /** An index that has it tells nothing of itself. */
+  private static final String BLOCK_METADATA = "index.blocks.metadata";
   private static final String NOWHERE = "index.routing.allocation.include._id";
   private static final Pattern SHARDS_TO_ADD = Pattern.compile("would add \\[(\\d+)] (?:total )?shards");
   private static final Pattern WRITE_CONFLICT = Pattern.compile("alias \\[([^]]*)] has more than one write index");
@@ -55,13 +59,28 @@ final class IndexDefinitions {
     settings.put(NOWHERE, "none");
     try {
       source.restore(index.name(), temporary, false, settings, List.of());
-      var all = new TreeMap<String, JsonNode>();
-      api.get(ElasticsearchApi.path(temporary, "_settings") + "?flat_settings=true").path(temporary).path("settings")
-          .forEachEntry(all::put);
+      var all = readSettings(temporary);
       all.remove(NOWHERE);
       return all;
     } finally {
       remove(temporary);
+    }
+  }
+
+  private TreeMap<String, JsonNode> readSettings(String index) throws IOException {
+    var all = new TreeMap<String, JsonNode>();
+    try {
+      api.get(ElasticsearchApi.path(index, "_settings") + "?flat_settings=true").path(index).path("settings")
+          .forEachEntry(all::put);
+      return all;
+    } catch (Failure e) {
+      if (!ElasticsearchError.isBlock(e, BLOCK_METADATA)) {
+        throw e;
+      }
+      put(index, Collections.singletonMap(BLOCK_METADATA, null));
+      all = readSettings(index);
+      all.put(BLOCK_METADATA, BooleanNode.TRUE);
+      return all;
     }
   }
 
@@ -140,7 +159,7 @@ final class IndexDefinitions {
   /** Gives an index its allocation filters; says which this cluster cannot have, and why. */
   List<String> applyAllocation(String index, int shards, IndexDefinition definition) throws IOException {
     var refused = new ArrayList<String>();
-    var filters = definition.with("index.routing.allocation.");
+    var filters = definition.allocation();
     if (!filters.isEmpty() && apply(index, filters, refused)) {
       requirePlace(index, shards, filters, refused);
     }
@@ -151,7 +170,13 @@ final class IndexDefinitions {
   List<String> applyPolicyAndBlocks(String index, IndexDefinition definition) throws IOException {
     var refused = new ArrayList<String>();
     apply(index, definition.lifecycle(), refused);
-    apply(index, definition.with("index.blocks."), refused);
+    var blocks = new TreeMap<>(definition.with("index.blocks."));
+    for (var block : List.of(BLOCK_METADATA, "index.blocks.read")) {
+      if (blocks.containsKey(block) && blocks.remove(block).asBoolean()) {
+        refused.add(block + ": neither TheHive nor verify.java could read the index");
+      }
+    }
+    apply(index, blocks, refused);
     return refused;
   }
 

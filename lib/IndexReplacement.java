@@ -194,13 +194,18 @@ final class IndexReplacement {
         "is TheHive stopped? Then run the same command again");
   }
 
-  /** Gives the index that is now live what the snapshot's has; says what it cannot have in this cluster. */
-  List<String> complete(SnapshotIndex index, IndexDefinition definition, LiveIndices live, Set<String> replaced)
+  /** The aliases that the snapshot's index has; all can be read now that the live index is replaced. */
+  JsonNode aliases(SnapshotIndex index, IndexDefinition definition, LiveIndices live, Set<String> replaced)
       throws IOException {
+    return definition.aliases().isPresent() ? definition.aliases().get()
+        : definitions.aliasesOfWriteIndex(index, index.copy(stamp) + "_settings", live, replaced);
+  }
+
+  /** Gives the index that is now live what the snapshot's has; says what it cannot have in this cluster. */
+  List<String> complete(SnapshotIndex index, IndexDefinition definition, JsonNode aliases, LiveIndices live,
+      Set<String> replaced) throws IOException {
     var refused = new ArrayList<>(definitions.applyReplicas(index.name(), definition));
     refused.addAll(definitions.applyAllocation(index.name(), index.shards(), definition));
-    var aliases = definition.aliases().isPresent() ? definition.aliases().get()
-        : definitions.aliasesOfWriteIndex(index, index.copy(stamp) + "_settings", live, replaced);
     definitions.applyAliases(index.name(), aliases, live, replaced);
     refused.addAll(definitions.applyPolicyAndBlocks(index.name(), definition));
     return refused;

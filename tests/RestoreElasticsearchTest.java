@@ -55,9 +55,9 @@ class RestoreElasticsearchTest {
         "cluster.routing.allocation.exclude._name",
         "indices.recovery.max_bytes_per_sec");
     for (var index : indices().keySet()) {
-      server.tool("PUT", "/" + index + "/_settings?expand_wildcards=all",
+      server.tool("PUT", ElasticsearchApi.path(index, "_settings") + "?expand_wildcards=all",
           "{\"index.blocks.read_only\":null,\"index.blocks.metadata\":null}");
-      server.tool("DELETE", "/" + index);
+      server.tool("DELETE", ElasticsearchApi.path(index));
     }
     Files.deleteIfExists(archives.resolve("restore-cassandra-es.unfinished"));
     for (var file : Files.list(archives.resolve("elasticsearch")).filter(file -> file.toString().endsWith(".info"))
@@ -82,14 +82,14 @@ class RestoreElasticsearchTest {
   }
 
   private static void index(String name, int documents, String definition) {
-    server.tool("PUT", "/" + name + "?wait_for_active_shards=0", definition);
+    server.tool("PUT", ElasticsearchApi.path(name) + "?wait_for_active_shards=0", definition);
     if (documents > 0) {
       fill(name, documents, "snapshot");
     }
   }
 
   private static void fill(String name, int documents, String text) {
-    server.tool("POST", "/" + name + "/_bulk?refresh=true", Documents.bulk(documents, id -> text));
+    server.tool("POST", ElasticsearchApi.path(name, "_bulk") + "?refresh=true", Documents.bulk(documents, id -> text));
   }
 
   /** The documented backup of these indices. */
@@ -126,8 +126,8 @@ class RestoreElasticsearchTest {
 
   private static String documents(String index) {
     try {
-      server.tool("POST", "/" + index + "/_refresh");
-      var hits = json("/" + index + "/_search?size=1000&sort=_doc").at("/hits/hits");
+      server.tool("POST", ElasticsearchApi.path(index, "_refresh"));
+      var hits = json(ElasticsearchApi.path(index, "_search") + "?size=100&sort=_doc").at("/hits/hits");
       var all = new TreeMap<String, String>();
       hits.forEach(hit -> all.put(hit.path("_id").asText(), hit.path("_source").toString()));
       return all.toString();
@@ -148,6 +148,13 @@ class RestoreElasticsearchTest {
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(result.out()).isEqualTo("=== ✓ Successful restore of elasticsearch ===\n");
     assertThat(indices()).isEqualTo(expected);
+    var verified = verify();
+    assertThat(verified.code()).as("verify.java after the restore:%n%s%s", verified.out(), verified.err()).isZero();
+  }
+
+  private static Script.Result verify() {
+    return restore().other("verify.java").args("--only", "elasticsearch", "--exact", "--backup",
+        HotBackup.timestamp(time)).run();
   }
 
   /** Runs a restore that must be refused before the first change, and sees that it changed nothing. */
@@ -255,6 +262,48 @@ class RestoreElasticsearchTest {
     assertThat(refused(13, restore(option)).err()).contains(
         "thehive_global can neither be changed nor replaced: index.blocks.read_only is set",
         "/_settings {\"index.blocks.read_only\": null}");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"--max-gap=PT15M", "--in-place"})
+  void restoresIndicesOfEveryKind(String option) {
+    var none = "{\"settings\":{\"number_of_replicas\":0%s}}";
+    index(GLOBAL, 10, none.formatted(""));
+    index(AUDITS, 5,
+        "{\"settings\":{\"number_of_replicas\":0},\"aliases\":{\"audits\":{\"is_write_index\":true}}}");
+    index("odd%c+é", 30, none.formatted(",\"index.max_result_window\":100")); // verify.java's pages are larger
+    index("of-parts", 5, "{\"settings\":{\"number_of_replicas\":0},\"mappings\":{\"_source\":{\"excludes\":[\"text\"]}}}");
+    index("untold", 5, none.formatted(""));
+    var expected = indices();
+    server.tool("PUT", "/untold/_settings", "{\"index.blocks.read\":true}");
+    server.tool("PUT", "/untold/_settings", "{\"index.blocks.metadata\":true}");
+    backUp("*");
+    server.tool("PUT", "/untold/_settings", "{\"index.blocks.metadata\":null}");
+    server.tool("DELETE", "/untold");
+    spoil(GLOBAL, AUDITS, "of-parts");
+    var result = restore(option).run();
+    assertRestored(result, expected);
+    assertThat(result.err()).contains("untold does not get the snapshot's setting index.blocks.metadata: ",
+        "untold does not get the snapshot's setting index.blocks.read: ");
+    assertThat(verify().out()).contains(
+        "✓ elasticsearch definition  thehive-audits-000001: settings, mapping and aliases as in the snapshot",
+        "✓ elasticsearch content     odd%c+é: 30 documents of the snapshot, each the same",
+        "- elasticsearch content     of-parts: 5 documents of the snapshot; only compared as far as its mapping keeps"
+            + " them: _source {\"excludes\":[\"text\"]}",
+        "- elasticsearch definition  untold does not get the snapshot's setting index.blocks.metadata: ");
+  }
+
+  @Test
+  void restoresWhatWasBackedUpAfterARestoreWithoutAWarning() {
+    index(GLOBAL, 5, "{\"settings\":{\"number_of_replicas\":0}}");
+    backUp("*");
+    assertRestored(restore().run(), indices());
+    backUp("*");
+    var expected = indices();
+    spoil(GLOBAL);
+    var result = restore().run();
+    assertRestored(result, expected);
+    assertThat(result.err()).doesNotContain("does not get the snapshot's setting");
   }
 
   @Test
