@@ -363,20 +363,17 @@ class RestoreCassandraEs implements Callable<Integer> {
         return refuse(refused, "Nothing was changed.");
       }
       var outlook = confirm(databases, settings, run);
-      if (console.dryRun) {
-        return endDryRun(databases);
-      }
-      var unprepared = databases.sideBySide(run.steps, "prepare", Database::prepare);
-      if (!unprepared.isEmpty()) {
-        return refuse(unprepared, withdraw(databases) ? "Nothing was changed." : "Nothing live was changed.");
-      }
-      var failed = restore(databases, run);
-      var code = finish(databases, failed, outlook.end(run.steps));
-      var report = run.end(code, databases.finished(failed), databases.summary(failed));
-      console.step("Report: %s", report);
-      printJson(Files.readString(report));
-      return code;
+      return console.dryRun ? endDryRun(databases) : prepareAndRestore(databases, run, outlook);
     }
+  }
+
+  private int prepareAndRestore(Databases databases, RestoreRun run, RestoreOutlook outlook) throws IOException {
+    var unprepared = databases.sideBySide(run.steps, "prepare", Database::prepare);
+    if (!unprepared.isEmpty()) {
+      return refuse(unprepared, withdraw(databases) ? "Nothing was changed." : "Nothing live was changed.");
+    }
+    var failed = restore(databases, run);
+    return end(databases, run, failed, outlook.end(run.steps));
   }
 
   /** The databases to restore, in the order of the documented procedure. */
@@ -417,7 +414,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     var outlook = RestoreOutlook.of(run, PlannedPoint.line(settings, chosen, maxGap, snapshot), databases.sizes(),
         report -> true);
     run.steps.time("", StepTimes.QUESTION, () ->
-        console.confirm(planLines(databases, settings, outlook), databases.list().get(0).cluster()));
+        console.confirm(planLines(databases, settings, outlook), databases.list().get(0).cluster(), settings));
     return outlook;
   }
 
@@ -485,22 +482,44 @@ class RestoreCassandraEs implements Callable<Integer> {
     return first.code;
   }
 
-  /** Shows every failure with its hint on stderr, and the documented procedure's last line on stdout. */
-  private int finish(Databases databases, Map<Database.Name, Failure> failed, String took) {
+  /** Writes the report before it tells the result: it is no success while the marker stays. */
+  private int end(Databases databases, RestoreRun run, Map<Database.Name, Failure> failed, String took)
+      throws IOException {
     failed.forEach((name, failure) -> console.error(name.title, failure));
+    console.step("%s", failed.isEmpty() ? took
+        : "Leave TheHive stopped; run the same command again when the cause is gone.");
+    var code = failed.isEmpty() ? Exit.DONE
+        : failed.size() < databases.list().size() ? Exit.PARTIAL : failed.values().iterator().next().code;
+    var report = writeReport(databases, run, failed, code);
     if (failed.isEmpty()) {
-      console.step("%s", took);
       console.step(
           "Next: restore the attachments (restore-files-nfs.java or restore-files-minio.java), then ./jbang"
               + " verify.java --exact --backup %s --skip services,logs",
           BackupSet.STAMP.format(restored));
       printLastLine(
           only == null ? "=== ✓ Successful full restore ===" : "=== ✓ Successful restore of " + only + " ===");
-      return Exit.DONE;
+    } else {
+      printError(name -> failed.containsKey(name) ? failed.get(name).code : Exit.DONE);
     }
-    console.step("Leave TheHive stopped; run the same command again when the cause is gone.");
-    printError(name -> failed.containsKey(name) ? failed.get(name).code : Exit.DONE);
-    return failed.size() < databases.list().size() ? Exit.PARTIAL : failed.values().iterator().next().code;
+    printJson(report);
+    return code;
+  }
+
+  /** Returns the report. If that of a failure cannot be written, the failure is what is told. */
+  private String writeReport(Databases databases, RestoreRun run, Map<Database.Name, Failure> failed, int code)
+      throws IOException {
+    try {
+      var report = run.end(code, databases.finished(failed), databases.summary(failed));
+      console.step("Report: %s", report);
+      return Files.readString(report);
+    } catch (Failure e) {
+      if (failed.isEmpty()) {
+        throw new Failure(e.code, "everything is restored, but the end could not be noted: " + e.getMessage(), e.hint,
+            e);
+      }
+      console.warn("the report could not be written: %s", e.getMessage());
+      return Json.failure(SCRIPT, failed.values().iterator().next());
+    }
   }
 
   /** Refused before either database was looked at: the last line is the documented one here, too. */
@@ -720,6 +739,11 @@ abstract class Archive implements Closeable {
     }
   }
 
+  /** What about an archive that can be read looks as if not all of it were there. */
+  Optional<String> doubt() {
+    return Optional.empty();
+  }
+
   interface Visitor {
     void accept(ArchiveEntry entry, Content content) throws Exception;
   }
@@ -916,6 +940,12 @@ record BackupFile(Path file, BackupName name, String problem, long bytes, Instan
     return name.taken().orElseThrow();
   }
 
+  /** The same, of a component whose backups have no more than a timestamp in their names. */
+  BackupFile withOddName() {
+    return problem != null ? this : new BackupFile(file, name,
+        "its name has '%s' beside the timestamp; --backup %s takes it".formatted(name.node(), file), bytes, changed);
+  }
+
   /** The backup: its name is that of the file without the type. */
   Backup backup() {
     var fileName = file.getFileName().toString();
@@ -954,6 +984,7 @@ record BackupName(String component, String node, String stamp, Optional<LocalDat
   static final Set<String> ARCHIVES =
       Set.of("tar", "tar.gz", "tgz", "tar.bz2", "tbz", "tbz2", "tar.xz", "txz", "tar.zst", "zip");
   static final Set<String> MARKERS = Set.of("info");
+  static final Set<String> ATTACHMENTS = Set.of("files", "minio", "seaweedfs");
   static final Set<String> COMPONENTS = Set.of("cassandra", "elasticsearch", "files", "minio", "seaweedfs");
   private static final String DIGITS = "\\d{8}_\\d\\dh\\d\\dm\\d\\ds";
   private static final String START =
@@ -961,7 +992,7 @@ record BackupName(String component, String node, String stamp, Optional<LocalDat
   private static final Pattern NAME =
       Pattern.compile(START + "\\.(?<type>(?i:tar|tar\\.gz|tar\\.bz2|tar\\.xz|tar\\.zst|tgz|tbz2?|txz|zip|info))");
   private static final Pattern OTHER_NAME =
-      Pattern.compile(START + "(?:\\.(?<type>\\w*[A-Za-z]\\w*(?:\\.\\w*[A-Za-z]\\w*)*))?");
+      Pattern.compile(START + "(?:\\.(?<type>\\w*[A-Za-z]\\w*(?:\\.\\w+)*))?");
   private static final Pattern POINT =
       Pattern.compile("(?:[A-Za-z]+(?:[_-].+)?_)?(?<stamp>" + DIGITS + ")(?:[_-][^./]+)?");
   /** Files that stand beside a backup and hold none. */
@@ -1208,10 +1239,12 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
 
   /**
    * A file of another component names only its time here, such as an archive of Cassandra for Elasticsearch's marker.
+   * Attachments are one component, in a folder or a bucket: such a file is meant.
    */
   private boolean isOfOtherComponent(String wanted) {
-    return BackupName.of(wanted.substring(wanted.lastIndexOf('/') + 1))
-        .filter(name -> !components.contains(name.component()) && BackupName.COMPONENTS.contains(name.component()))
+    return BackupName.of(wanted.substring(wanted.lastIndexOf('/') + 1)).map(BackupName::component)
+        .filter(name -> !components.contains(name) && BackupName.COMPONENTS.contains(name))
+        .filter(name -> !BackupName.ATTACHMENTS.contains(name) || !BackupName.ATTACHMENTS.containsAll(components))
         .isPresent();
   }
 
@@ -1275,18 +1308,19 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   /**
    * All files with a backup's name and date, the oldest first.
    *
-   * @param ofNodes true for those with a node in their name, too
+   * @param ofNodes true if a node in a name is as it should be
    */
   List<BackupFile> list(boolean ofNodes, List<String> warnings) {
     var all = new ArrayList<BackupFile>();
     for (var folder : folders) {
       for (var file : list(folder)) {
         var name = BackupName.of(file.getFileName().toString())
-            .filter(of -> components.contains(of.component()) && (ofNodes || of.node().isEmpty()) && !of.isBeside());
+            .filter(of -> components.contains(of.component()) && !of.isBeside());
         if (name.isPresent() && name.get().taken().isEmpty()) {
           warnings.add("%s is passed over: its name has a date that does not exist".formatted(file));
         } else {
-          name.ifPresent(of -> all.add(BackupFile.of(file, of, types)));
+          name.map(of -> BackupFile.of(file, of, types))
+              .ifPresent(one -> all.add(ofNodes || one.name().node().isEmpty() ? one : one.withOddName()));
         }
       }
     }
@@ -6927,8 +6961,7 @@ final class RestoreConsole extends Console {
   @Option(names = "--dry-run", description = "do every check, print the plan, change nothing")
   boolean dryRun;
 
-  @Option(names = "--yes", defaultValue = "${env:ASSUME_YES:-false}", fallbackValue = "true",
-      description = "do not ask before overwriting (ASSUME_YES)")
+  @Option(names = "--yes", description = "do not ask before overwriting (ASSUME_YES)")
   boolean yes;
 
   @Option(names = "--force", description = "go on although TheHive runs or another client is connected")
@@ -6945,6 +6978,13 @@ final class RestoreConsole extends Console {
     if (!force) {
       reasons.add(reason);
     }
+  }
+
+  /** Says which backup of the attachments was chosen, and what was passed over. */
+  BackupSet.Chosen announce(BackupSet.Chosen chosen) {
+    chosen.warnings().forEach(warning -> warn("%s", warning));
+    step("Restoring attachments from %s, taken %s", chosen.backup().file(), chosen.backup().age());
+    return chosen;
   }
 
   /** The folder of lock, marker and reports; says so where no other script would look for them. */
@@ -6964,9 +7004,9 @@ final class RestoreConsole extends Console {
   }
 
   /** Shows the plan; then the name of what will be overwritten is to be typed, unless --yes answered already. */
-  void confirm(List<String> plan, String name) {
+  void confirm(List<String> plan, String name, Settings settings) {
     plan.forEach(line -> step("%s", line));
-    if (dryRun || yes) {
+    if (dryRun || yes || settings.flag(CommonSettings.ASSUME_YES)) {
       return;
     }
     if (!terminal) {
@@ -9058,10 +9098,13 @@ final class Settings {
     }
   }
 
-  /** The documentation shows a password in CASSANDRA_CONNECTION; URLs may hold one, too. */
-  private static String withoutSecrets(String value) {
-    return value.replaceAll("(\\s|^)(-p|--password)(\\s*=?\\s*).+", "$1$2 (not shown)").replaceAll("(://)[^,]*@",
-        "$1(not shown)@");
+  /**
+   * The documentation shows a password in CASSANDRA_CONNECTION; URLs may hold one, too, with any character in it, and
+   * in front of a host without a scheme.
+   */
+  static String withoutSecrets(String value) {
+    return value.replaceAll("(\\s|^)(-p|--password)(\\s*=?\\s*).+", "$1$2 (not shown)")
+        .replaceAll("://.*@", "://(not shown)@").replaceFirst("^[^\\s/@]+:\\S*@", "(not shown)@");
   }
 
   /** Lines for the help: each variable that has a value, with the value and where it comes from, then the others. */
@@ -10313,6 +10356,7 @@ final class TarArchive extends Archive {
   private final Path file;
   private final Compression compression;
   private final FileChannel channel;
+  private long zerosAtTheEnd;
 
   /** @param file where the bytes are: the archive itself, or what was unpacked from it and is removed with this */
   TarArchive(Path path, Path file, Compression compression) throws IOException {
@@ -10355,6 +10399,7 @@ final class TarArchive extends Archive {
     if (!isPadding(reader.end(), reader.requireZeros(), turnsToZeros(last))) {
       throw TarReader.unfinished(reader.end(), channel.size());
     }
+    zerosAtTheEnd = channel.size() - reader.end();
   }
 
   /**
@@ -10385,6 +10430,13 @@ final class TarArchive extends Archive {
     var bytes = ByteBuffer.allocate(TarHeader.BLOCK);
     channel.read(bytes, block);
     return Arrays.equals(bytes.array(), new byte[TarHeader.BLOCK]);
+  }
+
+  @Override
+  Optional<String> doubt() {
+    return zerosAtTheEnd <= TarReader.USUAL_ZEROS ? Optional.empty() : Optional.of(
+        ("%s ends in %,d bytes of zeros: tar writes that many with its option -b, but a disk that lost the end does, too."
+            + " Does the number of files agree with what was backed up?").formatted(path, zerosAtTheEnd));
   }
 
   @Override

@@ -265,14 +265,13 @@ class RestoreFilesMinio implements Callable<Integer> {
     var s3 = S3Settings.of(settings, System.getenv());
     var common = CommonSettings.of(settings);
     console.requireTheHiveStopped(TheHiveSettings.of(settings));
-    var chosen = BackupSet.objects(s3.archives()).choose(wanted, maxGap);
-    chosen.warnings().forEach(warning -> console.warn("%s", warning));
-    var backup = chosen.backup();
-    console.step("Restoring attachments from %s, taken %s", backup.file(), backup.age());
+    var chosen = console.announce(BackupSet.objects(s3.archives()).choose(wanted, maxGap));
+    var backup = chosen.backup().file();
     try (var run = new RestoreRun(console.stateFolder(common, s3.archives(), wanted), SCRIPT, console.dryRun);
-        var archive = new AttachmentArchive(backup.file(), common.archivePassword());
+        var archive = new AttachmentArchive(backup, common.archivePassword());
         var bucket = new S3Bucket(s3, transfers + 2)) {
       run.problem().ifPresent(console::refuseUnlessForced);
+      archive.archive.doubt().ifPresent(text -> console.warn("%s", text));
       var comparison = new BucketComparison(archive);
       var plan = compare(comparison, bucket, run, settings);
       var outlook = RestoreOutlook.of(run, PlannedPoint.line(settings, chosen.backups(), maxGap, Optional.empty()),
@@ -333,7 +332,7 @@ class RestoreFilesMinio implements Callable<Integer> {
       lines.add("  whether TheHive is stopped was asked of this host only: THEHIVE_NODES names no other");
     }
     lines.add("");
-    console.confirm(lines, bucket.address());
+    console.confirm(lines, bucket.address(), settings);
     plan.cannotKeep().ifPresent(this::refuse);
     if (plan.removesMoreThan(maxDelete)) {
       confirmRemoval(plan);
@@ -432,9 +431,9 @@ class RestoreFilesMinio implements Callable<Integer> {
       var file = run.end(failure.code, Set.of(), summary);
       console.step("Leave TheHive stopped. Report: %s", file);
       report = Files.readString(file);
-    } catch (IOException e) {
+    } catch (IOException | Failure e) {
       console.step("Leave TheHive stopped.");
-      console.warn("cannot write the report: %s", Failure.of(e).getMessage());
+      console.warn("the report could not be written: %s", Failure.of(e).getMessage());
     }
     return print(report, lastLine(failure.code), failure.code);
   }
@@ -597,6 +596,11 @@ abstract class Archive implements Closeable {
           : new Failure(Exit.UNSAFE, "cannot unpack %s in %s: %s".formatted(path, folder, Failure.of(e).getMessage()),
           "name another folder by RESTORE_WORK_PATH", e);
     }
+  }
+
+  /** What about an archive that can be read looks as if not all of it were there. */
+  Optional<String> doubt() {
+    return Optional.empty();
   }
 
   interface Visitor {
@@ -1078,6 +1082,12 @@ record BackupFile(Path file, BackupName name, String problem, long bytes, Instan
     return name.taken().orElseThrow();
   }
 
+  /** The same, of a component whose backups have no more than a timestamp in their names. */
+  BackupFile withOddName() {
+    return problem != null ? this : new BackupFile(file, name,
+        "its name has '%s' beside the timestamp; --backup %s takes it".formatted(name.node(), file), bytes, changed);
+  }
+
   /** The backup: its name is that of the file without the type. */
   Backup backup() {
     var fileName = file.getFileName().toString();
@@ -1116,6 +1126,7 @@ record BackupName(String component, String node, String stamp, Optional<LocalDat
   static final Set<String> ARCHIVES =
       Set.of("tar", "tar.gz", "tgz", "tar.bz2", "tbz", "tbz2", "tar.xz", "txz", "tar.zst", "zip");
   static final Set<String> MARKERS = Set.of("info");
+  static final Set<String> ATTACHMENTS = Set.of("files", "minio", "seaweedfs");
   static final Set<String> COMPONENTS = Set.of("cassandra", "elasticsearch", "files", "minio", "seaweedfs");
   private static final String DIGITS = "\\d{8}_\\d\\dh\\d\\dm\\d\\ds";
   private static final String START =
@@ -1123,7 +1134,7 @@ record BackupName(String component, String node, String stamp, Optional<LocalDat
   private static final Pattern NAME =
       Pattern.compile(START + "\\.(?<type>(?i:tar|tar\\.gz|tar\\.bz2|tar\\.xz|tar\\.zst|tgz|tbz2?|txz|zip|info))");
   private static final Pattern OTHER_NAME =
-      Pattern.compile(START + "(?:\\.(?<type>\\w*[A-Za-z]\\w*(?:\\.\\w*[A-Za-z]\\w*)*))?");
+      Pattern.compile(START + "(?:\\.(?<type>\\w*[A-Za-z]\\w*(?:\\.\\w+)*))?");
   private static final Pattern POINT =
       Pattern.compile("(?:[A-Za-z]+(?:[_-].+)?_)?(?<stamp>" + DIGITS + ")(?:[_-][^./]+)?");
   /** Files that stand beside a backup and hold none. */
@@ -1298,10 +1309,12 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
 
   /**
    * A file of another component names only its time here, such as an archive of Cassandra for Elasticsearch's marker.
+   * Attachments are one component, in a folder or a bucket: such a file is meant.
    */
   private boolean isOfOtherComponent(String wanted) {
-    return BackupName.of(wanted.substring(wanted.lastIndexOf('/') + 1))
-        .filter(name -> !components.contains(name.component()) && BackupName.COMPONENTS.contains(name.component()))
+    return BackupName.of(wanted.substring(wanted.lastIndexOf('/') + 1)).map(BackupName::component)
+        .filter(name -> !components.contains(name) && BackupName.COMPONENTS.contains(name))
+        .filter(name -> !BackupName.ATTACHMENTS.contains(name) || !BackupName.ATTACHMENTS.containsAll(components))
         .isPresent();
   }
 
@@ -1365,18 +1378,19 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   /**
    * All files with a backup's name and date, the oldest first.
    *
-   * @param ofNodes true for those with a node in their name, too
+   * @param ofNodes true if a node in a name is as it should be
    */
   List<BackupFile> list(boolean ofNodes, List<String> warnings) {
     var all = new ArrayList<BackupFile>();
     for (var folder : folders) {
       for (var file : list(folder)) {
         var name = BackupName.of(file.getFileName().toString())
-            .filter(of -> components.contains(of.component()) && (ofNodes || of.node().isEmpty()) && !of.isBeside());
+            .filter(of -> components.contains(of.component()) && !of.isBeside());
         if (name.isPresent() && name.get().taken().isEmpty()) {
           warnings.add("%s is passed over: its name has a date that does not exist".formatted(file));
         } else {
-          name.ifPresent(of -> all.add(BackupFile.of(file, of, types)));
+          name.map(of -> BackupFile.of(file, of, types))
+              .ifPresent(one -> all.add(ofNodes || one.name().node().isEmpty() ? one : one.withOddName()));
         }
       }
     }
@@ -1569,16 +1583,22 @@ final class BucketComparison {
   void compareContents(S3Bucket bucket, Workers workers, LongConsumer done) throws IOException {
     backup.read(workers, i -> states[i] == State.SAME_SIZE, (worker, i, content) -> {
       var entry = backup.all.get(i);
-      try {
-        states[i] = bucket.holds(entry.name(), etags[i], entry.size(), content::open) ? State.PROVEN : State.DIFFERENT;
-      } catch (Failure failure) {
-        if (!bucket.isOfOneObject(failure)) {
-          throw failure;
-        }
-        states[i] = State.DIFFERENT;
-      }
+      states[i] = isSame(bucket, i, content) ? State.PROVEN : State.DIFFERENT;
+      etags[i] = isProven(i) ? etags[i] : null; // until it is sent, no object of that name is the right one
       done.accept(entry.size());
     });
+  }
+
+  private boolean isSame(S3Bucket bucket, int i, Archive.Content content) throws IOException {
+    var entry = backup.all.get(i);
+    try {
+      return bucket.holds(entry.name(), etags[i], entry.size(), content::open);
+    } catch (Failure failure) {
+      if (!bucket.isOfOneObject(failure)) {
+        throw failure;
+      }
+      return false;
+    }
   }
 
   void expect(int i, ETag etag) {
@@ -3478,8 +3498,7 @@ final class RestoreConsole extends Console {
   @Option(names = "--dry-run", description = "do every check, print the plan, change nothing")
   boolean dryRun;
 
-  @Option(names = "--yes", defaultValue = "${env:ASSUME_YES:-false}", fallbackValue = "true",
-      description = "do not ask before overwriting (ASSUME_YES)")
+  @Option(names = "--yes", description = "do not ask before overwriting (ASSUME_YES)")
   boolean yes;
 
   @Option(names = "--force", description = "go on although TheHive runs or another client is connected")
@@ -3496,6 +3515,13 @@ final class RestoreConsole extends Console {
     if (!force) {
       reasons.add(reason);
     }
+  }
+
+  /** Says which backup of the attachments was chosen, and what was passed over. */
+  BackupSet.Chosen announce(BackupSet.Chosen chosen) {
+    chosen.warnings().forEach(warning -> warn("%s", warning));
+    step("Restoring attachments from %s, taken %s", chosen.backup().file(), chosen.backup().age());
+    return chosen;
   }
 
   /** The folder of lock, marker and reports; says so where no other script would look for them. */
@@ -3515,9 +3541,9 @@ final class RestoreConsole extends Console {
   }
 
   /** Shows the plan; then the name of what will be overwritten is to be typed, unless --yes answered already. */
-  void confirm(List<String> plan, String name) {
+  void confirm(List<String> plan, String name, Settings settings) {
     plan.forEach(line -> step("%s", line));
-    if (dryRun || yes) {
+    if (dryRun || yes || settings.flag(CommonSettings.ASSUME_YES)) {
       return;
     }
     if (!terminal) {
@@ -4834,18 +4860,9 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
   }
 
   private static Account login(Settings settings, Map<String, String> environment) {
-    var endpoint = settings.optional(ENDPOINT);
+    var endpoint = endpoint(settings);
     if (endpoint.isEmpty()) {
       return ofAlias(settings.text(ALIAS), environment);
-    }
-    if (endpoint.get().contains("@")) {
-      throw new Failure(Exit.USAGE, "MINIO_ENDPOINT holds keys", "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY instead");
-    }
-    var port = PORT.matcher(endpoint.get());
-    if (port.find() && (port.group(1).length() > 5 || Integer.parseInt(port.group(1)) > 65_535)) {
-      throw new Failure(Exit.USAGE,
-          "MINIO_ENDPOINT '%s' has port %s; ports are from 1 to 65535".formatted(endpoint.get(), port.group(1)),
-          "such as http://10.0.0.8:9000");
     }
     var access = settings.secretOrPrompt(ACCESS_KEY, "Access key of " + endpoint.get());
     var secret = settings.secretOrPrompt(SECRET_KEY, "Secret key of " + endpoint.get());
@@ -4854,6 +4871,21 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
           "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or MINIO_ACCESS_KEY_FILE and MINIO_SECRET_KEY_FILE");
     }
     return new Account(endpoint.get(), access.get(), secret.get(), null);
+  }
+
+  /** MINIO_ENDPOINT, which holds no keys. */
+  static Optional<String> endpoint(Settings settings) {
+    var endpoint = settings.optional(ENDPOINT);
+    if (endpoint.orElse("").contains("@")) {
+      throw new Failure(Exit.USAGE, "MINIO_ENDPOINT holds keys", "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY instead");
+    }
+    var port = PORT.matcher(endpoint.orElse(""));
+    if (port.find() && (port.group(1).length() > 5 || Integer.parseInt(port.group(1)) > 65_535)) {
+      throw new Failure(Exit.USAGE,
+          "MINIO_ENDPOINT '%s' has port %s; ports are from 1 to 65535".formatted(endpoint.get(), port.group(1)),
+          "such as http://10.0.0.8:9000");
+    }
+    return endpoint;
   }
 
   private static Account ofAlias(String alias, Map<String, String> environment) {
@@ -5122,10 +5154,13 @@ final class Settings {
     }
   }
 
-  /** The documentation shows a password in CASSANDRA_CONNECTION; URLs may hold one, too. */
-  private static String withoutSecrets(String value) {
-    return value.replaceAll("(\\s|^)(-p|--password)(\\s*=?\\s*).+", "$1$2 (not shown)").replaceAll("(://)[^,]*@",
-        "$1(not shown)@");
+  /**
+   * The documentation shows a password in CASSANDRA_CONNECTION; URLs may hold one, too, with any character in it, and
+   * in front of a host without a scheme.
+   */
+  static String withoutSecrets(String value) {
+    return value.replaceAll("(\\s|^)(-p|--password)(\\s*=?\\s*).+", "$1$2 (not shown)")
+        .replaceAll("://.*@", "://(not shown)@").replaceFirst("^[^\\s/@]+:\\S*@", "(not shown)@");
   }
 
   /** Lines for the help: each variable that has a value, with the value and where it comes from, then the others. */
@@ -5713,6 +5748,7 @@ final class TarArchive extends Archive {
   private final Path file;
   private final Compression compression;
   private final FileChannel channel;
+  private long zerosAtTheEnd;
 
   /** @param file where the bytes are: the archive itself, or what was unpacked from it and is removed with this */
   TarArchive(Path path, Path file, Compression compression) throws IOException {
@@ -5755,6 +5791,7 @@ final class TarArchive extends Archive {
     if (!isPadding(reader.end(), reader.requireZeros(), turnsToZeros(last))) {
       throw TarReader.unfinished(reader.end(), channel.size());
     }
+    zerosAtTheEnd = channel.size() - reader.end();
   }
 
   /**
@@ -5785,6 +5822,13 @@ final class TarArchive extends Archive {
     var bytes = ByteBuffer.allocate(TarHeader.BLOCK);
     channel.read(bytes, block);
     return Arrays.equals(bytes.array(), new byte[TarHeader.BLOCK]);
+  }
+
+  @Override
+  Optional<String> doubt() {
+    return zerosAtTheEnd <= TarReader.USUAL_ZEROS ? Optional.empty() : Optional.of(
+        ("%s ends in %,d bytes of zeros: tar writes that many with its option -b, but a disk that lost the end does, too."
+            + " Does the number of files agree with what was backed up?").formatted(path, zerosAtTheEnd));
   }
 
   @Override

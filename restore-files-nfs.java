@@ -228,25 +228,26 @@ class RestoreFilesNfs implements Callable<Integer> {
     var settings = Settings.fromEnvironment();
     var files = FolderSettings.of(settings);
     var common = CommonSettings.of(settings);
-    var theHive = TheHiveSettings.of(settings);
-    console.requireTheHiveStopped(theHive);
-    var chosen = BackupSet.files(files.archives()).choose(wanted, maxGap);
-    chosen.warnings().forEach(warning -> console.warn("%s", warning));
-    var backup = chosen.backup();
-    console.step("Restoring attachments from %s, taken %s", backup.file(), backup.age());
+    console.requireTheHiveStopped(TheHiveSettings.of(settings));
+    var chosen = console.announce(BackupSet.files(files.archives()).choose(wanted, maxGap));
+    var backup = chosen.backup().file();
     try (var run = new RestoreRun(console.stateFolder(common, files.archives(), wanted), SCRIPT, console.dryRun);
         var workers = new Workers(workerCount);
-        var archive = new AttachmentArchive(backup.file(), common.archivePassword())) {
+        var archive = new AttachmentArchive(backup, common.archivePassword())) {
       run.problem().ifPresent(console::refuseUnlessForced);
-      var target = AttachmentFolder.check(files.folder(), backup.file(), answers, console);
+      archive.archive.doubt().ifPresent(text -> console.warn("%s", text));
+      var target = AttachmentFolder.check(files.folder(), backup, answers, console);
       var plan = plan(job(files, target, archive, workers));
       var outlook = RestoreOutlook.of(run, PlannedPoint.line(settings, chosen.backups(), maxGap, Optional.empty()),
           Map.of("files", archive.bytes), report -> report.path("mode").asText().equals(plan.mode()));
-      run.steps.time("", StepTimes.QUESTION, () ->
-          console.confirm(plan.lines(console.dryRun ? "Would" : "Will", settings, theHive, outlook),
-          target.folder().toString()));
+      run.steps.time("", StepTimes.QUESTION, () -> confirm(plan, settings, outlook));
       return console.dryRun ? endDryRun(plan) : restore(recovered(plan, files), run, outlook);
     }
+  }
+
+  private void confirm(Plan plan, Settings settings, RestoreOutlook outlook) throws IOException {
+    var lines = plan.lines(console.dryRun ? "Would" : "Will", settings, TheHiveSettings.of(settings), outlook);
+    console.confirm(lines, plan.job.folder().toString(), settings);
   }
 
   private void requireOptions() {
@@ -683,6 +684,11 @@ abstract class Archive implements Closeable {
           : new Failure(Exit.UNSAFE, "cannot unpack %s in %s: %s".formatted(path, folder, Failure.of(e).getMessage()),
           "name another folder by RESTORE_WORK_PATH", e);
     }
+  }
+
+  /** What about an archive that can be read looks as if not all of it were there. */
+  Optional<String> doubt() {
+    return Optional.empty();
   }
 
   interface Visitor {
@@ -1593,6 +1599,12 @@ record BackupFile(Path file, BackupName name, String problem, long bytes, Instan
     return name.taken().orElseThrow();
   }
 
+  /** The same, of a component whose backups have no more than a timestamp in their names. */
+  BackupFile withOddName() {
+    return problem != null ? this : new BackupFile(file, name,
+        "its name has '%s' beside the timestamp; --backup %s takes it".formatted(name.node(), file), bytes, changed);
+  }
+
   /** The backup: its name is that of the file without the type. */
   Backup backup() {
     var fileName = file.getFileName().toString();
@@ -1631,6 +1643,7 @@ record BackupName(String component, String node, String stamp, Optional<LocalDat
   static final Set<String> ARCHIVES =
       Set.of("tar", "tar.gz", "tgz", "tar.bz2", "tbz", "tbz2", "tar.xz", "txz", "tar.zst", "zip");
   static final Set<String> MARKERS = Set.of("info");
+  static final Set<String> ATTACHMENTS = Set.of("files", "minio", "seaweedfs");
   static final Set<String> COMPONENTS = Set.of("cassandra", "elasticsearch", "files", "minio", "seaweedfs");
   private static final String DIGITS = "\\d{8}_\\d\\dh\\d\\dm\\d\\ds";
   private static final String START =
@@ -1638,7 +1651,7 @@ record BackupName(String component, String node, String stamp, Optional<LocalDat
   private static final Pattern NAME =
       Pattern.compile(START + "\\.(?<type>(?i:tar|tar\\.gz|tar\\.bz2|tar\\.xz|tar\\.zst|tgz|tbz2?|txz|zip|info))");
   private static final Pattern OTHER_NAME =
-      Pattern.compile(START + "(?:\\.(?<type>\\w*[A-Za-z]\\w*(?:\\.\\w*[A-Za-z]\\w*)*))?");
+      Pattern.compile(START + "(?:\\.(?<type>\\w*[A-Za-z]\\w*(?:\\.\\w+)*))?");
   private static final Pattern POINT =
       Pattern.compile("(?:[A-Za-z]+(?:[_-].+)?_)?(?<stamp>" + DIGITS + ")(?:[_-][^./]+)?");
   /** Files that stand beside a backup and hold none. */
@@ -1813,10 +1826,12 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
 
   /**
    * A file of another component names only its time here, such as an archive of Cassandra for Elasticsearch's marker.
+   * Attachments are one component, in a folder or a bucket: such a file is meant.
    */
   private boolean isOfOtherComponent(String wanted) {
-    return BackupName.of(wanted.substring(wanted.lastIndexOf('/') + 1))
-        .filter(name -> !components.contains(name.component()) && BackupName.COMPONENTS.contains(name.component()))
+    return BackupName.of(wanted.substring(wanted.lastIndexOf('/') + 1)).map(BackupName::component)
+        .filter(name -> !components.contains(name) && BackupName.COMPONENTS.contains(name))
+        .filter(name -> !BackupName.ATTACHMENTS.contains(name) || !BackupName.ATTACHMENTS.containsAll(components))
         .isPresent();
   }
 
@@ -1880,18 +1895,19 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   /**
    * All files with a backup's name and date, the oldest first.
    *
-   * @param ofNodes true for those with a node in their name, too
+   * @param ofNodes true if a node in a name is as it should be
    */
   List<BackupFile> list(boolean ofNodes, List<String> warnings) {
     var all = new ArrayList<BackupFile>();
     for (var folder : folders) {
       for (var file : list(folder)) {
         var name = BackupName.of(file.getFileName().toString())
-            .filter(of -> components.contains(of.component()) && (ofNodes || of.node().isEmpty()) && !of.isBeside());
+            .filter(of -> components.contains(of.component()) && !of.isBeside());
         if (name.isPresent() && name.get().taken().isEmpty()) {
           warnings.add("%s is passed over: its name has a date that does not exist".formatted(file));
         } else {
-          name.ifPresent(of -> all.add(BackupFile.of(file, of, types)));
+          name.map(of -> BackupFile.of(file, of, types))
+              .ifPresent(one -> all.add(ofNodes || one.name().node().isEmpty() ? one : one.withOddName()));
         }
       }
     }
@@ -3837,17 +3853,22 @@ record Principals(UserPrincipal user, GroupPrincipal group) {
     T by(String name) throws IOException;
   }
 
-  /** Reads {@code user}, {@code user:group} or {@code :group}, as ATTACHMENT_OWNER has it. */
+  /** Reads {@code user}, {@code user:group} or {@code :group}, names or numbers, as ATTACHMENT_OWNER has it. */
   static Principals parse(Optional<String> text) {
     var parts = text.orElse("").split(":", 2);
     var user = parts[0];
     var group = parts.length < 2 ? "" : parts[1];
-    var known = of(new Owner(user, -1, group, -1));
+    var known = of(new Owner(user, number(user), group, number(group)));
     if (known.user == null && !user.isEmpty() || known.group == null && !group.isEmpty()) {
       throw new Failure(Exit.USAGE, "ATTACHMENT_OWNER %s: not known on this host".formatted(text.get()),
           "name a user and a group, such as thehive:thehive");
     }
     return known;
+  }
+
+  /** The number that a text is; -1 if it is a name. */
+  private static long number(String text) {
+    return text.matches("\\d{1,10}") ? Long.parseLong(text) : -1;
   }
 
   /** Looks an owner up by name, then by number. */
@@ -3990,8 +4011,7 @@ final class RestoreConsole extends Console {
   @Option(names = "--dry-run", description = "do every check, print the plan, change nothing")
   boolean dryRun;
 
-  @Option(names = "--yes", defaultValue = "${env:ASSUME_YES:-false}", fallbackValue = "true",
-      description = "do not ask before overwriting (ASSUME_YES)")
+  @Option(names = "--yes", description = "do not ask before overwriting (ASSUME_YES)")
   boolean yes;
 
   @Option(names = "--force", description = "go on although TheHive runs or another client is connected")
@@ -4008,6 +4028,13 @@ final class RestoreConsole extends Console {
     if (!force) {
       reasons.add(reason);
     }
+  }
+
+  /** Says which backup of the attachments was chosen, and what was passed over. */
+  BackupSet.Chosen announce(BackupSet.Chosen chosen) {
+    chosen.warnings().forEach(warning -> warn("%s", warning));
+    step("Restoring attachments from %s, taken %s", chosen.backup().file(), chosen.backup().age());
+    return chosen;
   }
 
   /** The folder of lock, marker and reports; says so where no other script would look for them. */
@@ -4027,9 +4054,9 @@ final class RestoreConsole extends Console {
   }
 
   /** Shows the plan; then the name of what will be overwritten is to be typed, unless --yes answered already. */
-  void confirm(List<String> plan, String name) {
+  void confirm(List<String> plan, String name, Settings settings) {
     plan.forEach(line -> step("%s", line));
-    if (dryRun || yes) {
+    if (dryRun || yes || settings.flag(CommonSettings.ASSUME_YES)) {
       return;
     }
     if (!terminal) {
@@ -5134,10 +5161,13 @@ final class Settings {
     }
   }
 
-  /** The documentation shows a password in CASSANDRA_CONNECTION; URLs may hold one, too. */
-  private static String withoutSecrets(String value) {
-    return value.replaceAll("(\\s|^)(-p|--password)(\\s*=?\\s*).+", "$1$2 (not shown)").replaceAll("(://)[^,]*@",
-        "$1(not shown)@");
+  /**
+   * The documentation shows a password in CASSANDRA_CONNECTION; URLs may hold one, too, with any character in it, and
+   * in front of a host without a scheme.
+   */
+  static String withoutSecrets(String value) {
+    return value.replaceAll("(\\s|^)(-p|--password)(\\s*=?\\s*).+", "$1$2 (not shown)")
+        .replaceAll("://.*@", "://(not shown)@").replaceFirst("^[^\\s/@]+:\\S*@", "(not shown)@");
   }
 
   /** Lines for the help: each variable that has a value, with the value and where it comes from, then the others. */
@@ -6001,6 +6031,7 @@ final class TarArchive extends Archive {
   private final Path file;
   private final Compression compression;
   private final FileChannel channel;
+  private long zerosAtTheEnd;
 
   /** @param file where the bytes are: the archive itself, or what was unpacked from it and is removed with this */
   TarArchive(Path path, Path file, Compression compression) throws IOException {
@@ -6043,6 +6074,7 @@ final class TarArchive extends Archive {
     if (!isPadding(reader.end(), reader.requireZeros(), turnsToZeros(last))) {
       throw TarReader.unfinished(reader.end(), channel.size());
     }
+    zerosAtTheEnd = channel.size() - reader.end();
   }
 
   /**
@@ -6073,6 +6105,13 @@ final class TarArchive extends Archive {
     var bytes = ByteBuffer.allocate(TarHeader.BLOCK);
     channel.read(bytes, block);
     return Arrays.equals(bytes.array(), new byte[TarHeader.BLOCK]);
+  }
+
+  @Override
+  Optional<String> doubt() {
+    return zerosAtTheEnd <= TarReader.USUAL_ZEROS ? Optional.empty() : Optional.of(
+        ("%s ends in %,d bytes of zeros: tar writes that many with its option -b, but a disk that lost the end does, too."
+            + " Does the number of files agree with what was backed up?").formatted(path, zerosAtTheEnd));
   }
 
   @Override

@@ -974,7 +974,7 @@ record AddressCheck(Settings settings, Map<String, String> environment) {
   }
 
   private void bucket(Findings findings) {
-    var endpoint = settings.optional(S3Settings.ENDPOINT);
+    var endpoint = S3Settings.endpoint(settings);
     if (endpoint.isEmpty()) {
       try {
         endpoint = Optional.of(S3Settings.of(settings, environment).login().endpoint());
@@ -1234,6 +1234,11 @@ abstract class Archive implements Closeable {
           : new Failure(Exit.UNSAFE, "cannot unpack %s in %s: %s".formatted(path, folder, Failure.of(e).getMessage()),
           "name another folder by RESTORE_WORK_PATH", e);
     }
+  }
+
+  /** What about an archive that can be read looks as if not all of it were there. */
+  Optional<String> doubt() {
+    return Optional.empty();
   }
 
   interface Visitor {
@@ -1784,6 +1789,7 @@ record AttachmentComparison(Backup backup, AttachmentArchive members, LongConsum
       }
     });
     count("files", findings);
+    members.archive.doubt().ifPresent(text -> findings.skipped("end", "%s", text));
     var matching = tally.count("matching");
     var good = matching == 0 || tally.count("different") == 0; // names that match nowhere are not sums
     findings.require(good, "archive", tally.names("different"), "%s, taken %s: %s, %s, %s", backup.file(),
@@ -1947,6 +1953,12 @@ record BackupFile(Path file, BackupName name, String problem, long bytes, Instan
     return name.taken().orElseThrow();
   }
 
+  /** The same, of a component whose backups have no more than a timestamp in their names. */
+  BackupFile withOddName() {
+    return problem != null ? this : new BackupFile(file, name,
+        "its name has '%s' beside the timestamp; --backup %s takes it".formatted(name.node(), file), bytes, changed);
+  }
+
   /** The backup: its name is that of the file without the type. */
   Backup backup() {
     var fileName = file.getFileName().toString();
@@ -1985,6 +1997,7 @@ record BackupName(String component, String node, String stamp, Optional<LocalDat
   static final Set<String> ARCHIVES =
       Set.of("tar", "tar.gz", "tgz", "tar.bz2", "tbz", "tbz2", "tar.xz", "txz", "tar.zst", "zip");
   static final Set<String> MARKERS = Set.of("info");
+  static final Set<String> ATTACHMENTS = Set.of("files", "minio", "seaweedfs");
   static final Set<String> COMPONENTS = Set.of("cassandra", "elasticsearch", "files", "minio", "seaweedfs");
   private static final String DIGITS = "\\d{8}_\\d\\dh\\d\\dm\\d\\ds";
   private static final String START =
@@ -1992,7 +2005,7 @@ record BackupName(String component, String node, String stamp, Optional<LocalDat
   private static final Pattern NAME =
       Pattern.compile(START + "\\.(?<type>(?i:tar|tar\\.gz|tar\\.bz2|tar\\.xz|tar\\.zst|tgz|tbz2?|txz|zip|info))");
   private static final Pattern OTHER_NAME =
-      Pattern.compile(START + "(?:\\.(?<type>\\w*[A-Za-z]\\w*(?:\\.\\w*[A-Za-z]\\w*)*))?");
+      Pattern.compile(START + "(?:\\.(?<type>\\w*[A-Za-z]\\w*(?:\\.\\w+)*))?");
   private static final Pattern POINT =
       Pattern.compile("(?:[A-Za-z]+(?:[_-].+)?_)?(?<stamp>" + DIGITS + ")(?:[_-][^./]+)?");
   /** Files that stand beside a backup and hold none. */
@@ -2239,10 +2252,12 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
 
   /**
    * A file of another component names only its time here, such as an archive of Cassandra for Elasticsearch's marker.
+   * Attachments are one component, in a folder or a bucket: such a file is meant.
    */
   private boolean isOfOtherComponent(String wanted) {
-    return BackupName.of(wanted.substring(wanted.lastIndexOf('/') + 1))
-        .filter(name -> !components.contains(name.component()) && BackupName.COMPONENTS.contains(name.component()))
+    return BackupName.of(wanted.substring(wanted.lastIndexOf('/') + 1)).map(BackupName::component)
+        .filter(name -> !components.contains(name) && BackupName.COMPONENTS.contains(name))
+        .filter(name -> !BackupName.ATTACHMENTS.contains(name) || !BackupName.ATTACHMENTS.containsAll(components))
         .isPresent();
   }
 
@@ -2306,18 +2321,19 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   /**
    * All files with a backup's name and date, the oldest first.
    *
-   * @param ofNodes true for those with a node in their name, too
+   * @param ofNodes true if a node in a name is as it should be
    */
   List<BackupFile> list(boolean ofNodes, List<String> warnings) {
     var all = new ArrayList<BackupFile>();
     for (var folder : folders) {
       for (var file : list(folder)) {
         var name = BackupName.of(file.getFileName().toString())
-            .filter(of -> components.contains(of.component()) && (ofNodes || of.node().isEmpty()) && !of.isBeside());
+            .filter(of -> components.contains(of.component()) && !of.isBeside());
         if (name.isPresent() && name.get().taken().isEmpty()) {
           warnings.add("%s is passed over: its name has a date that does not exist".formatted(file));
         } else {
-          name.ifPresent(of -> all.add(BackupFile.of(file, of, types)));
+          name.map(of -> BackupFile.of(file, of, types))
+              .ifPresent(one -> all.add(ofNodes || one.name().node().isEmpty() ? one : one.withOddName()));
         }
       }
     }
@@ -7794,17 +7810,22 @@ record Principals(UserPrincipal user, GroupPrincipal group) {
     T by(String name) throws IOException;
   }
 
-  /** Reads {@code user}, {@code user:group} or {@code :group}, as ATTACHMENT_OWNER has it. */
+  /** Reads {@code user}, {@code user:group} or {@code :group}, names or numbers, as ATTACHMENT_OWNER has it. */
   static Principals parse(Optional<String> text) {
     var parts = text.orElse("").split(":", 2);
     var user = parts[0];
     var group = parts.length < 2 ? "" : parts[1];
-    var known = of(new Owner(user, -1, group, -1));
+    var known = of(new Owner(user, number(user), group, number(group)));
     if (known.user == null && !user.isEmpty() || known.group == null && !group.isEmpty()) {
       throw new Failure(Exit.USAGE, "ATTACHMENT_OWNER %s: not known on this host".formatted(text.get()),
           "name a user and a group, such as thehive:thehive");
     }
     return known;
+  }
+
+  /** The number that a text is; -1 if it is a name. */
+  private static long number(String text) {
+    return text.matches("\\d{1,10}") ? Long.parseLong(text) : -1;
   }
 
   /** Looks an owner up by name, then by number. */
@@ -9694,18 +9715,9 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
   }
 
   private static Account login(Settings settings, Map<String, String> environment) {
-    var endpoint = settings.optional(ENDPOINT);
+    var endpoint = endpoint(settings);
     if (endpoint.isEmpty()) {
       return ofAlias(settings.text(ALIAS), environment);
-    }
-    if (endpoint.get().contains("@")) {
-      throw new Failure(Exit.USAGE, "MINIO_ENDPOINT holds keys", "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY instead");
-    }
-    var port = PORT.matcher(endpoint.get());
-    if (port.find() && (port.group(1).length() > 5 || Integer.parseInt(port.group(1)) > 65_535)) {
-      throw new Failure(Exit.USAGE,
-          "MINIO_ENDPOINT '%s' has port %s; ports are from 1 to 65535".formatted(endpoint.get(), port.group(1)),
-          "such as http://10.0.0.8:9000");
     }
     var access = settings.secretOrPrompt(ACCESS_KEY, "Access key of " + endpoint.get());
     var secret = settings.secretOrPrompt(SECRET_KEY, "Secret key of " + endpoint.get());
@@ -9714,6 +9726,21 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
           "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or MINIO_ACCESS_KEY_FILE and MINIO_SECRET_KEY_FILE");
     }
     return new Account(endpoint.get(), access.get(), secret.get(), null);
+  }
+
+  /** MINIO_ENDPOINT, which holds no keys. */
+  static Optional<String> endpoint(Settings settings) {
+    var endpoint = settings.optional(ENDPOINT);
+    if (endpoint.orElse("").contains("@")) {
+      throw new Failure(Exit.USAGE, "MINIO_ENDPOINT holds keys", "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY instead");
+    }
+    var port = PORT.matcher(endpoint.orElse(""));
+    if (port.find() && (port.group(1).length() > 5 || Integer.parseInt(port.group(1)) > 65_535)) {
+      throw new Failure(Exit.USAGE,
+          "MINIO_ENDPOINT '%s' has port %s; ports are from 1 to 65535".formatted(endpoint.get(), port.group(1)),
+          "such as http://10.0.0.8:9000");
+    }
+    return endpoint;
   }
 
   private static Account ofAlias(String alias, Map<String, String> environment) {
@@ -10802,10 +10829,13 @@ final class Settings {
     }
   }
 
-  /** The documentation shows a password in CASSANDRA_CONNECTION; URLs may hold one, too. */
-  private static String withoutSecrets(String value) {
-    return value.replaceAll("(\\s|^)(-p|--password)(\\s*=?\\s*).+", "$1$2 (not shown)").replaceAll("(://)[^,]*@",
-        "$1(not shown)@");
+  /**
+   * The documentation shows a password in CASSANDRA_CONNECTION; URLs may hold one, too, with any character in it, and
+   * in front of a host without a scheme.
+   */
+  static String withoutSecrets(String value) {
+    return value.replaceAll("(\\s|^)(-p|--password)(\\s*=?\\s*).+", "$1$2 (not shown)")
+        .replaceAll("://.*@", "://(not shown)@").replaceFirst("^[^\\s/@]+:\\S*@", "(not shown)@");
   }
 
   /** Lines for the help: each variable that has a value, with the value and where it comes from, then the others. */
@@ -12164,6 +12194,7 @@ final class TarArchive extends Archive {
   private final Path file;
   private final Compression compression;
   private final FileChannel channel;
+  private long zerosAtTheEnd;
 
   /** @param file where the bytes are: the archive itself, or what was unpacked from it and is removed with this */
   TarArchive(Path path, Path file, Compression compression) throws IOException {
@@ -12206,6 +12237,7 @@ final class TarArchive extends Archive {
     if (!isPadding(reader.end(), reader.requireZeros(), turnsToZeros(last))) {
       throw TarReader.unfinished(reader.end(), channel.size());
     }
+    zerosAtTheEnd = channel.size() - reader.end();
   }
 
   /**
@@ -12236,6 +12268,13 @@ final class TarArchive extends Archive {
     var bytes = ByteBuffer.allocate(TarHeader.BLOCK);
     channel.read(bytes, block);
     return Arrays.equals(bytes.array(), new byte[TarHeader.BLOCK]);
+  }
+
+  @Override
+  Optional<String> doubt() {
+    return zerosAtTheEnd <= TarReader.USUAL_ZEROS ? Optional.empty() : Optional.of(
+        ("%s ends in %,d bytes of zeros: tar writes that many with its option -b, but a disk that lost the end does, too."
+            + " Does the number of files agree with what was backed up?").formatted(path, zerosAtTheEnd));
   }
 
   @Override

@@ -98,7 +98,7 @@ record AddressCheck(Settings settings, Map<String, String> environment) {
   }
 
   private void bucket(Findings findings) {
-    var endpoint = settings.optional(S3Settings.ENDPOINT);
+    var endpoint = S3Settings.endpoint(settings);
     if (endpoint.isEmpty()) {
       try {
         endpoint = Optional.of(S3Settings.of(settings, environment).login().endpoint());

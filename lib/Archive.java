@@ -49,6 +49,11 @@ abstract class Archive implements Closeable {
     }
   }
 
+  /** What about an archive that can be read looks as if not all of it were there. */
+  Optional<String> doubt() {
+    return Optional.empty();
+  }
+
   interface Visitor {
     void accept(ArchiveEntry entry, Content content) throws Exception;
   }

@@ -102,6 +102,7 @@ record AttachmentComparison(Backup backup, AttachmentArchive members, LongConsum
       }
     });
     count("files", findings);
+    members.archive.doubt().ifPresent(text -> findings.skipped("end", "%s", text));
     var matching = tally.count("matching");
     var good = matching == 0 || tally.count("different") == 0; // names that match nowhere are not sums
     findings.require(good, "archive", tally.names("different"), "%s, taken %s: %s, %s, %s", backup.file(),

@@ -49,6 +49,12 @@ record BackupFile(Path file, BackupName name, String problem, long bytes, Instan
     return name.taken().orElseThrow();
   }
 
+  /** The same, of a component whose backups have no more than a timestamp in their names. */
+  BackupFile withOddName() {
+    return problem != null ? this : new BackupFile(file, name,
+        "its name has '%s' beside the timestamp; --backup %s takes it".formatted(name.node(), file), bytes, changed);
+  }
+
   /** The backup: its name is that of the file without the type. */
   Backup backup() {
     var fileName = file.getFileName().toString();

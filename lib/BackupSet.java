@@ -1,7 +1,6 @@
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
-import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -139,10 +138,12 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
 
   /**
    * A file of another component names only its time here, such as an archive of Cassandra for Elasticsearch's marker.
+   * Attachments are one component, in a folder or a bucket: such a file is meant.
    */
   private boolean isOfOtherComponent(String wanted) {
-    return BackupName.of(wanted.substring(wanted.lastIndexOf('/') + 1))
-        .filter(name -> !components.contains(name.component()) && BackupName.COMPONENTS.contains(name.component()))
+    return BackupName.of(wanted.substring(wanted.lastIndexOf('/') + 1)).map(BackupName::component)
+        .filter(name -> !components.contains(name) && BackupName.COMPONENTS.contains(name))
+        .filter(name -> !BackupName.ATTACHMENTS.contains(name) || !BackupName.ATTACHMENTS.containsAll(components))
         .isPresent();
   }
 
@@ -206,18 +207,19 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   /**
    * All files with a backup's name and date, the oldest first.
    *
-   * @param ofNodes true for those with a node in their name, too
+   * @param ofNodes true if a node in a name is as it should be
    */
   List<BackupFile> list(boolean ofNodes, List<String> warnings) {
     var all = new ArrayList<BackupFile>();
     for (var folder : folders) {
       for (var file : list(folder)) {
         var name = BackupName.of(file.getFileName().toString())
-            .filter(of -> components.contains(of.component()) && (ofNodes || of.node().isEmpty()) && !of.isBeside());
+            .filter(of -> components.contains(of.component()) && !of.isBeside());
         if (name.isPresent() && name.get().taken().isEmpty()) {
           warnings.add("%s is passed over: its name has a date that does not exist".formatted(file));
         } else {
-          name.ifPresent(of -> all.add(BackupFile.of(file, of, types)));
+          name.map(of -> BackupFile.of(file, of, types))
+              .ifPresent(one -> all.add(ofNodes || one.name().node().isEmpty() ? one : one.withOddName()));
         }
       }
     }

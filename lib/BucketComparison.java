@@ -68,16 +68,22 @@ final class BucketComparison {
   void compareContents(S3Bucket bucket, Workers workers, LongConsumer done) throws IOException {
     backup.read(workers, i -> states[i] == State.SAME_SIZE, (worker, i, content) -> {
       var entry = backup.all.get(i);
-      try {
-        states[i] = bucket.holds(entry.name(), etags[i], entry.size(), content::open) ? State.PROVEN : State.DIFFERENT;
-      } catch (Failure failure) {
-        if (!bucket.isOfOneObject(failure)) {
-          throw failure;
-        }
-        states[i] = State.DIFFERENT;
-      }
+      states[i] = isSame(bucket, i, content) ? State.PROVEN : State.DIFFERENT;
+      etags[i] = isProven(i) ? etags[i] : null; // until it is sent, no object of that name is the right one
       done.accept(entry.size());
     });
+  }
+
+  private boolean isSame(S3Bucket bucket, int i, Archive.Content content) throws IOException {
+    var entry = backup.all.get(i);
+    try {
+      return bucket.holds(entry.name(), etags[i], entry.size(), content::open);
+    } catch (Failure failure) {
+      if (!bucket.isOfOneObject(failure)) {
+        throw failure;
+      }
+      return false;
+    }
   }
 
   void expect(int i, ETag etag) {

@@ -22,17 +22,22 @@ record Principals(UserPrincipal user, GroupPrincipal group) {
     T by(String name) throws IOException;
   }
 
-  /** Reads {@code user}, {@code user:group} or {@code :group}, as ATTACHMENT_OWNER has it. */
+  /** Reads {@code user}, {@code user:group} or {@code :group}, names or numbers, as ATTACHMENT_OWNER has it. */
   static Principals parse(Optional<String> text) {
     var parts = text.orElse("").split(":", 2);
     var user = parts[0];
     var group = parts.length < 2 ? "" : parts[1];
-    var known = of(new Owner(user, -1, group, -1));
+    var known = of(new Owner(user, number(user), group, number(group)));
     if (known.user == null && !user.isEmpty() || known.group == null && !group.isEmpty()) {
       throw new Failure(Exit.USAGE, "ATTACHMENT_OWNER %s: not known on this host".formatted(text.get()),
           "name a user and a group, such as thehive:thehive");
     }
     return known;
+  }
+
+  /** The number that a text is; -1 if it is a name. */
+  private static long number(String text) {
+    return text.matches("\\d{1,10}") ? Long.parseLong(text) : -1;
   }
 
   /** Looks an owner up by name, then by number. */

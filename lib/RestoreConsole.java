@@ -11,8 +11,7 @@ final class RestoreConsole extends Console {
   @Option(names = "--dry-run", description = "do every check, print the plan, change nothing")
   boolean dryRun;
 
-  @Option(names = "--yes", defaultValue = "${env:ASSUME_YES:-false}", fallbackValue = "true",
-      description = "do not ask before overwriting (ASSUME_YES)")
+  @Option(names = "--yes", description = "do not ask before overwriting (ASSUME_YES)")
   boolean yes;
 
   @Option(names = "--force", description = "go on although TheHive runs or another client is connected")
@@ -29,6 +28,13 @@ final class RestoreConsole extends Console {
     if (!force) {
       reasons.add(reason);
     }
+  }
+
+  /** Says which backup of the attachments was chosen, and what was passed over. */
+  BackupSet.Chosen announce(BackupSet.Chosen chosen) {
+    chosen.warnings().forEach(warning -> warn("%s", warning));
+    step("Restoring attachments from %s, taken %s", chosen.backup().file(), chosen.backup().age());
+    return chosen;
   }
 
   /** The folder of lock, marker and reports; says so where no other script would look for them. */
@@ -48,9 +54,9 @@ final class RestoreConsole extends Console {
   }
 
   /** Shows the plan; then the name of what will be overwritten is to be typed, unless --yes answered already. */
-  void confirm(List<String> plan, String name) {
+  void confirm(List<String> plan, String name, Settings settings) {
     plan.forEach(line -> step("%s", line));
-    if (dryRun || yes) {
+    if (dryRun || yes || settings.flag(CommonSettings.ASSUME_YES)) {
       return;
     }
     if (!terminal) {

@@ -63,18 +63,9 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
   }
 
   private static Account login(Settings settings, Map<String, String> environment) {
-    var endpoint = settings.optional(ENDPOINT);
+    var endpoint = endpoint(settings);
     if (endpoint.isEmpty()) {
       return ofAlias(settings.text(ALIAS), environment);
-    }
-    if (endpoint.get().contains("@")) {
-      throw new Failure(Exit.USAGE, "MINIO_ENDPOINT holds keys", "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY instead");
-    }
-    var port = PORT.matcher(endpoint.get());
-    if (port.find() && (port.group(1).length() > 5 || Integer.parseInt(port.group(1)) > 65_535)) {
-      throw new Failure(Exit.USAGE,
-          "MINIO_ENDPOINT '%s' has port %s; ports are from 1 to 65535".formatted(endpoint.get(), port.group(1)),
-          "such as http://10.0.0.8:9000");
     }
     var access = settings.secretOrPrompt(ACCESS_KEY, "Access key of " + endpoint.get());
     var secret = settings.secretOrPrompt(SECRET_KEY, "Secret key of " + endpoint.get());
@@ -83,6 +74,21 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
           "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or MINIO_ACCESS_KEY_FILE and MINIO_SECRET_KEY_FILE");
     }
     return new Account(endpoint.get(), access.get(), secret.get(), null);
+  }
+
+  /** MINIO_ENDPOINT, which holds no keys. */
+  static Optional<String> endpoint(Settings settings) {
+    var endpoint = settings.optional(ENDPOINT);
+    if (endpoint.orElse("").contains("@")) {
+      throw new Failure(Exit.USAGE, "MINIO_ENDPOINT holds keys", "set MINIO_ACCESS_KEY and MINIO_SECRET_KEY instead");
+    }
+    var port = PORT.matcher(endpoint.orElse(""));
+    if (port.find() && (port.group(1).length() > 5 || Integer.parseInt(port.group(1)) > 65_535)) {
+      throw new Failure(Exit.USAGE,
+          "MINIO_ENDPOINT '%s' has port %s; ports are from 1 to 65535".formatted(endpoint.get(), port.group(1)),
+          "such as http://10.0.0.8:9000");
+    }
+    return endpoint;
   }
 
   private static Account ofAlias(String alias, Map<String, String> environment) {

@@ -161,10 +161,13 @@ final class Settings {
     }
   }
 
-  /** The documentation shows a password in CASSANDRA_CONNECTION; URLs may hold one, too. */
-  private static String withoutSecrets(String value) {
-    return value.replaceAll("(\\s|^)(-p|--password)(\\s*=?\\s*).+", "$1$2 (not shown)").replaceAll("(://)[^,]*@",
-        "$1(not shown)@");
+  /**
+   * The documentation shows a password in CASSANDRA_CONNECTION; URLs may hold one, too, with any character in it, and
+   * in front of a host without a scheme.
+   */
+  static String withoutSecrets(String value) {
+    return value.replaceAll("(\\s|^)(-p|--password)(\\s*=?\\s*).+", "$1$2 (not shown)")
+        .replaceAll("://.*@", "://(not shown)@").replaceFirst("^[^\\s/@]+:\\S*@", "(not shown)@");
   }
 
   /** Lines for the help: each variable that has a value, with the value and where it comes from, then the others. */

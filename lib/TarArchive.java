@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.function.Consumer;
 import org.apache.commons.io.input.BoundedInputStream;
 import org.apache.commons.io.input.BufferedFileChannelInputStream;
@@ -22,6 +23,7 @@ final class TarArchive extends Archive {
   private final Path file;
   private final Compression compression;
   private final FileChannel channel;
+  private long zerosAtTheEnd;
 
   /** @param file where the bytes are: the archive itself, or what was unpacked from it and is removed with this */
   TarArchive(Path path, Path file, Compression compression) throws IOException {
@@ -64,6 +66,7 @@ final class TarArchive extends Archive {
     if (!isPadding(reader.end(), reader.requireZeros(), turnsToZeros(last))) {
       throw TarReader.unfinished(reader.end(), channel.size());
     }
+    zerosAtTheEnd = channel.size() - reader.end();
   }
 
   /**
@@ -94,6 +97,13 @@ final class TarArchive extends Archive {
     var bytes = ByteBuffer.allocate(TarHeader.BLOCK);
     channel.read(bytes, block);
     return Arrays.equals(bytes.array(), new byte[TarHeader.BLOCK]);
+  }
+
+  @Override
+  Optional<String> doubt() {
+    return zerosAtTheEnd <= TarReader.USUAL_ZEROS ? Optional.empty() : Optional.of(
+        ("%s ends in %,d bytes of zeros: tar writes that many with its option -b, but a disk that lost the end does, too."
+            + " Does the number of files agree with what was backed up?").formatted(path, zerosAtTheEnd));
   }
 
   @Override

@@ -1,4 +1,5 @@
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -304,6 +305,38 @@ class RestoreElasticsearchTest {
     var result = restore().run();
     assertRestored(result, expected);
     assertThat(result.err()).doesNotContain("does not get the snapshot's setting");
+  }
+
+  /** Its marker stays, and says that a restore was begun. */
+  @Test
+  void aRestoreWhoseEndCannotBeNotedIsNoSuccess() throws IOException {
+    index(GLOBAL, 5, "{\"settings\":{\"number_of_replicas\":0}}");
+    backUp("*");
+    var state = Files.createDirectories(archives.resolve("state"));
+    assumeTrue(Script.command("mount", "-t", "tmpfs", "-o", "size=8k", "none", "" + state).run().code() == 0,
+        "mounting needs root and CAP_SYS_ADMIN");
+    try {
+      Files.write(state.resolve("ballast"), new byte[4096]); // the marker still fits
+      var result = restore().env("RESTORE_STATE_PATH", state.toString()).run();
+      assertThat(result.code()).as(result.err()).isEqualTo(13);
+      assertThat(result.out()).isEqualTo("=== ✗ ERROR - ES: exit 13, Cassandra: not part of this run ===\n");
+      assertThat(result.err()).contains("error: everything is restored, but the end could not be noted: cannot write to "
+          + state);
+      assertThat(state.resolve("restore-cassandra-es.unfinished")).exists();
+    } finally {
+      Script.command("umount", "" + state).run();
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"true\r", "maybe"})
+  void assumeYesIsTrueOrFalse(String value) throws IOException {
+    index(GLOBAL, 5, "{\"settings\":{\"number_of_replicas\":0}}");
+    backUp("*");
+    var result = restore().other("restore-cassandra-es.java").args("--only", "elasticsearch")
+        .env("ASSUME_YES", value).run();
+    assertThat(result.code()).as(result.err()).isEqualTo(2);
+    assertThat(result.err()).contains("error: ASSUME_YES ");
   }
 
   @Test

@@ -104,6 +104,18 @@ class RestoreFilesMinioFaultsTest {
     }
   }
 
+  /** Its size and its ETag are those that were listed before: that is no sign that it was sent. */
+  @Test
+  void anObjectOfTheSameSizeThatCannotBeReplacedIsNotRestored() throws Exception {
+    backup("one", "two");
+    try (var server = server(LyingS3.Lie.NO_PUT_OF_ONE, Map.of("one", new byte[CONTENT.length], "two", CONTENT))) {
+      var result = restore().run();
+
+      assertThat(result.code()).as(result.err()).isEqualTo(14);
+      assertThat(result.err()).contains("1 object is not in the bucket as in the backup:\n  one: ", "may not put");
+    }
+  }
+
   /** XML, in which many are named at once, turns a carriage return into a line feed, which is another key. */
   @ParameterizedTest
   @EnumSource(names = {"NONE", "ONE_BY_ONE"})

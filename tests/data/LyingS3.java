@@ -37,6 +37,8 @@ final class LyingS3 implements AutoCloseable {
     NO_DELETE,
     /** It refuses to put, as MinIO does when a quota is reached. */
     QUOTA,
+    /** It refuses to put the key {@code one}. */
+    NO_PUT_OF_ONE,
     /** It does not know the request that deletes many objects. */
     ONE_BY_ONE,
     /** One object cannot be read. */
@@ -97,6 +99,10 @@ final class LyingS3 implements AutoCloseable {
   private void put(HttpExchange exchange, String key, byte[] body) throws IOException {
     if (lie == Lie.QUOTA) {
       error(exchange, 400, "XMinioAdminBucketQuotaExceeded");
+      return;
+    }
+    if (lie == Lie.NO_PUT_OF_ONE && key.equals("one")) {
+      error(exchange, 403, "AccessDenied");
       return;
     }
     objects.put(key, body);

@@ -164,6 +164,32 @@ class BackupSetTest {
     assertThat(choose(null)).as("the same backup in another type").hasFileName("cassandra_20260102_10h00m00s.tar.gz");
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"files_20260102_10h00m00s_before-upgrade.tar", "files_node1_20260102_10h00m00s.tar"})
+  void aNewerBackupWithMoreInItsNameIsNeverPassedOver(String name) throws IOException {
+    archives("files_20260101_10h00m00s.tar", name);
+    var newer = folder.resolve(name);
+    assertThatThrownBy(() -> BackupSet.files(folder).choose(null, GAP, NOW)).isInstanceOfSatisfying(Failure.class,
+        failure -> assertThat(failure.getMessage()).startsWith(newer + " is the newest backup, and cannot be used: ")
+            .endsWith(" beside the timestamp; --backup " + newer + " takes it"));
+    assertThat(BackupSet.files(folder).choose("" + newer, GAP, NOW).backup().file()).isEqualTo(newer);
+  }
+
+  @Test
+  void aPartOfASplitArchiveIsNeverPassedOver() throws IOException {
+    archives("cassandra_20260101_10h00m00s.tar", "cassandra_20260102_10h00m00s.tar.001");
+    refuses(10, null, "cassandra_20260102_10h00m00s.tar.001 is the newest backup, and cannot be used: it is of a type");
+  }
+
+  /** Both are attachments: another archive of the same time would be a surprise. */
+  @Test
+  void anArchiveOfTheOtherStoreIsNotTakenForATime() throws IOException {
+    archives("files_20260101_10h00m00s.tar", "old/minio_20260101_10h00m00s.tar");
+    var named = folder.resolve("old/minio_20260101_10h00m00s.tar");
+    assertThatThrownBy(() -> BackupSet.files(folder).choose("" + named, GAP, NOW)).isInstanceOf(Failure.class)
+        .hasMessageStartingWith(named + " does not have a backup's name: files_<timestamp>.");
+  }
+
   @Test
   void aLinkThatLeadsNowhereIsNamed() throws IOException {
     archives("cassandra_20260101_10h00m00s.tar");

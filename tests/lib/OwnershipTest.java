@@ -83,6 +83,11 @@ class OwnershipTest {
     assertThat(ownership.mode(member("attachment/0a", Kind.FILE, owner, octal(file)))).isEqualTo(octal(expectedFile));
   }
 
+  @Test
+  void anOwnerMayBeGivenAsALargeNumber() {
+    assertThat(Principals.parse(Optional.of("3000000000:4000000000"))).hasToString("3000000000:4000000000");
+  }
+
   private static int octal(String mode) {
     return mode.startsWith("-") ? -1 : Integer.parseInt(mode, 8);
   }

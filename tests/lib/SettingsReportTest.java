@@ -101,6 +101,17 @@ class SettingsReportTest {
   }
 
   @Test
+  void keysInAnEndpointAreRefusedAndNotShown() throws IOException {
+    for (var endpoint : List.of("http://key:t0psecret@127.0.0.1:9000", "key:t0psecret@127.0.0.1:9000")) {
+      var variables = variables();
+      variables.put("MINIO_ENDPOINT", endpoint);
+      var report = report(variables);
+      assertThat(report.table() + Json.MAPPER.writeValueAsString(report)).contains("MINIO_ENDPOINT holds keys")
+          .doesNotContain("t0psecret");
+    }
+  }
+
+  @Test
   void namesTheAddressesThatDoNotAnswer() throws IOException {
     var variables = variables();
     fakeCassandra.close();

@@ -114,11 +114,14 @@ class SettingsTest {
   void theHelpLeavesOutAPasswordWithinAValue() {
     for (var value : List.of("10.0.0.5 -u admin -p t0psecret", "10.0.0.5 admin --password=t0psecret",
         "10.0.0.5 -p \"t0p secret t0psecret\" -u admin",
-        "http://elastic:t0psecret@10.0.0.5:9200", "http://a:t0p/secret@b,https://c:t0psecret@d")) {
+        "http://elastic:t0psecret@10.0.0.5:9200", "http://a:t0p/secret@b,https://c:t0psecret@d",
+        "http://a:t0p,secret@b", "key:t0psecret@10.0.0.5:9000")) {
       assertThat(of("NAME", value).describe(List.of(NAME))).singleElement().asString().contains("(not shown)")
           .doesNotContain("t0p");
     }
     assertThat(of("NAME", "10.0.0.5 -u admin").describe(List.of(NAME))).singleElement().asString()
         .contains("10.0.0.5 -u admin (set)");
+    assertThat(of("NAME", "root@node1 docker:thehive node2/docker:thehive").describe(List.of(NAME))).singleElement()
+        .asString().contains("root@node1 docker:thehive node2/docker:thehive (set)");
   }
 }

@@ -7,10 +7,14 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.math.BigInteger;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -225,6 +229,18 @@ class TarReaderTest {
         // only read
       }
       reader.requireZeros();
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"20, false", "64, true"})
+  void manyZerosAtTheEndAreADoubt(int blocks, boolean isDoubt, @TempDir Path folder) throws IOException {
+    add('0', "a", "x".getBytes(UTF_8));
+    tar.writeBytes(new byte[blocks * 512 - tar.size()]);
+    var file = Files.write(folder.resolve("a.tar"), tar.toByteArray());
+    try (var archive = Archive.open(file, Optional.empty())) {
+      archive.index(entry -> {});
+      assertThat(archive.doubt().orElse("").contains("bytes of zeros")).isEqualTo(isDoubt);
     }
   }
 
