@@ -10787,6 +10787,7 @@ final class TarReader implements Closeable {
     var rawLink = pax.bytes("linkpath", extensions.link != null ? extensions.link : header.link());
     var kind = kind(header.type(), rawName);
     data("123456".indexOf(header.type()) >= 0 ? 0 : pax.number("size", header.size()));
+    requireFull(rawName, pax.bytes("GNU.dumpdir", header.type() == 'D' ? folderList() : new byte[0]));
     var size = kind == Kind.FILE ? left : 0;
     SparseMap holes = null;
     if (kind == Kind.FILE && (header.type() == 'S' || pax.has("GNU.sparse.size") || pax.has("GNU.sparse.realsize"))) {
@@ -10807,6 +10808,24 @@ final class TarReader implements Closeable {
     var seconds = time == null ? header.seconds() : time.setScale(0, RoundingMode.FLOOR).longValue();
     var nanos = time == null ? 0 : time.subtract(BigDecimal.valueOf(seconds)).movePointRight(9).intValue();
     return new ArchiveEntry(kind, path, size, position, holes, link, header.mode(), seconds, nanos, owner(header, pax));
+  }
+
+  /** What a folder held, as tar -g writes it. */
+  private byte[] folderList() throws IOException {
+    var list = new byte[(int) Math.min(left, LONGEST_EXTENSION)];
+    read(list);
+    left -= list.length;
+    return list;
+  }
+
+  /** An N stands before a file that only an earlier archive holds. */
+  private static void requireFull(byte[] folder, byte[] list) throws IOException {
+    for (var name : new String(list, StandardCharsets.UTF_8).split("\0")) {
+      if (name.startsWith("N")) {
+        throw new IOException("it is an incremental archive (tar -g): '%s' of %s is only in an earlier one".formatted(
+            EntryName.shown(name.substring(1)), EntryName.shown(new String(folder, StandardCharsets.UTF_8))));
+      }
+    }
   }
 
   private static Kind kind(char type, byte[] name) {

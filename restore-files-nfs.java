@@ -269,6 +269,7 @@ class RestoreFilesNfs implements Callable<Integer> {
           "the backup holds what belongs to the storage or to an interrupted restore, not to TheHive; passed over: %s",
           EntryName.shown(String.join(", ", archive.passedOver)));
     }
+    AttachmentFolder.requireNames(archive);
     var live = AttachmentFolder.exists(target.folder()) ? target.folder() : StagedSwap.previous(target);
     var job = new RestoreJob(archive, target, Ownership.of(files.owner(), live, archive), workers, console);
     warnOfOtherOwner(job);
@@ -424,7 +425,9 @@ class RestoreFilesNfs implements Callable<Integer> {
       summary.put("error", "all files are restored, but not all have their " + what);
       run.end(Exit.PARTIAL, Set.of("files"), summary);
       throw new Failure(Exit.PARTIAL, "" + summary.get("error"),
-          "if they shall belong to the user who restores them, set ATTACHMENT_OWNER to it");
+          plan.writer.unset.keySet().stream().anyMatch(Set.of("owner", "group")::contains)
+              ? "to keep them owned by the user who restores them, set ATTACHMENT_OWNER to it"
+              : "restore as root, or set it on the storage");
     }
   }
 
@@ -1122,6 +1125,19 @@ record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean 
     Mounts mounts) {
   private static final int MOST_LOOKED_AT = 100;
 
+  /** Requires that Java can write the backup's names in this locale. */
+  static void requireNames(AttachmentArchive backup) {
+    var encoding = System.getProperty("sun.jnu.encoding");
+    if (encoding.equals("UTF-8")) {
+      return;
+    }
+    backup.all.stream().map(ArchiveEntry::name).filter(name -> !name.chars().allMatch(letter -> letter < 128)).findFirst()
+        .ifPresent(name -> {
+          throw new Failure(Exit.USAGE, "the backup holds names such as '%s', and this locale's file names are %s"
+              .formatted(EntryName.shown(name), encoding), "export LC_ALL=C.UTF-8, or another locale of UTF-8");
+        });
+  }
+
   /** Makes every check that can be made without the backup; changes nothing. */
   static AttachmentFolder check(Path named, Path backup, FolderAnswers answers, Console console) throws IOException {
     var absolute = named.toAbsolutePath().normalize();
@@ -1453,6 +1469,10 @@ final class AttachmentWriter {
     void apply() throws IOException;
   }
 
+  private interface Check {
+    boolean holds() throws IOException;
+  }
+
   AttachmentWriter(RestoreJob job) {
     this.job = job;
   }
@@ -1486,9 +1506,10 @@ final class AttachmentWriter {
       return;
     }
     if (entry.hasTime()) {
-      attempt("time", () -> UnixFiles.setTime(path, entry.time()));
+      attempt("time", () -> UnixFiles.setTime(path, entry.time()), () -> true); // verify.java does not look at it
     }
-    attempt("mode", () -> Files.setAttribute(path, "unix:mode", job.ownership().mode(entry)));
+    var mode = job.ownership().mode(entry);
+    attempt("mode", () -> Files.setAttribute(path, "unix:mode", mode), () -> Ownership.modeOf(path) == mode);
   }
 
   private void setOwner(Path path, ArchiveEntry entry) throws IOException {
@@ -1496,16 +1517,20 @@ final class AttachmentWriter {
     var has = Principals.of(path);
     var owner = job.ownership().owner(entry);
     if (owner.user() != null && !owner.user().equals(has.user())) {
-      attempt("owner", () -> view.setOwner(owner.user()));
+      attempt("owner", () -> view.setOwner(owner.user()), () -> owner.user().equals(Principals.of(path).user()));
     }
     if (owner.group() != null && !owner.group().equals(has.group())) {
-      attempt("group", () -> view.setGroup(owner.group()));
+      attempt("group", () -> view.setGroup(owner.group()), () -> owner.group().equals(Principals.of(path).group()));
     }
   }
 
-  private void attempt(String what, Setting setting) throws IOException {
+  /** @param isSet looks whether it took effect: some file systems say yes to everything */
+  private void attempt(String what, Setting setting, Check isSet) throws IOException {
     try {
       setting.apply();
+      if (!isSet.holds()) {
+        unset.merge(what, 1, Integer::sum);
+      }
     } catch (FileSystemException e) {
       if (!(e instanceof AccessDeniedException) && !NOT_ALLOWED.contains(Objects.toString(e.getReason()))) {
         throw e;
@@ -3058,6 +3083,7 @@ final class ImmutableFiles {
  */
 final class InPlaceRestore {
   private static final int BATCH = 10_000;
+  private static final int MOST_ROUNDS = 100;
   private final RestoreJob job;
   private final AttachmentWriter writer;
   private final FolderDifferences differences;
@@ -3131,8 +3157,12 @@ final class InPlaceRestore {
     job.console()
         .onInterrupt("All of the backup is in %s, and some more. Keep TheHive stopped and run the same command again."
             .formatted(job.folder()));
-    while (removeExtrasOnce() > 0) {
-      // again: an NFS client may pass over some of a folder that is changed while it is read
+    // again: an NFS client may pass over some of a folder that is changed while it is read
+    for (var round = 0; removeExtrasOnce() > 0; round++) {
+      if (round == MOST_ROUNDS) {
+        throw new Failure(Exit.PARTIAL, "something writes to %s while what is not in the backup is removed".formatted(
+            job.folder()), "find it (lsof, fuser), stop it, and run the same command again");
+      }
     }
   }
 
@@ -6462,6 +6492,7 @@ final class TarReader implements Closeable {
     var rawLink = pax.bytes("linkpath", extensions.link != null ? extensions.link : header.link());
     var kind = kind(header.type(), rawName);
     data("123456".indexOf(header.type()) >= 0 ? 0 : pax.number("size", header.size()));
+    requireFull(rawName, pax.bytes("GNU.dumpdir", header.type() == 'D' ? folderList() : new byte[0]));
     var size = kind == Kind.FILE ? left : 0;
     SparseMap holes = null;
     if (kind == Kind.FILE && (header.type() == 'S' || pax.has("GNU.sparse.size") || pax.has("GNU.sparse.realsize"))) {
@@ -6482,6 +6513,24 @@ final class TarReader implements Closeable {
     var seconds = time == null ? header.seconds() : time.setScale(0, RoundingMode.FLOOR).longValue();
     var nanos = time == null ? 0 : time.subtract(BigDecimal.valueOf(seconds)).movePointRight(9).intValue();
     return new ArchiveEntry(kind, path, size, position, holes, link, header.mode(), seconds, nanos, owner(header, pax));
+  }
+
+  /** What a folder held, as tar -g writes it. */
+  private byte[] folderList() throws IOException {
+    var list = new byte[(int) Math.min(left, LONGEST_EXTENSION)];
+    read(list);
+    left -= list.length;
+    return list;
+  }
+
+  /** An N stands before a file that only an earlier archive holds. */
+  private static void requireFull(byte[] folder, byte[] list) throws IOException {
+    for (var name : new String(list, StandardCharsets.UTF_8).split("\0")) {
+      if (name.startsWith("N")) {
+        throw new IOException("it is an incremental archive (tar -g): '%s' of %s is only in an earlier one".formatted(
+            EntryName.shown(name.substring(1)), EntryName.shown(new String(folder, StandardCharsets.UTF_8))));
+      }
+    }
   }
 
   private static Kind kind(char type, byte[] name) {

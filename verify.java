@@ -147,6 +147,8 @@ import java.nio.channels.FileChannel;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.AccessMode;
 import java.nio.file.FileSystemException;
 import java.nio.file.FileSystems;
 import java.nio.file.FileVisitResult;
@@ -1796,6 +1798,242 @@ record AttachmentComparison(Backup backup, AttachmentArchive members, LongConsum
         backup.age(), Count.of(members.files, "file"), Console.size(members.bytes),
         !good ? "%,d with a content that is not what their names say".formatted(tally.count("different"))
             : matching == 0 ? "all read" : "all read, %,d match the SHA-256 in their names".formatted(matching));
+  }
+}
+
+/**
+ * The folder to be restored, with symbolic links followed.
+ *
+ * @param isStagedInside true if a second tree is staged inside it, not beside, and its entries are swapped: the folder
+ *     itself must stay
+ * @param work where a second tree is staged, on the same file system
+ * @param device the file system's number
+ */
+record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean isMissing, Object device,
+    Mounts mounts) {
+  private static final int MOST_LOOKED_AT = 100;
+
+  /** Requires that Java can write the backup's names in this locale. */
+  static void requireNames(AttachmentArchive backup) {
+    var encoding = System.getProperty("sun.jnu.encoding");
+    if (encoding.equals("UTF-8")) {
+      return;
+    }
+    backup.all.stream().map(ArchiveEntry::name).filter(name -> !name.chars().allMatch(letter -> letter < 128)).findFirst()
+        .ifPresent(name -> {
+          throw new Failure(Exit.USAGE, "the backup holds names such as '%s', and this locale's file names are %s"
+              .formatted(EntryName.shown(name), encoding), "export LC_ALL=C.UTF-8, or another locale of UTF-8");
+        });
+  }
+
+  /** Makes every check that can be made without the backup; changes nothing. */
+  static AttachmentFolder check(Path named, Path backup, FolderAnswers answers, Console console) throws IOException {
+    var absolute = named.toAbsolutePath().normalize();
+    var missing = !Files.exists(absolute); // also mounts what is mounted on access
+    var given = missing ? followed(absolute) : absolute;
+    if (given.getParent() == null) {
+      throw new Failure(Exit.USAGE, "ATTACHMENT_FOLDER is /", "name TheHive's storage.localfs.location");
+    }
+    var mounts = Mounts.read();
+    requireMounted(mounts, given, answers, console);
+    if (!Files.isDirectory(given.getParent())) {
+      throw new Failure(Exit.UNSAFE, "there is no folder " + given,
+          "check ATTACHMENT_FOLDER; is its file system mounted?");
+    }
+    var folder = missing ? given.getParent().toRealPath().resolve(given.getFileName()) : given.toRealPath();
+    requireMounted(mounts, folder, answers, console);
+    if (!missing && !Files.isDirectory(folder)) {
+      throw new Failure(Exit.UNSAFE, given + " is not a folder", "check ATTACHMENT_FOLDER");
+    }
+    if (folder.getParent() == null || backup.toRealPath().startsWith(folder)) {
+      throw new Failure(Exit.USAGE, "the backups are in the folder that is to be restored, " + folder,
+          "check ATTACHMENT_FOLDER and GENERAL_ARCHIVE_PATH");
+    }
+    return check(folder, missing, mounts, answers);
+  }
+
+  private static AttachmentFolder check(Path folder, boolean missing, Mounts mounts, FolderAnswers answers)
+      throws IOException {
+    var beside = folder.resolveSibling("." + folder.getFileName() + FolderContents.OF_RESTORE);
+    if (missing && !exists(beside) && !answers.createFolder) {
+      throw new Failure(Exit.UNSAFE, "there is no folder " + folder, "create or mount it; --create-folder creates it");
+    }
+    requireWritable(missing ? folder.getParent() : folder);
+    var device = device(missing ? folder.getParent() : folder);
+    var inside = !missing && mustStay(folder, device, mounts);
+    var target = new AttachmentFolder(folder, inside, inside ? folder.resolve(FolderContents.OF_RESTORE) : beside,
+        missing, device, mounts);
+    for (var point : mounts.below(folder)) {
+      if (FolderContents.isContent(folder.relativize(point))) {
+        throw otherFileSystem(point);
+      }
+    }
+    var other = inside ? beside : folder.resolve(FolderContents.OF_RESTORE);
+    if (exists(other)) {
+      throw new Failure(Exit.UNSAFE,
+          "%s holds trees of a restore of another kind, from another host or as another user".formatted(other),
+          "run it there again if it is unfinished; move or remove trees that were kept");
+    }
+    return target;
+  }
+
+  /** True if the folder cannot be replaced by another one of its name, or would lose something of its own with it. */
+  private static boolean mustStay(Path folder, Object device, Mounts mounts) throws IOException {
+    return mounts.isMountPoint(folder) || !Files.isWritable(folder.getParent())
+        || !device.equals(device(folder.getParent()))
+        || mounts.isShared(folder) || holdsOtherThanContent(folder) || hasAccessList(folder);
+  }
+
+  private static boolean holdsOtherThanContent(Path folder) throws IOException {
+    try (var children = Files.list(folder)) {
+      return children.anyMatch(child -> FolderContents.isOfStorage(child.getFileName().toString()));
+    }
+  }
+
+  /** True if the folder has an ACL, which new files in it inherit; ls shows it behind the mode. */
+  private static boolean hasAccessList(Path folder) throws IOException {
+    return SystemCommand.output("ls", "-ld", folder.toString()).split(" ")[0].endsWith("+");
+  }
+
+  /** Folders in it with an ACL that restored files do not inherit: they are written elsewhere and moved there. */
+  List<Path> withLostAccessLists(AttachmentArchive backup) throws IOException {
+    var lost = new ArrayList<Path>();
+    if (!exists(folder) || hasAccessList(folder)) {
+      return lost; // what is written below the folder inherits its own
+    }
+    var names = backup.all.stream().filter(ArchiveEntry::folder).map(ArchiveEntry::name)
+        .filter(name -> !name.isEmpty() && name.indexOf('/') < 0).limit(MOST_LOOKED_AT).toList();
+    for (var name : names) {
+      var path = folder.resolve(name);
+      if (Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS) && hasAccessList(path)) {
+        lost.add(path);
+      }
+    }
+    return lost;
+  }
+
+  private static void requireMounted(Mounts mounts, Path folder, FolderAnswers answers, Console console)
+      throws IOException {
+    var missing = mounts.missing(folder);
+    if (missing.isEmpty()) {
+      return;
+    }
+    var message =
+        "nothing is mounted at %s, where /etc/fstab wants %s".formatted(missing.get().point(), missing.get().source());
+    if (!answers.allowUnmounted) {
+      throw new Failure(Exit.UNSAFE, message,
+          "mount %s; --allow-unmounted restores to the disk below it".formatted(missing.get().point()));
+    }
+    console.warn("%s", message);
+  }
+
+  /** Follows links although what they lead to is missing: a swap may have been killed between its two renames. */
+  private static Path followed(Path path) throws IOException {
+    for (int links = 0; links < 40 && Files.isSymbolicLink(path); links++) {
+      path = path.getParent().toRealPath().resolve(Files.readSymbolicLink(path)).normalize();
+    }
+    return path;
+  }
+
+  /** A folder of our own without write permission will be made writable. */
+  private static void requireWritable(Path folder) throws IOException {
+    try {
+      folder.getFileSystem().provider().checkAccess(folder, AccessMode.WRITE);
+    } catch (AccessDeniedException e) {
+      if (!Files.getAttribute(folder, "unix:uid").equals(Files.getAttribute(Path.of("/proc/self"), "unix:uid"))) {
+        throw notWritable(folder, e);
+      }
+    } catch (FileSystemException e) {
+      ImmutableFiles.requireItself(folder);
+      throw new Failure(Exit.UNSAFE, "cannot write to %s: %s".formatted(folder, e.getReason()),
+          "is it mounted read-write?", e);
+    }
+  }
+
+  static Failure notWritable(Path folder, AccessDeniedException cause) {
+    return new Failure(Exit.UNSAFE, "cannot write to " + folder,
+        "run as root, or where root is squashed as the folder's owner", cause);
+  }
+
+  /** Differs from Files.exists, which takes a file system that does not answer for a file that is not there. */
+  static boolean exists(Path path) throws IOException {
+    try {
+      Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+      return true;
+    } catch (NoSuchFileException e) {
+      return false;
+    }
+  }
+
+  private static Object device(Path path) throws IOException {
+    return Files.getAttribute(path, "unix:dev", LinkOption.NOFOLLOW_LINKS);
+  }
+
+  /** The mount that the folder is on. */
+  Mounts.Mount mount() {
+    return mounts.of(isMissing ? folder.getParent() : folder);
+  }
+
+  /** The folder, or the one above it as long as it is missing. */
+  Path existing() throws IOException {
+    return exists(folder) ? folder : folder.getParent();
+  }
+
+  /** True if a network mount broke and is gone altogether, so that the empty mount point is seen in its place. */
+  boolean isGone() {
+    try {
+      return !device.equals(Files.getAttribute(isStagedInside ? folder : folder.getParent(), "unix:dev"));
+    } catch (IOException e) {
+      return true;
+    }
+  }
+
+  void requireMounted(int code) {
+    if (isGone()) {
+      throw gone(code);
+    }
+  }
+
+  Failure gone(int code) {
+    var first = code == Exit.PARTIAL ? "keep TheHive stopped, remove what was written below the mount point, " : "";
+    return new Failure(code, folder + " is no longer mounted or does not answer",
+        first + "mount it again and run the same command again");
+  }
+
+  /** Refuses another file system inside the folder, which would be emptied along with it. */
+  void requireSameFileSystem(Path path) throws IOException {
+    if (!device.equals(device(path))) {
+      throw otherFileSystem(path);
+    }
+  }
+
+  private static Failure otherFileSystem(Path path) {
+    return new Failure(Exit.UNSAFE, "something else is mounted inside the folder, at " + path, "unmount it");
+  }
+
+  /** A swap gives the folders in it new inodes, which a mount or an export of one of them does not follow. */
+  void requireSwappable() {
+    mounts.sharedBelow(folder).ifPresent(shared -> {
+      throw new Failure(Exit.UNSAFE, shared + ": it would go on showing the old files",
+          "restore with --in-place, or unmount or unexport it");
+    });
+  }
+
+  void requireRoom(AttachmentArchive backup) throws IOException {
+    var place = existing();
+    var room = Files.getFileStore(place).getUsableSpace();
+    var needed = backup.all.stream().mapToLong(entry -> (entry.stored() + 4095) / 4096 * 4096 + 256).sum();
+    if (room < needed) {
+      throw new Failure(Exit.UNSAFE,
+          "%s has room for %s, a second tree needs %s".formatted(place, Console.size(room), Console.size(needed)),
+          "free some, or restore with --in-place");
+    }
+    var inodes = SystemCommand.output("stat", "-f", "-c", "%d %c", place.toString()).split(" ");
+    if (!inodes[1].equals("0") && Long.parseLong(inodes[0]) < backup.all.size() + 16L) {
+      throw new Failure(Exit.UNSAFE,
+          "%s has %s inodes left, a second tree needs %d".formatted(place, inodes[0], backup.all.size()),
+          "free some, or restore with --in-place");
+    }
   }
 }
 
@@ -5592,6 +5830,19 @@ record Findings(String part, List<Finding> list, Map<String, Long> counts) {
   }
 }
 
+/** The administrator's answers to the reasons not to restore into a folder: one for each reason. */
+final class FolderAnswers {
+  @Option(names = "--allow-unmounted",
+      description = "restore although the file system that /etc/fstab wants there is not mounted")
+  boolean allowUnmounted;
+
+  @Option(names = "--create-folder", description = "create the folder if it is missing")
+  boolean createFolder;
+
+  @Option(names = "--allow-other-content", description = "overwrite what does not look like TheHive's attachments")
+  boolean allowOtherContent;
+}
+
 /** Attachments in a folder, with owner and mode. */
 record FolderCheck(Path folder, Ownership ownership) implements AttachmentStore {
   /** With links followed, as the restore's report names the folder. */
@@ -5599,6 +5850,7 @@ record FolderCheck(Path folder, Ownership ownership) implements AttachmentStore 
     if (!Files.isDirectory(settings.folder())) {
       throw new Failure(Exit.VERIFICATION, "there is no folder " + settings.folder(), null);
     }
+    AttachmentFolder.requireNames(backup);
     var folder = settings.folder().toRealPath();
     return new FolderCheck(folder, Ownership.of(settings.owner(), folder, backup));
   }
@@ -6123,6 +6375,65 @@ record Host(String name, String destination, String port, TheHiveContainer conta
         is.getOrDefault("SubState", ""),
         Integer.parseInt(is.getOrDefault("NRestarts", "0")), is.getOrDefault("StateChangeTimestamp", ""),
         is.getOrDefault("InvocationID", ""), lines.get(0).equals("0"));
+  }
+}
+
+/**
+ * Finds what nobody can change or remove, root neither: files with the attributes "immutable" or "append only" of
+ * chattr.
+ */
+final class ImmutableFiles {
+  private static final Pattern LINE = Pattern.compile("([-A-Za-z]*[ia][-A-Za-z]*)\\s+(/.*)");
+  private static final int NAMED = 5;
+
+  private ImmutableFiles() {}
+
+  /** Refuses a folder that holds such content, or that is such a folder itself. */
+  static void require(AttachmentFolder target) throws IOException {
+    if (!target.isStagedInside()) {
+      requireItself(target.folder().getParent());
+    }
+    requireItself(target.folder());
+    if (hasAttributes(target.folder())) {
+      refuse(find(List.of("lsattr", "-Ra", target.folder().toString()), target.folder()), target.folder());
+    }
+  }
+
+  /** False where the file system knows no attributes: on NFS lsattr would open each file in vain. */
+  private static boolean hasAttributes(Path folder) {
+    try {
+      return SystemCommand.lines(lines -> lines.findAny().isPresent(), "lsattr", "-d", folder.toString());
+    } catch (IOException e) {
+      return false; // this host has no lsattr
+    }
+  }
+
+  /** Refuses a folder that is protected, whatever is in it. */
+  static void requireItself(Path folder) throws IOException {
+    refuse(find(List.of("lsattr", "-d", folder.toString()), folder), folder);
+  }
+
+  private static void refuse(List<Path> found, Path folder) {
+    if (!found.isEmpty()) {
+      throw new Failure(Exit.UNSAFE,
+          "cannot be changed or removed, because chattr protects it (+i or +a): " + found.get(0)
+              + (found.size() > 1 ? " and others" : ""),
+          "chattr -R -i -a %s".formatted(found.size() > 1 ? folder : found.get(0)));
+    }
+  }
+
+  /** Nothing where the host has no lsattr. */
+  private static List<Path> find(List<String> command, Path folder) {
+    try {
+      return SystemCommand.lines(
+          lines -> lines.map(LINE::matcher).filter(line -> line.matches())
+              .map(line -> Path.of(line.group(2)).normalize())
+              .filter(path -> !path.startsWith(folder) || FolderContents.isContent(folder.relativize(path))).distinct()
+              .limit(NAMED).toList(),
+          command.toArray(String[]::new));
+    } catch (IOException e) {
+      return List.of();
+    }
   }
 }
 
@@ -7289,6 +7600,171 @@ enum Mark {
 
   Mark(String sign) {
     this.sign = sign;
+  }
+}
+
+/**
+ * What is mounted on this host, what should be, and what it exports.
+ *
+ * @param here the mounts that this process sees
+ * @param elsewhere those of processes with mounts of their own, such as containers
+ * @param wanted what /etc/fstab wants mounted
+ * @param exports folders that this host exports over NFS
+ */
+record Mounts(List<Mount> here, List<Mount> elsewhere, List<Wanted> wanted, List<Path> exports) {
+  private static final Pattern NETWORK = Pattern.compile("(nfs|fuse|smb|gfs).*|afs|ceph|cifs|lustre|ocfs2|9p|virtiofs");
+  private static final String AUTOFS = "autofs";
+
+  /**
+   * A mount as {@code /proc/self/mountinfo} tells it.
+   *
+   * @param device the file system's number
+   * @param root the folder of the file system that is mounted
+   * @param point where it is mounted
+   */
+  record Mount(String device, Path root, Path point, String type, String source) {
+    @Override
+    public String toString() {
+      return "%s at %s (%s)".formatted(source, point, type);
+    }
+
+    /** True if other hosts may know what is in it, by more than its name. */
+    boolean isNetwork() {
+      return NETWORK.matcher(type).matches();
+    }
+  }
+
+  /** A line of /etc/fstab. */
+  record Wanted(Path point, String source) {}
+
+  static Mounts read() throws IOException {
+    return new Mounts(parse(lines(Path.of("/proc/self/mountinfo"))), ofOtherProcesses(),
+        parseFstab(lines(Path.of("/etc/fstab"))),
+        Stream.of("/etc/exports", "/var/lib/nfs/etab").flatMap(file -> parseExports(lines(Path.of(file))).stream())
+            .toList());
+  }
+
+  /** Only root can read those of all processes; the others are passed over. */
+  private static List<Mount> ofOtherProcesses() throws IOException {
+    var seen = new HashSet<String>();
+    var all = new ArrayList<Mount>();
+    seen.add(Files.readSymbolicLink(Path.of("/proc/self/ns/mnt")).toString());
+    try (var processes = Files.newDirectoryStream(Path.of("/proc"), "[0-9]*")) {
+      for (var process : processes) {
+        try {
+          if (seen.add(Files.readSymbolicLink(process.resolve("ns/mnt")).toString())) {
+            all.addAll(parse(Files.readAllLines(process.resolve("mountinfo"))));
+          }
+        } catch (IOException e) {
+          // another user's, or it has ended
+        }
+      }
+    }
+    return all;
+  }
+
+  static List<Mount> parse(List<String> mountinfo) {
+    var mounts = new ArrayList<Mount>();
+    for (var line : mountinfo) {
+      var halves = line.split(" - ", 2);
+      var fields = halves[0].split(" ");
+      var source = halves[1].split(" ");
+      mounts.add(new Mount(fields[2], path(fields[3]), path(fields[4]), source[0], unescaped(source[1])));
+    }
+    return mounts;
+  }
+
+  static List<Wanted> parseFstab(List<String> fstab) {
+    return fstab.stream().map(String::strip).filter(line -> !line.startsWith("#")).map(line -> line.split("\\s+"))
+        .filter(fields -> fields.length >= 3 && fields[1].startsWith("/"))
+        .map(fields -> new Wanted(path(fields[1]).normalize(), unescaped(fields[0]))).toList();
+  }
+
+  static List<Path> parseExports(List<String> exports) {
+    return exports.stream().map(line -> line.strip().replaceFirst("^\"([^\"]*)\".*|\\s.*", "$1"))
+        .filter(export -> export.startsWith("/")).map(Mounts::path).toList();
+  }
+
+  private static List<String> lines(Path file) {
+    try {
+      return Files.exists(file) ? Files.readAllLines(file) : List.of();
+    } catch (IOException e) {
+      throw new Failure(Exit.UNSAFE, "cannot read %s: %s".formatted(file, Failure.of(e).getMessage()), "run as root",
+          e);
+    }
+  }
+
+  private static Path path(String escaped) {
+    return Path.of(unescaped(escaped));
+  }
+
+  private static String unescaped(String text) {
+    return Pattern.compile("\\\\([0-7]{3})").matcher(text)
+        .replaceAll(m -> Matcher.quoteReplacement("" + (char) Integer.parseInt(m.group(1), 8)));
+  }
+
+  boolean isMountPoint(Path folder) {
+    return here.stream().anyMatch(mount -> mount.point.equals(folder) && !mount.type.equals(AUTOFS));
+  }
+
+  /** The mount that shows the folder: of those at the longest path, the last, which hides the others. */
+  Mount of(Path folder) {
+    return here.stream().filter(mount -> folder.startsWith(mount.point))
+        .reduce((one, other) -> other.point.getNameCount() >= one.point.getNameCount() ? other : one).orElseThrow();
+  }
+
+  /** Where something is mounted below the folder. */
+  List<Path> below(Path folder) {
+    return here.stream()
+        .filter(mount -> mount.point.startsWith(folder) && !mount.point.equals(folder) && !mount.type.equals(AUTOFS))
+        .map(Mount::point).toList();
+  }
+
+  /** The line of /etc/fstab that wants a file system mounted where the folder is, and it is not. */
+  Optional<Wanted> missing(Path folder) throws IOException {
+    for (var line : wanted) {
+      var point = Files.exists(line.point) ? line.point.toRealPath() : line.point;
+      if (folder.startsWith(line.point) && line.point.getParent() != null && !isMountPoint(point)) {
+        return Optional.of(line);
+      }
+    }
+    return Optional.empty();
+  }
+
+  /**
+   * True if the folder is known by its inode, so it must stay: on a network mount, exported, or shown at another place,
+   * too.
+   */
+  boolean isShared(Path folder) {
+    return of(folder).isNetwork() || exports.stream().anyMatch(folder::startsWith)
+        || shown(folder).anyMatch(mount -> mount.root.equals(inFileSystem(folder)));
+  }
+
+  /**
+   * Names a folder below that is exported or shown elsewhere: there, another folder under its name would not be seen.
+   */
+  Optional<String> sharedBelow(Path folder) {
+    return Stream.concat(
+        exports.stream().filter(export -> export.startsWith(folder) && !export.equals(folder))
+            .map(export -> export + " is exported"),
+        shown(folder).filter(mount -> !mount.root.equals(inFileSystem(folder)))
+            .map(mount -> "%s is mounted at %s, too"
+                .formatted(folder.resolve(inFileSystem(folder).relativize(mount.root)), mount.point)))
+        .findFirst();
+  }
+
+  /** Other mounts of the folder, or of a folder in it. */
+  private Stream<Mount> shown(Path folder) {
+    var own = of(folder);
+    var inside = inFileSystem(folder);
+    return Stream.concat(here.stream(), elsewhere.stream())
+        .filter(mount -> mount.device.equals(own.device) && mount.root.startsWith(inside)
+        && !mount.point.startsWith(folder) && !(mount.root.equals(own.root) && mount.point.equals(own.point)));
+  }
+
+  private Path inFileSystem(Path folder) {
+    var mount = of(folder);
+    return mount.root.resolve(mount.point.relativize(folder).toString()).normalize();
   }
 }
 
@@ -12625,6 +13101,7 @@ final class TarReader implements Closeable {
     var rawLink = pax.bytes("linkpath", extensions.link != null ? extensions.link : header.link());
     var kind = kind(header.type(), rawName);
     data("123456".indexOf(header.type()) >= 0 ? 0 : pax.number("size", header.size()));
+    requireFull(rawName, pax.bytes("GNU.dumpdir", header.type() == 'D' ? folderList() : new byte[0]));
     var size = kind == Kind.FILE ? left : 0;
     SparseMap holes = null;
     if (kind == Kind.FILE && (header.type() == 'S' || pax.has("GNU.sparse.size") || pax.has("GNU.sparse.realsize"))) {
@@ -12645,6 +13122,24 @@ final class TarReader implements Closeable {
     var seconds = time == null ? header.seconds() : time.setScale(0, RoundingMode.FLOOR).longValue();
     var nanos = time == null ? 0 : time.subtract(BigDecimal.valueOf(seconds)).movePointRight(9).intValue();
     return new ArchiveEntry(kind, path, size, position, holes, link, header.mode(), seconds, nanos, owner(header, pax));
+  }
+
+  /** What a folder held, as tar -g writes it. */
+  private byte[] folderList() throws IOException {
+    var list = new byte[(int) Math.min(left, LONGEST_EXTENSION)];
+    read(list);
+    left -= list.length;
+    return list;
+  }
+
+  /** An N stands before a file that only an earlier archive holds. */
+  private static void requireFull(byte[] folder, byte[] list) throws IOException {
+    for (var name : new String(list, StandardCharsets.UTF_8).split("\0")) {
+      if (name.startsWith("N")) {
+        throw new IOException("it is an incremental archive (tar -g): '%s' of %s is only in an earlier one".formatted(
+            EntryName.shown(name.substring(1)), EntryName.shown(new String(folder, StandardCharsets.UTF_8))));
+      }
+    }
   }
 
   private static Kind kind(char type, byte[] name) {

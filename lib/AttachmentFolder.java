@@ -22,6 +22,19 @@ record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean 
     Mounts mounts) {
   private static final int MOST_LOOKED_AT = 100;
 
+  /** Requires that Java can write the backup's names in this locale. */
+  static void requireNames(AttachmentArchive backup) {
+    var encoding = System.getProperty("sun.jnu.encoding");
+    if (encoding.equals("UTF-8")) {
+      return;
+    }
+    backup.all.stream().map(ArchiveEntry::name).filter(name -> !name.chars().allMatch(letter -> letter < 128)).findFirst()
+        .ifPresent(name -> {
+          throw new Failure(Exit.USAGE, "the backup holds names such as '%s', and this locale's file names are %s"
+              .formatted(EntryName.shown(name), encoding), "export LC_ALL=C.UTF-8, or another locale of UTF-8");
+        });
+  }
+
   /** Makes every check that can be made without the backup; changes nothing. */
   static AttachmentFolder check(Path named, Path backup, FolderAnswers answers, Console console) throws IOException {
     var absolute = named.toAbsolutePath().normalize();

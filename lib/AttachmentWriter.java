@@ -27,6 +27,10 @@ final class AttachmentWriter {
     void apply() throws IOException;
   }
 
+  private interface Check {
+    boolean holds() throws IOException;
+  }
+
   AttachmentWriter(RestoreJob job) {
     this.job = job;
   }
@@ -60,9 +64,10 @@ final class AttachmentWriter {
       return;
     }
     if (entry.hasTime()) {
-      attempt("time", () -> UnixFiles.setTime(path, entry.time()));
+      attempt("time", () -> UnixFiles.setTime(path, entry.time()), () -> true); // verify.java does not look at it
     }
-    attempt("mode", () -> Files.setAttribute(path, "unix:mode", job.ownership().mode(entry)));
+    var mode = job.ownership().mode(entry);
+    attempt("mode", () -> Files.setAttribute(path, "unix:mode", mode), () -> Ownership.modeOf(path) == mode);
   }
 
   private void setOwner(Path path, ArchiveEntry entry) throws IOException {
@@ -70,16 +75,20 @@ final class AttachmentWriter {
     var has = Principals.of(path);
     var owner = job.ownership().owner(entry);
     if (owner.user() != null && !owner.user().equals(has.user())) {
-      attempt("owner", () -> view.setOwner(owner.user()));
+      attempt("owner", () -> view.setOwner(owner.user()), () -> owner.user().equals(Principals.of(path).user()));
     }
     if (owner.group() != null && !owner.group().equals(has.group())) {
-      attempt("group", () -> view.setGroup(owner.group()));
+      attempt("group", () -> view.setGroup(owner.group()), () -> owner.group().equals(Principals.of(path).group()));
     }
   }
 
-  private void attempt(String what, Setting setting) throws IOException {
+  /** @param isSet looks whether it took effect: some file systems say yes to everything */
+  private void attempt(String what, Setting setting, Check isSet) throws IOException {
     try {
       setting.apply();
+      if (!isSet.holds()) {
+        unset.merge(what, 1, Integer::sum);
+      }
     } catch (FileSystemException e) {
       if (!(e instanceof AccessDeniedException) && !NOT_ALLOWED.contains(Objects.toString(e.getReason()))) {
         throw e;

@@ -23,6 +23,7 @@ record FolderCheck(Path folder, Ownership ownership) implements AttachmentStore 
     if (!Files.isDirectory(settings.folder())) {
       throw new Failure(Exit.VERIFICATION, "there is no folder " + settings.folder(), null);
     }
+    AttachmentFolder.requireNames(backup);
     var folder = settings.folder().toRealPath();
     return new FolderCheck(folder, Ownership.of(settings.owner(), folder, backup));
   }

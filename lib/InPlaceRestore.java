@@ -14,6 +14,7 @@ import java.util.List;
  */
 final class InPlaceRestore {
   private static final int BATCH = 10_000;
+  private static final int MOST_ROUNDS = 100;
   private final RestoreJob job;
   private final AttachmentWriter writer;
   private final FolderDifferences differences;
@@ -87,8 +88,12 @@ final class InPlaceRestore {
     job.console()
         .onInterrupt("All of the backup is in %s, and some more. Keep TheHive stopped and run the same command again."
             .formatted(job.folder()));
-    while (removeExtrasOnce() > 0) {
-      // again: an NFS client may pass over some of a folder that is changed while it is read
+    // again: an NFS client may pass over some of a folder that is changed while it is read
+    for (var round = 0; removeExtrasOnce() > 0; round++) {
+      if (round == MOST_ROUNDS) {
+        throw new Failure(Exit.PARTIAL, "something writes to %s while what is not in the backup is removed".formatted(
+            job.folder()), "find it (lsof, fuser), stop it, and run the same command again");
+      }
     }
   }
 

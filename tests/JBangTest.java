@@ -124,6 +124,25 @@ class JBangTest {
     }
   }
 
+  /** What is not of UTF-8 would give file names other bytes; the locales here are a fake's. */
+  @Test
+  void inALocaleOf8BitsNamesKeepTheirBytes() throws IOException {
+    var fake = Files.createDirectory(temp.resolve("bin"));
+    writeExecutable(fake.resolve("locale"), "[ \"$LC_ALL\" = C.UTF-8 ] && echo UTF-8 || echo ISO-8859-1");
+    var script = Files.writeString(temp.resolve("name.java"), """
+        //JAVA 17+
+        class name {
+          public static void main(String[] args) {
+            System.out.println(System.getProperty("sun.jnu.encoding"));
+          }
+        }
+        """);
+
+    var result = jbang().env("PATH", fake + ":" + tools).env("LC_ALL", "de_XX.ISO-8859-1").args(script.toString()).run();
+
+    assertThat(result.out()).as(result.err()).isEqualTo("UTF-8\n");
+  }
+
   @Test
   void handsSignalsToTheScriptAndItsCodeBack() {
     for (var signal : List.of("TERM", "INT", "HUP")) {

@@ -140,6 +140,22 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
     assertNothingLeft();
   }
 
+  /** Without that right chmod reports success and leaves the bit out. */
+  @ParameterizedTest
+  @ValueSource(strings = {"--keep-previous", "--in-place"})
+  void aModeThatIsSetWithoutEffectIsTold(String option) throws IOException {
+    attachments(live, 5);
+    sh("chgrp -R 4321 %1$s; chmod 2770 %1$s/attachment".formatted(live));
+    backUp("tar");
+    damage();
+
+    var result = restore("--yes", option).withoutRights("fsetid").run();
+
+    assertThat(result.code()).as(result.err()).isEqualTo(14);
+    assertThat(result.err()).contains("warning: the mode of ", " could not be set",
+        "error: all files are restored, but not all have their mode");
+  }
+
   @ParameterizedTest(name = "{0}, {1} {2}")
   @CsvSource({"+i,attachment/FIRST,", "+i,attachment/FIRST,--in-place", "+i,attachment,", "+i,.,",
       "+a,attachment/FIRST,", "+a,..,", "+a,folder,--in-place",

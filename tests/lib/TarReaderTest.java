@@ -168,6 +168,18 @@ class TarReaderTest {
   }
 
   @Test
+  void anIncrementalArchiveThatLacksFilesIsRefused() {
+    add('D', "folder/", "Yfile\0Nold\0\0".getBytes(UTF_8));
+    add('0', "folder/file", "x".getBytes(UTF_8));
+    assertThatThrownBy(this::entries)
+        .hasMessage("it is an incremental archive (tar -g): 'old' of folder/ is only in an earlier one");
+    tar.reset();
+    addPax("GNU.dumpdir=Nold\0\0");
+    add('5', "folder/", new byte[0]);
+    assertThatThrownBy(this::entries).hasMessageContaining("'old' of folder/ is only in an earlier one");
+  }
+
+  @Test
   void theMapOfSparseVersion1LiesBeforeTheBytes() throws IOException {
     addPax("GNU.sparse.major=1", "GNU.sparse.minor=0", "GNU.sparse.name=s", "GNU.sparse.realsize=5000");
     add('0', "GNUSparseFile.1/s",
