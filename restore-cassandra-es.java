@@ -360,7 +360,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       chooseBackups(databases);
       var refused = databases.sideBySide(run.steps, "check", database -> database.check(run.unfinished()));
       if (!refused.isEmpty()) {
-        return refuse(refused, "Nothing was changed.");
+        return endRefused(refused, "Nothing was changed.");
       }
       var outlook = confirm(databases, settings, run);
       return console.dryRun ? endDryRun(databases) : prepareAndRestore(databases, run, outlook);
@@ -370,7 +370,7 @@ class RestoreCassandraEs implements Callable<Integer> {
   private int prepareAndRestore(Databases databases, RestoreRun run, RestoreOutlook outlook) throws IOException {
     var unprepared = databases.sideBySide(run.steps, "prepare", Database::prepare);
     if (!unprepared.isEmpty()) {
-      return refuse(unprepared, withdraw(databases) ? "Nothing was changed." : "Nothing live was changed.");
+      return endRefused(unprepared, withdraw(databases) ? "Nothing was changed." : "Nothing live was changed.");
     }
     var failed = restore(databases, run);
     return end(databases, run, failed, outlook.end(run.steps));
@@ -394,7 +394,8 @@ class RestoreCassandraEs implements Callable<Integer> {
   }
 
   private Path stateFolder(Settings settings) {
-    return console.stateFolder(CommonSettings.of(settings), CassandraSettings.ofArchives(settings).archives().get(0), point);
+    var archives = CassandraSettings.ofArchives(settings).archives().get(0);
+    return console.stateFolder(CommonSettings.of(settings), archives, point);
   }
 
   private void chooseBackups(Databases databases) {
@@ -473,7 +474,7 @@ class RestoreCassandraEs implements Callable<Integer> {
   }
 
   /** Refused before either database was changed. */
-  private int refuse(Map<Database.Name, Failure> failed, String left) {
+  private int endRefused(Map<Database.Name, Failure> failed, String left) {
     failed.forEach((name, failure) -> console.error(name.title, failure));
     console.step("%s", left);
     printError(name -> failed.containsKey(name) ? failed.get(name).code : Exit.DECLINED);
@@ -1193,7 +1194,15 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     return choose(wanted, gap, now, true);
   }
 
+  /** Requires a value of {@code --max-gap} that is not below zero. */
+  static void requireGap(Duration gap) {
+    if (gap.isNegative()) {
+      throw new Failure(Exit.USAGE, "--max-gap %s is less than 0".formatted(gap), "give it a duration such as PT15M");
+    }
+  }
+
   private Chosen choose(String wanted, Duration gap, LocalDateTime now, boolean all) {
+    requireGap(gap);
     var warnings = new ArrayList<String>();
     if (wanted != null && BackupName.isFile(wanted) && !isOfOtherComponent(wanted)) {
       var named = named(wanted);
@@ -1234,8 +1243,6 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
           "the name of %s is of the future: check this host's clock and the backup host's".formatted(chosen.file()));
     }
   }
-
-  // ------------------------------------------------------------------------------------------------------ a named file
 
   /**
    * A file of another component names only its time here, such as an archive of Cassandra for Elasticsearch's marker.
@@ -1294,8 +1301,6 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
       return "check the path given with --backup";
     }
   }
-
-  // --------------------------------------------------------------------------------------------------- a restore point
 
   private static LocalDateTime point(String wanted) {
     var fileName = wanted.substring(wanted.lastIndexOf('/') + 1);
@@ -1382,8 +1387,6 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
         + (stamps.size() > LISTED ? " and %d more".formatted(stamps.size() - LISTED) : "");
   }
 
-  // ----------------------------------------------------------------------------------------------------- several nodes
-
   private List<BackupFile> ofOtherNodes(BackupFile chosen, List<BackupFile> candidates, Duration gap,
       List<String> warnings) {
     var sources = candidates.stream().filter(one -> one.problem() == null)
@@ -1424,8 +1427,6 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   private static Duration apart(BackupFile one, BackupFile other) {
     return Duration.between(one.taken(), other.taken()).abs();
   }
-
-  // ------------------------------------------------------------------------------------------------------ for messages
 
   private String pattern() {
     return sorted(components).get(0) + "_<timestamp>." + String.join("|", sorted(types));
@@ -3539,7 +3540,8 @@ record DiskRoom(List<Node> nodes) {
 record ElasticsearchAddress(List<HttpHost> hosts, String path) {
   private static final Pattern URL =
       Pattern.compile(
-          "(?:(?<scheme>https?)://)?(?<host>\\[[0-9A-Fa-f:.%]+]|[^/:@?#\\s\\[\\]]+)(?::(?<port>\\d+))?(?<path>/[^?#\\s]*)?");
+          "(?:(?<scheme>https?)://)?(?<host>\\[[0-9A-Fa-f:.%]+]|[^/:@?#\\s\\[\\]]+)(?::(?<port>\\d+))?"
+          + "(?<path>/[^?#\\s]*)?");
 
   static ElasticsearchAddress of(List<String> urls) {
     var all = urls.stream().map(ElasticsearchAddress::one).toList();
@@ -4048,8 +4050,8 @@ record ElasticsearchError(String address, String request, int status, String bod
   static String removeBlock(String setting) {
     // A cluster that is blocked takes one setting at a time, and only this one.
     return setting.startsWith("cluster.")
-        ? "remove it: PUT /_cluster/settings {\"persistent\": {\"%s\": null}}, and the same with \"transient\" in a second request"
-            .formatted(setting)
+        ? ("remove it: PUT /_cluster/settings {\"persistent\": {\"%s\": null}}, and the same with \"transient\" in a"
+            + " second request").formatted(setting)
         : "remove it: PUT /<index>/_settings {\"%s\": null}".formatted(setting);
   }
 
@@ -4400,7 +4402,7 @@ final class ElasticsearchRestore implements Database {
     times.time(name(), "restore the copies", plan.bytes(), () -> replacement.awaitCopies(plan.copies()));
     stage = "trying to clone";
     for (var index : plan.indices()) {
-      replacement.proveCloning(index);
+      replacement.tryCloning(index);
     }
     stage = "replacing";
     for (var index : plan.indices()) {
@@ -4825,7 +4827,8 @@ record GraphSettings(String indexName, int partitions, List<String> openInstance
         .map(value -> REGISTRATION.matcher(value.getKey())).filter(Matcher::matches).map(name -> name.group(1))
         .sorted().toList();
     return new GraphSettings(value(values, "index.search.index-name").flatMap(GraphSettings::text).orElse(USUAL_NAME),
-        value(values, "cluster.max-partitions").flatMap(GraphSettings::number).filter(number -> Integer.bitCount(number) == 1)
+        value(values, "cluster.max-partitions").flatMap(GraphSettings::number)
+            .filter(number -> Integer.bitCount(number) == 1)
             .orElse(USUAL_PARTITIONS), instances);
   }
 
@@ -5083,7 +5086,8 @@ record IndexDefinition(SortedMap<String, JsonNode> settings, Optional<JsonNode> 
   /** Settings that Elasticsearch itself gives an index, or that need its mapping or its shards. */
   private static final Pattern NOT_AT_CREATION =
       Pattern.compile("index\\.(uuid|creation_date.*|provided_name|version\\..*|history\\..*|resize\\..*"
-          + "|number_of_.*|routing_partition_size|sort\\..*|soft_deletes\\..*|verified_before_close|frozen|search\\.throttled|store\\.snapshot\\..*)");
+          + "|number_of_.*|routing_partition_size|sort\\..*|soft_deletes\\..*|verified_before_close|frozen"
+          + "|search\\.throttled|store\\.snapshot\\..*)");
   private static final Pattern AGE = Pattern.compile("(\\d+)(d|h|m|s|ms|micros|nanos)?");
 
   /**
@@ -5592,7 +5596,7 @@ final class IndexReplacement {
   }
 
   /** Elasticsearch may refuse to clone, for want of disk say: found out while the live index is still there. */
-  void proveCloning(SnapshotIndex index) throws Exception {
+  void tryCloning(SnapshotIndex index) throws Exception {
     var probe = index.copy(stamp) + "_probe";
     try {
       definitions.remove(probe);
@@ -5626,7 +5630,8 @@ final class IndexReplacement {
     create(index.name(), () -> source.restore(index.name(), index.name(), false, IndexDefinition.ofCopy(),
         IndexDefinition.NOT_ON_A_COPY));
     watch.awaitStarted(Set.of(index.name()), "run the same command again");
-    if (!watch.isRestoredFrom(index.name(), source.repository(), source.name()) // a node may have restarted since: then its age tells
+    // where a node has restarted since, the index's age tells
+    if (!watch.isRestoredFrom(index.name(), source.repository(), source.name())
         && !source.isOlder(Long.parseLong(setting(index.name(), "index.creation_date")))) {
       throw madeMeanwhile("%s did not come from the snapshot", index.name());
     }
@@ -6365,8 +6370,8 @@ record NodeRoom(String node, List<Path> folders, long free, long held) {
 }
 
 /**
- * Numbers such as tokens of partitions, each once however often it was seen. Of more than {@value #SIZE} a random sample
- * is kept: the numbers with the smallest hashes, which are the same ones wherever they are seen.
+ * Numbers such as tokens of partitions, each once however often it was seen. Of more than {@value #SIZE} a random
+ * sample is kept: the numbers with the smallest hashes, which are the same ones wherever they are seen.
  */
 final class NumberSample {
   static final int SIZE = 1 << 17;
@@ -6991,7 +6996,8 @@ final class RestoreConsole extends Console {
   Path stateFolder(CommonSettings common, Path archives, String backup) {
     var folder = common.stateFolder(archives, backup);
     if (common.statePath().isEmpty() && !folder.equals(archives)) {
-      warn("lock, marker and report are kept in %s, as there is no folder %s: set RESTORE_STATE_PATH to it for all scripts",
+      warn("lock, marker and report are kept in %s, as there is no folder %s: set RESTORE_STATE_PATH to it for all"
+          + " scripts",
           folder, archives);
     }
     return folder;
@@ -7401,8 +7407,6 @@ final class RestorePoints {
     return unusable;
   }
 
-  // --------------------------------------------------------------------------------------------------------- one point
-
   private RestorePoint point(Selection selection, NavigableMap<LocalDateTime, Selection> all) {
     var judgement = new Judgement();
     var parts = new ArrayList<RestorePoint.Part>();
@@ -7545,8 +7549,6 @@ final class RestorePoints {
                   BackupSet.STAMP.format(homes.get(file).time()))));
     }
   }
-
-  // ------------------------------------------------------------------------------------------------------ what is over
 
   private Map<String, String> others(Collection<Selection> selections) {
     var taken = selections.stream()
@@ -7903,8 +7905,9 @@ record RingCoverage(int partitions, double largestGap, double missing, double ch
   /** The findings in words, for plans and messages. */
   String text() {
     return isPart()
-        ? "about %.0f %% of the ring is missing, the largest gap is %.2g %% (%,d partitions; a whole backup looks so in one of 10^%.0f cases)"
-            .formatted(100 * missing, 100 * largestGap, partitions, -Math.log10(Math.max(chance, 1e-300)))
+        ? ("about %.0f %% of the ring is missing, the largest gap is %.2g %% (%,d partitions; a whole backup looks"
+            + " so in one of 10^%.0f cases)")
+                .formatted(100 * missing, 100 * largestGap, partitions, -Math.log10(Math.max(chance, 1e-300)))
         : "%,d partitions, largest gap %.2g %% of the ring; a single hole of %.2g %% would have been found".formatted(
             partitions, 100 * largestGap, 100 * smallestHole(partitions));
   }
@@ -8024,7 +8027,8 @@ final class RingDoubt {
       }
       if (archives > 1 || !RingHoles.of(ring.getValue(), factor).stream().allMatch(coverage::wouldShow)) {
         return Optional.of(
-            ("whether the backup is the whole cannot be told: %,d partitions are too few. With %d nodes%s and %d cop%s of each row"
+            ("whether the backup is the whole cannot be told: %,d partitions are too few. With %d nodes%s and %d"
+                + " cop%s of each row"
                 + " one node's backup is only a part").formatted(coverage.partitions(), nodes,
                     simple ? "" : " in " + ring.getKey(), factor,
             factor == 1 ? "y" : "ies"));
@@ -8619,7 +8623,8 @@ final class SSTableProof {
   }
 
   /** @param tokens gets those of the SSTable's partitions */
-  static void prove(SSTableStatistics statistics, org.apache.cassandra.schema.TableMetadata table, NumberSample tokens) {
+  static void prove(SSTableStatistics statistics, org.apache.cassandra.schema.TableMetadata table,
+      NumberSample tokens) {
     try {
       new SSTableProof(statistics, table, tokens).prove();
     } catch (Failure e) {
@@ -8953,6 +8958,7 @@ record SSTableStatistics(
  */
 final class Settings {
   static final Variable CONFIG = Variable.optional("THEHIVE_CONFIG");
+  private static final int COLUMNS = 79;
   private static final String BYTE_ORDER_MARK = "\uFEFF";
   private final Map<String, String> environment;
   private final Map<String, String> configured;
@@ -9107,11 +9113,26 @@ final class Settings {
         .replaceAll("://.*@", "://(not shown)@").replaceFirst("^[^\\s/@]+:\\S*@", "(not shown)@");
   }
 
-  /** Lines for the help: each variable that has a value, with the value and where it comes from, then the others. */
+  /**
+   * Lines for the help: the variables that have a value, by where it comes from, then the others. Where the values
+   * would make it longer than one screen, only names.
+   */
   List<String> describe(List<Variable> variables) {
+    var lines = describe(variables, true);
+    var longest = new Settings(Map.of()).describe(variables, true).size();
+    return lines.size() <= longest + 1 && lines.stream().allMatch(line -> line.length() <= COLUMNS) ? lines
+        : describe(variables, false);
+  }
+
+  private List<String> describe(List<Variable> variables, boolean values) {
     var lines = new ArrayList<String>();
-    variables.stream().filter(this::isSet).forEach(variable ->
-        lines.add("  %s: %s (%s)".formatted(variable.name(), shown(variable), origin(variable))));
+    for (var origin : variables.stream().filter(this::isSet).map(this::origin).distinct().toList()) {
+      var ofIt = variables.stream().filter(this::isSet).filter(one -> origin(one).equals(origin)).toList();
+      var first = (origin.equals("set") ? "Set" : "From " + origin)
+          + (values ? ":" : " (verify.java settings shows it):");
+      lines.addAll(wrapped(first, values ? ofIt.stream().map(one -> one.name() + "=" + shown(one)).toList()
+          : shortened(ofIt.stream().map(Variable::name).toList())));
+    }
     var defaults = variables.stream().filter(variable -> !isSet(variable) && !variable.fallback().isEmpty())
         .map(variable -> variable.name() + "=" + variable.fallback()).toList();
     if (!defaults.isEmpty()) {
@@ -9141,7 +9162,7 @@ final class Settings {
     var lines = new ArrayList<String>();
     var line = new StringBuilder("  ").append(first);
     for (var word : words) {
-      if (line.length() + word.length() + 2 > 79) {
+      if (line.length() + word.length() + 1 > COLUMNS) {
         lines.add(line.toString());
         line = new StringBuilder("   ");
       }
@@ -9153,7 +9174,7 @@ final class Settings {
 
   /** Its value without secrets; empty where it has none. */
   String shown(Variable variable) {
-    return isSet(variable) && variable.secret() ? "not shown"
+    return isSet(variable) && variable.secret() ? "(not shown)"
         : withoutSecrets(
             environment.getOrDefault(variable.name(), configured.getOrDefault(variable.name(), variable.fallback())));
   }
@@ -9198,8 +9219,8 @@ final class Settings {
     for (var name : new TreeSet<>(environment.keySet())) {
       if (name.startsWith(BYTE_ORDER_MARK)) {
         warnings.add(
-            "the name %s begins with a byte order mark, so nothing reads it: save the file it comes from as UTF-8 without one"
-                .formatted(name.substring(1)));
+            ("the name %s begins with a byte order mark, so nothing reads it: save the file it comes from as UTF-8"
+                + " without one").formatted(name.substring(1)));
         continue;
       }
       names.stream().filter(known -> !names.contains(name) && isAlmost(name, known)).findFirst()
@@ -10435,7 +10456,8 @@ final class TarArchive extends Archive {
   @Override
   Optional<String> doubt() {
     return zerosAtTheEnd <= TarReader.USUAL_ZEROS ? Optional.empty() : Optional.of(
-        ("%s ends in %,d bytes of zeros: tar writes that many with its option -b, but a disk that lost the end does, too."
+        ("%s ends in %,d bytes of zeros: tar writes that many with its option -b, but a disk that lost the end"
+            + " does, too."
             + " Does the number of files agree with what was backed up?").formatted(path, zerosAtTheEnd));
   }
 
@@ -11179,7 +11201,8 @@ final class TheHiveConfig {
  */
 record TheHiveContainer(String engine, String name) {
   private static final Pattern ANSWER = Pattern.compile(
-      "thehive-container\\|(?<how>[^|]*)\\|(?<id>[^|]*)\\|(?<status>[^|]*)\\|(?<exit>-?\\d+)\\|(?<restarts>\\d+)\\|(?<since>[^|]*)");
+      "thehive-container\\|(?<how>[^|]*)\\|(?<id>[^|]*)\\|(?<status>[^|]*)\\|(?<exit>-?\\d+)"
+          + "\\|(?<restarts>\\d+)\\|(?<since>[^|]*)");
   /** A JVM that ends on SIGTERM, or that the engine had to kill, did not fail. */
   private static final Set<String> STOPPED = Set.of("0", "130", "137", "143");
   private static final String NO_CONTAINER = "(?is).*(no such (object|container)|no container with name).*";
@@ -11195,8 +11218,10 @@ record TheHiveContainer(String engine, String name) {
    */
   String inspect() {
     var inspect = "LC_ALL=C $d inspect --type container -f "
-        + "\"thehive-container|$d|{{.Id}}|{{.State.Status}}|{{.State.ExitCode}}|{{.RestartCount}}|{{.State.StartedAt}}\"";
-    return "for d in \"%1$s\" \"sudo -n %1$s\"; do %2$s %3$s && exit; for c in $($d ps -aq --filter label=com.docker.compose.service=%3$s 2>/dev/null); do %2$s $c; done; done"
+        + "\"thehive-container|$d|{{.Id}}|{{.State.Status}}|{{.State.ExitCode}}|{{.RestartCount}}"
+            + "|{{.State.StartedAt}}\"";
+    return ("for d in \"%1$s\" \"sudo -n %1$s\"; do %2$s %3$s && exit; for c in $($d ps -aq --filter"
+        + " label=com.docker.compose.service=%3$s 2>/dev/null); do %2$s $c; done; done")
         .formatted(engine, inspect, name);
   }
 
@@ -11420,8 +11445,8 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     try {
       var hex = "%04X".formatted(port);
       var answer = host.run(
-          "grep -ci \"^ *[0-9]*: [0-9A-F]*:%s [0-9A-F]*:0000 0A\" /proc/net/tcp /proc/net/tcp6; (sudo -n ss -Hltnp || ss -Hltnp) 2>/dev/null | grep \":%d \""
-          .formatted(hex, port), Duration.ofSeconds(30)).out();
+          ("grep -ci \"^ *[0-9]*: [0-9A-F]*:%s [0-9A-F]*:0000 0A\" /proc/net/tcp /proc/net/tcp6; (sudo -n ss -Hltnp"
+              + " || ss -Hltnp) 2>/dev/null | grep \":%d \"").formatted(hex, port), Duration.ofSeconds(30)).out();
       return parse(port, answer);
     } catch (Failure e) {
       return Optional.empty();

@@ -255,7 +255,7 @@ class RestoreFilesMinio implements Callable<Integer> {
 
   public static void main(String[] args) {
     var script = new RestoreFilesMinio();
-    System.exit(Commands.run(script, script.console, VARIABLES, script::refused, args));
+    System.exit(Commands.run(script, script.console, VARIABLES, script::endRefused, args));
   }
 
   @Override
@@ -302,7 +302,8 @@ class RestoreFilesMinio implements Callable<Integer> {
     var extras = exists ? comparison.list(bucket) : BucketComparison.Extras.NONE;
     var unsure = comparison.sum(BucketComparison.State.SAME_SIZE);
     if (unsure.count() > 0) {
-      console.step("Comparing %s of the same name and size (%s)", Count.of(unsure.count(), "object"), Console.size(unsure.bytes()));
+      console.step("Comparing %s of the same name and size (%s)", Count.of(unsure.count(), "object"),
+          Console.size(unsure.bytes()));
     }
     var done = new AtomicLong();
     try (var progress = console.progress("Comparing", unsure.bytes(), done::get, () -> "");
@@ -333,14 +334,14 @@ class RestoreFilesMinio implements Callable<Integer> {
     }
     lines.add("");
     console.confirm(lines, bucket.address(), settings);
-    plan.cannotKeep().ifPresent(this::refuse);
+    plan.cannotKeep().ifPresent(this::refuseUnlessDryRun);
     if (plan.removesMoreThan(maxDelete)) {
       confirmRemoval(plan);
     }
   }
 
   /** A dry run goes on, and tells the reason again at its end. */
-  private void refuse(Failure reason) {
+  private void refuseUnlessDryRun(Failure reason) {
     if (!console.dryRun) {
       throw reason;
     }
@@ -439,7 +440,7 @@ class RestoreFilesMinio implements Callable<Integer> {
   }
 
   /** Before the first change. */
-  private int refused(Failure failure) {
+  private int endRefused(Failure failure) {
     console.error("", failure);
     return print(Json.failure(SCRIPT, failure), lastLine(failure.code), failure.code);
   }
@@ -1263,7 +1264,15 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     return choose(wanted, gap, now, true);
   }
 
+  /** Requires a value of {@code --max-gap} that is not below zero. */
+  static void requireGap(Duration gap) {
+    if (gap.isNegative()) {
+      throw new Failure(Exit.USAGE, "--max-gap %s is less than 0".formatted(gap), "give it a duration such as PT15M");
+    }
+  }
+
   private Chosen choose(String wanted, Duration gap, LocalDateTime now, boolean all) {
+    requireGap(gap);
     var warnings = new ArrayList<String>();
     if (wanted != null && BackupName.isFile(wanted) && !isOfOtherComponent(wanted)) {
       var named = named(wanted);
@@ -1304,8 +1313,6 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
           "the name of %s is of the future: check this host's clock and the backup host's".formatted(chosen.file()));
     }
   }
-
-  // ------------------------------------------------------------------------------------------------------ a named file
 
   /**
    * A file of another component names only its time here, such as an archive of Cassandra for Elasticsearch's marker.
@@ -1364,8 +1371,6 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
       return "check the path given with --backup";
     }
   }
-
-  // --------------------------------------------------------------------------------------------------- a restore point
 
   private static LocalDateTime point(String wanted) {
     var fileName = wanted.substring(wanted.lastIndexOf('/') + 1);
@@ -1452,8 +1457,6 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
         + (stamps.size() > LISTED ? " and %d more".formatted(stamps.size() - LISTED) : "");
   }
 
-  // ----------------------------------------------------------------------------------------------------- several nodes
-
   private List<BackupFile> ofOtherNodes(BackupFile chosen, List<BackupFile> candidates, Duration gap,
       List<String> warnings) {
     var sources = candidates.stream().filter(one -> one.problem() == null)
@@ -1494,8 +1497,6 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   private static Duration apart(BackupFile one, BackupFile other) {
     return Duration.between(one.taken(), other.taken()).abs();
   }
-
-  // ------------------------------------------------------------------------------------------------------ for messages
 
   private String pattern() {
     return sorted(components).get(0) + "_<timestamp>." + String.join("|", sorted(types));
@@ -1606,7 +1607,7 @@ final class BucketComparison {
   }
 
   /** Lists the bucket again: an object counts as restored only if it is listed with its size and the expected ETag. */
-  Extras prove(S3Bucket bucket) {
+  Extras listAgain(S3Bucket bucket) {
     return list(bucket, (i, object) ->
         object.size() == backup.all.get(i).size() && object.etag().equals(etags[i]) ? State.PROVEN : State.DIFFERENT);
   }
@@ -1986,11 +1987,11 @@ final class BucketRestore {
           batches ? ", small objects as tars" : "");
     }
     sendUnproven(batches);
-    var extras = comparison.prove(bucket);
+    var extras = comparison.listAgain(bucket);
     if (comparison.unproven().count() > 0) {
       console.step("Sending %s again, one by one", Count.of(comparison.unproven().count(), "object"));
       sendUnproven(false);
-      extras = comparison.prove(bucket);
+      extras = comparison.listAgain(bucket);
     }
     failures.keySet().removeIf(comparison::isProven); // it may have arrived although its answer was lost
     requireProven("nothing more was removed; run again: only these are sent" + (!bucket.isVersioned() ? ""
@@ -2043,7 +2044,7 @@ final class BucketRestore {
       }
       var keys = keep ? extras.keys().stream().filter(BucketProbe::isProbe).toList() : extras.keys();
       var refused = ObjectRemoval.remove(bucket, keys);
-      var left = comparison.prove(bucket);
+      var left = comparison.listAgain(bucket);
       requireProven("the bucket lost them while others were removed: does something else write to it? run again");
       if (left.removable(keep) >= extras.removable(keep)) {
         left.keys().forEach(key -> refused.putIfAbsent(key, "the server does not say why it is still listed"));
@@ -3528,7 +3529,8 @@ final class RestoreConsole extends Console {
   Path stateFolder(CommonSettings common, Path archives, String backup) {
     var folder = common.stateFolder(archives, backup);
     if (common.statePath().isEmpty() && !folder.equals(archives)) {
-      warn("lock, marker and report are kept in %s, as there is no folder %s: set RESTORE_STATE_PATH to it for all scripts",
+      warn("lock, marker and report are kept in %s, as there is no folder %s: set RESTORE_STATE_PATH to it for all"
+          + " scripts",
           folder, archives);
     }
     return folder;
@@ -3938,8 +3940,6 @@ final class RestorePoints {
     return unusable;
   }
 
-  // --------------------------------------------------------------------------------------------------------- one point
-
   private RestorePoint point(Selection selection, NavigableMap<LocalDateTime, Selection> all) {
     var judgement = new Judgement();
     var parts = new ArrayList<RestorePoint.Part>();
@@ -4082,8 +4082,6 @@ final class RestorePoints {
                   BackupSet.STAMP.format(homes.get(file).time()))));
     }
   }
-
-  // ------------------------------------------------------------------------------------------------------ what is over
 
   private Map<String, String> others(Collection<Selection> selections) {
     var taken = selections.stream()
@@ -4696,11 +4694,7 @@ record S3Failures(String endpoint, String bucket, Optional<Path> ca) {
       return missing(thrown);
     }
     if (code.equals("AccessDenied") || code.equals("AllAccessDisabled")) {
-      return new Failure(Exit.AUTHENTICATION,
-          "the access key may not %s bucket %s at %s".formatted(verb, bucket, endpoint),
-          "its policy needs s3:GetBucketLocation (or set MINIO_REGION), s3:ListBucket, s3:GetObject, s3:PutObject,"
-              + " s3:DeleteObject",
-          thrown);
+      return notAllowed(verb, thrown);
     }
     if (status == 507 || code.contains("Quota") || code.equals("XMinioStorageFull")) {
       return new Failure(Exit.UNSAFE, "no room left in bucket %s at %s: %s".formatted(bucket, endpoint, reason(thrown)),
@@ -4729,6 +4723,14 @@ record S3Failures(String endpoint, String bucket, Optional<Path> ca) {
     }
     return new Failure(status >= 500 && status != 501 ? Exit.UNREACHABLE : Exit.UNEXPECTED,
         "cannot %s bucket %s at %s: %s".formatted(verb, bucket, endpoint, reason(thrown)), "see the server's log",
+        thrown);
+  }
+
+  private Failure notAllowed(String verb, Throwable thrown) {
+    return new Failure(Exit.AUTHENTICATION,
+        "the access key may not %s bucket %s at %s".formatted(verb, bucket, endpoint),
+        "its policy needs s3:GetBucketLocation (or set MINIO_REGION), s3:ListBucket, s3:GetObject, s3:PutObject,"
+            + " s3:DeleteObject",
         thrown);
   }
 
@@ -4894,7 +4896,8 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
     var login = variable != null ? ofVariable(alias, variable)
         : files.stream().flatMap(file -> ofFile(file, alias).stream()).findFirst();
     return login.orElseThrow(() -> new Failure(Exit.USAGE, "MINIO_ENDPOINT is not set, and mc has no alias " + alias,
-        "set MINIO_ENDPOINT, MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or name an alias of mc with MINIO_ALIAS; looked in MC_HOST_%s, %s"
+        ("set MINIO_ENDPOINT, MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or name an alias of mc with MINIO_ALIAS; looked"
+            + " in MC_HOST_%s, %s")
             .formatted(alias, files.stream().map(Path::toString).collect(Collectors.joining(", ")))));
   }
 
@@ -5009,6 +5012,7 @@ record S3Uploads(S3Bucket bucket) {
  */
 final class Settings {
   static final Variable CONFIG = Variable.optional("THEHIVE_CONFIG");
+  private static final int COLUMNS = 79;
   private static final String BYTE_ORDER_MARK = "\uFEFF";
   private final Map<String, String> environment;
   private final Map<String, String> configured;
@@ -5163,11 +5167,26 @@ final class Settings {
         .replaceAll("://.*@", "://(not shown)@").replaceFirst("^[^\\s/@]+:\\S*@", "(not shown)@");
   }
 
-  /** Lines for the help: each variable that has a value, with the value and where it comes from, then the others. */
+  /**
+   * Lines for the help: the variables that have a value, by where it comes from, then the others. Where the values
+   * would make it longer than one screen, only names.
+   */
   List<String> describe(List<Variable> variables) {
+    var lines = describe(variables, true);
+    var longest = new Settings(Map.of()).describe(variables, true).size();
+    return lines.size() <= longest + 1 && lines.stream().allMatch(line -> line.length() <= COLUMNS) ? lines
+        : describe(variables, false);
+  }
+
+  private List<String> describe(List<Variable> variables, boolean values) {
     var lines = new ArrayList<String>();
-    variables.stream().filter(this::isSet).forEach(variable ->
-        lines.add("  %s: %s (%s)".formatted(variable.name(), shown(variable), origin(variable))));
+    for (var origin : variables.stream().filter(this::isSet).map(this::origin).distinct().toList()) {
+      var ofIt = variables.stream().filter(this::isSet).filter(one -> origin(one).equals(origin)).toList();
+      var first = (origin.equals("set") ? "Set" : "From " + origin)
+          + (values ? ":" : " (verify.java settings shows it):");
+      lines.addAll(wrapped(first, values ? ofIt.stream().map(one -> one.name() + "=" + shown(one)).toList()
+          : shortened(ofIt.stream().map(Variable::name).toList())));
+    }
     var defaults = variables.stream().filter(variable -> !isSet(variable) && !variable.fallback().isEmpty())
         .map(variable -> variable.name() + "=" + variable.fallback()).toList();
     if (!defaults.isEmpty()) {
@@ -5197,7 +5216,7 @@ final class Settings {
     var lines = new ArrayList<String>();
     var line = new StringBuilder("  ").append(first);
     for (var word : words) {
-      if (line.length() + word.length() + 2 > 79) {
+      if (line.length() + word.length() + 1 > COLUMNS) {
         lines.add(line.toString());
         line = new StringBuilder("   ");
       }
@@ -5209,7 +5228,7 @@ final class Settings {
 
   /** Its value without secrets; empty where it has none. */
   String shown(Variable variable) {
-    return isSet(variable) && variable.secret() ? "not shown"
+    return isSet(variable) && variable.secret() ? "(not shown)"
         : withoutSecrets(
             environment.getOrDefault(variable.name(), configured.getOrDefault(variable.name(), variable.fallback())));
   }
@@ -5254,8 +5273,8 @@ final class Settings {
     for (var name : new TreeSet<>(environment.keySet())) {
       if (name.startsWith(BYTE_ORDER_MARK)) {
         warnings.add(
-            "the name %s begins with a byte order mark, so nothing reads it: save the file it comes from as UTF-8 without one"
-                .formatted(name.substring(1)));
+            ("the name %s begins with a byte order mark, so nothing reads it: save the file it comes from as UTF-8"
+                + " without one").formatted(name.substring(1)));
         continue;
       }
       names.stream().filter(known -> !names.contains(name) && isAlmost(name, known)).findFirst()
@@ -5827,7 +5846,8 @@ final class TarArchive extends Archive {
   @Override
   Optional<String> doubt() {
     return zerosAtTheEnd <= TarReader.USUAL_ZEROS ? Optional.empty() : Optional.of(
-        ("%s ends in %,d bytes of zeros: tar writes that many with its option -b, but a disk that lost the end does, too."
+        ("%s ends in %,d bytes of zeros: tar writes that many with its option -b, but a disk that lost the end"
+            + " does, too."
             + " Does the number of files agree with what was backed up?").formatted(path, zerosAtTheEnd));
   }
 
@@ -6571,7 +6591,8 @@ final class TheHiveConfig {
  */
 record TheHiveContainer(String engine, String name) {
   private static final Pattern ANSWER = Pattern.compile(
-      "thehive-container\\|(?<how>[^|]*)\\|(?<id>[^|]*)\\|(?<status>[^|]*)\\|(?<exit>-?\\d+)\\|(?<restarts>\\d+)\\|(?<since>[^|]*)");
+      "thehive-container\\|(?<how>[^|]*)\\|(?<id>[^|]*)\\|(?<status>[^|]*)\\|(?<exit>-?\\d+)"
+          + "\\|(?<restarts>\\d+)\\|(?<since>[^|]*)");
   /** A JVM that ends on SIGTERM, or that the engine had to kill, did not fail. */
   private static final Set<String> STOPPED = Set.of("0", "130", "137", "143");
   private static final String NO_CONTAINER = "(?is).*(no such (object|container)|no container with name).*";
@@ -6587,8 +6608,10 @@ record TheHiveContainer(String engine, String name) {
    */
   String inspect() {
     var inspect = "LC_ALL=C $d inspect --type container -f "
-        + "\"thehive-container|$d|{{.Id}}|{{.State.Status}}|{{.State.ExitCode}}|{{.RestartCount}}|{{.State.StartedAt}}\"";
-    return "for d in \"%1$s\" \"sudo -n %1$s\"; do %2$s %3$s && exit; for c in $($d ps -aq --filter label=com.docker.compose.service=%3$s 2>/dev/null); do %2$s $c; done; done"
+        + "\"thehive-container|$d|{{.Id}}|{{.State.Status}}|{{.State.ExitCode}}|{{.RestartCount}}"
+            + "|{{.State.StartedAt}}\"";
+    return ("for d in \"%1$s\" \"sudo -n %1$s\"; do %2$s %3$s && exit; for c in $($d ps -aq --filter"
+        + " label=com.docker.compose.service=%3$s 2>/dev/null); do %2$s $c; done; done")
         .formatted(engine, inspect, name);
   }
 
@@ -6812,8 +6835,8 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     try {
       var hex = "%04X".formatted(port);
       var answer = host.run(
-          "grep -ci \"^ *[0-9]*: [0-9A-F]*:%s [0-9A-F]*:0000 0A\" /proc/net/tcp /proc/net/tcp6; (sudo -n ss -Hltnp || ss -Hltnp) 2>/dev/null | grep \":%d \""
-          .formatted(hex, port), Duration.ofSeconds(30)).out();
+          ("grep -ci \"^ *[0-9]*: [0-9A-F]*:%s [0-9A-F]*:0000 0A\" /proc/net/tcp /proc/net/tcp6; (sudo -n ss -Hltnp"
+              + " || ss -Hltnp) 2>/dev/null | grep \":%d \"").formatted(hex, port), Duration.ofSeconds(30)).out();
       return parse(port, answer);
     } catch (Failure e) {
       return Optional.empty();

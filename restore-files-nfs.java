@@ -274,7 +274,8 @@ class RestoreFilesNfs implements Callable<Integer> {
     var job = new RestoreJob(archive, target, Ownership.of(files.owner(), live, archive), workers, console);
     warnOfOtherOwner(job);
     for (var path : target.withLostAccessLists(archive)) {
-      console.warn("%s has an ACL, which what is restored in it does not get: note it (getfacl), and set it again after",
+      console.warn("%s has an ACL, which what is restored in it does not get: note it (getfacl), and set it again"
+          + " after",
           path);
     }
     return job;
@@ -1131,8 +1132,8 @@ record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean 
     if (encoding.equals("UTF-8")) {
       return;
     }
-    backup.all.stream().map(ArchiveEntry::name).filter(name -> !name.chars().allMatch(letter -> letter < 128)).findFirst()
-        .ifPresent(name -> {
+    backup.all.stream().map(ArchiveEntry::name).filter(name -> !name.chars().allMatch(letter -> letter < 128))
+        .findFirst().ifPresent(name -> {
           throw new Failure(Exit.USAGE, "the backup holds names such as '%s', and this locale's file names are %s"
               .formatted(EntryName.shown(name), encoding), "export LC_ALL=C.UTF-8, or another locale of UTF-8");
         });
@@ -1805,7 +1806,15 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     return choose(wanted, gap, now, true);
   }
 
+  /** Requires a value of {@code --max-gap} that is not below zero. */
+  static void requireGap(Duration gap) {
+    if (gap.isNegative()) {
+      throw new Failure(Exit.USAGE, "--max-gap %s is less than 0".formatted(gap), "give it a duration such as PT15M");
+    }
+  }
+
   private Chosen choose(String wanted, Duration gap, LocalDateTime now, boolean all) {
+    requireGap(gap);
     var warnings = new ArrayList<String>();
     if (wanted != null && BackupName.isFile(wanted) && !isOfOtherComponent(wanted)) {
       var named = named(wanted);
@@ -1846,8 +1855,6 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
           "the name of %s is of the future: check this host's clock and the backup host's".formatted(chosen.file()));
     }
   }
-
-  // ------------------------------------------------------------------------------------------------------ a named file
 
   /**
    * A file of another component names only its time here, such as an archive of Cassandra for Elasticsearch's marker.
@@ -1906,8 +1913,6 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
       return "check the path given with --backup";
     }
   }
-
-  // --------------------------------------------------------------------------------------------------- a restore point
 
   private static LocalDateTime point(String wanted) {
     var fileName = wanted.substring(wanted.lastIndexOf('/') + 1);
@@ -1994,8 +1999,6 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
         + (stamps.size() > LISTED ? " and %d more".formatted(stamps.size() - LISTED) : "");
   }
 
-  // ----------------------------------------------------------------------------------------------------- several nodes
-
   private List<BackupFile> ofOtherNodes(BackupFile chosen, List<BackupFile> candidates, Duration gap,
       List<String> warnings) {
     var sources = candidates.stream().filter(one -> one.problem() == null)
@@ -2036,8 +2039,6 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   private static Duration apart(BackupFile one, BackupFile other) {
     return Duration.between(one.taken(), other.taken()).abs();
   }
-
-  // ------------------------------------------------------------------------------------------------------ for messages
 
   private String pattern() {
     return sorted(components).get(0) + "_<timestamp>." + String.join("|", sorted(types));
@@ -3322,43 +3323,47 @@ record LiveTree(AttachmentFolder target, Workers workers) {
     if (!AttachmentFolder.exists(tree)) {
       return;
     }
-    var batch = new ArrayList<Path>();
-    Files.walkFileTree(tree, new SimpleFileVisitor<>() {
-      @Override
-      public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes is) throws IOException {
-        target.requireSameFileSystem(path);
-        makeWritable(path);
-        return FileVisitResult.CONTINUE;
-      }
+    Files.walkFileTree(tree, new DeletingVisitor());
+  }
 
-      @Override
-      public FileVisitResult visitFile(Path path, BasicFileAttributes is) throws IOException {
-        batch.add(path);
-        return batch.size() < BATCH ? FileVisitResult.CONTINUE : deleteBatch();
-      }
+  /** Removes files several at a time, and each folder after what it held. */
+  private final class DeletingVisitor extends SimpleFileVisitor<Path> {
+    private final List<Path> batch = new ArrayList<>();
 
-      @Override
-      public FileVisitResult visitFileFailed(Path path, IOException failed) throws IOException {
-        if (!(failed instanceof AccessDeniedException) || !makeWritable(path)) {
-          throw failed;
-        }
-        delete(path);
-        return FileVisitResult.CONTINUE;
-      }
+    @Override
+    public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes is) throws IOException {
+      target.requireSameFileSystem(path);
+      makeWritable(path);
+      return FileVisitResult.CONTINUE;
+    }
 
-      @Override
-      public FileVisitResult postVisitDirectory(Path path, IOException failed) throws IOException {
-        deleteBatch();
-        Files.delete(path);
-        return FileVisitResult.CONTINUE;
-      }
+    @Override
+    public FileVisitResult visitFile(Path path, BasicFileAttributes is) throws IOException {
+      batch.add(path);
+      return batch.size() < BATCH ? FileVisitResult.CONTINUE : deleteBatch();
+    }
 
-      private FileVisitResult deleteBatch() throws IOException {
-        workers.run(batch.size(), (worker, i) -> Files.deleteIfExists(batch.get(i)));
-        batch.clear();
-        return FileVisitResult.CONTINUE;
+    @Override
+    public FileVisitResult visitFileFailed(Path path, IOException failed) throws IOException {
+      if (!(failed instanceof AccessDeniedException) || !makeWritable(path)) {
+        throw failed;
       }
-    });
+      delete(path);
+      return FileVisitResult.CONTINUE;
+    }
+
+    @Override
+    public FileVisitResult postVisitDirectory(Path path, IOException failed) throws IOException {
+      deleteBatch();
+      Files.delete(path);
+      return FileVisitResult.CONTINUE;
+    }
+
+    private FileVisitResult deleteBatch() throws IOException {
+      workers.run(batch.size(), (worker, i) -> Files.deleteIfExists(batch.get(i)));
+      batch.clear();
+      return FileVisitResult.CONTINUE;
+    }
   }
 
   /**
@@ -4071,7 +4076,8 @@ final class RestoreConsole extends Console {
   Path stateFolder(CommonSettings common, Path archives, String backup) {
     var folder = common.stateFolder(archives, backup);
     if (common.statePath().isEmpty() && !folder.equals(archives)) {
-      warn("lock, marker and report are kept in %s, as there is no folder %s: set RESTORE_STATE_PATH to it for all scripts",
+      warn("lock, marker and report are kept in %s, as there is no folder %s: set RESTORE_STATE_PATH to it for all"
+          + " scripts",
           folder, archives);
     }
     return folder;
@@ -4544,8 +4550,6 @@ final class RestorePoints {
     return unusable;
   }
 
-  // --------------------------------------------------------------------------------------------------------- one point
-
   private RestorePoint point(Selection selection, NavigableMap<LocalDateTime, Selection> all) {
     var judgement = new Judgement();
     var parts = new ArrayList<RestorePoint.Part>();
@@ -4688,8 +4692,6 @@ final class RestorePoints {
                   BackupSet.STAMP.format(homes.get(file).time()))));
     }
   }
-
-  // ------------------------------------------------------------------------------------------------------ what is over
 
   private Map<String, String> others(Collection<Selection> selections) {
     var taken = selections.stream()
@@ -5046,6 +5048,7 @@ final class RunReports {
  */
 final class Settings {
   static final Variable CONFIG = Variable.optional("THEHIVE_CONFIG");
+  private static final int COLUMNS = 79;
   private static final String BYTE_ORDER_MARK = "\uFEFF";
   private final Map<String, String> environment;
   private final Map<String, String> configured;
@@ -5200,11 +5203,26 @@ final class Settings {
         .replaceAll("://.*@", "://(not shown)@").replaceFirst("^[^\\s/@]+:\\S*@", "(not shown)@");
   }
 
-  /** Lines for the help: each variable that has a value, with the value and where it comes from, then the others. */
+  /**
+   * Lines for the help: the variables that have a value, by where it comes from, then the others. Where the values
+   * would make it longer than one screen, only names.
+   */
   List<String> describe(List<Variable> variables) {
+    var lines = describe(variables, true);
+    var longest = new Settings(Map.of()).describe(variables, true).size();
+    return lines.size() <= longest + 1 && lines.stream().allMatch(line -> line.length() <= COLUMNS) ? lines
+        : describe(variables, false);
+  }
+
+  private List<String> describe(List<Variable> variables, boolean values) {
     var lines = new ArrayList<String>();
-    variables.stream().filter(this::isSet).forEach(variable ->
-        lines.add("  %s: %s (%s)".formatted(variable.name(), shown(variable), origin(variable))));
+    for (var origin : variables.stream().filter(this::isSet).map(this::origin).distinct().toList()) {
+      var ofIt = variables.stream().filter(this::isSet).filter(one -> origin(one).equals(origin)).toList();
+      var first = (origin.equals("set") ? "Set" : "From " + origin)
+          + (values ? ":" : " (verify.java settings shows it):");
+      lines.addAll(wrapped(first, values ? ofIt.stream().map(one -> one.name() + "=" + shown(one)).toList()
+          : shortened(ofIt.stream().map(Variable::name).toList())));
+    }
     var defaults = variables.stream().filter(variable -> !isSet(variable) && !variable.fallback().isEmpty())
         .map(variable -> variable.name() + "=" + variable.fallback()).toList();
     if (!defaults.isEmpty()) {
@@ -5234,7 +5252,7 @@ final class Settings {
     var lines = new ArrayList<String>();
     var line = new StringBuilder("  ").append(first);
     for (var word : words) {
-      if (line.length() + word.length() + 2 > 79) {
+      if (line.length() + word.length() + 1 > COLUMNS) {
         lines.add(line.toString());
         line = new StringBuilder("   ");
       }
@@ -5246,7 +5264,7 @@ final class Settings {
 
   /** Its value without secrets; empty where it has none. */
   String shown(Variable variable) {
-    return isSet(variable) && variable.secret() ? "not shown"
+    return isSet(variable) && variable.secret() ? "(not shown)"
         : withoutSecrets(
             environment.getOrDefault(variable.name(), configured.getOrDefault(variable.name(), variable.fallback())));
   }
@@ -5291,8 +5309,8 @@ final class Settings {
     for (var name : new TreeSet<>(environment.keySet())) {
       if (name.startsWith(BYTE_ORDER_MARK)) {
         warnings.add(
-            "the name %s begins with a byte order mark, so nothing reads it: save the file it comes from as UTF-8 without one"
-                .formatted(name.substring(1)));
+            ("the name %s begins with a byte order mark, so nothing reads it: save the file it comes from as UTF-8"
+                + " without one").formatted(name.substring(1)));
         continue;
       }
       names.stream().filter(known -> !names.contains(name) && isAlmost(name, known)).findFirst()
@@ -5856,8 +5874,8 @@ final class StagedSwap {
       throw new Failure(Exit.PARTIAL,
           "%s, and the swap could not be taken back: %s".formatted(Failure.of(cause).getMessage(),
               Failure.of(e).getMessage()),
-          "keep TheHive stopped; nothing is lost, the trees are in %s: run the same command again when the cause is gone"
-              .formatted(work),
+          ("keep TheHive stopped; nothing is lost, the trees are in %s: run the same command again when the cause is"
+              + " gone").formatted(work),
           e);
     }
   }
@@ -6140,7 +6158,8 @@ final class TarArchive extends Archive {
   @Override
   Optional<String> doubt() {
     return zerosAtTheEnd <= TarReader.USUAL_ZEROS ? Optional.empty() : Optional.of(
-        ("%s ends in %,d bytes of zeros: tar writes that many with its option -b, but a disk that lost the end does, too."
+        ("%s ends in %,d bytes of zeros: tar writes that many with its option -b, but a disk that lost the end"
+            + " does, too."
             + " Does the number of files agree with what was backed up?").formatted(path, zerosAtTheEnd));
   }
 
@@ -6884,7 +6903,8 @@ final class TheHiveConfig {
  */
 record TheHiveContainer(String engine, String name) {
   private static final Pattern ANSWER = Pattern.compile(
-      "thehive-container\\|(?<how>[^|]*)\\|(?<id>[^|]*)\\|(?<status>[^|]*)\\|(?<exit>-?\\d+)\\|(?<restarts>\\d+)\\|(?<since>[^|]*)");
+      "thehive-container\\|(?<how>[^|]*)\\|(?<id>[^|]*)\\|(?<status>[^|]*)\\|(?<exit>-?\\d+)"
+          + "\\|(?<restarts>\\d+)\\|(?<since>[^|]*)");
   /** A JVM that ends on SIGTERM, or that the engine had to kill, did not fail. */
   private static final Set<String> STOPPED = Set.of("0", "130", "137", "143");
   private static final String NO_CONTAINER = "(?is).*(no such (object|container)|no container with name).*";
@@ -6900,8 +6920,10 @@ record TheHiveContainer(String engine, String name) {
    */
   String inspect() {
     var inspect = "LC_ALL=C $d inspect --type container -f "
-        + "\"thehive-container|$d|{{.Id}}|{{.State.Status}}|{{.State.ExitCode}}|{{.RestartCount}}|{{.State.StartedAt}}\"";
-    return "for d in \"%1$s\" \"sudo -n %1$s\"; do %2$s %3$s && exit; for c in $($d ps -aq --filter label=com.docker.compose.service=%3$s 2>/dev/null); do %2$s $c; done; done"
+        + "\"thehive-container|$d|{{.Id}}|{{.State.Status}}|{{.State.ExitCode}}|{{.RestartCount}}"
+            + "|{{.State.StartedAt}}\"";
+    return ("for d in \"%1$s\" \"sudo -n %1$s\"; do %2$s %3$s && exit; for c in $($d ps -aq --filter"
+        + " label=com.docker.compose.service=%3$s 2>/dev/null); do %2$s $c; done; done")
         .formatted(engine, inspect, name);
   }
 
@@ -7125,8 +7147,8 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     try {
       var hex = "%04X".formatted(port);
       var answer = host.run(
-          "grep -ci \"^ *[0-9]*: [0-9A-F]*:%s [0-9A-F]*:0000 0A\" /proc/net/tcp /proc/net/tcp6; (sudo -n ss -Hltnp || ss -Hltnp) 2>/dev/null | grep \":%d \""
-          .formatted(hex, port), Duration.ofSeconds(30)).out();
+          ("grep -ci \"^ *[0-9]*: [0-9A-F]*:%s [0-9A-F]*:0000 0A\" /proc/net/tcp /proc/net/tcp6; (sudo -n ss -Hltnp"
+              + " || ss -Hltnp) 2>/dev/null | grep \":%d \"").formatted(hex, port), Duration.ofSeconds(30)).out();
       return parse(port, answer);
     } catch (Failure e) {
       return Optional.empty();

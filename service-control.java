@@ -103,7 +103,8 @@ import picocli.CommandLine;
     synopsisSubcommandLabel = "COMMAND",
     footer = {
       "%nExample: ./jbang service-control.java stop",
-        "Exit codes: 0 done, 1 unexpected error, 2 wrong usage or settings, 11 unreachable, 12 log-in or sudo refused, 13 a"
+        "Exit codes: 0 done, 1 unexpected error, 2 wrong usage or settings, 11 unreachable, 12 log-in or sudo"
+            + " refused, 13 a"
           + " node is not as wanted, or a restore is unfinished, 130 interrupted."
     })
 class ServiceControl implements Runnable {
@@ -1307,6 +1308,7 @@ final class Release implements IVersionProvider {
  */
 final class Settings {
   static final Variable CONFIG = Variable.optional("THEHIVE_CONFIG");
+  private static final int COLUMNS = 79;
   private static final String BYTE_ORDER_MARK = "\uFEFF";
   private final Map<String, String> environment;
   private final Map<String, String> configured;
@@ -1461,11 +1463,26 @@ final class Settings {
         .replaceAll("://.*@", "://(not shown)@").replaceFirst("^[^\\s/@]+:\\S*@", "(not shown)@");
   }
 
-  /** Lines for the help: each variable that has a value, with the value and where it comes from, then the others. */
+  /**
+   * Lines for the help: the variables that have a value, by where it comes from, then the others. Where the values
+   * would make it longer than one screen, only names.
+   */
   List<String> describe(List<Variable> variables) {
+    var lines = describe(variables, true);
+    var longest = new Settings(Map.of()).describe(variables, true).size();
+    return lines.size() <= longest + 1 && lines.stream().allMatch(line -> line.length() <= COLUMNS) ? lines
+        : describe(variables, false);
+  }
+
+  private List<String> describe(List<Variable> variables, boolean values) {
     var lines = new ArrayList<String>();
-    variables.stream().filter(this::isSet).forEach(variable ->
-        lines.add("  %s: %s (%s)".formatted(variable.name(), shown(variable), origin(variable))));
+    for (var origin : variables.stream().filter(this::isSet).map(this::origin).distinct().toList()) {
+      var ofIt = variables.stream().filter(this::isSet).filter(one -> origin(one).equals(origin)).toList();
+      var first = (origin.equals("set") ? "Set" : "From " + origin)
+          + (values ? ":" : " (verify.java settings shows it):");
+      lines.addAll(wrapped(first, values ? ofIt.stream().map(one -> one.name() + "=" + shown(one)).toList()
+          : shortened(ofIt.stream().map(Variable::name).toList())));
+    }
     var defaults = variables.stream().filter(variable -> !isSet(variable) && !variable.fallback().isEmpty())
         .map(variable -> variable.name() + "=" + variable.fallback()).toList();
     if (!defaults.isEmpty()) {
@@ -1495,7 +1512,7 @@ final class Settings {
     var lines = new ArrayList<String>();
     var line = new StringBuilder("  ").append(first);
     for (var word : words) {
-      if (line.length() + word.length() + 2 > 79) {
+      if (line.length() + word.length() + 1 > COLUMNS) {
         lines.add(line.toString());
         line = new StringBuilder("   ");
       }
@@ -1507,7 +1524,7 @@ final class Settings {
 
   /** Its value without secrets; empty where it has none. */
   String shown(Variable variable) {
-    return isSet(variable) && variable.secret() ? "not shown"
+    return isSet(variable) && variable.secret() ? "(not shown)"
         : withoutSecrets(
             environment.getOrDefault(variable.name(), configured.getOrDefault(variable.name(), variable.fallback())));
   }
@@ -1552,8 +1569,8 @@ final class Settings {
     for (var name : new TreeSet<>(environment.keySet())) {
       if (name.startsWith(BYTE_ORDER_MARK)) {
         warnings.add(
-            "the name %s begins with a byte order mark, so nothing reads it: save the file it comes from as UTF-8 without one"
-                .formatted(name.substring(1)));
+            ("the name %s begins with a byte order mark, so nothing reads it: save the file it comes from as UTF-8"
+                + " without one").formatted(name.substring(1)));
         continue;
       }
       names.stream().filter(known -> !names.contains(name) && isAlmost(name, known)).findFirst()
@@ -1755,7 +1772,8 @@ final class TheHiveConfig {
  */
 record TheHiveContainer(String engine, String name) {
   private static final Pattern ANSWER = Pattern.compile(
-      "thehive-container\\|(?<how>[^|]*)\\|(?<id>[^|]*)\\|(?<status>[^|]*)\\|(?<exit>-?\\d+)\\|(?<restarts>\\d+)\\|(?<since>[^|]*)");
+      "thehive-container\\|(?<how>[^|]*)\\|(?<id>[^|]*)\\|(?<status>[^|]*)\\|(?<exit>-?\\d+)"
+          + "\\|(?<restarts>\\d+)\\|(?<since>[^|]*)");
   /** A JVM that ends on SIGTERM, or that the engine had to kill, did not fail. */
   private static final Set<String> STOPPED = Set.of("0", "130", "137", "143");
   private static final String NO_CONTAINER = "(?is).*(no such (object|container)|no container with name).*";
@@ -1771,8 +1789,10 @@ record TheHiveContainer(String engine, String name) {
    */
   String inspect() {
     var inspect = "LC_ALL=C $d inspect --type container -f "
-        + "\"thehive-container|$d|{{.Id}}|{{.State.Status}}|{{.State.ExitCode}}|{{.RestartCount}}|{{.State.StartedAt}}\"";
-    return "for d in \"%1$s\" \"sudo -n %1$s\"; do %2$s %3$s && exit; for c in $($d ps -aq --filter label=com.docker.compose.service=%3$s 2>/dev/null); do %2$s $c; done; done"
+        + "\"thehive-container|$d|{{.Id}}|{{.State.Status}}|{{.State.ExitCode}}|{{.RestartCount}}"
+            + "|{{.State.StartedAt}}\"";
+    return ("for d in \"%1$s\" \"sudo -n %1$s\"; do %2$s %3$s && exit; for c in $($d ps -aq --filter"
+        + " label=com.docker.compose.service=%3$s 2>/dev/null); do %2$s $c; done; done")
         .formatted(engine, inspect, name);
   }
 
@@ -1996,8 +2016,8 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     try {
       var hex = "%04X".formatted(port);
       var answer = host.run(
-          "grep -ci \"^ *[0-9]*: [0-9A-F]*:%s [0-9A-F]*:0000 0A\" /proc/net/tcp /proc/net/tcp6; (sudo -n ss -Hltnp || ss -Hltnp) 2>/dev/null | grep \":%d \""
-          .formatted(hex, port), Duration.ofSeconds(30)).out();
+          ("grep -ci \"^ *[0-9]*: [0-9A-F]*:%s [0-9A-F]*:0000 0A\" /proc/net/tcp /proc/net/tcp6; (sudo -n ss -Hltnp"
+              + " || ss -Hltnp) 2>/dev/null | grep \":%d \"").formatted(hex, port), Duration.ofSeconds(30)).out();
       return parse(port, answer);
     } catch (Failure e) {
       return Optional.empty();

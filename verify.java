@@ -397,7 +397,9 @@ import static j2html.TagCreator.ul;
     abbreviateSynopsis = true,
     synopsisHeading = "Usage: ./jbang ",
     footer = {"Example: ./jbang verify.java archives",
-        "Exit codes: 0 as in the backup, 1 unexpected, 2 usage, 10 backup,%n11 unreachable, 12 rights, 13 not safe, 15 differs, 130 interrupted"})
+        "Exit codes: 0 as in the backup, 1 unexpected, 2 usage, 10 backup,%n"
+            + "11 unreachable, 12 rights, 13 not safe,"
+            + " 15 differs, 130 interrupted"})
 class Verify implements Callable<Integer> {
   private static final String SCRIPT = "verify";
   private static final int READS_AT_ONCE = 8;
@@ -553,10 +555,7 @@ class Verify implements Callable<Integer> {
       throw new Failure(Exit.USAGE, "--sample %d is less than 0".formatted(sample.get()),
           "give it a number of attachments");
     }
-    if (maxGap.isNegative()) {
-      throw new Failure(Exit.USAGE, "--max-gap %s is less than 0".formatted(maxGap),
-          "give it a duration such as PT15M");
-    }
+    BackupSet.requireGap(maxGap);
     if (files.areWanted() && (mode == Mode.POINTS || mode == Mode.SETTINGS)) {
       throw new Failure(Exit.USAGE, "--evidence and --metrics tell of checks, and this command makes none",
           "they go with ./jbang verify.java and ./jbang verify.java archives");
@@ -1819,8 +1818,8 @@ record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean 
     if (encoding.equals("UTF-8")) {
       return;
     }
-    backup.all.stream().map(ArchiveEntry::name).filter(name -> !name.chars().allMatch(letter -> letter < 128)).findFirst()
-        .ifPresent(name -> {
+    backup.all.stream().map(ArchiveEntry::name).filter(name -> !name.chars().allMatch(letter -> letter < 128))
+        .findFirst().ifPresent(name -> {
           throw new Failure(Exit.USAGE, "the backup holds names such as '%s', and this locale's file names are %s"
               .formatted(EntryName.shown(name), encoding), "export LC_ALL=C.UTF-8, or another locale of UTF-8");
         });
@@ -2444,7 +2443,15 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     return choose(wanted, gap, now, true);
   }
 
+  /** Requires a value of {@code --max-gap} that is not below zero. */
+  static void requireGap(Duration gap) {
+    if (gap.isNegative()) {
+      throw new Failure(Exit.USAGE, "--max-gap %s is less than 0".formatted(gap), "give it a duration such as PT15M");
+    }
+  }
+
   private Chosen choose(String wanted, Duration gap, LocalDateTime now, boolean all) {
+    requireGap(gap);
     var warnings = new ArrayList<String>();
     if (wanted != null && BackupName.isFile(wanted) && !isOfOtherComponent(wanted)) {
       var named = named(wanted);
@@ -2485,8 +2492,6 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
           "the name of %s is of the future: check this host's clock and the backup host's".formatted(chosen.file()));
     }
   }
-
-  // ------------------------------------------------------------------------------------------------------ a named file
 
   /**
    * A file of another component names only its time here, such as an archive of Cassandra for Elasticsearch's marker.
@@ -2545,8 +2550,6 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
       return "check the path given with --backup";
     }
   }
-
-  // --------------------------------------------------------------------------------------------------- a restore point
 
   private static LocalDateTime point(String wanted) {
     var fileName = wanted.substring(wanted.lastIndexOf('/') + 1);
@@ -2633,8 +2636,6 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
         + (stamps.size() > LISTED ? " and %d more".formatted(stamps.size() - LISTED) : "");
   }
 
-  // ----------------------------------------------------------------------------------------------------- several nodes
-
   private List<BackupFile> ofOtherNodes(BackupFile chosen, List<BackupFile> candidates, Duration gap,
       List<String> warnings) {
     var sources = candidates.stream().filter(one -> one.problem() == null)
@@ -2675,8 +2676,6 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   private static Duration apart(BackupFile one, BackupFile other) {
     return Duration.between(one.taken(), other.taken()).abs();
   }
-
-  // ------------------------------------------------------------------------------------------------------ for messages
 
   private String pattern() {
     return sorted(components).get(0) + "_<timestamp>." + String.join("|", sorted(types));
@@ -4510,7 +4509,8 @@ record ETag(long high, long low, int parts) {
 record ElasticsearchAddress(List<HttpHost> hosts, String path) {
   private static final Pattern URL =
       Pattern.compile(
-          "(?:(?<scheme>https?)://)?(?<host>\\[[0-9A-Fa-f:.%]+]|[^/:@?#\\s\\[\\]]+)(?::(?<port>\\d+))?(?<path>/[^?#\\s]*)?");
+          "(?:(?<scheme>https?)://)?(?<host>\\[[0-9A-Fa-f:.%]+]|[^/:@?#\\s\\[\\]]+)(?::(?<port>\\d+))?"
+          + "(?<path>/[^?#\\s]*)?");
 
   static ElasticsearchAddress of(List<String> urls) {
     var all = urls.stream().map(ElasticsearchAddress::one).toList();
@@ -4835,8 +4835,8 @@ record ElasticsearchError(String address, String request, int status, String bod
   static String removeBlock(String setting) {
     // A cluster that is blocked takes one setting at a time, and only this one.
     return setting.startsWith("cluster.")
-        ? "remove it: PUT /_cluster/settings {\"persistent\": {\"%s\": null}}, and the same with \"transient\" in a second request"
-            .formatted(setting)
+        ? ("remove it: PUT /_cluster/settings {\"persistent\": {\"%s\": null}}, and the same with \"transient\" in a"
+            + " second request").formatted(setting)
         : "remove it: PUT /<index>/_settings {\"%s\": null}".formatted(setting);
   }
 
@@ -5258,7 +5258,8 @@ final class EvidenceFiles {
   void requireWritable() {
     if (!notes.isEmpty() && evidence.isEmpty()) {
       throw new Failure(Exit.USAGE,
-          "--note '%s' is a line of the page, and no page is asked for".formatted(notes.get(0)), "add --evidence <file>.html");
+          "--note '%s' is a line of the page, and no page is asked for".formatted(notes.get(0)), "add --evidence"
+              + " <file>.html");
     }
     evidence.forEach(EvidenceFiles::requireWritable);
     metrics.ifPresent(EvidenceFiles::requireWritable);
@@ -5631,7 +5632,8 @@ final class EvidencePage {
 
   private DomContent checks() {
     var rows = evidence.verdict().checks().stream().map(finding -> (DomContent) tr(
-        td(finding.result().sign).withClass("mark"), td(finding.part()).withClass("name"), td(finding.check()).withClass("check"),
+        td(finding.result().sign).withClass("mark"), td(finding.part()).withClass("name"),
+            td(finding.check()).withClass("check"),
         td(div(finding.text()), iff(!finding.details().isEmpty(), details(finding.details()))))
         .withClass(finding.result().name().toLowerCase(Locale.ROOT))).toList();
     return titled("Checks", "None.", rows, "", "Part", "Check", "Result").withClass("checks");
@@ -6037,7 +6039,8 @@ record GraphSettings(String indexName, int partitions, List<String> openInstance
         .map(value -> REGISTRATION.matcher(value.getKey())).filter(Matcher::matches).map(name -> name.group(1))
         .sorted().toList();
     return new GraphSettings(value(values, "index.search.index-name").flatMap(GraphSettings::text).orElse(USUAL_NAME),
-        value(values, "cluster.max-partitions").flatMap(GraphSettings::number).filter(number -> Integer.bitCount(number) == 1)
+        value(values, "cluster.max-partitions").flatMap(GraphSettings::number)
+            .filter(number -> Integer.bitCount(number) == 1)
             .orElse(USUAL_PARTITIONS), instances);
   }
 
@@ -6589,8 +6592,8 @@ record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Option
       SnapshotSource source, Findings findings) throws IOException {
     var backup = new IndexDefinitions(api, source, new ShardWatch(api)).read(index, copy.definition());
     var present = new TreeMap<String, JsonNode>();
-    api.get(ElasticsearchApi.path(index.name(), "_settings") + "?flat_settings=true").path(index.name()).path("settings")
-        .forEachEntry(present::put);
+    api.get(ElasticsearchApi.path(index.name(), "_settings") + "?flat_settings=true").path(index.name())
+        .path("settings")        .forEachEntry(present::put);
     var lines = new ArrayList<>(IndexComparison.settings(backup.settings(), present));
     lines.addAll(IndexComparison.mappings(mapping, live.path("mappings"), exact));
     var wanted = backup.aliases().or(() -> restored.map(report -> report.details().path("aliasesOf").path(index.name()))
@@ -6624,7 +6627,8 @@ final class IndexComparison {
   /** Settings that Elasticsearch gives an index of its own, and that a restore or a clone changes. */
   private static final Pattern OWN =
       Pattern.compile("index\\.(uuid|creation_date.*|provided_name|version\\..*|history\\..*|resize\\..*"
-          + "|routing\\.allocation\\.initial_recovery\\..*|verified_before_close|routing_partition_size|store\\.snapshot\\..*"
+          + "|routing\\.allocation\\.initial_recovery\\..*|verified_before_close|routing_partition_size"
+          + "|store\\.snapshot\\..*"
       + "|lifecycle\\.indexing_complete)");
 
   private IndexComparison() {}
@@ -6765,7 +6769,8 @@ record IndexContents(ElasticsearchApi api, String live, String copy, boolean exa
   /** The number of each shard's last write. */
   private Map<Integer, Long> lastWrites(String index) throws IOException {
     var last = new HashMap<Integer, Long>();
-    var shards = api.get(ElasticsearchApi.path(index, "_stats") + "?level=shards").path("indices").path(index).path("shards");
+    var shards = api.get(ElasticsearchApi.path(index, "_stats") + "?level=shards").path("indices").path(index)
+        .path("shards");
     for (var shard : shards.properties()) {
       for (var replica : shard.getValue()) {
         last.merge(Integer.valueOf(shard.getKey()), replica.path("seq_no").path("max_seq_no").asLong(-1), Math::max);
@@ -6846,7 +6851,8 @@ record IndexDefinition(SortedMap<String, JsonNode> settings, Optional<JsonNode> 
   /** Settings that Elasticsearch itself gives an index, or that need its mapping or its shards. */
   private static final Pattern NOT_AT_CREATION =
       Pattern.compile("index\\.(uuid|creation_date.*|provided_name|version\\..*|history\\..*|resize\\..*"
-          + "|number_of_.*|routing_partition_size|sort\\..*|soft_deletes\\..*|verified_before_close|frozen|search\\.throttled|store\\.snapshot\\..*)");
+          + "|number_of_.*|routing_partition_size|sort\\..*|soft_deletes\\..*|verified_before_close|frozen"
+          + "|search\\.throttled|store\\.snapshot\\..*)");
   private static final Pattern AGE = Pattern.compile("(\\d+)(d|h|m|s|ms|micros|nanos)?");
 
   /**
@@ -7793,8 +7799,8 @@ final class NamedSessionBuilder extends CqlSessionBuilder {
 }
 
 /**
- * Numbers such as tokens of partitions, each once however often it was seen. Of more than {@value #SIZE} a random sample
- * is kept: the numbers with the smallest hashes, which are the same ones wherever they are seen.
+ * Numbers such as tokens of partitions, each once however often it was seen. Of more than {@value #SIZE} a random
+ * sample is kept: the numbers with the smallest hashes, which are the same ones wherever they are seen.
  */
 final class NumberSample {
   static final int SIZE = 1 << 17;
@@ -8801,8 +8807,6 @@ final class RestorePoints {
     return unusable;
   }
 
-  // --------------------------------------------------------------------------------------------------------- one point
-
   private RestorePoint point(Selection selection, NavigableMap<LocalDateTime, Selection> all) {
     var judgement = new Judgement();
     var parts = new ArrayList<RestorePoint.Part>();
@@ -8945,8 +8949,6 @@ final class RestorePoints {
                   BackupSet.STAMP.format(homes.get(file).time()))));
     }
   }
-
-  // ------------------------------------------------------------------------------------------------------ what is over
 
   private Map<String, String> others(Collection<Selection> selections) {
     var taken = selections.stream()
@@ -9381,8 +9383,9 @@ record RingCoverage(int partitions, double largestGap, double missing, double ch
   /** The findings in words, for plans and messages. */
   String text() {
     return isPart()
-        ? "about %.0f %% of the ring is missing, the largest gap is %.2g %% (%,d partitions; a whole backup looks so in one of 10^%.0f cases)"
-            .formatted(100 * missing, 100 * largestGap, partitions, -Math.log10(Math.max(chance, 1e-300)))
+        ? ("about %.0f %% of the ring is missing, the largest gap is %.2g %% (%,d partitions; a whole backup looks"
+            + " so in one of 10^%.0f cases)")
+                .formatted(100 * missing, 100 * largestGap, partitions, -Math.log10(Math.max(chance, 1e-300)))
         : "%,d partitions, largest gap %.2g %% of the ring; a single hole of %.2g %% would have been found".formatted(
             partitions, 100 * largestGap, 100 * smallestHole(partitions));
   }
@@ -9498,7 +9501,8 @@ final class RowComparison {
    * @param countOnly true if the rows are only counted
    * @param visitor sees every row of the backup and its partition
    */
-  RowComparison(CqlSession session, SSTableRows backup, long newest, boolean countOnly, BiConsumer<DecoratedKey, Row> visitor) {
+  RowComparison(CqlSession session, SSTableRows backup, long newest, boolean countOnly,
+      BiConsumer<DecoratedKey, Row> visitor) {
     this.session = session;
     this.backup = backup;
     this.order = TableRow.order(backup.table);
@@ -10027,11 +10031,7 @@ record S3Failures(String endpoint, String bucket, Optional<Path> ca) {
       return missing(thrown);
     }
     if (code.equals("AccessDenied") || code.equals("AllAccessDisabled")) {
-      return new Failure(Exit.AUTHENTICATION,
-          "the access key may not %s bucket %s at %s".formatted(verb, bucket, endpoint),
-          "its policy needs s3:GetBucketLocation (or set MINIO_REGION), s3:ListBucket, s3:GetObject, s3:PutObject,"
-              + " s3:DeleteObject",
-          thrown);
+      return notAllowed(verb, thrown);
     }
     if (status == 507 || code.contains("Quota") || code.equals("XMinioStorageFull")) {
       return new Failure(Exit.UNSAFE, "no room left in bucket %s at %s: %s".formatted(bucket, endpoint, reason(thrown)),
@@ -10060,6 +10060,14 @@ record S3Failures(String endpoint, String bucket, Optional<Path> ca) {
     }
     return new Failure(status >= 500 && status != 501 ? Exit.UNREACHABLE : Exit.UNEXPECTED,
         "cannot %s bucket %s at %s: %s".formatted(verb, bucket, endpoint, reason(thrown)), "see the server's log",
+        thrown);
+  }
+
+  private Failure notAllowed(String verb, Throwable thrown) {
+    return new Failure(Exit.AUTHENTICATION,
+        "the access key may not %s bucket %s at %s".formatted(verb, bucket, endpoint),
+        "its policy needs s3:GetBucketLocation (or set MINIO_REGION), s3:ListBucket, s3:GetObject, s3:PutObject,"
+            + " s3:DeleteObject",
         thrown);
   }
 
@@ -10225,7 +10233,8 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
     var login = variable != null ? ofVariable(alias, variable)
         : files.stream().flatMap(file -> ofFile(file, alias).stream()).findFirst();
     return login.orElseThrow(() -> new Failure(Exit.USAGE, "MINIO_ENDPOINT is not set, and mc has no alias " + alias,
-        "set MINIO_ENDPOINT, MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or name an alias of mc with MINIO_ALIAS; looked in MC_HOST_%s, %s"
+        ("set MINIO_ENDPOINT, MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or name an alias of mc with MINIO_ALIAS; looked"
+            + " in MC_HOST_%s, %s")
             .formatted(alias, files.stream().map(Path::toString).collect(Collectors.joining(", ")))));
   }
 
@@ -10660,7 +10669,8 @@ final class SSTableProof {
   }
 
   /** @param tokens gets those of the SSTable's partitions */
-  static void prove(SSTableStatistics statistics, org.apache.cassandra.schema.TableMetadata table, NumberSample tokens) {
+  static void prove(SSTableStatistics statistics, org.apache.cassandra.schema.TableMetadata table,
+      NumberSample tokens) {
     try {
       new SSTableProof(statistics, table, tokens).prove();
     } catch (Failure e) {
@@ -11160,6 +11170,7 @@ record ServiceCheck(TheHiveSettings settings, List<Pattern> ignored) {
  */
 final class Settings {
   static final Variable CONFIG = Variable.optional("THEHIVE_CONFIG");
+  private static final int COLUMNS = 79;
   private static final String BYTE_ORDER_MARK = "\uFEFF";
   private final Map<String, String> environment;
   private final Map<String, String> configured;
@@ -11314,11 +11325,26 @@ final class Settings {
         .replaceAll("://.*@", "://(not shown)@").replaceFirst("^[^\\s/@]+:\\S*@", "(not shown)@");
   }
 
-  /** Lines for the help: each variable that has a value, with the value and where it comes from, then the others. */
+  /**
+   * Lines for the help: the variables that have a value, by where it comes from, then the others. Where the values
+   * would make it longer than one screen, only names.
+   */
   List<String> describe(List<Variable> variables) {
+    var lines = describe(variables, true);
+    var longest = new Settings(Map.of()).describe(variables, true).size();
+    return lines.size() <= longest + 1 && lines.stream().allMatch(line -> line.length() <= COLUMNS) ? lines
+        : describe(variables, false);
+  }
+
+  private List<String> describe(List<Variable> variables, boolean values) {
     var lines = new ArrayList<String>();
-    variables.stream().filter(this::isSet).forEach(variable ->
-        lines.add("  %s: %s (%s)".formatted(variable.name(), shown(variable), origin(variable))));
+    for (var origin : variables.stream().filter(this::isSet).map(this::origin).distinct().toList()) {
+      var ofIt = variables.stream().filter(this::isSet).filter(one -> origin(one).equals(origin)).toList();
+      var first = (origin.equals("set") ? "Set" : "From " + origin)
+          + (values ? ":" : " (verify.java settings shows it):");
+      lines.addAll(wrapped(first, values ? ofIt.stream().map(one -> one.name() + "=" + shown(one)).toList()
+          : shortened(ofIt.stream().map(Variable::name).toList())));
+    }
     var defaults = variables.stream().filter(variable -> !isSet(variable) && !variable.fallback().isEmpty())
         .map(variable -> variable.name() + "=" + variable.fallback()).toList();
     if (!defaults.isEmpty()) {
@@ -11348,7 +11374,7 @@ final class Settings {
     var lines = new ArrayList<String>();
     var line = new StringBuilder("  ").append(first);
     for (var word : words) {
-      if (line.length() + word.length() + 2 > 79) {
+      if (line.length() + word.length() + 1 > COLUMNS) {
         lines.add(line.toString());
         line = new StringBuilder("   ");
       }
@@ -11360,7 +11386,7 @@ final class Settings {
 
   /** Its value without secrets; empty where it has none. */
   String shown(Variable variable) {
-    return isSet(variable) && variable.secret() ? "not shown"
+    return isSet(variable) && variable.secret() ? "(not shown)"
         : withoutSecrets(
             environment.getOrDefault(variable.name(), configured.getOrDefault(variable.name(), variable.fallback())));
   }
@@ -11405,8 +11431,8 @@ final class Settings {
     for (var name : new TreeSet<>(environment.keySet())) {
       if (name.startsWith(BYTE_ORDER_MARK)) {
         warnings.add(
-            "the name %s begins with a byte order mark, so nothing reads it: save the file it comes from as UTF-8 without one"
-                .formatted(name.substring(1)));
+            ("the name %s begins with a byte order mark, so nothing reads it: save the file it comes from as UTF-8"
+                + " without one").formatted(name.substring(1)));
         continue;
       }
       names.stream().filter(known -> !names.contains(name) && isAlmost(name, known)).findFirst()
@@ -12749,7 +12775,8 @@ final class TarArchive extends Archive {
   @Override
   Optional<String> doubt() {
     return zerosAtTheEnd <= TarReader.USUAL_ZEROS ? Optional.empty() : Optional.of(
-        ("%s ends in %,d bytes of zeros: tar writes that many with its option -b, but a disk that lost the end does, too."
+        ("%s ends in %,d bytes of zeros: tar writes that many with its option -b, but a disk that lost the end"
+            + " does, too."
             + " Does the number of files agree with what was backed up?").formatted(path, zerosAtTheEnd));
   }
 
@@ -13493,7 +13520,8 @@ final class TheHiveConfig {
  */
 record TheHiveContainer(String engine, String name) {
   private static final Pattern ANSWER = Pattern.compile(
-      "thehive-container\\|(?<how>[^|]*)\\|(?<id>[^|]*)\\|(?<status>[^|]*)\\|(?<exit>-?\\d+)\\|(?<restarts>\\d+)\\|(?<since>[^|]*)");
+      "thehive-container\\|(?<how>[^|]*)\\|(?<id>[^|]*)\\|(?<status>[^|]*)\\|(?<exit>-?\\d+)"
+          + "\\|(?<restarts>\\d+)\\|(?<since>[^|]*)");
   /** A JVM that ends on SIGTERM, or that the engine had to kill, did not fail. */
   private static final Set<String> STOPPED = Set.of("0", "130", "137", "143");
   private static final String NO_CONTAINER = "(?is).*(no such (object|container)|no container with name).*";
@@ -13509,8 +13537,10 @@ record TheHiveContainer(String engine, String name) {
    */
   String inspect() {
     var inspect = "LC_ALL=C $d inspect --type container -f "
-        + "\"thehive-container|$d|{{.Id}}|{{.State.Status}}|{{.State.ExitCode}}|{{.RestartCount}}|{{.State.StartedAt}}\"";
-    return "for d in \"%1$s\" \"sudo -n %1$s\"; do %2$s %3$s && exit; for c in $($d ps -aq --filter label=com.docker.compose.service=%3$s 2>/dev/null); do %2$s $c; done; done"
+        + "\"thehive-container|$d|{{.Id}}|{{.State.Status}}|{{.State.ExitCode}}|{{.RestartCount}}"
+            + "|{{.State.StartedAt}}\"";
+    return ("for d in \"%1$s\" \"sudo -n %1$s\"; do %2$s %3$s && exit; for c in $($d ps -aq --filter"
+        + " label=com.docker.compose.service=%3$s 2>/dev/null); do %2$s $c; done; done")
         .formatted(engine, inspect, name);
   }
 
@@ -13734,8 +13764,8 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
     try {
       var hex = "%04X".formatted(port);
       var answer = host.run(
-          "grep -ci \"^ *[0-9]*: [0-9A-F]*:%s [0-9A-F]*:0000 0A\" /proc/net/tcp /proc/net/tcp6; (sudo -n ss -Hltnp || ss -Hltnp) 2>/dev/null | grep \":%d \""
-          .formatted(hex, port), Duration.ofSeconds(30)).out();
+          ("grep -ci \"^ *[0-9]*: [0-9A-F]*:%s [0-9A-F]*:0000 0A\" /proc/net/tcp /proc/net/tcp6; (sudo -n ss -Hltnp"
+              + " || ss -Hltnp) 2>/dev/null | grep \":%d \"").formatted(hex, port), Duration.ofSeconds(30)).out();
       return parse(port, answer);
     } catch (Failure e) {
       return Optional.empty();

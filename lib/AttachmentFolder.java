@@ -28,8 +28,8 @@ record AttachmentFolder(Path folder, boolean isStagedInside, Path work, boolean 
     if (encoding.equals("UTF-8")) {
       return;
     }
-    backup.all.stream().map(ArchiveEntry::name).filter(name -> !name.chars().allMatch(letter -> letter < 128)).findFirst()
-        .ifPresent(name -> {
+    backup.all.stream().map(ArchiveEntry::name).filter(name -> !name.chars().allMatch(letter -> letter < 128))
+        .findFirst().ifPresent(name -> {
           throw new Failure(Exit.USAGE, "the backup holds names such as '%s', and this locale's file names are %s"
               .formatted(EntryName.shown(name), encoding), "export LC_ALL=C.UTF-8, or another locale of UTF-8");
         });

@@ -92,7 +92,15 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
     return choose(wanted, gap, now, true);
   }
 
+  /** Requires a value of {@code --max-gap} that is not below zero. */
+  static void requireGap(Duration gap) {
+    if (gap.isNegative()) {
+      throw new Failure(Exit.USAGE, "--max-gap %s is less than 0".formatted(gap), "give it a duration such as PT15M");
+    }
+  }
+
   private Chosen choose(String wanted, Duration gap, LocalDateTime now, boolean all) {
+    requireGap(gap);
     var warnings = new ArrayList<String>();
     if (wanted != null && BackupName.isFile(wanted) && !isOfOtherComponent(wanted)) {
       var named = named(wanted);
@@ -133,8 +141,6 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
           "the name of %s is of the future: check this host's clock and the backup host's".formatted(chosen.file()));
     }
   }
-
-  // ------------------------------------------------------------------------------------------------------ a named file
 
   /**
    * A file of another component names only its time here, such as an archive of Cassandra for Elasticsearch's marker.
@@ -193,8 +199,6 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
       return "check the path given with --backup";
     }
   }
-
-  // --------------------------------------------------------------------------------------------------- a restore point
 
   private static LocalDateTime point(String wanted) {
     var fileName = wanted.substring(wanted.lastIndexOf('/') + 1);
@@ -281,8 +285,6 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
         + (stamps.size() > LISTED ? " and %d more".formatted(stamps.size() - LISTED) : "");
   }
 
-  // ----------------------------------------------------------------------------------------------------- several nodes
-
   private List<BackupFile> ofOtherNodes(BackupFile chosen, List<BackupFile> candidates, Duration gap,
       List<String> warnings) {
     var sources = candidates.stream().filter(one -> one.problem() == null)
@@ -323,8 +325,6 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   private static Duration apart(BackupFile one, BackupFile other) {
     return Duration.between(one.taken(), other.taken()).abs();
   }
-
-  // ------------------------------------------------------------------------------------------------------ for messages
 
   private String pattern() {
     return sorted(components).get(0) + "_<timestamp>." + String.join("|", sorted(types));

@@ -91,7 +91,7 @@ final class BucketComparison {
   }
 
   /** Lists the bucket again: an object counts as restored only if it is listed with its size and the expected ETag. */
-  Extras prove(S3Bucket bucket) {
+  Extras listAgain(S3Bucket bucket) {
     return list(bucket, (i, object) ->
         object.size() == backup.all.get(i).size() && object.etag().equals(etags[i]) ? State.PROVEN : State.DIFFERENT);
   }

@@ -73,11 +73,11 @@ final class BucketRestore {
           batches ? ", small objects as tars" : "");
     }
     sendUnproven(batches);
-    var extras = comparison.prove(bucket);
+    var extras = comparison.listAgain(bucket);
     if (comparison.unproven().count() > 0) {
       console.step("Sending %s again, one by one", Count.of(comparison.unproven().count(), "object"));
       sendUnproven(false);
-      extras = comparison.prove(bucket);
+      extras = comparison.listAgain(bucket);
     }
     failures.keySet().removeIf(comparison::isProven); // it may have arrived although its answer was lost
     requireProven("nothing more was removed; run again: only these are sent" + (!bucket.isVersioned() ? ""
@@ -130,7 +130,7 @@ final class BucketRestore {
       }
       var keys = keep ? extras.keys().stream().filter(BucketProbe::isProbe).toList() : extras.keys();
       var refused = ObjectRemoval.remove(bucket, keys);
-      var left = comparison.prove(bucket);
+      var left = comparison.listAgain(bucket);
       requireProven("the bucket lost them while others were removed: does something else write to it? run again");
       if (left.removable(keep) >= extras.removable(keep)) {
         left.keys().forEach(key -> refused.putIfAbsent(key, "the server does not say why it is still listed"));

@@ -13,7 +13,8 @@ import org.apache.http.HttpHost;
 record ElasticsearchAddress(List<HttpHost> hosts, String path) {
   private static final Pattern URL =
       Pattern.compile(
-          "(?:(?<scheme>https?)://)?(?<host>\\[[0-9A-Fa-f:.%]+]|[^/:@?#\\s\\[\\]]+)(?::(?<port>\\d+))?(?<path>/[^?#\\s]*)?");
+          "(?:(?<scheme>https?)://)?(?<host>\\[[0-9A-Fa-f:.%]+]|[^/:@?#\\s\\[\\]]+)(?::(?<port>\\d+))?"
+          + "(?<path>/[^?#\\s]*)?");
 
   static ElasticsearchAddress of(List<String> urls) {
     var all = urls.stream().map(ElasticsearchAddress::one).toList();

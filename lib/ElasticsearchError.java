@@ -83,8 +83,8 @@ record ElasticsearchError(String address, String request, int status, String bod
   static String removeBlock(String setting) {
     // A cluster that is blocked takes one setting at a time, and only this one.
     return setting.startsWith("cluster.")
-        ? "remove it: PUT /_cluster/settings {\"persistent\": {\"%s\": null}}, and the same with \"transient\" in a second request"
-            .formatted(setting)
+        ? ("remove it: PUT /_cluster/settings {\"persistent\": {\"%s\": null}}, and the same with \"transient\" in a"
+            + " second request").formatted(setting)
         : "remove it: PUT /<index>/_settings {\"%s\": null}".formatted(setting);
   }
 

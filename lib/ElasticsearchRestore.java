@@ -246,7 +246,7 @@ final class ElasticsearchRestore implements Database {
     times.time(name(), "restore the copies", plan.bytes(), () -> replacement.awaitCopies(plan.copies()));
     stage = "trying to clone";
     for (var index : plan.indices()) {
-      replacement.proveCloning(index);
+      replacement.tryCloning(index);
     }
     stage = "replacing";
     for (var index : plan.indices()) {

@@ -27,7 +27,8 @@ final class EvidenceFiles {
   void requireWritable() {
     if (!notes.isEmpty() && evidence.isEmpty()) {
       throw new Failure(Exit.USAGE,
-          "--note '%s' is a line of the page, and no page is asked for".formatted(notes.get(0)), "add --evidence <file>.html");
+          "--note '%s' is a line of the page, and no page is asked for".formatted(notes.get(0)), "add --evidence"
+              + " <file>.html");
     }
     evidence.forEach(EvidenceFiles::requireWritable);
     metrics.ifPresent(EvidenceFiles::requireWritable);

@@ -185,7 +185,8 @@ final class EvidencePage {
 
   private DomContent checks() {
     var rows = evidence.verdict().checks().stream().map(finding -> (DomContent) tr(
-        td(finding.result().sign).withClass("mark"), td(finding.part()).withClass("name"), td(finding.check()).withClass("check"),
+        td(finding.result().sign).withClass("mark"), td(finding.part()).withClass("name"),
+            td(finding.check()).withClass("check"),
         td(div(finding.text()), iff(!finding.details().isEmpty(), details(finding.details()))))
         .withClass(finding.result().name().toLowerCase(Locale.ROOT))).toList();
     return titled("Checks", "None.", rows, "", "Part", "Check", "Result").withClass("checks");

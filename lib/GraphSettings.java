@@ -54,7 +54,8 @@ record GraphSettings(String indexName, int partitions, List<String> openInstance
         .map(value -> REGISTRATION.matcher(value.getKey())).filter(Matcher::matches).map(name -> name.group(1))
         .sorted().toList();
     return new GraphSettings(value(values, "index.search.index-name").flatMap(GraphSettings::text).orElse(USUAL_NAME),
-        value(values, "cluster.max-partitions").flatMap(GraphSettings::number).filter(number -> Integer.bitCount(number) == 1)
+        value(values, "cluster.max-partitions").flatMap(GraphSettings::number)
+            .filter(number -> Integer.bitCount(number) == 1)
             .orElse(USUAL_PARTITIONS), instances);
   }
 

@@ -13,7 +13,8 @@ final class IndexComparison {
   /** Settings that Elasticsearch gives an index of its own, and that a restore or a clone changes. */
   private static final Pattern OWN =
       Pattern.compile("index\\.(uuid|creation_date.*|provided_name|version\\..*|history\\..*|resize\\..*"
-          + "|routing\\.allocation\\.initial_recovery\\..*|verified_before_close|routing_partition_size|store\\.snapshot\\..*"
+          + "|routing\\.allocation\\.initial_recovery\\..*|verified_before_close|routing_partition_size"
+          + "|store\\.snapshot\\..*"
       + "|lifecycle\\.indexing_complete)");
 
   private IndexComparison() {}

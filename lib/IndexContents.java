@@ -78,7 +78,8 @@ record IndexContents(ElasticsearchApi api, String live, String copy, boolean exa
   /** The number of each shard's last write. */
   private Map<Integer, Long> lastWrites(String index) throws IOException {
     var last = new HashMap<Integer, Long>();
-    var shards = api.get(ElasticsearchApi.path(index, "_stats") + "?level=shards").path("indices").path(index).path("shards");
+    var shards = api.get(ElasticsearchApi.path(index, "_stats") + "?level=shards").path("indices").path(index)
+        .path("shards");
     for (var shard : shards.properties()) {
       for (var replica : shard.getValue()) {
         last.merge(Integer.valueOf(shard.getKey()), replica.path("seq_no").path("max_seq_no").asLong(-1), Math::max);

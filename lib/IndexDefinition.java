@@ -30,7 +30,8 @@ record IndexDefinition(SortedMap<String, JsonNode> settings, Optional<JsonNode> 
   /** Settings that Elasticsearch itself gives an index, or that need its mapping or its shards. */
   private static final Pattern NOT_AT_CREATION =
       Pattern.compile("index\\.(uuid|creation_date.*|provided_name|version\\..*|history\\..*|resize\\..*"
-          + "|number_of_.*|routing_partition_size|sort\\..*|soft_deletes\\..*|verified_before_close|frozen|search\\.throttled|store\\.snapshot\\..*)");
+          + "|number_of_.*|routing_partition_size|sort\\..*|soft_deletes\\..*|verified_before_close|frozen"
+          + "|search\\.throttled|store\\.snapshot\\..*)");
   private static final Pattern AGE = Pattern.compile("(\\d+)(d|h|m|s|ms|micros|nanos)?");
 
   /**

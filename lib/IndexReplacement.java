@@ -148,7 +148,7 @@ final class IndexReplacement {
   }
 
   /** Elasticsearch may refuse to clone, for want of disk say: found out while the live index is still there. */
-  void proveCloning(SnapshotIndex index) throws Exception {
+  void tryCloning(SnapshotIndex index) throws Exception {
     var probe = index.copy(stamp) + "_probe";
     try {
       definitions.remove(probe);
@@ -182,7 +182,8 @@ final class IndexReplacement {
     create(index.name(), () -> source.restore(index.name(), index.name(), false, IndexDefinition.ofCopy(),
         IndexDefinition.NOT_ON_A_COPY));
     watch.awaitStarted(Set.of(index.name()), "run the same command again");
-    if (!watch.isRestoredFrom(index.name(), source.repository(), source.name()) // a node may have restarted since: then its age tells
+    // where a node has restarted since, the index's age tells
+    if (!watch.isRestoredFrom(index.name(), source.repository(), source.name())
         && !source.isOlder(Long.parseLong(setting(index.name(), "index.creation_date")))) {
       throw madeMeanwhile("%s did not come from the snapshot", index.name());
     }

@@ -95,43 +95,47 @@ record LiveTree(AttachmentFolder target, Workers workers) {
     if (!AttachmentFolder.exists(tree)) {
       return;
     }
-    var batch = new ArrayList<Path>();
-    Files.walkFileTree(tree, new SimpleFileVisitor<>() {
-      @Override
-      public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes is) throws IOException {
-        target.requireSameFileSystem(path);
-        makeWritable(path);
-        return FileVisitResult.CONTINUE;
-      }
+    Files.walkFileTree(tree, new DeletingVisitor());
+  }
 
-      @Override
-      public FileVisitResult visitFile(Path path, BasicFileAttributes is) throws IOException {
-        batch.add(path);
-        return batch.size() < BATCH ? FileVisitResult.CONTINUE : deleteBatch();
-      }
+  /** Removes files several at a time, and each folder after what it held. */
+  private final class DeletingVisitor extends SimpleFileVisitor<Path> {
+    private final List<Path> batch = new ArrayList<>();
 
-      @Override
-      public FileVisitResult visitFileFailed(Path path, IOException failed) throws IOException {
-        if (!(failed instanceof AccessDeniedException) || !makeWritable(path)) {
-          throw failed;
-        }
-        delete(path);
-        return FileVisitResult.CONTINUE;
-      }
+    @Override
+    public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes is) throws IOException {
+      target.requireSameFileSystem(path);
+      makeWritable(path);
+      return FileVisitResult.CONTINUE;
+    }
 
-      @Override
-      public FileVisitResult postVisitDirectory(Path path, IOException failed) throws IOException {
-        deleteBatch();
-        Files.delete(path);
-        return FileVisitResult.CONTINUE;
-      }
+    @Override
+    public FileVisitResult visitFile(Path path, BasicFileAttributes is) throws IOException {
+      batch.add(path);
+      return batch.size() < BATCH ? FileVisitResult.CONTINUE : deleteBatch();
+    }
 
-      private FileVisitResult deleteBatch() throws IOException {
-        workers.run(batch.size(), (worker, i) -> Files.deleteIfExists(batch.get(i)));
-        batch.clear();
-        return FileVisitResult.CONTINUE;
+    @Override
+    public FileVisitResult visitFileFailed(Path path, IOException failed) throws IOException {
+      if (!(failed instanceof AccessDeniedException) || !makeWritable(path)) {
+        throw failed;
       }
-    });
+      delete(path);
+      return FileVisitResult.CONTINUE;
+    }
+
+    @Override
+    public FileVisitResult postVisitDirectory(Path path, IOException failed) throws IOException {
+      deleteBatch();
+      Files.delete(path);
+      return FileVisitResult.CONTINUE;
+    }
+
+    private FileVisitResult deleteBatch() throws IOException {
+      workers.run(batch.size(), (worker, i) -> Files.deleteIfExists(batch.get(i)));
+      batch.clear();
+      return FileVisitResult.CONTINUE;
+    }
   }
 
   /**

@@ -1,8 +1,8 @@
 import java.util.Arrays;
 
 /**
- * Numbers such as tokens of partitions, each once however often it was seen. Of more than {@value #SIZE} a random sample
- * is kept: the numbers with the smallest hashes, which are the same ones wherever they are seen.
+ * Numbers such as tokens of partitions, each once however often it was seen. Of more than {@value #SIZE} a random
+ * sample is kept: the numbers with the smallest hashes, which are the same ones wherever they are seen.
  */
 final class NumberSample {
   static final int SIZE = 1 << 17;

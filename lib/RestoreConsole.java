@@ -41,7 +41,8 @@ final class RestoreConsole extends Console {
   Path stateFolder(CommonSettings common, Path archives, String backup) {
     var folder = common.stateFolder(archives, backup);
     if (common.statePath().isEmpty() && !folder.equals(archives)) {
-      warn("lock, marker and report are kept in %s, as there is no folder %s: set RESTORE_STATE_PATH to it for all scripts",
+      warn("lock, marker and report are kept in %s, as there is no folder %s: set RESTORE_STATE_PATH to it for all"
+          + " scripts",
           folder, archives);
     }
     return folder;

@@ -187,8 +187,6 @@ final class RestorePoints {
     return unusable;
   }
 
-  // --------------------------------------------------------------------------------------------------------- one point
-
   private RestorePoint point(Selection selection, NavigableMap<LocalDateTime, Selection> all) {
     var judgement = new Judgement();
     var parts = new ArrayList<RestorePoint.Part>();
@@ -331,8 +329,6 @@ final class RestorePoints {
                   BackupSet.STAMP.format(homes.get(file).time()))));
     }
   }
-
-  // ------------------------------------------------------------------------------------------------------ what is over
 
   private Map<String, String> others(Collection<Selection> selections) {
     var taken = selections.stream()

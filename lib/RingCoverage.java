@@ -36,8 +36,9 @@ record RingCoverage(int partitions, double largestGap, double missing, double ch
   /** The findings in words, for plans and messages. */
   String text() {
     return isPart()
-        ? "about %.0f %% of the ring is missing, the largest gap is %.2g %% (%,d partitions; a whole backup looks so in one of 10^%.0f cases)"
-            .formatted(100 * missing, 100 * largestGap, partitions, -Math.log10(Math.max(chance, 1e-300)))
+        ? ("about %.0f %% of the ring is missing, the largest gap is %.2g %% (%,d partitions; a whole backup looks"
+            + " so in one of 10^%.0f cases)")
+                .formatted(100 * missing, 100 * largestGap, partitions, -Math.log10(Math.max(chance, 1e-300)))
         : "%,d partitions, largest gap %.2g %% of the ring; a single hole of %.2g %% would have been found".formatted(
             partitions, 100 * largestGap, 100 * smallestHole(partitions));
   }

@@ -28,7 +28,8 @@ final class RingDoubt {
       }
       if (archives > 1 || !RingHoles.of(ring.getValue(), factor).stream().allMatch(coverage::wouldShow)) {
         return Optional.of(
-            ("whether the backup is the whole cannot be told: %,d partitions are too few. With %d nodes%s and %d cop%s of each row"
+            ("whether the backup is the whole cannot be told: %,d partitions are too few. With %d nodes%s and %d"
+                + " cop%s of each row"
                 + " one node's backup is only a part").formatted(coverage.partitions(), nodes,
                     simple ? "" : " in " + ring.getKey(), factor,
             factor == 1 ? "y" : "ies"));

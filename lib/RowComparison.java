@@ -45,7 +45,8 @@ final class RowComparison {
    * @param countOnly true if the rows are only counted
    * @param visitor sees every row of the backup and its partition
    */
-  RowComparison(CqlSession session, SSTableRows backup, long newest, boolean countOnly, BiConsumer<DecoratedKey, Row> visitor) {
+  RowComparison(CqlSession session, SSTableRows backup, long newest, boolean countOnly,
+      BiConsumer<DecoratedKey, Row> visitor) {
     this.session = session;
     this.backup = backup;
     this.order = TableRow.order(backup.table);

@@ -67,11 +67,7 @@ record S3Failures(String endpoint, String bucket, Optional<Path> ca) {
       return missing(thrown);
     }
     if (code.equals("AccessDenied") || code.equals("AllAccessDisabled")) {
-      return new Failure(Exit.AUTHENTICATION,
-          "the access key may not %s bucket %s at %s".formatted(verb, bucket, endpoint),
-          "its policy needs s3:GetBucketLocation (or set MINIO_REGION), s3:ListBucket, s3:GetObject, s3:PutObject,"
-              + " s3:DeleteObject",
-          thrown);
+      return notAllowed(verb, thrown);
     }
     if (status == 507 || code.contains("Quota") || code.equals("XMinioStorageFull")) {
       return new Failure(Exit.UNSAFE, "no room left in bucket %s at %s: %s".formatted(bucket, endpoint, reason(thrown)),
@@ -100,6 +96,14 @@ record S3Failures(String endpoint, String bucket, Optional<Path> ca) {
     }
     return new Failure(status >= 500 && status != 501 ? Exit.UNREACHABLE : Exit.UNEXPECTED,
         "cannot %s bucket %s at %s: %s".formatted(verb, bucket, endpoint, reason(thrown)), "see the server's log",
+        thrown);
+  }
+
+  private Failure notAllowed(String verb, Throwable thrown) {
+    return new Failure(Exit.AUTHENTICATION,
+        "the access key may not %s bucket %s at %s".formatted(verb, bucket, endpoint),
+        "its policy needs s3:GetBucketLocation (or set MINIO_REGION), s3:ListBucket, s3:GetObject, s3:PutObject,"
+            + " s3:DeleteObject",
         thrown);
   }
 

@@ -97,7 +97,8 @@ record S3Settings(Account login, String bucket, Optional<String> region, boolean
     var login = variable != null ? ofVariable(alias, variable)
         : files.stream().flatMap(file -> ofFile(file, alias).stream()).findFirst();
     return login.orElseThrow(() -> new Failure(Exit.USAGE, "MINIO_ENDPOINT is not set, and mc has no alias " + alias,
-        "set MINIO_ENDPOINT, MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or name an alias of mc with MINIO_ALIAS; looked in MC_HOST_%s, %s"
+        ("set MINIO_ENDPOINT, MINIO_ACCESS_KEY and MINIO_SECRET_KEY, or name an alias of mc with MINIO_ALIAS; looked"
+            + " in MC_HOST_%s, %s")
             .formatted(alias, files.stream().map(Path::toString).collect(Collectors.joining(", ")))));
   }
 

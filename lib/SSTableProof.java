@@ -55,7 +55,8 @@ final class SSTableProof {
   }
 
   /** @param tokens gets those of the SSTable's partitions */
-  static void prove(SSTableStatistics statistics, org.apache.cassandra.schema.TableMetadata table, NumberSample tokens) {
+  static void prove(SSTableStatistics statistics, org.apache.cassandra.schema.TableMetadata table,
+      NumberSample tokens) {
     try {
       new SSTableProof(statistics, table, tokens).prove();
     } catch (Failure e) {

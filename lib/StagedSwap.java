@@ -178,8 +178,8 @@ final class StagedSwap {
       throw new Failure(Exit.PARTIAL,
           "%s, and the swap could not be taken back: %s".formatted(Failure.of(cause).getMessage(),
               Failure.of(e).getMessage()),
-          "keep TheHive stopped; nothing is lost, the trees are in %s: run the same command again when the cause is gone"
-              .formatted(work),
+          ("keep TheHive stopped; nothing is lost, the trees are in %s: run the same command again when the cause is"
+              + " gone").formatted(work),
           e);
     }
   }

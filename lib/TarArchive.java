@@ -102,7 +102,8 @@ final class TarArchive extends Archive {
   @Override
   Optional<String> doubt() {
     return zerosAtTheEnd <= TarReader.USUAL_ZEROS ? Optional.empty() : Optional.of(
-        ("%s ends in %,d bytes of zeros: tar writes that many with its option -b, but a disk that lost the end does, too."
+        ("%s ends in %,d bytes of zeros: tar writes that many with its option -b, but a disk that lost the end"
+            + " does, too."
             + " Does the number of files agree with what was backed up?").formatted(path, zerosAtTheEnd));
   }
 

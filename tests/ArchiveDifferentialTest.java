@@ -81,7 +81,8 @@ class ArchiveDifferentialTest {
     INCREMENTAL_PAX_TAR(ALL, (format, random) -> "rm -f snapshot; tar --format=posix -g snapshot %s -cf \"$1\" ROOT"
         .formatted(options(random, "-S"))),
     APPENDED_TAR(GNU, (format,
-        random) -> "tar --format=gnu -cf \"$1\" ROOT; find ROOT -type f -name '*a*' -exec sh -c 'echo more >> \"$1\"' sh {} \\;; tar --format=gnu -rf \"$1\" ROOT"),
+        random) -> "tar --format=gnu -cf \"$1\" ROOT; find ROOT -type f -name '*a*' -exec sh -c 'echo more >>"
+            + " \"$1\"' sh {} \\;; tar --format=gnu -rf \"$1\" ROOT"),
     /** bsdtar stores letters composed, and fractions before 1970 in a way of its own. */
     BSD_PAX(without(ALL, Feature.DECOMPOSED_LETTERS, Feature.OLD_TIMES),
         (format, random) -> "bsdtar --format pax -cf \"$1\" ROOT"),
@@ -125,13 +126,14 @@ class ArchiveDifferentialTest {
       return isZip() ? is7z() ? "7z x -bd -psecret -o\"$2\" \"$1\" > 7z.log" : "unzip -q -o \"$1\" -d \"$2\""
           : name().startsWith("BSD") ? "bsdtar -xpf \"$1\" --numeric-owner -C \"$2\""
           : name().startsWith("PYTHON") && this != PYTHON_PAX
-              ? "python3 -c 'import sys, tarfile; tarfile.open(sys.argv[1]).extractall(sys.argv[2], numeric_owner=True)' \"$1\" \"$2\""
+              ? "python3 -c 'import sys, tarfile; tarfile.open(sys.argv[1]).extractall(sys.argv[2],"
+                  + " numeric_owner=True)' \"$1\" \"$2\""
           : "tar -xpf \"$1\" --numeric-owner -C \"$2\"";
     }
 
     private static String python(String format) {
-      return "python3 -c 'import sys, tarfile; t = tarfile.open(sys.argv[1], \"w\", format=tarfile.%s); t.add(\"ROOT\"); t.close()' \"$1\""
-          .formatted(format);
+      return ("python3 -c 'import sys, tarfile; t = tarfile.open(sys.argv[1], \"w\", format=tarfile.%s);"
+          + " t.add(\"ROOT\"); t.close()' \"$1\"").formatted(format);
     }
 
     private static String options(Random random, String... sparse) {
@@ -456,7 +458,8 @@ class ArchiveDifferentialTest {
     var said = new String(process.getInputStream().readAllBytes(), UTF_8);
     if (process.waitFor() == 127) {
       throw new AssertionError(
-          "a program is missing (apt-get install tar libarchive-tools zip unzip p7zip-full python3 zstd xz-utils bzip2): "
+          "a program is missing (apt-get install tar libarchive-tools zip unzip p7zip-full python3 zstd xz-utils"
+              + " bzip2): "
               + said);
     }
     assertThat(process.exitValue()).as("%s: %s", script, said).isZero();

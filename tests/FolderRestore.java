@@ -152,8 +152,8 @@ abstract class FolderRestore {
   String exporting(String line) throws IOException {
     Files.writeString(home.resolve("exports"), line + "\n");
     var over = Files.createDirectory(home.resolve("etc"));
-    return "mount -t tmpfs none %1$s; mkdir %1$s/up %1$s/work; mount -t overlay none -o lowerdir=/etc,upperdir=%1$s/up,workdir=%1$s/work /etc; cp %2$s/exports /etc"
-        .formatted(over, home);
+    return ("mount -t tmpfs none %1$s; mkdir %1$s/up %1$s/work; mount -t overlay none -o"
+        + " lowerdir=/etc,upperdir=%1$s/up,workdir=%1$s/work /etc; cp %2$s/exports /etc").formatted(over, home);
   }
 
   /**

@@ -54,7 +54,8 @@ class RehearsalHostsTest {
     assertThat(units().keySet()).extracting(path -> path.replaceFirst(".*/", ""))
         .containsExactlyInAnyOrder(NAME + ".service", NAME + ".timer", NAME + "-failed.service");
     program("/opt/thehive-restore/jbang", "#!/bin/sh\necho \"error: no restore point; asked for $*\"; exit 10\n");
-    program("/usr/local/bin/mail", "#!/bin/sh\n(echo \"$@\"; cat) > /root/mailed.new; mv /root/mailed.new /root/mailed\n");
+    program("/usr/local/bin/mail", "#!/bin/sh\n(echo \"$@\"; cat) > /root/mailed.new; mv /root/mailed.new"
+        + " /root/mailed\n");
 
     assertThat(host.exec("systemd-analyze verify --man=no %s 2>&1 | grep thehive-rehearsal || true"
         .formatted(String.join(" ", units().keySet())))).isEmpty();

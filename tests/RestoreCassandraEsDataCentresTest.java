@@ -62,8 +62,8 @@ class RestoreCassandraEsDataCentresTest {
   private Path withReplication(String replication) throws IOException {
     var archives = Files.createDirectory(folder.resolve("archives"));
     var script =
-        "set -e; tar xf %s; sed -i \"s/replication = {[^}]*}/replication = %s/\" cassandra_*/*.cql; tar cf archives/%s cassandra_*"
-        .formatted(archive, replication, archive.getFileName());
+        ("set -e; tar xf %s; sed -i \"s/replication = {[^}]*}/replication = %s/\" cassandra_*/*.cql; tar cf"
+            + " archives/%s cassandra_*").formatted(archive, replication, archive.getFileName());
     var result = Script.command("/bin/sh", "-c", script).in(folder).run();
     assertThat(result.code()).as(result.err()).isZero();
     return archives;

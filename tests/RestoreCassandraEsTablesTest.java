@@ -94,8 +94,8 @@ class RestoreCassandraEsTablesTest {
     var random = new Random(SEED);
     for (var table : tables().entrySet()) {
       session.execute(
-          "CREATE TABLE %s.%s (key blob, column1 blob, value blob, once text static, PRIMARY KEY (key, column1)) WITH %s"
-              .formatted(KEYSPACE, table.getKey(), table.getValue()));
+          ("CREATE TABLE %s.%s (key blob, column1 blob, value blob, once text static, PRIMARY KEY (key, column1))"
+              + " WITH %s").formatted(KEYSPACE, table.getKey(), table.getValue()));
     }
     for (var round = 0; round < 4; round++) {
       for (var table : tables().keySet()) {
@@ -119,7 +119,8 @@ class RestoreCassandraEsTablesTest {
     }
     var statements = List.of("INSERT INTO %s (key, once) VALUES (?, 'static')", "DELETE FROM %s WHERE key = ?",
         "DELETE FROM %s WHERE key = ? AND column1 > 0x00000010 AND column1 < 0x00000080",
-        "DELETE FROM %s WHERE key = ? AND column1 >= 0x00000040", "DELETE value FROM %s WHERE key = ? AND column1 = 0x01",
+        "DELETE FROM %s WHERE key = ? AND column1 >= 0x00000040", "DELETE value FROM %s WHERE key = ? AND column1 ="
+            + " 0x01",
         "INSERT INTO %s (key, column1, value) VALUES (?, 0x02, 0x02) USING TTL 864000",
         "DELETE FROM %s WHERE key = ? AND column1 = 0x00000007");
     for (var statement : statements) {

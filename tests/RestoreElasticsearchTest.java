@@ -320,7 +320,8 @@ class RestoreElasticsearchTest {
       var result = restore().env("RESTORE_STATE_PATH", state.toString()).run();
       assertThat(result.code()).as(result.err()).isEqualTo(13);
       assertThat(result.out()).isEqualTo("=== ✗ ERROR - ES: exit 13, Cassandra: not part of this run ===\n");
-      assertThat(result.err()).contains("error: everything is restored, but the end could not be noted: cannot write to "
+      assertThat(result.err()).contains("error: everything is restored, but the end could not be noted: cannot"
+          + " write to "
           + state);
       assertThat(state.resolve("restore-cassandra-es.unfinished")).exists();
     } finally {

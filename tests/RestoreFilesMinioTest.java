@@ -207,7 +207,8 @@ class RestoreFilesMinioTest {
 
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(result.out()).contains("✓ Would restore 37 objects: 31 new, 3 changed, 3 unchanged, 1 removed");
-    assertThat(result.err()).contains("Would send 31 new objects and 3 changed (", "Would remove 1 object that is not in the backup");
+    assertThat(result.err()).contains("Would send 31 new objects and 3 changed (", "Would remove 1 object that is"
+        + " not in the backup");
     assertThat(bucket.versionsAndTimes()).isEqualTo(before);
     assertThat(archives).as("no report of a dry run").isDirectoryNotContaining("glob:**.json");
   }

@@ -128,8 +128,8 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
     var original = tree(live, true);
     backUp("tar");
     damage();
-    sh("cd %s; mkdir -p closed/deep; touch closed/x closed/deep/y; chmod 000 closed/deep closed; chmod 000 $(ls attachment/* | tail -1); chmod 555 folder attachment ."
-        .formatted(live));
+    sh(("cd %s; mkdir -p closed/deep; touch closed/x closed/deep/y; chmod 000 closed/deep closed; chmod 000 $(ls"
+        + " attachment/* | tail -1); chmod 555 folder attachment .").formatted(live));
 
     var result = restore("--yes", option).withoutRights("dac_override,-dac_read_search").run();
 
@@ -241,8 +241,8 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
     var original = tree(live, true);
     sh("cd %s; mkdir -p .Trash-0/files @Recycle; echo caught > .Trash-0/files/x; echo 1 > aquota.user".formatted(live));
     backUp("tar"); // with what could be read of it
-    sh("cd %s; mkdir -p 'System Volume Information' .snapshot; echo 2 > .snapshot/x; echo deleted > .Trash-0/files/x; echo 2 > aquota.user; rmdir @Recycle"
-        .formatted(live));
+    sh(("cd %s; mkdir -p 'System Volume Information' .snapshot; echo 2 > .snapshot/x; echo deleted >"
+        + " .Trash-0/files/x; echo 2 > aquota.user; rmdir @Recycle").formatted(live));
     damage();
     var kept = tree(live, true);
     kept.keySet().removeIf(FolderContents::isContent);
@@ -251,7 +251,8 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
 
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(result.err()).contains(
-        "warning: the backup holds what belongs to the storage or to an interrupted restore, not to TheHive; passed over: "
+        "warning: the backup holds what belongs to the storage or to an interrupted restore, not to TheHive; passed"
+            + " over: "
         + ".Trash-0, @Recycle, aquota.user");
     var expected = tree(live, true);
     expected.keySet().removeIf(name -> !FolderContents.isContent(name));
@@ -429,7 +430,8 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
       "1 | | LIVE is as it was before. Run the same command again.",
       "2 | | The restored tree is in place, the old one not yet removed. Keep TheHive stopped and run the same"
           + " command again.",
-      "1 | --in-place | All of the backup is in LIVE, and some more. Keep TheHive stopped and run the same command again."})
+      "1 | --in-place | All of the backup is in LIVE, and some more. Keep TheHive stopped and run the same command"
+          + " again."})
   void ctrlCWhileFlushingSaysWhetherSomethingWasChanged(int flush, String option, String said) throws IOException {
     attachments(live, 10);
     var original = tree(live, true);
@@ -474,8 +476,8 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
 
     assertThat(result.code()).as(result.err()).isEqualTo(130);
     assertThat(result.err()).containsPattern(
-        "Interrupted. (The swap has begun; nothing is lost, the trees are in %s/.restore-files-nfs|The restored tree is in place)"
-        .formatted(live));
+        ("Interrupted. (The swap has begun; nothing is lost, the trees are in %s/.restore-files-nfs|The restored"
+            + " tree is in place)").formatted(live));
     assertEndsExactly(original);
   }
 
@@ -512,8 +514,8 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
     attachments(live, 5);
     var original = tree(live, true);
     backUp("tar");
-    sh("cd %s; touch extra; mkdir -p .restore-files-nfs/new .restore-files-nfs/old; mv attachment folder .dot .restore-files-nfs/old"
-        .formatted(live));
+    sh(("cd %s; touch extra; mkdir -p .restore-files-nfs/new .restore-files-nfs/old; mv attachment folder .dot"
+        + " .restore-files-nfs/old").formatted(live));
 
     var result = restore("--yes").run();
 

@@ -170,8 +170,8 @@ class RestoreFilesNfsTest extends FolderRestore {
     attachments(live, 5);
     var original = tree(live, true);
     backUp("tar");
-    sh("cd %s; mkdir -p folder/a/b/c; for i in $(seq 12000); do echo > $(printf %%064x $i); done; touch folder/a/b/x folder/a/b/c/y folder/a/z; ln -s / folder/a/b/l"
-        .formatted(live));
+    sh(("cd %s; mkdir -p folder/a/b/c; for i in $(seq 12000); do echo > $(printf %%064x $i); done; touch"
+        + " folder/a/b/x folder/a/b/c/y folder/a/z; ln -s / folder/a/b/l").formatted(live));
 
     var result = restore("--yes", "--in-place", "--max-delete", "100").run();
 
@@ -581,8 +581,8 @@ class RestoreFilesNfsTest extends FolderRestore {
     var before = tree(live, true);
     // A stand-in: a systemd with a running TheHive cannot be had here.
     var bin = Files.createDirectory(home.resolve("bin"));
-    sh("printf '#!/bin/sh\\n[ $4 = hive ] && echo ActiveState=active || echo ActiveState=inactive\\n' > %s/systemctl; chmod +x %s/systemctl"
-        .formatted(bin, bin));
+    sh(("printf '#!/bin/sh\\n[ $4 = hive ] && echo ActiveState=active || echo ActiveState=inactive\\n' >"
+        + " %s/systemctl; chmod +x %s/systemctl").formatted(bin, bin));
     var path = bin + ":" + System.getenv("PATH");
 
     var refused = restore("--yes").env("PATH", path).env("THEHIVE_SERVICE", "hive").run();
@@ -615,13 +615,15 @@ class RestoreFilesNfsTest extends FolderRestore {
           + " to '/etc'",
       "a link that climbs | mkdir R/d; ln -s ../../x R/d/climbs; tar cf A R | its entry 'R/d/climbs' is a link that"
           + " leaves the folder, to '../../x'",
-      "a link that climbs through another | mkdir -p R/p/q; ln -s ../.. R/p/q/up; ln -s p/q/up/../x R/through; tar cf A R"
+      "a link that climbs through another | mkdir -p R/p/q; ln -s ../.. R/p/q/up; ln -s p/q/up/../x R/through; tar"
+          + " cf A R"
           + " | its entry 'R/through' is a link that leaves the folder, to 'p/q/up/../x'",
       "a file behind a link | mkdir R/d; ln -s d R/l; echo x > R/f; tar cPf A --transform s,R/f,R/l/f, R/l R/f |"
           + " its entry 'R/l/f' lies in something that is not a folder",
       "a file in a file | echo x > R/f; echo y > R/g; tar cf A --transform s,R/g,R/f/g, R | its entry 'R/f/g' lies"
           + " in something that is not a folder",
-      "a hard link out of the tree | echo x > R/f; ln R/f R/g; tar cPf A --sort=name --transform s,^R/f,/etc/passwd,Rh R"
+      "a hard link out of the tree | echo x > R/f; ln R/f R/g; tar cPf A --sort=name --transform"
+          + " s,^R/f,/etc/passwd,Rh R"
           + " | its entry 'R/g' is a hard link to '/etc/passwd', which is no file before it",
       "a device | mknod R/null c 1 3; tar cf A R | its entry 'R/null' is a device or something else",
       "a named pipe | mkfifo R/pipe; tar cf A R | its entry 'R/pipe' is a device or something else",
@@ -905,8 +907,8 @@ class RestoreFilesNfsTest extends FolderRestore {
     attachments(folder, 5);
     var original = tree(folder, true);
     HotBackup.files(folder, home, STAMP);
-    sh("cd %s/data; echo old > files/.dot; mkdir -p .files.restore-files-nfs/new; mv files .files.restore-files-nfs/previous"
-        .formatted(home));
+    sh(("cd %s/data; echo old > files/.dot; mkdir -p .files.restore-files-nfs/new; mv files"
+        + " .files.restore-files-nfs/previous").formatted(home));
 
     var result = restore("--yes").env("ATTACHMENT_FOLDER", linked.toString()).run();
 
@@ -1007,12 +1009,12 @@ class RestoreFilesNfsTest extends FolderRestore {
       mountTmpfs("200m");
     }
     Files.createDirectories(live);
-    sh("cd %s; for i in $(seq 1500); do head -c 4000 /dev/urandom > $(printf %%064x $i); done; mkdir sub; echo new > sub/a"
-        .formatted(live));
+    sh(("cd %s; for i in $(seq 1500); do head -c 4000 /dev/urandom > $(printf %%064x $i); done; mkdir sub; echo new"
+        + " > sub/a").formatted(live));
     backUp("tar");
     var fresh = tree(live, true);
-    sh("cd %s; for i in $(seq 1500); do echo old $i > $(printf %%064x $i); done; echo old > extra; echo old > sub/a; mv sub/a sub/b"
-        .formatted(live));
+    sh(("cd %s; for i in $(seq 1500); do echo old $i > $(printf %%064x $i); done; echo old > extra; echo old >"
+        + " sub/a; mv sub/a sub/b").formatted(live));
     var old = tree(live, true);
     var seed = System.nanoTime();
     var random = new Random(seed);
@@ -1021,8 +1023,8 @@ class RestoreFilesNfsTest extends FolderRestore {
     for (int i = 0; i < Script.KILLS; i++) {
       // Back to the old tree as soon as the new one is live, so that every kill finds something to spoil.
       if (names(tree(live, false)).equals(names(fresh))) {
-        sh("cd %s; for i in $(seq 1500); do echo old $i > $(printf %%064x $i); done; echo old > extra; echo old > sub/a; mv sub/a sub/b"
-            .formatted(live));
+        sh(("cd %s; for i in $(seq 1500); do echo old $i > $(printf %%064x $i); done; echo old > extra; echo old >"
+            + " sub/a; mv sub/a sub/b").formatted(live));
       }
       var running = restore("--yes").start().awaitErr("Will restore");
       Thread.sleep(random.nextInt(window)); // the moment of the kill, not a wait for something
@@ -1174,8 +1176,8 @@ class RestoreFilesNfsTest extends FolderRestore {
     assumeTrue(sh("id -u").equals("0"), "only root is squashed");
     var server = Files.createDirectory(home.resolve("server"));
     Attachments.writeAll(server, 20);
-    sh("cd %s; set -- attachment/*; chmod 640 $1; chmod 600 $2; chown 1234:4321 $3; touch -d '2020-02-03 04:05:06' $4; chmod 755 %s"
-        .formatted(server, home));
+    sh(("cd %s; set -- attachment/*; chmod 640 $1; chmod 600 $2; chown 1234:4321 $3; touch -d '2020-02-03 04:05:06'"
+        + " $4; chmod 755 %s").formatted(server, home));
     Files.createDirectories(live);
     HotBackup.files(server, home, STAMP);
     var original = tree(server, true);

@@ -44,7 +44,8 @@ class RestoredIndexTest {
       assertThat(index.kinds()).isEqualTo(Map.of("Attachment", 9L, "Case", 9L));
       assertThat(index.answers(Map.of("folder", names -> names)))
           .containsEntry("attachments", "each of 9 that the index names is in the restored folder")
-          .containsEntry("full text", "\"Phishing number 9\" is the newest case, of 2026-01-09; a search for these words"
+          .containsEntry("full text", "\"Phishing number 9\" is the newest case, of 2026-01-09; a search for these"
+              + " words"
               + " finds it, and nothing else");
       assertThatThrownBy(() -> index.answers(Map.of("bucket", names -> Set.of("hash1"))))
           .hasMessageStartingWith("the restored bucket lacks 8 of 9 attachments that the index names: hash2, ");

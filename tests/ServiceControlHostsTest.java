@@ -129,9 +129,11 @@ class ServiceControlHostsTest {
 
     assertThat(result.code()).as(result.err()).isEqualTo(13);
     assertThat(result.err()).containsPattern(
-        "error: node1: thehive is active \\(running\\), but after 12 s: http://.*:9000/api/v1/status/public does not answer: ")
+        "error: node1: thehive is active \\(running\\), but after 12 s: http://.*:9000/api/v1/status/public does"
+            + " not answer: ")
         .containsPattern(
-            "error: node2: thehive is active \\(running\\), but after 12 s: http://.*:9000/.* does not answer: not within 10 s")
+            "error: node2: thehive is active \\(running\\), but after 12 s: http://.*:9000/.* does not answer: not"
+                + " within 10 s")
         .contains("node1 | ");
     assertThat(control("start", "--active-only").run().code()).isZero();
   }

@@ -169,7 +169,8 @@ class ServiceControlTest {
     var result = onFake("restart", "--timeout", "2").run();
     assertThat(result.code()).as(result.err()).isEqualTo(13);
     assertThat(result.err()).containsPattern(
-        "error: node1: thehive is still deactivating \\(stop-sigterm\\) after [23] s\nhint: see its log: ./jbang service-control.java logs node1\n")
+        "error: node1: thehive is still deactivating \\(stop-sigterm\\) after [23] s\nhint: see its log: ./jbang"
+            + " service-control.java logs node1\n")
         .contains("Nothing was started; when the cause is gone: ./jbang service-control.java start");
     assertThat(result.out()).contains("node1  deactivating (stop-sigterm)", "node2  inactive");
   }

@@ -101,7 +101,8 @@ class VerifyArchivesTest {
     assertThat(page).content().contains(new ObjectMapper().readTree(data.toFile()).path("sentence").asText());
     var archive = temp.resolve("storage/files_" + POINT + ".tar");
     assertThat(page).content().contains("The backup of 1 Jan 2026 00:00 was restored in ",
-        "as far as it was checked. Not checked: cassandra, elasticsearch.", "not checked: cassandra: not part of this run",
+        "as far as it was checked. Not checked: cassandra, elasticsearch.", "not checked: cassandra: not part of"
+            + " this run",
         archive.toString(), DigestUtils.sha256Hex(Files.readAllBytes(archive)), "files stage", "restore-files-nfs.java");
     assertThat(metrics).content().contains("thehive_verify_success 1.0\n", "thehive_verify_complete 0.0\n",
         "thehive_verify_compared{part=\"files\",unit=\"files\"} 5.0\n");
@@ -223,7 +224,8 @@ class VerifyArchivesTest {
         .contains("Of no restore point:", "cassandra_20260113_01h00m00s.tar.part: it is unfinished, by its name",
             "note: Elasticsearch could not be asked: cannot reach Elasticsearch at http://127.0.0.1:1: ");
     assertThat(lastLine(result)).isEqualTo(
-        "=== ✗ 4 restore points; the newest, 20260112_01h00m09s, is incomplete: there is no snapshot elasticsearch_20260112_01h00m02s, "
+        "=== ✗ 4 restore points; the newest, 20260112_01h00m09s, is incomplete: there is no snapshot"
+            + " elasticsearch_20260112_01h00m02s, "
             + "though its marker exists (or it is still being taken: only Elasticsearch can tell) ===");
   }
 

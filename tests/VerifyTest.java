@@ -665,7 +665,8 @@ class VerifyTest {
   void listsTheRestorePointWithItsSnapshot() {
     var result = verify("points").run();
     assertThat(result.code()).as(result.out() + result.err()).isZero();
-    assertThat(result.out()).contains(original.backup().snapshot(), "SUCCESS", "thehive_global", "=== ✓ 1 restore point")
+    assertThat(result.out()).contains(original.backup().snapshot(), "SUCCESS", "thehive_global", "=== ✓ 1 restore"
+        + " point")
         .doesNotContain("could not be asked");
   }
 

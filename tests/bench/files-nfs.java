@@ -108,8 +108,8 @@ class FilesNfs implements Callable<Integer> {
     if (large == 0) {
       Attachments.writeAll(root, files, size);
     } else {
-      sh("mkdir -p '%s'/attachment; cd '%s'/attachment; for i in $(seq %d); do head -c %dM /dev/urandom > $(printf %%064x $i); done"
-          .formatted(root, root, large, largeSize));
+      sh(("mkdir -p '%s'/attachment; cd '%s'/attachment; for i in $(seq %d); do head -c %dM /dev/urandom > $(printf"
+          + " %%064x $i); done").formatted(root, root, large, largeSize));
     }
     sh("cd '%s' && tar cf %s.tar %s && mv %s live".formatted(work, ROOT, ROOT, ROOT));
   }

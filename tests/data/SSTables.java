@@ -156,7 +156,8 @@ class SSTables {
     all.add(new Table("zoo",
         List.of("CREATE TYPE ks.inner (a frozen<set<int>>, b text)",
             "CREATE TYPE ks.\"Outer\" (x frozen<inner>, y int)"),
-        "CREATE TABLE ks.zoo (k int, \"Ké y\" text, l list<text>, m map<text, int>, fm frozen<map<int, frozen<list<int>>>>,"
+        "CREATE TABLE ks.zoo (k int, \"Ké y\" text, l list<text>, m map<text, int>, fm frozen<map<int,"
+            + " frozen<list<int>>>>,"
             + " t tuple<int, text>, u frozen<\"Outer\">, d duration, PRIMARY KEY ((k, \"Ké y\")))",
         "INSERT INTO ks.zoo (k, \"Ké y\", l, m, fm, t, d) VALUES (?, ?, ['a', 'b'], {'x': 1}, {1: [2, 3]}, (4,"
             + " 'five'), 3h)",

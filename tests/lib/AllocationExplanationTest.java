@@ -13,8 +13,8 @@ class AllocationExplanationTest {
   }
 
   private static String refusedBy(String... deciders) {
-    return "{'can_allocate':'no','allocate_explanation':'cannot allocate','node_allocation_decisions':[{'deciders':[%s]}]}"
-        .formatted(String.join(",", deciders));
+    return ("{'can_allocate':'no','allocate_explanation':'cannot"
+        + " allocate','node_allocation_decisions':[{'deciders':[%s]}]}").formatted(String.join(",", deciders));
   }
 
   private static final String DISK = "{'decider':'disk_threshold','decision':'NO','explanation':'disk is full'}";
@@ -32,7 +32,8 @@ class AllocationExplanationTest {
   @Test
   void leavesOutTheTraceOfAnException() {
     var details =
-        "failed shard on node [a]: failed to create index, failure java.lang.IllegalArgumentException: IOException while reading words.txt\\n"
+        "failed shard on node [a]: failed to create index, failure java.lang.IllegalArgumentException: IOException"
+            + " while reading words.txt\\n"
         + "\\tat org.elasticsearch@8.19.20/org.elasticsearch.Analysis.words(Analysis.java:1)\\n"
         + "Caused by: java.nio.file.NoSuchFileException: words.txt\\n\\t... 7 more\\n";
     assertThat(explanation("{'unassigned_info':{'details':'%s'}}".formatted(details)).reason())

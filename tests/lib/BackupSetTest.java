@@ -214,8 +214,8 @@ class BackupSetTest {
   void aBackupOfTheFutureIsAWarning() throws IOException {
     archives("cassandra_20260601_12h10m00s.tar");
     assertThat(chosen(null).warnings()).containsExactly(
-        "the name of %s/cassandra_20260601_12h10m00s.tar is of the future: check this host's clock and the backup host's"
-            .formatted(folder));
+        ("the name of %s/cassandra_20260601_12h10m00s.tar is of the future: check this host's clock and the backup"
+            + " host's").formatted(folder));
     assertThat(BackupSet.archives(folder, "cassandra").choose(null, GAP, NOW.plusMinutes(6)).warnings()).isEmpty();
   }
 

@@ -85,7 +85,8 @@ class CassandraPlanTest {
     var here = new NodeRoom("10.0.0.1", List.of(Path.of("/data")), 70 * MB, 20 * MB);
     assertThat(plan(definition, definition, Map.of(), here).lines())
         .contains(
-            "each node needs about 60 MB free on its disk: 10.0.0.1 has 70 MB; of the others not known here, see df there")
+            "each node needs about 60 MB free on its disk: 10.0.0.1 has 70 MB; of the others not known here, see df"
+                + " there")
         .anyMatch(line -> line
             .startsWith("snapshots of what earlier restores removed hold 20 MB on 10.0.0.1: nodetool listsnapshots"));
     here.require(60 * MB, "thehive");

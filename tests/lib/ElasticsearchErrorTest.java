@@ -39,14 +39,16 @@ class ElasticsearchErrorTest {
   @Test
   void tellsTheDeepestCause() {
     assertThat(failure(400,
-        "{\"error\":{\"reason\":\"failed\",\"caused_by\":{\"reason\":\"more\",\"caused_by\":{\"reason\":\"no words.txt\"}}}}"))
+        "{\"error\":{\"reason\":\"failed\",\"caused_by\":{\"reason\":\"more\",\"caused_by\":{\"reason\":\"no"
+            + " words.txt\"}}}}"))
         .hasMessageEndingWith("failed: no words.txt");
   }
 
   @Test
   void namesTheSettingOfTooManyShards() {
     assertThat(failure(400,
-        "{\"error\":{\"reason\":\"this action would add [1] total shards, but this cluster currently has [1]/[1] maximum shards open;\"}}").hint)
+        "{\"error\":{\"reason\":\"this action would add [1] total shards, but this cluster currently has [1]/[1]"
+            + " maximum shards open;\"}}").hint)
         .contains("cluster.max_shards_per_node");
   }
 }

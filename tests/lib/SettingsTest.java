@@ -101,7 +101,15 @@ class SettingsTest {
     var lines = of("SECRET", "t0psecret", "NAME", "other")
         .describe(List.of(NAME, NONE, SECRET, Variable.withDefault("FOLDER", "/opt")));
     assertThat(lines).map(line -> line.strip().replaceAll(" +", " ")).containsExactly(
-        "NAME: other (set)", "SECRET: not shown (set)", "Defaults: FOLDER=/opt", "Not set: NONE");
+        "Set: NAME=other SECRET=(not shown)", "Defaults: FOLDER=/opt", "Not set: NONE");
+    assertThat(new Settings(Map.of(), Map.of("NAME", "hive"), "/etc/a.conf").describe(List.of(NAME)))
+        .containsExactly("  From /etc/a.conf: NAME=hive");
+  }
+
+  @Test
+  void theHelpStaysOnOneScreenWhereMuchIsSet() {
+    assertThat(of("NAME", "a".repeat(80)).describe(List.of(NAME, NONE))).containsExactly(
+        "  Set (verify.java settings shows it): NAME", "  Not set: NONE");
   }
 
   @Test
@@ -120,8 +128,8 @@ class SettingsTest {
           .doesNotContain("t0p");
     }
     assertThat(of("NAME", "10.0.0.5 -u admin").describe(List.of(NAME))).singleElement().asString()
-        .contains("10.0.0.5 -u admin (set)");
+        .contains("NAME=10.0.0.5 -u admin");
     assertThat(of("NAME", "root@node1 docker:thehive node2/docker:thehive").describe(List.of(NAME))).singleElement()
-        .asString().contains("root@node1 docker:thehive node2/docker:thehive (set)");
+        .asString().contains("NAME=root@node1 docker:thehive node2/docker:thehive");
   }
 }
