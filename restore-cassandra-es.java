@@ -323,7 +323,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       description = "as in CQL, in place of the backup's")
   String replication;
 
-  @Option(names = "--partial-ring", description = "take a part of the ring: rows get lost")
+  @Option(names = "--partial-ring", description = "accept a part of the ring: rows will be missing")
   boolean partialRing;
 
   @Option(names = "--throttle", paramLabel = "MB/s", defaultValue = "0",
@@ -427,7 +427,7 @@ class RestoreCassandraEs implements Callable<Integer> {
     }
     var verb = console.dryRun ? "Would" : "Will";
     outlook.lines().forEach(line -> lines.add("  " + line));
-    lines.add("  all that was written after %s is lost; when the newest change was made is not known here"
+    lines.add("  everything written after %s is lost; when that was last is not known here"
         .formatted(BackupSet.STAMP.format(restored)));
     for (var database : databases.list()) {
       lines.add("");

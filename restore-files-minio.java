@@ -237,9 +237,7 @@ class RestoreFilesMinio implements Callable<Integer> {
   @Option(names = "--keep-extra", description = "leave objects that are not in the backup")
   boolean keepExtra;
 
-  @Option(names = "--max-delete", paramLabel = "PERCENT", defaultValue = "50",
-      description = "ask again before removing more than this part (${DEFAULT-VALUE})")
-  int maxDelete;
+  @Mixin RemovalLimit limit = new RemovalLimit();
 
   @Option(names = "--create-bucket", description = "create the bucket if it is not there")
   boolean createBucket;
@@ -286,10 +284,7 @@ class RestoreFilesMinio implements Callable<Integer> {
       throw new Failure(Exit.USAGE, "--transfers " + transfers + " is not within 1 to 12",
           "each one needs 8 MB of memory");
     }
-    if (maxDelete < 0 || maxDelete > 100) {
-      throw new Failure(Exit.USAGE, "--max-delete " + maxDelete + " is not within 0 to 100",
-          "it is a percentage of the bucket's objects");
-    }
+    limit.requireValid();
   }
 
   /** Compares the bucket with the backup; content is read only where size and name are the same. */
@@ -335,8 +330,9 @@ class RestoreFilesMinio implements Callable<Integer> {
     lines.add("");
     console.confirm(lines, bucket.address(), settings);
     plan.cannotKeep().ifPresent(this::refuseUnlessDryRun);
-    if (plan.removesMoreThan(maxDelete)) {
-      confirmRemoval(plan);
+    if (!keepExtra) {
+      limit.confirm(plan.extras().count(), plan.extras().listed(), "the bucket's %d objects",
+          "--keep-extra leaves them, ", console);
     }
   }
 
@@ -346,21 +342,6 @@ class RestoreFilesMinio implements Callable<Integer> {
       throw reason;
     }
     console.refuseUnlessForced(reason);
-  }
-
-  /** The classic way to lose a bucket is to name the wrong one. */
-  private void confirmRemoval(BucketPlan plan) {
-    var question = "%d of the bucket's %d objects are not in the backup and would be removed"
-        .formatted(plan.extras().count(), plan.extras().listed());
-    var refusal = new Failure(Exit.DECLINED, question + ", nothing was changed",
-        "is it the right bucket and backup? --keep-extra leaves them, --max-delete 100 removes them");
-    if (console.dryRun) {
-      console.refuseUnlessForced(refusal);
-    } else if (!console.terminal
-        || !("" + plan.extras().count())
-            .equals(System.console().readLine("%n%s.%nType their number to remove them: ", question))) {
-      throw refusal;
-    }
   }
 
   private int endDryRun(BucketPlan plan) {
@@ -1764,14 +1745,6 @@ record BucketPlan(Setting endpoint, Setting bucket, State state, BucketCompariso
   /** The bytes to send. */
   long bytes() {
     return created.bytes() + changed.bytes();
-  }
-
-  /**
-   * True if more than this percentage of the bucket's objects would go: the wrong bucket is the classic way to lose
-   * one.
-   */
-  boolean removesMoreThan(int percent) {
-    return !keepExtra && extras.count() * 100 > percent * extras.listed();
   }
 
   /**
@@ -3454,6 +3427,47 @@ final class Release implements IVersionProvider {
   /** Such as {@code verify.java 1.1.0 (commit 1c74053 of 2026-11-27)}; without the commit where it is not known. */
   static String text(String script, String commit) {
     return script + " " + VERSION + (commit.startsWith("$") ? "" : " (commit " + commit + ")");
+  }
+}
+
+/** Asks before much is removed: the classic way to lose a folder or a bucket is to name the wrong one. */
+final class RemovalLimit {
+  @Option(names = "--max-delete", paramLabel = "PERCENT", defaultValue = "50",
+      description = "ask again before removing more than this part (${DEFAULT-VALUE})")
+  int percent;
+
+  void requireValid() {
+    if (percent < 0 || percent > 100) {
+      throw new Failure(Exit.USAGE, "--max-delete %d is not between 0 and 100".formatted(percent),
+          "it is a percentage of what is there now");
+    }
+  }
+
+  boolean isExceeded(long extra, long present) {
+    return extra * 100 > percent * present;
+  }
+
+  /**
+   * Goes on only if the number was typed; a dry run goes on, and tells the reason at its end.
+   *
+   * @param extra how many are not in the backup
+   * @param present how many there are
+   * @param of where they are, such as {@code the folder's %d files}
+   * @param otherWays what does not remove them, such as {@code --keep-extra leaves them}
+   */
+  void confirm(long extra, long present, String of, String otherWays, RestoreConsole console) {
+    if (!isExceeded(extra, present)) {
+      return;
+    }
+    var question = "%d of %s are not in the backup and would be removed".formatted(extra, of.formatted(present));
+    var refusal = new Failure(Exit.DECLINED, question + ", nothing was changed",
+        "are target and backup the right ones? %s--max-delete 100 removes them".formatted(otherWays));
+    if (console.dryRun) {
+      console.refuseUnlessForced(refusal);
+    } else if (!console.terminal || !("" + extra).equals(
+        System.console().readLine("%n%s.%nType their number to remove them: ", question))) {
+      throw refusal;
+    }
   }
 }
 

@@ -202,9 +202,7 @@ class RestoreFilesNfs implements Callable<Integer> {
   @Option(names = "--keep-previous", description = "leave the old tree beside the restored one")
   boolean keepPrevious;
 
-  @Option(names = "--max-delete", paramLabel = "PERCENT", defaultValue = "50",
-      description = "ask again before removing more than this part (${DEFAULT-VALUE})")
-  int maxDelete;
+  @Mixin RemovalLimit limit = new RemovalLimit();
 
   @Mixin FolderAnswers answers = new FolderAnswers();
 
@@ -257,16 +255,14 @@ class RestoreFilesNfs implements Callable<Integer> {
     if (workerCount < 1 || workerCount > 256) {
       throw new Failure(Exit.USAGE, "--workers %d is not between 1 and 256".formatted(workerCount), null);
     }
-    if (maxDelete < 0 || maxDelete > 100) {
-      throw new Failure(Exit.USAGE, "--max-delete %d is not between 0 and 100".formatted(maxDelete), null);
-    }
+    limit.requireValid();
   }
 
   private RestoreJob job(FolderSettings files, AttachmentFolder target, AttachmentArchive archive, Workers workers)
       throws IOException {
     if (!archive.passedOver.isEmpty()) {
       console.warn(
-          "the backup holds what belongs to the storage or to an interrupted restore, not to TheHive; passed over: %s",
+          "skipped, because it is the storage's or an interrupted restore's, not TheHive's: %s",
           EntryName.shown(String.join(", ", archive.passedOver)));
     }
     AttachmentFolder.requireNames(archive);
@@ -274,8 +270,7 @@ class RestoreFilesNfs implements Callable<Integer> {
     var job = new RestoreJob(archive, target, Ownership.of(files.owner(), live, archive), workers, console);
     warnOfOtherOwner(job);
     for (var path : target.withLostAccessLists(archive)) {
-      console.warn("%s has an ACL, which what is restored in it does not get: note it (getfacl), and set it again"
-          + " after",
+      console.warn("%s has an ACL, which restored files will not have: save it (getfacl), and set it again afterwards",
           path);
     }
     return job;
@@ -311,9 +306,7 @@ class RestoreFilesNfs implements Callable<Integer> {
   }
 
   private int endDryRun(Plan plan) throws IOException {
-    if (!keepPrevious && plan.differences.removesMoreThan(maxDelete)) {
-      console.refuseUnlessForced(tooMuchToRemove(plan.differences));
-    }
+    confirmRemoval(plan.differences);
     var code = console.endDryRun();
     print(Json.MAPPER.valueToTree(plan.summary()), "Would restore " + plan.counted());
     return code;
@@ -338,29 +331,11 @@ class RestoreFilesNfs implements Callable<Integer> {
     return Exit.DONE;
   }
 
-  /** Asks before much is removed: the classic way to lose a folder is to name the wrong one. */
   private void confirmRemoval(FolderDifferences differences) {
-    if (keepPrevious || !differences.removesMoreThan(maxDelete)) {
-      return;
+    if (!keepPrevious) {
+      limit.confirm(differences.extra(), differences.present() + differences.extra(), "the folder's %d files",
+          inPlace ? "" : "--keep-previous keeps them, ", console);
     }
-    var failure = tooMuchToRemove(differences);
-    if (!console.terminal) {
-      throw failure;
-    }
-    var answer = System.console().readLine(
-        "%n%d files are not in the backup and will be removed.%nType their number to remove them: ",
-        differences.extra());
-    if (!("" + differences.extra()).equals(answer)) {
-      throw new Failure(Exit.DECLINED, "not confirmed, nothing was changed", failure.hint);
-    }
-  }
-
-  private Failure tooMuchToRemove(FolderDifferences differences) {
-    return new Failure(Exit.DECLINED,
-        "%d of the folder's %d files are not in the backup and would be removed, nothing was changed"
-        .formatted(differences.extra(), differences.present() + differences.extra()),
-        "is it the right folder and backup? %s--max-delete 100 removes them"
-            .formatted(inPlace ? "" : "--keep-previous keeps them, "));
   }
 
   private JsonNode carryOut(Plan plan, RestoreRun run, RestoreOutlook outlook) throws IOException {
@@ -448,7 +423,7 @@ class RestoreFilesNfs implements Callable<Integer> {
         + (!known && target.isGone() ? " (its file system is no longer mounted or does not answer)" : "");
     if (mixed) {
       var hint = target.folder()
-          + " is mixed now: keep TheHive stopped, and run the same command again when the cause is gone";
+          + " holds old and new files now: keep TheHive stopped, and run the same command again when the cause is gone";
       return new Failure(Exit.PARTIAL, message, hint, thrown);
     }
     var hint = target.folder() + " is as it was before" + (known && failure.hint != null ? "; " + failure.hint : "");
@@ -2805,11 +2780,6 @@ record FolderDifferences(int added, int present, int extra, Instant newest, Opti
         .map(time -> "the newest of %s not in the backup: changed %s".formatted(
             Count.of(extra, "file that is", "files that are"), Console.time(time)));
   }
-
-  /** True if more than this part of the folder's files would be removed. */
-  boolean removesMoreThan(int percent) {
-    return extra * 100L > (long) percent * (present + extra);
-  }
 }
 
 /**
@@ -3102,7 +3072,7 @@ final class InPlaceRestore {
   }
 
   void restore() throws IOException {
-    job.console().onInterrupt(job.folder() + " is mixed now. Keep TheHive stopped and run the same command again.");
+    job.console().onInterrupt(job.folder() + " holds old and new files now. Keep TheHive stopped and run the same command again.");
     makeFolders();
     job.each("Writing", differences.write()::get, (worker, i, content) -> {
       var temporary = staging.resolve("" + i);
@@ -4038,6 +4008,47 @@ final class Release implements IVersionProvider {
   /** Such as {@code verify.java 1.1.0 (commit 1c74053 of 2026-11-27)}; without the commit where it is not known. */
   static String text(String script, String commit) {
     return script + " " + VERSION + (commit.startsWith("$") ? "" : " (commit " + commit + ")");
+  }
+}
+
+/** Asks before much is removed: the classic way to lose a folder or a bucket is to name the wrong one. */
+final class RemovalLimit {
+  @Option(names = "--max-delete", paramLabel = "PERCENT", defaultValue = "50",
+      description = "ask again before removing more than this part (${DEFAULT-VALUE})")
+  int percent;
+
+  void requireValid() {
+    if (percent < 0 || percent > 100) {
+      throw new Failure(Exit.USAGE, "--max-delete %d is not between 0 and 100".formatted(percent),
+          "it is a percentage of what is there now");
+    }
+  }
+
+  boolean isExceeded(long extra, long present) {
+    return extra * 100 > percent * present;
+  }
+
+  /**
+   * Goes on only if the number was typed; a dry run goes on, and tells the reason at its end.
+   *
+   * @param extra how many are not in the backup
+   * @param present how many there are
+   * @param of where they are, such as {@code the folder's %d files}
+   * @param otherWays what does not remove them, such as {@code --keep-extra leaves them}
+   */
+  void confirm(long extra, long present, String of, String otherWays, RestoreConsole console) {
+    if (!isExceeded(extra, present)) {
+      return;
+    }
+    var question = "%d of %s are not in the backup and would be removed".formatted(extra, of.formatted(present));
+    var refusal = new Failure(Exit.DECLINED, question + ", nothing was changed",
+        "are target and backup the right ones? %s--max-delete 100 removes them".formatted(otherWays));
+    if (console.dryRun) {
+      console.refuseUnlessForced(refusal);
+    } else if (!console.terminal || !("" + extra).equals(
+        System.console().readLine("%n%s.%nType their number to remove them: ", question))) {
+      throw refusal;
+    }
   }
 }
 

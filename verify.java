@@ -423,7 +423,7 @@ class Verify implements Callable<Integer> {
   }
 
   @Parameters(arity = "0..1", paramLabel = "COMMAND",
-      description = "points: list; archives: prove; settings: what counts")
+      description = "list the points, prove the archives, show the settings")
   Mode mode;
 
   @Option(names = "--backup", paramLabel = "POINT",
@@ -675,7 +675,7 @@ class Verify implements Callable<Integer> {
           ", the last one restored (" + one.report() + ")")
               .orElse(wanted != null || mode != null ? "" : ", the newest: no report of its restore")));
       if (restored.isPresent() && !choose(source, null).get(0).name().equals(all.get(0).name())) {
-        console.step("  a newer backup is there, %s: --backup compares with another one",
+        console.step("  there is a newer backup, %s: --backup compares with another one",
             choose(source, null).get(0).name());
       }
     } catch (Failure e) {

@@ -44,14 +44,6 @@ record BucketPlan(Setting endpoint, Setting bucket, State state, BucketCompariso
   }
 
   /**
-   * True if more than this percentage of the bucket's objects would go: the wrong bucket is the classic way to lose
-   * one.
-   */
-  boolean removesMoreThan(int percent) {
-    return !keepExtra && extras.count() * 100 > percent * extras.listed();
-  }
-
-  /**
    * Why what is not in the backup cannot be left: MinIO keeps objects as files, takes {@code x} beside {@code x/y}, and
    * then lists only one of them.
    */

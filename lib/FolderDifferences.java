@@ -33,9 +33,4 @@ record FolderDifferences(int added, int present, int extra, Instant newest, Opti
         .map(time -> "the newest of %s not in the backup: changed %s".formatted(
             Count.of(extra, "file that is", "files that are"), Console.time(time)));
   }
-
-  /** True if more than this part of the folder's files would be removed. */
-  boolean removesMoreThan(int percent) {
-    return extra * 100L > (long) percent * (present + extra);
-  }
 }

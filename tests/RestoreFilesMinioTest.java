@@ -269,7 +269,7 @@ class RestoreFilesMinioTest {
 
     assertThat(refused.code()).isEqualTo(16);
     assertThat(refused.err()).contains("10 of the bucket's 10 objects are not in the backup",
-        "hint: is it the right bucket");
+        "hint: are target and backup the right ones");
     assertThat(bucket.content()).hasSize(10);
 
     var terminal = restore().onTerminal().start();

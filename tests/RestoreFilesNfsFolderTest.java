@@ -251,9 +251,7 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
 
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(result.err()).contains(
-        "warning: the backup holds what belongs to the storage or to an interrupted restore, not to TheHive; passed"
-            + " over: "
-        + ".Trash-0, @Recycle, aquota.user");
+        "warning: skipped, because it is the storage's or an interrupted restore's, not TheHive's: .Trash-0, @Recycle, aquota.user");
     var expected = tree(live, true);
     expected.keySet().removeIf(name -> !FolderContents.isContent(name));
     original.remove(""); // its time is that of what storage keeps in it
@@ -303,7 +301,7 @@ class RestoreFilesNfsFolderTest extends FolderRestore {
     var result = restore("--dry-run").run();
 
     assertThat(result.code()).as(result.err()).isZero();
-    assertThat(result.err()).contains("warning: " + folder + " has an ACL, which what is restored in it does not get");
+    assertThat(result.err()).contains("warning: " + folder + " has an ACL, which restored files will not have");
   }
 
   // --------------------------------------------------------------------------------------------- how it ends and fails

@@ -447,7 +447,7 @@ class RestoreFilesNfsTest extends FolderRestore {
     var refused = restore("--yes", option).run();
     assertRefused(refused, 16,
         "7 of the folder's 13 files are not in the backup and would be removed, nothing was changed");
-    assertThat(refused.err()).contains("hint: is it the right folder and backup? %s--max-delete 100 removes them"
+    assertThat(refused.err()).contains("hint: are target and backup the right ones? %s--max-delete 100 removes them"
         .formatted(option.isEmpty() ? "--keep-previous keeps them, " : ""));
     var asked = restore("--yes", option).onTerminal().start().awaitErr("Type their number to remove them: ").type("6\r")
         .await();
@@ -730,7 +730,7 @@ class RestoreFilesNfsTest extends FolderRestore {
 
     assertThat(result.code()).as(result.out()).isEqualTo(option.isEmpty() ? 13 : 14);
     assertThat(result.out()).containsPattern("error: .*: No space left on device")
-        .contains(option.isEmpty() ? live + " is as it was before" : live + " is mixed now");
+        .contains(option.isEmpty() ? live + " is as it was before" : live + " holds old and new files now");
     if (option.isEmpty()) {
       var after = tree(live, true);
       after.remove("");

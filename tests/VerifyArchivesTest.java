@@ -164,7 +164,7 @@ class VerifyArchivesTest {
     assertThat(result.code()).as(result.out() + result.err()).isZero();
     assertThat(result.err()).contains("files_" + POINT + ".tar, taken ",
         ", the last one restored (" + temp.resolve("storage/restore-files-nfs_"),
-        "a newer backup is there, files_20260202_00h00m00s");
+        "there is a newer backup, files_20260202_00h00m00s");
     var newest = verify("--only", "files", "--exact", "--backup", "20260202_00h00m00s").run();
     assertThat(newest.code()).as(newest.out() + newest.err()).isEqualTo(15);
     Files.delete(temp.resolve("storage/files_" + POINT + ".tar"));

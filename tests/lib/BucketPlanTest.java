@@ -55,16 +55,6 @@ class BucketPlanTest {
   }
 
   @Test
-  void moreThanTheGivenPartIsAskedAgain() {
-    assertThat(plan(PLAIN, extras(10, 5), false).removesMoreThan(50)).isFalse();
-    assertThat(plan(PLAIN, extras(10, 6), false).removesMoreThan(50)).isTrue();
-    assertThat(plan(PLAIN, extras(10, 10), false).removesMoreThan(100)).isFalse();
-    assertThat(plan(PLAIN, extras(10, 1), false).removesMoreThan(0)).isTrue();
-    assertThat(plan(PLAIN, extras(0, 0), false).removesMoreThan(0)).isFalse();
-    assertThat(plan(PLAIN, extras(10, 10), true).removesMoreThan(0)).isFalse();
-  }
-
-  @Test
   void theLastLineCounts() {
     assertThat(plan(PLAIN, extras(8, 2), false).success("Restored", 6_000))
         .isEqualTo("=== ✓ Restored 9 objects: 3 new, 1 changed, 5 unchanged, 2 removed, 6 kB sent ===");
