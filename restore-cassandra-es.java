@@ -323,7 +323,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       description = "as in CQL, in place of the backup's")
   String replication;
 
-  @Option(names = "--partial-ring", description = "accept a part of the ring: rows will be missing")
+  @Option(names = "--partial-ring", description = "accept a part of the ring, and lose rows")
   boolean partialRing;
 
   @Option(names = "--throttle", paramLabel = "MB/s", defaultValue = "0",
@@ -604,7 +604,7 @@ record AllocationExplanation(JsonNode answer) {
 
 /** TheHive's own answer on a node. */
 final class Application {
-  /** Where it logs to, whatever its unit does with its output. */
+  /** Its log file, whatever its unit does with its output. */
   static final String LOG = "/var/log/thehive/application.log";
   /** How its log tells of an error: by the level, or where the JVM itself says so. */
   static final Pattern ERROR =
@@ -681,7 +681,7 @@ final class Application {
     return client;
   }
 
-  /** What came instead of its answer; nothing when it answers. */
+  /** The error that came instead of its answer; empty when it answers. */
   Optional<String> problem() {
     try {
       // The request's own limit would end with the head of the answer.
@@ -740,7 +740,7 @@ abstract class Archive implements Closeable {
     }
   }
 
-  /** What about an archive that can be read looks as if not all of it were there. */
+  /** The reason to doubt that an archive is whole, although it can be read; empty where there is none. */
   Optional<String> doubt() {
     return Optional.empty();
   }
@@ -1471,7 +1471,7 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, RingCo
   /** A table of the backup and its SSTables. */
   record Table(String name, List<SSTableFiles> sstables, long bytes, RingCoverage coverage) {}
 
-  /** What one archive holds: the definition and the tables' folders by name. */
+  /** The content of one archive: the definition and the tables' folders by name. */
   private record Contents(Archive archive, KeyspaceDefinition definition, SortedMap<String, TableFolder> folders) {}
 
   long bytes() {
@@ -1482,7 +1482,7 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, RingCo
     return tables.stream().mapToLong(table -> table.sstables().size()).sum();
   }
 
-  /** What says that the backup is only a part of the ring, one line each; empty if nothing does. */
+  /** The reasons to take the backup for a part of the ring only, one line each; empty if there are none. */
   List<String> missingParts() {
     var lines = new ArrayList<String>();
     if (coverage.isPart()) {
@@ -1851,7 +1851,7 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
   private static final String FORMS =
       "set it to a node's address, such as 10.0.0.5, \"10.0.0.5 9042\" or \"10.0.0.5 -u admin\"";
 
-  /** What the driver and the JVM say, in an administrator's words. */
+  /** Puts the words of the driver and the JVM into an administrator's. */
   private static final List<Map.Entry<String, String>> WORDS = List.of(
       Map.entry("connection refused", "connection refused: nothing listens on that port"),
       Map.entry("UnknownHost|UnresolvedAddress|not known", "unknown host"),
@@ -1979,7 +1979,7 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
         "is it started, is CASSANDRA_CONNECTION right, does it want TLS (CASSANDRA_SSL_CA)?", failed);
   }
 
-  /** What a plain connection says: the driver calls every failure to connect a closed channel. */
+  /** The error of a plain connection: the driver calls every failure to connect a closed channel. */
   private static Optional<String> refusal(InetSocketAddress point) {
     try (var socket = new Socket()) {
       socket.connect(new InetSocketAddress(point.getHostString(), point.getPort()), 3_000);
@@ -2476,7 +2476,7 @@ final class CassandraRestore implements Database {
 }
 
 /**
- * Where Cassandra is, who logs in, and where its backups are.
+ * The addresses of Cassandra, the log-in, and the folders of its backups.
  *
  * @param role gets the grants on the keyspace
  * @param workFolder where SSTables are unpacked
@@ -2601,7 +2601,7 @@ record ClusterView(List<Gossip> gossip, Set<String> answered, List<Listed> liste
    */
   record Listed(String by, String node, int port, boolean complete) {}
 
-  /** What is wrong with a node, and what mends it. */
+  /** A problem of a node, and what mends it. */
   record Problem(String node, String text, String mend) {
     @Override
     public String toString() {
@@ -2854,7 +2854,7 @@ enum Compression {
         : starts(head, 0x28, 0xb5, 0x2f, 0xfd) || isSkippedByZstd(head) ? ZSTD : NONE;
   }
 
-  /** What pzstd writes first: a frame that other programs pass over. */
+  /** The first bytes of a file of pzstd: a frame that other programs pass over. */
   private static boolean isSkippedByZstd(byte[] head) {
     return head.length > 3 && (head[0] & 0xf0) == 0x50 && head[1] == 0x2a && head[2] == 0x4d && head[3] == 0x18;
   }
@@ -2926,7 +2926,7 @@ final class Compressors {
   }
 }
 
-/** What Java says of a connection that failed, in an administrator's words. */
+/** Puts Java's words about a connection that failed into an administrator's. */
 final class ConnectionError {
   private static final List<Map.Entry<String, String>> WORDS = List.of(
       Map.entry("connection refused", "connection refused: nothing listens on that port"),
@@ -2965,7 +2965,7 @@ final class ConnectionError {
   }
 }
 
-/** What the administrator sees: steps and progress on stderr. Results go to stdout, which is not this class's. */
+/** Shows steps and progress on stderr. Results go to stdout, which is not this class's. */
 class Console {
   private static final int WIDTH_OF_LOGS = 100;
   private static final Duration BETWEEN_LINES = Duration.ofSeconds(5);
@@ -3212,7 +3212,7 @@ interface Database extends Closeable {
    */
   List<Backup> choose(String point, Duration gap);
 
-  /** What a backup is restored from: its archive, or what its marker stands for. */
+  /** The source of a backup's data: its archive, or the snapshot that its marker stands for. */
   default String source(Backup backup) {
     return backup.file().toString();
   }
@@ -3252,7 +3252,7 @@ interface Database extends Closeable {
     return total();
   }
 
-  /** What the report says of it. */
+  /** The report's section about it. */
   Map<String, Object> summary();
 }
 
@@ -3342,7 +3342,7 @@ record Databases(List<Database> list) implements Closeable {
     return all;
   }
 
-  /** What the report says of each, and why those failed that did. */
+  /** The report's section about each, with the reason where one failed. */
   Map<String, Object> summary(Map<Database.Name, Failure> failed) {
     var all = new LinkedHashMap<String, Object>();
     list.forEach(database -> all.put(database.name().toString(), database.summary()));
@@ -3396,7 +3396,7 @@ record DefinitionComparison(KeyspaceDefinition backup, KeyspaceDefinition live) 
     return dropped;
   }
 
-  /** What a restore changes of the live definition, one line each; empty if both are the same. */
+  /** The changes that a restore makes to the live definition, one line each; empty if both are the same. */
   List<String> lines() {
     var lines = new ArrayList<String>();
     if (!backup.replication().equals(live.replication())) {
@@ -3475,7 +3475,7 @@ record DefinitionComparison(KeyspaceDefinition backup, KeyspaceDefinition live) 
     return column.isPrimaryKeyColumn() ? " (key)" : "";
   }
 
-  /** As Cassandra itself writes them, with all defaults. */
+  /** The options in Cassandra's own words, with all defaults. */
   private static Map<String, String> options(org.apache.cassandra.schema.TableMetadata table) {
     var options = new TreeMap<String, String>();
     OPTION.matcher(table.toCqlString(false, false, false)).results().filter(option -> option.group(1) != null)
@@ -3484,7 +3484,7 @@ record DefinitionComparison(KeyspaceDefinition backup, KeyspaceDefinition live) 
   }
 }
 
-/** Whether the nodes' disks have room for more shards, each whole on one node. */
+/** Tells if the nodes' disks have room for more shards, each whole on one node. */
 record DiskRoom(List<Node> nodes) {
   /**
    * A data node.
@@ -3701,7 +3701,7 @@ final class ElasticsearchApi implements Closeable {
   }
 }
 
-/** What is asked before a restore of Elasticsearch, and the plan; nothing is changed. */
+/** Asks all that must be known before a restore of Elasticsearch, and makes the plan; changes nothing. */
 final class ElasticsearchChecks {
   private static final String DISK = "cluster.routing.allocation.disk.";
   private final ElasticsearchApi api;
@@ -3886,7 +3886,7 @@ final class ElasticsearchChecks {
 }
 
 /**
- * What an Elasticsearch cluster says of itself before a restore.
+ * The answers of an Elasticsearch cluster about itself before a restore.
  *
  * @param repositoryNodes nodes that must have the repository mounted
  * @param settings the cluster's, defaults included, as {@code scope: {name: value}}
@@ -3931,7 +3931,7 @@ record ElasticsearchCluster(String name, SortedSet<String> versions, boolean ope
         .filter(value -> !value.isEmpty()).findFirst();
   }
 
-  /** Whether somebody has set it, for the cluster or in the file of a node. */
+  /** True if somebody has set it, for the cluster or in the file of a node. */
   boolean isSet(String name) {
     return nodeSettings.contains(name)
         || Stream.of("transient", "persistent").anyMatch(scope -> settings.path(scope).has(name));
@@ -4064,7 +4064,7 @@ record ElasticsearchError(String address, String request, int status, String bod
 }
 
 /**
- * What the checks found and the restore does.
+ * The plan of a restore of Elasticsearch, as its checks found it.
  *
  * @param indices of the snapshot, to be restored
  * @param leftOut indices of the snapshot that {@code --index} does not name
@@ -4487,7 +4487,7 @@ final class ElasticsearchRestore implements Database {
 }
 
 /**
- * What the user may do, as Elasticsearch's security tells it; OpenSearch, and a cluster without security, tell nothing.
+ * The user's rights, as Elasticsearch's security tells them; OpenSearch, and a cluster without security, tell none.
  */
 final class ElasticsearchRights {
   private static final List<String> CLUSTER =
@@ -4503,7 +4503,7 @@ final class ElasticsearchRights {
     return index + "_RESTORING";
   }
 
-  /** Whether the user may change the cluster's settings; true where Elasticsearch does not tell. */
+  /** True if the user may change the cluster's settings, or if Elasticsearch does not tell. */
   static boolean mayChangeSettings(ElasticsearchApi api) throws IOException {
     return ask(api, List.of(SETTINGS), List.of("thehive"), List.of("read")).path("cluster").path(SETTINGS)
         .asBoolean(true);
@@ -4565,7 +4565,7 @@ final class ElasticsearchRights {
 }
 
 /**
- * Where Elasticsearch is, who logs in, and where its backups are.
+ * The address of Elasticsearch, the log-in, and the folder of its backups.
  *
  * @param authorization value of the header Authorization, a secret
  * @param ca PEM file of the CA to trust for https; empty for the JDK's
@@ -4732,7 +4732,7 @@ final class Exit {
   private Exit() {}
 }
 
-/** What went wrong, what to do about it, and the exit code: shown as two lines, without a trace. */
+/** An error with its hint and the exit code: shown as two lines, without a trace. */
 final class Failure extends RuntimeException {
   final int code;
   final String hint;
@@ -4787,7 +4787,7 @@ final class Failure extends RuntimeException {
 }
 
 /**
- * What JanusGraph keeps about the graph in its table {@code system_properties}, and a backup brings along.
+ * JanusGraph's settings of the graph, which it keeps in its table {@code system_properties} and a backup brings along.
  *
  * @param indexName of Elasticsearch's indices the first part of the name, such as {@code thehive}
  * @param partitions into which the vertices are divided, a power of two
@@ -4869,7 +4869,7 @@ record GraphSettings(String indexName, int partitions, List<String> openInstance
     return indexName + "_global";
   }
 
-  /** What somebody who starts TheHive on the restored graph must know; empty if nothing. */
+  /** Facts that somebody who starts TheHive on the restored graph must know; empty if there are none. */
   Optional<String> advice() {
     return openInstances.isEmpty() ? Optional.empty() : Optional.of(
         "of when the backup was taken the graph still names programs that have it open (%s): start one node of TheHive"
@@ -4897,7 +4897,7 @@ record Host(String name, String destination, String port, TheHiveContainer conta
     this(name, destination, port, null);
   }
 
-  /** What a command left there; 255 is ssh's own code. */
+  /** The result of a command there; 255 is ssh's own code. */
   record Output(int code, String out, String err) {}
 
   /** A unit as systemctl(1) describes it: {@code active} is active, inactive, failed, activating or deactivating. */
@@ -5390,7 +5390,7 @@ final class IndexDefinitions {
     }
   }
 
-  /** As many as the cluster takes. */
+  /** Gives an index as many replicas as the cluster takes. */
   private void applyReplicas(String index, int wanted, List<String> refused) throws IOException {
     Failure reason = null;
     for (var replicas = wanted; replicas >= 0; replicas--) {
@@ -5735,7 +5735,7 @@ final class Json {
 
   private Json() {}
 
-  /** What {@code --json} prints where a script ends with a failure. */
+  /** The output of {@code --json} where a script ends with a failure. */
   static String failure(String script, Failure failure) {
     return MAPPER.createObjectNode().put("script", script).put("exit", failure.code)
         .put("error", failure.getMessage()).put("hint", failure.hint).toPrettyString();
@@ -6136,7 +6136,7 @@ record LiveIndices(SortedMap<String, Index> indices, Map<String, JsonNode> alias
     return new LiveIndices(indices, aliases);
   }
 
-  /** What TheHive's indices are called: {@code thehive_global} makes {@code thehive_*} and {@code thehive-*}. */
+  /** The names of TheHive's indices: {@code thehive_global} makes {@code thehive_*} and {@code thehive-*}. */
   static SortedSet<String> patterns(Collection<String> names) {
     var patterns = new TreeSet<String>();
     for (var name : names) {
@@ -6169,7 +6169,7 @@ record LiveIndices(SortedMap<String, Index> indices, Map<String, JsonNode> alias
     return Optional.ofNullable(indices.get(name));
   }
 
-  /** What interrupted restores left of these indices. */
+  /** Indices that interrupted restores left. */
   SortedSet<String> leftovers(Set<String> names) {
     return indices.keySet().stream().filter(name -> isCopy(name, names)).collect(Collectors.toCollection(TreeSet::new));
   }
@@ -6716,7 +6716,7 @@ final class PlannedPoint {
     return Map.of(name, new SnapshotState(name, "", SnapshotState.SUCCESS, "", false, indices));
   }
 
-  /** Of points that share the backups, the one whose own they are: the oldest. */
+  /** Describes the point of the backups; of several that share them, the one whose own they are: the oldest. */
   static String of(RestorePoints.All all, Collection<Backup> chosen) {
     return all.points().stream().filter(point -> chosen.stream().allMatch(backup -> holds(point, backup)))
         .reduce((newer, older) -> older)
@@ -6911,7 +6911,7 @@ final class Release implements IVersionProvider {
   }
 }
 
-/** Whether a replication can be had from the nodes there are. */
+/** Tells if a replication can be had from the nodes there are. */
 final class Replication {
   private Replication() {}
 
@@ -7040,7 +7040,7 @@ final class RestoreConsole extends Console {
 }
 
 /**
- * What a plan says of the restore as a whole.
+ * The lines of a plan about the restore as a whole.
  *
  * @param point the line that names the restore point
  * @param seconds how long the restore will probably take; empty where no earlier one tells
@@ -7066,7 +7066,7 @@ record RestoreOutlook(String point, Optional<Double> seconds, Optional<RestoreRe
     }
   }
 
-  /** As long as then, by the bytes of then and now; the part that takes longest counts: they run side by side. */
+  /** Scales an earlier time by the bytes of then and now; the longest part counts: they run side by side. */
   static Optional<Double> seconds(RestoreReport earlier, Map<String, Long> bytes) {
     var longest = 0.0;
     for (var part : bytes.entrySet()) {
@@ -7145,7 +7145,7 @@ final class RestorePointSearch {
   private final List<RestorePoints.Source> sources = new ArrayList<>();
   private final List<String> missing = new ArrayList<>();
 
-  /** Where nothing was found, and who could not be asked. */
+  /** Folders where nothing was found, and servers that could not be asked. */
   final List<String> notes = new ArrayList<>();
 
   /** Adds a part's backups; a folder that is not there is a note, where no other one has the attachments. */
@@ -7257,7 +7257,7 @@ final class RestorePoints {
   record Source(String name, BackupSet backups, boolean ofNodes, List<BackupFile> files) {}
 
   /**
-   * What is to be known beside names and sizes.
+   * Facts about the backups beside names and sizes.
    *
    * @param growing files that are being written
    * @param unreadable files that this user may not read
@@ -7272,7 +7272,7 @@ final class RestorePoints {
     }
   }
 
-  /** What the restores choose for a time. */
+  /** The archives that the restores choose for a time. */
   private record Selection(LocalDateTime time, List<Choice> choices) {
     Set<BackupFile> files() {
       return choices.stream().flatMap(Choice::all).collect(Collectors.toCollection(LinkedHashSet::new));
@@ -7297,7 +7297,7 @@ final class RestorePoints {
   private final Duration gap;
   private final LocalDateTime now;
   private final Map<LocalDateTime, Selection> selections = new HashMap<>();
-  /** Of each file the selection that it fits best into. */
+  /** The selection that each file fits best into. */
   private final Map<BackupFile, Selection> homes = new LinkedHashMap<>();
 
   private RestorePoints(List<Source> sources, Looked looked, Duration gap, LocalDateTime now) {
@@ -7703,7 +7703,7 @@ record RestoreReport(Path file, String script, String release, Instant started, 
     return version.isEmpty() ? "" : product + " " + version;
   }
 
-  /** Of a report that does not tell which part failed, each did. */
+  /** The error of a part; where the report does not tell which part failed, it is each one's. */
   private static String error(JsonNode report, String part) {
     if (report.path("exit").asInt() == Exit.DONE) {
       return "";
@@ -7780,7 +7780,7 @@ final class RestoreRun implements Closeable {
         : Optional.of(notWritable(folder, Files.isDirectory(folder) ? "access denied" : "no such folder", null));
   }
 
-  /** What an interrupted run left for this one; empty when there was none. */
+  /** The notes that an interrupted run left for this one; empty when there was none. */
   JsonNode unfinished() {
     try {
       if (!Files.exists(marker)) {
@@ -8236,7 +8236,7 @@ abstract class SSTableData extends PositionedInput {
   private static final int CHECKSUM = 4;
   final SSTableFiles files;
   final DataInputStream file;
-  /** Of all data; null where each chunk has a checksum. */
+  /** The sum of all data; null where each chunk has a checksum. */
   private final CRC32 digest;
 
   private SSTableData(SSTableFiles files) throws IOException {
@@ -8354,7 +8354,7 @@ abstract class SSTableData extends PositionedInput {
       }
     }
 
-    /** What does not get smaller by compression is stored as it is, the last of it with zeros up to the limit. */
+    /** Takes a chunk as it is where compression did not make it smaller; the last one ends in zeros up to the limit. */
     private ByteBuffer unpacked(int length) {
       var wanted = (int) Math.max(0, Math.min(chunkLength, dataLength - (chunk - 1L) * chunkLength));
       try {
@@ -9087,7 +9087,7 @@ final class Settings {
     }
   }
 
-  /** What an editor on Windows, or a shell that keeps quotes, leaves in a value is not meant. */
+  /** Refuses what an editor on Windows, or a shell that keeps quotes, leaves in a value. */
   private static void requireClean(String name, String value) {
     requireNotBlank(name, value);
     if (value.startsWith(BYTE_ORDER_MARK)) {
@@ -9189,7 +9189,7 @@ final class Settings {
         .map(variable -> "%s %s (%s)".formatted(variable.name(), shown(variable), source(variable))).toList();
   }
 
-  /** Where the value comes from: the variable, a file, the default, or nowhere. */
+  /** The source of the value: the variable, a file, the default, or nowhere. */
   String source(Variable variable) {
     if (environment.containsKey(variable.name())) {
       return "variable";
@@ -9229,7 +9229,7 @@ final class Settings {
     return warnings;
   }
 
-  /** What an editor or a shell may have left in a secret: it is taken as it stands, for it may be meant. */
+  /** Tells what an editor or a shell may have left in a secret: it is taken as it stands, for it may be meant. */
   private Optional<String> leftovers(String name) {
     var value = environment.getOrDefault(name, "");
     var found = value.startsWith(BYTE_ORDER_MARK) ? "begins with a byte order mark"
@@ -9431,7 +9431,7 @@ final class ShardWatch {
     return bytes;
   }
 
-  /** What is told of each shard that was or is being filled. */
+  /** The recovery of each shard that was or is being filled. */
   List<JsonNode> recoveries(Collection<String> indices) throws IOException {
     var shards = new ArrayList<JsonNode>();
     for (var names : groups(indices)) {
@@ -9560,7 +9560,7 @@ record SnapshotIndex(String name, int shards, long bytes, long largestShard) {
  */
 final class SnapshotRepository {
   private static final Pattern INDEX = Pattern.compile("index-(\\d{1,18})");
-  /** As Elasticsearch numbers them in the repository's index. */
+  /** The states in the order of their numbers in the repository's index. */
   private static final List<String> STATES =
       List.of(SnapshotState.IN_PROGRESS, SnapshotState.SUCCESS, "FAILED", "PARTIAL", "INCOMPATIBLE");
   /** So many of the newest snapshots are asked for their sizes: each is a file or more. */
@@ -9826,7 +9826,7 @@ final class SnapshotSource {
     return Set.of(Exit.AUTHENTICATION, Exit.UNREACHABLE).contains(e.code);
   }
 
-  /** What the server says of an index, unless it could not be asked. */
+  /** The server's words about an index, unless it could not be asked. */
   private Failure cannotRestore(String index, ElasticsearchCluster cluster, Failure said) {
     return isNotAsked(said) ? said
         : new Failure(Exit.BAD_BACKUP,
@@ -10065,12 +10065,12 @@ final class StepTimes {
     }
   }
 
-  /** What a step does. */
+  /** The work of a step. */
   interface Action<E extends Exception> {
     void run() throws E;
   }
 
-  /** What a step finds. */
+  /** The work of a step that finds something. */
   interface Source<T, E extends Exception> {
     T get() throws E;
   }
@@ -10832,7 +10832,7 @@ final class TarReader implements Closeable {
     return new ArchiveEntry(kind, path, size, position, holes, link, header.mode(), seconds, nanos, owner(header, pax));
   }
 
-  /** What a folder held, as tar -g writes it. */
+  /** The list of a folder's files, as tar -g writes it. */
   private byte[] folderList() throws IOException {
     var list = new byte[(int) Math.min(left, LONGEST_EXTENSION)];
     read(list);
@@ -11465,7 +11465,7 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
 }
 
 /**
- * Where TheHive runs.
+ * The hosts of TheHive and how they are asked.
  *
  * @param hosts its nodes; this host where none are named
  * @param named true if THEHIVE_NODES is set: only then is a node that cannot be asked an error
@@ -11743,7 +11743,9 @@ final class ZipArchive extends Archive {
     return header.getVersionMadeBy() >> 8;
   }
 
-  /** As it is where the entry says that it is UTF-8, and on Unix; from elsewhere it is in the old code page of DOS. */
+  /**
+   * Takes a name as it is where the entry says that it is UTF-8, and on Unix; others are in the old code page of DOS.
+   */
   private static byte[] utf8Name(FileHeader header) {
     var raw = header.getFileName().getBytes(StandardCharsets.ISO_8859_1);
     if (header.isFileNameUTF8Encoded()) {

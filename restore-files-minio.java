@@ -444,7 +444,7 @@ class RestoreFilesMinio implements Callable<Integer> {
 
 /** TheHive's own answer on a node. */
 final class Application {
-  /** Where it logs to, whatever its unit does with its output. */
+  /** Its log file, whatever its unit does with its output. */
   static final String LOG = "/var/log/thehive/application.log";
   /** How its log tells of an error: by the level, or where the JVM itself says so. */
   static final Pattern ERROR =
@@ -521,7 +521,7 @@ final class Application {
     return client;
   }
 
-  /** What came instead of its answer; nothing when it answers. */
+  /** The error that came instead of its answer; empty when it answers. */
   Optional<String> problem() {
     try {
       // The request's own limit would end with the head of the answer.
@@ -580,7 +580,7 @@ abstract class Archive implements Closeable {
     }
   }
 
-  /** What about an archive that can be read looks as if not all of it were there. */
+  /** The reason to doubt that an archive is whole, although it can be read; empty where there is none. */
   Optional<String> doubt() {
     return Optional.empty();
   }
@@ -734,7 +734,7 @@ final class AttachmentArchive implements Closeable {
   final List<ArchiveEntry> all = new ArrayList<>();
   int files;
   long bytes;
-  /** What a backup of a folder holds at its top that is not content: passed over. */
+  /** Names at the top of a folder's backup that are not content: passed over. */
   final Set<String> passedOver = new TreeSet<>();
   /** The files of it, by name: a hard link in the content may lead to one. */
   private final Map<String, ArchiveEntry> passedOverFiles = new HashMap<>();
@@ -818,7 +818,7 @@ final class AttachmentArchive implements Closeable {
     return first.named(entry.path());
   }
 
-  /** What a hard link leads to; empty where it is not in the backup's folder. */
+  /** The entry that a hard link leads to; empty where it is not in the backup's folder. */
   private Optional<ArchiveEntry> target(String link) {
     try {
       var path = EntryName.normal(link.getBytes(StandardCharsets.UTF_8));
@@ -856,7 +856,7 @@ final class AttachmentArchive implements Closeable {
     }
   }
 
-  /** What was appended to a tar later counts, as it does for tar. */
+  /** Counts the last entry of a name: it was appended later, and tar takes it, too. */
   private void replace(int i, ArchiveEntry entry) {
     var before = all.get(i);
     if (before.folder() != entry.folder() || archive instanceof ZipArchive) {
@@ -1506,7 +1506,7 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
   }
 }
 
-/** What a bucket holds beside what a backup holds: how each object of the backup stands, and what else there is. */
+/** Compares a bucket with a backup: how each object of the backup stands, and which others there are. */
 final class BucketComparison {
   /** More keys than these are not kept in memory: what is to be removed is removed in turns. */
   private static final int MOST_KEYS = 100_000;
@@ -1527,7 +1527,7 @@ final class BucketComparison {
   record Sum(long count, long bytes) {}
 
   /**
-   * What the bucket holds that the backup does not.
+   * The objects of the bucket that are not in the backup.
    *
    * @param listed all objects of the bucket, without probes
    * @param count of those that are not in the backup
@@ -1684,7 +1684,7 @@ final class BucketComparison {
   }
 }
 
-/** What a bucket can hold: files of names and sizes that S3 knows. */
+/** The limits of a bucket: names and sizes that S3 knows. */
 final class BucketLimits {
   private static final long LARGEST = 10_000L * ETag.PART;
   private static final int LONGEST_KEY = 1024;
@@ -1710,7 +1710,7 @@ final class BucketLimits {
 }
 
 /**
- * What a restore will do with a bucket: the dry run prints it, the real run carries it out.
+ * The plan of a restore into a bucket: the dry run prints it, the real run carries it out.
  *
  * @param endpoint the server, and where the setting comes from
  * @param bucket its name, and where the setting comes from
@@ -2184,7 +2184,7 @@ enum Compression {
         : starts(head, 0x28, 0xb5, 0x2f, 0xfd) || isSkippedByZstd(head) ? ZSTD : NONE;
   }
 
-  /** What pzstd writes first: a frame that other programs pass over. */
+  /** The first bytes of a file of pzstd: a frame that other programs pass over. */
   private static boolean isSkippedByZstd(byte[] head) {
     return head.length > 3 && (head[0] & 0xf0) == 0x50 && head[1] == 0x2a && head[2] == 0x4d && head[3] == 0x18;
   }
@@ -2227,7 +2227,7 @@ enum Compression {
   }
 }
 
-/** What Java says of a connection that failed, in an administrator's words. */
+/** Puts Java's words about a connection that failed into an administrator's. */
 final class ConnectionError {
   private static final List<Map.Entry<String, String>> WORDS = List.of(
       Map.entry("connection refused", "connection refused: nothing listens on that port"),
@@ -2266,7 +2266,7 @@ final class ConnectionError {
   }
 }
 
-/** What the administrator sees: steps and progress on stderr. Results go to stdout, which is not this class's. */
+/** Shows steps and progress on stderr. Results go to stdout, which is not this class's. */
 class Console {
   private static final int WIDTH_OF_LOGS = 100;
   private static final Duration BETWEEN_LINES = Duration.ofSeconds(5);
@@ -2573,7 +2573,7 @@ final class Exit {
   private Exit() {}
 }
 
-/** What went wrong, what to do about it, and the exit code: shown as two lines, without a trace. */
+/** An error with its hint and the exit code: shown as two lines, without a trace. */
 final class Failure extends RuntimeException {
   final int code;
   final String hint;
@@ -2696,7 +2696,7 @@ record Host(String name, String destination, String port, TheHiveContainer conta
     this(name, destination, port, null);
   }
 
-  /** What a command left there; 255 is ssh's own code. */
+  /** The result of a command there; 255 is ssh's own code. */
   record Output(int code, String out, String err) {}
 
   /** A unit as systemctl(1) describes it: {@code active} is active, inactive, failed, activating or deactivating. */
@@ -2874,7 +2874,7 @@ final class Json {
 
   private Json() {}
 
-  /** What {@code --json} prints where a script ends with a failure. */
+  /** The output of {@code --json} where a script ends with a failure. */
   static String failure(String script, Failure failure) {
     return MAPPER.createObjectNode().put("script", script).put("exit", failure.code)
         .put("error", failure.getMessage()).put("hint", failure.hint).toPrettyString();
@@ -3335,7 +3335,7 @@ final class PlannedPoint {
     return Map.of(name, new SnapshotState(name, "", SnapshotState.SUCCESS, "", false, indices));
   }
 
-  /** Of points that share the backups, the one whose own they are: the oldest. */
+  /** Describes the point of the backups; of several that share them, the one whose own they are: the oldest. */
   static String of(RestorePoints.All all, Collection<Backup> chosen) {
     return all.points().stream().filter(point -> chosen.stream().allMatch(backup -> holds(point, backup)))
         .reduce((newer, older) -> older)
@@ -3587,7 +3587,7 @@ final class RestoreConsole extends Console {
 }
 
 /**
- * What a plan says of the restore as a whole.
+ * The lines of a plan about the restore as a whole.
  *
  * @param point the line that names the restore point
  * @param seconds how long the restore will probably take; empty where no earlier one tells
@@ -3613,7 +3613,7 @@ record RestoreOutlook(String point, Optional<Double> seconds, Optional<RestoreRe
     }
   }
 
-  /** As long as then, by the bytes of then and now; the part that takes longest counts: they run side by side. */
+  /** Scales an earlier time by the bytes of then and now; the longest part counts: they run side by side. */
   static Optional<Double> seconds(RestoreReport earlier, Map<String, Long> bytes) {
     var longest = 0.0;
     for (var part : bytes.entrySet()) {
@@ -3692,7 +3692,7 @@ final class RestorePointSearch {
   private final List<RestorePoints.Source> sources = new ArrayList<>();
   private final List<String> missing = new ArrayList<>();
 
-  /** Where nothing was found, and who could not be asked. */
+  /** Folders where nothing was found, and servers that could not be asked. */
   final List<String> notes = new ArrayList<>();
 
   /** Adds a part's backups; a folder that is not there is a note, where no other one has the attachments. */
@@ -3804,7 +3804,7 @@ final class RestorePoints {
   record Source(String name, BackupSet backups, boolean ofNodes, List<BackupFile> files) {}
 
   /**
-   * What is to be known beside names and sizes.
+   * Facts about the backups beside names and sizes.
    *
    * @param growing files that are being written
    * @param unreadable files that this user may not read
@@ -3819,7 +3819,7 @@ final class RestorePoints {
     }
   }
 
-  /** What the restores choose for a time. */
+  /** The archives that the restores choose for a time. */
   private record Selection(LocalDateTime time, List<Choice> choices) {
     Set<BackupFile> files() {
       return choices.stream().flatMap(Choice::all).collect(Collectors.toCollection(LinkedHashSet::new));
@@ -3844,7 +3844,7 @@ final class RestorePoints {
   private final Duration gap;
   private final LocalDateTime now;
   private final Map<LocalDateTime, Selection> selections = new HashMap<>();
-  /** Of each file the selection that it fits best into. */
+  /** The selection that each file fits best into. */
   private final Map<BackupFile, Selection> homes = new LinkedHashMap<>();
 
   private RestorePoints(List<Source> sources, Looked looked, Duration gap, LocalDateTime now) {
@@ -4250,7 +4250,7 @@ record RestoreReport(Path file, String script, String release, Instant started, 
     return version.isEmpty() ? "" : product + " " + version;
   }
 
-  /** Of a report that does not tell which part failed, each did. */
+  /** The error of a part; where the report does not tell which part failed, it is each one's. */
   private static String error(JsonNode report, String part) {
     if (report.path("exit").asInt() == Exit.DONE) {
       return "";
@@ -4327,7 +4327,7 @@ final class RestoreRun implements Closeable {
         : Optional.of(notWritable(folder, Files.isDirectory(folder) ? "access denied" : "no such folder", null));
   }
 
-  /** What an interrupted run left for this one; empty when there was none. */
+  /** The notes that an interrupted run left for this one; empty when there was none. */
   JsonNode unfinished() {
     try {
       if (!Files.exists(marker)) {
@@ -5155,7 +5155,7 @@ final class Settings {
     }
   }
 
-  /** What an editor on Windows, or a shell that keeps quotes, leaves in a value is not meant. */
+  /** Refuses what an editor on Windows, or a shell that keeps quotes, leaves in a value. */
   private static void requireClean(String name, String value) {
     requireNotBlank(name, value);
     if (value.startsWith(BYTE_ORDER_MARK)) {
@@ -5257,7 +5257,7 @@ final class Settings {
         .map(variable -> "%s %s (%s)".formatted(variable.name(), shown(variable), source(variable))).toList();
   }
 
-  /** Where the value comes from: the variable, a file, the default, or nowhere. */
+  /** The source of the value: the variable, a file, the default, or nowhere. */
   String source(Variable variable) {
     if (environment.containsKey(variable.name())) {
       return "variable";
@@ -5297,7 +5297,7 @@ final class Settings {
     return warnings;
   }
 
-  /** What an editor or a shell may have left in a secret: it is taken as it stands, for it may be meant. */
+  /** Tells what an editor or a shell may have left in a secret: it is taken as it stands, for it may be meant. */
   private Optional<String> leftovers(String name) {
     var value = environment.getOrDefault(name, "");
     var found = value.startsWith(BYTE_ORDER_MARK) ? "begins with a byte order mark"
@@ -5406,7 +5406,7 @@ final class SnapshotFile {
  */
 final class SnapshotRepository {
   private static final Pattern INDEX = Pattern.compile("index-(\\d{1,18})");
-  /** As Elasticsearch numbers them in the repository's index. */
+  /** The states in the order of their numbers in the repository's index. */
   private static final List<String> STATES =
       List.of(SnapshotState.IN_PROGRESS, SnapshotState.SUCCESS, "FAILED", "PARTIAL", "INCOMPATIBLE");
   /** So many of the newest snapshots are asked for their sizes: each is a file or more. */
@@ -5700,12 +5700,12 @@ final class StepTimes {
     }
   }
 
-  /** What a step does. */
+  /** The work of a step. */
   interface Action<E extends Exception> {
     void run() throws E;
   }
 
-  /** What a step finds. */
+  /** The work of a step that finds something. */
   interface Source<T, E extends Exception> {
     T get() throws E;
   }
@@ -6236,7 +6236,7 @@ final class TarReader implements Closeable {
     return new ArchiveEntry(kind, path, size, position, holes, link, header.mode(), seconds, nanos, owner(header, pax));
   }
 
-  /** What a folder held, as tar -g writes it. */
+  /** The list of a folder's files, as tar -g writes it. */
   private byte[] folderList() throws IOException {
     var list = new byte[(int) Math.min(left, LONGEST_EXTENSION)];
     read(list);
@@ -6869,7 +6869,7 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
 }
 
 /**
- * Where TheHive runs.
+ * The hosts of TheHive and how they are asked.
  *
  * @param hosts its nodes; this host where none are named
  * @param named true if THEHIVE_NODES is set: only then is a node that cannot be asked an error
@@ -7125,7 +7125,9 @@ final class ZipArchive extends Archive {
     return header.getVersionMadeBy() >> 8;
   }
 
-  /** As it is where the entry says that it is UTF-8, and on Unix; from elsewhere it is in the old code page of DOS. */
+  /**
+   * Takes a name as it is where the entry says that it is UTF-8, and on Unix; others are in the old code page of DOS.
+   */
   private static byte[] utf8Name(FileHeader header) {
     var raw = header.getFileName().getBytes(StandardCharsets.ISO_8859_1);
     if (header.isFileNameUTF8Encoded()) {

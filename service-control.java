@@ -521,7 +521,7 @@ class ServiceControl implements Runnable {
 
 /** TheHive's own answer on a node. */
 final class Application {
-  /** Where it logs to, whatever its unit does with its output. */
+  /** Its log file, whatever its unit does with its output. */
   static final String LOG = "/var/log/thehive/application.log";
   /** How its log tells of an error: by the level, or where the JVM itself says so. */
   static final Pattern ERROR =
@@ -598,7 +598,7 @@ final class Application {
     return client;
   }
 
-  /** What came instead of its answer; nothing when it answers. */
+  /** The error that came instead of its answer; empty when it answers. */
   Optional<String> problem() {
     try {
       // The request's own limit would end with the head of the answer.
@@ -767,7 +767,7 @@ record CommonSettings(Optional<String> archivePassword, Optional<Path> statePath
   }
 }
 
-/** What Java says of a connection that failed, in an administrator's words. */
+/** Puts Java's words about a connection that failed into an administrator's. */
 final class ConnectionError {
   private static final List<Map.Entry<String, String>> WORDS = List.of(
       Map.entry("connection refused", "connection refused: nothing listens on that port"),
@@ -806,7 +806,7 @@ final class ConnectionError {
   }
 }
 
-/** What the administrator sees: steps and progress on stderr. Results go to stdout, which is not this class's. */
+/** Shows steps and progress on stderr. Results go to stdout, which is not this class's. */
 class Console {
   private static final int WIDTH_OF_LOGS = 100;
   private static final Duration BETWEEN_LINES = Duration.ofSeconds(5);
@@ -963,7 +963,7 @@ final class Exit {
   private Exit() {}
 }
 
-/** What went wrong, what to do about it, and the exit code: shown as two lines, without a trace. */
+/** An error with its hint and the exit code: shown as two lines, without a trace. */
 final class Failure extends RuntimeException {
   final int code;
   final String hint;
@@ -1037,7 +1037,7 @@ record Host(String name, String destination, String port, TheHiveContainer conta
     this(name, destination, port, null);
   }
 
-  /** What a command left there; 255 is ssh's own code. */
+  /** The result of a command there; 255 is ssh's own code. */
   record Output(int code, String out, String err) {}
 
   /** A unit as systemctl(1) describes it: {@code active} is active, inactive, failed, activating or deactivating. */
@@ -1215,7 +1215,7 @@ final class Json {
 
   private Json() {}
 
-  /** What {@code --json} prints where a script ends with a failure. */
+  /** The output of {@code --json} where a script ends with a failure. */
   static String failure(String script, Failure failure) {
     return MAPPER.createObjectNode().put("script", script).put("exit", failure.code)
         .put("error", failure.getMessage()).put("hint", failure.hint).toPrettyString();
@@ -1437,7 +1437,7 @@ final class Settings {
     }
   }
 
-  /** What an editor on Windows, or a shell that keeps quotes, leaves in a value is not meant. */
+  /** Refuses what an editor on Windows, or a shell that keeps quotes, leaves in a value. */
   private static void requireClean(String name, String value) {
     requireNotBlank(name, value);
     if (value.startsWith(BYTE_ORDER_MARK)) {
@@ -1539,7 +1539,7 @@ final class Settings {
         .map(variable -> "%s %s (%s)".formatted(variable.name(), shown(variable), source(variable))).toList();
   }
 
-  /** Where the value comes from: the variable, a file, the default, or nowhere. */
+  /** The source of the value: the variable, a file, the default, or nowhere. */
   String source(Variable variable) {
     if (environment.containsKey(variable.name())) {
       return "variable";
@@ -1579,7 +1579,7 @@ final class Settings {
     return warnings;
   }
 
-  /** What an editor or a shell may have left in a secret: it is taken as it stands, for it may be meant. */
+  /** Tells what an editor or a shell may have left in a secret: it is taken as it stands, for it may be meant. */
   private Optional<String> leftovers(String name) {
     var value = environment.getOrDefault(name, "");
     var found = value.startsWith(BYTE_ORDER_MARK) ? "begins with a byte order mark"
@@ -2036,7 +2036,7 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
 }
 
 /**
- * Where TheHive runs.
+ * The hosts of TheHive and how they are asked.
  *
  * @param hosts its nodes; this host where none are named
  * @param named true if THEHIVE_NODES is set: only then is a node that cannot be asked an error

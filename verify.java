@@ -403,7 +403,7 @@ import static j2html.TagCreator.ul;
 class Verify implements Callable<Integer> {
   private static final String SCRIPT = "verify";
   private static final int READS_AT_ONCE = 8;
-  /** What is looked at instead of the live system. */
+  /** The commands that look at something else than the live system. */
   enum Mode {
     POINTS, ARCHIVES, SETTINGS;
 
@@ -496,7 +496,7 @@ class Verify implements Callable<Integer> {
     }
   }
 
-  /** What the checks of a run share. */
+  /** The data that the checks of a run share. */
   private record Run(PartSettings settings, Backups backups, AttachmentNames names, GraphVertices vertices,
       Map<Part, AttachmentArchive> attachments, AtomicLong done, StepTimes steps) {
   }
@@ -798,7 +798,7 @@ class Verify implements Callable<Integer> {
     return new AttachmentComparison(backup, members, run.done()::addAndGet);
   }
 
-  /** What is later than the backup, and than the end of its restore, was written since. */
+  /** The time after which content counts as written since: that of the backup, or of the end of its restore. */
   private Instant since(Run run, Part part) {
     var taken = run.backups().chosen().get(part).taken().atZone(ZoneId.systemDefault()).toInstant();
     return exact ? Instant.MAX : run.backups().restore(part).map(RestoredBackup::end)
@@ -1101,7 +1101,7 @@ record AllocationExplanation(JsonNode answer) {
 
 /** TheHive's own answer on a node. */
 final class Application {
-  /** Where it logs to, whatever its unit does with its output. */
+  /** Its log file, whatever its unit does with its output. */
   static final String LOG = "/var/log/thehive/application.log";
   /** How its log tells of an error: by the level, or where the JVM itself says so. */
   static final Pattern ERROR =
@@ -1178,7 +1178,7 @@ final class Application {
     return client;
   }
 
-  /** What came instead of its answer; nothing when it answers. */
+  /** The error that came instead of its answer; empty when it answers. */
   Optional<String> problem() {
     try {
       // The request's own limit would end with the head of the answer.
@@ -1237,7 +1237,7 @@ abstract class Archive implements Closeable {
     }
   }
 
-  /** What about an archive that can be read looks as if not all of it were there. */
+  /** The reason to doubt that an archive is whole, although it can be read; empty where there is none. */
   Optional<String> doubt() {
     return Optional.empty();
   }
@@ -1430,7 +1430,7 @@ final class AttachmentArchive implements Closeable {
   final List<ArchiveEntry> all = new ArrayList<>();
   int files;
   long bytes;
-  /** What a backup of a folder holds at its top that is not content: passed over. */
+  /** Names at the top of a folder's backup that are not content: passed over. */
   final Set<String> passedOver = new TreeSet<>();
   /** The files of it, by name: a hard link in the content may lead to one. */
   private final Map<String, ArchiveEntry> passedOverFiles = new HashMap<>();
@@ -1514,7 +1514,7 @@ final class AttachmentArchive implements Closeable {
     return first.named(entry.path());
   }
 
-  /** What a hard link leads to; empty where it is not in the backup's folder. */
+  /** The entry that a hard link leads to; empty where it is not in the backup's folder. */
   private Optional<ArchiveEntry> target(String link) {
     try {
       var path = EntryName.normal(link.getBytes(StandardCharsets.UTF_8));
@@ -1552,7 +1552,7 @@ final class AttachmentArchive implements Closeable {
     }
   }
 
-  /** What was appended to a tar later counts, as it does for tar. */
+  /** Counts the last entry of a name: it was appended later, and tar takes it, too. */
   private void replace(int i, ArchiveEntry entry) {
     var before = all.get(i);
     if (before.folder() != entry.folder() || archive instanceof ZipArchive) {
@@ -2756,7 +2756,7 @@ final class BucketCheck implements AttachmentStore {
   }
 }
 
-/** What a bucket can hold: files of names and sizes that S3 knows. */
+/** The limits of a bucket: names and sizes that S3 knows. */
 final class BucketLimits {
   private static final long LARGEST = 10_000L * ETag.PART;
   private static final int LONGEST_KEY = 1024;
@@ -2797,7 +2797,7 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, RingCo
   /** A table of the backup and its SSTables. */
   record Table(String name, List<SSTableFiles> sstables, long bytes, RingCoverage coverage) {}
 
-  /** What one archive holds: the definition and the tables' folders by name. */
+  /** The content of one archive: the definition and the tables' folders by name. */
   private record Contents(Archive archive, KeyspaceDefinition definition, SortedMap<String, TableFolder> folders) {}
 
   long bytes() {
@@ -2808,7 +2808,7 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, RingCo
     return tables.stream().mapToLong(table -> table.sstables().size()).sum();
   }
 
-  /** What says that the backup is only a part of the ring, one line each; empty if nothing does. */
+  /** The reasons to take the backup for a part of the ring only, one line each; empty if there are none. */
   List<String> missingParts() {
     var lines = new ArrayList<String>();
     if (coverage.isPart()) {
@@ -3054,7 +3054,7 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
             : ", but for the replication that the restore was given");
   }
 
-  /** What JanusGraph left in the backup is no difference, but to be known before TheHive starts on it. */
+  /** Tells what JanusGraph left in the backup: no difference, but to be known before TheHive starts on it. */
   private void checkGraph(CassandraCluster cluster, Backup backup, Findings findings) {
     var taken = restored.isPresent() ? backup.taken().atZone(ZoneId.systemDefault()).toInstant() : Instant.EPOCH;
     GraphSettings.read(cluster.session(), settings.keyspace(), taken).ifPresent(graph -> {
@@ -3145,7 +3145,7 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
     }
   }
 
-  /** What one node has; its kind {@code unread} is why it could not be read. */
+  /** The rows of one node; the kind {@code unread} says why it could not be read. */
   private static Tally compare(RowComparison comparison, Node node, DoubleConsumer progress) {
     try {
       return comparison.compare(node, progress);
@@ -3460,7 +3460,7 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
   private static final String FORMS =
       "set it to a node's address, such as 10.0.0.5, \"10.0.0.5 9042\" or \"10.0.0.5 -u admin\"";
 
-  /** What the driver and the JVM say, in an administrator's words. */
+  /** Puts the words of the driver and the JVM into an administrator's. */
   private static final List<Map.Entry<String, String>> WORDS = List.of(
       Map.entry("connection refused", "connection refused: nothing listens on that port"),
       Map.entry("UnknownHost|UnresolvedAddress|not known", "unknown host"),
@@ -3588,7 +3588,7 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
         "is it started, is CASSANDRA_CONNECTION right, does it want TLS (CASSANDRA_SSL_CA)?", failed);
   }
 
-  /** What a plain connection says: the driver calls every failure to connect a closed channel. */
+  /** The error of a plain connection: the driver calls every failure to connect a closed channel. */
   private static Optional<String> refusal(InetSocketAddress point) {
     try (var socket = new Socket()) {
       socket.connect(new InetSocketAddress(point.getHostString(), point.getPort()), 3_000);
@@ -3600,7 +3600,7 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
 }
 
 /**
- * Where Cassandra is, who logs in, and where its backups are.
+ * The addresses of Cassandra, the log-in, and the folders of its backups.
  *
  * @param role gets the grants on the keyspace
  * @param workFolder where SSTables are unpacked
@@ -3749,7 +3749,7 @@ record ClusterView(List<Gossip> gossip, Set<String> answered, List<Listed> liste
    */
   record Listed(String by, String node, int port, boolean complete) {}
 
-  /** What is wrong with a node, and what mends it. */
+  /** A problem of a node, and what mends it. */
   record Problem(String node, String text, String mend) {
     @Override
     public String toString() {
@@ -4002,7 +4002,7 @@ enum Compression {
         : starts(head, 0x28, 0xb5, 0x2f, 0xfd) || isSkippedByZstd(head) ? ZSTD : NONE;
   }
 
-  /** What pzstd writes first: a frame that other programs pass over. */
+  /** The first bytes of a file of pzstd: a frame that other programs pass over. */
   private static boolean isSkippedByZstd(byte[] head) {
     return head.length > 3 && (head[0] & 0xf0) == 0x50 && head[1] == 0x2a && head[2] == 0x4d && head[3] == 0x18;
   }
@@ -4074,7 +4074,7 @@ final class Compressors {
   }
 }
 
-/** What Java says of a connection that failed, in an administrator's words. */
+/** Puts Java's words about a connection that failed into an administrator's. */
 final class ConnectionError {
   private static final List<Map.Entry<String, String>> WORDS = List.of(
       Map.entry("connection refused", "connection refused: nothing listens on that port"),
@@ -4113,7 +4113,7 @@ final class ConnectionError {
   }
 }
 
-/** What the administrator sees: steps and progress on stderr. Results go to stdout, which is not this class's. */
+/** Shows steps and progress on stderr. Results go to stdout, which is not this class's. */
 class Console {
   private static final int WIDTH_OF_LOGS = 100;
   private static final Duration BETWEEN_LINES = Duration.ofSeconds(5);
@@ -4365,7 +4365,7 @@ record DefinitionComparison(KeyspaceDefinition backup, KeyspaceDefinition live) 
     return dropped;
   }
 
-  /** What a restore changes of the live definition, one line each; empty if both are the same. */
+  /** The changes that a restore makes to the live definition, one line each; empty if both are the same. */
   List<String> lines() {
     var lines = new ArrayList<String>();
     if (!backup.replication().equals(live.replication())) {
@@ -4444,7 +4444,7 @@ record DefinitionComparison(KeyspaceDefinition backup, KeyspaceDefinition live) 
     return column.isPrimaryKeyColumn() ? " (key)" : "";
   }
 
-  /** As Cassandra itself writes them, with all defaults. */
+  /** The options in Cassandra's own words, with all defaults. */
   private static Map<String, String> options(org.apache.cassandra.schema.TableMetadata table) {
     var options = new TreeMap<String, String>();
     OPTION.matcher(table.toCqlString(false, false, false)).results().filter(option -> option.group(1) != null)
@@ -4671,7 +4671,7 @@ final class ElasticsearchApi implements Closeable {
 }
 
 /**
- * What an Elasticsearch cluster says of itself before a restore.
+ * The answers of an Elasticsearch cluster about itself before a restore.
  *
  * @param repositoryNodes nodes that must have the repository mounted
  * @param settings the cluster's, defaults included, as {@code scope: {name: value}}
@@ -4716,7 +4716,7 @@ record ElasticsearchCluster(String name, SortedSet<String> versions, boolean ope
         .filter(value -> !value.isEmpty()).findFirst();
   }
 
-  /** Whether somebody has set it, for the cluster or in the file of a node. */
+  /** True if somebody has set it, for the cluster or in the file of a node. */
   boolean isSet(String name) {
     return nodeSettings.contains(name)
         || Stream.of("transient", "persistent").anyMatch(scope -> settings.path(scope).has(name));
@@ -4849,7 +4849,7 @@ record ElasticsearchError(String address, String request, int status, String bod
 }
 
 /**
- * What the user may do, as Elasticsearch's security tells it; OpenSearch, and a cluster without security, tell nothing.
+ * The user's rights, as Elasticsearch's security tells them; OpenSearch, and a cluster without security, tell none.
  */
 final class ElasticsearchRights {
   private static final List<String> CLUSTER =
@@ -4865,7 +4865,7 @@ final class ElasticsearchRights {
     return index + "_RESTORING";
   }
 
-  /** Whether the user may change the cluster's settings; true where Elasticsearch does not tell. */
+  /** True if the user may change the cluster's settings, or if Elasticsearch does not tell. */
   static boolean mayChangeSettings(ElasticsearchApi api) throws IOException {
     return ask(api, List.of(SETTINGS), List.of("thehive"), List.of("read")).path("cluster").path(SETTINGS)
         .asBoolean(true);
@@ -4927,7 +4927,7 @@ final class ElasticsearchRights {
 }
 
 /**
- * Where Elasticsearch is, who logs in, and where its backups are.
+ * The address of Elasticsearch, the log-in, and the folder of its backups.
  *
  * @param authorization value of the header Authorization, a secret
  * @param ca PEM file of the CA to trust for https; empty for the JDK's
@@ -5075,7 +5075,7 @@ final class EntryName {
 }
 
 /**
- * What can be told of a restore: by the reports that the restores left, and by the checks of this run.
+ * The evidence of a restore: from the reports that the restores left, and from the checks of this run.
  *
  * @param point the time of the restore point; empty where no backup was found
  * @param restores the newest report of each part
@@ -5106,7 +5106,7 @@ record Evidence(Check check, Verdict verdict, Optional<LocalDateTime> point, Map
     }
   }
 
-  /** Of a run that failed before it had a result. */
+  /** The evidence of a run that failed before it had a result. */
   static Evidence ofFailure(String script, Instant started, Failure failure) {
     var findings = new Findings(script);
     findings.failed("run", failure);
@@ -5164,7 +5164,7 @@ record Evidence(Check check, Verdict verdict, Optional<LocalDateTime> point, Map
     return runs().stream().mapToDouble(run -> run.seconds() - run.waited()).sum();
   }
 
-  /** What went wrong, in a few words each. */
+  /** The failures, in a few words each. */
   List<String> failures() {
     var failures = new ArrayList<String>();
     failedParts().forEach(part -> failures.add("%s (%s)".formatted(part,
@@ -5185,7 +5185,7 @@ record Evidence(Check check, Verdict verdict, Optional<LocalDateTime> point, Map
     return part.error().isEmpty();
   }
 
-  /** What was not checked, and why; of the two stores of attachments one is enough. */
+  /** The parts that were not checked, and why; of the two stores of attachments one is enough. */
   List<Open> open() {
     var open = new ArrayList<Open>();
     Stream.of("cassandra", "elasticsearch").filter(part -> of(part).isEmpty())
@@ -5701,7 +5701,7 @@ final class Exit {
   private Exit() {}
 }
 
-/** What went wrong, what to do about it, and the exit code: shown as two lines, without a trace. */
+/** An error with its hint and the exit code: shown as two lines, without a trace. */
 final class Failure extends RuntimeException {
   final int code;
   final String hint;
@@ -5895,7 +5895,7 @@ record FolderCheck(Path folder, Ownership ownership) implements AttachmentStore 
     return "%s: cannot be read: %s".formatted(EntryName.shown(name), Failure.of(e).getMessage());
   }
 
-  /** What cannot be read in the folder is one finding among others; what cannot be read in the archive ends it all. */
+  /** Takes an error of the folder for one finding among others; an error of the archive ends it all. */
   @Override
   public void compare(int i, ArchiveEntry member, Archive.Content content, Tally tally) throws IOException {
     var live = folder.resolve(member.name());
@@ -5999,7 +5999,7 @@ record FolderSettings(Path folder, Path archives, Optional<String> owner) {
 }
 
 /**
- * What JanusGraph keeps about the graph in its table {@code system_properties}, and a backup brings along.
+ * JanusGraph's settings of the graph, which it keeps in its table {@code system_properties} and a backup brings along.
  *
  * @param indexName of Elasticsearch's indices the first part of the name, such as {@code thehive}
  * @param partitions into which the vertices are divided, a power of two
@@ -6081,7 +6081,7 @@ record GraphSettings(String indexName, int partitions, List<String> openInstance
     return indexName + "_global";
   }
 
-  /** What somebody who starts TheHive on the restored graph must know; empty if nothing. */
+  /** Facts that somebody who starts TheHive on the restored graph must know; empty if there are none. */
   Optional<String> advice() {
     return openInstances.isEmpty() ? Optional.empty() : Optional.of(
         "of when the backup was taken the graph still names programs that have it open (%s): start one node of TheHive"
@@ -6210,7 +6210,7 @@ record Host(String name, String destination, String port, TheHiveContainer conta
     this(name, destination, port, null);
   }
 
-  /** What a command left there; 255 is ssh's own code. */
+  /** The result of a command there; 255 is ssh's own code. */
   record Output(int code, String out, String err) {}
 
   /** A unit as systemctl(1) describes it: {@code active} is active, inactive, failed, activating or deactivating. */
@@ -6547,7 +6547,7 @@ record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Option
     return true;
   }
 
-  /** Where no copy can be made, nothing is compared; what fails then is an error. */
+  /** Compares nothing where no copy can be made; a failure after that is an error. */
   private void compareContent(SnapshotIndex index, JsonNode live, SnapshotSource source, Findings findings)
       throws Exception {
     SnapshotCopy made;
@@ -6732,7 +6732,7 @@ record IndexContents(ElasticsearchApi api, String live, String copy, boolean exa
       }
     }
 
-    /** What is left is missing; of writes that cannot be seen in a document, each may have deleted one. */
+    /** Counts the rest as missing; of writes that cannot be seen in a document, each may have deleted one. */
     void finish(long liveLast, boolean exact, Tally tally) {
       var deletions = exact ? 0 : Math.max(0, liveLast - last - tally.count("newer"));
       for (var id : digests.keySet()) {
@@ -7155,7 +7155,7 @@ final class IndexDefinitions {
     }
   }
 
-  /** As many as the cluster takes. */
+  /** Gives an index as many replicas as the cluster takes. */
   private void applyReplicas(String index, int wanted, List<String> refused) throws IOException {
     Failure reason = null;
     for (var replicas = wanted; replicas >= 0; replicas--) {
@@ -7233,7 +7233,7 @@ final class Json {
 
   private Json() {}
 
-  /** What {@code --json} prints where a script ends with a failure. */
+  /** The output of {@code --json} where a script ends with a failure. */
   static String failure(String script, Failure failure) {
     return MAPPER.createObjectNode().put("script", script).put("exit", failure.code)
         .put("error", failure.getMessage()).put("hint", failure.hint).toPrettyString();
@@ -7504,7 +7504,7 @@ record LiveIndices(SortedMap<String, Index> indices, Map<String, JsonNode> alias
     return new LiveIndices(indices, aliases);
   }
 
-  /** What TheHive's indices are called: {@code thehive_global} makes {@code thehive_*} and {@code thehive-*}. */
+  /** The names of TheHive's indices: {@code thehive_global} makes {@code thehive_*} and {@code thehive-*}. */
   static SortedSet<String> patterns(Collection<String> names) {
     var patterns = new TreeSet<String>();
     for (var name : names) {
@@ -7537,7 +7537,7 @@ record LiveIndices(SortedMap<String, Index> indices, Map<String, JsonNode> alias
     return Optional.ofNullable(indices.get(name));
   }
 
-  /** What interrupted restores left of these indices. */
+  /** Indices that interrupted restores left. */
   SortedSet<String> leftovers(Set<String> names) {
     return indices.keySet().stream().filter(name -> isCopy(name, names)).collect(Collectors.toCollection(TreeSet::new));
   }
@@ -7610,7 +7610,7 @@ enum Mark {
 }
 
 /**
- * What is mounted on this host, what should be, and what it exports.
+ * The mounts of this host, those that should be, and its exports.
  *
  * @param here the mounts that this process sees
  * @param elsewhere those of processes with mounts of their own, such as containers
@@ -7719,7 +7719,7 @@ record Mounts(List<Mount> here, List<Mount> elsewhere, List<Wanted> wanted, List
         .reduce((one, other) -> other.point.getNameCount() >= one.point.getNameCount() ? other : one).orElseThrow();
   }
 
-  /** Where something is mounted below the folder. */
+  /** The mount points below the folder. */
   List<Path> below(Path folder) {
     return here.stream()
         .filter(mount -> mount.point.startsWith(folder) && !mount.point.equals(folder) && !mount.type.equals(AUTOFS))
@@ -8445,7 +8445,7 @@ final class Release implements IVersionProvider {
   }
 }
 
-/** Whether a replication can be had from the nodes there are. */
+/** Tells if a replication can be had from the nodes there are. */
 final class Replication {
   private Replication() {}
 
@@ -8545,7 +8545,7 @@ final class RestorePointSearch {
   private final List<RestorePoints.Source> sources = new ArrayList<>();
   private final List<String> missing = new ArrayList<>();
 
-  /** Where nothing was found, and who could not be asked. */
+  /** Folders where nothing was found, and servers that could not be asked. */
   final List<String> notes = new ArrayList<>();
 
   /** Adds a part's backups; a folder that is not there is a note, where no other one has the attachments. */
@@ -8657,7 +8657,7 @@ final class RestorePoints {
   record Source(String name, BackupSet backups, boolean ofNodes, List<BackupFile> files) {}
 
   /**
-   * What is to be known beside names and sizes.
+   * Facts about the backups beside names and sizes.
    *
    * @param growing files that are being written
    * @param unreadable files that this user may not read
@@ -8672,7 +8672,7 @@ final class RestorePoints {
     }
   }
 
-  /** What the restores choose for a time. */
+  /** The archives that the restores choose for a time. */
   private record Selection(LocalDateTime time, List<Choice> choices) {
     Set<BackupFile> files() {
       return choices.stream().flatMap(Choice::all).collect(Collectors.toCollection(LinkedHashSet::new));
@@ -8697,7 +8697,7 @@ final class RestorePoints {
   private final Duration gap;
   private final LocalDateTime now;
   private final Map<LocalDateTime, Selection> selections = new HashMap<>();
-  /** Of each file the selection that it fits best into. */
+  /** The selection that each file fits best into. */
   private final Map<BackupFile, Selection> homes = new LinkedHashMap<>();
 
   private RestorePoints(List<Source> sources, Looked looked, Duration gap, LocalDateTime now) {
@@ -9182,7 +9182,7 @@ record RestoreReport(Path file, String script, String release, Instant started, 
     return version.isEmpty() ? "" : product + " " + version;
   }
 
-  /** Of a report that does not tell which part failed, each did. */
+  /** The error of a part; where the report does not tell which part failed, it is each one's. */
   private static String error(JsonNode report, String part) {
     if (report.path("exit").asInt() == Exit.DONE) {
       return "";
@@ -9206,7 +9206,7 @@ record RestoreReport(Path file, String script, String release, Instant started, 
 }
 
 /**
- * What is checked, and where the reports of its restores are.
+ * The targets of the checks, and the folders of the reports of their restores.
  *
  * @param databases folder of the reports of restore-cassandra-es
  * @param files folder of those of restore-files-nfs
@@ -10282,7 +10282,7 @@ abstract class SSTableData extends PositionedInput {
   private static final int CHECKSUM = 4;
   final SSTableFiles files;
   final DataInputStream file;
-  /** Of all data; null where each chunk has a checksum. */
+  /** The sum of all data; null where each chunk has a checksum. */
   private final CRC32 digest;
 
   private SSTableData(SSTableFiles files) throws IOException {
@@ -10400,7 +10400,7 @@ abstract class SSTableData extends PositionedInput {
       }
     }
 
-    /** What does not get smaller by compression is stored as it is, the last of it with zeros up to the limit. */
+    /** Takes a chunk as it is where compression did not make it smaller; the last one ends in zeros up to the limit. */
     private ByteBuffer unpacked(int length) {
       var wanted = (int) Math.max(0, Math.min(chunkLength, dataLength - (chunk - 1L) * chunkLength));
       try {
@@ -11299,7 +11299,7 @@ final class Settings {
     }
   }
 
-  /** What an editor on Windows, or a shell that keeps quotes, leaves in a value is not meant. */
+  /** Refuses what an editor on Windows, or a shell that keeps quotes, leaves in a value. */
   private static void requireClean(String name, String value) {
     requireNotBlank(name, value);
     if (value.startsWith(BYTE_ORDER_MARK)) {
@@ -11401,7 +11401,7 @@ final class Settings {
         .map(variable -> "%s %s (%s)".formatted(variable.name(), shown(variable), source(variable))).toList();
   }
 
-  /** Where the value comes from: the variable, a file, the default, or nowhere. */
+  /** The source of the value: the variable, a file, the default, or nowhere. */
   String source(Variable variable) {
     if (environment.containsKey(variable.name())) {
       return "variable";
@@ -11441,7 +11441,7 @@ final class Settings {
     return warnings;
   }
 
-  /** What an editor or a shell may have left in a secret: it is taken as it stands, for it may be meant. */
+  /** Tells what an editor or a shell may have left in a secret: it is taken as it stands, for it may be meant. */
   private Optional<String> leftovers(String name) {
     var value = environment.getOrDefault(name, "");
     var found = value.startsWith(BYTE_ORDER_MARK) ? "begins with a byte order mark"
@@ -11536,7 +11536,7 @@ record SettingsReport(String script, int exit, String summary, List<Row> setting
     return all.isEmpty() ? "" : what + ": " + all + ".";
   }
 
-  /** What has a value, what has none, the addresses, and the summary; the warnings were told before. */
+  /** Variables with a value, those without, the addresses, and the summary; the warnings were told before. */
   String table() {
     var lines = new ArrayList<String>();
     var width =
@@ -11732,7 +11732,7 @@ final class ShardWatch {
     return bytes;
   }
 
-  /** What is told of each shard that was or is being filled. */
+  /** The recovery of each shard that was or is being filled. */
   List<JsonNode> recoveries(Collection<String> indices) throws IOException {
     var shards = new ArrayList<JsonNode>();
     for (var names : groups(indices)) {
@@ -11928,7 +11928,7 @@ record SnapshotIndex(String name, int shards, long bytes, long largestShard) {
  */
 final class SnapshotRepository {
   private static final Pattern INDEX = Pattern.compile("index-(\\d{1,18})");
-  /** As Elasticsearch numbers them in the repository's index. */
+  /** The states in the order of their numbers in the repository's index. */
   private static final List<String> STATES =
       List.of(SnapshotState.IN_PROGRESS, SnapshotState.SUCCESS, "FAILED", "PARTIAL", "INCOMPATIBLE");
   /** So many of the newest snapshots are asked for their sizes: each is a file or more. */
@@ -12194,7 +12194,7 @@ final class SnapshotSource {
     return Set.of(Exit.AUTHENTICATION, Exit.UNREACHABLE).contains(e.code);
   }
 
-  /** What the server says of an index, unless it could not be asked. */
+  /** The server's words about an index, unless it could not be asked. */
   private Failure cannotRestore(String index, ElasticsearchCluster cluster, Failure said) {
     return isNotAsked(said) ? said
         : new Failure(Exit.BAD_BACKUP,
@@ -12433,12 +12433,12 @@ final class StepTimes {
     }
   }
 
-  /** What a step does. */
+  /** The work of a step. */
   interface Action<E extends Exception> {
     void run() throws E;
   }
 
-  /** What a step finds. */
+  /** The work of a step that finds something. */
   interface Source<T, E extends Exception> {
     T get() throws E;
   }
@@ -13151,7 +13151,7 @@ final class TarReader implements Closeable {
     return new ArchiveEntry(kind, path, size, position, holes, link, header.mode(), seconds, nanos, owner(header, pax));
   }
 
-  /** What a folder held, as tar -g writes it. */
+  /** The list of a folder's files, as tar -g writes it. */
   private byte[] folderList() throws IOException {
     var list = new byte[(int) Math.min(left, LONGEST_EXTENSION)];
     read(list);
@@ -13784,7 +13784,7 @@ record TheHiveNode(Host host, TheHiveSettings settings) {
 }
 
 /**
- * Where TheHive runs.
+ * The hosts of TheHive and how they are asked.
  *
  * @param hosts its nodes; this host where none are named
  * @param named true if THEHIVE_NODES is set: only then is a node that cannot be asked an error
@@ -13829,7 +13829,7 @@ record TimeLine(List<Bar> bars, double seconds, double idle) {
   }
 
   /**
-   * Where a span is on the line, in percent of its length.
+   * The place of a span on the line, in percent of its length.
    *
    * @param seconds of the span that are on the line
    */
@@ -14358,7 +14358,9 @@ final class ZipArchive extends Archive {
     return header.getVersionMadeBy() >> 8;
   }
 
-  /** As it is where the entry says that it is UTF-8, and on Unix; from elsewhere it is in the old code page of DOS. */
+  /**
+   * Takes a name as it is where the entry says that it is UTF-8, and on Unix; others are in the old code page of DOS.
+   */
   private static byte[] utf8Name(FileHeader header) {
     var raw = header.getFileName().getBytes(StandardCharsets.ISO_8859_1);
     if (header.isFileNameUTF8Encoded()) {

@@ -15,7 +15,7 @@ import javax.net.ssl.SSLException;
 
 /** TheHive's own answer on a node. */
 final class Application {
-  /** Where it logs to, whatever its unit does with its output. */
+  /** Its log file, whatever its unit does with its output. */
   static final String LOG = "/var/log/thehive/application.log";
   /** How its log tells of an error: by the level, or where the JVM itself says so. */
   static final Pattern ERROR =
@@ -92,7 +92,7 @@ final class Application {
     return client;
   }
 
-  /** What came instead of its answer; nothing when it answers. */
+  /** The error that came instead of its answer; empty when it answers. */
   Optional<String> problem() {
     try {
       // The request's own limit would end with the head of the answer.

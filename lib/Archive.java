@@ -49,7 +49,7 @@ abstract class Archive implements Closeable {
     }
   }
 
-  /** What about an archive that can be read looks as if not all of it were there. */
+  /** The reason to doubt that an archive is whole, although it can be read; empty where there is none. */
   Optional<String> doubt() {
     return Optional.empty();
   }

@@ -32,7 +32,7 @@ final class AttachmentArchive implements Closeable {
   final List<ArchiveEntry> all = new ArrayList<>();
   int files;
   long bytes;
-  /** What a backup of a folder holds at its top that is not content: passed over. */
+  /** Names at the top of a folder's backup that are not content: passed over. */
   final Set<String> passedOver = new TreeSet<>();
   /** The files of it, by name: a hard link in the content may lead to one. */
   private final Map<String, ArchiveEntry> passedOverFiles = new HashMap<>();
@@ -116,7 +116,7 @@ final class AttachmentArchive implements Closeable {
     return first.named(entry.path());
   }
 
-  /** What a hard link leads to; empty where it is not in the backup's folder. */
+  /** The entry that a hard link leads to; empty where it is not in the backup's folder. */
   private Optional<ArchiveEntry> target(String link) {
     try {
       var path = EntryName.normal(link.getBytes(StandardCharsets.UTF_8));
@@ -154,7 +154,7 @@ final class AttachmentArchive implements Closeable {
     }
   }
 
-  /** What was appended to a tar later counts, as it does for tar. */
+  /** Counts the last entry of a name: it was appended later, and tar takes it, too. */
   private void replace(int i, ArchiveEntry entry) {
     var before = all.get(i);
     if (before.folder() != entry.folder() || archive instanceof ZipArchive) {

@@ -9,7 +9,7 @@ import java.util.function.LongConsumer;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
-/** What a bucket holds beside what a backup holds: how each object of the backup stands, and what else there is. */
+/** Compares a bucket with a backup: how each object of the backup stands, and which others there are. */
 final class BucketComparison {
   /** More keys than these are not kept in memory: what is to be removed is removed in turns. */
   private static final int MOST_KEYS = 100_000;
@@ -30,7 +30,7 @@ final class BucketComparison {
   record Sum(long count, long bytes) {}
 
   /**
-   * What the bucket holds that the backup does not.
+   * The objects of the bucket that are not in the backup.
    *
    * @param listed all objects of the bucket, without probes
    * @param count of those that are not in the backup

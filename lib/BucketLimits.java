@@ -1,4 +1,4 @@
-/** What a bucket can hold: files of names and sizes that S3 knows. */
+/** The limits of a bucket: names and sizes that S3 knows. */
 final class BucketLimits {
   private static final long LARGEST = 10_000L * ETag.PART;
   private static final int LONGEST_KEY = 1024;

@@ -6,7 +6,7 @@ import java.util.Optional;
 import java.util.TreeMap;
 
 /**
- * What a restore will do with a bucket: the dry run prints it, the real run carries it out.
+ * The plan of a restore into a bucket: the dry run prints it, the real run carries it out.
  *
  * @param endpoint the server, and where the setting comes from
  * @param bucket its name, and where the setting comes from

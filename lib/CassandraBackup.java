@@ -27,7 +27,7 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, RingCo
   /** A table of the backup and its SSTables. */
   record Table(String name, List<SSTableFiles> sstables, long bytes, RingCoverage coverage) {}
 
-  /** What one archive holds: the definition and the tables' folders by name. */
+  /** The content of one archive: the definition and the tables' folders by name. */
   private record Contents(Archive archive, KeyspaceDefinition definition, SortedMap<String, TableFolder> folders) {}
 
   long bytes() {
@@ -38,7 +38,7 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, RingCo
     return tables.stream().mapToLong(table -> table.sstables().size()).sum();
   }
 
-  /** What says that the backup is only a part of the ring, one line each; empty if nothing does. */
+  /** The reasons to take the backup for a part of the ring only, one line each; empty if there are none. */
   List<String> missingParts() {
     var lines = new ArrayList<String>();
     if (coverage.isPart()) {

@@ -152,7 +152,7 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
             : ", but for the replication that the restore was given");
   }
 
-  /** What JanusGraph left in the backup is no difference, but to be known before TheHive starts on it. */
+  /** Tells what JanusGraph left in the backup: no difference, but to be known before TheHive starts on it. */
   private void checkGraph(CassandraCluster cluster, Backup backup, Findings findings) {
     var taken = restored.isPresent() ? backup.taken().atZone(ZoneId.systemDefault()).toInstant() : Instant.EPOCH;
     GraphSettings.read(cluster.session(), settings.keyspace(), taken).ifPresent(graph -> {
@@ -243,7 +243,7 @@ record CassandraCheck(String client, CassandraSettings settings, Optional<String
     }
   }
 
-  /** What one node has; its kind {@code unread} is why it could not be read. */
+  /** The rows of one node; the kind {@code unread} says why it could not be read. */
   private static Tally compare(RowComparison comparison, Node node, DoubleConsumer progress) {
     try {
       return comparison.compare(node, progress);

@@ -29,7 +29,7 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
   private static final String FORMS =
       "set it to a node's address, such as 10.0.0.5, \"10.0.0.5 9042\" or \"10.0.0.5 -u admin\"";
 
-  /** What the driver and the JVM say, in an administrator's words. */
+  /** Puts the words of the driver and the JVM into an administrator's. */
   private static final List<Map.Entry<String, String>> WORDS = List.of(
       Map.entry("connection refused", "connection refused: nothing listens on that port"),
       Map.entry("UnknownHost|UnresolvedAddress|not known", "unknown host"),
@@ -157,7 +157,7 @@ record CassandraConnection(List<InetSocketAddress> contactPoints, Optional<Strin
         "is it started, is CASSANDRA_CONNECTION right, does it want TLS (CASSANDRA_SSL_CA)?", failed);
   }
 
-  /** What a plain connection says: the driver calls every failure to connect a closed channel. */
+  /** The error of a plain connection: the driver calls every failure to connect a closed channel. */
   private static Optional<String> refusal(InetSocketAddress point) {
     try (var socket = new Socket()) {
       socket.connect(new InetSocketAddress(point.getHostString(), point.getPort()), 3_000);

@@ -3,7 +3,7 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Where Cassandra is, who logs in, and where its backups are.
+ * The addresses of Cassandra, the log-in, and the folders of its backups.
  *
  * @param role gets the grants on the keyspace
  * @param workFolder where SSTables are unpacked

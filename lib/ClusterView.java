@@ -39,7 +39,7 @@ record ClusterView(List<Gossip> gossip, Set<String> answered, List<Listed> liste
    */
   record Listed(String by, String node, int port, boolean complete) {}
 
-  /** What is wrong with a node, and what mends it. */
+  /** A problem of a node, and what mends it. */
   record Problem(String node, String text, String mend) {
     @Override
     public String toString() {

@@ -26,7 +26,7 @@ enum Compression {
         : starts(head, 0x28, 0xb5, 0x2f, 0xfd) || isSkippedByZstd(head) ? ZSTD : NONE;
   }
 
-  /** What pzstd writes first: a frame that other programs pass over. */
+  /** The first bytes of a file of pzstd: a frame that other programs pass over. */
   private static boolean isSkippedByZstd(byte[] head) {
     return head.length > 3 && (head[0] & 0xf0) == 0x50 && head[1] == 0x2a && head[2] == 0x4d && head[3] == 0x18;
   }

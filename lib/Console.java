@@ -14,7 +14,7 @@ import java.util.function.Supplier;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ScopeType;
 
-/** What the administrator sees: steps and progress on stderr. Results go to stdout, which is not this class's. */
+/** Shows steps and progress on stderr. Results go to stdout, which is not this class's. */
 class Console {
   private static final int WIDTH_OF_LOGS = 100;
   private static final Duration BETWEEN_LINES = Duration.ofSeconds(5);

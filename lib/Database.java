@@ -35,7 +35,7 @@ interface Database extends Closeable {
    */
   List<Backup> choose(String point, Duration gap);
 
-  /** What a backup is restored from: its archive, or what its marker stands for. */
+  /** The source of a backup's data: its archive, or the snapshot that its marker stands for. */
   default String source(Backup backup) {
     return backup.file().toString();
   }
@@ -75,6 +75,6 @@ interface Database extends Closeable {
     return total();
   }
 
-  /** What the report says of it. */
+  /** The report's section about it. */
   Map<String, Object> summary();
 }

@@ -96,7 +96,7 @@ record Databases(List<Database> list) implements Closeable {
     return all;
   }
 
-  /** What the report says of each, and why those failed that did. */
+  /** The report's section about each, with the reason where one failed. */
   Map<String, Object> summary(Map<Database.Name, Failure> failed) {
     var all = new LinkedHashMap<String, Object>();
     list.forEach(database -> all.put(database.name().toString(), database.summary()));

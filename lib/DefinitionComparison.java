@@ -46,7 +46,7 @@ record DefinitionComparison(KeyspaceDefinition backup, KeyspaceDefinition live) 
     return dropped;
   }
 
-  /** What a restore changes of the live definition, one line each; empty if both are the same. */
+  /** The changes that a restore makes to the live definition, one line each; empty if both are the same. */
   List<String> lines() {
     var lines = new ArrayList<String>();
     if (!backup.replication().equals(live.replication())) {
@@ -125,7 +125,7 @@ record DefinitionComparison(KeyspaceDefinition backup, KeyspaceDefinition live) 
     return column.isPrimaryKeyColumn() ? " (key)" : "";
   }
 
-  /** As Cassandra itself writes them, with all defaults. */
+  /** The options in Cassandra's own words, with all defaults. */
   private static Map<String, String> options(org.apache.cassandra.schema.TableMetadata table) {
     var options = new TreeMap<String, String>();
     OPTION.matcher(table.toCqlString(false, false, false)).results().filter(option -> option.group(1) != null)

@@ -7,7 +7,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 
-/** Whether the nodes' disks have room for more shards, each whole on one node. */
+/** Tells if the nodes' disks have room for more shards, each whole on one node. */
 record DiskRoom(List<Node> nodes) {
   /**
    * A data node.

@@ -14,7 +14,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/** What is asked before a restore of Elasticsearch, and the plan; nothing is changed. */
+/** Asks all that must be known before a restore of Elasticsearch, and makes the plan; changes nothing. */
 final class ElasticsearchChecks {
   private static final String DISK = "cluster.routing.allocation.disk.";
   private final ElasticsearchApi api;

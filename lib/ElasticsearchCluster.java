@@ -13,7 +13,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * What an Elasticsearch cluster says of itself before a restore.
+ * The answers of an Elasticsearch cluster about itself before a restore.
  *
  * @param repositoryNodes nodes that must have the repository mounted
  * @param settings the cluster's, defaults included, as {@code scope: {name: value}}
@@ -58,7 +58,7 @@ record ElasticsearchCluster(String name, SortedSet<String> versions, boolean ope
         .filter(value -> !value.isEmpty()).findFirst();
   }
 
-  /** Whether somebody has set it, for the cluster or in the file of a node. */
+  /** True if somebody has set it, for the cluster or in the file of a node. */
   boolean isSet(String name) {
     return nodeSettings.contains(name)
         || Stream.of("transient", "persistent").anyMatch(scope -> settings.path(scope).has(name));

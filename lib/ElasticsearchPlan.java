@@ -9,7 +9,7 @@ import java.util.SortedSet;
 import java.util.stream.Collectors;
 
 /**
- * What the checks found and the restore does.
+ * The plan of a restore of Elasticsearch, as its checks found it.
  *
  * @param indices of the snapshot, to be restored
  * @param leftOut indices of the snapshot that {@code --index} does not name

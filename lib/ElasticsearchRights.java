@@ -13,7 +13,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * What the user may do, as Elasticsearch's security tells it; OpenSearch, and a cluster without security, tell nothing.
+ * The user's rights, as Elasticsearch's security tells them; OpenSearch, and a cluster without security, tell none.
  */
 final class ElasticsearchRights {
   private static final List<String> CLUSTER =
@@ -29,7 +29,7 @@ final class ElasticsearchRights {
     return index + "_RESTORING";
   }
 
-  /** Whether the user may change the cluster's settings; true where Elasticsearch does not tell. */
+  /** True if the user may change the cluster's settings, or if Elasticsearch does not tell. */
   static boolean mayChangeSettings(ElasticsearchApi api) throws IOException {
     return ask(api, List.of(SETTINGS), List.of("thehive"), List.of("read")).path("cluster").path(SETTINGS)
         .asBoolean(true);

@@ -6,7 +6,7 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * Where Elasticsearch is, who logs in, and where its backups are.
+ * The address of Elasticsearch, the log-in, and the folder of its backups.
  *
  * @param authorization value of the header Authorization, a secret
  * @param ca PEM file of the CA to trust for https; empty for the JDK's

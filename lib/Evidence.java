@@ -13,7 +13,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * What can be told of a restore: by the reports that the restores left, and by the checks of this run.
+ * The evidence of a restore: from the reports that the restores left, and from the checks of this run.
  *
  * @param point the time of the restore point; empty where no backup was found
  * @param restores the newest report of each part
@@ -44,7 +44,7 @@ record Evidence(Check check, Verdict verdict, Optional<LocalDateTime> point, Map
     }
   }
 
-  /** Of a run that failed before it had a result. */
+  /** The evidence of a run that failed before it had a result. */
   static Evidence ofFailure(String script, Instant started, Failure failure) {
     var findings = new Findings(script);
     findings.failed("run", failure);
@@ -102,7 +102,7 @@ record Evidence(Check check, Verdict verdict, Optional<LocalDateTime> point, Map
     return runs().stream().mapToDouble(run -> run.seconds() - run.waited()).sum();
   }
 
-  /** What went wrong, in a few words each. */
+  /** The failures, in a few words each. */
   List<String> failures() {
     var failures = new ArrayList<String>();
     failedParts().forEach(part -> failures.add("%s (%s)".formatted(part,
@@ -123,7 +123,7 @@ record Evidence(Check check, Verdict verdict, Optional<LocalDateTime> point, Map
     return part.error().isEmpty();
   }
 
-  /** What was not checked, and why; of the two stores of attachments one is enough. */
+  /** The parts that were not checked, and why; of the two stores of attachments one is enough. */
   List<Open> open() {
     var open = new ArrayList<Open>();
     Stream.of("cassandra", "elasticsearch").filter(part -> of(part).isEmpty())

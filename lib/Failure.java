@@ -5,7 +5,7 @@ import java.util.Locale;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 
-/** What went wrong, what to do about it, and the exit code: shown as two lines, without a trace. */
+/** An error with its hint and the exit code: shown as two lines, without a trace. */
 final class Failure extends RuntimeException {
   final int code;
   final String hint;

@@ -66,7 +66,7 @@ record FolderCheck(Path folder, Ownership ownership) implements AttachmentStore 
     return "%s: cannot be read: %s".formatted(EntryName.shown(name), Failure.of(e).getMessage());
   }
 
-  /** What cannot be read in the folder is one finding among others; what cannot be read in the archive ends it all. */
+  /** Takes an error of the folder for one finding among others; an error of the archive ends it all. */
   @Override
   public void compare(int i, ArchiveEntry member, Archive.Content content, Tally tally) throws IOException {
     var live = folder.resolve(member.name());

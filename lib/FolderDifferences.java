@@ -3,7 +3,7 @@ import java.util.BitSet;
 import java.util.Optional;
 
 /**
- * What differs between a backup and the live folder.
+ * The differences between a backup and the live folder.
  *
  * @param added files of the backup that the folder does not have
  * @param present files of the backup that it has

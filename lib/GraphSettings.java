@@ -14,7 +14,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * What JanusGraph keeps about the graph in its table {@code system_properties}, and a backup brings along.
+ * JanusGraph's settings of the graph, which it keeps in its table {@code system_properties} and a backup brings along.
  *
  * @param indexName of Elasticsearch's indices the first part of the name, such as {@code thehive}
  * @param partitions into which the vertices are divided, a power of two
@@ -96,7 +96,7 @@ record GraphSettings(String indexName, int partitions, List<String> openInstance
     return indexName + "_global";
   }
 
-  /** What somebody who starts TheHive on the restored graph must know; empty if nothing. */
+  /** Facts that somebody who starts TheHive on the restored graph must know; empty if there are none. */
   Optional<String> advice() {
     return openInstances.isEmpty() ? Optional.empty() : Optional.of(
         "of when the backup was taken the graph still names programs that have it open (%s): start one node of TheHive"

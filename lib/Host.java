@@ -32,7 +32,7 @@ record Host(String name, String destination, String port, TheHiveContainer conta
     this(name, destination, port, null);
   }
 
-  /** What a command left there; 255 is ssh's own code. */
+  /** The result of a command there; 255 is ssh's own code. */
   record Output(int code, String out, String err) {}
 
   /** A unit as systemctl(1) describes it: {@code active} is active, inactive, failed, activating or deactivating. */

@@ -32,7 +32,8 @@ final class InPlaceRestore {
   }
 
   void restore() throws IOException {
-    job.console().onInterrupt(job.folder() + " holds old and new files now. Keep TheHive stopped and run the same command again.");
+    job.console().onInterrupt(job.folder()
+        + " holds old and new files now. Keep TheHive stopped and run the same command again.");
     makeFolders();
     job.each("Writing", differences.write()::get, (worker, i, content) -> {
       var temporary = staging.resolve("" + i);

@@ -117,7 +117,7 @@ record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Option
     return true;
   }
 
-  /** Where no copy can be made, nothing is compared; what fails then is an error. */
+  /** Compares nothing where no copy can be made; a failure after that is an error. */
   private void compareContent(SnapshotIndex index, JsonNode live, SnapshotSource source, Findings findings)
       throws Exception {
     SnapshotCopy made;

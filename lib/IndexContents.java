@@ -41,7 +41,7 @@ record IndexContents(ElasticsearchApi api, String live, String copy, boolean exa
       }
     }
 
-    /** What is left is missing; of writes that cannot be seen in a document, each may have deleted one. */
+    /** Counts the rest as missing; of writes that cannot be seen in a document, each may have deleted one. */
     void finish(long liveLast, boolean exact, Tally tally) {
       var deletions = exact ? 0 : Math.max(0, liveLast - last - tally.count("newer"));
       for (var id : digests.keySet()) {

@@ -207,7 +207,7 @@ final class IndexDefinitions {
     }
   }
 
-  /** As many as the cluster takes. */
+  /** Gives an index as many replicas as the cluster takes. */
   private void applyReplicas(String index, int wanted, List<String> refused) throws IOException {
     Failure reason = null;
     for (var replicas = wanted; replicas >= 0; replicas--) {

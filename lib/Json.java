@@ -12,7 +12,7 @@ final class Json {
 
   private Json() {}
 
-  /** What {@code --json} prints where a script ends with a failure. */
+  /** The output of {@code --json} where a script ends with a failure. */
   static String failure(String script, Failure failure) {
     return MAPPER.createObjectNode().put("script", script).put("exit", failure.code)
         .put("error", failure.getMessage()).put("hint", failure.hint).toPrettyString();

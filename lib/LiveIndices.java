@@ -55,7 +55,7 @@ record LiveIndices(SortedMap<String, Index> indices, Map<String, JsonNode> alias
     return new LiveIndices(indices, aliases);
   }
 
-  /** What TheHive's indices are called: {@code thehive_global} makes {@code thehive_*} and {@code thehive-*}. */
+  /** The names of TheHive's indices: {@code thehive_global} makes {@code thehive_*} and {@code thehive-*}. */
   static SortedSet<String> patterns(Collection<String> names) {
     var patterns = new TreeSet<String>();
     for (var name : names) {
@@ -88,7 +88,7 @@ record LiveIndices(SortedMap<String, Index> indices, Map<String, JsonNode> alias
     return Optional.ofNullable(indices.get(name));
   }
 
-  /** What interrupted restores left of these indices. */
+  /** Indices that interrupted restores left. */
   SortedSet<String> leftovers(Set<String> names) {
     return indices.keySet().stream().filter(name -> isCopy(name, names)).collect(Collectors.toCollection(TreeSet::new));
   }

@@ -10,7 +10,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * What is mounted on this host, what should be, and what it exports.
+ * The mounts of this host, those that should be, and its exports.
  *
  * @param here the mounts that this process sees
  * @param elsewhere those of processes with mounts of their own, such as containers
@@ -119,7 +119,7 @@ record Mounts(List<Mount> here, List<Mount> elsewhere, List<Wanted> wanted, List
         .reduce((one, other) -> other.point.getNameCount() >= one.point.getNameCount() ? other : one).orElseThrow();
   }
 
-  /** Where something is mounted below the folder. */
+  /** The mount points below the folder. */
   List<Path> below(Path folder) {
     return here.stream()
         .filter(mount -> mount.point.startsWith(folder) && !mount.point.equals(folder) && !mount.type.equals(AUTOFS))

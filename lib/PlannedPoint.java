@@ -36,7 +36,7 @@ final class PlannedPoint {
     return Map.of(name, new SnapshotState(name, "", SnapshotState.SUCCESS, "", false, indices));
   }
 
-  /** Of points that share the backups, the one whose own they are: the oldest. */
+  /** Describes the point of the backups; of several that share them, the one whose own they are: the oldest. */
   static String of(RestorePoints.All all, Collection<Backup> chosen) {
     return all.points().stream().filter(point -> chosen.stream().allMatch(backup -> holds(point, backup)))
         .reduce((newer, older) -> older)

@@ -4,7 +4,7 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 
-/** Whether a replication can be had from the nodes there are. */
+/** Tells if a replication can be had from the nodes there are. */
 final class Replication {
   private Replication() {}
 

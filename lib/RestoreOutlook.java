@@ -10,7 +10,7 @@ import java.util.Optional;
 import java.util.function.Predicate;
 
 /**
- * What a plan says of the restore as a whole.
+ * The lines of a plan about the restore as a whole.
  *
  * @param point the line that names the restore point
  * @param seconds how long the restore will probably take; empty where no earlier one tells
@@ -36,7 +36,7 @@ record RestoreOutlook(String point, Optional<Double> seconds, Optional<RestoreRe
     }
   }
 
-  /** As long as then, by the bytes of then and now; the part that takes longest counts: they run side by side. */
+  /** Scales an earlier time by the bytes of then and now; the longest part counts: they run side by side. */
   static Optional<Double> seconds(RestoreReport earlier, Map<String, Long> bytes) {
     var longest = 0.0;
     for (var part : bytes.entrySet()) {

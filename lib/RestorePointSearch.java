@@ -23,7 +23,7 @@ final class RestorePointSearch {
   private final List<RestorePoints.Source> sources = new ArrayList<>();
   private final List<String> missing = new ArrayList<>();
 
-  /** Where nothing was found, and who could not be asked. */
+  /** Folders where nothing was found, and servers that could not be asked. */
   final List<String> notes = new ArrayList<>();
 
   /** Adds a part's backups; a folder that is not there is a note, where no other one has the attachments. */

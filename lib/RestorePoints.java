@@ -37,7 +37,7 @@ final class RestorePoints {
   record Source(String name, BackupSet backups, boolean ofNodes, List<BackupFile> files) {}
 
   /**
-   * What is to be known beside names and sizes.
+   * Facts about the backups beside names and sizes.
    *
    * @param growing files that are being written
    * @param unreadable files that this user may not read
@@ -52,7 +52,7 @@ final class RestorePoints {
     }
   }
 
-  /** What the restores choose for a time. */
+  /** The archives that the restores choose for a time. */
   private record Selection(LocalDateTime time, List<Choice> choices) {
     Set<BackupFile> files() {
       return choices.stream().flatMap(Choice::all).collect(Collectors.toCollection(LinkedHashSet::new));
@@ -77,7 +77,7 @@ final class RestorePoints {
   private final Duration gap;
   private final LocalDateTime now;
   private final Map<LocalDateTime, Selection> selections = new HashMap<>();
-  /** Of each file the selection that it fits best into. */
+  /** The selection that each file fits best into. */
   private final Map<BackupFile, Selection> homes = new LinkedHashMap<>();
 
   private RestorePoints(List<Source> sources, Looked looked, Duration gap, LocalDateTime now) {

@@ -136,7 +136,7 @@ record RestoreReport(Path file, String script, String release, Instant started, 
     return version.isEmpty() ? "" : product + " " + version;
   }
 
-  /** Of a report that does not tell which part failed, each did. */
+  /** The error of a part; where the report does not tell which part failed, it is each one's. */
   private static String error(JsonNode report, String part) {
     if (report.path("exit").asInt() == Exit.DONE) {
       return "";

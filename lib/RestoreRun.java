@@ -74,7 +74,7 @@ final class RestoreRun implements Closeable {
         : Optional.of(notWritable(folder, Files.isDirectory(folder) ? "access denied" : "no such folder", null));
   }
 
-  /** What an interrupted run left for this one; empty when there was none. */
+  /** The notes that an interrupted run left for this one; empty when there was none. */
   JsonNode unfinished() {
     try {
       if (!Files.exists(marker)) {

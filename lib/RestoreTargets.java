@@ -13,7 +13,7 @@ import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /**
- * What is checked, and where the reports of its restores are.
+ * The targets of the checks, and the folders of the reports of their restores.
  *
  * @param databases folder of the reports of restore-cassandra-es
  * @param files folder of those of restore-files-nfs

@@ -21,7 +21,7 @@ abstract class SSTableData extends PositionedInput {
   private static final int CHECKSUM = 4;
   final SSTableFiles files;
   final DataInputStream file;
-  /** Of all data; null where each chunk has a checksum. */
+  /** The sum of all data; null where each chunk has a checksum. */
   private final CRC32 digest;
 
   private SSTableData(SSTableFiles files) throws IOException {
@@ -139,7 +139,7 @@ abstract class SSTableData extends PositionedInput {
       }
     }
 
-    /** What does not get smaller by compression is stored as it is, the last of it with zeros up to the limit. */
+    /** Takes a chunk as it is where compression did not make it smaller; the last one ends in zeros up to the limit. */
     private ByteBuffer unpacked(int length) {
       var wanted = (int) Math.max(0, Math.min(chunkLength, dataLength - (chunk - 1L) * chunkLength));
       try {

@@ -144,7 +144,7 @@ final class Settings {
     }
   }
 
-  /** What an editor on Windows, or a shell that keeps quotes, leaves in a value is not meant. */
+  /** Refuses what an editor on Windows, or a shell that keeps quotes, leaves in a value. */
   private static void requireClean(String name, String value) {
     requireNotBlank(name, value);
     if (value.startsWith(BYTE_ORDER_MARK)) {
@@ -246,7 +246,7 @@ final class Settings {
         .map(variable -> "%s %s (%s)".formatted(variable.name(), shown(variable), source(variable))).toList();
   }
 
-  /** Where the value comes from: the variable, a file, the default, or nowhere. */
+  /** The source of the value: the variable, a file, the default, or nowhere. */
   String source(Variable variable) {
     if (environment.containsKey(variable.name())) {
       return "variable";
@@ -286,7 +286,7 @@ final class Settings {
     return warnings;
   }
 
-  /** What an editor or a shell may have left in a secret: it is taken as it stands, for it may be meant. */
+  /** Tells what an editor or a shell may have left in a secret: it is taken as it stands, for it may be meant. */
   private Optional<String> leftovers(String name) {
     var value = environment.getOrDefault(name, "");
     var found = value.startsWith(BYTE_ORDER_MARK) ? "begins with a byte order mark"

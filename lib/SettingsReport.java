@@ -69,7 +69,7 @@ record SettingsReport(String script, int exit, String summary, List<Row> setting
     return all.isEmpty() ? "" : what + ": " + all + ".";
   }
 
-  /** What has a value, what has none, the addresses, and the summary; the warnings were told before. */
+  /** Variables with a value, those without, the addresses, and the summary; the warnings were told before. */
   String table() {
     var lines = new ArrayList<String>();
     var width =

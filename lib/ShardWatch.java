@@ -185,7 +185,7 @@ final class ShardWatch {
     return bytes;
   }
 
-  /** What is told of each shard that was or is being filled. */
+  /** The recovery of each shard that was or is being filled. */
   List<JsonNode> recoveries(Collection<String> indices) throws IOException {
     var shards = new ArrayList<JsonNode>();
     for (var names : groups(indices)) {

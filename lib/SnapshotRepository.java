@@ -19,7 +19,7 @@ import java.util.stream.Collectors;
  */
 final class SnapshotRepository {
   private static final Pattern INDEX = Pattern.compile("index-(\\d{1,18})");
-  /** As Elasticsearch numbers them in the repository's index. */
+  /** The states in the order of their numbers in the repository's index. */
   private static final List<String> STATES =
       List.of(SnapshotState.IN_PROGRESS, SnapshotState.SUCCESS, "FAILED", "PARTIAL", "INCOMPATIBLE");
   /** So many of the newest snapshots are asked for their sizes: each is a file or more. */

@@ -154,7 +154,7 @@ final class SnapshotSource {
     return Set.of(Exit.AUTHENTICATION, Exit.UNREACHABLE).contains(e.code);
   }
 
-  /** What the server says of an index, unless it could not be asked. */
+  /** The server's words about an index, unless it could not be asked. */
   private Failure cannotRestore(String index, ElasticsearchCluster cluster, Failure said) {
     return isNotAsked(said) ? said
         : new Failure(Exit.BAD_BACKUP,

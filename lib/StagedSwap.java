@@ -38,7 +38,7 @@ final class StagedSwap {
     this.previous = previous(job.target());
   }
 
-  /** Where the old tree waits between two renames: there is no live folder then. */
+  /** The place of the old tree between two renames: there is no live folder then. */
   static Path previous(AttachmentFolder target) {
     return target.work().resolve("previous");
   }

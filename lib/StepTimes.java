@@ -24,12 +24,12 @@ final class StepTimes {
     }
   }
 
-  /** What a step does. */
+  /** The work of a step. */
   interface Action<E extends Exception> {
     void run() throws E;
   }
 
-  /** What a step finds. */
+  /** The work of a step that finds something. */
   interface Source<T, E extends Exception> {
     T get() throws E;
   }

@@ -113,7 +113,7 @@ final class TarReader implements Closeable {
     return new ArchiveEntry(kind, path, size, position, holes, link, header.mode(), seconds, nanos, owner(header, pax));
   }
 
-  /** What a folder held, as tar -g writes it. */
+  /** The list of a folder's files, as tar -g writes it. */
   private byte[] folderList() throws IOException {
     var list = new byte[(int) Math.min(left, LONGEST_EXTENSION)];
     read(list);

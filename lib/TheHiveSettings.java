@@ -3,7 +3,7 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Where TheHive runs.
+ * The hosts of TheHive and how they are asked.
  *
  * @param hosts its nodes; this host where none are named
  * @param named true if THEHIVE_NODES is set: only then is a node that cannot be asked an error

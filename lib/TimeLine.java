@@ -23,7 +23,7 @@ record TimeLine(List<Bar> bars, double seconds, double idle) {
   }
 
   /**
-   * Where a span is on the line, in percent of its length.
+   * The place of a span on the line, in percent of its length.
    *
    * @param seconds of the span that are on the line
    */

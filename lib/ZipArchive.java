@@ -109,7 +109,9 @@ final class ZipArchive extends Archive {
     return header.getVersionMadeBy() >> 8;
   }
 
-  /** As it is where the entry says that it is UTF-8, and on Unix; from elsewhere it is in the old code page of DOS. */
+  /**
+   * Takes a name as it is where the entry says that it is UTF-8, and on Unix; others are in the old code page of DOS.
+   */
   private static byte[] utf8Name(FileHeader header) {
     var raw = header.getFileName().getBytes(StandardCharsets.ISO_8859_1);
     if (header.isFileNameUTF8Encoded()) {

@@ -157,11 +157,23 @@ class ProjectTest {
 
   @Test
   void noLineOfAScriptOrAClassIsLongerThan120Characters() throws IOException {
+    for (var file : librariesAndScripts()) {
+      assertThat(byHand(file)).allSatisfy(line -> assertThat(line).as("%s", file).hasSizeLessThanOrEqualTo(120));
+    }
+  }
+
+  @Test
+  void aDocCommentBeginsWithAVerbOrANoun() throws IOException {
+    var question = Pattern.compile("/\\*\\*\\s+(\\* )?(What|Where|Whether|Of|As)\\b.*");
+    for (var file : librariesAndScripts()) {
+      assertThat(question.matcher(String.join("\n", byHand(file))).results().map(MatchResult::group))
+          .as("%s", file).isEmpty();
+    }
+  }
+
+  private static List<Path> librariesAndScripts() throws IOException {
     try (var classes = Files.list(Script.ROOT.resolve("lib"))) {
-      var files = Stream.concat(classes.filter(path -> path.toString().endsWith(".java")), scripts().stream()).toList();
-      for (var file : files) {
-        assertThat(byHand(file)).allSatisfy(line -> assertThat(line).as("%s", file).hasSizeLessThanOrEqualTo(120));
-      }
+      return Stream.concat(classes.filter(path -> path.toString().endsWith(".java")), scripts().stream()).toList();
     }
   }
 
