@@ -423,7 +423,7 @@ class Verify implements Callable<Integer> {
   }
 
   @Parameters(arity = "0..1", paramLabel = "COMMAND",
-      description = "list the points, prove the archives, show the settings")
+      description = "points: list; archives: prove; settings: show")
   Mode mode;
 
   @Option(names = "--backup", paramLabel = "POINT",
