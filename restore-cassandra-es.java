@@ -1547,7 +1547,7 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, RingCo
       // a name that leads out of the archive is that of no file in it
     }
     throw archive.broken(
-        "its entry '%s' is a hard link to '%s', which is no file before it".formatted(EntryName.shown(entry.name()),
+        "its entry '%s' is a hard link to '%s', which is not an earlier file of it".formatted(EntryName.shown(entry.name()),
         EntryName.shown(entry.link())), null);
   }
 
@@ -5619,7 +5619,7 @@ final class IndexReplacement {
     // a shard that has moved to another node since tells no more where it came from
     if (!cloned && !setting(index.name(), "index.resize.source.name").equals(index.copy(stamp))
         || count(index.name()) != documents) {
-      throw madeMeanwhile("%s is no copy of the restored index", index.name());
+      throw madeMeanwhile("%s is not a copy of the restored index", index.name());
     }
     return documents;
   }

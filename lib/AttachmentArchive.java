@@ -108,7 +108,7 @@ final class AttachmentArchive implements Closeable {
   /** The file or symbolic link that a hard link leads to, under the link's own name. */
   private ArchiveEntry linked(ArchiveEntry entry) {
     var first = target(entry.link()).filter(target -> !target.folder()).orElseThrow(() -> refused(entry.name(),
-        "is a hard link to '%s', which is no file before it".formatted(EntryName.shown(entry.link()))));
+        "is a hard link to '%s', which is not an earlier file of it".formatted(EntryName.shown(entry.link()))));
     if (first.file() && !archive.isSeekable()) {
       var known = find(entry.path());
       shared.computeIfAbsent(first.offset(), offset -> new ArrayList<>()).add(known < 0 ? all.size() : known);

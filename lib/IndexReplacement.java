@@ -171,7 +171,7 @@ final class IndexReplacement {
     // a shard that has moved to another node since tells no more where it came from
     if (!cloned && !setting(index.name(), "index.resize.source.name").equals(index.copy(stamp))
         || count(index.name()) != documents) {
-      throw madeMeanwhile("%s is no copy of the restored index", index.name());
+      throw madeMeanwhile("%s is not a copy of the restored index", index.name());
     }
     return documents;
   }

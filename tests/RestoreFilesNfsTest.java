@@ -624,7 +624,7 @@ class RestoreFilesNfsTest extends FolderRestore {
           + " in something that is not a folder",
       "a hard link out of the tree | echo x > R/f; ln R/f R/g; tar cPf A --sort=name --transform"
           + " s,^R/f,/etc/passwd,Rh R"
-          + " | its entry 'R/g' is a hard link to '/etc/passwd', which is no file before it",
+          + " | its entry 'R/g' is a hard link to '/etc/passwd', which is not an earlier file of it",
       "a device | mknod R/null c 1 3; tar cf A R | its entry 'R/null' is a device or something else",
       "a named pipe | mkfifo R/pipe; tar cf A R | its entry 'R/pipe' is a device or something else",
       "a file and a folder of one name | mkdir R/f; tar cf A R; rmdir R/f; echo x > R/f; tar rf A R/f | its entry"

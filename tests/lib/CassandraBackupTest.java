@@ -77,7 +77,7 @@ class CassandraBackupTest {
         .containsExactlyElementsOf(whole.tables().stream().map(CassandraBackup.Table::name).toList());
     assertThat(backup.bytes()).isEqualTo(whole.bytes());
     assertThatThrownBy(() -> prove(hard.resolve("broken.tar"))).hasMessageContaining("is a hard link to",
-        "which is no file before it");
+        "which is not an earlier file of it");
   }
 
   /** A third of 3,000 partitions, as the node of three with factor 1 has them. */
