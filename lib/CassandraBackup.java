@@ -103,7 +103,8 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, RingCo
       // a name that leads out of the archive is that of no file in it
     }
     throw archive.broken(
-        "its entry '%s' is a hard link to '%s', which is not an earlier file of it".formatted(EntryName.shown(entry.name()),
+        "its entry '%s' is a hard link to '%s', which is not an earlier file of it".formatted(
+            EntryName.shown(entry.name()),
         EntryName.shown(entry.link())), null);
   }
 
