@@ -422,9 +422,6 @@ class RestoreCassandraEs implements Callable<Integer> {
   private List<String> planLines(Databases databases, Settings settings, RestoreOutlook outlook) {
     var lines = new ArrayList<String>(List.of("", "Settings that count, and where they come from"));
     settings.sources(counting()).forEach(line -> lines.add("  " + line));
-    if (!settings.isSet(TheHiveSettings.NODES)) {
-      lines.add("  whether TheHive is stopped was asked of this host only: THEHIVE_NODES names no other");
-    }
     var verb = console.dryRun ? "Would" : "Will";
     outlook.lines().forEach(line -> lines.add("  " + line));
     lines.add("  everything written after %s is lost; when that was last is not known here"
@@ -434,7 +431,6 @@ class RestoreCassandraEs implements Callable<Integer> {
       lines.add(database.name().title);
       database.plan().forEach(line -> lines.add("  " + line.replaceFirst("^→", verb)));
     }
-    lines.add("");
     return lines;
   }
 
@@ -2994,6 +2990,16 @@ class Console {
   synchronized void step(String text, Object... values) {
     erase();
     System.err.println(text.formatted(values));
+  }
+
+  /** Prints the result, as JSON or in words, and returns the code; a success that nobody can read is an error. */
+  int print(String asJson, String inWords, int code) {
+    System.out.println(json ? asJson : inWords);
+    if (System.out.checkError() && code == Exit.DONE) {
+      throw new Failure(Exit.UNEXPECTED, "the result could not be written to standard output",
+          "it was: " + inWords.strip().replaceFirst("(?s).*\n", ""));
+    }
+    return code;
   }
 
   void warn(String text, Object... values) {
@@ -7013,6 +7019,10 @@ final class RestoreConsole extends Console {
   /** Shows the plan; then the name of what will be overwritten is to be typed, unless --yes answered already. */
   void confirm(List<String> plan, String name, Settings settings) {
     plan.forEach(line -> step("%s", line));
+    if (!settings.isSet(TheHiveSettings.NODES)) {
+      step("  whether TheHive is stopped was asked of this host only: THEHIVE_NODES names no other");
+    }
+    step("");
     if (dryRun || yes || settings.flag(CommonSettings.ASSUME_YES)) {
       return;
     }

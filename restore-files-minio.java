@@ -324,10 +324,6 @@ class RestoreFilesMinio implements Callable<Integer> {
   private void confirm(BucketPlan plan, S3Bucket bucket, Settings settings, RestoreOutlook outlook) {
     var lines = new ArrayList<>(plan.lines(console.dryRun ? "Would" : "Will"));
     outlook.lines().forEach(line -> lines.add("  " + line));
-    if (!settings.isSet(TheHiveSettings.NODES)) {
-      lines.add("  whether TheHive is stopped was asked of this host only: THEHIVE_NODES names no other");
-    }
-    lines.add("");
     console.confirm(lines, bucket.address(), settings);
     plan.cannotKeep().ifPresent(this::refuseUnlessDryRun);
     if (!keepExtra) {
@@ -350,7 +346,7 @@ class RestoreFilesMinio implements Callable<Integer> {
     var code = console.endDryRun();
     var report = Json.MAPPER.createObjectNode().put("script", SCRIPT).put("exit", code);
     plan.summary(0, Map.of()).forEach((name, value) -> report.set(name, Json.MAPPER.valueToTree(value)));
-    return print(report.toPrettyString(),
+    return console.print(report.toPrettyString(),
         code == Exit.DONE ? plan.success("Would restore", plan.bytes()) : lastLine(code), code);
   }
 
@@ -393,7 +389,7 @@ class RestoreFilesMinio implements Callable<Integer> {
     console.step(
         "Next: when Cassandra and Elasticsearch are restored too: ./jbang verify.java --exact --skip"
             + " services,logs, then ./jbang service-control.java start");
-    return print(Files.readString(file), plan.success("Restored", restore.sent()), Exit.DONE);
+    return console.print(Files.readString(file), plan.success("Restored", restore.sent()), Exit.DONE);
   }
 
   private static Map<String, Object> summary(BucketPlan plan, BucketRestore restore) {
@@ -417,27 +413,19 @@ class RestoreFilesMinio implements Callable<Integer> {
       console.step("Leave TheHive stopped.");
       console.warn("the report could not be written: %s", Failure.of(e).getMessage());
     }
-    return print(report, lastLine(failure.code), failure.code);
+    return console.print(report, lastLine(failure.code), failure.code);
   }
 
   /** Before the first change. */
   private int endRefused(Failure failure) {
     console.error("", failure);
-    return print(Json.failure(SCRIPT, failure), lastLine(failure.code), failure.code);
+    return console.print(Json.failure(SCRIPT, failure), lastLine(failure.code), failure.code);
   }
 
   private static String lastLine(int code) {
     return "=== ✗ ERROR - attachments: exit %d ===".formatted(code);
   }
 
-  private int print(String report, String line, int code) {
-    System.out.println(console.json ? report : line);
-    if (System.out.checkError() && code == Exit.DONE) {
-      return console.error("",
-          new Failure(Exit.UNEXPECTED, "the result could not be written to standard output", "it was: " + line));
-    }
-    return code;
-  }
 }
 
 // ---- Below: copies of lib/*.java, written by ./jbang lib/embed.java. Change those files, not these lines. ----
@@ -2296,6 +2284,16 @@ class Console {
     System.err.println(text.formatted(values));
   }
 
+  /** Prints the result, as JSON or in words, and returns the code; a success that nobody can read is an error. */
+  int print(String asJson, String inWords, int code) {
+    System.out.println(json ? asJson : inWords);
+    if (System.out.checkError() && code == Exit.DONE) {
+      throw new Failure(Exit.UNEXPECTED, "the result could not be written to standard output",
+          "it was: " + inWords.strip().replaceFirst("(?s).*\n", ""));
+    }
+    return code;
+  }
+
   void warn(String text, Object... values) {
     step("warning: " + text, values);
   }
@@ -3559,6 +3557,10 @@ final class RestoreConsole extends Console {
   /** Shows the plan; then the name of what will be overwritten is to be typed, unless --yes answered already. */
   void confirm(List<String> plan, String name, Settings settings) {
     plan.forEach(line -> step("%s", line));
+    if (!settings.isSet(TheHiveSettings.NODES)) {
+      step("  whether TheHive is stopped was asked of this host only: THEHIVE_NODES names no other");
+    }
+    step("");
     if (dryRun || yes || settings.flag(CommonSettings.ASSUME_YES)) {
       return;
     }

@@ -244,7 +244,7 @@ class RestoreFilesNfs implements Callable<Integer> {
   }
 
   private void confirm(Plan plan, Settings settings, RestoreOutlook outlook) throws IOException {
-    var lines = plan.lines(console.dryRun ? "Would" : "Will", settings, TheHiveSettings.of(settings), outlook);
+    var lines = plan.lines(console.dryRun ? "Would" : "Will", settings, outlook);
     console.confirm(lines, plan.job.folder().toString(), settings);
   }
 
@@ -308,8 +308,7 @@ class RestoreFilesNfs implements Callable<Integer> {
   private int endDryRun(Plan plan) throws IOException {
     confirmRemoval(plan.differences);
     var code = console.endDryRun();
-    print(Json.MAPPER.valueToTree(plan.summary()), "Would restore " + plan.counted());
-    return code;
+    return console.print(Json.MAPPER.writeValueAsString(plan.summary()), "Would restore " + plan.counted(), code);
   }
 
   /** The plan for the folder as it is when an interrupted restore was put right. */
@@ -327,8 +326,8 @@ class RestoreFilesNfs implements Callable<Integer> {
   private int restore(Plan plan, RestoreRun run, RestoreOutlook outlook) throws IOException {
     run.steps.time("", StepTimes.QUESTION, () -> confirmRemoval(plan.differences));
     plan.job.target().requireMounted(Exit.UNSAFE); // the answer may have come late
-    print(carryOut(plan, run, outlook), "Restored " + plan.counted());
-    return Exit.DONE;
+    var report = carryOut(plan, run, outlook);
+    return console.print(Json.MAPPER.writeValueAsString(report), "Restored " + plan.counted(), Exit.DONE);
   }
 
   private void confirmRemoval(FolderDifferences differences) {
@@ -430,13 +429,6 @@ class RestoreFilesNfs implements Callable<Integer> {
     return new Failure(known ? failure.code : Exit.UNSAFE, message, hint, thrown);
   }
 
-  private void print(JsonNode report, String line) throws IOException {
-    System.out.println(console.json ? Json.MAPPER.writeValueAsString(report) : line);
-    if (System.out.checkError()) {
-      throw new Failure(Exit.UNEXPECTED, "the result could not be written to standard output", "it was: " + line);
-    }
-  }
-
   private int failed(Failure thrown) {
     // A handle that is stale, a server that does not answer a soft mount.
     var failure = thrown.code == Exit.UNEXPECTED && thrown.getCause() instanceof FileSystemException
@@ -453,7 +445,7 @@ class RestoreFilesNfs implements Callable<Integer> {
   /** The plan: a dry run shows the very one that a real run carries out. */
   record Plan(RestoreJob job, AttachmentWriter writer, StagedSwap swap, boolean inPlace, boolean keepPrevious,
       FolderDifferences differences) {
-    List<String> lines(String verb, Settings settings, TheHiveSettings theHive, RestoreOutlook outlook)
+    List<String> lines(String verb, Settings settings, RestoreOutlook outlook)
         throws IOException {
       var target = job.target();
       var origin = settings.origin(FolderSettings.FOLDER);
@@ -473,10 +465,6 @@ class RestoreFilesNfs implements Callable<Integer> {
         lines.add("  " + verb + (keepPrevious ? " keep the old tree" : " remove the old tree"));
       }
       lines.add("  " + verb + " " + owners());
-      if (!theHive.named()) {
-        lines.add("  whether TheHive is stopped was asked of this host only: THEHIVE_NODES names no other");
-      }
-      lines.add("");
       return lines;
     }
 
@@ -2301,6 +2289,16 @@ class Console {
     System.err.println(text.formatted(values));
   }
 
+  /** Prints the result, as JSON or in words, and returns the code; a success that nobody can read is an error. */
+  int print(String asJson, String inWords, int code) {
+    System.out.println(json ? asJson : inWords);
+    if (System.out.checkError() && code == Exit.DONE) {
+      throw new Failure(Exit.UNEXPECTED, "the result could not be written to standard output",
+          "it was: " + inWords.strip().replaceFirst("(?s).*\n", ""));
+    }
+    return code;
+  }
+
   void warn(String text, Object... values) {
     step("warning: " + text, values);
   }
@@ -4104,6 +4102,10 @@ final class RestoreConsole extends Console {
   /** Shows the plan; then the name of what will be overwritten is to be typed, unless --yes answered already. */
   void confirm(List<String> plan, String name, Settings settings) {
     plan.forEach(line -> step("%s", line));
+    if (!settings.isSet(TheHiveSettings.NODES)) {
+      step("  whether TheHive is stopped was asked of this host only: THEHIVE_NODES names no other");
+    }
+    step("");
     if (dryRun || yes || settings.flag(CommonSettings.ASSUME_YES)) {
       return;
     }

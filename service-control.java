@@ -836,6 +836,16 @@ class Console {
     System.err.println(text.formatted(values));
   }
 
+  /** Prints the result, as JSON or in words, and returns the code; a success that nobody can read is an error. */
+  int print(String asJson, String inWords, int code) {
+    System.out.println(json ? asJson : inWords);
+    if (System.out.checkError() && code == Exit.DONE) {
+      throw new Failure(Exit.UNEXPECTED, "the result could not be written to standard output",
+          "it was: " + inWords.strip().replaceFirst("(?s).*\n", ""));
+    }
+    return code;
+  }
+
   void warn(String text, Object... values) {
     step("warning: " + text, values);
   }

@@ -545,8 +545,7 @@ class Verify implements Callable<Integer> {
 
   private int showSettings(Settings settings) throws IOException {
     var report = SettingsReport.of(SCRIPT, settings, new AddressCheck(settings, System.getenv()).ask());
-    System.out.print(console.json ? Json.MAPPER.writeValueAsString(report) + "\n" : report.table());
-    printed = true;
+    print(report, report.table());
     return report.exit();
   }
 
@@ -617,7 +616,7 @@ class Verify implements Callable<Integer> {
         return ClusterSnapshots.read(api, elasticsearch.repository());
       }
     }, maxGap), search.notes);
-    print(report, report.table(), report.summary());
+    print(report, report.table());
     return report.exit();
   }
 
@@ -852,7 +851,7 @@ class Verify implements Callable<Integer> {
       throws IOException {
     var all = findings.values().stream().flatMap(list -> list.list().stream()).toList();
     var verdict = Verdict.of(SCRIPT, mode == null ? "As in the backup" : "Complete", all);
-    print(verdict, verdict.table(), verdict.summary());
+    print(verdict, verdict.table());
     if (files.areWanted()) {
       files.write(evidence(verdict, run, findings, ArchiveSum.await(sums)));
     }
@@ -877,12 +876,9 @@ class Verify implements Callable<Integer> {
         counts);
   }
 
-  private void print(Object result, String table, String summary) throws IOException {
-    System.out.print(console.json ? Json.MAPPER.writeValueAsString(result) + "\n" : table);
+  private void print(Object result, String table) throws IOException {
     printed = true;
-    if (System.out.checkError()) {
-      throw new Failure(Exit.UNEXPECTED, "the result could not be written to standard output", "it was: " + summary);
-    }
+    console.print(Json.MAPPER.writeValueAsString(result), table.stripTrailing(), Exit.DONE);
   }
 
   private static String looked(PartSettings settings) {
@@ -4142,6 +4138,16 @@ class Console {
   synchronized void step(String text, Object... values) {
     erase();
     System.err.println(text.formatted(values));
+  }
+
+  /** Prints the result, as JSON or in words, and returns the code; a success that nobody can read is an error. */
+  int print(String asJson, String inWords, int code) {
+    System.out.println(json ? asJson : inWords);
+    if (System.out.checkError() && code == Exit.DONE) {
+      throw new Failure(Exit.UNEXPECTED, "the result could not be written to standard output",
+          "it was: " + inWords.strip().replaceFirst("(?s).*\n", ""));
+    }
+    return code;
   }
 
   void warn(String text, Object... values) {

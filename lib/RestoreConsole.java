@@ -57,6 +57,10 @@ final class RestoreConsole extends Console {
   /** Shows the plan; then the name of what will be overwritten is to be typed, unless --yes answered already. */
   void confirm(List<String> plan, String name, Settings settings) {
     plan.forEach(line -> step("%s", line));
+    if (!settings.isSet(TheHiveSettings.NODES)) {
+      step("  whether TheHive is stopped was asked of this host only: THEHIVE_NODES names no other");
+    }
+    step("");
     if (dryRun || yes || settings.flag(CommonSettings.ASSUME_YES)) {
       return;
     }
