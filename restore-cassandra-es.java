@@ -4200,6 +4200,7 @@ final class ElasticsearchRestore implements Database {
   private final Map<String, IndexDefinition> definitions = new HashMap<>();
   private final Map<String, Long> documents = new LinkedHashMap<>();
   private final Map<String, JsonNode> aliases = new LinkedHashMap<>();
+  private final Map<String, IndexState> states = new LinkedHashMap<>();
   private Backup backup;
   private ElasticsearchApi api;
   private ShardWatch watch;
@@ -4392,9 +4393,23 @@ final class ElasticsearchRestore implements Database {
     }
     replacement.remove(plan.leftovers());
     replacement.remove(plan.copies());
+    noteStates();
     stage = "done";
     if (!plan.leftOut().isEmpty()) {
       console.warn("NOT restored, because --index does not name them: %s", String.join(", ", plan.leftOut()));
+    }
+  }
+
+  /** For verify.java, which sees by them that nobody wrote since. A user who may not ask restores without. */
+  private void noteStates() throws IOException {
+    try {
+      for (var index : plan.indices()) {
+        states.put(index.name(), IndexState.ask(api, index.name()));
+      }
+    } catch (Failure e) {
+      if (e.code != Exit.AUTHENTICATION) {
+        throw e;
+      }
     }
   }
 
@@ -4479,6 +4494,7 @@ final class ElasticsearchRestore implements Database {
     summary.put("bytesOf", bytesOf);
     if (stage.equals("done")) { // verify.java takes these for what the live indices began with
       summary.put("aliasesOf", aliases);
+      summary.put("stateOf", states);
       summary.put("documents", documents.get(LiveIndices.main(List.copyOf(plan.names()))));
       summary.put("documentsOf", documents);
     }
@@ -5732,6 +5748,43 @@ final class IndexReplacement {
 
   private String status(String index) throws IOException {
     return health(index).path("status").asText();
+  }
+}
+
+/**
+ * The state of an index that every write changes. It is the same for as long as nobody writes to the index or deletes
+ * from it, and no other index takes its place.
+ *
+ * @param uuid is given to an index when it is made
+ * @param lastWrites the sequence number of the last write, by the number of the shard
+ */
+record IndexState(String uuid, SortedMap<Integer, Long> lastWrites) {
+  static IndexState ask(ElasticsearchApi api, String index) throws IOException {
+    var uuid = api.get(ElasticsearchApi.path(index, "_settings", "index.uuid") + "?flat_settings=true").path(index)
+        .path("settings").path("index.uuid").asText();
+    return new IndexState(uuid, lastWrites(api, index));
+  }
+
+  static SortedMap<Integer, Long> lastWrites(ElasticsearchApi api, String index) throws IOException {
+    return lastWrites(api.get(ElasticsearchApi.path(index, "_stats") + "?level=shards").path("indices").path(index)
+        .path("shards"));
+  }
+
+  /** @param shards as {@code _stats} tells them: each with all its copies */
+  static SortedMap<Integer, Long> lastWrites(JsonNode shards) {
+    var last = new TreeMap<Integer, Long>();
+    for (var shard : shards.properties()) {
+      for (var copy : shard.getValue()) {
+        last.merge(Integer.valueOf(shard.getKey()), copy.path("seq_no").path("max_seq_no").asLong(-1), Math::max);
+      }
+    }
+    return last;
+  }
+
+  /** True if a report of a restore says the same. */
+  boolean isThatOf(JsonNode report) {
+    return !uuid.isEmpty() && !lastWrites.isEmpty()
+        && Json.MAPPER.valueToTree(this).toString().equals(report.toString());
   }
 }
 

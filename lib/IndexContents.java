@@ -57,8 +57,8 @@ record IndexContents(ElasticsearchApi api, String live, String copy, boolean exa
   /** @param visitor sees the {@code _id} of every document of the snapshot */
   Tally compare(int shards, Consumer<String> visitor) throws IOException {
     var total = new Tally();
-    var copied = lastWrites(copy);
-    var present = lastWrites(live);
+    var copied = IndexState.lastWrites(api, copy);
+    var present = IndexState.lastWrites(api, live);
     for (var number = 0; number < shards; number++) {
       var tally = new Tally();
       var shard = new Shard(new HashMap<>(), copied.getOrDefault(number, -1L));
@@ -73,19 +73,6 @@ record IndexContents(ElasticsearchApi api, String live, String copy, boolean exa
       total.add(tally);
     }
     return total;
-  }
-
-  /** The number of each shard's last write. */
-  private Map<Integer, Long> lastWrites(String index) throws IOException {
-    var last = new HashMap<Integer, Long>();
-    var shards = api.get(ElasticsearchApi.path(index, "_stats") + "?level=shards").path("indices").path(index)
-        .path("shards");
-    for (var shard : shards.properties()) {
-      for (var replica : shard.getValue()) {
-        last.merge(Integer.valueOf(shard.getKey()), replica.path("seq_no").path("max_seq_no").asLong(-1), Math::max);
-      }
-    }
-    return last;
   }
 
   /** Documents asked for at once: an index may allow fewer. */

@@ -295,6 +295,24 @@ class RestoreElasticsearchTest {
   }
 
   @Test
+  void whereNoCopyCanBeMadeSequenceNumbersTellWhetherSomebodyWroteSince() {
+    index(GLOBAL, 5, "{\"settings\":{\"number_of_shards\":2,\"number_of_replicas\":0}}");
+    backUp("*");
+    spoil(GLOBAL);
+    var result = restore().run();
+    assertThat(result.code()).as(result.err()).isZero();
+    set("cluster.max_shards_per_node", "1");
+
+    var untouched = verify();
+    assertThat(untouched.code()).as(untouched.out()).isZero();
+    assertThat(untouched.out()).contains("- elasticsearch definition  thehive_global: not compared with the snapshot: ",
+        "✓ elasticsearch content     thehive_global: as it was restored: by its sequence numbers nobody wrote to it");
+    fill(GLOBAL, 1, "changed");
+    assertThat(verify().out()).contains("- elasticsearch content     thehive_global: not compared with the snapshot;"
+        + " by its sequence numbers it was written to since its restore");
+  }
+
+  @Test
   void restoresWhatWasBackedUpAfterARestoreWithoutAWarning() {
     index(GLOBAL, 5, "{\"settings\":{\"number_of_replicas\":0}}");
     backUp("*");
