@@ -492,7 +492,7 @@ class RestoreCassandraEs implements Callable<Integer> {
       console.step(
           "Next: restore the attachments (restore-files-nfs.java or restore-files-minio.java), then ./jbang"
               + " verify.java --exact --backup %s --skip services,logs",
-          BackupSet.STAMP.format(restored));
+          point != null && point.contains("/") ? point : BackupSet.STAMP.format(restored));
       printLastLine(
           only == null ? "=== ✓ Successful full restore ===" : "=== ✓ Successful restore of " + only + " ===");
     } else {
@@ -1206,7 +1206,11 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
       return new Chosen(List.of(named.backup()), warnings);
     }
     var until = wanted == null ? LocalDateTime.MAX : point(wanted);
-    return choose(list(all, warnings), wanted, until, gap, now, all, warnings);
+    var files = list(all, warnings);
+    folders.stream().filter(folder -> folders.size() > 1)
+        .filter(folder -> files.stream().noneMatch(one -> folder.equals(one.file().getParent())))
+        .forEach(folder -> warnings.add("%s, which %s names, holds no backup".formatted(folder, variable().name())));
+    return choose(files, wanted, until, gap, now, all, warnings);
   }
 
   /**
@@ -2085,9 +2089,14 @@ record CassandraPlan(CassandraBackup contents, Optional<String> doubt, KeyspaceD
     return contents.bytes() * copies();
   }
 
-  /** Bytes that arrive at each node, about. */
+  /** Bytes that arrive at a node, about; where data centres differ, in the one whose nodes get most. */
   long bytesForEachNode() {
-    return Math.min(contents.bytes(), bytes() / nodes.size());
+    if (target.replication().get("class").equals("SimpleStrategy")) {
+      return Math.min(contents.bytes(), bytes() / nodes.size());
+    }
+    return dataCentres().entrySet().stream().mapToLong(centre -> Math.min(contents.bytes(),
+        contents.bytes() * Replication.copies(target.replication(), List.of(centre.getKey())) / centre.getValue().size()))
+        .max().orElseThrow();
   }
 
   List<String> tables() {
@@ -2378,6 +2387,12 @@ final class CassandraRestore implements Database {
     try {
       requireNodes();
       requireNoOtherClients();
+      var planned = plan.nodes().stream().map(CassandraCluster::host).sorted().toList();
+      var present = cluster.nodes().stream().map(CassandraCluster::host).sorted().toList();
+      if (!planned.equals(present)) {
+        throw new Failure(Exit.UNSAFE, "the cluster's nodes are others than in the plan: %s instead of %s".formatted(
+            String.join(", ", present), String.join(", ", planned)), "run the same command again");
+      }
     } catch (DriverException e) {
       throw CassandraCluster.failure(e);
     }
@@ -5881,10 +5896,26 @@ record KeyspaceDefinition(String keyspace, Map<String, String> replication, bool
 
   /** The same with the columns that the table's schema.cql, as a snapshot has it, says were dropped. */
   KeyspaceDefinition withDroppedColumns(String table, String schema) {
-    var other = new KeyspaceDefinition(keyspace, Map.of(), true, new TreeMap<>(), new TreeMap<>(), List.of());
+    var other = new KeyspaceDefinition(keyspace, Map.of(), true, new TreeMap<>(), new TreeMap<>(), others);
     CqlStatements.split(schema).forEach(other::add);
+    if (other.tables.containsKey(table) && tables.containsKey(table)) {
+      requireColumns(table, other);
+    }
     return !other.alterations.containsKey(table) || !other.tables.containsKey(table) ? this
         : with(table, other.tables.get(table), other.alterations.get(table));
+  }
+
+  /** A column that this definition lacks would be taken as dropped, and its values would go. */
+  private void requireColumns(String table, KeyspaceDefinition schema) {
+    var known = table(table, new UUID(0, 0));
+    var lacking = schema.table(table, new UUID(0, 0)).columns().stream().map(column -> column.name)
+        .filter(name -> known.getColumn(name) == null).map(name -> name.toCQLString()).sorted().toList();
+    if (!lacking.isEmpty()) {
+      throw new Failure(Exit.BAD_BACKUP,
+          "the definition of table %s.%s lacks the column %s, which the table had when its snapshot was taken".formatted(
+              keyspace, table, String.join(", ", lacking)),
+          "create_keyspace_%s.cql is older than the data: put the one of the same day there".formatted(keyspace));
+    }
   }
 
   /** The same with a column that is taken as dropped now, because SSTables have it and the definition does not. */
@@ -8083,6 +8114,9 @@ final class RingDoubt {
     var simple = replication.get("class").equals("SimpleStrategy");
     var rings = simple ? Map.of("replication_factor", tokens.values().stream().flatMap(List::stream).toList())
         : new TreeMap<>(tokens);
+    if (!simple && rings.keySet().stream().noneMatch(replication::containsKey)) {
+      return ofOtherNames(coverage, tokens, replication, archives);
+    }
     for (var ring : rings.entrySet()) {
       var nodes = ring.getValue().size();
       var factor = (int) Replication.factor(replication.getOrDefault(ring.getKey(), "0"));
@@ -8099,6 +8133,14 @@ final class RingDoubt {
       }
     }
     return Optional.empty();
+  }
+
+  /** The data centres have other names than the backup's: as many copies as it has anywhere are taken for the copies. */
+  private static Optional<String> ofOtherNames(RingCoverage coverage, Map<String, List<long[]>> tokens,
+      Map<String, String> replication, int archives) {
+    var copies = replication.entrySet().stream().filter(entry -> !entry.getKey().equals("class"))
+        .mapToLong(entry -> Replication.factor(entry.getValue())).max().orElse(1);
+    return of(coverage, tokens, Map.of("class", "SimpleStrategy", "replication_factor", "" + copies), archives);
   }
 }
 

@@ -2455,7 +2455,11 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
       return new Chosen(List.of(named.backup()), warnings);
     }
     var until = wanted == null ? LocalDateTime.MAX : point(wanted);
-    return choose(list(all, warnings), wanted, until, gap, now, all, warnings);
+    var files = list(all, warnings);
+    folders.stream().filter(folder -> folders.size() > 1)
+        .filter(folder -> files.stream().noneMatch(one -> folder.equals(one.file().getParent())))
+        .forEach(folder -> warnings.add("%s, which %s names, holds no backup".formatted(folder, variable().name())));
+    return choose(files, wanted, until, gap, now, all, warnings);
   }
 
   /**
@@ -7362,10 +7366,26 @@ record KeyspaceDefinition(String keyspace, Map<String, String> replication, bool
 
   /** The same with the columns that the table's schema.cql, as a snapshot has it, says were dropped. */
   KeyspaceDefinition withDroppedColumns(String table, String schema) {
-    var other = new KeyspaceDefinition(keyspace, Map.of(), true, new TreeMap<>(), new TreeMap<>(), List.of());
+    var other = new KeyspaceDefinition(keyspace, Map.of(), true, new TreeMap<>(), new TreeMap<>(), others);
     CqlStatements.split(schema).forEach(other::add);
+    if (other.tables.containsKey(table) && tables.containsKey(table)) {
+      requireColumns(table, other);
+    }
     return !other.alterations.containsKey(table) || !other.tables.containsKey(table) ? this
         : with(table, other.tables.get(table), other.alterations.get(table));
+  }
+
+  /** A column that this definition lacks would be taken as dropped, and its values would go. */
+  private void requireColumns(String table, KeyspaceDefinition schema) {
+    var known = table(table, new UUID(0, 0));
+    var lacking = schema.table(table, new UUID(0, 0)).columns().stream().map(column -> column.name)
+        .filter(name -> known.getColumn(name) == null).map(name -> name.toCQLString()).sorted().toList();
+    if (!lacking.isEmpty()) {
+      throw new Failure(Exit.BAD_BACKUP,
+          "the definition of table %s.%s lacks the column %s, which the table had when its snapshot was taken".formatted(
+              keyspace, table, String.join(", ", lacking)),
+          "create_keyspace_%s.cql is older than the data: put the one of the same day there".formatted(keyspace));
+    }
   }
 
   /** The same with a column that is taken as dropped now, because SSTables have it and the definition does not. */

@@ -108,7 +108,11 @@ record BackupSet(List<Path> folders, Set<String> components, Set<String> types) 
       return new Chosen(List.of(named.backup()), warnings);
     }
     var until = wanted == null ? LocalDateTime.MAX : point(wanted);
-    return choose(list(all, warnings), wanted, until, gap, now, all, warnings);
+    var files = list(all, warnings);
+    folders.stream().filter(folder -> folders.size() > 1)
+        .filter(folder -> files.stream().noneMatch(one -> folder.equals(one.file().getParent())))
+        .forEach(folder -> warnings.add("%s, which %s names, holds no backup".formatted(folder, variable().name())));
+    return choose(files, wanted, until, gap, now, all, warnings);
   }
 
   /**

@@ -49,9 +49,14 @@ record CassandraPlan(CassandraBackup contents, Optional<String> doubt, KeyspaceD
     return contents.bytes() * copies();
   }
 
-  /** Bytes that arrive at each node, about. */
+  /** Bytes that arrive at a node, about; where data centres differ, in the one whose nodes get most. */
   long bytesForEachNode() {
-    return Math.min(contents.bytes(), bytes() / nodes.size());
+    if (target.replication().get("class").equals("SimpleStrategy")) {
+      return Math.min(contents.bytes(), bytes() / nodes.size());
+    }
+    return dataCentres().entrySet().stream().mapToLong(centre -> Math.min(contents.bytes(),
+        contents.bytes() * Replication.copies(target.replication(), List.of(centre.getKey())) / centre.getValue().size()))
+        .max().orElseThrow();
   }
 
   List<String> tables() {

@@ -227,6 +227,12 @@ final class CassandraRestore implements Database {
     try {
       requireNodes();
       requireNoOtherClients();
+      var planned = plan.nodes().stream().map(CassandraCluster::host).sorted().toList();
+      var present = cluster.nodes().stream().map(CassandraCluster::host).sorted().toList();
+      if (!planned.equals(present)) {
+        throw new Failure(Exit.UNSAFE, "the cluster's nodes are others than in the plan: %s instead of %s".formatted(
+            String.join(", ", present), String.join(", ", planned)), "run the same command again");
+      }
     } catch (DriverException e) {
       throw CassandraCluster.failure(e);
     }

@@ -107,10 +107,26 @@ record KeyspaceDefinition(String keyspace, Map<String, String> replication, bool
 
   /** The same with the columns that the table's schema.cql, as a snapshot has it, says were dropped. */
   KeyspaceDefinition withDroppedColumns(String table, String schema) {
-    var other = new KeyspaceDefinition(keyspace, Map.of(), true, new TreeMap<>(), new TreeMap<>(), List.of());
+    var other = new KeyspaceDefinition(keyspace, Map.of(), true, new TreeMap<>(), new TreeMap<>(), others);
     CqlStatements.split(schema).forEach(other::add);
+    if (other.tables.containsKey(table) && tables.containsKey(table)) {
+      requireColumns(table, other);
+    }
     return !other.alterations.containsKey(table) || !other.tables.containsKey(table) ? this
         : with(table, other.tables.get(table), other.alterations.get(table));
+  }
+
+  /** A column that this definition lacks would be taken as dropped, and its values would go. */
+  private void requireColumns(String table, KeyspaceDefinition schema) {
+    var known = table(table, new UUID(0, 0));
+    var lacking = schema.table(table, new UUID(0, 0)).columns().stream().map(column -> column.name)
+        .filter(name -> known.getColumn(name) == null).map(name -> name.toCQLString()).sorted().toList();
+    if (!lacking.isEmpty()) {
+      throw new Failure(Exit.BAD_BACKUP,
+          "the definition of table %s.%s lacks the column %s, which the table had when its snapshot was taken".formatted(
+              keyspace, table, String.join(", ", lacking)),
+          "create_keyspace_%s.cql is older than the data: put the one of the same day there".formatted(keyspace));
+    }
   }
 
   /** The same with a column that is taken as dropped now, because SSTables have it and the definition does not. */

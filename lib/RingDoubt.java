@@ -20,6 +20,9 @@ final class RingDoubt {
     var simple = replication.get("class").equals("SimpleStrategy");
     var rings = simple ? Map.of("replication_factor", tokens.values().stream().flatMap(List::stream).toList())
         : new TreeMap<>(tokens);
+    if (!simple && rings.keySet().stream().noneMatch(replication::containsKey)) {
+      return ofOtherNames(coverage, tokens, replication, archives);
+    }
     for (var ring : rings.entrySet()) {
       var nodes = ring.getValue().size();
       var factor = (int) Replication.factor(replication.getOrDefault(ring.getKey(), "0"));
@@ -36,5 +39,13 @@ final class RingDoubt {
       }
     }
     return Optional.empty();
+  }
+
+  /** The data centres have other names than the backup's: as many copies as it has anywhere are taken for the copies. */
+  private static Optional<String> ofOtherNames(RingCoverage coverage, Map<String, List<long[]>> tokens,
+      Map<String, String> replication, int archives) {
+    var copies = replication.entrySet().stream().filter(entry -> !entry.getKey().equals("class"))
+        .mapToLong(entry -> Replication.factor(entry.getValue())).max().orElse(1);
+    return of(coverage, tokens, Map.of("class", "SimpleStrategy", "replication_factor", "" + copies), archives);
   }
 }

@@ -113,6 +113,18 @@ class KeyspaceDefinitionTest {
   }
 
   @Test
+  void refusesADefinitionThatIsOlderThanTheData() {
+    var older = definition(KEYSPACE + CURRENT.replace("v text,", ""));
+    assertThatThrownBy(() -> older.withDroppedColumns("T1", CURRENT)).isInstanceOfSatisfying(Failure.class, failure -> {
+      assertThat(failure.code).isEqualTo(10);
+      assertThat(failure).hasMessage("the definition of table thehive.T1 lacks the column v, which the table had when its"
+          + " snapshot was taken");
+    });
+    var newer = definition(KEYSPACE + CURRENT.replace("v text,", "v text, q int,"));
+    assertThat(newer.withDroppedColumns("T1", CURRENT)).isEqualTo(newer);
+  }
+
+  @Test
   void keepsTheLiveTableOnlyIfTheSameColumnsWereDroppedAtTheSameTime() {
     var backup = definition(KEYSPACE + CURRENT).withDroppedColumns("T1", SCHEMA);
     assertThat(definition(KEYSPACE + SCHEMA).isEquivalentTo(backup)).as("as DESCRIBE … WITH INTERNALS writes it")

@@ -42,6 +42,13 @@ class RingDoubtTest {
   }
 
   @Test
+  void dataCentresOfOtherNamesLeaveTheSameDoubt() {
+    var replication = Map.of("class", "NetworkTopologyStrategy", "dc1", "2");
+    assertThat(RingDoubt.of(of(3), Map.of("datacenter1", nodes(3)), replication, 1)).isPresent();
+    assertThat(RingDoubt.of(of(3), Map.of("datacenter1", nodes(2)), replication, 1)).isEmpty();
+  }
+
+  @Test
   void saysWhatCannotBeTold() {
     assertThat(RingDoubt.of(of(3), Map.of("dc1", nodes(3)), simple(1), 1)).hasValueSatisfying(text ->
     assertThat(text)
