@@ -2094,9 +2094,10 @@ record CassandraPlan(CassandraBackup contents, Optional<String> doubt, KeyspaceD
     if (target.replication().get("class").equals("SimpleStrategy")) {
       return Math.min(contents.bytes(), bytes() / nodes.size());
     }
-    return dataCentres().entrySet().stream().mapToLong(centre -> Math.min(contents.bytes(),
-        contents.bytes() * Replication.copies(target.replication(), List.of(centre.getKey())) / centre.getValue().size()))
-        .max().orElseThrow();
+    return dataCentres().entrySet().stream().mapToLong(centre -> {
+      var copies = Replication.copies(target.replication(), List.of(centre.getKey()));
+      return Math.min(contents.bytes(), contents.bytes() * copies / centre.getValue().size());
+    }).max().orElseThrow();
   }
 
   List<String> tables() {
@@ -5912,8 +5913,8 @@ record KeyspaceDefinition(String keyspace, Map<String, String> replication, bool
         .filter(name -> known.getColumn(name) == null).map(name -> name.toCQLString()).sorted().toList();
     if (!lacking.isEmpty()) {
       throw new Failure(Exit.BAD_BACKUP,
-          "the definition of table %s.%s lacks the column %s, which the table had when its snapshot was taken".formatted(
-              keyspace, table, String.join(", ", lacking)),
+          "the definition of table %s.%s lacks the column %s, which the table had when its snapshot was taken"
+              .formatted(keyspace, table, String.join(", ", lacking)),
           "create_keyspace_%s.cql is older than the data: put the one of the same day there".formatted(keyspace));
     }
   }
@@ -8135,7 +8136,7 @@ final class RingDoubt {
     return Optional.empty();
   }
 
-  /** The data centres have other names than the backup's: as many copies as it has anywhere are taken for the copies. */
+  /** The data centres have other names than the backup's: the most copies that it has anywhere are taken for theirs. */
   private static Optional<String> ofOtherNames(RingCoverage coverage, Map<String, List<long[]>> tokens,
       Map<String, String> replication, int archives) {
     var copies = replication.entrySet().stream().filter(entry -> !entry.getKey().equals("class"))

@@ -54,9 +54,10 @@ record CassandraPlan(CassandraBackup contents, Optional<String> doubt, KeyspaceD
     if (target.replication().get("class").equals("SimpleStrategy")) {
       return Math.min(contents.bytes(), bytes() / nodes.size());
     }
-    return dataCentres().entrySet().stream().mapToLong(centre -> Math.min(contents.bytes(),
-        contents.bytes() * Replication.copies(target.replication(), List.of(centre.getKey())) / centre.getValue().size()))
-        .max().orElseThrow();
+    return dataCentres().entrySet().stream().mapToLong(centre -> {
+      var copies = Replication.copies(target.replication(), List.of(centre.getKey()));
+      return Math.min(contents.bytes(), contents.bytes() * copies / centre.getValue().size());
+    }).max().orElseThrow();
   }
 
   List<String> tables() {

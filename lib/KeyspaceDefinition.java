@@ -123,8 +123,8 @@ record KeyspaceDefinition(String keyspace, Map<String, String> replication, bool
         .filter(name -> known.getColumn(name) == null).map(name -> name.toCQLString()).sorted().toList();
     if (!lacking.isEmpty()) {
       throw new Failure(Exit.BAD_BACKUP,
-          "the definition of table %s.%s lacks the column %s, which the table had when its snapshot was taken".formatted(
-              keyspace, table, String.join(", ", lacking)),
+          "the definition of table %s.%s lacks the column %s, which the table had when its snapshot was taken"
+              .formatted(keyspace, table, String.join(", ", lacking)),
           "create_keyspace_%s.cql is older than the data: put the one of the same day there".formatted(keyspace));
     }
   }

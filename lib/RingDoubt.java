@@ -41,7 +41,7 @@ final class RingDoubt {
     return Optional.empty();
   }
 
-  /** The data centres have other names than the backup's: as many copies as it has anywhere are taken for the copies. */
+  /** The data centres have other names than the backup's: the most copies that it has anywhere are taken for theirs. */
   private static Optional<String> ofOtherNames(RingCoverage coverage, Map<String, List<long[]>> tokens,
       Map<String, String> replication, int archives) {
     var copies = replication.entrySet().stream().filter(entry -> !entry.getKey().equals("class"))
