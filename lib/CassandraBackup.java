@@ -104,8 +104,7 @@ record CassandraBackup(KeyspaceDefinition definition, List<Table> tables, RingCo
     }
     throw archive.broken(
         "its entry '%s' is a hard link to '%s', which is not an earlier file of it".formatted(
-            EntryName.shown(entry.name()),
-        EntryName.shown(entry.link())), null);
+            EntryName.shown(entry.name()), EntryName.shown(entry.link())), null);
   }
 
   private static KeyspaceDefinition definition(Archive archive, Collection<ArchiveEntry> entries, String keyspace) {

@@ -175,7 +175,7 @@ record IndexCheck(ElasticsearchApi api, String repository, Backup backup, Option
     var backup = new IndexDefinitions(api, source, new ShardWatch(api)).read(index, copy.definition());
     var present = new TreeMap<String, JsonNode>();
     api.get(ElasticsearchApi.path(index.name(), "_settings") + "?flat_settings=true").path(index.name())
-        .path("settings")        .forEachEntry(present::put);
+        .path("settings").forEachEntry(present::put);
     var lines = new ArrayList<>(IndexComparison.settings(backup.settings(), present));
     lines.addAll(IndexComparison.mappings(mapping, live.path("mappings"), exact));
     var wanted = backup.aliases().or(() -> restored.map(report -> report.details().path("aliasesOf").path(index.name()))
