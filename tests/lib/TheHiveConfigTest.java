@@ -152,7 +152,7 @@ class TheHiveConfigTest {
     assertThat(
         settings.describe(List.of(CassandraSettings.KEYSPACE, CassandraSettings.ROLE, CassandraSettings.ARCHIVES))
             .stream().map(line -> line.strip().replaceAll(" +", " ")))
-        .containsExactly("CASSANDRA_KEYSPACE: mine (set)", "CASSANDRA_THEHIVE_USER: thp (/etc/a.conf)",
+        .containsExactly("Set: CASSANDRA_KEYSPACE=mine", "From /etc/a.conf: CASSANDRA_THEHIVE_USER=thp",
             "Defaults: CASSANDRA_GENERAL_ARCHIVE_PATH=/mnt/backup/cassandra");
     assertThat(settings.warnings(CassandraSettings.VARIABLES))
         .containsExactly("CASSANDRA_KEYSPACE is mine, but /etc/a.conf says hive");
@@ -166,7 +166,7 @@ class TheHiveConfigTest {
     assertThat(settings.sources(List.of(CassandraSettings.CONNECTION, CassandraSettings.PASSWORD,
         CassandraSettings.KEYSPACE, CassandraSettings.ROLE, CassandraSettings.USER)))
         .containsExactly("CASSANDRA_CONNECTION 10.0.0.5 -u admin -p (not shown) (variable)",
-            "CASSANDRA_PASSWORD not shown (/root/pw, named by CASSANDRA_PASSWORD_FILE)",
+            "CASSANDRA_PASSWORD (not shown) (/root/pw, named by CASSANDRA_PASSWORD_FILE)",
             "CASSANDRA_KEYSPACE hive (/etc/a.conf)", "CASSANDRA_THEHIVE_USER thehive (default)");
   }
 
